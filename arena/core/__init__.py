@@ -1,0 +1,1 @@
+"""The rules of the exchange, pure: no clock, chance, files, async or logging in here."""

@@ -1,0 +1,147 @@
+"""Settling: yesterday's orders meet today's prices.
+
+`settle` is the one place where money moves. It is pure, and runs both in the server, whose word
+counts, and beside the bot, where it keeps the mirror that a run-ahead replay needs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from arena.core.ledger import Account, Valuation, mark
+from arena.core.orders import Fill, Order, Rejection, Side
+
+RULES_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The money rules of a season: starting cash, and fee and slippage in basis points (1e-4)."""
+
+    starting_cash: float = 10_000.0
+    fee_bps: float = 0.0
+    slippage_bps: float = 0.0
+
+    def fill_price(self, side: Side, price: float) -> float:
+        """Return the price a market order gets: worse than `price` by the slippage."""
+        slip = self.slippage_bps / 1e4
+        return price * (1.0 + slip) if side is Side.BUY else price * (1.0 - slip)
+
+    def fee(self, price: float, size: float) -> float:
+        """Return the fee in quote currency for trading `size` at the fill price."""
+        return price * size * self.fee_bps / 1e4
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The account after a batch of orders, and one outcome per order in the order submitted."""
+
+    account: Account
+    outcomes: tuple[Fill | Rejection, ...]
+
+
+def settle(
+    bot_name: str,
+    account: Account,
+    orders: Sequence[Order],
+    prices: Mapping[str, float],
+    rules: Rules,
+    stale: Collection[str] = (),
+) -> Settlement:
+    """Fill or reject each order at `prices`, in the order submitted; never raises."""
+    outcomes: list[Fill | Rejection] = []
+    for order in orders:
+        price = prices.get(order.symbol)
+        if price is None:
+            outcome: Fill | Rejection = _refused(order, f"No price available for {order.symbol}")
+        elif order.symbol in stale:
+            outcome = _refused(order, f"Price of {order.symbol} is stale")
+        elif order.side is Side.SELL:
+            account, outcome = _sell(bot_name, account, order, price, rules)
+        else:
+            account, outcome = _buy(bot_name, account, order, price, rules)
+        outcomes.append(outcome)
+    return Settlement(account, tuple(outcomes))
+
+
+def _refused(order: Order, reason: str) -> Rejection:
+    return Rejection(order.symbol, order.side.value, order.size, reason)
+
+
+def _buy(
+    bot_name: str, account: Account, order: Order, price: float, rules: Rules
+) -> tuple[Account, Fill | Rejection]:
+    fill_price = rules.fill_price(Side.BUY, price)
+    fee = rules.fee(fill_price, order.size)
+    cost = fill_price * order.size + fee
+    if not account.cash >= cost:
+        reason = f"Bot '{bot_name}' has insufficient cash: ${account.cash:.2f} < ${cost:.2f}"
+        return account, _refused(order, reason)
+    after = account.bought(order.symbol, order.size, fill_price, fee)
+    if not math.isfinite(after.positions[order.symbol].average):
+        return account, _refused(order, f"Invalid order size: {order.size!r}")
+    return after, _fill(order, order.size, fill_price, fee, 0.0, after)
+
+
+def _sell(
+    bot_name: str, account: Account, order: Order, price: float, rules: Rules
+) -> tuple[Account, Fill | Rejection]:
+    held = account.size_of(order.symbol)
+    if held <= 0.0:
+        return account, _refused(
+            order, f"Bot '{bot_name}' has no position in {order.symbol} to sell"
+        )
+    size = min(order.size, held)
+    fill_price = rules.fill_price(Side.SELL, price)
+    fee = rules.fee(fill_price, size)
+    after, gain = account.sold(order.symbol, size, fill_price, fee)
+    if not math.isfinite(after.cash):
+        return account, _refused(order, f"Invalid order size: {order.size!r}")
+    return after, _fill(order, size, fill_price, fee, gain, after)
+
+
+def _fill(
+    order: Order, size: float, price: float, fee: float, realized: float, after: Account
+) -> Fill:
+    held = after.size_of(order.symbol)
+    return Fill(order.symbol, order.side, size, price, fee, realized, after.cash, held)
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A bot as the exchange sees it: a name, an account, and orders that wait."""
+
+    bot_name: str
+    account: Account
+    pending: tuple[Order, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """One bot after a tick: settled and marked; nothing waits any more."""
+
+    account: Account
+    outcomes: tuple[Fill | Rejection, ...]
+    valuation: Valuation
+
+
+def step(
+    holdings: Iterable[Holding],
+    prices: Mapping[str, float],
+    last_prices: Mapping[str, float],
+    rules: Rules,
+    stale: Collection[str] = (),
+) -> list[Stepped]:
+    """Settle and mark every bot at one tick; each result depends on that bot alone.
+
+    `prices` are those of this tick, `last_prices` the last known of every symbol ever seen
+    (so a holding whose symbol has lost its price is still valued).
+    """
+    stepped = []
+    for holding in holdings:
+        settled = settle(holding.bot_name, holding.account, holding.pending, prices, rules, stale)
+        value = mark(settled.account, last_prices)
+        stepped.append(Stepped(settled.account, settled.outcomes, value))
+    return stepped

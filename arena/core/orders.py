@@ -1,0 +1,143 @@
+"""What a bot may ask for, and what becomes of it.
+
+A request is checked in one stated order (CONTRACT section 2): count, side, size, symbol when it is
+made; price, position, cash when it is settled one tick later. What a bot does wrong is a value
+(`Rejection`), never an exception.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+MAX_ORDERS_PER_TICK = 100
+MAX_SYMBOL_LENGTH = 64
+_SHOWN = 60
+
+
+class Side(StrEnum):
+    """The two directions of a market order."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands; `PENDING` ones wait for the next tick."""
+
+    PENDING = "pending"
+    FILLED = "filled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A well-formed market order that waits for the next tick."""
+
+    symbol: str
+    side: Side
+    size: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One executed order: `size` is what was really traded, `realized` the profit it locked in."""
+
+    symbol: str
+    side: Side
+    size: float
+    price: float
+    fee: float
+    realized: float
+    cash_after: float
+    position_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An order that was refused, as it was asked for, with the sentence the bot's author reads."""
+
+    symbol: str
+    side: str
+    size: float | None
+    reason: str
+
+
+def _shown(value: object) -> str:
+    """Return a short text for any value without running the bot's own `__repr__`."""
+    kind = type(value)
+    if kind is str:
+        text = repr(str(value)[:_SHOWN])
+    elif kind is int:
+        number = int(value)  # type: ignore[call-overload]
+        text = str(number) if number.bit_length() < 128 else "an integer of enormous size"
+    elif kind is float or kind is bool or value is None:
+        text = repr(value)
+    else:
+        text = f"a value of type {kind.__name__}"
+    return text[: _SHOWN + 2]
+
+
+def real_number(value: object) -> float | None:
+    """Return `value` as a finite positive float, or None if it is not such a number.
+
+    Accepted types are exactly int, float and numpy's integer and floating scalars; bool and
+    subclasses are not numbers here, because their operators could be anybody's code.
+    """
+    kind = type(value)
+    if kind is not float:
+        if kind is not int and not _is_numpy_scalar(kind):
+            return None
+        try:
+            value = float(value)  # type: ignore[arg-type]
+        except OverflowError:
+            return None
+    number: float = value  # type: ignore[assignment]
+    return number if math.isfinite(number) and number > 0.0 else None
+
+
+def _is_numpy_scalar(kind: type) -> bool:
+    # By name, so that the pure core does not need numpy; the module of a C type cannot be forged
+    # through the language wall, and the parent checks the double that arrives once more.
+    return kind.__module__ == "numpy" and kind.__name__ in _NUMPY_NUMBERS
+
+
+_NUMPY_NUMBERS = frozenset(
+    {"float16", "float32", "float64", "longdouble"}
+    | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+    | {"longlong", "ulonglong", "intc", "uintc"},
+)
+
+
+def check_order(symbol: object, side: object, size: object, already: int) -> Order | Rejection:
+    """Check one request of a tick that has made `already` requests before it; never raises."""
+    number = real_number(size)
+    shown_symbol = symbol[:MAX_SYMBOL_LENGTH] if type(symbol) is str else _shown(symbol)
+    shown_side = str(side) if type(side) is str and len(side) <= _SHOWN else _shown(side)
+
+    def refuse(reason: str) -> Rejection:
+        return Rejection(shown_symbol, shown_side, _recordable(size), reason)
+
+    if already >= MAX_ORDERS_PER_TICK:
+        return refuse(f"Too many orders in one tick (at most {MAX_ORDERS_PER_TICK})")
+    if type(side) is not str or (side != "BUY" and side != "SELL"):
+        return refuse(f"Unknown order side: {_shown(side)} (use 'BUY' or 'SELL')")
+    if number is None:
+        return refuse(f"Invalid order size: {_shown(size)}")
+    if type(symbol) is not str:
+        return refuse(f"Invalid symbol: {_shown(symbol)}")
+    if len(symbol) > MAX_SYMBOL_LENGTH:
+        return refuse(f"No price available for {shown_symbol}...")
+    return Order(symbol, Side(side), number)
+
+
+def _recordable(size: object) -> float | None:
+    """Return the size for the record where it is a plain finite number, else None."""
+    if type(size) is float and math.isfinite(size):
+        return size
+    if type(size) is int and size.bit_length() < 1000:
+        return float(size)
+    return None

@@ -1,0 +1,111 @@
+"""How well a bot has done, and who stands above whom (CONTRACT section 7).
+
+`Score` is a running state that can be stored and picked up again, so that a restart goes on from
+the last stored row instead of from the beginning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+SNAPSHOT_EVERY = 10
+MIN_SHARPE_RETURNS = 30
+SECONDS_A_YEAR = 365.0 * 86400.0
+
+
+@dataclass(slots=True)
+class Score:
+    """Running measures of one bot; `mark` every tick, `snapshot` at every equity row."""
+
+    starting_cash: float
+    peak: float = -math.inf
+    max_drawdown: float = 0.0
+    ticks: int = 0
+    exposed_ticks: int = 0
+    trades: int = 0
+    sells: int = 0
+    wins: int = 0
+    rejected: int = 0
+    traded_value: float = 0.0
+    last_equity: float | None = None
+    returns: int = 0
+    return_mean: float = 0.0
+    return_m2: float = 0.0
+
+    def mark(self, equity: float, *, exposed: bool) -> None:
+        """Take the equity of one tick into the drawdown and the exposure."""
+        self.ticks += 1
+        self.exposed_ticks += exposed
+        self.peak = max(self.peak, equity)
+        if self.peak > 0.0:
+            self.max_drawdown = max(self.max_drawdown, (self.peak - equity) / self.peak)
+
+    def fill(self, value: float, realized: float, *, is_sell: bool) -> None:
+        """Count one fill of `value` quote units; a sell with a gain is a win."""
+        self.trades += 1
+        self.traded_value += value
+        if is_sell:
+            self.sells += 1
+            self.wins += realized > 0.0
+
+    def snapshot(self, equity: float) -> None:
+        """Take one equity row into mean and variance of returns (Welford's recurrence)."""
+        if self.last_equity is not None and self.last_equity > 0.0:
+            value = equity / self.last_equity - 1.0
+            self.returns += 1
+            delta = value - self.return_mean
+            self.return_mean += delta / self.returns
+            self.return_m2 += delta * (value - self.return_mean)
+        self.last_equity = equity
+
+    def metrics(self, equity: float, fees: float, spacing: float) -> Metrics:
+        """Return the published measures; `spacing` is the seconds between two equity rows."""
+        start = self.starting_cash
+        return Metrics(
+            return_pct=(equity / start - 1.0) * 100.0,
+            max_drawdown_pct=self.max_drawdown * 100.0,
+            sharpe=self._sharpe(spacing),
+            win_rate_pct=self.wins / self.sells * 100.0 if self.sells else None,
+            turnover=self.traded_value / start,
+            exposure_pct=self.exposed_ticks / self.ticks * 100.0 if self.ticks else 0.0,
+            fees=fees,
+        )
+
+    def _sharpe(self, spacing: float) -> float | None:
+        if self.returns < MIN_SHARPE_RETURNS or spacing <= 0.0:
+            return None
+        deviation = math.sqrt(self.return_m2 / (self.returns - 1))
+        if deviation == 0.0:
+            return None
+        return self.return_mean / deviation * math.sqrt(SECONDS_A_YEAR / spacing)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The measures of CONTRACT section 7; percentages are of 100, None where undefined."""
+
+    return_pct: float
+    max_drawdown_pct: float
+    sharpe: float | None
+    win_rate_pct: float | None
+    turnover: float
+    exposure_pct: float
+    fees: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """What decides a bot's place: equity, smaller drawdown, earlier admission, name."""
+
+    name: str
+    equity: float
+    max_drawdown_pct: float
+    admitted: float
+    key: object = field(default=None, compare=False)
+
+
+def ranked(contenders: Iterable[Contender]) -> Sequence[Contender]:
+    """Return the contenders best first."""
+    return sorted(contenders, key=lambda c: (-c.equity, c.max_drawdown_pct, c.admitted, c.name))

@@ -1,0 +1,1 @@
+"""Where prices come from: live feeds, the synthetic market, and recorded files."""
