@@ -1,0 +1,1 @@
+"""What runs inside a worker beside the bot: ctx, the tick dict, the mirror of its account."""

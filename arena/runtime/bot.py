@@ -1,0 +1,282 @@
+"""Runs one bot inside its cage: loads it, shows it ticks, and notes what it does.
+
+Within a run of several ticks the worker keeps a mirror of its account with the very ledger code that
+the engine uses; the engine's own account stays the only authority and replaces the mirror whenever
+it is sent along.
+"""
+
+from __future__ import annotations
+
+import inspect as signatures
+from collections.abc import Callable
+from typing import Any
+
+from arena.core.exchange import Rules, settle
+from arena.core.ledger import Account, mark
+from arena.core.orders import MAX_SYMBOL_LENGTH, Order, Rejection, check_order
+from arena.core.text import NAME_LIMIT, clean_name
+from arena.runtime.ctx import Context
+from arena.runtime.wire import (
+    MAX_REJECTIONS_PER_TICK,
+    Level,
+    ReplyWriter,
+    Run,
+    Start,
+    Where,
+    read_run,
+)
+from sandbox.host import Host, Namespace
+
+LOG_BYTES_PER_TICK = 4096
+MAX_LINE = 1000
+MAX_SYMBOLS = 100
+# A reply is sent early when it has grown this large, so that a run's talk never becomes one big frame.
+_EARLY = 24 * 1024
+_LEVELS = {"DEBUG": Level.DEBUG, "WARNING": Level.WARNING, "ERROR": Level.ERROR}
+
+
+class BotRuntime:
+    """The guest of one worker."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._writer = ReplyWriter()
+        self._tick = 0
+        self._requests = 0
+        self._rejections = 0
+        self._log_bytes = 0
+        self._logs_dropped = 0
+        self._pending: list[Order] = []
+        self._account = Account(0.0)
+        self._prices: dict[str, float] = {}
+        self._last_prices: dict[str, float] = {}
+        self._symbols: tuple[str, ...] = ()
+        self._rules = Rules()
+        self._bot_name = ""
+        self._namespace: Namespace = {}
+        self._ctx = self._make_context()
+
+    # -- checking -----------------------------------------------------------------------------------
+
+    def inspect(self, namespace: Namespace) -> tuple[list[tuple[str, str]], dict[str, Any]]:
+        """Return how a loaded module breaks the bot contract, and its NAME and SYMBOLS."""
+        broken = [
+            *_check_name(namespace),
+            *_check_symbols(namespace),
+            *_check_callable(namespace, "on_tick", 2),
+            *(_check_callable(namespace, "init", 1) if "init" in namespace else ()),
+        ]
+        if broken:
+            return broken, {}
+        symbols = [str(symbol) for symbol in namespace["SYMBOLS"]]
+        return [], {"name": clean_name(namespace["NAME"]), "symbols": symbols}
+
+    # -- loading --------------------------------------------------------------------------------------
+
+    def start(self, meta: bytes, load: Callable[[], Namespace]) -> bytes:
+        """Load the module and call init; both see the clock and the account they are told."""
+        told = Start.read(meta)
+        self._bot_name = told.bot_name
+        self._account = told.account
+        self._rules = Rules(*told.rules)
+        self._symbols = told.symbols
+        self._prices = dict(told.prices) if told.seen else {}
+        self._last_prices = dict(told.last_prices)
+        self._host.seed(told.seed)
+        self._host.set_time(told.now)
+        self._host.set_log(self._log_line)
+        self._begin(0)
+        try:
+            self._namespace = load()
+        except BaseException as error:  # noqa: BLE001 - whatever a bot raises is reported
+            self._note_error(Where.load, error)
+        else:
+            init = self._namespace.get("init")
+            if told.run_init and init is not None:
+                self._guarded(Where.init, init, self._ctx)
+        self._end_tick()
+        return self._finish(0)
+
+    # -- ticking --------------------------------------------------------------------------------------
+
+    def call(self, payload: bytes) -> bytes:
+        """Show the bot a run of ticks; stop early when the reply grows large."""
+        run = read_run(payload, self._symbols)
+        self._symbols = run.symbols
+        if run.account is not None:
+            self._account = run.account
+            self._pending = []
+        done = 0
+        for index in range(run.ticks):
+            self._one_tick(run, index)
+            done += 1
+            if self._writer.size > _EARLY:
+                break
+        return self._finish(done)
+
+    def _one_tick(self, run: Run, index: int) -> None:
+        width = 1 + len(run.symbols)
+        row = run.values[index * width : (index + 1) * width]
+        now = row[0]
+        prices = {
+            symbol: price for symbol, price in zip(run.symbols, row[1:], strict=True)
+            if price == price  # noqa: PLR0124 - NaN marks a symbol without a price
+        }  # fmt: skip
+        self._prices = prices
+        self._last_prices.update(prices)
+        if self._pending:
+            settled = settle(self._bot_name, self._account, self._pending, prices, self._rules)
+            self._account = settled.account
+            self._pending = []
+        self._host.set_time(now)
+        self._begin(index)
+        account = self._account
+        value = mark(account, self._last_prices)
+        tick = {
+            "time": now,
+            "prices": prices.copy(),
+            "bot": {
+                "cash": account.cash,
+                "positions": account.sizes(),
+                "equity": value.equity,
+                "realized_pnl": account.realized,
+                "unrealized_pnl": value.unrealized,
+            },
+        }
+        on_tick = self._namespace.get("on_tick")
+        self._guarded(Where.on_tick, on_tick, self._ctx, tick)
+        self._end_tick()
+
+    def _guarded(self, where: Where, function: Any, *args: object) -> None:
+        try:
+            function(*args)
+        except BaseException as error:  # noqa: BLE001 - whatever a bot raises is reported
+            self._note_error(where, error)
+
+    def _note_error(self, where: Where, error: BaseException) -> None:
+        memory = isinstance(error, MemoryError)
+        self._writer.error(self._tick, where, _describe(error), memory=memory)
+
+    def _begin(self, index: int) -> None:
+        self._tick = index
+        self._requests = self._rejections = self._log_bytes = self._logs_dropped = 0
+
+    def _end_tick(self) -> None:
+        beyond = self._rejections - MAX_REJECTIONS_PER_TICK
+        if beyond > 0:
+            self._writer.overflow(self._tick, beyond)
+        if self._logs_dropped:
+            self._writer.logs_dropped(self._tick, self._logs_dropped)
+
+    def _finish(self, done: int) -> bytes:
+        reply = self._writer.finish(done, self._account.cash, self._account.realized)
+        self._writer = ReplyWriter()
+        return reply
+
+    # -- what ctx does --------------------------------------------------------------------------------
+
+    def _make_context(self) -> Context:
+        def get_price(symbol: str) -> float | None:
+            """Return the current price of a symbol, None if there is none."""
+            return self._prices.get(symbol)
+
+        def get_cash() -> float:
+            """Return the available cash."""
+            return self._account.cash
+
+        def get_position(symbol: str) -> float:
+            """Return the held size of a symbol, 0 if none."""
+            return self._account.size_of(symbol)
+
+        def submit_order(symbol: str, side: str, size: float) -> None:
+            """Submit a market order; it fills at the next tick."""
+            self._submit(symbol, side, size)
+
+        def log(message: object) -> None:
+            """Write a line to the bot's log."""
+            self._log_line("INFO", message)
+
+        return Context(
+            get_price=get_price, get_cash=get_cash, get_position=get_position,
+            submit_order=submit_order, log=log,
+        )  # fmt: skip
+
+    def _submit(self, symbol: object, side: object, size: object) -> None:
+        outcome = check_order(symbol, side, size, self._requests)
+        self._requests += 1
+        if isinstance(outcome, Rejection):
+            self._rejections += 1
+            if self._rejections <= MAX_REJECTIONS_PER_TICK:
+                self._writer.rejected(self._tick, outcome)
+            return
+        self._pending.append(outcome)
+        self._writer.order(self._tick, outcome)
+
+    def _log_line(self, level: str, message: object) -> None:
+        text = message if type(message) is str else _printable(message)
+        text = text[:MAX_LINE]
+        self._log_bytes += len(text) + 8
+        if self._log_bytes > LOG_BYTES_PER_TICK:
+            self._logs_dropped += 1
+            return
+        self._writer.log(self._tick, _LEVELS.get(level, Level.INFO), text)
+
+
+def _printable(value: object) -> str:
+    try:
+        text = str(value)
+    except Exception:  # noqa: BLE001 - a bot's own __str__ may do anything
+        return f"<{type(value).__name__} that cannot be printed>"
+    return text if type(text) is str else str.__str__(text)
+
+
+def _describe(error: BaseException) -> str:
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except BaseException:  # noqa: BLE001 - a bot's own __str__ may do anything
+        text = ""
+    return str.__str__(text)[:MAX_LINE] if text else name
+
+
+def _check_name(namespace: Namespace) -> list[tuple[str, str]]:
+    if "NAME" not in namespace:
+        return [("name-missing", "")]
+    name = namespace["NAME"]
+    if type(name) is not str:
+        return [("name-invalid", f"it is of type {type(name).__name__}")]
+    if not clean_name(name):
+        return [("name-invalid", "it is blank")]
+    if len(name) > NAME_LIMIT:
+        return [("name-invalid", f"it has {len(name)} characters")]
+    return []
+
+
+def _check_symbols(namespace: Namespace) -> list[tuple[str, str]]:
+    if "SYMBOLS" not in namespace:
+        return [("symbols-missing", "")]
+    symbols = namespace["SYMBOLS"]
+    if type(symbols) not in {list, tuple, set, frozenset}:
+        return [("symbols-invalid", f"it is of type {type(symbols).__name__}")]
+    if not 1 <= len(symbols) <= MAX_SYMBOLS:
+        return [("symbols-invalid", f"it has {len(symbols)} entries")]
+    for symbol in symbols:
+        if type(symbol) is not str or not 1 <= len(symbol) <= MAX_SYMBOL_LENGTH:
+            return [("symbols-invalid", "an entry is not a short text")]
+    return []
+
+
+def _check_callable(namespace: Namespace, name: str, arguments: int) -> list[tuple[str, str]]:
+    rule = name.replace("_", "-")
+    if name not in namespace:
+        return [(f"{rule}-missing", "")]
+    function = namespace[name]
+    if isinstance(function, type) or not callable(function):
+        return [(f"{rule}-invalid", f"it is a {type(function).__name__}, not a function")]
+    if signatures.isgeneratorfunction(function):
+        return [(f"{rule}-invalid", "it is a generator, so calling it runs nothing")]
+    try:
+        signatures.signature(function).bind(*range(arguments))
+    except (TypeError, ValueError) as error:
+        return [(f"{rule}-invalid", str(error))]
+    return []

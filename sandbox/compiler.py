@@ -1,0 +1,123 @@
+"""From a bot's source to code, or to all that is wrong with it at once.
+
+Runs only in a locked child: reading Python is itself an attack surface.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import types
+import warnings
+from collections.abc import Mapping
+
+from sandbox.policy_statements import Policy
+from sandbox.rules import Violation, violation
+from sandbox.universe import GUARDED_LOADS, GUARDED_STORES
+
+FILENAME = "bot.py"
+MAX_DEPTH = 150
+MAX_NODES = 40_000
+
+
+def compile_bot(
+    source: bytes, modules: Mapping[str, frozenset[str]], limit: int
+) -> tuple[types.CodeType | None, list[Violation]]:
+    """Return the code, or None and the violations; every refusal has a rule."""
+    try:
+        return _compile(source, dict(modules), limit)
+    except RecursionError:
+        return None, [violation("too-complex", 1, 1, "it is nested too deeply")]
+    except MemoryError:
+        return None, [violation("too-complex", 1, 1, "it needs too much memory to read")]
+    except Exception as error:  # noqa: BLE001 - a source that trips the compiler itself is refused
+        return None, [violation("too-complex", 1, 1, f"it cannot be compiled ({error})")]
+
+
+def _compile(
+    source: bytes, modules: dict[str, frozenset[str]], limit: int
+) -> tuple[types.CodeType | None, list[Violation]]:
+    text = _decode(source, limit)
+    if isinstance(text, Violation):
+        return None, [text]
+    sys.setrecursionlimit(3000)
+    tree = _parse(text)
+    if isinstance(tree, Violation):
+        return None, [tree]
+    too_complex = _measure(tree)
+    if too_complex is not None:
+        return None, [too_complex]
+    policy = Policy(GUARDED_LOADS, GUARDED_STORES, _bound_names(tree), modules)
+    tree = policy.visit(tree)
+    if policy.violations:
+        return None, sorted(set(policy.violations), key=lambda v: (v.line, v.column, v.rule))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return compile(tree, FILENAME, "exec", dont_inherit=True), []
+    except SyntaxError as error:
+        return None, [_syntax(error)]
+    except ValueError as error:
+        return None, [violation("syntax", 1, 1, str(error))]
+
+
+def _decode(source: bytes, limit: int) -> str | Violation:
+    if len(source) > limit:
+        return violation("source-too-large", 1, 1, f"{limit // 1024} KiB")
+    try:
+        text = source.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return violation("source-encoding", 1, 1, error.reason)
+    if "\0" in text:
+        return violation("source-encoding", text.count("\n", 0, text.index("\0")) + 1, 1, "a NUL")
+    return text
+
+
+def _parse(text: str) -> ast.Module | Violation:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text, FILENAME)
+    except SyntaxError as error:
+        return _syntax(error)
+    except ValueError as error:
+        return violation("syntax", 1, 1, str(error))
+
+
+def _syntax(error: SyntaxError) -> Violation:
+    return violation("syntax", error.lineno or 1, max(error.offset or 1, 1), error.msg or "syntax")
+
+
+def _measure(tree: ast.AST) -> Violation | None:
+    """Refuse trees that would overflow a recursive walk; the measuring itself does not recurse."""
+    level, depth, count = [tree], 0, 0
+    while level:
+        depth += 1
+        count += len(level)
+        if depth > MAX_DEPTH:
+            line = next((n.lineno for n in level if hasattr(n, "lineno")), 1)
+            return violation("too-complex", line, 1, f"more than {MAX_DEPTH} levels deep")
+        if count > MAX_NODES:
+            return violation("too-complex", 1, 1, f"more than {MAX_NODES} syntax nodes")
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return None
+
+
+def _bound_names(tree: ast.AST) -> frozenset[str]:
+    """Return every name that the source itself binds anywhere."""
+    bound: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(ctx=ast.Store()):
+                bound.add(node.id)
+            case ast.FunctionDef() | ast.ClassDef():
+                bound.add(node.name)
+            case ast.arg():
+                bound.add(node.arg)
+            case ast.alias():
+                bound.add(node.asname or node.name.split(".")[0])
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                bound.add(name)
+            case _:
+                pass
+    return frozenset(bound)

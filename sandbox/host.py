@@ -1,0 +1,54 @@
+"""What a guest runtime is given inside a worker, and what it must offer.
+
+The sandbox knows nothing of what a bot is for: the server names a `Guest` class ("module:name"), the
+zygote imports it, and every worker makes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from sandbox.lockdown import Tripwire
+from sandbox.modules.services import Services
+
+Namespace = dict[str, Any]
+
+
+class Host:
+    """The sandbox's side: clock, chance, log, and the tripwire."""
+
+    def __init__(self, services: Services, tripwire: Tripwire) -> None:
+        self._services = services
+        self._tripwire = tripwire
+
+    def set_time(self, now: float) -> None:
+        """Set the virtual clock, Unix seconds."""
+        self._services.now = now
+
+    def seed(self, seed: int) -> None:
+        """Seed all chance of this process."""
+        self._services.seed(seed)
+
+    def set_log(self, sink: Callable[[str, str], None]) -> None:
+        """Send `print` and `logging` to a sink of (level, text)."""
+        self._services.log = sink
+
+    def arm(self) -> None:
+        """Start the tripwire: from now on only guest code runs between frames."""
+        self._tripwire.arm()
+
+
+class Guest(Protocol):
+    """The server's runtime beside a bot; all its input comes from the server as bytes."""
+
+    def __init__(self, host: Host) -> None: ...
+
+    def inspect(self, namespace: Namespace) -> tuple[list[tuple[str, str]], dict[str, Any]]:
+        """Return (rule, detail) pairs that a loaded module breaks, and facts about it as JSON."""
+
+    def start(self, meta: bytes, load: Callable[[], Namespace]) -> bytes:
+        """Load the bot and prepare it; the bytes go to the server as they are."""
+
+    def call(self, payload: bytes) -> bytes:
+        """Answer one request; bot errors are part of the answer, not exceptions."""

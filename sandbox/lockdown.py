@@ -1,0 +1,213 @@
+"""Locks the calling process down, step by step, seccomp last.
+
+Every step's result is checked. A required step that fails ends the child with a sentence; a wanted
+one that fails lowers the level. Level A is everything; B lacks Landlock or a separate identity.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sandbox import kernel, landlock, seccomp
+from sandbox.limits import Limits
+from sandbox.verdict import TRIPWIRE_EXIT
+
+
+class LockdownError(Exception):
+    """A required layer could not be put up."""
+
+
+@dataclass(slots=True)
+class Confinement:
+    """What one child is told about its cage, and what it could put up."""
+
+    limits: Limits
+    uid: int | None
+    parent_pid: int
+    landlock_abi: int
+    layers: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def level(self) -> str:
+        """Return A or B."""
+        separated = "uid" in self.layers or "namespaces" in self.layers
+        return "A" if separated and "landlock" in self.layers else "B"
+
+
+def die_with_parent(cage: Confinement) -> None:
+    """Ask to be killed when the zygote ends, and make sure it has not ended already."""
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != cage.parent_pid:
+        os._exit(0)
+
+
+def separate(cage: Confinement) -> None:
+    """Take an identity of its own: an unused uid as root, else fresh namespaces."""
+    if cage.uid is not None:
+        os.setgroups([])
+        os.setresgid(cage.uid, cage.uid, cage.uid)
+        os.setresuid(cage.uid, cage.uid, cage.uid)
+        cage.layers.append("uid")
+        return
+    try:
+        kernel.unshare(
+            kernel.CLONE_NEWUSER | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
+        )
+        cage.layers.append("namespaces")
+    except OSError as error:
+        cage.notes.append(f"no namespaces of its own ({error.strerror})")
+
+
+def limit_resources(cage: Confinement) -> None:
+    """Set the rlimits; address space is what is mapped now plus the bot's allowance."""
+    # In bytes: a codec may not be importable any more once the identity has changed.
+    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123
+        mapped = int(statm.read().split()[0]) * resource.getpagesize()
+    space = mapped + cage.limits.memory_bytes
+    life = cage.limits.lifetime_cpu
+    for kind, soft, hard in (
+        (resource.RLIMIT_AS, space, space),
+        (resource.RLIMIT_CPU, life, resource.RLIM_INFINITY),
+        (resource.RLIMIT_FSIZE, 0, 0),
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_STACK, 8 << 20, 8 << 20),
+        (resource.RLIMIT_NPROC, 0, 0),
+        (resource.RLIMIT_MEMLOCK, 0, 0),
+        (resource.RLIMIT_MSGQUEUE, 0, 0),
+    ):
+        _, ceiling = resource.getrlimit(kind)
+        if ceiling != resource.RLIM_INFINITY:
+            hard = ceiling if hard == resource.RLIM_INFINITY else min(hard, ceiling)  # noqa: PLW2901
+            soft = min(soft, hard)  # noqa: PLW2901
+        resource.setrlimit(kind, (soft, hard))
+    os.nice(cage.limits.nice)
+    cage.layers.append("rlimits")
+
+
+def hide(cage: Confinement) -> None:
+    """Become undumpable, so that no process of the same user can look inside."""
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    die_with_parent(cage)
+    cage.layers.append("undumpable")
+
+
+def refuse_privileges(cage: Confinement) -> None:
+    """Give up any way of gaining privileges."""
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    cage.layers.append("no-new-privs")
+
+
+def fence_files(cage: Confinement) -> None:
+    """Put up Landlock where the kernel has it."""
+    if not cage.landlock_abi:
+        cage.notes.append("no Landlock in this kernel")
+        return
+    landlock.restrict(cage.landlock_abi)
+    cage.layers.append("landlock")
+
+
+def close_descriptors(cage: Confinement) -> None:
+    """Allow no new descriptor beside the two pipes and the null device."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+    cage.layers.append("descriptors")
+
+
+def filter_calls(cage: Confinement) -> None:
+    """Install the seccomp filter: the wall that everything else only supports."""
+    table = seccomp.TABLES.get(kernel.machine())
+    if table is None:
+        raise LockdownError(f"no system call filter is known for {kernel.machine()}")
+    try:
+        kernel.install_filter(seccomp.build(table))
+    except OSError as error:
+        raise LockdownError(
+            "this kernel or container does not allow seccomp filters "
+            f"({error.strerror}); bots will not run"
+        ) from error
+    cage.layers.append("seccomp")
+
+
+def prove(cage: Confinement) -> None:
+    """Try two forbidden acts and leave unless both are refused."""
+    for act in (lambda: os.open("/proc/self/status", os.O_RDONLY), lambda: os.dup(0)):
+        try:
+            act()
+        except OSError as error:
+            if error.errno == errno.EPERM:
+                continue
+        raise LockdownError("the system call filter does not hold")
+    cage.layers.append("proved")
+
+
+Step = Callable[[Confinement], None]
+
+STEPS: tuple[Step, ...] = (
+    die_with_parent,
+    separate,
+    limit_resources,
+    hide,
+    refuse_privileges,
+    fence_files,
+    close_descriptors,
+    filter_calls,
+    prove,
+)
+
+
+def lock(cage: Confinement, steps: tuple[Step, ...] = STEPS) -> None:
+    """Run every step in order; LockdownError names the first required one that fails."""
+    for step in steps:
+        try:
+            step(cage)
+        except OSError as error:
+            name = step.__name__.replace("_", " ")
+            raise LockdownError(f"cannot {name}: {error.strerror}") from error
+
+
+_HOST_EVENTS = (
+    "open", "import", "compile", "exec", "sys._getframe", "sys.settrace", "sys.setprofile",
+    "sys._current_frames", "code.__new__", "function.__new__", "cpython.run_", "marshal.",
+    "pickle.", "mmap.", "shutil.", "tempfile.", "urllib.", "webbrowser.",
+    "gc.", "ctypes.", "socket.", "os.", "subprocess.", "winreg.", "ensurepip.", "sqlite3.",
+)  # fmt: skip
+
+
+class Tripwire:
+    """An audit hook that ends the child when guest code reaches a host function.
+
+    Host code that we run ourselves on a bot's behalf (a dataclass, a named tuple) announces itself
+    by `quiet`; everything else that raises such an event in a guest's time has escaped.
+    """
+
+    def __init__(self) -> None:
+        self._armed = False
+        self._quiet = 0
+
+    def install(self) -> None:
+        """Add the hook; it cannot be removed again."""
+        sys.addaudithook(self._hook)
+
+    def arm(self) -> None:
+        """Start watching."""
+        self._armed = True
+
+    @contextlib.contextmanager
+    def quiet(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        """Let our own code raise events for a while."""
+        self._quiet += 1
+        try:
+            yield
+        finally:
+            self._quiet -= 1
+
+    def _hook(self, event: str, _args: object) -> None:
+        if self._armed and not self._quiet and event.startswith(_HOST_EVENTS):
+            os._exit(TRIPWIRE_EXIT)

@@ -1,0 +1,16 @@
+"""The modules a bot may import: read-only facades that hold an allow-list of names and nothing else."""
+
+from __future__ import annotations
+
+from sandbox.modules.facade import Facade
+from sandbox.modules.services import Services
+
+
+def build(services: Services) -> dict[str, Facade]:
+    """Return every offered module by its dotted name."""
+    from sandbox.modules import classes, clock, data, numeric, text, typing_forms
+
+    offered: dict[str, Facade] = {}
+    for part in (data, classes, clock, text, typing_forms, numeric):
+        offered.update(part.build(services))
+    return offered

@@ -1,0 +1,56 @@
+"""Class-making modules: dataclasses, enum, abc, contextlib.
+
+They change the class they are given, so each is held to classes that the bot itself defined.
+"""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import dataclasses
+import enum
+from typing import Any
+
+from sandbox.botclass import is_bot_class, strip_marks
+from sandbox.modules.facade import Facade, pick
+from sandbox.modules.services import Services
+
+_ENUM = (
+    "Enum IntEnum StrEnum Flag IntFlag EnumMeta EnumType auto unique member nonmember verify "
+    "CONTINUOUS NAMED_FLAGS UNIQUE ReprEnum"
+)
+_DATACLASSES = (
+    "field asdict astuple replace fields is_dataclass InitVar KW_ONLY MISSING FrozenInstanceError"
+)
+_CONTEXTLIB = "contextmanager suppress nullcontext closing ExitStack ContextDecorator"
+
+
+def build(services: Services) -> dict[str, Facade]:
+    """Return the facades of this file."""
+
+    def dataclass(cls: Any = None, /, **options: Any) -> Any:
+        """Make a bot's class a dataclass; other classes are not the bot's to change."""
+
+        def decorate(target: Any) -> Any:
+            if not is_bot_class(target):
+                raise TypeError("dataclass() can only be used on a class that the bot defines")
+            strip_marks(target)
+            with services.announced():
+                return dataclasses.dataclass(**options)(target)
+
+        return decorate if cls is None else decorate(cls)
+
+    def abstractmethod(function: Any) -> Any:
+        """Mark a method as abstract."""
+        return abc.abstractmethod(function)
+
+    return {
+        "dataclasses": Facade(
+            "dataclasses", {**pick(dataclasses, _DATACLASSES), "dataclass": dataclass}
+        ),
+        "enum": Facade("enum", pick(enum, _ENUM)),
+        "abc": Facade(
+            "abc", {**pick(abc, "ABC ABCMeta abstractproperty"), "abstractmethod": abstractmethod}
+        ),
+        "contextlib": Facade("contextlib", pick(contextlib, _CONTEXTLIB)),
+    }

@@ -1,0 +1,61 @@
+"""Which names a bot's source may use, and in which way; pure tables and their two questions."""
+
+from __future__ import annotations
+
+from RestrictedPython.transformer import INSPECT_ATTRIBUTES
+
+# The stock kit's guard names. Ours cannot be spelt in Python at all (they start with "@"), so these
+# could be harmless; they are refused so that nobody mistakes an attempt for an accident.
+RESERVED = frozenset({
+    "_getattr_", "_getitem_", "_getiter_", "_write_", "_print_", "_print", "_apply_",
+    "_inplacevar_", "_unpack_sequence_", "_iter_unpack_sequence_", "__metaclass__",
+    "__builtins__", "__import__", "__build_class__", "__debug__", "__loader__", "__spec__",
+    "__class__", "__classdict__",
+})  # fmt: skip
+
+# Interpreter internals beyond RestrictedPython's own list: whatever begins like these.
+_INSPECT_PREFIXES = ("gi_", "cr_", "ag_", "tb_", "f_back", "f_builtins", "f_code", "f_globals",
+                     "f_locals", "f_trace", "f_generator", "co_", "func_")  # fmt: skip
+_NOT_INTERNAL = frozenset({"tb_lineno", "co_return", "co_movement"})
+
+# Special methods a bot may define in its classes and call by name. Left out are those that change
+# how the interpreter treats the class itself, or that run at odd times (__del__, __setattr__, ...).
+METHODS = frozenset(
+    f"__{name}__"
+    for name in (
+        "init new post_init repr str bytes bool hash format index int float complex round trunc floor "
+        "ceil abs neg pos invert len length_hint getitem setitem delitem missing iter next reversed "
+        "contains call enter exit lt le eq ne gt ge get set delete set_name init_subclass "
+        "class_getitem getattr add sub mul matmul truediv floordiv mod divmod pow lshift rshift and "
+        "xor or radd rsub rmul rmatmul rtruediv rfloordiv rmod rdivmod rpow rlshift rrshift rand "
+        "rxor ror iadd isub imul imatmul itruediv ifloordiv imod ipow ilshift irshift iand ixor ior"
+    ).split()
+)
+
+# Special names that may be read or bound as plain names.
+READABLE = frozenset({"__name__", "__doc__", "__file__"})
+BINDABLE = frozenset({"__all__", "__version__", "__author__", "__license__", "__date__", "__doc__"})
+CLASS_BINDABLE = BINDABLE | {"__slots__", "__match_args__", "__hash__", "__repr__", "__str__",
+                             "__radd__", "__rmul__", "__lt__", "__le__", "__gt__", "__ge__",
+                             "__eq__", "__ne__", "__iter__", "__len__"}  # fmt: skip
+
+# Special attributes that a guard answers at run time.
+GUARDED_DUNDERS = frozenset({"__name__", "__qualname__", "__doc__", "__class__", "__dict__",
+                             "__members__", "__version__", "__dataclass_fields__"})  # fmt: skip
+
+
+def is_dunder(name: str) -> bool:
+    """Say whether a name has two underscores on both sides."""
+    return len(name) > 4 and name.startswith("__") and name.endswith("__")
+
+
+def is_inspect(name: str) -> bool:
+    """Say whether an attribute belongs to frames, code, generators or tracebacks."""
+    if name in INSPECT_ATTRIBUTES:
+        return True
+    return name.startswith(_INSPECT_PREFIXES) and name not in _NOT_INTERNAL
+
+
+def is_method_name(name: str) -> bool:
+    """Say whether a special method may be defined or called by its name."""
+    return name in METHODS

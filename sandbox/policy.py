@@ -1,0 +1,181 @@
+"""The language wall: RestrictedPython's transformer with our own policy.
+
+Accepted code is left native wherever the closed world of `sandbox.universe` proves that harmless:
+attribute loads and stores go through a guard only for the few names that some reachable host type
+must keep to itself. Guards are called by names that no Python source can spell ("@getattr"), so
+nothing a bot binds can shadow them. A node that no method here names is refused.
+This file holds names, attributes and calls; `sandbox.policy_statements` the rest.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, TypeVar
+
+from RestrictedPython import RestrictingNodeTransformer
+
+from sandbox import names
+from sandbox.hints import BUILTIN_HINTS
+from sandbox.rules import Violation, violation
+
+N = TypeVar("N", bound=ast.AST)
+
+
+def guard_call(guard: str, args: list[ast.expr], at: ast.AST) -> ast.Call:
+    """Return a call of a guard by its unspeakable name, placed at the node it stands for."""
+    call = ast.Call(func=ast.Name(f"@{guard}", ast.Load()), args=args, keywords=[])
+    return ast.fix_missing_locations(ast.copy_location(call, at))
+
+
+class NamePolicy(RestrictingNodeTransformer):  # type: ignore[misc]
+    """Names, attributes, subscripts and calls."""
+
+    def __init__(
+        self, guarded_loads: frozenset[str], guarded_stores: frozenset[str], bound: frozenset[str]
+    ) -> None:
+        super().__init__()
+        self.violations: list[Violation] = []
+        self.guarded_loads = guarded_loads
+        self.guarded_stores = guarded_stores
+        self.bound = bound
+        self.class_depth = 0
+        self.scopes: list[str] = ["module"]
+
+    # -- refusing ---------------------------------------------------------------------------
+
+    def refuse(self, node: ast.AST, rule: str, name: str = "", hint: str = "") -> None:
+        """Note a violation and go on, so that all of them are found at once."""
+        line = getattr(node, "lineno", 1)
+        column = getattr(node, "col_offset", 0) + 1
+        self.violations.append(violation(rule, line, column, name, hint))
+
+    def error(self, node: ast.AST, info: str) -> None:
+        """Take the base class's own refusals (none is expected) as violations too."""
+        self.refuse(node, "not-allowed", f"{type(node).__name__} ({info})")
+
+    def warn(self, node: ast.AST, info: str) -> None:
+        """Ignore the base class's style warnings."""
+
+    def not_allowed(self, node: ast.AST) -> None:
+        """Refuse a kind of node."""
+        self.refuse(node, "not-allowed", type(node).__name__)
+
+    def plain(self, node: N) -> N:
+        """Keep a node as it is and visit what it holds."""
+        for field, value in ast.iter_fields(node):
+            if isinstance(value, list):
+                setattr(node, field, [item for item in map(self._visited, value) if item is not None])
+            elif isinstance(value, ast.AST):
+                setattr(node, field, self.visit(value))
+        return node
+
+    def _visited(self, item: Any) -> Any:
+        return self.visit(item) if isinstance(item, ast.AST) else item
+
+    # -- names ------------------------------------------------------------------------------
+
+    def check_name(  # type: ignore[override]
+        self, node: ast.AST, name: str | None, *_: object, **__: object
+    ) -> None:
+        """Refuse to bind a name that means something to the interpreter or to the guards."""
+        if name is None:
+            return
+        if name in names.RESERVED:
+            self.refuse(node, "reserved-name", name)
+        elif names.is_dunder(name):
+            allowed = names.CLASS_BINDABLE if self.scopes[-1] == "class" else names.BINDABLE
+            if name not in allowed:
+                self.refuse(node, "dunder-name", name)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        """Check a name; reading a built-in that is not offered is refused with what to use."""
+        if not isinstance(node.ctx, ast.Load):
+            self.check_name(node, node.id)
+        elif node.id == "super":
+            self.refuse(node, "super-use")
+        elif node.id in names.RESERVED:
+            self.refuse(node, "reserved-name", node.id)
+        elif names.is_dunder(node.id) and node.id not in names.READABLE | names.BINDABLE:
+            self.refuse(node, "dunder-name", node.id)
+        elif node.id in BUILTIN_HINTS and node.id not in self.bound:
+            self.refuse(node, "builtin-not-offered", node.id, BUILTIN_HINTS[node.id])
+        return node
+
+    # -- attributes -------------------------------------------------------------------------
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        """Leave an attribute native where every reachable host type allows that name."""
+        name = node.attr
+        if names.is_inspect(name):
+            self.refuse(node, "inspect-attribute", name)
+        elif name in names.RESERVED and name not in names.GUARDED_DUNDERS:
+            self.refuse(node, "reserved-name", name)
+        elif isinstance(node.ctx, ast.Load):
+            return self._load(node, name)
+        elif names.is_dunder(name):
+            self.refuse(node, "dunder-attribute", name)
+        elif name in self.guarded_stores:
+            node.value = guard_call("write", [self.visit(node.value), ast.Constant(name)], node)
+            return node
+        node.value = self.visit(node.value)
+        return node
+
+    def _load(self, node: ast.Attribute, name: str) -> ast.AST:
+        if self._is_super_call(node.value):
+            if names.is_dunder(name) and not names.is_method_name(name):
+                self.refuse(node, "dunder-attribute", name)
+            elif name in self.guarded_loads:
+                self.refuse(node, "super-use")
+            self._visit_super(node.value)
+            return node
+        if names.is_dunder(name):
+            return self._dunder_load(node, name)
+        value = self.visit(node.value)
+        if name in self.guarded_loads:
+            return guard_call("getattr", [value, ast.Constant(name)], node)
+        node.value = value
+        return node
+
+    def _dunder_load(self, node: ast.Attribute, name: str) -> ast.AST:
+        is_object = isinstance(node.value, ast.Name) and node.value.id == "object"
+        if is_object and name in {"__setattr__", "__new__", "__init__"}:
+            return guard_call("object_method", [ast.Constant(name)], node)
+        value = self.visit(node.value)
+        if name in names.GUARDED_DUNDERS or names.is_method_name(name):
+            return guard_call("dunder", [value, ast.Constant(name)], node)
+        self.refuse(node, "dunder-attribute", name)
+        return node
+
+    @staticmethod
+    def _is_super_call(node: ast.AST) -> bool:
+        return (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "super"
+            and not node.keywords
+            and len(node.args) in {0, 2}
+            and all(isinstance(argument, ast.Name) for argument in node.args)
+        )
+
+    def _visit_super(self, node: ast.AST) -> None:
+        assert isinstance(node, ast.Call)
+        node.args = [self.visit(argument) for argument in node.args]
+
+    # -- subscripts and calls -----------------------------------------------------------------
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """Leave subscripts native: no reachable host type has a harmful one."""
+        return self.plain(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Leave calls native: what may be called is decided by what can be reached."""
+        return self.plain(node)
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST:
+        """Check the keyword's name."""
+        self.check_name(node, node.arg)
+        return self.plain(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        """Leave constants alone."""
+        return node

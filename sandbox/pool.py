@@ -1,0 +1,307 @@
+"""Starts and ends workers: one zygote, a control socket, and the identities workers run under."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox import kernel
+from sandbox.barrier import Answer, Ask, gather
+from sandbox.child import pack_start
+from sandbox.errors import OutOfSlotsError, SandboxUnavailableError, ZygoteDiedError
+from sandbox.limits import Limits
+from sandbox.protocol import Kind
+from sandbox.rules import violation
+from sandbox.verdict import Ending, Verdict
+from sandbox.worker import Worker
+from sandbox.zygote import MESSAGE_BYTES
+
+ROOT = Path(__file__).resolve().parent.parent
+_ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "LANG": "C.UTF-8",
+    "TZ": "UTC",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
+_START = (
+    "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from sandbox.zygote import main; main()"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The checker's word on a source: violations as dicts, or facts and a program."""
+
+    violations: tuple[dict[str, Any], ...]
+    facts: dict[str, Any]
+    program: bytes
+
+    @property
+    def accepted(self) -> bool:
+        """Say whether the source may run."""
+        return not self.violations
+
+
+class Pool:
+    """All workers of one server; `start` belongs on a thread that lives as long as the pool."""
+
+    def __init__(
+        self,
+        runtime: str,
+        limits: Limits | None = None,
+        on_zygote_death: Callable[[], None] | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.confinement: dict[str, Any] = {"level": "none", "layers": [], "notes": []}
+        self._runtime = runtime
+        self._on_zygote_death = on_zygote_death
+        self._lock = threading.Lock()
+        self._workers: dict[int, Worker] = {}
+        self._early_exits: dict[int, int] = {}
+        self._spawning: dict[int, Future[tuple[int, int]]] = {}
+        self._next_id = 0
+        self._slots: list[int] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._stopping = False
+
+    # -- life -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the zygote and prove on a first child that a bot can be locked down here."""
+        if sys.platform != "linux":
+            raise SandboxUnavailableError(
+                "bots run on Linux only: this system has no seccomp. "
+                "Use WSL2 or a Linux container (see README)."
+            )
+        self._slots = _free_uids(self.limits) if os.geteuid() == 0 else []
+        self._launch()
+        probe = self.check(b'NAME = "probe"\nSYMBOLS = ["X"]\ndef on_tick(ctx, tick):\n    pass\n')
+        if not probe.accepted:
+            self.stop()
+            raise SandboxUnavailableError(str(probe.violations[0]["message"]))
+
+    def _launch(self) -> None:
+        # The server's own memory holds keys: no process of the same user may look into it.
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        paths = ":".join([str(ROOT), *(path for path in sys.path if "site-packages" in path)])
+        command = [
+            sys.executable, "-s", "-P", "-B", "-c", _START, paths,
+            str(theirs.fileno()), self._runtime, json.dumps(asdict(self.limits)),
+        ]  # fmt: skip
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command, env=_ENVIRONMENT, cwd="/", close_fds=True, pass_fds=(theirs.fileno(),),
+            start_new_session=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        theirs.close()
+        self._control = ours
+        data = ours.recv(MESSAGE_BYTES)
+        if not data or json.loads(data).get("op") != "ready":
+            raise SandboxUnavailableError("the process that starts bots did not come up")
+        threading.Thread(target=self._listen, args=(ours,), name="zygote", daemon=True).start()
+
+    def stop(self) -> None:
+        """End all workers and the zygote; nothing is left behind."""
+        self._stopping = True
+        for worker in list(self._workers.values()):
+            worker.close()
+        if self._control is not None:
+            self._control.shutdown(socket.SHUT_RDWR)
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            try:
+                self._process.wait(timeout=3)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def restart_zygote(self) -> None:
+        """Bring a new zygote up after the old one died; its workers are gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._launch()
+
+    @property
+    def zygote_pid(self) -> int | None:
+        """Return the zygote's process id."""
+        return None if self._process is None else self._process.pid
+
+    # -- the control socket -----------------------------------------------------------------------
+
+    def _listen(self, control: socket.socket) -> None:
+        while True:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 1)
+            except OSError:
+                data, descriptors = b"", []
+            if not data:
+                break
+            self._take(json.loads(data), descriptors)
+        self._zygote_ended()
+
+    def _take(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        if message["op"] == "exit":
+            with self._lock:
+                worker = self._workers.get(message["pid"])
+                if worker is None:
+                    self._early_exits[message["pid"]] = message["status"]
+                    return
+            worker.exited(message["status"])
+            return
+        future = self._spawning.pop(message["id"])
+        if message["op"] == "spawned":
+            future.set_result((message["pid"], descriptors[0]))
+        else:
+            future.set_exception(OutOfSlotsError(f"cannot start a worker: {message['reason']}"))
+
+    def _zygote_ended(self) -> None:
+        for future in list(self._spawning.values()):
+            future.set_exception(ZygoteDiedError("the process that starts bots has ended"))
+        self._spawning.clear()
+        with self._lock:
+            orphans = [worker for worker in self._workers.values() if worker.alive]
+        for worker in orphans:
+            worker.exited(signal.SIGKILL)
+        if not self._stopping and self._on_zygote_death is not None:
+            self._on_zygote_death()
+
+    # -- workers ----------------------------------------------------------------------------------
+
+    def _spawn(self) -> Worker:
+        uid = self._take_uid()
+        down_read, down_write = os.pipe2(os.O_CLOEXEC)
+        up_read, up_write = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(down_write, False)
+        os.set_blocking(up_read, False)
+        future: Future[tuple[int, int]] = Future()
+        try:
+            with self._lock:
+                self._next_id += 1
+                number = self._next_id
+                self._spawning[number] = future
+                if self._control is None:
+                    raise ZygoteDiedError("the sandbox is not running")
+                request = json.dumps({"op": "spawn", "id": number, "uid": uid}).encode()
+                socket.send_fds(self._control, [request], [down_read, up_write])
+            pid, pidfd = future.result(timeout=10)
+        except BaseException as error:
+            os.close(down_write)
+            os.close(up_read)
+            if uid is not None:
+                self._slots.append(uid)
+            if isinstance(error, OSError | TimeoutError):
+                raise ZygoteDiedError("the process that starts bots has ended") from error
+            raise
+        finally:
+            os.close(down_read)
+            os.close(up_write)
+        return self._adopt(pid, pidfd, (down_write, up_read), uid)
+
+    def _adopt(self, pid: int, pidfd: int, pipes: tuple[int, int], uid: int | None) -> Worker:
+        def release() -> None:
+            with self._lock:
+                if self._workers.pop(pid, None) is not None and uid is not None:
+                    self._slots.append(uid)
+
+        worker = Worker(pid, pidfd, pipes, self.limits, release)
+        with self._lock:
+            self._workers[pid] = worker
+            status = self._early_exits.pop(pid, None)
+        if status is not None:
+            worker.exited(status)
+        return worker
+
+    def _take_uid(self) -> int | None:
+        if os.geteuid() != 0:
+            return None
+        with self._lock:
+            if not self._slots:
+                raise OutOfSlotsError("every worker identity is in use; no more bots can start")
+            return self._slots.pop(0)
+
+    # -- what callers use -------------------------------------------------------------------------
+
+    def check(self, source: bytes) -> Checked:
+        """Have a throw-away locked child read and load a source once."""
+        if len(source) > self.limits.source_bytes:
+            limit = f"{self.limits.source_bytes // 1024} KiB"
+            return _refused(violation("source-too-large", 1, 1, limit).as_dict())
+        worker = self._spawn()
+        worker.allow_frame(self.limits.program_bytes)
+        try:
+            limit_cpu = self.limits.load_cpu
+            ask = Ask(worker, Kind.CHECK, source, limit_cpu, limit_cpu, self.limits.load_wall)
+            answer = gather([ask])[0]
+            if worker.confinement:
+                self.confinement = worker.confinement
+        finally:
+            worker.close()
+        return _read_checked(answer)
+
+    def spawn(self, program: bytes, meta: bytes) -> tuple[Worker, Ask]:
+        """Start a worker and return it with the request that loads the bot into it."""
+        worker = self._spawn()
+        cpu, wall = self.limits.load_cpu, self.limits.load_wall
+        return worker, Ask(worker, Kind.START, pack_start(meta, program), cpu, cpu, wall)
+
+
+def _refused(*violations: dict[str, Any]) -> Checked:
+    return Checked(violations, {}, b"")
+
+
+def _read_checked(answer: Answer) -> Checked:
+    """Read a checker's answer, which is hostile once the source has run in it."""
+    if answer.payload is None:
+        return _refused(violation("load-limit", 1, 1, answer.reason).as_dict())
+    try:
+        size = int.from_bytes(answer.payload[:4], "little")
+        head = json.loads(answer.payload[4 : 4 + size])
+        violations = tuple(_clean_violation(item) for item in head["violations"][:200])
+        facts = dict(head["facts"])
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        reason = "answered nonsense while it was being loaded"
+        return _refused(violation("load-limit", 1, 1, reason).as_dict())
+    return Checked(violations, facts, answer.payload[4 + size :])
+
+
+def _clean_violation(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "line": max(1, int(item["line"])),
+        "column": max(1, int(item["column"])),
+        **{key: str(item[key])[:600] for key in ("rule", "message", "hint")},
+    }
+
+
+def _free_uids(limits: Limits) -> list[int]:
+    """Return unused uids that exist in this user namespace."""
+    taken = {entry.pw_uid for entry in pwd.getpwall()}
+    ranges = []
+    for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines():
+        inside, _, count = (int(part) for part in line.split())
+        ranges.append((inside, inside + count))
+    wanted = range(limits.uid_base, limits.uid_base + limits.uid_count)
+    usable = [uid for uid in wanted if uid not in taken and any(a <= uid < b for a, b in ranges)]
+    if not usable:
+        raise SandboxUnavailableError(
+            f"no unused user id from {limits.uid_base} on: set SANDBOX_UID_BASE to a free range"
+        )
+    return usable
+
+
+__all__ = ["Answer", "Checked", "Ending", "Pool", "Verdict"]

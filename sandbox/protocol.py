@@ -1,0 +1,93 @@
+"""Frames between the server and a worker: a closed set of kinds, and the unknown is fatal.
+
+Layout, little endian: u32 payload length, u8 kind, u32 sequence number, then the payload. Bytes
+from a worker are hostile: `FrameReader` allocates no more than its budget and answers with a frame
+or a `ProtocolFault`, never with anything else.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+HEADER = struct.Struct("<IBI")
+
+
+class Kind(IntEnum):
+    """What a frame is for; the first four go down to a worker, the others come up."""
+
+    CHECK = 1
+    START = 2
+    CALL = 3
+    LOCKED = 16
+    CHECKED = 17
+    STARTED = 18
+    REPLY = 19
+    FAULT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message."""
+
+    kind: Kind
+    seq: int
+    payload: bytes
+
+
+class ProtocolFault(Exception):  # noqa: N818 - a verdict in the making, not an error of ours
+    """The peer broke the protocol; `oversize` tells an output flood from nonsense."""
+
+    def __init__(self, reason: str, *, oversize: bool = False) -> None:
+        super().__init__(reason)
+        self.oversize = oversize
+
+
+def encode(kind: Kind, seq: int, payload: bytes) -> bytes:
+    """Return the bytes of one frame."""
+    return HEADER.pack(len(payload), kind, seq) + payload
+
+
+class FrameReader:
+    """Cuts a stream of hostile bytes into frames within a budget.
+
+    Room is given only for what a header has promised and the budget allows.
+    """
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+        self._buffer = bytearray()
+
+    @property
+    def wanted(self) -> int:
+        """Return how many bytes may be read at once without passing the budget."""
+        return max(1, self.budget + HEADER.size - len(self._buffer))
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes as they came; more than one frame's worth unread is a flood."""
+        self._buffer += data
+        if len(self._buffer) > self.budget + HEADER.size:
+            raise ProtocolFault("more output than one frame may hold", oversize=True)
+
+    def next(self) -> Frame | None:
+        """Return the next whole frame, None if more bytes are needed."""
+        if len(self._buffer) < HEADER.size:
+            return None
+        length, kind, seq = HEADER.unpack_from(self._buffer)
+        if length > self.budget:
+            raise ProtocolFault(f"a frame of {length} bytes", oversize=True)
+        try:
+            known = Kind(kind)
+        except ValueError:
+            raise ProtocolFault(f"unknown frame kind {kind}") from None
+        if len(self._buffer) < HEADER.size + length:
+            return None
+        payload = bytes(self._buffer[HEADER.size : HEADER.size + length])
+        del self._buffer[: HEADER.size + length]
+        return Frame(known, seq, payload)
+
+    @property
+    def pending(self) -> bool:
+        """Say whether bytes are left over that no request explains."""
+        return bool(self._buffer)
