@@ -44,7 +44,9 @@ def build(services: Services, modules: Mapping[str, Facade]) -> dict[str, Any]:
         """Import an offered module."""
         del globals_, locals_
         if level or type(name) is not str or name not in modules:
-            raise ModuleNotFoundError(f"No module named {name!r} is offered to bots", name=str(name))
+            raise ModuleNotFoundError(
+                f"No module named {name!r} is offered to bots", name=str(name)
+            )
         return modules[name] if fromlist else modules[name.split(".")[0]]
 
     offered = {name: getattr(builtins, name) for name in _OFFERED.split()}

@@ -1,9 +1,9 @@
 """What can go wrong on our side of the wall.
 
-    SandboxError
-      SandboxUnavailable   this host cannot lock a bot down: no bots run, in words
-      ZygoteDied           the process that forks workers is gone: restart it, no strike
-      OutOfSlots           no unused uid is left: the new bot is refused
+SandboxError
+  SandboxUnavailable   this host cannot lock a bot down: no bots run, in words
+  ZygoteDied           the process that forks workers is gone: restart it, no strike
+  OutOfSlots           no unused uid is left: the new bot is refused
 """
 
 from __future__ import annotations

@@ -64,7 +64,9 @@ class NamePolicy(RestrictingNodeTransformer):  # type: ignore[misc]
         """Keep a node as it is and visit what it holds."""
         for field, value in ast.iter_fields(node):
             if isinstance(value, list):
-                setattr(node, field, [item for item in map(self._visited, value) if item is not None])
+                setattr(
+                    node, field, [item for item in map(self._visited, value) if item is not None]
+                )
             elif isinstance(value, ast.AST):
                 setattr(node, field, self.visit(value))
         return node

@@ -22,7 +22,12 @@ class Worker:
     """One child; every method returns at once except `close`."""
 
     def __init__(
-        self, pid: int, pidfd: int, pipes: tuple[int, int], limits: Limits, release: Callable[[], None]
+        self,
+        pid: int,
+        pidfd: int,
+        pipes: tuple[int, int],
+        limits: Limits,
+        release: Callable[[], None],
     ) -> None:
         self.pid = pid
         self.confinement: dict[str, Any] = {}

@@ -119,9 +119,7 @@ class Zygote:
         for descriptor in descriptors:
             os.close(descriptor)
 
-    def _become_child(
-        self, request: dict[str, Any], descriptors: list[int], parent: int
-    ) -> None:
+    def _become_child(self, request: dict[str, Any], descriptors: list[int], parent: int) -> None:
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):

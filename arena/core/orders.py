@@ -66,6 +66,15 @@ class Rejection:
     reason: str
 
 
+_HEAP_TYPE = 1 << 9
+
+
+def _type_name(kind: type) -> str:
+    """Return a class's own name past any property its metaclass may put there."""
+    name: str = type.__dict__["__name__"].__get__(kind)
+    return name
+
+
 def _shown(value: object) -> str:
     """Return a short text for any value without running the bot's own `__repr__`."""
     kind = type(value)
@@ -77,7 +86,7 @@ def _shown(value: object) -> str:
     elif kind is float or kind is bool or value is None:
         text = repr(value)
     else:
-        text = f"a value of type {kind.__name__}"
+        text = f"a value of type {_type_name(kind)}"
     return text[: _SHOWN + 2]
 
 
@@ -100,15 +109,16 @@ def real_number(value: object) -> float | None:
 
 
 def _is_numpy_scalar(kind: type) -> bool:
-    # By name, so that the pure core does not need numpy; the module of a C type cannot be forged
-    # through the language wall, and the parent checks the double that arrives once more.
-    return kind.__module__ == "numpy" and kind.__name__ in _NUMPY_NUMBERS
+    # By name, so that the pure core does not need numpy. numpy's scalars are static C types; a class
+    # that Python code made carries the heap flag, whatever it calls itself.
+    if kind.__flags__ & _HEAP_TYPE or _type_name(kind) not in _NUMPY_NUMBERS:
+        return False
+    return bool(type.__dict__["__module__"].__get__(kind) == "numpy")
 
 
 _NUMPY_NUMBERS = frozenset(
-    {"float16", "float32", "float64", "longdouble"}
-    | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
-    | {"longlong", "ulonglong", "intc", "uintc"},
+    {"float16", "float32", "float64", "longdouble", "longlong", "ulonglong", "intc", "uintc"}
+    | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 )
 
 
@@ -123,14 +133,14 @@ def check_order(symbol: object, side: object, size: object, already: int) -> Ord
 
     if already >= MAX_ORDERS_PER_TICK:
         return refuse(f"Too many orders in one tick (at most {MAX_ORDERS_PER_TICK})")
-    if type(side) is not str or (side != "BUY" and side != "SELL"):
+    if type(side) is not str or side not in {"BUY", "SELL"}:
         return refuse(f"Unknown order side: {_shown(side)} (use 'BUY' or 'SELL')")
     if number is None:
         return refuse(f"Invalid order size: {_shown(size)}")
     if type(symbol) is not str:
         return refuse(f"Invalid symbol: {_shown(symbol)}")
     if len(symbol) > MAX_SYMBOL_LENGTH:
-        return refuse(f"No price available for {shown_symbol}...")
+        return refuse(f"No price available for {shown_symbol}")
     return Order(symbol, Side(side), number)
 
 

@@ -9,6 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
 
 SNAPSHOT_EVERY = 10
 MIN_SHARPE_RETURNS = 30
@@ -41,6 +48,24 @@ class Score:
         self.peak = max(self.peak, equity)
         if self.peak > 0.0:
             self.max_drawdown = max(self.max_drawdown, (self.peak - equity) / self.peak)
+
+    def mark_flat(self, cash: float, ticks: int) -> None:
+        """Take `ticks` ticks without a position, all at the same equity."""
+        if ticks:
+            self.mark(cash, exposed=False)
+            self.ticks += ticks - 1
+
+    def mark_many(self, equity: Floats, *, exposed: bool) -> None:
+        """Take the equities of many ticks at once; the same bits as one by one."""
+        import numpy as np
+
+        self.ticks += len(equity)
+        self.exposed_ticks += exposed * len(equity)
+        peaks = np.maximum(np.maximum.accumulate(equity), self.peak)
+        self.peak = float(peaks[-1])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            falls = np.where(peaks > 0.0, (peaks - equity) / peaks, 0.0)
+        self.max_drawdown = max(self.max_drawdown, float(falls.max()))
 
     def fill(self, value: float, realized: float, *, is_sell: bool) -> None:
         """Count one fill of `value` quote units; a sell with a gain is a win."""

@@ -101,7 +101,9 @@ def _functools() -> dict[str, object]:
         return functools.wraps(wrapped)
 
     return {
-        **pick(functools, "partial reduce lru_cache cache cmp_to_key cached_property total_ordering"),
+        **pick(
+            functools, "partial reduce lru_cache cache cmp_to_key cached_property total_ordering"
+        ),
         "wraps": wraps,
     }
 

@@ -68,7 +68,9 @@ def build(services: Services) -> dict[str, Facade]:
         "trapz": np.trapezoid,
         "nansum": np.nansum,
     }
-    typing = Facade("numpy.typing", {"NDArray": np.ndarray, "ArrayLike": object, "DTypeLike": object})
+    typing = Facade(
+        "numpy.typing", {"NDArray": np.ndarray, "ArrayLike": object, "DTypeLike": object}
+    )
     warm_up()
     return {
         "numpy": Facade("numpy", members),

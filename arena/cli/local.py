@@ -1,0 +1,250 @@
+"""Commands that need no server: check, backtest, doctor, db, config, version."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from arena import __version__, config
+from arena.cli.output import complain, console, print_json, print_table
+from arena.errors import MarketDataError
+
+db_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
+config_app = typer.Typer(help="The settings.", no_args_is_help=True)
+
+RUNTIME = "arena.runtime.bot:BotRuntime"
+
+Files = Annotated[list[Path], typer.Argument(help="Bot files.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(check)
+    app.command()(backtest)
+    app.command()(doctor)
+    app.command()(version)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: {error.strerror}") from None
+
+
+def check(files: Files, as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """Validate bot files without running them on a market."""
+    from sandbox.pool import Pool
+
+    pool = Pool(RUNTIME, config.load().limits)
+    sources = [(path, _read(path)) for path in files]
+    pool.start()
+    try:
+        checks = [(path, pool.check(source)) for path, source in sources]
+    finally:
+        pool.stop()
+    document = [
+        {"file": str(path), "accepted": found.accepted, "violations": list(found.violations)}
+        for path, found in checks
+    ]
+    if as_json:
+        print_json(document)
+    else:
+        _show_checks(document)
+    if not all(item["accepted"] for item in document):
+        raise typer.Exit(3)
+
+
+def _show_checks(document: list[dict[str, Any]]) -> None:
+    for item in document:
+        console.print(
+            f"{item['file']}: {'accepted' if item['accepted'] else 'refused'}", markup=False
+        )
+        for found in item["violations"]:
+            where = f"{found['line']}:{found['column']}"
+            console.print(f"  {where}  {found['message']} [{found['rule']}]", markup=False)
+            console.print(f"         {found['hint']}", markup=False, style="dim")
+
+
+def backtest(  # noqa: PLR0913, PLR0917 - one parameter an option
+    bots: Annotated[list[Path], typer.Argument(help="Bot files.")],
+    data: Annotated[
+        list[str],
+        typer.Option("--data", help="Market file, [SYMBOL=]PATH; several make one market."),
+    ],
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
+    trades: Annotated[Path | None, typer.Option(help="Write the fills here (CSV).")] = None,
+    orders: Annotated[Path | None, typer.Option(help="Write the orders here (CSV).")] = None,
+    logs: Annotated[
+        Path | None, typer.Option(help="Write the bots' logs here (JSON lines).")
+    ] = None,
+    lockstep: Annotated[
+        bool, typer.Option("--lockstep", help="Ship one tick at a time: no future price in a bot.")
+    ] = False,
+    interval: Annotated[float | None, typer.Option(help="Resample the market, seconds.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the season.")] = 0,
+    db: Annotated[
+        Path | None, typer.Option(help="Also write the tables into this SQLite file.")
+    ] = None,
+) -> None:
+    """Play bots, each in its own locked process, over a recorded market."""
+    from arena.engine import report
+    from arena.engine.backtest import RUN_AHEAD, Candidate, ranked_results
+    from arena.engine.backtest import backtest as play
+
+    settings = config.load()
+    candidates = [Candidate(str(path), _read(path)) for path in bots]
+    market = _market(data, settings, interval)
+    pool = _pool(settings)
+    started = time.monotonic()
+    try:
+        with _progress(len(market) * len(candidates)) as advance:
+            results = play(
+                pool, candidates, market, settings.rules,
+                seed=seed, run=1 if lockstep else RUN_AHEAD, progress=advance,
+            )  # fmt: skip
+    finally:
+        pool.stop()
+    found = report.document(results, market, time.monotonic() - started)
+    if json_out is not None:
+        json_out.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    if trades is not None:
+        report.write_csv(trades, report.TRADE_COLUMNS, report.trade_rows(results))
+    if orders is not None:
+        report.write_csv(orders, report.ORDER_COLUMNS, report.order_rows(results))
+    if logs is not None:
+        report.write_jsonl(logs, report.log_rows(results))
+    if db is not None:
+        from arena.store.archive import write_backtest
+
+        write_backtest(db, market, results, settings, seed)
+    gap = report.spacing(market)
+    _show_results([report.bot_document(result, gap) for result in ranked_results(results)], found)
+
+
+def _market(specs: list[str], settings: config.Settings, interval: float | None) -> Any:
+    import numpy as np
+
+    from arena.engine.player import Market
+    from arena.feeds.history import load_history
+
+    if not specs:
+        raise MarketDataError("Name a market file with --data.", usage=True)
+    history = load_history(
+        specs, interval=interval, default_interval=settings.tick_interval_seconds
+    )
+    for note in history.notes:
+        complain(note)
+    rows = np.ascontiguousarray(np.column_stack([history.times, history.prices]), dtype=np.float64)
+    return Market(history.symbols, rows)
+
+
+def _pool(settings: config.Settings) -> Any:
+    from sandbox.pool import Pool
+
+    pool = Pool(RUNTIME, settings.limits)
+    pool.start()
+    return pool
+
+
+def _progress(total: int) -> Any:
+    import contextlib
+
+    from rich.progress import Progress
+
+    from arena.cli.output import errors
+
+    @contextlib.contextmanager
+    def bar() -> Any:
+        with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+            task = progress.add_task("ticks", total=total)
+            yield lambda ticks: progress.advance(task, ticks)
+
+    return bar()
+
+
+def _show_results(rows: list[dict[str, Any]], found: dict[str, Any]) -> None:
+    for row in rows:
+        metrics = row["metrics"] or {}
+        row["bot"] = row["name"] or row["file"]
+        row["return"] = metrics.get("return_pct")
+        row["drawdown"] = metrics.get("max_drawdown_pct")
+    columns = (
+        ("bot", "BOT"), ("status", "STATUS"), ("equity", "EQUITY"), ("return", "RETURN %"),
+        ("drawdown", "DRAWDOWN %"), ("cash", "CASH"), ("positions", "POSITIONS"),
+        ("trades", "TRADES"), ("rejected", "REJECTED"), ("errors", "ERRORS"),
+    )  # fmt: skip
+    print_table(columns, rows)
+    for row in rows:
+        for broken in row["violations"]:
+            where = f"{row['file']}:{broken['line']}:{broken['column']}"
+            complain(f"{where}: {broken['message']} {broken['hint']}")
+    console.print(
+        f"{found['ticks']:,} ticks in {found['seconds']:.2f} s ({found['mode']})", style="dim"
+    )
+
+
+def doctor(
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+    explain: Annotated[bool, typer.Option(help="Say which layer stops what.")] = False,  # noqa: FBT002
+) -> None:
+    """Prove every layer of the sandbox on this host by trying the forbidden acts."""
+    from sandbox.doctor import examine
+
+    found = examine()
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        _show_doctor(found.as_dict(), explain=explain)
+    raise typer.Exit({"A": 0, "B": 1}.get(found.level, 2))
+
+
+def _show_doctor(found: dict[str, Any], *, explain: bool) -> None:
+    columns = [
+        ("act", "ACT"),
+        ("unlocked", "UNLOCKED"),
+        ("locked", "LOCKED"),
+        ("verdict", "VERDICT"),
+    ]
+    if explain:
+        columns.append(("layer", "STOPPED BY"))
+    print_table(columns, found["acts"])
+    console.print(f"\nIsolation level {found['level']}: {', '.join(found['layers'])}")
+    for note in found["notes"]:
+        complain(note)
+
+
+@db_app.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database's schema up to date."""
+    from arena.store.database import open_database, upgrade
+
+    settings = config.load()
+    upgrade(open_database(settings.url))
+    console.print("The database is up to date.")
+
+
+@config_app.command("show")
+def config_show(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """Print the settings in force; secrets are masked."""
+    settings = config.load()
+    document = json.loads(settings.model_dump_json())
+    if as_json:
+        print_json(document)
+        return
+    for name, value in document.items():
+        console.print(f"{name.upper()} = {value}", markup=False, soft_wrap=True)
+    console.print("Configuration valid", style="green")
+
+
+def version(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """Print the version."""
+    if as_json:
+        print_json({"version": __version__})
+    else:
+        console.print(__version__)

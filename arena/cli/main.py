@@ -1,0 +1,100 @@
+"""Puts the commands together and turns errors into sentences and exit codes.
+
+0 ok, 1 failure, 2 usage, 3 refused by validation, 4 not found, 5 auth, 6 server unreachable,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+import typer
+
+from arena.cli import bots, local, remote, server
+from arena.cli.output import complain
+from arena.errors import (
+    ArenaError,
+    AuthError,
+    MarketDataError,
+    NotFoundError,
+    RefusedError,
+    SettingsError,
+)
+from sandbox.errors import SandboxError
+
+app = typer.Typer(
+    name="arena",
+    help="Say a trading strategy in plain words, and see how it does against everyone else's.",
+    no_args_is_help=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Run the server when no command is given."""
+    if context.invoked_subcommand is None:
+        server.serve()
+
+
+for part in (server, local, remote):
+    part.register(app)
+app.add_typer(bots.app, name="bots")
+app.add_typer(local.db_app, name="db")
+app.add_typer(local.config_app, name="config")
+app.add_typer(remote.season_app, name="season")
+
+
+def main() -> NoReturn:
+    """Run a command and exit with its code."""
+    try:
+        code = app(spread_data(sys.argv[1:]), standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        code = 130
+    except RefusedError as error:
+        complain(str(error))
+        code = 3
+    except (ArenaError, SandboxError) as error:
+        for line in str(error).splitlines():
+            complain(line)
+        code = _code_of(error)
+    except BrokenPipeError:
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def spread_data(arguments: list[str]) -> list[str]:
+    """Let `--data A B C` name several files, as if `--data` stood before each.
+
+    A bot file (`*.py`) after the first one is a bot, wherever it stands.
+    """
+    if "backtest" not in arguments:
+        return arguments
+    spread, in_data, first = [], False, False
+    for argument in arguments:
+        if argument.startswith("-"):
+            in_data = first = argument == "--data"
+        elif in_data and not first and not argument.endswith(".py"):
+            spread.append("--data")
+        else:
+            in_data, first = in_data and first, False
+        spread.append(argument)
+    return spread
+
+
+def _code_of(error: Exception) -> int:
+    if isinstance(error, remote.UnreachableError):
+        return 6
+    if isinstance(error, SettingsError) or (isinstance(error, MarketDataError) and error.usage):
+        return 2
+    if isinstance(error, NotFoundError):
+        return 4
+    return 5 if isinstance(error, AuthError) else 1

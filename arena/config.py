@@ -1,0 +1,301 @@
+"""All settings, read once: flags, then environment, then .env, then arena.toml, then defaults.
+
+Nothing below the command line reads the environment; values are passed down from here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from arena.core.exchange import Rules
+from arena.errors import SettingsError
+from sandbox.limits import Limits
+
+ROOT = Path(__file__).resolve().parent.parent
+LIVE_FEEDS = ("binance", "synthetic")
+KNOWN_SOURCES = ("binance", "alpaca", "manifold", "stockdata")
+
+
+class _Source(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = False
+    base_url: str = ""
+    ws_url: str = ""
+
+
+class BinanceSource(_Source):
+    """Binance spot; `stream` is trade or miniTicker."""
+
+    enabled: bool = True
+    symbols: list[str] = ["BTCUSDT", "ETHUSDT"]
+    stream: str = "trade"
+    base_url: str = "https://data-api.binance.vision"
+    ws_url: str = "wss://data-stream.binance.vision"
+
+
+class AlpacaSource(_Source):
+    """Alpaca stocks and crypto."""
+
+    symbols: list[str] = ["AAPL", "TSLA", "GOOGL"]
+    base_url: str = "https://data.alpaca.markets"
+    ws_url: str = "wss://stream.data.alpaca.markets"
+
+
+class ManifoldSource(_Source):
+    """Manifold prediction markets, by id or slug."""
+
+    markets: list[str] = []
+    base_url: str = "https://api.manifold.markets"
+    ws_url: str = "wss://api.manifold.markets/ws"
+
+
+class StockdataSource(_Source):
+    """StockData.org quotes, polled every `poll_seconds` within the daily budget."""
+
+    symbols: list[str] = ["SPY", "QQQ"]
+    poll_seconds: float = 10.0
+    base_url: str = "https://api.stockdata.org"
+
+
+class DataSources(BaseModel):
+    """The four sources of the guide."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    binance: BinanceSource = BinanceSource()
+    alpaca: AlpacaSource = AlpacaSource()
+    manifold: ManifoldSource = ManifoldSource()
+    stockdata: StockdataSource = StockdataSource()
+
+    def enabled(self) -> dict[str, list[str]]:
+        """Return the symbols of every enabled source by its name."""
+        found = {}
+        for name in KNOWN_SOURCES:
+            source = getattr(self, name)
+            if source.enabled:
+                found[name] = list(source.markets if name == "manifold" else source.symbols)
+        return found
+
+
+class Settings(BaseSettings):
+    """Every setting of a server; names in capitals are those of the environment."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        env_file=".env",
+        toml_file="arena.toml",
+        env_nested_delimiter="__",
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; another one needs ARENA_TOKEN."
+    )
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    starting_cash: float = Field(10_000.0, description="Cash each bot starts with.")
+    tick_interval_seconds: float = Field(1.0, description="Seconds between two ticks.")
+    fee_bps: float = Field(0.0, ge=0, le=1000, description="Fee per fill, basis points.")
+    slippage_bps: float = Field(0.0, ge=0, le=1000, description="Slippage per fill, basis points.")
+    db_path: str = Field("lab.db", description="SQLite file.")
+    database_url: str = Field("", description="Database URL; overrides DB_PATH (PostgreSQL).")
+    feed: str = Field(
+        "", description="Feed: binance, synthetic, replay:PATH; empty means the enabled sources."
+    )
+    synthetic_seed: int = Field(1, description="Seed of the synthetic market.")
+    feed_wait_seconds: float = Field(
+        6.0, gt=0, description="How long to wait for the live market at start."
+    )
+    data_sources: DataSources = Field(DataSources(), description="The market data sources.")
+    alpaca_api_key: SecretStr = Field(SecretStr(""), description="Alpaca key id.")
+    alpaca_secret_key: SecretStr = Field(SecretStr(""), description="Alpaca secret key.")
+    stockdata_api_key: SecretStr = Field(SecretStr(""), description="StockData.org token.")
+    openai_api_key: SecretStr = Field(SecretStr(""), description="Key of the model server.")
+    openai_base_url: str = Field("", description="Base URL of any OpenAI-compatible server.")
+    openai_model: str = Field(
+        "", description="Model that writes bots; empty means the template provider."
+    )
+    openai_timeout_seconds: float = Field(120.0, gt=0, description="Time limit of one model call.")
+    openai_max_tokens: int = Field(8000, gt=0, description="Longest answer asked for.")
+    openai_max_tokens_field: str = Field(
+        "max_tokens", description="max_tokens, or max_completion_tokens for newer OpenAI models."
+    )
+    arena_token: SecretStr = Field(SecretStr(""), description="Token that guards every write.")
+    allowed_hosts: list[str] = Field([], description="Host names accepted beside loopback.")
+    bots_dir: str = Field("bots", description="Drop-in folder of bots.")
+    max_bots: int = Field(2000, gt=0, description="Most bots that may run at once.")
+    trial_ticks: int = Field(300, gt=0, description="Ticks of the trial run before admission.")
+    max_repairs: int = Field(3, ge=0, description="Repairs a model may try.")
+    min_free_disk: int = Field(
+        200 * 1024 * 1024, ge=0, description="Bytes that must stay free; below, the clock stops."
+    )
+    sandbox_uid_base: int = Field(20_000, gt=0, description="First user id for workers (as root).")
+    tick_cpu_soft: float = Field(0.1, gt=0, description="CPU seconds a bot may use in a tick.")
+    tick_cpu_hard: float = Field(1.0, gt=0, description="CPU seconds after which it is killed.")
+    bot_memory_mb: int = Field(256, gt=0, description="Memory allowance of a bot, MiB.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put arena.toml behind .env."""
+        del file_secret_settings
+        toml = TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, dotenv_settings, toml
+
+    @property
+    def rules(self) -> Rules:
+        """Return the money rules."""
+        return Rules(self.starting_cash, self.fee_bps, self.slippage_bps)
+
+    @property
+    def limits(self) -> Limits:
+        """Return the workers' limits."""
+        return Limits(
+            tick_cpu_soft=self.tick_cpu_soft,
+            tick_cpu_hard=self.tick_cpu_hard,
+            memory_bytes=self.bot_memory_mb * 1024 * 1024,
+            uid_base=self.sandbox_uid_base,
+        )
+
+    @property
+    def url(self) -> str:
+        """Return the database URL."""
+        if self.database_url:
+            url = self.database_url
+            for prefix in ("postgresql://", "postgres://"):
+                if url.startswith(prefix):
+                    url = "postgresql+psycopg://" + url.removeprefix(prefix)
+            return url
+        return f"sqlite:///{self.db_path}"
+
+    @property
+    def market_symbols(self) -> list[str]:
+        """Return the symbols of all enabled sources, in order, without repeats."""
+        return list(
+            dict.fromkeys(s for found in self.data_sources.enabled().values() for s in found)
+        )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Say whether only this machine can reach the server."""
+        return self.host in {"127.0.0.1", "localhost", "::1"}
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with these settings, one sentence each."""
+        found = [*self._number_problems(), *self._source_problems(), *self._feed_problems()]
+        if not self.is_loopback and not self.arena_token.get_secret_value():
+            found.append(
+                f"HOST={self.host} is open to others: set ARENA_TOKEN, which then guards every write."
+            )
+        return found
+
+    def _number_problems(self) -> list[str]:
+        found = []
+        if not self.tick_interval_seconds > 0:
+            found.append("TICK_INTERVAL_SECONDS must be greater than 0.")
+        if not self.starting_cash > 0:
+            found.append("STARTING_CASH must be greater than 0.")
+        if self.log_level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            found.append("LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
+        return found
+
+    def _source_problems(self) -> list[str]:
+        found = []
+        enabled = self.data_sources.enabled()
+        keyed = {
+            "alpaca": ("ALPACA_API_KEY and ALPACA_SECRET_KEY",
+                       (self.alpaca_api_key, self.alpaca_secret_key)),
+            "stockdata": ("STOCKDATA_API_KEY", (self.stockdata_api_key,)),
+        }  # fmt: skip
+        for name, (setting, values) in keyed.items():
+            if name in enabled and not all(value.get_secret_value() for value in values):
+                found.append(f"{name} is enabled but {setting} is not set.")
+        if not enabled and not self.feed:
+            found.append("No data source is enabled: enable one in DATA_SOURCES or set FEED.")
+        found += [
+            f"{name} is enabled but lists no {'markets' if name == 'manifold' else 'symbols'}."
+            for name, symbols in enabled.items() if not symbols
+        ]  # fmt: skip
+        return found
+
+    def _feed_problems(self) -> list[str]:
+        chosen = self.feeds
+        if len(chosen) == 1 and chosen[0].startswith("replay:"):
+            missing = [p for p in self.replay_files if not Path(p.rpartition("=")[2]).is_file()]
+            return [f"FEED: no such file: {path}" for path in missing]
+        if "synthetic" in chosen and len(chosen) > 1:
+            return ["FEED: synthetic makes a market of its own and cannot be mixed with others."]
+        found = []
+        for name in chosen:
+            if name in KNOWN_SOURCES and name not in LIVE_FEEDS:
+                found.append(
+                    f"{name}: this version has no {name} feed yet; "
+                    "FEED=synthetic plays its symbols with made-up prices."
+                )
+            elif name not in LIVE_FEEDS:
+                found.append(
+                    f"FEED: '{name}' is not a feed; use binance, synthetic or replay:PATH."
+                )
+        return found
+
+    @property
+    def feeds(self) -> list[str]:
+        """Return the chosen feeds: FEED if it is set, else all enabled sources."""
+        if self.feed.startswith("replay:"):
+            return [self.feed]
+        if self.feed:
+            return [name.strip() for name in self.feed.split(",") if name.strip()]
+        return list(self.data_sources.enabled())
+
+    @property
+    def replay_files(self) -> list[str]:
+        """Return the market files of FEED=replay:A,B as [SYMBOL=]PATH."""
+        return [part for part in self.feed.removeprefix("replay:").split(",") if part]
+
+
+def load(**flags: Any) -> Settings:
+    """Read all settings; SettingsError lists every problem in one sentence each."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        raise SettingsError([_sentence(item) for item in error.errors()]) from None
+    except (ValueError, OSError) as error:
+        raise SettingsError([f"Settings cannot be read: {error}"]) from None
+    problems = settings.problems()
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _sentence(item: Any) -> str:
+    where = "__".join(str(part) for part in item["loc"]).upper()
+    return f"{where}: {item['msg'].removeprefix('Value error, ')}."
+
+
+def client_defaults() -> tuple[str, str]:
+    """Return the server URL and token for commands that talk to a running server."""
+    from dotenv import dotenv_values
+
+    values = {**dotenv_values(".env"), **os.environ}
+    host = values.get("HOST") or "127.0.0.1"
+    url = values.get("ARENA_URL") or f"http://{host}:{values.get('PORT') or 8000}"
+    return url, values.get("ARENA_TOKEN") or ""

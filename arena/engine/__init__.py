@@ -1,0 +1,1 @@
+"""The clock, the bots on it, and the tick that both live markets and replays go through."""

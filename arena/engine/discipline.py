@@ -1,0 +1,53 @@
+"""What a verdict costs a bot: strikes, restarts with back-off, quarantine (CONTRACT section 2).
+
+Pure; the live engine and the replay ask the same object. Exceptions of a bot never count here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sandbox.verdict import Verdict
+
+STRIKES = 3
+STRIKE_WINDOW = 100
+BACK_OFF = (1, 4, 16)
+MAX_RESTARTS = 2
+
+
+class Action(StrEnum):
+    """What to do with a bot after a verdict."""
+
+    GO_ON = "go on"
+    RESTART = "restart"
+    QUARANTINE = "quarantine"
+
+
+@dataclass(slots=True)
+class Record:
+    """The strikes and restarts of one bot."""
+
+    strikes: deque[int] = field(default_factory=deque)
+    restarts: int = 0
+    restart_at: int = 0
+
+    def judge(self, verdict: Verdict, tick: int, *, dead: bool) -> Action:
+        """Take one verdict at a tick; `dead` says whether the worker is gone."""
+        if verdict.quarantines:
+            return Action.QUARANTINE
+        if verdict.strikes:
+            self.strikes.append(tick)
+        while self.strikes and self.strikes[0] <= tick - STRIKE_WINDOW:
+            self.strikes.popleft()
+        if len(self.strikes) >= STRIKES:
+            return Action.QUARANTINE
+        return self._restart(tick) if dead else Action.GO_ON
+
+    def _restart(self, tick: int) -> Action:
+        if self.restarts >= MAX_RESTARTS:
+            return Action.QUARANTINE
+        self.restart_at = tick + BACK_OFF[self.restarts]
+        self.restarts += 1
+        return Action.RESTART

@@ -1,0 +1,162 @@
+"""A backtest as JSON, CSV and JSON lines (CONTRACT section 8): repr floats, LF, empty for null."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from arena.core.scoring import SNAPSHOT_EVERY
+from arena.core.text import clean_line
+from arena.engine.backtest import Result
+from arena.engine.player import Market, Play, rejected_count
+
+TRADE_COLUMNS = (
+    "id", "time", "bot_name", "symbol", "side", "size", "price", "cash_after", "position_after",
+    "fee", "realized_pnl",
+)  # fmt: skip
+ORDER_COLUMNS = (
+    "time", "bot_name", "symbol", "side", "size", "status", "reason", "fill_time", "fill_price",
+    "fill_size",
+)  # fmt: skip
+
+
+def spacing(market: Market) -> float:
+    """Return the median seconds between two equity snapshots of a market."""
+    import numpy as np
+
+    times = market.rows[::SNAPSHOT_EVERY, 0]
+    return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+
+
+def document(results: Sequence[Result], market: Market, seconds: float) -> dict[str, Any]:
+    """Return the report of a whole backtest."""
+    modes = {result.mode for result in results if result.play is not None}
+    gap = spacing(market)
+    return {
+        "mode": modes.pop() if len(modes) == 1 else "run-ahead" if not modes else "mixed",
+        "ticks": len(market),
+        "seconds": round(seconds, 6),
+        "bots": [bot_document(result, gap) for result in results],
+    }
+
+
+def bot_document(result: Result, gap: float) -> dict[str, Any]:
+    """Return the report of one bot."""
+    head = {
+        "name": result.name,
+        "file": result.file,
+        "status": result.status,
+        "mode": result.mode,
+        "violations": result.violations,
+    }
+    play = result.play
+    if play is None:
+        nothing = dict.fromkeys(("orders", "trades", "rejected", "errors"), 0)
+        empty = dict.fromkeys(("cash", "equity", "realized_pnl", "unrealized_pnl", "metrics"))
+        return {**head, **nothing, **empty, "positions": {}}
+    return {**head, **_played(play, gap), "endings": [
+        {"tick": tick, "verdict": verdict.name, "reason": reason}
+        for tick, verdict, reason in result.endings
+    ]}  # fmt: skip
+
+
+def _played(play: Play, gap: float) -> dict[str, Any]:
+    last = play.ledger.equity[-1] if play.ledger.equity else None
+    equity = last[2] if last else play.account.cash
+    return {
+        "orders": len(play.ledger.orders) + play.ledger.overflow,
+        "trades": len(play.ledger.trades),
+        "rejected": rejected_count(play.ledger),
+        "errors": play.ledger.errors,
+        "last_error": play.ledger.last_error and clean_line(play.ledger.last_error),
+        "cash": play.account.cash,
+        "positions": play.account.sizes(),
+        "equity": equity,
+        "realized_pnl": play.account.realized,
+        "unrealized_pnl": last[4] if last else 0.0,
+        "metrics": asdict(play.score.metrics(equity, play.account.fees, gap)),
+    }
+
+
+def _plays(results: Iterable[Result]) -> list[tuple[int, Result, Play]]:
+    return [(i, r, r.play) for i, r in enumerate(results) if r.play is not None]
+
+
+def trade_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """Return all trades: by tick, then bots in the order given, then order of submission."""
+    found = [
+        (trade.tick, place, n, result.name, trade)
+        for place, result, play in _plays(results)
+        for n, trade in enumerate(play.ledger.trades)
+    ]
+    found.sort(key=lambda item: item[:3])
+    return [
+        {
+            "id": number, "time": trade.time, "bot_name": name, "symbol": trade.fill.symbol,
+            "side": trade.fill.side.value, "size": trade.fill.size, "price": trade.fill.price,
+            "cash_after": trade.fill.cash_after, "position_after": trade.fill.position_after,
+            "fee": trade.fill.fee, "realized_pnl": trade.fill.realized,
+        }
+        for number, (_, _, _, name, trade) in enumerate(found, 1)
+    ]  # fmt: skip
+
+
+def order_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """Return all orders: by tick, then bots in the order given, then order of submission."""
+    found = [
+        (order.tick, place, n, result.name, order)
+        for place, result, play in _plays(results)
+        for n, order in enumerate(play.ledger.orders)
+    ]
+    found.sort(key=lambda item: item[:3])
+    return [
+        {
+            "time": order.time, "bot_name": name, "symbol": order.symbol, "side": order.side,
+            "size": order.size, "status": order.status.value, "reason": order.reason,
+            "fill_time": order.fill_time, "fill_price": order.fill_price,
+            "fill_size": order.fill_size,
+        }
+        for _, _, _, name, order in found
+    ]  # fmt: skip
+
+
+def log_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """Return all log lines, by time, then bots in the order given."""
+    found = [
+        (time, place, n, {"time": time, "bot_name": result.name, "file": result.file,
+                          "level": level, "message": message})
+        for place, result, play in _plays(results)
+        for n, (time, level, message) in enumerate(play.ledger.logs)
+    ]  # fmt: skip
+    found.sort(key=lambda item: item[:3])
+    return [row for *_, row in found]
+
+
+def csv_cell(value: object) -> str:
+    """Return a CSV cell; a text that a spreadsheet would run as a formula is defused."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return repr(value)
+    text = str(value)
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t"} else text
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows as CSV with a header and LF line ends."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow([csv_cell(row[column]) for column in columns])
+
+
+def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows as JSON lines."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -1,0 +1,141 @@
+"""All bots of the season: who is in, and how they come, pause and go."""
+
+from __future__ import annotations
+
+import threading
+import time as real_time
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine as Database
+from sqlalchemy import update
+
+from arena.core.orders import OrderStatus
+from arena.engine.seat import Life, Seat, new_seat
+from arena.errors import ConflictError, NotFoundError
+from arena.store.models import BotTick, Entry, OrderRow
+from arena.store.recorder import insert_rows, table_of
+from arena.store.seasons import Enrolled, add_entry
+
+if TYPE_CHECKING:
+    from arena.engine.engine import Engine
+
+
+class Roster:
+    """The seats by bot id; changed on the engine's thread, read from any."""
+
+    def __init__(self, database: Database, engine: Engine) -> None:
+        self._database = database
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._seats: dict[str, Seat] = {}
+
+    def seats(self) -> list[Seat]:
+        """Return all seats, in the order of admission."""
+        with self._lock:
+            return list(self._seats.values())
+
+    def put(self, seat: Seat) -> None:
+        """Add a seat."""
+        with self._lock:
+            self._seats[seat.id] = seat
+
+    def get(self, bot_id: str) -> Seat:
+        """Return a seat; NotFoundError if there is none."""
+        with self._lock:
+            seat = self._seats.get(bot_id)
+        if seat is None:
+            raise NotFoundError(f"There is no bot {bot_id} in this season.")
+        return seat
+
+    def running(self) -> int:
+        """Return how many bots are asked or about to be."""
+        return sum(seat.life not in {Life.RETIRED, Life.QUARANTINED} for seat in self.seats())
+
+    # -- on the engine's thread ---------------------------------------------------------------------------
+
+    def admit(self, enrolled: Enrolled, program: bytes) -> Seat:
+        """Let a checked and tried bot take part from the next tick on; retire what it replaces."""
+        season, market = self._engine.season, self._engine.market
+        entry = Entry(
+            season_id=season.id, bot_id=enrolled.bot.id, bot_name=enrolled.bot.bot_name,
+            status=Life.ACTIVE.value, admitted_at=real_time.time(), admitted_tick=market.n + 1,
+        )  # fmt: skip
+        add_entry(self._database, entry)
+        seat = new_seat(enrolled.bot, entry, season.starting_cash)
+        seat.program = program
+        self.put(seat)
+        self._engine.launch(seat)
+        if enrolled.replaces is not None and enrolled.replaces in self._seats:
+            self.retire(enrolled.replaces)
+        return seat
+
+    def pause(self, bot_id: str) -> Seat:
+        """Stop asking a bot; it stays marked and its queued orders fill."""
+        seat = self.get(bot_id)
+        if seat.life is Life.PAUSED:
+            return seat
+        if seat.life not in {Life.ACTIVE, Life.STARTING, Life.RESTARTING}:
+            raise ConflictError(f"Bot '{seat.name}' is {seat.status} and cannot be paused.")
+        seat.life = Life.PAUSED if seat.started else seat.life
+        if not seat.started:
+            raise ConflictError(f"Bot '{seat.name}' is still starting; try again in a moment.")
+        self._store(seat, "paused")
+        return seat
+
+    def resume(self, bot_id: str) -> Seat:
+        """Ask a paused bot again from the next tick on."""
+        seat = self.get(bot_id)
+        if seat.life in {Life.ACTIVE, Life.STARTING, Life.RESTARTING}:
+            return seat
+        if seat.life is not Life.PAUSED:
+            raise ConflictError(f"Bot '{seat.name}' is {seat.status} and cannot be resumed.")
+        seat.life = Life.ACTIVE if seat.worker is not None else Life.RESTARTING
+        self._store(seat, "resumed")
+        return seat
+
+    def retire(self, bot_id: str) -> Seat:
+        """Take a bot out for good: its record stays, its queued orders are cancelled."""
+        seat = self.get(bot_id)
+        if seat.life is not Life.RETIRED:
+            self._engine.supervisor.end(seat)
+            seat.life = Life.RETIRED
+            self._cancel(seat)
+            self._store(seat, "retired")
+        return seat
+
+    def _store(self, seat: Seat, event: str) -> None:
+        season, market = self._engine.season, self._engine.market
+        seat.entry.status = seat.stored_status
+        table = table_of(Entry)
+        with self._database.begin() as connection:
+            connection.execute(
+                update(table)
+                .where(table.c.season_id == season.id, table.c.bot_id == seat.id)
+                .values(status=seat.stored_status)
+            )
+            insert_rows(connection, BotTick, [{
+                "season_id": season.id, "tick": market.n + 1, "bot_id": seat.id, "event": event,
+                "detail": "",
+            }])  # fmt: skip
+
+    def _cancel(self, seat: Seat) -> None:
+        self._end_orders([waiting.id for waiting in seat.pending], OrderStatus.CANCELLED)
+        seat.pending = []
+
+    def _end_orders(self, numbers: list[int], status: OrderStatus) -> None:
+        table = table_of(OrderRow)
+        with self._database.begin() as connection:
+            for number in numbers:
+                statement = update(table).where(table.c.id == number)
+                connection.execute(statement.values(status=status.value))
+
+    def expire_pending(self) -> None:
+        """Expire what still waits at the end of a season."""
+        for seat in self.seats():
+            self._end_orders([waiting.id for waiting in seat.pending], OrderStatus.EXPIRED)
+            seat.pending = []
+
+    def end_all(self) -> None:
+        """End every worker."""
+        for seat in self.seats():
+            self._engine.supervisor.end(seat)

@@ -1,0 +1,119 @@
+"""A bot's place at the table: its account, its orders, its score, and its worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from arena.core.ledger import Account
+from arena.core.orders import Order, Side
+from arena.core.scoring import Score
+from arena.engine.discipline import Record
+from arena.store.models import Bot, Entry, OrderRow, Standing, Trade
+from sandbox.worker import Worker
+
+FAILING_AFTER = 10
+
+
+class Life(StrEnum):
+    """Where a bot stands; the stored ones are active, paused, quarantined, retired, refused."""
+
+    STARTING = "starting"
+    RECOVERING = "recovering"
+    ACTIVE = "active"
+    RESTARTING = "restarting"
+    PAUSED = "paused"
+    QUARANTINED = "quarantined"
+    RETIRED = "retired"
+    REFUSED = "refused_by_upgrade"
+
+
+RUNNING = frozenset({Life.STARTING, Life.RECOVERING, Life.ACTIVE, Life.RESTARTING})
+
+
+@dataclass(slots=True)
+class Pending:
+    """An order that waits for the next tick, with the id of its row."""
+
+    id: int
+    order: Order
+
+
+@dataclass(slots=True)
+class Seat:
+    """One bot in the running season; changed by the engine's thread only."""
+
+    bot: Bot
+    entry: Entry
+    account: Account
+    score: Score
+    life: Life
+    pending: list[Pending] = field(default_factory=list)
+    equity: float = 0.0
+    unrealized: float = 0.0
+    program: bytes = b""
+    worker: Worker | None = None
+    asking: bool = False
+    record: Record = field(default_factory=Record)
+    symbols_told: int = -1
+    errors_in_a_row: int = 0
+    log_budget: int = 0
+    started: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return the registered name."""
+        return self.entry.bot_name
+
+    @property
+    def id(self) -> str:
+        """Return the bot's id."""
+        return self.bot.id
+
+    @property
+    def status(self) -> str:
+        """Return what the board says."""
+        if self.life is Life.ACTIVE and self.errors_in_a_row >= FAILING_AFTER:
+            return "failing"
+        return self.life.value
+
+    @property
+    def stored_status(self) -> str:
+        """Return what the entry says, where passing states count as active."""
+        return Life.ACTIVE.value if self.life in RUNNING else self.life.value
+
+
+def new_seat(bot: Bot, entry: Entry, starting_cash: float) -> Seat:
+    """Return the seat of a freshly admitted bot."""
+    account = Account(starting_cash)
+    return Seat(bot, entry, account, Score(starting_cash), Life.STARTING, equity=starting_cash)
+
+
+def rebuilt_account(starting_cash: float, trades: list[Trade]) -> Account:
+    """Return the account that recorded trades lead to, by the ledger's own arithmetic."""
+    account = Account(starting_cash)
+    for trade in trades:
+        if trade.side == Side.BUY:
+            account = account.bought(trade.symbol, trade.size, trade.price, trade.fee)
+        else:
+            account, _ = account.sold(trade.symbol, trade.size, trade.price, trade.fee)
+    return account
+
+
+def restored_seat(  # noqa: PLR0917 - the six recorded parts of a seat
+    bot: Bot,
+    entry: Entry,
+    starting_cash: float,
+    trades: list[Trade],
+    pending: list[OrderRow],
+    standing: Standing | None,
+) -> Seat:
+    """Return a seat as it was after the last recorded tick, but for the score since its last row."""
+    account = rebuilt_account(starting_cash, trades)
+    score = Score(**standing.score) if standing is not None else Score(starting_cash)
+    life = Life(entry.status)
+    waiting = [
+        Pending(row.id or 0, Order(row.symbol, Side(row.side), float(row.size or 0.0)))
+        for row in pending
+    ]
+    return Seat(bot, entry, account, score, life, waiting, equity=starting_cash)

@@ -1,0 +1,79 @@
+"""Where the clock gets a beat's prices from: the synthetic market, live feeds, or a recording."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from arena.engine.player import Market
+from arena.feeds.live import LiveMarket
+from arena.feeds.synthetic import SyntheticMarket
+
+
+class Source(Protocol):
+    """A market that can be asked for its prices at a beat."""
+
+    symbols: tuple[str, ...]
+
+    def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
+        """Return the prices of tick n at `time`; `previous` are those of tick n - 1."""
+
+    def status(self) -> dict[str, Any]:
+        """Return how the source is doing, for a status page."""
+
+
+class SyntheticSource:
+    """The seeded synthetic market: each tick follows from its number and the one before."""
+
+    def __init__(self, market: SyntheticMarket) -> None:
+        self._market = market
+        self.symbols = tuple(market.symbols)
+
+    def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
+        """Step the market."""
+        del time
+        return self._market.next(n, previous) if n > 0 and previous else self._market.first()
+
+    def status(self) -> dict[str, Any]:
+        """Return its state."""
+        return {"synthetic": {"state": "live", "detail": "made-up prices, seeded"}}
+
+
+class LiveSource:
+    """What the live feeds have told so far."""
+
+    def __init__(self, market: LiveMarket, symbols: tuple[str, ...]) -> None:
+        self._market = market
+        self.symbols = symbols
+
+    def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
+        """Return the last price of every symbol that has arrived by `time`."""
+        del n, previous
+        return self._market.prices_at(time)
+
+    def status(self) -> dict[str, Any]:
+        """Return the feeds' states."""
+        return self._market.status()
+
+
+class ReplaySource:
+    """A recorded market, tick by tick."""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.symbols = market.symbols
+
+    def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
+        """Return the recorded prices of tick n."""
+        del time, previous
+        return self.market.prices(n)
+
+    def status(self) -> dict[str, Any]:
+        """Return its state."""
+        return {"replay": {"state": "live", "detail": f"{len(self.market):,} recorded ticks"}}
+
+
+def next_beat(now: float, interval: float) -> float:
+    """Return the first grid time after `now`: a multiple of the interval since the epoch."""
+    return (math.floor(now / interval) + 1) * interval

@@ -1,0 +1,230 @@
+"""Looks after the workers of all seats: starts, late answers, verdicts, restarts, quarantine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from arena.core.exchange import Rules
+from arena.engine.backtest import seed_of
+from arena.engine.discipline import Action
+from arena.engine.seat import Life, Seat
+from arena.engine.tick import TickBuilder
+from arena.runtime.wire import Deeds, Reply, Start, pack_run, read_reply
+from sandbox.barrier import Answer, Ask, gather, settle_late
+from sandbox.errors import SandboxError
+from sandbox.pool import Pool
+from sandbox.protocol import Kind
+from sandbox.verdict import Ending, Verdict
+
+log = logging.getLogger("arena.engine")
+
+
+class Supervisor:
+    """Owns every conversation with the workers; used by the engine's thread only."""
+
+    def __init__(self, pool: Pool, rules: Rules, season_seed: int, deadline: float | None) -> None:
+        self._pool = pool
+        self._rules = rules
+        self._season_seed = season_seed
+        self._deadline = deadline
+        self._struck: set[str] = set()
+
+    # -- starting -------------------------------------------------------------------------------------
+
+    def start_meta(
+        self,
+        seat: Seat,
+        symbols: Sequence[str],
+        now: float,
+        prices: Mapping[str, float],
+        last_prices: Mapping[str, float],
+    ) -> Start:
+        """Return what a bot is told when it is loaded: the clock stands at the last tick."""
+        rules = (self._rules.starting_cash, self._rules.fee_bps, self._rules.slippage_bps)
+        return Start(
+            bot_name=seat.name,
+            seed=seed_of(self._season_seed, seat.bot.name, seat.bot.source_hash),
+            now=now, seen=bool(prices), prices=prices, last_prices=last_prices,
+            symbols=tuple(symbols), account=seat.account, rules=rules,
+        )  # fmt: skip
+
+    def launch(self, seat: Seat, start: Start) -> None:
+        """Start a worker and send it the bot; the answer is taken at a later tick."""
+        try:
+            seat.worker, ask = self._pool.spawn(seat.program, start.pack())
+        except SandboxError as error:
+            log.error("Bot '%s' cannot start: %s", seat.name, error)
+            seat.worker = None
+            return
+        seat.symbols_told = -1
+        seat.started = False
+        self._struck.discard(seat.id)
+        seat.worker.ask(ask.kind, ask.payload)
+
+    def collect_starts(self, seats: Sequence[Seat], builder: TickBuilder) -> None:
+        """Take the answers of bots that have been loading; their orders settle at this tick."""
+        for seat in seats:
+            if seat.life not in {Life.STARTING, Life.RESTARTING} or seat.worker is None:
+                continue
+            worker, limits = seat.worker, self._pool.limits
+            got = worker.receive()
+            if isinstance(got, Ending):
+                self.fault(seat, builder, got.verdict, got.reason, dead=True)
+            elif got is None:
+                if worker.cpu_since_asked() > limits.load_cpu:
+                    reason = f"used more than {limits.load_cpu:g} s of CPU while it was loaded"
+                    worker.kill(Ending(Verdict.TIMEOUT, reason))
+            else:
+                self._take_start(seat, got.payload, builder)
+
+    def _take_start(self, seat: Seat, payload: bytes, builder: TickBuilder) -> None:
+        try:
+            reply = read_reply(payload, 0)
+        except ValueError as error:
+            self._broke_protocol(seat, builder, error)
+            return
+        event = "start" if seat.life is Life.STARTING else "restarted"
+        seat.life = Life.ACTIVE
+        seat.started = True
+        builder.event(seat, event)
+        for deeds in reply.deeds.values():
+            builder.note_start(seat, deeds)
+
+    def restart_due(self, seats: Sequence[Seat], n: int) -> list[Seat]:
+        """Return the seats whose back-off is over."""
+        return [
+            seat for seat in seats
+            if seat.worker is None and seat.program and (
+                seat.life is Life.STARTING
+                or (seat.life is Life.RESTARTING and n >= seat.record.restart_at)
+            )
+        ]  # fmt: skip
+
+    # -- asking ---------------------------------------------------------------------------------------
+
+    def ask(
+        self, seats: Sequence[Seat], rows: bytes, symbols: Sequence[str], version: int,
+        builder: TickBuilder,
+    ) -> None:  # fmt: skip
+        """Show this tick to every bot that is free and note what each did by the deadline."""
+        free = [seat for seat in seats if self._is_free(seat, builder)]
+        asks = [self._ask_of(seat, rows, symbols, version, builder) for seat in free]
+        for seat, answer in zip(free, gather(asks, self._deadline), strict=True):
+            self._take(seat, answer, builder)
+
+    def _is_free(self, seat: Seat, builder: TickBuilder) -> bool:
+        if seat.life is not Life.ACTIVE or seat.worker is None:
+            return False
+        if seat.worker.waiting_for is None:
+            return True
+        limits = self._pool.limits
+        state = settle_late(seat.worker, limits.tick_cpu_hard, limits.wall_backstop)
+        if isinstance(state, Ending):
+            # The strike for this answer was counted when it was late; its end costs a restart only.
+            known = seat.id in self._struck and not state.verdict.quarantines
+            verdict = Verdict.LATE if known else state.verdict
+            self.fault(seat, builder, verdict, state.reason, dead=True)
+            return False
+        if state:
+            self._struck.discard(seat.id)
+            return True
+        builder.event(seat, "skipped")
+        return False
+
+    def _ask_of(
+        self, seat: Seat, rows: bytes, symbols: Sequence[str], version: int, builder: TickBuilder
+    ) -> Ask:  # fmt: skip
+        assert seat.worker is not None
+        account = builder.candidates[seat.id].account
+        payload = pack_run(rows, 1, symbols, account, with_symbols=seat.symbols_told != version)
+        seat.symbols_told = version
+        limits = self._pool.limits
+        return Ask(
+            seat.worker, Kind.CALL, payload, limits.tick_cpu_soft, limits.tick_cpu_hard,
+            limits.wall_backstop,
+        )  # fmt: skip
+
+    def _take(self, seat: Seat, answer: Answer, builder: TickBuilder) -> None:
+        if answer.payload is None:
+            dead = seat.worker is None or not seat.worker.alive
+            self.fault(seat, builder, answer.verdict, answer.reason, dead=dead)
+            return
+        try:
+            reply = read_reply(answer.payload, 1)
+            _whole(reply)
+        except ValueError as error:
+            self._broke_protocol(seat, builder, error)
+            return
+        deeds = reply.deeds.get(0, Deeds())
+        builder.note(seat, deeds)
+        if any(memory for _, _, memory in deeds.errors):
+            self.fault(
+                seat, builder, Verdict.MEMORY, "ran out of memory", dead=False, answered=True
+            )
+
+    def _broke_protocol(self, seat: Seat, builder: TickBuilder, error: ValueError) -> None:
+        assert seat.worker is not None
+        seat.worker.kill(Ending(Verdict.PROTOCOL_ERROR, str(error)))
+        self.fault(seat, builder, Verdict.PROTOCOL_ERROR, f"broke the protocol: {error}", dead=True)
+
+    # -- verdicts -------------------------------------------------------------------------------------
+
+    def fault(
+        self,
+        seat: Seat,
+        builder: TickBuilder,
+        verdict: Verdict,
+        reason: str,
+        *,
+        dead: bool,
+        answered: bool = False,
+    ) -> None:
+        """Act on what a bot did wrong, and say it in one line."""
+        action = seat.record.judge(verdict, builder.n, dead=dead)
+        if verdict.strikes:
+            self._struck.add(seat.id)
+        strikes = len(seat.record.strikes)
+        words = f"Bot '{seat.name}' {reason}"
+        if verdict.strikes:
+            words += f" (strike {strikes} of 3)"
+        if dead:
+            self._drop(seat)
+        if action is Action.QUARANTINE:
+            self.quarantine(seat, builder, reason)
+            return
+        if action is Action.RESTART:
+            seat.life = Life.RESTARTING
+            builder.event(seat, "killed", f"{verdict.name}: {reason}")
+            words += f"; it restarts at tick {seat.record.restart_at}"
+        elif not answered:
+            builder.event(seat, "late", f"{verdict.name}: {reason}")
+        builder.say(seat, "WARNING", words)
+
+    def quarantine(self, seat: Seat, builder: TickBuilder, reason: str) -> None:
+        """Ask a bot no more; its positions stay and are marked, its orders are cancelled."""
+        self._drop(seat)
+        seat.life = Life.QUARANTINED
+        seat.entry.status, seat.entry.reason = Life.QUARANTINED.value, reason
+        builder.cancel(seat)
+        builder.event(seat, "quarantined", reason)
+        builder.say(seat, "ERROR", f"Bot '{seat.name}' is quarantined: it {reason}")
+        builder.writes.entries.append({
+            "season_id": seat.entry.season_id, "bot_id": seat.id,
+            "status": Life.QUARANTINED.value, "reason": reason,
+        })  # fmt: skip
+
+    def _drop(self, seat: Seat) -> None:
+        if seat.worker is not None:
+            seat.worker.close()
+            seat.worker = None
+        self._struck.discard(seat.id)
+
+    def end(self, seat: Seat) -> None:
+        """End a seat's worker."""
+        self._drop(seat)
+
+
+def _whole(reply: Reply) -> None:
+    if reply.done != 1:
+        raise ValueError("an answer that covers no tick")

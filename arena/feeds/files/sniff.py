@@ -1,0 +1,92 @@
+"""What a text table looks like, from its first lines: separator, preamble, header, sample."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+_HEAD = 65536
+_SAMPLE = 200
+_SEPARATORS = ("\t", ";", "|", ",")
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?|nan|NaN|inf|-inf")
+MONEY = re.compile(r"[$€£]?\s?[+-]?\d{1,3}(,\d{3})*(\.\d*)?|[$€£]\s?\d+(\.\d*)?")
+_DATE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{2,4}|\d{8} \d")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a text table is cut: `skip` lines come before the first row of data."""
+
+    separator: str
+    skip: int
+    names: list[str] | None
+    sample: list[list[str]]
+    decimal_comma: bool
+
+    @property
+    def width(self) -> int:
+        """Return the number of columns."""
+        return max(len(row) for row in [*self.sample[:1], self.names or []])
+
+    def column(self, place: int) -> list[str]:
+        """Return the sampled cells of a column, empty where a row is short."""
+        return [row[place] if place < len(row) else "" for row in self.sample]
+
+
+def sniff(data: bytes) -> Shape | None:
+    """Return the shape of a text table, or None if the bytes are none."""
+    head = data[:_HEAD]
+    if b"\0" in head:
+        return None
+    lines = head.decode("utf-8", errors="replace").splitlines()
+    if len(data) > _HEAD and len(lines) > 1:
+        lines.pop()
+    separator = _separator(lines)
+    if separator is None:
+        return None
+    rows = [[cell.strip() for cell in row] for row in _cells(lines, separator)]
+    widths = Counter(len(row) for row in rows if len(row) > 1)
+    if not widths:
+        return None
+    width = widths.most_common(1)[0][0]
+    start = next(n for n, row in enumerate(rows) if len(row) >= width and not _comment(row))
+    names = rows[start] if _is_header(rows[start]) else None
+    skip = start + (names is not None)
+    if names and names[0] == "Price" and [row[0] for row in rows[skip : skip + 1]] == ["Ticker"]:
+        # Newer yfinance puts three lines of header over its dates, and calls the first one Price.
+        names, skip = ["Date", *names[1:]], skip + 2
+    sample = [row for row in rows[skip : skip + _SAMPLE] if len(row) >= width]
+    comma = separator != "," and _has_decimal_commas(sample)
+    if comma:
+        sample = [[cell.replace(",", ".") for cell in row] for row in sample]
+    return Shape(separator, skip, names, sample, comma)
+
+
+def _cells(lines: list[str], separator: str) -> list[list[str]]:
+    """Cut each line by itself, so that one stray quote cannot swallow the lines after it."""
+    return [next(csv.reader([line], delimiter=separator), []) for line in lines]
+
+
+def _comment(row: list[str]) -> bool:
+    return row[0].startswith(("#", "//"))
+
+
+def _separator(lines: list[str]) -> str | None:
+    filled = [line for line in lines if line.strip()][:_SAMPLE]
+    for separator in _SEPARATORS:
+        counts = Counter(line.count(separator) for line in filled if separator in line)
+        if counts and counts.most_common(1)[0][1] * 2 > len(filled) - 2:
+            return separator
+    return None
+
+
+def _is_header(row: list[str]) -> bool:
+    """Tell a header by its cells: none is a number or a date, and some say a word."""
+    value = any(_NUMBER.fullmatch(cell) or _DATE.match(cell) for cell in row)
+    return not value and any(re.search(r"[A-Za-z]", cell) for cell in row)
+
+
+def _has_decimal_commas(sample: list[list[str]]) -> bool:
+    return any(re.fullmatch(r"[+-]?\d+,\d+", cell) for row in sample[:20] for cell in row)

@@ -1,0 +1,109 @@
+"""What every reader makes of a file, and how it tells what was wrong with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.int64]
+
+DEFECTS = {
+    "unparsable": "rows that could not be parsed, skipped",
+    "not_a_number": "rows whose price is not a number, skipped",
+    "not_positive": "rows whose price is zero or below, skipped",
+    "one_sided": "quotes that lack a bid or an ask, skipped",
+    "out_of_order": "rows out of order in time, skipped",
+    "duplicate_time": "rows that repeat the time of a later row, which counts instead",
+    "overridden": "rows overridden by the same symbol and time in a later file",
+    "other_symbols": "rows of symbols that were not asked for, left out",
+    "reversed": "newest row first, so the file was reversed",
+    "gaps": "gaps between bars",
+    "missing_bars": "bars missing in those gaps, prices carried",
+    "zero_volume": "bars without volume, kept",
+    "unclosed_bar": "bars that were not closed yet when they were fetched, kept",
+    "unknown_bar_length": "bars of unknown length, which stand at their own time",
+    "clock_jump": "jumps of the clock or long silences, prices carried over them",
+    "truncated_day": "periods that end long before the file name says, nothing filled in",
+    "truncated_file": "files that are cut short, read as far as they go",
+    "suspicious": "prints the vendor calls suspicious, kept",
+    "reconnects": "reconnects of the recorder",
+    "unknown_frames": "frames of an unknown kind, ignored",
+    "no_time": "price frames without any time, skipped",
+    "no_symbol": "price frames without a symbol, skipped",
+    "withdrawn": "trades the venue has cancelled, skipped",
+    "unrecognised_member": "members of the archive that hold no market, left out",
+}
+
+
+class Kind(StrEnum):
+    """What a file's rows are, which decides where its ticks stand."""
+
+    NATIVE = "native"
+    BARS = "bars"
+    TRADES = "trades"
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found out about one file; `name` opens each of its notes."""
+
+    name: str
+    defects: Counter[str] = field(default_factory=Counter)
+    remarks: list[str] = field(default_factory=list)
+
+    def count(self, kind: str, number: int = 1) -> None:
+        """Add `number` defects of a kind that `DEFECTS` knows."""
+        if number:
+            self.defects[kind] += int(number)
+
+    def remark(self, sentence: str) -> None:
+        """Add a sentence that is no defect."""
+        self.remarks.append(sentence)
+
+    def notes(self) -> list[str]:
+        """Return all of it as sentences."""
+        counted = [f"{DEFECTS[kind]}: {number:,}." for kind, number in self.defects.items()]
+        return [f"{self.name}: {sentence}" for sentence in self.remarks + counted]
+
+
+@dataclass(slots=True)
+class Rows:
+    """A file's rows as read, before anything was checked.
+
+    A NaN time could not be parsed. `broken` marks prices whose cell could not be parsed, as against
+    cells that say NaN. `codes` point into `symbols`, -1 where a row has none; None means that the
+    file does not name its symbol.
+    """
+
+    times: Floats
+    prices: Floats
+    broken: Bools | None = None
+    symbols: tuple[str, ...] = ()
+    codes: Codes | None = None
+    volumes: Floats | None = None
+
+    def take(self, chosen: Bools | npt.NDArray[np.intp] | slice) -> Rows:
+        """Return the chosen rows."""
+        return Rows(
+            self.times[chosen],
+            self.prices[chosen],
+            None if self.broken is None else self.broken[chosen],
+            self.symbols,
+            None if self.codes is None else self.codes[chosen],
+            None if self.volumes is None else self.volumes[chosen],
+        )
+
+
+@dataclass(slots=True)
+class Tape:
+    """One readable file: per symbol the times, in order, and the prices."""
+
+    kind: Kind
+    series: dict[str, tuple[Floats, Floats]]
+    report: Report

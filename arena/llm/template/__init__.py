@@ -1,0 +1,5 @@
+"""The template provider: writes bots from plain words by rules, where no model is configured."""
+
+from arena.llm.template.writer import NotUnderstood, Written, write_bot
+
+__all__ = ["NotUnderstood", "Written", "write_bot"]

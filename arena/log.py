@@ -1,0 +1,44 @@
+"""The console: `HH:MM:SS [LEVEL] arena.part: message`, bots' lines cleaned and rate-limited."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from dataclasses import dataclass, field
+
+LINES_PER_SECOND = 20
+
+
+def set_up(level: str) -> None:
+    """Send all logging to stderr in the arena's form."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s [%(levelname)s] %(name)s: %(message)s", "%H:%M:%S")
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("arena").setLevel(level.upper())
+    logging.getLogger("sandbox").setLevel(level.upper())
+
+
+@dataclass(slots=True)
+class RateLimit:
+    """Lets so many lines a second through and counts the rest."""
+
+    per_second: int = LINES_PER_SECOND
+    _window: int = 0
+    _used: int = 0
+    _dropped: dict[str, int] = field(default_factory=dict)
+
+    def admit(self, key: str) -> int | None:
+        """Return None to drop a line, else how many of this key were dropped before it."""
+        second = int(time.monotonic())
+        if second != self._window:
+            self._window, self._used = second, 0
+        if self._used >= self.per_second:
+            self._dropped[key] = self._dropped.get(key, 0) + 1
+            return None
+        self._used += 1
+        return self._dropped.pop(key, 0)

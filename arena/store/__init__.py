@@ -1,0 +1,1 @@
+"""The database: tables, reads, tick writes, recovery, migrations."""

@@ -1,0 +1,258 @@
+"""The tables (CONTRACT section 5). `trades` and `equity` keep the guide's columns, in its order.
+
+A bot row is one version of a program; an entry is its part in one season, with its own account.
+Times are float Unix seconds; ids of bots, seasons and submissions are UUIDv7 as text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+# SQLite counts rows only in a column declared exactly INTEGER; PostgreSQL wants the wide one.
+_BIG = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id() -> Any:
+    return Field(default=None, sa_column=Column(_BIG, primary_key=True, autoincrement=True))
+
+
+def _json(default: Any) -> Any:
+    return Field(default_factory=default, sa_column=Column(JSON, nullable=False))
+
+
+def _text(default: str = "") -> Any:
+    return Field(default=default, sa_column=Column(Text, nullable=False))
+
+
+class Season(SQLModel, table=True):
+    """One feed, one rule set, one board."""
+
+    __tablename__ = "seasons"
+
+    id: str = Field(primary_key=True)
+    number: int = Field(index=True)
+    key: str = Field(index=True)
+    status: str = Field(default="open")
+    feed: str
+    feed_note: str = _text()
+    symbols: list[str] = _json(list)
+    interval: float
+    starting_cash: float
+    fee_bps: float
+    slippage_bps: float
+    rules_version: int
+    seed: int = Field(sa_column=Column(_BIG, nullable=False))
+    isolation: str = Field(default="none")
+    runtime: dict[str, Any] = _json(dict)
+    opened_at: float
+    closed_at: float | None = None
+
+
+class Bot(SQLModel, table=True):
+    """One version of a bot's program."""
+
+    __tablename__ = "bots"
+
+    id: str = Field(primary_key=True)
+    name: str = Field(index=True)
+    bot_name: str = Field(index=True)
+    author: str
+    origin: str
+    model: str | None = None
+    version: int = 1
+    source: str = _text()
+    source_hash: str = Field(index=True)
+    symbols: list[str] = _json(list)
+    path: str | None = None
+    submission_id: str | None = None
+    created_at: float
+
+
+class Entry(SQLModel, table=True):
+    """A bot's part in a season."""
+
+    __tablename__ = "entries"
+    __table_args__ = (UniqueConstraint("season_id", "bot_name"),)
+
+    season_id: str = Field(primary_key=True, foreign_key="seasons.id")
+    bot_id: str = Field(primary_key=True, foreign_key="bots.id")
+    bot_name: str
+    status: str
+    reason: str = _text()
+    admitted_at: float
+    admitted_tick: int
+    errors: int = 0
+    last_error: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class Tick(SQLModel, table=True):
+    """The market at one tick."""
+
+    __tablename__ = "ticks"
+
+    season_id: str = Field(primary_key=True, foreign_key="seasons.id")
+    n: int = Field(sa_column=Column(_BIG, primary_key=True, autoincrement=False))
+    time: float
+    prices: dict[str, float] = _json(dict)
+
+
+class BotTick(SQLModel, table=True):
+    """What was unusual about one bot at one tick; no row means asked and answered."""
+
+    __tablename__ = "bot_ticks"
+    __table_args__ = (Index("ix_bot_ticks_season_bot", "season_id", "bot_id", "tick"),)
+
+    id: int | None = _id()
+    season_id: str
+    tick: int = Field(sa_column=Column(_BIG, nullable=False))
+    bot_id: str
+    event: str
+    detail: str = _text()
+
+
+class OrderRow(SQLModel, table=True):
+    """One order from request to end."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        Index("ix_orders_season_bot", "season_id", "bot_id", "id"),
+        Index("ix_orders_pending", "season_id", "status"),
+    )
+
+    id: int | None = _id()
+    time: float
+    bot_name: str
+    symbol: str
+    side: str
+    size: float | None = None
+    status: str
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    fill_time: float | None = None
+    fill_price: float | None = None
+    fill_size: float | None = None
+    season_id: str
+    bot_id: str
+    tick: int = Field(sa_column=Column(_BIG, nullable=False))
+
+
+class Trade(SQLModel, table=True):
+    """One fill; the first nine columns are the guide's."""
+
+    __tablename__ = "trades"
+    __table_args__ = (Index("ix_trades_season_bot", "season_id", "bot_id", "id"),)
+
+    id: int | None = _id()
+    time: float
+    bot_name: str
+    symbol: str
+    side: str
+    size: float
+    price: float
+    cash_after: float
+    position_after: float
+    fee: float = 0.0
+    realized_pnl: float = 0.0
+    season_id: str
+    bot_id: str
+    tick: int = Field(sa_column=Column(_BIG, nullable=False))
+    order_id: int | None = Field(default=None, sa_column=Column(_BIG))
+
+
+class EquityRow(SQLModel, table=True):
+    """One equity snapshot; the first six columns are the guide's."""
+
+    __tablename__ = "equity"
+    __table_args__ = (Index("ix_equity_season_bot", "season_id", "bot_id", "id"),)
+
+    id: int | None = _id()
+    time: float
+    bot_name: str
+    equity: float
+    realized_pnl: float
+    unrealized_pnl: float
+    cash: float
+    season_id: str
+    bot_id: str
+    tick: int = Field(sa_column=Column(_BIG, nullable=False))
+
+
+class Standing(SQLModel, table=True):
+    """One row of the board as of the last equity snapshot; `score` is the running state."""
+
+    __tablename__ = "standings"
+
+    season_id: str = Field(primary_key=True, foreign_key="seasons.id")
+    bot_id: str = Field(primary_key=True, foreign_key="bots.id")
+    rank: int
+    cash: float
+    equity: float
+    return_pct: float
+    realized_pnl: float
+    unrealized_pnl: float
+    max_drawdown_pct: float
+    sharpe: float | None = None
+    win_rate_pct: float | None = None
+    turnover: float
+    exposure_pct: float
+    fees: float
+    trades: int
+    rejected: int
+    errors: int
+    tick: int = Field(sa_column=Column(_BIG, nullable=False))
+    as_of: float
+    score: dict[str, Any] = _json(dict)
+
+
+class LogRow(SQLModel, table=True):
+    """One line of a bot's log."""
+
+    __tablename__ = "logs"
+    __table_args__ = (Index("ix_logs_season_bot", "season_id", "bot_id", "id"),)
+
+    id: int | None = _id()
+    season_id: str
+    bot_id: str
+    tick: int = Field(sa_column=Column(_BIG, nullable=False))
+    time: float
+    level: str
+    message: str = _text()
+
+
+class Submission(SQLModel, table=True):
+    """A strategy prompt on its way to a bot."""
+
+    __tablename__ = "submissions"
+
+    id: str = Field(primary_key=True)
+    group_id: str | None = Field(default=None, index=True)
+    idempotency_key: str | None = Field(default=None, unique=True)
+    prompt: str = _text()
+    name: str | None = None
+    author: str
+    model: str
+    status: str = Field(index=True)
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    bot_id: str | None = None
+    created_at: float
+    updated_at: float
+
+
+class Attempt(SQLModel, table=True):
+    """One answer of a model for a submission."""
+
+    __tablename__ = "attempts"
+
+    submission_id: str = Field(primary_key=True, foreign_key="submissions.id")
+    n: int = Field(primary_key=True)
+    model: str
+    prompt_hash: str
+    completion: str | None = Field(default=None, sa_column=Column(Text))
+    source: str | None = Field(default=None, sa_column=Column(Text))
+    violations: list[dict[str, Any]] = _json(list)
+    error: str | None = Field(default=None, sa_column=Column(Text))
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float = 0.0

@@ -1,0 +1,259 @@
+"""Seasons and their bots: opening, resuming, admitting, retiring (CONTRACT section 4)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, func, update
+from sqlmodel import Session, col, select
+from uuid6 import uuid7
+
+from arena.core.exchange import RULES_VERSION, Rules
+from arena.errors import ConflictError
+from arena.store.models import Bot, Entry, EquityRow, OrderRow, Season, Standing, Tick, Trade
+from arena.store.recorder import table_of
+
+
+def new_id() -> str:
+    """Return a fresh UUIDv7."""
+    return str(uuid7())
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonPlan:
+    """What a season is about to be: its market and its rules."""
+
+    feed: str
+    symbols: tuple[str, ...]
+    interval: float
+    rules: Rules
+    seed: int
+
+    def key(self) -> str:
+        """Return the key by which an open season is found again."""
+        parts = [
+            self.feed, sorted(self.symbols), self.interval, self.rules.starting_cash,
+            self.rules.fee_bps, self.rules.slippage_bps, RULES_VERSION,
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def resume_or_open(
+    engine: Engine, plan: SeasonPlan, *, runtime: dict[str, Any], note: str = ""
+) -> tuple[Season, str]:
+    """Return the newest open season with this key, else a new one; with the reason in words."""
+    with Session(engine, expire_on_commit=False) as session:
+        newest = session.exec(select(Season).order_by(col(Season.number).desc())).first()
+        found = session.exec(
+            select(Season)
+            .where(Season.key == plan.key(), Season.status == "open")
+            .order_by(col(Season.number).desc())
+        ).first()
+        if found is not None:
+            return found, f"season {found.number} goes on"
+        season = _new_season(plan, (newest.number if newest else 0) + 1, runtime, note)
+        session.add(season)
+        session.commit()
+        why = "the first season" if newest is None else "the market or the rules have changed"
+        return season, f"season {season.number} opens: {why}"
+
+
+def _new_season(plan: SeasonPlan, number: int, runtime: dict[str, Any], note: str) -> Season:
+    return Season(
+        id=new_id(), number=number, key=plan.key(), status="open", feed=plan.feed, feed_note=note,
+        symbols=list(plan.symbols), interval=plan.interval,
+        starting_cash=plan.rules.starting_cash, fee_bps=plan.rules.fee_bps,
+        slippage_bps=plan.rules.slippage_bps, rules_version=RULES_VERSION, seed=plan.seed,
+        runtime=runtime, opened_at=time.time(),
+    )  # fmt: skip
+
+
+def open_season_with_key(engine: Engine, key: str) -> bool:
+    """Say whether a season with this key is open."""
+    with Session(engine) as session:
+        found = session.exec(select(Season.id).where(Season.key == key, Season.status == "open"))
+        return found.first() is not None
+
+
+def close_season(engine: Engine, season_id: str) -> None:
+    """Close a season; its rows stay."""
+    table = table_of(Season)
+    with engine.begin() as connection:
+        connection.execute(
+            update(table).where(table.c.id == season_id)
+            .values(status="closed", closed_at=time.time())
+        )  # fmt: skip
+
+
+def set_isolation(engine: Engine, season_id: str, level: str) -> None:
+    """Store how well bots are isolated in this season."""
+    table = table_of(Season)
+    with engine.begin() as connection:
+        connection.execute(update(table).where(table.c.id == season_id).values(isolation=level))
+
+
+# -- bots -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NewBot:
+    """A checked program that wants to take part."""
+
+    name: str
+    author: str
+    origin: str
+    source: str
+    source_hash: str
+    symbols: tuple[str, ...]
+    model: str | None = None
+    path: str | None = None
+    submission_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """The row a program got: new, or the one that was there; `replaces` is the retired version."""
+
+    bot: Bot
+    created: bool
+    replaces: str | None = None
+
+
+def enrol(engine: Engine, season_id: str, new: NewBot) -> Enrolled:
+    """Give a program its bot row and name in a season; ConflictError if the name is another's."""
+    with Session(engine, expire_on_commit=False) as session:
+        rows = session.exec(
+            select(Bot, Entry).where(Bot.id == Entry.bot_id, Entry.season_id == season_id)
+        ).all()
+        same = [
+            (b, e) for b, e in rows if b.source_hash == new.source_hash and e.status != "retired"
+        ]
+        for bot, _ in same:
+            if bot.author == new.author and bot.name == new.name:
+                return Enrolled(bot, created=False)
+        taken = {bot.bot_name for bot, _ in rows}
+        relatives = [(b, e) for b, e in rows if b.name == new.name and b.author == new.author]
+        version, replaces = 1, None
+        bot_name = new.name
+        if relatives and new.origin != "generated":
+            version = max(bot.version for bot, _ in relatives) + 1
+            bot_name = f"{new.name} v{version}"
+            active = [bot.id for bot, entry in relatives if entry.status != "retired"]
+            replaces = active[-1] if active else None
+        elif bot_name in taken and new.origin != "generated":
+            raise ConflictError(f"The name '{bot_name}' belongs to another author; choose another.")
+        bot_name = _free_name(bot_name, taken)
+        bot = Bot(
+            id=new_id(), name=new.name, bot_name=bot_name, author=new.author, origin=new.origin,
+            model=new.model, version=version, source=new.source, source_hash=new.source_hash,
+            symbols=list(new.symbols), path=new.path, submission_id=new.submission_id,
+            created_at=time.time(),
+        )  # fmt: skip
+        session.add(bot)
+        session.commit()
+        return Enrolled(bot, created=True, replaces=replaces)
+
+
+def _free_name(wanted: str, taken: set[str]) -> str:
+    if wanted not in taken:
+        return wanted
+    number = 2
+    while f"{wanted} #{number}" in taken:
+        number += 1
+    return f"{wanted} #{number}"
+
+
+def add_entry(engine: Engine, entry: Entry) -> None:
+    """Let a bot take part in a season."""
+    with Session(engine, expire_on_commit=False) as session:
+        session.add(entry)
+        session.commit()
+        session.refresh(entry)
+        session.expunge(entry)
+
+
+# -- what a restart needs ---------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Recovered:
+    """The recorded state of a season's bots and market."""
+
+    entries: list[tuple[Bot, Entry]]
+    last_tick: Tick | None
+    trades: dict[str, list[Trade]]
+    pending: dict[str, list[OrderRow]]
+    standings: dict[str, Standing]
+
+
+def recover(engine: Engine, season_id: str) -> Recovered:
+    """Read back what the engine needs to go on with a season."""
+    with Session(engine, expire_on_commit=False) as session:
+        entries = session.exec(
+            select(Bot, Entry)
+            .where(Bot.id == Entry.bot_id, Entry.season_id == season_id)
+            .order_by(col(Entry.admitted_at), col(Bot.id))
+        ).all()
+        last = session.exec(
+            select(Tick).where(Tick.season_id == season_id).order_by(col(Tick.n).desc())
+        ).first()
+        trades = session.exec(
+            select(Trade).where(Trade.season_id == season_id).order_by(col(Trade.id))
+        ).all()
+        pending = session.exec(
+            select(OrderRow)
+            .where(OrderRow.season_id == season_id, OrderRow.status == "pending")
+            .order_by(col(OrderRow.id))
+        ).all()
+        standings = session.exec(select(Standing).where(Standing.season_id == season_id)).all()
+        session.expunge_all()
+    return Recovered(
+        entries=[(bot, entry) for bot, entry in entries],
+        last_tick=last,
+        trades=_by_bot(trades),
+        pending=_by_bot(pending),
+        standings={row.bot_id: row for row in standings},
+    )
+
+
+def _by_bot(rows: Sequence[Any]) -> dict[str, list[Any]]:
+    grouped: dict[str, list[Any]] = {}
+    for row in rows:
+        grouped.setdefault(row.bot_id, []).append(row)
+    return grouped
+
+
+def tick_rows(engine: Engine, season_id: str, first: int, last: int) -> list[Tick]:
+    """Return the recorded ticks from `first` to `last`, both included."""
+    with Session(engine, expire_on_commit=False) as session:
+        return list(session.exec(
+            select(Tick)
+            .where(Tick.season_id == season_id, col(Tick.n) >= first, col(Tick.n) <= last)
+            .order_by(col(Tick.n))
+        ).all())  # fmt: skip
+
+
+def last_ticks(engine: Engine, season_id: str, count: int) -> list[Tick]:
+    """Return the last recorded ticks of a season, oldest first."""
+    with Session(engine, expire_on_commit=False) as session:
+        found = session.exec(
+            select(Tick).where(Tick.season_id == season_id)
+            .order_by(col(Tick.n).desc()).limit(count)
+        ).all()  # fmt: skip
+        return list(reversed(found))
+
+
+def count_rows(engine: Engine, season_id: str) -> dict[str, int]:
+    """Return how many rows of each kind a season has."""
+    counts = {}
+    with engine.connect() as connection:
+        for model in (Tick, Trade, EquityRow, OrderRow):
+            table = table_of(model)
+            query = select(func.count()).select_from(table).where(table.c.season_id == season_id)
+            counts[table.name] = int(connection.execute(query).scalar() or 0)
+    return counts

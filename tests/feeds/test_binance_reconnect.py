@@ -1,0 +1,175 @@
+"""Lost, silent, ageing and refused connections of the Binance connector, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+from test_binance import BTC, QUICK, Heard, feed_of, play, running
+
+from arena.errors import FeedError
+from arena.feeds.base import FeedState
+from arena.feeds.binance import BinanceFeed, Timing
+from arena.feeds.fakes.binance import FakeBinance
+
+
+@pytest.mark.parametrize("how", ["cut", "hang_up"])
+def test_a_lost_connection_is_opened_again(how: str) -> None:
+    async def scene() -> None:
+        async with FakeBinance() as fake, running(feed_of(fake)) as heard:
+            await fake.subscribed("btcusdt@trade")
+            await fake.trade(BTC, "1")
+            await heard.until(lambda: bool(heard.updates))
+            if how == "cut":
+                fake.cut()
+            else:
+                await fake.hang_up()
+            await fake.attempted(2)
+            await fake.subscribed("btcusdt@trade")
+            await heard.until(lambda: heard.states[-1][0] is FeedState.DOWN)
+            await fake.connected(1)
+            await fake.trade(BTC, "2")
+            await heard.until(lambda: heard.prices == [1.0, 2.0])
+            assert heard.states[-1][0] is FeedState.LIVE
+
+    play(scene)
+
+
+def test_a_mute_but_open_socket_is_replaced() -> None:
+    async def scene() -> None:
+        async with FakeBinance() as fake:
+            timing = Timing(silence=0.1, first_delay=0.01, max_delay=0.02)
+            async with running(feed_of(fake, timing)) as heard:
+                await fake.subscribed("btcusdt@trade")
+                await fake.trade(BTC, "1", trade_id=1000)
+                await heard.until(lambda: bool(heard.updates))
+                fake.mute = True
+                await fake.attempted(3)
+                fake.mute = False
+                assert any("silent" in sentence for _, sentence in heard.states)
+                # The venue counts anew after its break: its trades must not look old for ever.
+                while heard.prices[-1] != 2.0:
+                    await fake.trade(BTC, "2")
+                    await asyncio.sleep(0)
+
+    async def renumbered() -> None:
+        async with FakeBinance() as fake:
+            timing = Timing(silence=0.1, first_delay=0.01, max_delay=0.02)
+            async with running(feed_of(fake, timing)) as heard:
+                await fake.subscribed("btcusdt@trade")
+                await fake.trade(BTC, "1", trade_id=1000)
+                await heard.until(lambda: bool(heard.updates))
+                while heard.prices[-1] != 2.0:
+                    await fake.trade(BTC, "2", trade_id=5)
+                    await asyncio.sleep(0)
+
+    play(scene)
+    play(renumbered)
+
+
+def test_an_announced_shutdown_loses_no_trade() -> None:
+    async def scene() -> None:
+        async with FakeBinance() as fake:
+            feed = feed_of(fake, Timing(first_delay=60.0))
+            async with running(feed) as heard:
+                await fake.subscribed("btcusdt@trade")
+                await fake.trade(BTC, "1")
+                await heard.until(lambda: bool(heard.updates))
+                await fake.announce_shutdown()
+                # Both connections are read until the new one speaks; each trade counts once.
+                await fake.connected(2)
+                await fake.trade(BTC, "2")
+                await fake.connected(1)
+                await fake.trade(BTC, "3")
+                await heard.until(lambda: len(heard.updates) >= 3)
+            assert heard.prices == [1.0, 2.0, 3.0]
+            assert feed.counts["shutdown"] == 1
+            assert FeedState.DOWN not in [state for state, _ in heard.states]
+
+    play(scene)
+
+
+def test_a_connection_is_replaced_before_the_venue_ends_it() -> None:
+    async def scene() -> None:
+        async with FakeBinance() as fake:
+            async with running(feed_of(fake, Timing(life=0.2, first_delay=0.01))) as heard:
+                sent = 0
+                while fake.attempts < 4:
+                    sent += 1
+                    await fake.trade(BTC, str(sent))
+                    await asyncio.sleep(0)
+            assert heard.prices == sorted(set(heard.prices))
+            gaps = [after - before for before, after in pairwise(heard.prices)]
+            assert set(gaps) <= {1.0}
+            assert FeedState.DOWN not in [state for state, _ in heard.states]
+
+    play(scene)
+
+
+def test_a_blocked_location_is_said_in_words_and_ends_the_feed() -> None:
+    async def scene() -> None:
+        async with FakeBinance() as fake:
+            fake.refuse(451, times=9)
+            heard = Heard()
+            with pytest.raises(FeedError, match=r"does not serve this location \(HTTP 451"):
+                await feed_of(fake).run(heard)
+            assert fake.attempts == 1
+
+    play(scene)
+
+
+def test_the_second_address_serves_where_the_first_is_blocked() -> None:
+    async def scene() -> None:
+        async with FakeBinance() as blocked, FakeBinance() as fake:
+            blocked.refuse(451, times=9)
+            feed = BinanceFeed([BTC], blocked.url, (fake.url,), timing=QUICK)
+            async with running(feed) as heard:
+                await fake.subscribed("btcusdt@trade")
+                await fake.trade(BTC, "7")
+                await heard.until(lambda: heard.prices == [7.0])
+            assert blocked.attempts == 1
+
+    play(scene)
+
+
+@pytest.mark.parametrize("status", [418, 429])
+def test_a_request_to_stay_away_is_obeyed(status: int) -> None:
+    async def scene() -> None:
+        async with FakeBinance() as fake:
+            fake.refuse(status, retry_after="1")
+            loop = asyncio.get_running_loop()
+            started = loop.time()
+            async with running(feed_of(fake)) as heard:
+                await fake.attempted(2)
+                assert loop.time() - started >= 1.0
+                assert f"HTTP {status}" in heard.states[1][1]
+                assert "1 s" in heard.states[1][1]
+
+    play(scene)
+
+
+def test_other_refusals_and_dead_addresses_are_tried_again_with_growing_pauses() -> None:
+    async def scene() -> None:
+        async with FakeBinance() as gone:
+            dead = gone.url
+        async with FakeBinance() as fake:
+            fake.refuse(503, times=2)
+            feed = BinanceFeed([BTC], dead, (fake.url,), timing=QUICK)
+            async with running(feed) as heard:
+                await fake.subscribed("btcusdt@trade")
+                await fake.trade(BTC, "7")
+                await heard.until(lambda: heard.prices == [7.0])
+            said = " ".join(sentence for _, sentence in heard.states)
+            assert "HTTP 503" in said
+            assert "cannot be reached" in said
+
+    play(scene)
+
+
+def test_pauses_double_up_to_a_limit_and_never_overflow() -> None:
+    feed = BinanceFeed([BTC], timing=Timing(first_delay=1.0, max_delay=60.0))
+    pauses = [feed._delay() for _ in range(5000)]
+    for n, pause in enumerate(pauses):
+        least = min(2.0 ** min(n, 10), 60.0)
+        assert least <= pause <= 1.5 * least

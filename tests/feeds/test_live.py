@@ -1,0 +1,218 @@
+"""The live market: what a tick may see, and feeds that fail alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import threading
+
+import pytest
+
+from arena.errors import FeedError
+from arena.feeds.base import FeedState, LiveFeed, PriceSink, PriceUpdate
+from arena.feeds.live import LiveMarket, price_of, run_feeds
+
+BTC, ETH = "BTCUSDT", "ETHUSDT"
+
+
+def tell(
+    market: LiveMarket, symbol: str, price: float, event: float, receive: float | None = None
+) -> None:
+    market.on_price(PriceUpdate(symbol, price, event, event if receive is None else receive))
+
+
+def test_a_tick_sees_the_last_price_at_or_before_its_time() -> None:
+    market = LiveMarket()
+    assert market.prices_at(10.0) == {}
+    tell(market, ETH, 3.0, 9.0)
+    tell(market, BTC, 1.0, 10.0)
+    tell(market, BTC, 2.0, 10.5)
+    assert market.prices_at(8.9) == {}
+    assert market.prices_at(9.5) == {ETH: 3.0}
+    assert market.prices_at(10.0) == {BTC: 1.0, ETH: 3.0}
+    assert list(market.prices_at(99.0).items()) == [(BTC, 2.0), (ETH, 3.0)]
+
+
+def test_a_venue_clock_that_runs_ahead_hides_nothing() -> None:
+    market = LiveMarket()
+    tell(market, BTC, 1.0, event=500.0, receive=10.0)
+    assert market.prices_at(10.0) == {BTC: 1.0}
+    assert market.prices_at(9.9) == {}
+
+
+def test_an_older_price_that_arrives_late_does_not_become_the_last() -> None:
+    market = LiveMarket()
+    tell(market, BTC, 2.0, event=10.0, receive=10.1)
+    tell(market, BTC, 1.0, event=9.0, receive=10.2)
+    tell(market, BTC, 3.0, event=10.0, receive=10.3)
+    assert market.prices_at(9.5) == {BTC: 1.0}
+    assert market.prices_at(11.0) == {BTC: 3.0}
+    last = market.last(BTC)
+    assert last is not None
+    assert last.receive_time == 10.3
+
+
+@pytest.mark.parametrize(
+    ("price", "event", "receive"),
+    [
+        (math.nan, 1.0, 1.0), (math.inf, 1.0, 1.0), (0.0, 1.0, 1.0), (-1.0, 1.0, 1.0),
+        (1.0, math.nan, 1.0), (1.0, 1.0, math.nan), (1.0, -math.inf, 1.0), (1.0, 1.0, math.inf),
+    ],
+)  # fmt: skip
+def test_a_price_that_makes_no_sense_is_only_counted(
+    price: float, event: float, receive: float
+) -> None:
+    market = LiveMarket()
+    tell(market, BTC, price, event, receive)
+    assert market.prices_at(1e12) == {}
+    assert market.last(BTC) is None
+    assert market.status()["refused_prices"] == 1
+
+
+def test_the_history_is_bounded_and_keeps_what_its_window_needs() -> None:
+    market = LiveMarket(history=10.0)
+    for n in range(100_000):
+        tell(market, BTC, 1.0 + n, event=n * 0.01)
+    assert market.prices_at(995.005) == {BTC: 99_501.0}
+    assert market.prices_at(989.99) == {BTC: 99_000.0}
+    assert len(market._series[BTC].times) < 4000
+    tell(market, BTC, 5.0, event=1e6)
+    assert market.prices_at(1e6 - 1) == {BTC: 100_000.0}
+
+
+def test_age_counts_from_the_last_word_about_a_symbol() -> None:
+    market = LiveMarket()
+    assert market.age(BTC, 100.0) == math.inf
+    tell(market, BTC, 1.0, event=50.0, receive=90.0)
+    assert market.age(BTC, 100.0) == 10.0
+    assert market.age(BTC, 80.0) == 0.0
+
+
+def test_status_is_plain_json_and_since_moves_with_the_state_only() -> None:
+    now = 100.0
+    market = LiveMarket(clock=lambda: now)
+    market.on_state("binance", FeedState.CONNECTING, "Connecting.")
+    tell(market, BTC, 1.0, event=98.0, receive=99.0)
+    now = 105.0
+    market.on_state("binance", FeedState.CONNECTING, "Still connecting.")
+    assert json.loads(json.dumps(market.status())) == {
+        "feeds": {
+            "binance": {"state": "connecting", "detail": "Still connecting.", "since": 100.0}
+        },
+        "symbols": {BTC: {"price": 1.0, "event_time": 98.0, "receive_time": 99.0, "age": 6.0}},
+        "refused_prices": 0,
+    }
+    condition = market.condition("binance")
+    assert condition is not None
+    assert condition.since == 100.0
+    assert market.condition("alpaca") is None
+
+
+def test_a_reader_in_another_thread_never_sees_the_future_or_a_half_written_market() -> None:
+    market, wrong, done = LiveMarket(history=5.0), [], threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            last = market.last(BTC)
+            if last is not None:
+                seen = market.prices_at(last.event_time - 0.5)
+                if seen.get(BTC, -1.0) > last.event_time - 0.5:
+                    wrong.append(seen)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for n in range(1, 30_000):
+        tell(market, BTC, n * 0.001, event=n * 0.001)
+    done.set()
+    reader.join(timeout=10)
+    assert not reader.is_alive()
+    assert wrong == []
+
+
+class Scripted:
+    """A feed that does one thing and ends."""
+
+    def __init__(self, name: str, error: Exception | None = None) -> None:
+        self.name, self.symbols, self.error = name, (BTC,), error
+
+    async def run(self, _sink: PriceSink) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+class Watched(LiveMarket):
+    """A market that says when `count` feeds have failed, and when a price has come."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.all_failed, self.priced, self.left = asyncio.Event(), asyncio.Event(), count
+
+    def on_state(self, feed: str, state: FeedState, detail: str) -> None:
+        super().on_state(feed, state, detail)
+        self.left -= 1
+        if not self.left:
+            self.all_failed.set()
+
+    def on_price(self, update: PriceUpdate) -> None:
+        super().on_price(update)
+        self.priced.set()
+
+
+class Patient:
+    """A feed that outlives the failures of the others and still has a price to give."""
+
+    name, symbols = "patient", (BTC,)
+
+    async def run(self, sink: PriceSink) -> None:
+        assert isinstance(sink, Watched)
+        await sink.all_failed.wait()
+        tell(sink, BTC, 7.0, event=1.0)
+        await asyncio.Event().wait()
+
+
+def test_a_feed_that_fails_is_named_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    market = Watched(3)
+
+    async def scene() -> None:
+        feeds: list[LiveFeed] = [
+            Scripted("final", FeedError("The key was refused.")),
+            Scripted("broken", ZeroDivisionError("secret")),
+            Scripted("over"),
+            Patient(),
+        ]
+        task = asyncio.create_task(run_feeds(feeds, market))
+        async with asyncio.timeout(5):
+            await market.priced.wait()
+        assert not task.done()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with caplog.at_level(logging.ERROR, logger="arena.feeds.live"):
+        asyncio.run(scene())
+    feeds = market.status()["feeds"]
+    assert {feed["state"] for feed in feeds.values()} == {"failed"}
+    assert feeds["final"]["detail"] == "The key was refused."
+    assert "ZeroDivisionError" in feeds["broken"]["detail"]
+    assert "secret" not in feeds["broken"]["detail"]
+    assert feeds["over"]["detail"] == "The feed over ended by itself."
+    assert len(caplog.records) == 3
+
+
+def test_run_feeds_returns_when_all_have_ended() -> None:
+    market = LiveMarket()
+    asyncio.run(run_feeds([Scripted("over")], market))
+    assert market.status()["feeds"]["over"]["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("value", "price"),
+    [("1.5", 1.5), (2, 2.0), (2.5, 2.5), ("x", None), ("nan", None), (None, None), (True, None),
+     ([], None), (0, None), ("-1", None), (10**400, None)],
+)  # fmt: skip
+def test_prices_of_any_spelling_become_floats_or_nothing(
+    value: object, price: float | None
+) -> None:
+    assert price_of(value) == price
