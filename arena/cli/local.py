@@ -11,7 +11,6 @@ import typer
 
 from arena import __version__, config
 from arena.cli.output import complain, console, print_json, print_table
-from arena.errors import MarketDataError
 
 db_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 config_app = typer.Typer(help="The settings.", no_args_is_help=True)
@@ -96,10 +95,11 @@ def backtest(  # noqa: PLR0913, PLR0917 - one parameter an option
     from arena.engine import report
     from arena.engine.backtest import RUN_AHEAD, Candidate, ranked_results
     from arena.engine.backtest import backtest as play
+    from arena.market import load_market
 
     settings = config.load()
     candidates = [Candidate(str(path), _read(path)) for path in bots]
-    market = _market(data, settings, interval)
+    market = load_market(data, interval, settings.tick_interval_seconds)
     pool = _pool(settings)
     started = time.monotonic()
     try:
@@ -120,28 +120,11 @@ def backtest(  # noqa: PLR0913, PLR0917 - one parameter an option
     if logs is not None:
         report.write_jsonl(logs, report.log_rows(results))
     if db is not None:
-        from arena.store.archive import write_backtest
+        from arena.engine.archive import write_backtest
 
-        write_backtest(db, market, results, settings, seed)
+        write_backtest(db, market, results, settings.rules, seed)
     gap = report.spacing(market)
     _show_results([report.bot_document(result, gap) for result in ranked_results(results)], found)
-
-
-def _market(specs: list[str], settings: config.Settings, interval: float | None) -> Any:
-    import numpy as np
-
-    from arena.engine.player import Market
-    from arena.feeds.history import load_history
-
-    if not specs:
-        raise MarketDataError("Name a market file with --data.", usage=True)
-    history = load_history(
-        specs, interval=interval, default_interval=settings.tick_interval_seconds
-    )
-    for note in history.notes:
-        complain(note)
-    rows = np.ascontiguousarray(np.column_stack([history.times, history.prices]), dtype=np.float64)
-    return Market(history.symbols, rows)
 
 
 def _pool(settings: config.Settings) -> Any:

@@ -77,6 +77,7 @@ class Engine:
         self.season = season
         self.market = Market(symbols=tuple(sorted(source.symbols)))
         self.state = "starting"
+        self.tick_seconds = 0.0
         self.rules = Rules(season.starting_cash, season.fee_bps, season.slippage_bps)
         self._database = database
         self._pool = pool
@@ -192,6 +193,7 @@ class Engine:
 
     def on_tick(self, n: int, time: float, *, last: bool = False) -> None:
         """Settle, ask, record, publish; state is replaced only after the tick is recorded."""
+        started = real_time.monotonic()
         prices = self._source.prices_at(n, time, self.market.prices)
         if not prices:
             log.info(WAITING)
@@ -217,6 +219,7 @@ class Engine:
         self.market.n, self.market.time = n, time
         self.market.prices, self.market.last_prices = prices, last_prices
         self._publish(builder, ranked=ranked)
+        self.tick_seconds = real_time.monotonic() - started
 
     def _launch_due(self, n: int) -> None:
         for seat in self.supervisor.restart_due(self.roster.seats(), n):

@@ -32,6 +32,18 @@ MAX_LINE = 1000
 MAX_SYMBOLS = 100
 # A reply is sent early when it has grown this large, so that a run's talk never becomes one big frame.
 _EARLY = 24 * 1024
+# What `tick` looks like; the reference that models are given is made from it.
+TICK_EXAMPLE = {
+    "time": 1704067200.0,
+    "prices": {"BTCUSDT": 69234.1, "ETHUSDT": 3456.7},
+    "bot": {
+        "cash": 9310.0,
+        "positions": {"BTCUSDT": 0.01},
+        "equity": 10002.341,
+        "realized_pnl": 0.0,
+        "unrealized_pnl": 2.341,
+    },
+}
 _LEVELS = {"DEBUG": Level.DEBUG, "WARNING": Level.WARNING, "ERROR": Level.ERROR}
 
 
@@ -55,6 +67,11 @@ class BotRuntime:
         self._bot_name = ""
         self._namespace: Namespace = {}
         self._ctx = self._make_context()
+
+    @property
+    def context(self) -> Context:
+        """Return the ctx that the bot is handed."""
+        return self._ctx
 
     # -- checking -----------------------------------------------------------------------------------
 

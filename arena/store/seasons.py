@@ -73,6 +73,30 @@ def _new_season(plan: SeasonPlan, number: int, runtime: dict[str, Any], note: st
     )  # fmt: skip
 
 
+def carry_over(engine: Engine, season: Season) -> int:
+    """Let the uploaded and generated bots of the season before take part in a fresh one."""
+    with Session(engine) as session:
+        if session.exec(select(Entry).where(Entry.season_id == season.id)).first() is not None:
+            return 0
+        before = session.exec(
+            select(Season).where(Season.number == season.number - 1)
+        ).first()
+        if before is None:
+            return 0
+        rows = session.exec(
+            select(Bot, Entry).where(Bot.id == Entry.bot_id, Entry.season_id == before.id)
+            .where(col(Bot.origin).in_(["upload", "generated"]), Entry.status == "active")
+            .order_by(col(Entry.admitted_at))
+        ).all()  # fmt: skip
+        for bot, entry in rows:
+            session.add(Entry(
+                season_id=season.id, bot_id=bot.id, bot_name=entry.bot_name, status="active",
+                admitted_at=time.time(), admitted_tick=0,
+            ))  # fmt: skip
+        session.commit()
+        return len(rows)
+
+
 def open_season_with_key(engine: Engine, key: str) -> bool:
     """Say whether a season with this key is open."""
     with Session(engine) as session:

@@ -9,7 +9,7 @@ function fill(node, attributes, children) {
     if (typeof value === "function") node.addEventListener(name, value);
     else node.setAttribute(name, value === true ? "" : String(value));
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
 
@@ -46,14 +46,13 @@ export function pairs(list, entries) {
   list.replaceChildren(...rows.map(([term, value, attributes]) => h("div", attributes, h("dt", null, term), h("dd", null, value))));
 }
 
-/** Say what went wrong: the problem's own words, then its violations. */
+/** Say what went wrong in the problem's own words; no error clears the place. */
 export function showProblem(host, error, retry) {
-  if (!error) return host.replaceChildren();
-  host.replaceChildren(
-    h("div", { class: "problem", role: "alert" },
-      h("p", null, error.message),
-      retry && h("button", { type: "button", click: retry }, "Try again")));
-  return undefined;
+  host.replaceChildren();
+  if (!error) return;
+  host.append(h("div", { class: "problem", role: "alert" },
+    h("p", null, error.message),
+    retry && h("button", { type: "button", click: retry }, "Try again")));
 }
 
 /**

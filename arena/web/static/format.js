@@ -82,7 +82,10 @@ const ORIGINS = { generated: "generated", upload: "uploaded", folder: "bots fold
 
 /** Who wrote it, in a few words; a model is named only where one was used. */
 export function provenance(bot) {
-  if (bot.origin === "generated") return [bot.author, bot.model ? `written by ${bot.model}` : "generated"].filter(Boolean).join(", ");
+  if (bot.origin === "generated") {
+    const writer = bot.model === "template" ? "written from a template" : bot.model ? `written by ${bot.model}` : "generated";
+    return [bot.author, writer].filter(Boolean).join(", ");
+  }
   if (bot.origin === "folder" || bot.origin === "arena") return ORIGINS[bot.origin];
   return [bot.author, ORIGINS[bot.origin] ?? bot.origin].filter(Boolean).join(", ");
 }

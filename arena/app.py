@@ -1,0 +1,202 @@
+"""Puts one arena together from its settings, and takes it apart again in order."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from arena import __version__
+from arena.config import ROOT, Settings
+from arena.engine.broadcast import Broadcast
+from arena.engine.engine import Engine
+from arena.engine.sources import Source
+from arena.feeds.runner import FeedRunner
+from arena.llm.client import ModelServer
+from arena.market import Chosen, choose_market
+from arena.store import queries
+from arena.store.archive import runtime_facts
+from arena.store.database import open_database, upgrade
+from arena.store.seasons import carry_over, close_season, resume_or_open, set_isolation
+from arena.submissions.desk import Desk
+from arena.submissions.dropin import DropIn
+from arena.submissions.intake import Intake
+from arena.submissions.pipeline import TEMPLATE, Pipeline
+from arena.submissions.words import SeasonFacts
+from arena.web.context import Context
+from arena.web.server import create_app
+from sandbox.pool import Pool
+
+log = logging.getLogger("arena")
+
+RUNTIME = "arena.runtime.bot:BotRuntime"
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """Who writes bots here."""
+
+    kind: str
+    model: str
+
+
+class Arena:
+    """A server's parts; `start` on the main thread, which must outlive the pool."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.broadcast = Broadcast()
+        self._pool = Pool(RUNTIME, settings.limits, on_zygote_death=self._zygote_died)
+        self._feeds = FeedRunner()
+        self._engine: Engine | None = None
+        self._thread: threading.Thread | None = None
+        self._notes: list[str] = []
+
+    # -- start --------------------------------------------------------------------------------------------
+
+    def start(self) -> FastAPI:
+        """Open the database, lock the sandbox, choose the market, start the clock."""
+        settings = self.settings
+        self._database = open_database(settings.url)
+        upgrade(self._database)
+        self._pool.start()
+        confinement = self._pool.confinement
+        log.info("Bots are isolated at level %s: %s", confinement["level"], ", ".join(confinement["layers"]))
+        chosen = choose_market(settings, self._database, self._feeds)
+        self._open_season(chosen)
+        self._engine = self._make_engine(chosen.source)
+        self._make_intake(self._engine)
+        self._thread = threading.Thread(target=self._engine.run, name="engine")
+        self._thread.start()
+        self._pipeline.start()
+        self._dropin.start()
+        self._engine.call(lambda: None)
+        return create_app(self._context(self._engine))
+
+    def _open_season(self, chosen: Chosen) -> None:
+        season, words = resume_or_open(
+            self._database, chosen.plan, runtime=runtime_facts(), note=chosen.note
+        )
+        self._season = season
+        carry_over(self._database, season)
+        set_isolation(self._database, season.id, self._pool.confinement["level"])
+        season.isolation = self._pool.confinement["level"]
+        self.generator = self._choose_generator()
+        self._notes += [note for note in (chosen.note, self._generator_note()) if note]
+        for note in self._notes:
+            log.info("%s", note)
+        log.info("Market %s, %s", season.feed, words)
+
+    def _choose_generator(self) -> Generator:
+        model = self.settings.openai_model
+        return Generator("model", model) if model else Generator("template", TEMPLATE)
+
+    def _generator_note(self) -> str:
+        if self.generator.kind == "model":
+            return f"Bots are written by the model {self.generator.model}."
+        return "No model is configured: bots are written by the template provider, from rules."
+
+    def _make_engine(self, source: Source) -> Engine:
+        settings = self.settings
+        disk = None if settings.database_url else Path(settings.db_path).resolve().parent
+        return Engine(
+            self._database, self._pool, source, self._season, self.broadcast,
+            min_free_disk=settings.min_free_disk, disk=disk,
+        )  # fmt: skip
+
+    def _make_intake(self, engine: Engine) -> None:
+        settings = self.settings
+        self._intake = Intake(
+            self._database, self._pool, engine, settings.trial_ticks, settings.max_bots
+        )
+        self._desk = Desk(self._database, lambda data: self.broadcast.publish("submission", data))
+        writer = ModelServer(
+            settings.openai_base_url, settings.openai_api_key.get_secret_value(),
+            settings.openai_timeout_seconds, settings.openai_max_tokens, settings.openai_max_tokens_field,
+        )  # fmt: skip
+        facts = SeasonFacts(
+            tuple(self._season.symbols), self._season.interval, self._season.starting_cash,
+            self._season.fee_bps, settings.tick_cpu_soft,
+        )  # fmt: skip
+        configured = settings.openai_model or settings.openai_base_url
+        self._pipeline = Pipeline(
+            self._desk, self._intake, writer if configured else None, facts, settings.max_repairs
+        )
+        folder = Path(settings.bots_dir)
+        if not folder.is_absolute() and not folder.is_dir():
+            folder = ROOT / folder
+        self._dropin = DropIn(folder, ROOT / "bots", self._database, engine, self._intake)
+
+    def _context(self, engine: Engine) -> Context:
+        return Context(
+            settings=self.settings, database=self._database, engine=engine, broadcast=self.broadcast,
+            intake=self._intake, desk=self._desk, pipeline=self._pipeline, status=self.status,
+            close_season=self.close_season,
+        )  # fmt: skip
+
+    # -- while it runs --------------------------------------------------------------------------------------
+
+    def _zygote_died(self) -> None:
+        if self._engine is not None:
+            self._engine.zygote_died()
+
+    @property
+    def engine(self) -> Engine:
+        """Return the running engine."""
+        assert self._engine is not None
+        return self._engine
+
+    def status(self) -> dict[str, Any]:
+        """Say what was chosen and how everything is doing."""
+        engine = self.engine
+        season = queries.season_row(self._database, self._season.id)
+        shown = ("id", "number", "status", "feed", "feed_note", "symbols", "interval", "starting_cash",
+                 "fee_bps", "slippage_bps", "isolation", "opened_at")  # fmt: skip
+        market = engine.market
+        confinement = self._pool.confinement
+        return {
+            "version": __version__,
+            "state": engine.state,
+            "season": {name: season[name] for name in shown},
+            "tick": {"n": market.n, "time": market.time} if market.n >= 0 else None,
+            "tick_seconds": engine.tick_seconds,
+            "feeds": engine.source_status(),
+            "generator": {"kind": self.generator.kind, "model": self.generator.model},
+            "isolation": {key: confinement[key] for key in ("level", "layers", "notes")},
+            "bots": dict(Counter(seat.status for seat in engine.roster.seats())),
+            "notes": [*self._notes, *confinement["notes"], *self._live_notes()],
+        }
+
+    def _live_notes(self) -> list[str]:
+        if self.engine.state == "waiting":
+            return ["The feed is down or has no prices yet: the clock waits."]
+        return []
+
+    def close_season(self) -> dict[str, Any]:
+        """Close the season in the books; the next start opens a new one."""
+        close_season(self._database, self._season.id)
+        self.broadcast.publish("status", {})
+        return {"season": self._season.number, "status": "closed"}
+
+    # -- stop -------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Finish the tick, flush, end the workers; nothing is left behind."""
+        self.broadcast.close()
+        if self._engine is not None:
+            self._engine.shut_down()
+            self._dropin.stop()
+            if self._thread is not None:
+                self._thread.join(timeout=8)
+            self._pipeline.stop()
+        self._feeds.stop()
+        self._pool.stop()
+        if hasattr(self, "_database"):
+            self._database.dispose()
+
+

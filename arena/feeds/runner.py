@@ -1,0 +1,54 @@
+"""Runs the live feeds on an event loop and a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+
+from arena.feeds.base import LiveFeed
+from arena.feeds.binance import BinanceFeed
+from arena.feeds.live import LiveMarket, run_feeds
+
+
+class FeedRunner:
+    """The feeds' thread; `start` begins to collect prices, `stop` ends it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="feeds", daemon=True)
+        self._thread.start()
+        self._task: asyncio.Task[None] | None = None
+
+    def reachable(self, feed: BinanceFeed, timeout: float) -> bool:
+        """Say whether a first price arrives within the time; the wait itself never takes longer."""
+        future = asyncio.run_coroutine_threadsafe(feed.reachable(timeout), self._loop)
+        try:
+            return future.result(timeout + 1.0)
+        except FutureTimeoutError:
+            future.cancel()
+            return False
+
+    def start(self, feeds: Sequence[LiveFeed], market: LiveMarket) -> None:
+        """Let the feeds push into the market until `stop`."""
+
+        def begin() -> None:
+            self._task = self._loop.create_task(run_feeds(feeds, market))
+
+        self._loop.call_soon_threadsafe(begin)
+
+    def stop(self) -> None:
+        """End the feeds and the loop."""
+        if not self._thread.is_alive():
+            return
+        asyncio.run_coroutine_threadsafe(self._wind_down(), self._loop)
+        self._thread.join(timeout=5)
+
+    async def _wind_down(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+                await asyncio.wait_for(asyncio.shield(asyncio.gather(self._task, return_exceptions=True)), 3)
+        self._loop.stop()

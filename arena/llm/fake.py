@@ -1,0 +1,127 @@
+"""A loopback server that speaks the chat completions protocol from a script; for tests and demos.
+
+`python -m arena.llm.fake FILE...` answers each request with the next file's text.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Scripted:
+    """One answer: a status and a body; a str body becomes the text of a completion."""
+
+    body: str | bytes | dict[str, Any]
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    finish_reason: str = "stop"
+    content_type: str = "application/json"
+
+
+Script = Callable[[dict[str, Any], int], Scripted]
+
+
+def in_order(answers: Sequence[Scripted]) -> Script:
+    """Return a script that gives the answers one after the other, the last one for ever."""
+
+    def script(_request: dict[str, Any], number: int) -> Scripted:
+        return answers[min(number, len(answers) - 1)]
+
+    return script
+
+
+class FakeModelServer:
+    """The server; `requests` holds what it was asked."""
+
+    def __init__(self, script: Script, port: int = 0) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.script = script
+        self._lock = threading.Lock()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                listing = {"object": "list", "data": [{"id": "fake", "object": "model"}]}
+                _send(self, Scripted(listing))
+
+            def do_POST(self) -> None:
+                length = int(self.headers.get("content-length", "0"))
+                request = json.loads(self.rfile.read(length) or b"{}")
+                _send(self, outer.answer(request))
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                """Stay silent."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def base_url(self) -> str:
+        """Return what to set as OPENAI_BASE_URL."""
+        return f"http://127.0.0.1:{self._server.server_port}/v1"
+
+    def answer(self, request: dict[str, Any]) -> Scripted:
+        """Return the script's answer to a request."""
+        with self._lock:
+            number = len(self.requests)
+            self.requests.append(request)
+        answer = self.script(request, number)
+        if isinstance(answer.body, str) and answer.content_type == "application/json":
+            return Scripted(_completion(request, answer), answer.status, answer.headers)
+        return answer
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _completion(request: dict[str, Any], answer: Scripted) -> dict[str, Any]:
+    message = {"role": "assistant", "content": answer.body}
+    return {
+        "id": "chatcmpl-fake", "object": "chat.completion", "created": 1,
+        "model": request.get("model", "fake"),
+        "choices": [{"index": 0, "message": message, "finish_reason": answer.finish_reason}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 200, "total_tokens": 300},
+    }  # fmt: skip
+
+
+def _send(handler: BaseHTTPRequestHandler, answer: Scripted) -> None:
+    body = answer.body
+    data = body if isinstance(body, bytes) else (
+        body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    )  # fmt: skip
+    handler.send_response(answer.status)
+    handler.send_header("content-type", answer.content_type)
+    handler.send_header("content-length", str(len(data)))
+    for name, value in answer.headers.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    handler.wfile.write(data)
+
+
+def main() -> None:
+    """Serve the files named on the command line until interrupted."""
+    import sys
+    from pathlib import Path
+
+    texts = [Scripted(Path(name).read_text("utf-8")) for name in sys.argv[1:]]
+    with FakeModelServer(in_order(texts)) as server:
+        print(f"OPENAI_BASE_URL={server.base_url}", flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

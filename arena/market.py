@@ -1,0 +1,95 @@
+"""Chooses the market at start: the configured feeds, a recording, or the synthetic one in their place."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine as Database
+
+from arena.config import Settings
+from arena.engine.player import Market
+from arena.engine.sources import LiveSource, ReplaySource, Source, SyntheticSource
+from arena.feeds.binance import FALLBACKS, WS_URL, BinanceFeed
+from arena.feeds.live import LiveMarket
+from arena.feeds.runner import FeedRunner
+from arena.feeds.synthetic import SyntheticMarket
+from arena.store.seasons import SeasonPlan, open_season_with_key
+
+log = logging.getLogger("arena")
+
+_ALWAYS = ("BTCUSDT", "ETHUSDT")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A source of prices, the season it belongs to, and what to say about it."""
+
+    source: Source
+    plan: SeasonPlan
+    note: str
+
+
+def choose_market(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
+    """Return the market to run on; falls back to the synthetic one only where no live season is open."""
+    feeds = settings.feeds
+    if feeds and feeds[0].startswith("replay:"):
+        return _replay(settings)
+    if feeds == ["synthetic"]:
+        return _synthetic(settings, "Prices are made up: the synthetic market is chosen by FEED.")
+    return _live(settings, database, runner)
+
+
+def _plan(settings: Settings, feed: str, symbols: tuple[str, ...]) -> SeasonPlan:
+    return SeasonPlan(
+        feed, tuple(symbols), settings.tick_interval_seconds, settings.rules, settings.synthetic_seed
+    )
+
+
+def _synthetic(settings: Settings, note: str) -> Chosen:
+    symbols = tuple(dict.fromkeys((*_ALWAYS, *settings.market_symbols)))
+    market = SyntheticMarket(settings.synthetic_seed, symbols, settings.tick_interval_seconds)
+    plan = _plan(settings, "synthetic", symbols)
+    return Chosen(SyntheticSource(market), plan, note)
+
+
+def _replay(settings: Settings) -> Chosen:
+    market = load_market(settings.replay_files, None, settings.tick_interval_seconds)
+    digest = hashlib.sha256(market.rows.tobytes()).hexdigest()[:12]
+    names = ", ".join(Path(spec.rpartition("=")[2]).name for spec in settings.replay_files)
+    plan = _plan(settings, f"replay:{names}:{digest}", market.symbols)
+    return Chosen(ReplaySource(market), plan, f"A recording is played: {names}, {len(market):,} ticks.")
+
+
+def load_market(specs: list[str], interval: float | None, default_interval: float) -> Market:
+    """Load market files as ticks; what was skipped or guessed is logged."""
+    import numpy as np
+
+    from arena.feeds.history import load_history
+
+    history = load_history(specs, interval=interval, default_interval=default_interval)
+    for note in history.notes:
+        log.info("%s", note)
+    rows = np.ascontiguousarray(np.column_stack([history.times, history.prices]), dtype=np.float64)
+    return Market(history.symbols, rows)
+
+
+def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
+    binance = settings.data_sources.binance
+    symbols = tuple(binance.symbols)
+    url = binance.ws_url
+    feed = BinanceFeed(
+        symbols, url, FALLBACKS if url == WS_URL else (), "miniTicker" if binance.stream == "miniTicker" else "trade"
+    )  # fmt: skip
+    plan = _plan(settings, "binance", symbols)
+    if not runner.reachable(feed, settings.feed_wait_seconds):
+        if not open_season_with_key(database, plan.key()):
+            return _synthetic(
+                settings, "Binance cannot be reached: prices are made up by the synthetic market instead."
+            )
+        log.warning("Binance cannot be reached; its season is open, so the clock waits for it")
+    market = LiveMarket()
+    runner.start([feed], market)
+    return Chosen(LiveSource(market, symbols), plan, "Prices are live, from Binance.")

@@ -1,0 +1,160 @@
+"""All reads of the web and the commands; every list is bounded and paged by a cursor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine, Select, Table, select
+
+from arena.errors import NotFoundError
+from arena.store.models import Bot, Entry, EquityRow, LogRow, OrderRow, Season, Standing, Submission, Trade
+from arena.store.recorder import table_of
+
+Row = dict[str, Any]
+
+MAX_PAGE = 1000
+SORTS = frozenset({
+    "rank", "equity", "return_pct", "realized_pnl", "unrealized_pnl", "max_drawdown_pct", "sharpe",
+    "trades", "win_rate_pct", "turnover", "exposure_pct", "fees", "name", "errors",
+})  # fmt: skip
+_HIDDEN = frozenset({"season_id", "bot_id", "order_id", "tick"})
+
+_STANDINGS, _BOTS, _ENTRIES = table_of(Standing), table_of(Bot), table_of(Entry)
+
+
+def _rows(engine: Engine, statement: Select[Any]) -> list[Row]:
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def season_row(engine: Engine, season_id: str) -> Row:
+    """Return a season; NotFoundError if there is none."""
+    table = table_of(Season)
+    found = _rows(engine, select(table).where(table.c.id == season_id))
+    if not found:
+        raise NotFoundError(f"There is no season {season_id}.")
+    return found[0]
+
+
+def season_rows(engine: Engine) -> list[Row]:
+    """Return all seasons, newest first."""
+    table = table_of(Season)
+    return _rows(engine, select(table).order_by(table.c.number.desc()))
+
+
+def _entry_columns() -> Select[Any]:
+    """Select what a bot's row on the board and its own page share."""
+    return (
+        select(
+            _STANDINGS.c.rank, _ENTRIES.c.bot_id, _ENTRIES.c.bot_name.label("name"), _BOTS.c.author,
+            _BOTS.c.origin, _BOTS.c.model, _ENTRIES.c.status, _STANDINGS.c.equity,
+            _STANDINGS.c.cash, _STANDINGS.c.return_pct, _STANDINGS.c.realized_pnl,
+            _STANDINGS.c.unrealized_pnl, _STANDINGS.c.max_drawdown_pct, _STANDINGS.c.sharpe,
+            _STANDINGS.c.trades, _STANDINGS.c.rejected, _STANDINGS.c.win_rate_pct,
+            _STANDINGS.c.turnover, _STANDINGS.c.exposure_pct, _STANDINGS.c.fees,
+            _ENTRIES.c.errors, _ENTRIES.c.last_error, _STANDINGS.c.as_of,
+        )
+        .join(_BOTS, _BOTS.c.id == _ENTRIES.c.bot_id)
+        .outerjoin(
+            _STANDINGS,
+            (_STANDINGS.c.bot_id == _ENTRIES.c.bot_id) & (_STANDINGS.c.season_id == _ENTRIES.c.season_id),
+        )
+    )  # fmt: skip
+
+
+def board(engine: Engine, season_id: str) -> list[Row]:
+    """Return the board by rank, as last recorded; bots without a row yet come last."""
+    statement = _entry_columns().where(
+        _ENTRIES.c.season_id == season_id, _ENTRIES.c.status != "retired"
+    )
+    rows = _rows(engine, statement)
+    rows.sort(key=lambda row: (row["rank"] is None, row["rank"] or 0, row["name"]))
+    return [_present(row, number) for number, row in enumerate(rows, 1)]
+
+
+def _present(row: Row, number: int) -> Row:
+    # A retired bot leaves a gap in the stored ranks until the next snapshot; readers see none.
+    return {**row, "rank": number, "trades": row["trades"] or 0, "rejected": row["rejected"] or 0}
+
+
+def bot_row(engine: Engine, season_id: str, bot_id: str) -> Row:
+    """Return one bot with its program's facts; NotFoundError if it is not in the season."""
+    statement = _entry_columns().add_columns(
+        _BOTS.c.symbols, _BOTS.c.version, _BOTS.c.source_hash, _BOTS.c.path, _BOTS.c.submission_id,
+        _ENTRIES.c.admitted_at, _ENTRIES.c.admitted_tick, _ENTRIES.c.reason, _ENTRIES.c.season_id,
+    ).where(_ENTRIES.c.season_id == season_id, _ENTRIES.c.bot_id == bot_id)  # fmt: skip
+    found = _rows(engine, statement)
+    if not found:
+        raise NotFoundError(f"There is no bot {bot_id} in this season.")
+    row = found[0]
+    row["trades"], row["rejected"] = row["trades"] or 0, row["rejected"] or 0
+    table = table_of(Submission)
+    prompts = _rows(engine, select(table.c.prompt).where(table.c.id == row["submission_id"]))
+    return {**row, "prompt": prompts[0]["prompt"] if prompts else None}
+
+
+def bot_rows(engine: Engine, season_id: str) -> list[Row]:
+    """Return every bot of a season, the retired included, in order of admission."""
+    statement = _entry_columns().add_columns(_BOTS.c.symbols, _BOTS.c.version, _ENTRIES.c.admitted_at)
+    statement = statement.where(_ENTRIES.c.season_id == season_id).order_by(
+        _ENTRIES.c.admitted_at, _ENTRIES.c.bot_id
+    )
+    return _rows(engine, statement)
+
+
+def find_bot(engine: Engine, season_id: str, wanted: str) -> str:
+    """Return the id of a bot given by id or by name."""
+    statement = select(_ENTRIES.c.bot_id).where(
+        _ENTRIES.c.season_id == season_id,
+        (_ENTRIES.c.bot_id == wanted) | (_ENTRIES.c.bot_name == wanted),
+    )
+    found = _rows(engine, statement)
+    if not found:
+        raise NotFoundError(f"There is no bot '{wanted}' in this season.")
+    return str(found[0]["bot_id"])
+
+
+def source_of(engine: Engine, bot_id: str) -> str:
+    """Return a bot's source."""
+    found = _rows(engine, select(_BOTS.c.source).where(_BOTS.c.id == bot_id))
+    if not found:
+        raise NotFoundError(f"There is no bot {bot_id}.")
+    return str(found[0]["source"])
+
+
+def page(
+    engine: Engine, model: Any, season_id: str, *, bot_id: str | None = None, limit: int = 100,
+    cursor: int | None = None,
+) -> tuple[list[Row], int | None]:  # fmt: skip
+    """Return rows newest first and the cursor of the next page, None at the end."""
+    table: Table = table_of(model)
+    limit = max(1, min(limit, MAX_PAGE))
+    statement = select(table).where(table.c.season_id == season_id)
+    if bot_id is not None:
+        statement = statement.where(table.c.bot_id == bot_id)
+    if cursor is not None:
+        statement = statement.where(table.c.id < cursor)
+    rows = _rows(engine, statement.order_by(table.c.id.desc()).limit(limit + 1))
+    more = len(rows) > limit
+    rows = rows[:limit]
+    keep = set(table.c.keys()) - (_HIDDEN - {"tick"})
+    shown = [{name: row[name] for name in row if name in keep or name == "bot_id"} for row in rows]
+    return shown, rows[-1]["id"] if more else None
+
+
+def equity_curve(engine: Engine, season_id: str, bot_id: str, limit: int) -> list[Row]:
+    """Return a bot's equity oldest first, thinned evenly to at most `limit` points."""
+    table = table_of(EquityRow)
+    statement = (
+        select(table.c.time, table.c.equity, table.c.realized_pnl, table.c.unrealized_pnl, table.c.tick)
+        .where(table.c.season_id == season_id, table.c.bot_id == bot_id)
+        .order_by(table.c.id)
+    )
+    rows = _rows(engine, statement)
+    if len(rows) <= limit:
+        return rows
+    step = (len(rows) - 1) / (limit - 1) if limit > 1 else len(rows)
+    return [rows[round(number * step)] for number in range(limit)]
+
+
+TABLES = {"trades": Trade, "orders": OrderRow, "logs": LogRow}

@@ -1,0 +1,1 @@
+"""How programs come in: prompts through a writer, uploads, and the drop-in folder."""

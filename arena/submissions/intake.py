@@ -1,0 +1,187 @@
+"""The one door for programs: check in a cage, trial run, name, admission."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine as Database
+
+from arena.core.orders import OrderStatus
+from arena.core.text import clean_line, clean_name
+from arena.engine.backtest import Candidate, Result, backtest, hash_source
+from arena.engine.engine import Engine
+from arena.engine.player import Market
+from arena.errors import ConflictError, RefusedError
+from arena.feeds.synthetic import SyntheticMarket
+from arena.store.models import Bot
+from arena.store.seasons import NewBot, enrol, last_ticks
+from sandbox.pool import Pool
+
+log = logging.getLogger("arena.submissions")
+
+_HISTORY_FLOOR = 60
+
+
+@dataclass(slots=True)
+class Examined:
+    """What check and trial run say of a source."""
+
+    violations: list[dict[str, Any]]
+    name: str = ""
+    symbols: tuple[str, ...] = ()
+    program: bytes = b""
+    warnings: list[str] = field(default_factory=list)
+    raises_mostly: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Say whether the source may take part."""
+        return not self.violations
+
+
+def problem(rule: str, message: str, hint: str) -> dict[str, Any]:
+    """Return a violation that concerns the whole file."""
+    return {"line": 1, "column": 1, "rule": rule, "message": message, "hint": hint}
+
+
+class Intake:
+    """Examines and admits programs; safe to use from several threads."""
+
+    def __init__(self, database: Database, pool: Pool, engine: Engine, trial_ticks: int, max_bots: int) -> None:
+        self._database = database
+        self._pool = pool
+        self._engine = engine
+        self._trial_ticks = trial_ticks
+        self._max_bots = max_bots
+        self._door = threading.Lock()
+
+    # -- examining --------------------------------------------------------------------------------------
+
+    def check(self, source: bytes) -> Examined:
+        """Check a source without a trial run."""
+        checked = self._pool.check(source)
+        if not checked.accepted:
+            return Examined(list(checked.violations))
+        name = clean_name(str(checked.facts["name"]))
+        symbols = tuple(clean_name(str(s)) for s in checked.facts["symbols"])
+        return Examined([], name, symbols, checked.program, warnings=self._unpriced(symbols))
+
+    def _unpriced(self, symbols: Sequence[str]) -> list[str]:
+        known = self._engine.market.symbols
+        return [
+            f"{symbol} is not in this market; add it to DATA_SOURCES__BINANCE__SYMBOLS "
+            f"(the market has {', '.join(known) or 'no symbols yet'})."
+            for symbol in symbols if known and symbol not in known
+        ]  # fmt: skip
+
+    def examine(self, source: bytes, *, before_trial: Callable[[], None] | None = None) -> Examined:
+        """Check a source and, if it passes, let it run on the last ticks."""
+        examined = self.check(source)
+        if not examined.accepted:
+            return examined
+        if before_trial is not None:
+            before_trial()
+        market = self._trial_market(examined.symbols)
+        season = self._engine.season
+        candidate = Candidate("trial", source)
+        result = backtest(self._pool, [candidate], market, self._engine.rules, seed=season.seed)[0]
+        self._judge_trial(examined, result, len(market))
+        return examined
+
+    def _judge_trial(self, examined: Examined, result: Result, ticks: int) -> None:
+        play = result.play
+        if result.status == "refused" or play is None:
+            examined.violations = result.violations
+            return
+        if result.status == "failed":
+            hint = "Make sure that the module can be loaded anywhere, at any time."
+            message = f"The bot fails while it is loaded: {play.ledger.last_error}"
+            examined.violations = [problem("load-failed", clean_line(message), hint)]
+            return
+        if result.endings:
+            tick, verdict, reason = result.endings[0]
+            hint = "Do less work in a tick, keep histories bounded, and return from on_tick."
+            message = f"In the trial run, at tick {tick}, the bot {reason} ({verdict.name})."
+            examined.violations = [problem("trial-run", message, hint)]
+            return
+        self._note_trial(examined, result, ticks)
+
+    @staticmethod
+    def _note_trial(examined: Examined, result: Result, ticks: int) -> None:
+        assert result.play is not None
+        ledger = result.play.ledger
+        if ledger.errors:
+            said = next((m for _, level, m in ledger.logs if level == "ERROR"), "an error")
+            examined.warnings.append(
+                f"In the trial run {ledger.errors} of {ticks} ticks raised an exception: {clean_line(said)}"
+            )
+            if ledger.error_ticks * 2 > ticks:
+                examined.raises_mostly = clean_line(said)
+        if not ledger.orders:
+            examined.warnings.append(f"In the trial run of {ticks} ticks the bot placed no orders.")
+        rejected = [order for order in ledger.orders if order.status is OrderStatus.REJECTED]
+        if rejected:
+            examined.warnings.append(
+                f"In the trial run {len(rejected)} orders were rejected, the first: {rejected[0].reason}"
+            )
+
+    def _trial_market(self, symbols: Sequence[str]) -> Market:
+        """Return the last recorded ticks, or a synthetic market where there are not enough."""
+        import numpy as np
+
+        season = self._engine.season
+        recorded = last_ticks(self._database, season.id, self._trial_ticks)
+        if len(recorded) >= min(_HISTORY_FLOOR, self._trial_ticks):
+            names = tuple(sorted({symbol for tick in recorded for symbol in tick.prices}))
+            rows = [(tick.time, tick.prices) for tick in recorded]
+        else:
+            names = tuple(sorted({*self._engine.market.symbols, *symbols}))
+            made = SyntheticMarket(season.seed, names, season.interval)
+            prices, rows = made.first(), []
+            for n in range(self._trial_ticks):
+                prices = made.next(n, prices) if n else prices
+                rows.append((season.opened_at - (self._trial_ticks - n) * season.interval, prices))
+        nan = float("nan")
+        table = b"".join(
+            struct.pack(f"<{1 + len(names)}d", time, *(prices.get(name, nan) for name in names))
+            for time, prices in rows
+        )
+        values = np.frombuffer(table, dtype=np.float64).reshape(len(rows), 1 + len(names))
+        return Market(names, values)
+
+    # -- admitting ----------------------------------------------------------------------------------------
+
+    def admit(self, examined: Examined, new: NewBot) -> tuple[Bot, bool]:
+        """Let an examined program take part; the bot, and whether it is new."""
+        # One at a time, so that two uploads cannot take one name.
+        with self._door:
+            if self._engine.roster.running() >= self._max_bots:
+                raise ConflictError(f"There is room for {self._max_bots} bots (MAX_BOTS); retire one first.")
+            enrolled = enrol(self._database, self._engine.season.id, new)
+            if enrolled.created:
+                seat_of = self._engine.call(lambda: self._engine.roster.admit(enrolled, examined.program))
+                seat_of.result(timeout=60)
+                log.info("Bot '%s' by %s is admitted (%s)", enrolled.bot.bot_name, new.author, new.origin)
+            return enrolled.bot, enrolled.created
+
+    def upload(
+        self, source: bytes, *, author: str, origin: str = "upload", path: str | None = None
+    ) -> tuple[Bot, bool, list[str]]:
+        """Examine and admit a handwritten bot; RefusedError holds the violations."""
+        examined = self.examine(source)
+        if not examined.accepted:
+            raise RefusedError("The bot is refused.", examined.violations)
+        for warning in examined.warnings:
+            log.warning("Bot '%s': %s", examined.name, warning)
+        new = NewBot(
+            name=examined.name, author=clean_name(author) or "local", origin=origin,
+            source=source.decode("utf-8-sig"), source_hash=hash_source(source),
+            symbols=examined.symbols, path=path,
+        )  # fmt: skip
+        bot, created = self.admit(examined, new)
+        return bot, created, examined.warnings

@@ -1,0 +1,74 @@
+"""The page, the API's documentation, health and metrics; all assets are served by us."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import swagger_ui_bundle
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
+
+from arena import __version__
+from arena.web.context import Ctx
+from arena.web.metrics import exposition
+from arena.web.problems import problem_response
+
+_HERE = Path(__file__).parent
+_SWAGGER = next(Path(swagger_ui_bundle.__file__).parent.glob("vendor/swagger-ui-*"))
+
+router = APIRouter(include_in_schema=False)
+templates = Jinja2Templates(_HERE / "templates")
+
+
+def install(app: FastAPI) -> None:
+    """Add the pages and their files."""
+    app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+    app.mount("/docs/assets", StaticFiles(directory=_SWAGGER), name="swagger")
+    app.include_router(router)
+
+
+@router.get("/", response_class=HTMLResponse)
+def index(request: Request, context: Ctx) -> Response:
+    """Return the page."""
+    values = {
+        "version": __version__,
+        "token_required": bool(context.settings.arena_token.get_secret_value()),
+    }
+    return templates.TemplateResponse(request, "index.html", values)
+
+
+@router.get("/docs", response_class=HTMLResponse)
+def docs(request: Request) -> Response:
+    """Return the API's documentation; its script is ours too, so that no inline script is needed."""
+    html = get_swagger_ui_html(
+        openapi_url="/openapi.json", title="Arena API", swagger_js_url="/docs/assets/swagger-ui-bundle.js",
+        swagger_css_url="/docs/assets/swagger-ui.css", swagger_favicon_url="/static/favicon.svg",
+    )  # fmt: skip
+    del request
+    head, _, _ = bytes(html.body).decode().partition("<script>")
+    return HTMLResponse(head + '<script src="/static/docs.js"></script></body></html>')
+
+
+@router.get("/healthz", response_class=PlainTextResponse)
+def healthz() -> str:
+    """Say that the process answers."""
+    return "ok\n"
+
+
+@router.get("/readyz")
+def readyz(context: Ctx) -> Response:
+    """Say whether the clock runs."""
+    state = context.engine.state
+    if state in {"running", "waiting", "finished"}:
+        return PlainTextResponse("ready\n")
+    return problem_response(503, f"The engine is {state}.")
+
+
+@router.get("/metrics")
+def metrics(context: Ctx) -> Response:
+    """Return figures for Prometheus."""
+    body, content_type = exposition(context)
+    return Response(body, media_type=content_type)

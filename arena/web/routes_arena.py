@@ -1,0 +1,107 @@
+"""Routes about the arena as a whole: board, seasons, prices, status, stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from sse_starlette import EventSourceResponse
+from starlette.concurrency import run_in_threadpool
+
+from arena.store import queries
+from arena.web import schemas
+from arena.web.context import Context, Ctx
+from arena.web.problems import problem_response
+from arena.web.security import COOKIE, session_value
+from arena.web.views import board_csv, board_items
+
+router = APIRouter(tags=["arena"])
+
+Sort = Literal[
+    "rank", "equity", "return_pct", "realized_pnl", "unrealized_pnl", "max_drawdown_pct", "sharpe",
+    "trades", "win_rate_pct", "turnover", "exposure_pct", "fees", "name", "errors",
+]  # fmt: skip
+
+
+@router.get("/leaderboard", responses={200: {"content": {"text/csv": {}}}}, response_model=schemas.Board)
+def leaderboard(
+    request: Request,
+    context: Ctx,
+    sort: Sort = "rank",
+    order: Literal["asc", "desc"] = "asc",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[int, Query(ge=0)] = 0,
+) -> Any:
+    """Return the ranked bots of the season, as JSON or, by `Accept: text/csv`, as CSV."""
+    items, following = board_items(context, sort, order, limit, cursor)
+    if "text/csv" in request.headers.get("accept", ""):
+        return Response(board_csv(items), media_type="text/csv")
+    as_of = max((item["as_of"] for item in items if item["as_of"] is not None), default=None)
+    season = queries.season_row(context.database, context.season_id)
+    return {"season": season, "as_of": as_of, "items": items, "next_cursor": following}
+
+
+@router.get("/seasons")
+def seasons(context: Ctx) -> schemas.SeasonList:
+    """List all seasons, newest first."""
+    return schemas.SeasonList.model_validate({"items": queries.season_rows(context.database)})
+
+
+@router.post("/seasons/close")
+def close_season(context: Ctx) -> dict[str, Any]:
+    """Close the running season; the next start opens a new one."""
+    return context.close_season()
+
+
+@router.get("/trades")
+def trades(
+    context: Ctx,
+    limit: Annotated[int, Query(ge=1, le=queries.MAX_PAGE)] = 20,
+    cursor: Annotated[int | None, Query(ge=0)] = None,
+) -> schemas.TradePage:
+    """Return the newest fills of all bots."""
+    items, following = queries.page(
+        context.database, queries.TABLES["trades"], context.season_id, limit=limit, cursor=cursor
+    )
+    return schemas.TradePage.model_validate({"items": items, "next_cursor": following})
+
+
+@router.get("/prices")
+def prices(context: Ctx) -> schemas.Prices:
+    """Return the market at the last tick."""
+    market = context.engine.market
+    return schemas.Prices(time=market.time, tick=market.n, prices=market.prices)
+
+
+@router.get("/status")
+def status(context: Ctx) -> dict[str, Any]:
+    """Say what was chosen and how everything is doing."""
+    return context.status()
+
+
+@router.post("/session", status_code=204)
+def session(body: schemas.SessionRequest, context: Ctx) -> Response:
+    """Exchange the token for an HttpOnly cookie, so that the page asks once."""
+    token = context.settings.arena_token.get_secret_value()
+    value = session_value(token)
+    if not token or session_value(body.token) != value:
+        return problem_response(401, "That is not the arena's token.")
+    response = Response(status_code=204)
+    response.set_cookie(COOKIE, value, httponly=True, samesite="strict", path="/", max_age=30 * 86400)
+    return response
+
+
+@router.get("/stream", response_class=EventSourceResponse)
+async def stream(context: Ctx) -> EventSourceResponse:
+    """Stream ticks, trades, board changes and submissions (server-sent events)."""
+    return EventSourceResponse(_events(context), ping=15)
+
+
+async def _events(context: Context) -> AsyncIterator[dict[str, str]]:
+    market = await run_in_threadpool(lambda: context.engine.market)
+    hello = {"n": market.n, "time": market.time, "prices": market.prices}
+    yield {"event": "tick", "data": json.dumps(hello)}
+    async for event in context.broadcast.listen():
+        yield {"event": event.kind, "data": json.dumps(event.data)}

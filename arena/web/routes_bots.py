@@ -1,0 +1,177 @@
+"""Routes about bots: upload, look, pause, resume, retire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+
+from arena.errors import RefusedError
+from arena.store import queries
+from arena.web import schemas
+from arena.web.context import Context, Ctx
+from arena.web.views import with_life
+
+router = APIRouter(prefix="/bots", tags=["bots"])
+
+Limit = Annotated[int, Query(ge=1, le=queries.MAX_PAGE)]
+Cursor = Annotated[int | None, Query(ge=0)]
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    404: {"model": schemas.Problem},
+    409: {"model": schemas.Problem},
+    422: {"model": schemas.Problem},
+}
+_UPLOAD_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": schemas.BotRequest.model_json_schema()},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object", "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "author": {"type": "string"},
+                    },
+                }
+            },
+        },
+    }
+}  # fmt: skip
+
+
+def bot_document(context: Context, bot_id: str) -> dict[str, Any]:
+    """Return one bot as the API shows it."""
+    row = queries.bot_row(context.database, context.season_id, bot_id)
+    return with_life(context, row)
+
+
+@router.post(
+    "", status_code=201, responses={**_PROBLEMS, 200: {"model": schemas.Bot}}, openapi_extra=_UPLOAD_BODY
+)
+async def upload(request: Request, response: Response, context: Ctx) -> schemas.Bot:
+    """Upload a handwritten bot: JSON `{source}` or a multipart `file`."""
+    source, author = await _uploaded(request)
+    bot, created, warnings = await run_in_threadpool(context.intake.upload, source, author=author)
+    response.status_code = 201 if created else 200
+    response.headers["location"] = f"/api/v1/bots/{bot.id}"
+    document = await run_in_threadpool(bot_document, context, bot.id)
+    return schemas.Bot.model_validate({**document, "warnings": warnings})
+
+
+async def _uploaded(request: Request) -> tuple[bytes, str]:
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        form = await request.form(max_files=1, max_fields=4)
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise RefusedError("Send the bot as the form field 'file'.")
+        return await file.read(), str(form.get("author") or "local")
+    try:
+        body = schemas.BotRequest.model_validate_json(await request.body())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "The body"
+        raise RefusedError(f"{where}: {first['msg']}.") from None
+    return body.source.encode("utf-8", "surrogatepass"), body.author
+
+
+@router.post("/check")
+def check(body: schemas.CheckRequest, context: Ctx) -> schemas.CheckResult:
+    """Validate a source without admitting it."""
+    examined = context.intake.check(body.source.encode("utf-8", "surrogatepass"))
+    return schemas.CheckResult(
+        accepted=examined.accepted,
+        violations=[schemas.Violation(**found) for found in examined.violations],
+        name=examined.name or None,
+        symbols=list(examined.symbols),
+        warnings=examined.warnings,
+    )
+
+
+@router.get("")
+def list_bots(context: Ctx) -> schemas.BotList:
+    """List every bot of the season, the retired included."""
+    rows = queries.bot_rows(context.database, context.season_id)
+    items = [schemas.BoardItem.model_validate(with_life(context, row)) for row in rows]
+    return schemas.BotList(items=items)
+
+
+@router.get("/{bot_id}", responses=_PROBLEMS)
+def show(bot_id: str, context: Ctx) -> schemas.Bot:
+    """Show one bot, given by id or by name."""
+    found = queries.find_bot(context.database, context.season_id, bot_id)
+    return schemas.Bot.model_validate(bot_document(context, found))
+
+
+@router.get("/{bot_id}/source", response_class=PlainTextResponse, responses=_PROBLEMS)
+def source(bot_id: str, context: Ctx) -> str:
+    """Return a bot's source."""
+    found = queries.find_bot(context.database, context.season_id, bot_id)
+    return queries.source_of(context.database, found)
+
+
+def _page(context: Context, kind: str, bot_id: str, limit: int, cursor: int | None) -> dict[str, Any]:
+    found = queries.find_bot(context.database, context.season_id, bot_id)
+    items, following = queries.page(
+        context.database, queries.TABLES[kind], context.season_id, bot_id=found, limit=limit, cursor=cursor
+    )
+    return {"items": items, "next_cursor": following}
+
+
+@router.get("/{bot_id}/trades", responses=_PROBLEMS)
+def trades(bot_id: str, context: Ctx, limit: Limit = 100, cursor: Cursor = None) -> schemas.TradePage:
+    """Return a bot's fills, newest first."""
+    return schemas.TradePage.model_validate(_page(context, "trades", bot_id, limit, cursor))
+
+
+@router.get("/{bot_id}/orders", responses=_PROBLEMS)
+def orders(bot_id: str, context: Ctx, limit: Limit = 100, cursor: Cursor = None) -> schemas.OrderPage:
+    """Return a bot's orders with status and reason, newest first."""
+    return schemas.OrderPage.model_validate(_page(context, "orders", bot_id, limit, cursor))
+
+
+@router.get("/{bot_id}/logs", responses=_PROBLEMS)
+def logs(bot_id: str, context: Ctx, limit: Limit = 200, cursor: Cursor = None) -> schemas.LogPage:
+    """Return a bot's log, newest first."""
+    return schemas.LogPage.model_validate(_page(context, "logs", bot_id, limit, cursor))
+
+
+@router.get("/{bot_id}/equity", responses=_PROBLEMS)
+def equity(
+    bot_id: str, context: Ctx, limit: Annotated[int, Query(ge=2, le=20_000)] = 2000
+) -> schemas.EquityCurve:
+    """Return a bot's equity, oldest first, thinned evenly to at most `limit` points."""
+    found = queries.find_bot(context.database, context.season_id, bot_id)
+    rows = queries.equity_curve(context.database, context.season_id, found, limit)
+    return schemas.EquityCurve.model_validate({"items": rows})
+
+
+def _change(context: Context, bot_id: str, what: str) -> dict[str, Any]:
+    found = queries.find_bot(context.database, context.season_id, bot_id)
+    roster = context.engine.roster
+    work = {"pause": roster.pause, "resume": roster.resume, "retire": roster.retire}[what]
+    context.engine.call(lambda: work(found)).result(timeout=30)
+    context.broadcast.publish("status", {})
+    return bot_document(context, found)
+
+
+@router.post("/{bot_id}/pause", responses=_PROBLEMS)
+def pause(bot_id: str, context: Ctx) -> schemas.Bot:
+    """Stop asking a bot; it stays on the board and is marked."""
+    return schemas.Bot.model_validate(_change(context, bot_id, "pause"))
+
+
+@router.post("/{bot_id}/resume", responses=_PROBLEMS)
+def resume(bot_id: str, context: Ctx) -> schemas.Bot:
+    """Ask a paused bot again."""
+    return schemas.Bot.model_validate(_change(context, bot_id, "resume"))
+
+
+@router.delete("/{bot_id}", status_code=204, responses=_PROBLEMS)
+def retire(bot_id: str, context: Ctx) -> None:
+    """Retire a bot for good; its record stays."""
+    _change(context, bot_id, "retire")

@@ -1,0 +1,287 @@
+"""The shapes of requests and answers; unknown fields of a request are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class StrategyRequest(_Request):
+    """A strategy in plain words."""
+
+    prompt: str = Field(min_length=1, max_length=20_000, description="The strategy in plain words.")
+    name: str | None = Field(None, max_length=80, description="Name of the bot; else the writer's.")
+    author: str = Field("local", max_length=80)
+    model: str | None = Field(None, max_length=200, description="Model to write it; else the configured one.")
+    models: list[str] = Field([], max_length=10, description="Several models: one submission each.")
+    samples: int = Field(1, ge=1, le=10, description="Bots per model.")
+
+
+class BotRequest(_Request):
+    """A handwritten bot."""
+
+    source: str = Field(max_length=256 * 1024)
+    author: str = Field("local", max_length=80)
+
+
+class CheckRequest(_Request):
+    """A source to validate."""
+
+    source: str = Field(max_length=256 * 1024)
+
+
+class SessionRequest(_Request):
+    """The token that guards writes."""
+
+    token: str = Field(max_length=1000)
+
+
+class Violation(BaseModel):
+    """One place that breaks a rule."""
+
+    line: int
+    column: int
+    rule: str
+    message: str
+    hint: str
+
+
+class CheckResult(BaseModel):
+    """What validation says."""
+
+    accepted: bool
+    violations: list[Violation]
+    name: str | None = None
+    symbols: list[str] = []
+    warnings: list[str] = []
+
+
+class Problem(BaseModel):
+    """An error, RFC 9457."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    violations: list[dict[str, Any]] | None = None
+
+
+class Season(BaseModel):
+    """One feed, one rule set, one board."""
+
+    id: str
+    number: int
+    status: str
+    feed: str
+    feed_note: str
+    symbols: list[str]
+    interval: float
+    starting_cash: float
+    fee_bps: float
+    slippage_bps: float
+    rules_version: int
+    isolation: str
+    opened_at: float
+    closed_at: float | None = None
+    runtime: dict[str, Any] = {}
+
+
+class BoardItem(BaseModel):
+    """A bot on the board; figures are None until its first snapshot."""
+
+    rank: int | None
+    bot_id: str
+    name: str
+    author: str
+    origin: str
+    model: str | None
+    status: str
+    equity: float | None
+    cash: float | None
+    return_pct: float | None
+    realized_pnl: float | None
+    unrealized_pnl: float | None
+    max_drawdown_pct: float | None
+    sharpe: float | None
+    trades: int
+    rejected: int
+    win_rate_pct: float | None
+    turnover: float | None
+    exposure_pct: float | None
+    fees: float | None
+    errors: int
+    last_error: str | None
+    positions: dict[str, float] = {}
+
+
+class Board(BaseModel):
+    """The ranked bots of the season."""
+
+    season: Season
+    as_of: float | None
+    items: list[BoardItem]
+    next_cursor: int | None = None
+
+
+class Bot(BoardItem):
+    """A bot with its program's facts."""
+
+    symbols: list[str]
+    version: int
+    source_hash: str
+    path: str | None
+    admitted_at: float
+    admitted_tick: int
+    reason: str
+    prompt: str | None
+    submission_id: str | None
+    warnings: list[str] = []
+
+
+class BotList(BaseModel):
+    """All bots of the season, the retired included."""
+
+    items: list[BoardItem]
+
+
+class TradeRow(BaseModel):
+    """One fill."""
+
+    id: int
+    time: float
+    bot_name: str
+    bot_id: str
+    symbol: str
+    side: str
+    size: float
+    price: float
+    cash_after: float
+    position_after: float
+    fee: float
+    realized_pnl: float
+
+
+class TradePage(BaseModel):
+    """Fills, newest first."""
+
+    items: list[TradeRow]
+    next_cursor: int | None
+
+
+class OrderRow(BaseModel):
+    """One order."""
+
+    id: int
+    time: float
+    bot_name: str
+    symbol: str
+    side: str
+    size: float | None
+    status: str
+    reason: str | None
+    fill_time: float | None
+    fill_price: float | None
+    fill_size: float | None
+
+
+class OrderPage(BaseModel):
+    """Orders, newest first."""
+
+    items: list[OrderRow]
+    next_cursor: int | None
+
+
+class LogRow(BaseModel):
+    """One line of a bot's log."""
+
+    id: int
+    tick: int
+    time: float
+    level: str
+    message: str
+
+
+class LogPage(BaseModel):
+    """Log lines, newest first."""
+
+    items: list[LogRow]
+    next_cursor: int | None
+
+
+class EquityPoint(BaseModel):
+    """One equity snapshot."""
+
+    time: float
+    equity: float
+    realized_pnl: float
+    unrealized_pnl: float
+
+
+class EquityCurve(BaseModel):
+    """Equity, oldest first."""
+
+    items: list[EquityPoint]
+
+
+class Prices(BaseModel):
+    """The market at the last tick."""
+
+    time: float
+    tick: int
+    prices: dict[str, float]
+
+
+class Usage(BaseModel):
+    """Tokens of one model call."""
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+class Attempt(BaseModel):
+    """One answer of a writer."""
+
+    n: int
+    model: str
+    completion: str | None
+    source: str | None
+    violations: list[Violation]
+    usage: Usage
+    seconds: float
+    error: str | None
+    prompt_hash: str
+
+
+class Submission(BaseModel):
+    """A strategy prompt on its way to a bot."""
+
+    id: str
+    group_id: str | None
+    prompt: str
+    name: str | None
+    author: str
+    model: str
+    status: str
+    reason: str | None
+    bot_id: str | None
+    created_at: float
+    updated_at: float
+    attempts: list[Attempt] = []
+
+
+class SubmissionGroup(BaseModel):
+    """Several submissions made by one request."""
+
+    items: list[Submission]
+    group_id: str
+
+
+class SeasonList(BaseModel):
+    """All seasons, newest first."""
+
+    items: list[Season]

@@ -1,0 +1,36 @@
+"""Puts the HTTP side together."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI, Request, Response
+
+from arena import __version__
+from arena.web import pages, problems, routes_arena, routes_bots, routes_strategies
+from arena.web.context import Context
+from arena.web.security import BodyTooLargeError, Door
+
+DESCRIPTION = (
+    "Say a trading strategy in plain words, upload a handwritten bot, read the board. "
+    "Times are Unix seconds, money is in quote currency. Errors are application/problem+json."
+)
+
+
+def create_app(context: Context) -> FastAPI:
+    """Return the app that serves one arena."""
+    app = FastAPI(
+        title="Arena", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None,
+    )  # fmt: skip
+    app.state.context = context
+    api = APIRouter(prefix="/api/v1")
+    for part in (routes_strategies, routes_bots, routes_arena):
+        api.include_router(part.router)
+    app.include_router(api)
+    pages.install(app)
+    problems.install(app)
+    app.add_exception_handler(BodyTooLargeError, _too_large)
+    app.add_middleware(Door, settings=context.settings)
+    return app
+
+
+async def _too_large(_request: Request, _error: Exception) -> Response:
+    return problems.problem_response(413, "The body is too large.")

@@ -1,0 +1,86 @@
+// The page: one route at a time, each in its own copy of a template, stopped when left.
+//
+//   #/              board
+//   #/bot/ID        bot
+//   #/submission/ID submission
+
+import { $, h, time } from "./dom.js";
+import { clock, whole } from "./format.js";
+import { live, start } from "./live.js";
+import { showBoard } from "./board.js";
+import { showBot } from "./bot.js";
+import { showSubmission } from "./submission.js";
+
+const ROUTES = [
+  [/^#?\/?$/, "board-view", "Arena", showBoard],
+  [/^#\/bot\/([^/]+)$/, "bot-view", "Bot – Arena", showBot],
+  [/^#\/submission\/([^/]+)$/, "submission-view", "Submission – Arena", showSubmission],
+];
+const CONNECTION = { connecting: "Connecting", live: "Live", away: "Reconnecting…", resting: "Resting" };
+
+let leave = new AbortController();
+
+function route() {
+  for (const [pattern, template, title, show] of ROUTES) {
+    const match = pattern.exec(location.hash);
+    if (match) return { template, title, show, id: match[1] === undefined ? null : unescaped(match[1]) };
+  }
+  return null;
+}
+
+function unescaped(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function open() {
+  leave.abort();
+  leave = new AbortController();
+  const found = route();
+  if (!found) {
+    document.title = "Not found – Arena";
+    $("main").replaceChildren(h("h1", { tabindex: "-1" }, "There is no such page"), h("p", null, h("a", { href: "#/" }, "To the board")));
+    return;
+  }
+  document.title = found.title;
+  $("main").replaceChildren($(found.template).content.cloneNode(true));
+  $("main").setAttribute("data-view", found.template);
+  found.show({ id: found.id, signal: leave.signal });
+}
+
+/** After a move, reading starts at the new page's heading; the first page leaves focus alone. */
+function move() {
+  open();
+  window.scrollTo(0, 0);
+  $("main").querySelector("h1")?.focus({ preventScroll: true });
+}
+
+function drawConnection() {
+  const stopped = live.connection === "live" && live.status && live.status.state !== "running";
+  $("live").setAttribute("data-state", stopped ? live.status.state : live.connection);
+  $("live-text").textContent = stopped ? live.status.state : CONNECTION[live.connection];
+}
+
+function drawTick() {
+  if (!live.tick) return;
+  const { n, time: at } = live.tick;
+  $("live-tick").replaceChildren(typeof n === "number" ? `tick ${whole(n)}, ` : "", time(at, clock(at)));
+}
+
+// A link to "#main" would be taken for a route.
+$("skip-link").addEventListener("click", (event) => { event.preventDefault(); $("main").focus(); });
+live.addEventListener("connection", drawConnection);
+live.addEventListener("status", ({ detail }) => {
+  if (detail.tick && !live.tick) live.tick = detail.tick;
+  drawConnection();
+  drawTick();
+});
+live.addEventListener("status-problem", () => { $("live-text").textContent = "Server not reached"; });
+live.addEventListener("tick", drawTick);
+$("zone").textContent = `Times are those of ${Intl.DateTimeFormat().resolvedOptions().timeZone || "your computer"}.`;
+window.addEventListener("hashchange", move);
+open();
+start();

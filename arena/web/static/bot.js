@@ -1,0 +1,221 @@
+// One bot: how it does, what it holds and did, what it says, and its source.
+
+import { confirmed, get, path, stopped, write } from "./api.js";
+import { LineChart } from "./chart.js";
+import { codeView } from "./code.js";
+import { $, badge, calm, guest, h, pairs, showProblem, time } from "./dom.js";
+import { DASH, number, percent, price, provenance, signed, signedPercent, size, tone, when, whole } from "./format.js";
+import { live, takePrices } from "./live.js";
+import { Paged } from "./paged.js";
+import { Table } from "./table.js";
+
+const POINTS = 2000;
+const GAP_MS = 4000;
+const PAUSED = ["paused"];
+const OVER = ["retired", "refused", "refused_by_upgrade"];
+const STOPPED = ["quarantined", ...OVER];
+
+const moment = (item) => time(item.time, when(item.time));
+
+const TRADES = [
+  { label: "Time", text: (trade) => when(trade.time), node: moment },
+  { label: "Side", text: (trade) => trade.side, tone: (trade) => trade.side },
+  { label: "Size", num: true, text: (trade) => size(trade.size) },
+  { label: "Symbol", text: (trade) => trade.symbol },
+  { label: "Price", num: true, text: (trade) => price(trade.price) },
+  { label: "Realised", num: true, text: (trade) => (trade.side === "SELL" ? signed(trade.realized_pnl) : ""), tone: (trade) => (trade.side === "SELL" ? tone(trade.realized_pnl) : "") },
+  { label: "Fee", num: true, text: (trade) => number(trade.fee) },
+  { label: "Cash after", num: true, text: (trade) => number(trade.cash_after) },
+  { label: "Holds after", num: true, text: (trade) => size(trade.position_after) },
+];
+
+/** The reason of a refusal, or at what the order was filled; a clamped sale fills less than it asked. */
+function outcome({ reason, fill_size: filled, fill_price: at }) {
+  const fill = typeof filled === "number" && typeof at === "number" ? `${size(filled)} at ${price(at)}` : null;
+  return [fill, reason].filter(Boolean).join(". ");
+}
+
+const ORDERS = [
+  { label: "Time", text: (order) => when(order.time), node: moment },
+  { label: "Side", text: (order) => order.side ?? DASH, tone: (order) => order.side ?? "" },
+  { label: "Size", num: true, text: (order) => (typeof order.size === "number" ? size(order.size) : String(order.size ?? DASH)) },
+  { label: "Symbol", text: (order) => order.symbol ?? DASH },
+  { label: "Status", text: (order) => order.status, node: (order) => badge(h("span", { class: "badge" }), order.status) },
+  { label: "Outcome", class: "wide", text: outcome, tip: (order) => (order.fill_time ? when(order.fill_time) : null) },
+];
+
+const LOGS = [
+  { label: "Time", text: (line) => when(line.time), node: moment },
+  { label: "Tick", num: true, text: (line) => whole(line.tick) },
+  { label: "Level", text: (line) => line.level ?? "", tone: (line) => String(line.level ?? "").toLowerCase() },
+  { label: "Message", class: "message", text: (line) => line.message ?? "" },
+];
+
+const value = ({ symbol, held }) => (live.prices?.[symbol] === undefined ? null : live.prices[symbol] * held);
+
+const POSITIONS = [
+  { label: "Symbol", text: ({ symbol }) => symbol },
+  { label: "Size", num: true, text: ({ held }) => size(held) },
+  { label: "Price", num: true, text: ({ symbol }) => price(live.prices?.[symbol]) },
+  { label: "Value", num: true, text: (held) => number(value(held)) },
+];
+
+const tile = (label, shown, toned) => [label, h("span", { class: "num", "data-tone": toned ?? "" }, shown), { "data-metric": label }];
+
+function drawMetrics(bot) {
+  pairs($("bot-metrics"), [
+    tile("Rank", whole(bot.rank)),
+    tile("Equity", number(bot.equity)),
+    tile("Return", signedPercent(bot.return_pct), tone(bot.return_pct)),
+    tile("Realised", signed(bot.realized_pnl), tone(bot.realized_pnl)),
+    tile("Unrealised", signed(bot.unrealized_pnl), tone(bot.unrealized_pnl)),
+    tile("Cash", number(bot.cash)),
+    tile("Max drawdown", percent(bot.max_drawdown_pct)),
+    tile("Sharpe", number(bot.sharpe)),
+    tile("Trades", whole(bot.trades)),
+    tile("Win rate", percent(bot.win_rate_pct, 1)),
+    tile("Turnover", number(bot.turnover)),
+    tile("Exposure", percent(bot.exposure_pct, 1)),
+    tile("Fees", number(bot.fees)),
+    tile("Errors", whole(bot.errors)),
+  ]);
+}
+
+function drawActions(bot) {
+  badge($("bot-status"), bot.status);
+  $("bot-pause").hidden = PAUSED.includes(bot.status) || STOPPED.includes(bot.status);
+  $("bot-resume").hidden = !PAUSED.includes(bot.status);
+  $("bot-retire").hidden = OVER.includes(bot.status);
+}
+
+function drawWords(bot) {
+  $("bot-name").replaceChildren(guest(bot.name));
+  document.title = `${bot.name} – Arena`;
+  $("bot-meta").replaceChildren(guest(provenance(bot)));
+  $("bot-notices").replaceChildren(...[bot.reason, bot.last_error && bot.last_error !== bot.reason ? bot.last_error : null]
+    .filter(Boolean).map((text, index) => h("p", { class: "notice", "data-notice": index === 0 && bot.reason ? "reason" : "last-error" }, guest(text))));
+  $("bot-origin").hidden = !bot.prompt;
+  $("bot-prompt").textContent = bot.prompt ?? "";
+  $("bot-model").replaceChildren(`Model: ${bot.model ?? "none"}. `,
+    bot.submission_id ? h("a", { href: `#${path("submission", bot.submission_id)}` }, "All attempts") : "");
+  pairs($("bot-facts"), [
+    ["Symbols", bot.symbols?.join(", ")],
+    ["Version", bot.version],
+    ["Admitted", bot.admitted_at ? h("span", null, moment({ time: bot.admitted_at }), typeof bot.admitted_tick === "number" ? `, tick ${whole(bot.admitted_tick)}` : "") : null],
+    ["File", bot.path],
+    ["Source hash", bot.source_hash ? h("code", { title: bot.source_hash }, bot.source_hash.slice(0, 16)) : null],
+  ]);
+}
+
+function lists(url, signal, failed) {
+  const make = (name, columns, limit, caption) => new Paged({
+    url: `${url}/${name}`, limit, signal, failed, older: $(`bot-${name}-older`),
+    table: new Table($(`bot-${name}`), { columns, key: (item) => item.id, empty: $(`bot-${name}-empty`), caption }),
+  });
+  return [make("trades", TRADES, 100, "Trades, newest first"), make("orders", ORDERS, 100, "Orders, newest first"), make("logs", LOGS, 200, "Log, newest first")];
+}
+
+async function loadSource(url, signal) {
+  const host = $("bot-source");
+  try {
+    const source = await get(`${url}/source`, signal);
+    host.replaceChildren(codeView(source));
+  } catch (error) {
+    if (!stopped(error)) showProblem(host, error);
+  }
+}
+
+/** The curve is fetched once; later snapshots are added as they come with the bot's own state. */
+class Curve {
+  constructor(url, signal) {
+    this.url = url;
+    this.signal = signal;
+    this.points = [];
+    this.chart = new LineChart($("bot-equity"), { label: "Equity", empty: "The curve appears with the first equity snapshot.", signal, legend: false });
+  }
+
+  async load(failed) {
+    try {
+      this.points = (await get(`${this.url}/equity?limit=${POINTS}`, this.signal)).items;
+    } catch (error) {
+      if (!stopped(error)) failed(error);
+    }
+  }
+
+  extend(at, equity) {
+    const last = this.points.at(-1);
+    if (typeof at === "number" && typeof equity === "number" && (!last || at > last.time)) this.points.push({ time: at, equity });
+  }
+
+  draw() {
+    this.chart.update([{ id: "equity", name: "Equity", slot: 0, points: this.points }], live.status?.season?.starting_cash ?? null);
+  }
+}
+
+function listenActions(url, apply, failed, signal) {
+  const buttons = ["bot-pause", "bot-resume", "bot-retire"].map($);
+  const act = (id, work) => $(id).addEventListener("click", async () => {
+    buttons.forEach((button) => { button.disabled = true; });
+    try {
+      await work();
+      showProblem($("bot-problem"), null);
+    } catch (error) {
+      failed(error);
+    } finally {
+      buttons.forEach((button) => { button.disabled = false; });
+      // The pressed button may be gone; the keyboard goes on with the one in its place.
+      if ($(id)?.hidden) buttons.find((button) => !button.hidden)?.focus();
+    }
+  }, { signal });
+  act("bot-pause", async () => apply(await write("POST", `${url}/pause`)));
+  act("bot-resume", async () => apply(await write("POST", `${url}/resume`)));
+  act("bot-retire", async () => {
+    const sure = await confirmed("Retire this bot?", "It stops trading for good and leaves the board. Its record is kept; only a changed source can come back.", "Retire");
+    if (!sure) return;
+    await write("DELETE", url);
+    apply(await get(url, signal));
+  });
+}
+
+export async function showBot({ id, signal }) {
+  const url = path("bots", id);
+  const failed = (error) => showProblem($("bot-problem"), error);
+  const positions = new Table($("bot-positions"), { columns: POSITIONS, key: ({ symbol }) => symbol, empty: $("bot-positions-empty"), caption: "Positions" });
+  const curve = new Curve(url, signal);
+  let current = null;
+
+  const drawPositions = () => positions.update(Object.entries(current?.positions ?? {}).map(([symbol, held]) => ({ symbol, held })));
+  const apply = (bot) => {
+    current = bot;
+    drawWords(bot);
+    drawActions(bot);
+    drawMetrics(bot);
+    drawPositions();
+  };
+  const [trades, orders, logs] = lists(url, signal, failed);
+  const load = async (asOf) => {
+    try {
+      apply(await get(url, signal));
+      showProblem($("bot-problem"), null);
+      curve.extend(asOf, current.equity);
+      curve.draw();
+      await Promise.all([trades.refresh(), orders.refresh(), logs.refresh()]);
+    } catch (error) {
+      if (!stopped(error)) failed(error);
+    }
+  };
+
+  let snapshot = null;
+  const reload = calm(() => load(snapshot), GAP_MS, signal);
+  live.addEventListener("leaderboard", ({ detail }) => { snapshot = detail.as_of; reload(); }, { signal });
+  live.addEventListener("trade", ({ detail }) => { if (detail.bot_id === id) reload(); }, { signal });
+  live.addEventListener("tick", drawPositions, { signal });
+  live.addEventListener("status", () => curve.draw(), { signal });
+  live.addEventListener("resync", async () => { await curve.load(failed); reload(); }, { signal });
+  listenActions(url, apply, failed, signal);
+
+  loadSource(url, signal);
+  if (!live.prices) get("/prices", signal).then((now) => { takePrices(now); drawPositions(); }, () => {});
+  await curve.load(() => {});
+  reload();
+}

@@ -1,0 +1,142 @@
+// One submission: how words become a bot, step by step, with every attempt.
+
+import { get, path, stopped } from "./api.js";
+import { codeView, violationList } from "./code.js";
+import { $, badge, calm, guest, h, showProblem } from "./dom.js";
+import { duration, plural, whole } from "./format.js";
+import { live } from "./live.js";
+
+const STEPS = ["queued", "generating", "validating", "repairing", "testing"];
+const ENDS = {
+  admitted: "Admitted: the bot trades from the next tick on.",
+  rejected: "Rejected: no bot was made of these words.",
+  failed: "Failed: the fault is on the arena's side, not in the words.",
+};
+const SAID = { done: "done", current: "now", skipped: "not needed", ahead: "to come", missed: "not reached" };
+
+const isOver = (status) => status in ENDS;
+
+/**
+ * Which steps were passed.
+ *
+ * The server tells only the present one; the attempts tell the past: code means
+ * that it was validated, a second attempt that one was repaired, clean code that it was tested.
+ */
+function stepStates({ status, attempts }) {
+  const last = attempts.at(-1);
+  const passed = {
+    queued: status !== "queued",
+    generating: attempts.length > 0 || STEPS.indexOf(status) > 1,
+    validating: attempts.some(({ source }) => source) || STEPS.indexOf(status) > 2,
+    repairing: attempts.length > 1,
+    testing: status === "admitted" || (isOver(status) && Boolean(last?.source) && !last.violations?.length && !last.error),
+  };
+  return STEPS.map((step) => {
+    if (step === status) return [step, "current"];
+    if (passed[step]) return [step, "done"];
+    if (!isOver(status)) return [step, "ahead"];
+    return [step, step === "repairing" && passed.testing ? "skipped" : "missed"];
+  });
+}
+
+function drawSteps(submission) {
+  const last = isOver(submission.status) ? [[submission.status, "current"]] : [["admitted", "ahead"]];
+  $("submission-steps").replaceChildren(...[...stepStates(submission), ...last].map(([step, state]) =>
+    h("li", { "data-step": step, "data-state": state, "data-status": step, "aria-current": state === "current" ? "step" : null },
+      h("span", { class: "step-name" }, step), h("span", { class: "step-state" }, isOver(step) && state === "current" ? "result" : SAID[state]))));
+}
+
+function tokens(usage) {
+  if (typeof usage?.prompt_tokens !== "number" && typeof usage?.completion_tokens !== "number") return null;
+  return `${whole(usage.prompt_tokens ?? 0)} + ${whole(usage.completion_tokens ?? 0)} tokens`;
+}
+
+const fold = (name, title, content) => h("details", { "data-part": name }, h("summary", null, title),
+  h("div", { class: "code-scroll", tabindex: "0", role: "region", "aria-label": title }, content));
+
+function attemptCard(attempt) {
+  const violations = attempt.violations ?? [];
+  const facts = [attempt.model ?? "no model", tokens(attempt.usage), typeof attempt.seconds === "number" ? duration(attempt.seconds) : null,
+    attempt.source ? (violations.length > 0 ? plural(violations.length, "violation") : "no violations") : null];
+  return h("article", { class: "card attempt", "data-attempt": attempt.n, "aria-labelledby": `attempt-${attempt.n}` },
+    h("div", { class: "card-head" }, h("h3", { id: `attempt-${attempt.n}` }, `Attempt ${attempt.n}`), h("p", { class: "hint" }, guest(facts.filter(Boolean).join(" · ")))),
+    attempt.error ? h("p", { class: "notice", "data-notice": "error" }, guest(attempt.error)) : null,
+    violations.length > 0 ? violationList(attempt.source, violations) : null,
+    attempt.source ? fold("source", "Source", codeView(attempt.source, violations)) : null,
+    attempt.completion ? fold("completion", "The writer's whole answer", h("pre", null, attempt.completion)) : null);
+}
+
+/** Cards are replaced only when their attempt has changed, and stay as far open as they were. */
+function attemptsList() {
+  const shown = new Map();
+  return (attempts) => {
+    $("attempts-empty").hidden = attempts.length > 0;
+    for (const attempt of attempts) {
+      const text = JSON.stringify(attempt);
+      const old = shown.get(attempt.n);
+      if (old?.text === text) continue;
+      const card = attemptCard(attempt);
+      for (const part of old?.card.querySelectorAll("details[open]") ?? []) {
+        card.querySelector(`details[data-part="${part.dataset.part}"]`)?.setAttribute("open", "");
+      }
+      if (old) old.card.replaceWith(card);
+      else $("attempts").append(card);
+      shown.set(attempt.n, { text, card });
+    }
+  };
+}
+
+function drawOutcome({ status, reason, bot_id: bot, attempts }) {
+  const text = isOver(status) ? ENDS[status] : reason ? "" : "This page follows along by itself.";
+  $("submission-outcome").replaceChildren(h("span", null, text), reason ? h("span", { class: "reason" }, guest(reason)) : "",
+    bot ? h("a", { id: "submission-bot", class: "button primary", href: `#${path("bot", bot)}` }, "See the bot") : "");
+  if (isOver(status) && attempts.length === 0) $("attempts-empty").textContent = "No attempt was made.";
+}
+
+export function showSubmission({ id, signal }) {
+  const url = path("strategies", id);
+  const drawAttempts = attemptsList();
+  let stream = null;
+
+  const apply = (submission) => {
+    const shown = { ...submission, attempts: submission.attempts ?? [] };
+    showProblem($("submission-problem"), null);
+    badge($("submission-status"), shown.status);
+    $("submission-prompt").textContent = shown.prompt ?? "";
+    document.title = `Submission ${shown.status} – Arena`;
+    drawSteps(shown);
+    drawAttempts(shown.attempts);
+    drawOutcome(shown);
+    // The server ends the stream with the submission; EventSource would ask for it for ever.
+    if (isOver(shown.status)) stream?.close();
+    return shown.status;
+  };
+
+  const load = async () => {
+    try {
+      return apply(await get(url, signal));
+    } catch (error) {
+      if (!stopped(error)) showProblem($("submission-problem"), error, load);
+      return null;
+    }
+  };
+
+  const follow = (status) => {
+    if (status === null || isOver(status) || signal.aborted) return;
+    stream = new EventSource(`/api/v1${url}/events`);
+    stream.addEventListener("submission", (event) => {
+      try {
+        apply(JSON.parse(event.data));
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+      }
+    });
+    signal.addEventListener("abort", () => stream.close());
+  };
+
+  // The page's own stream tells of every submission: it covers for a broken second one.
+  const reload = calm(load, 1000, signal);
+  live.addEventListener("submission", ({ detail }) => { if (detail.id === id && stream?.readyState !== EventSource.OPEN) reload(); }, { signal });
+  live.addEventListener("resync", reload, { signal });
+  load().then(follow);
+}

@@ -1,0 +1,171 @@
+"""Guest runtimes for tests: what a fully escaped bot could do, done by the guest itself."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from arena.runtime.bot import BotRuntime
+from sandbox.host import Host, Namespace
+from sandbox.protocol import HEADER, Kind, encode
+
+# Written so that neither this pattern nor its compiled form matches itself.
+CANARY = re.compile(rb"ARENA[-]CANARY[-][0-9a-f]{32}")
+_CHUNK = 1 << 20
+
+
+def readable_memory() -> list[tuple[int, int]]:
+    """Return the readable mappings of this process, where /proc may still be read."""
+    regions = []
+    for line in Path("/proc/self/maps").read_text(encoding="ascii").splitlines():
+        span, rights, *rest = line.split(maxsplit=5)
+        if rights[0] == "r" and not rest[-1].startswith("[v"):
+            start, end = (int(edge, 16) for edge in span.split("-"))
+            regions.append((start, end))
+    return regions
+
+
+def canaries_in(regions: list[tuple[int, int]]) -> int:
+    """Count the canaries in readable memory."""
+    found = 0
+    for start, end in regions:
+        for at in range(start, end, _CHUNK):
+            found += len(CANARY.findall(ctypes.string_at(at, min(_CHUNK + 64, end - at))))
+    return found
+
+
+# Noted when the zygote imports this: a worker has the same layout and may not look itself.
+_REGIONS = readable_memory()
+
+
+class Liar:
+    """Does what the request names, by raw writes to the pipe where that is the point."""
+
+    def __init__(self, host: Host) -> None:
+        self._late: list[bytes] = []
+        self._asked = 0
+
+    def inspect(self, namespace: Namespace) -> tuple[list[tuple[str, str]], dict[str, object]]:
+        return [], {}
+
+    def start(self, meta: bytes, load: Callable[[], Namespace]) -> bytes:
+        load()
+        return b"ready"
+
+    def call(self, payload: bytes) -> bytes:
+        name, *arguments = json.loads(payload)
+        answer = getattr(self, name)(*arguments)
+        return answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+
+    def echo(self, text: str) -> str:
+        return text
+
+    def raw(self, hexadecimal: str) -> bytes:
+        write_all(bytes.fromhex(hexadecimal))
+        return block()
+
+    def forge(self, kind: int, seq: int, text: str, times: int) -> bytes:
+        for _ in range(times):
+            write_all(HEADER.pack(len(text), kind, seq) + text.encode())
+        return block()
+
+    def forge_forever(self, seq: int) -> bytes:
+        frames = encode(Kind.REPLY, seq, b"late") * 4000
+        while True:
+            write_all(frames)
+
+    def flood(self) -> bytes:
+        while True:
+            write_all(b"\xff" * 65536)
+
+    def big(self, size: int) -> bytes:
+        return b"x" * size
+
+    def spin(self) -> bytes:
+        while True:
+            pass
+
+    def stall(self) -> bytes:
+        return block()
+
+    def leave(self, code: int) -> None:
+        os._exit(code)
+
+    def close_pipe(self) -> str:
+        try:
+            os.close(1)
+        except OSError as error:
+            return str(error.errno)
+        return "closed"
+
+    def syscall(self, number: int) -> int:
+        return ctypes.CDLL(None).syscall(number)
+
+    def abort(self) -> None:
+        os.abort()
+
+    def peek(self, address: int) -> bytes:
+        return ctypes.string_at(address, 1)
+
+    def environment(self) -> list[str]:
+        entries = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
+        names = []
+        index = 0
+        while entries and entries[index]:
+            names.append((entries[index] or b"").split(b"=")[0].decode())
+            index += 1
+        return sorted({*names, *os.environ})
+
+    def canaries(self) -> int:
+        return canaries_in(_REGIONS)
+
+    def try_paths(self, *paths: str) -> list[str]:
+        return [attempt(lambda path=path: os.open(path, os.O_RDONLY)) for path in paths]
+
+
+class Naked(BotRuntime):
+    """Runs a bot with Python's real built-ins: only the process wall is left."""
+
+    def start(self, meta: bytes, load: Callable[[], Namespace]) -> bytes:
+        def unguarded() -> Namespace:
+            namespace = load()
+            source = namespace["SOURCE"]
+            real: Namespace = {"__name__": "bot"}
+            exec(compile(source, "bot.py", "exec"), real)
+            return real
+
+        return super().start(meta, unguarded)
+
+
+def attempt(act: Callable[[], object]) -> str:
+    try:
+        act()
+    except OSError as error:
+        return os.strerror(error.errno or 0)
+    return "worked"
+
+
+def block() -> bytes:
+    """Wait for ever without using any CPU."""
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()
+    return b""
+
+
+def write_all(data: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        while data:
+            data = data[os.write(1, data) :]
+        return
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    print(canaries_in(readable_memory()))

@@ -1,0 +1,205 @@
+"""A worker that has fully escaped still reaches nothing but its own two pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox import kernel
+from sandbox.barrier import Answer, Ask, gather, settle_late
+from sandbox.pool import Pool
+from sandbox.protocol import HEADER, Kind, encode
+from sandbox.verdict import Verdict
+from sandbox.worker import Worker
+from tests.sandbox.market import HARD, SOFT, WALL
+
+GUESTS = Path(__file__).with_name("guests.py")
+SOURCE = b"x = 1\n"
+REPLY, STARTED, LOCKED = int(Kind.REPLY), int(Kind.STARTED), int(Kind.LOCKED)
+
+
+@pytest.fixture
+def liar(liars: Pool) -> Worker:
+    worker = one_of(liars)
+    yield worker
+    worker.close()
+
+
+def one_of(liars: Pool) -> Worker:
+    worker, ask = liars.spawn(liars.check(SOURCE).program, b"")
+    assert gather([ask])[0].payload == b"ready"
+    return worker
+
+
+def ask(worker: Worker, *what: object, hard: float = HARD, wall: float = WALL) -> Answer:
+    payload = json.dumps(what).encode()
+    return gather([Ask(worker, Kind.CALL, payload, SOFT, hard, wall)])[0]
+
+
+def test_an_honest_guest_is_heard(liar: Worker) -> None:
+    assert ask(liar, "echo", "hello").payload == b'"hello"'
+
+
+def test_an_output_flood_is_ended(liar: Worker) -> None:
+    assert ask(liar, "flood").verdict is Verdict.OUTPUT_LIMIT
+
+
+def test_a_reply_beyond_the_frame_limit_is_ended(liar: Worker, liars: Pool) -> None:
+    assert ask(liar, "big", liars.limits.frame_bytes + 1).verdict is Verdict.OUTPUT_LIMIT
+
+
+def test_a_reply_of_exactly_the_frame_limit_passes(liar: Worker, liars: Pool) -> None:
+    payload = ask(liar, "big", liars.limits.frame_bytes).payload
+    assert payload == b"x" * liars.limits.frame_bytes
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_garbage_is_a_broken_protocol(liar: Worker, times: int) -> None:
+    garbage = HEADER.pack(3, 99, 2) * times
+    assert ask(liar, "raw", garbage.hex()).verdict is Verdict.PROTOCOL_ERROR
+
+
+def test_half_a_frame_is_waited_for_only_so_long(liar: Worker) -> None:
+    half = encode(Kind.REPLY, 2, b"whole")[:-2]
+    assert ask(liar, "raw", half.hex(), wall=0.2).verdict is Verdict.TIMEOUT
+
+
+@pytest.mark.parametrize("seq", [0, 3, 100, 2**32 - 1])
+def test_an_answer_to_a_question_not_asked_is_a_broken_protocol(liar: Worker, seq: int) -> None:
+    assert ask(liar, "forge", REPLY, seq, "forged", 1).verdict is Verdict.PROTOCOL_ERROR
+
+
+@pytest.mark.parametrize("kind", [STARTED, int(Kind.CHECKED), int(Kind.CALL), LOCKED])
+def test_an_answer_of_another_kind_is_a_broken_protocol(liar: Worker, kind: int) -> None:
+    assert ask(liar, "forge", kind, 2, "{}", 1).verdict is Verdict.PROTOCOL_ERROR
+
+
+def test_a_second_confinement_report_is_a_broken_protocol(liar: Worker) -> None:
+    before = dict(liar.confinement)
+    answer = ask(liar, "forge", LOCKED, 0, '{"level": "Z"}', 1)
+    assert answer.verdict is Verdict.PROTOCOL_ERROR
+    assert liar.confinement == before
+
+
+def test_a_reply_sent_twice_does_not_answer_the_next_question(liar: Worker) -> None:
+    assert ask(liar, "forge", REPLY, 2, "first", 2).payload == b"first"
+    assert ask(liar, "echo", "second", wall=0.3).payload is None
+
+
+def test_old_answers_sent_for_ever_do_not_hold_the_server(liar: Worker) -> None:
+    began = time.monotonic()
+    answer = ask(liar, "forge_forever", 1)
+    assert answer.verdict in {Verdict.PROTOCOL_ERROR, Verdict.TIMEOUT}
+    assert time.monotonic() - began < WALL
+
+
+def test_a_late_answer_is_dropped_by_its_number(liar: Worker) -> None:
+    slow = json.dumps(["big", 100_000]).encode()
+    (late,) = gather([Ask(liar, Kind.CALL, slow, 1.0, 1.0, WALL)], deadline=0.0)
+    assert late.verdict is Verdict.LATE
+    assert ask(liar, "echo", "now").payload == b'"now"'
+
+
+def test_a_late_worker_is_free_once_its_answer_has_come(liar: Worker) -> None:
+    slow = json.dumps(["echo", "late"]).encode()
+    gather([Ask(liar, Kind.CALL, slow, 1.0, 1.0, WALL)], deadline=0.0)
+    end = time.monotonic() + WALL
+    while (settled := settle_late(liar, HARD, WALL)) is False and time.monotonic() < end:
+        pass
+    assert settled is True
+
+
+def test_a_worker_that_stops_reading_is_ended(liar: Worker) -> None:
+    stall = json.dumps(["stall"]).encode()
+    gather([Ask(liar, Kind.CALL, stall, SOFT, HARD, WALL)], deadline=0.05)
+    tick = json.dumps(["echo", "x" * (1 << 20)]).encode()
+    answers = [
+        gather([Ask(liar, Kind.CALL, tick, SOFT, HARD, WALL)], deadline=0.01)[0] for _ in range(12)
+    ]
+    assert answers[0].verdict is Verdict.LATE
+    assert answers[-1].verdict is Verdict.PROTOCOL_ERROR
+
+
+def test_a_worker_that_sleeps_is_ended_by_the_wall_clock(liar: Worker) -> None:
+    assert ask(liar, "stall", wall=0.2).verdict is Verdict.TIMEOUT
+
+
+@pytest.mark.parametrize("code", [0, 1, 70])
+def test_leaving_the_process_is_an_exit_whatever_the_code(liar: Worker, code: int) -> None:
+    answer = ask(liar, "leave", code)
+    assert answer.verdict is Verdict.EXITED
+    assert answer.verdict.strikes
+
+
+def test_a_worker_cannot_close_its_pipe(liar: Worker) -> None:
+    assert ask(liar, "close_pipe").payload == b'"1"'
+
+
+@pytest.mark.parametrize(("what", "verdict"), [
+    (["abort"], Verdict.SECURITY),
+    (["peek", 8], Verdict.CRASHED),
+    (["spin"], Verdict.TIMEOUT),
+])  # fmt: skip
+def test_a_violent_end_is_read_from_the_kernel(
+    liar: Worker, what: list[object], verdict: Verdict
+) -> None:
+    assert ask(liar, *what).verdict is verdict
+
+
+def test_a_forbidden_system_call_is_a_security_event(liars: Pool) -> None:
+    # Before a bot is loaded the tripwire sleeps, so that only the filter can be what ends it.
+    worker, _ = liars.spawn(b"", b"")
+    fork = {"x86_64": 57, "aarch64": 1079}[kernel.machine()]
+    answer = ask(worker, "syscall", fork)
+    worker.close()
+    assert answer.verdict is Verdict.SECURITY
+    assert answer.verdict.quarantines
+
+
+# -- secrets and siblings -------------------------------------------------------------------------------
+
+
+def test_the_server_s_secret_is_nowhere_in_a_worker(liars: Pool, canary: str) -> None:
+    worker, _ = liars.spawn(b"", b"")
+    found = ask(worker, "canaries", hard=60.0, wall=60.0)
+    names = ask(worker, "environment")
+    worker.close()
+    assert found.reason.startswith("used") or found.payload == b"0"
+    assert "ARENA_CANARY" not in json.loads(names.payload or b"null")
+    assert re.fullmatch(r"ARENA-CANARY-[0-9a-f]{32}", canary)
+
+
+def test_the_search_for_the_secret_would_find_it(canary: str) -> None:
+    root = GUESTS.parents[2]
+    done = subprocess.run(
+        [sys.executable, "-s", "-P", "-c",
+         f"import sys; sys.path.insert(0, {str(root)!r}); "
+         "from tests.sandbox.guests import canaries_in, readable_memory; "
+         "print(canaries_in(readable_memory()))"],
+        env={"ARENA_CANARY": canary, "LANG": "C.UTF-8"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert int(done.stdout) > 0
+
+
+def test_two_workers_cannot_look_at_each_other(liars: Pool) -> None:
+    one, _ = liars.spawn(b"", b"")
+    other, _ = liars.spawn(b"", b"")
+    ask(other, "echo", "ready")
+    paths = [f"/proc/{other.pid}/{name}" for name in ("mem", "environ", "maps", "fd/0", "fd/1")]
+    answer = ask(one, "try_paths", *paths)
+    for worker in (one, other):
+        worker.close()
+    assert set(json.loads(answer.payload or b"null")) == {"Operation not permitted"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look at everyone")
+def test_the_server_itself_cannot_look_into_an_undumpable_worker(liar: Worker) -> None:
+    with pytest.raises(PermissionError):
+        Path(f"/proc/{liar.pid}/environ").read_bytes()

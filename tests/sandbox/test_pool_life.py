@@ -1,0 +1,155 @@
+"""Pools give back what they take, and leave no process behind."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from pathlib import Path
+
+import pytest
+
+from sandbox.barrier import Ask, gather
+from sandbox.errors import OutOfSlotsError, SandboxUnavailableError, ZygoteDiedError
+from sandbox.limits import Limits
+from sandbox.pool import Pool
+from sandbox.protocol import Kind
+from sandbox.verdict import Verdict
+
+SOURCE = b"x = 1\n"
+RUNTIME = "tests.sandbox.guests:Liar"
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: only root changes its uid")
+
+
+def uid_of(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("Uid:"):
+            return int(line.split()[1])
+    raise AssertionError("a process without a uid")
+
+
+def gone(handles: list[int]) -> bool:
+    """Wait for processes to end, by the kernel's own word."""
+    waiting = select.poll()
+    for handle in handles:
+        waiting.register(handle, select.POLLIN)
+    left = set(handles)
+    while left:
+        ended = {handle for handle, _ in waiting.poll(5000)} & left
+        if not ended:
+            return False
+        for handle in ended:
+            waiting.unregister(handle)
+        left -= ended
+    for handle in handles:
+        os.close(handle)
+    return True
+
+
+def started(pool: Pool, count: int) -> list:
+    program = pool.check(SOURCE).program
+    both = [pool.spawn(program, b"") for _ in range(count)]
+    answers = gather([ask for _, ask in both])
+    assert [answer.verdict for answer in answers] == [Verdict.OK] * count
+    return [worker for worker, _ in both]
+
+
+def test_stopping_a_pool_leaves_no_process() -> None:
+    pool = Pool(RUNTIME)
+    pool.start()
+    pids = [worker.pid for worker in started(pool, 5)]
+    handles = [os.pidfd_open(pid) for pid in (*pids, pool.zygote_pid)]
+    pool.stop()
+    assert gone(handles)
+    assert pool.zygote_pid is None
+
+
+def test_when_the_zygote_dies_its_workers_die_and_a_new_one_serves() -> None:
+    deaths: list[bool] = []
+    pool = Pool(RUNTIME, on_zygote_death=lambda: deaths.append(True))
+    pool.start()
+    try:
+        workers = started(pool, 3)
+        handles = [os.pidfd_open(worker.pid) for worker in workers]
+        os.kill(pool.zygote_pid or 0, signal.SIGKILL)
+        assert gone(handles)
+        ends = gather([Ask(worker, Kind.CALL, b'["echo", "x"]', 0.1, 1.0, 5.0) for worker in workers])
+        assert {answer.payload for answer in ends} == {None}
+        for worker in workers:
+            worker.close()
+        pool.restart_zygote()
+        (again,) = started(pool, 1)
+        again.close()
+        assert deaths == [True]
+    finally:
+        pool.stop()
+
+
+def test_a_pool_whose_zygote_is_dead_says_so() -> None:
+    pool = Pool(RUNTIME)
+    pool.start()
+    zygote = os.pidfd_open(pool.zygote_pid or 0)
+    os.kill(pool.zygote_pid or 0, signal.SIGKILL)
+    assert gone([zygote])
+    with pytest.raises(ZygoteDiedError):
+        pool.check(SOURCE)
+    pool.stop()
+
+
+def test_a_pool_that_was_stopped_says_so() -> None:
+    pool = Pool(RUNTIME)
+    with pytest.raises(ZygoteDiedError):
+        pool.spawn(b"", b"")
+
+
+@as_root
+def test_every_worker_has_a_uid_of_its_own(liars: Pool) -> None:
+    workers = started(liars, 8)
+    uids = [uid_of(worker.pid) for worker in workers]
+    for worker in workers:
+        worker.close()
+    assert len(set(uids)) == 8
+    assert all(uid >= liars.limits.uid_base for uid in uids)
+
+
+@as_root
+def test_uids_run_out_and_are_given_back() -> None:
+    pool = Pool(RUNTIME, Limits(uid_base=28_000, uid_count=3))
+    pool.start()
+    try:
+        program = pool.check(SOURCE).program
+        workers = [pool.spawn(program, b"")[0] for _ in range(3)]
+        with pytest.raises(OutOfSlotsError):
+            pool.spawn(program, b"")
+        workers.pop().close()
+        again, _ = pool.spawn(program, b"")
+        for worker in (*workers, again):
+            worker.close()
+    finally:
+        pool.stop()
+
+
+@as_root
+def test_a_host_without_a_free_uid_is_refused_in_words() -> None:
+    with pytest.raises(SandboxUnavailableError, match="SANDBOX_UID_BASE"):
+        Pool(RUNTIME, Limits(uid_base=2**32 - 2, uid_count=0)).start()
+
+
+def test_closing_a_worker_twice_is_harmless(liars: Pool) -> None:
+    (worker,) = started(liars, 1)
+    worker.close()
+    worker.close()
+
+
+def test_finished_checks_leave_nothing_in_the_books(liars: Pool) -> None:
+    for _ in range(20):
+        assert liars.check(SOURCE).accepted
+    # The last few may still be on their way.
+    assert len(liars._early_exits) <= 3
+
+
+def test_a_guest_that_does_not_exist_is_refused_in_words() -> None:
+    pool = Pool("tests.sandbox.guests:Nobody")
+    with pytest.raises(SandboxUnavailableError, match="did not come up"):
+        pool.start()
+    pool.stop()
