@@ -79,9 +79,7 @@ class Arena:
         return create_app(self._context(self._engine))
 
     def _open_season(self, chosen: Chosen) -> None:
-        season, words = resume_or_open(
-            self._database, chosen.plan, runtime=runtime_facts(), note=chosen.note
-        )
+        season, words = resume_or_open(self._database, chosen.plan, runtime=runtime_facts(), note=chosen.note)
         self._season = season
         carry_over(self._database, season)
         set_isolation(self._database, season.id, self._pool.confinement["level"])
@@ -111,9 +109,7 @@ class Arena:
 
     def _make_intake(self, engine: Engine) -> None:
         settings = self.settings
-        self._intake = Intake(
-            self._database, self._pool, engine, settings.trial_ticks, settings.max_bots
-        )
+        self._intake = Intake(self._database, self._pool, engine, settings.trial_ticks, settings.max_bots)
         self._desk = Desk(self._database, lambda data: self.broadcast.publish("submission", data))
         writer = ModelServer(
             settings.openai_base_url, settings.openai_api_key.get_secret_value(),
@@ -198,5 +194,3 @@ class Arena:
         self._pool.stop()
         if hasattr(self, "_database"):
             self._database.dispose()
-
-

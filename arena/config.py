@@ -100,9 +100,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    host: str = Field(
-        "127.0.0.1", description="Address to listen on; another one needs ARENA_TOKEN."
-    )
+    host: str = Field("127.0.0.1", description="Address to listen on; another one needs ARENA_TOKEN.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     starting_cash: float = Field(10_000.0, description="Cash each bot starts with.")
     tick_interval_seconds: float = Field(1.0, description="Seconds between two ticks.")
@@ -114,18 +112,14 @@ class Settings(BaseSettings):
         "", description="Feed: binance, synthetic, replay:PATH; empty means the enabled sources."
     )
     synthetic_seed: int = Field(1, description="Seed of the synthetic market.")
-    feed_wait_seconds: float = Field(
-        6.0, gt=0, description="How long to wait for the live market at start."
-    )
+    feed_wait_seconds: float = Field(6.0, gt=0, description="How long to wait for the live market at start.")
     data_sources: DataSources = Field(DataSources(), description="The market data sources.")
     alpaca_api_key: SecretStr = Field(SecretStr(""), description="Alpaca key id.")
     alpaca_secret_key: SecretStr = Field(SecretStr(""), description="Alpaca secret key.")
     stockdata_api_key: SecretStr = Field(SecretStr(""), description="StockData.org token.")
     openai_api_key: SecretStr = Field(SecretStr(""), description="Key of the model server.")
     openai_base_url: str = Field("", description="Base URL of any OpenAI-compatible server.")
-    openai_model: str = Field(
-        "", description="Model that writes bots; empty means the template provider."
-    )
+    openai_model: str = Field("", description="Model that writes bots; empty means the template provider.")
     openai_timeout_seconds: float = Field(120.0, gt=0, description="Time limit of one model call.")
     openai_max_tokens: int = Field(8000, gt=0, description="Longest answer asked for.")
     openai_max_tokens_field: str = Field(
@@ -189,9 +183,7 @@ class Settings(BaseSettings):
     @property
     def market_symbols(self) -> list[str]:
         """Return the symbols of all enabled sources, in order, without repeats."""
-        return list(
-            dict.fromkeys(s for found in self.data_sources.enabled().values() for s in found)
-        )
+        return list(dict.fromkeys(s for found in self.data_sources.enabled().values() for s in found))
 
     @property
     def is_loopback(self) -> bool:
@@ -251,9 +243,7 @@ class Settings(BaseSettings):
                     "FEED=synthetic plays its symbols with made-up prices."
                 )
             elif name not in LIVE_FEEDS:
-                found.append(
-                    f"FEED: '{name}' is not a feed; use binance, synthetic or replay:PATH."
-                )
+                found.append(f"FEED: '{name}' is not a feed; use binance, synthetic or replay:PATH.")
         return found
 
     @property

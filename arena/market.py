@@ -87,7 +87,8 @@ def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
     if not runner.reachable(feed, settings.feed_wait_seconds):
         if not open_season_with_key(database, plan.key()):
             return _synthetic(
-                settings, "Binance cannot be reached: prices are made up by the synthetic market instead."
+                settings,
+                "Binance cannot be reached: prices are made up by the synthetic market instead.",
             )
         log.warning("Binance cannot be reached; its season is open, so the clock waits for it")
     market = LiveMarket()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import marshal
 import os
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -14,11 +13,9 @@ from sandbox import lockdown
 from sandbox.compiler import FILENAME, compile_bot
 from sandbox.host import Guest, Host, Namespace
 from sandbox.limits import Limits
-from sandbox.protocol import HEADER, Kind
+from sandbox.protocol import HEADER, Kind, pack_pair, unpack_pair
 from sandbox.rules import Violation, violation
 from sandbox.verdict import LOCKDOWN_EXIT, MEMORY_EXIT
-
-_LENGTH = struct.Struct("<I")
 
 
 @dataclass(slots=True)
@@ -63,9 +60,8 @@ def _serve(kit: Kit) -> None:
 
 
 def _start(kit: Kit, guest: Guest, payload: bytes) -> bytes:
-    (size,) = _LENGTH.unpack_from(payload)
-    meta = payload[_LENGTH.size : _LENGTH.size + size]
-    code = marshal.loads(payload[_LENGTH.size + size :])  # noqa: S302 - only inside the cage
+    meta, program = unpack_pair(payload)
+    code = marshal.loads(program)  # noqa: S302 - only inside the cage
 
     def load() -> Namespace:
         namespace = kit.namespace()
@@ -77,11 +73,6 @@ def _start(kit: Kit, guest: Guest, payload: bytes) -> bytes:
         return namespace
 
     return guest.start(meta, load)
-
-
-def pack_start(meta: bytes, program: bytes) -> bytes:
-    """Return the payload of a START frame."""
-    return _LENGTH.pack(len(meta)) + meta + program
 
 
 def check(kit: Kit, guest: Guest, source: bytes) -> bytes:
@@ -100,7 +91,7 @@ def check(kit: Kit, guest: Guest, source: bytes) -> bytes:
             violations = [violation(rule, 1, 1, detail) for rule, detail in broken]
     head = _json({"violations": [v.as_dict() for v in violations], "facts": facts})
     program = marshal.dumps(code) if code is not None and not violations else b""
-    return _LENGTH.pack(len(head)) + head + program
+    return pack_pair(head, program)
 
 
 def _load_violation(error: BaseException) -> Violation:

@@ -1,21 +1,25 @@
 """What a bot's code calls at run time where the policy could not prove it harmless.
 
 The names here reach the bot's namespace as "@getattr" and the like, which no source can spell.
+`sandbox.special` answers for special names.
 """
 
 from __future__ import annotations
 
 import _string  # type: ignore[import-not-found]
 import dataclasses
+import functools
 import operator
 import string
+import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sandbox import names
-from sandbox.botclass import ClassHook, is_bot_class, visible_state
-from sandbox.modules.facade import Facade
+from sandbox.botclass import ClassHook, is_bot_class
+from sandbox.modules.facade import Facade, hand_out
 from sandbox.modules.services import Services
+from sandbox.special import dunder, object_method, safe_type
 from sandbox.universe import CONVENTIONAL, GUARDED_LOADS, GUARDED_STORES, HOST, is_allowed
 
 _MISSING = object()
@@ -25,55 +29,105 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "LShift": operator.ilshift, "RShift": operator.irshift, "BitOr": operator.ior,
     "BitXor": operator.ixor, "BitAnd": operator.iand, "MatMult": operator.imatmul,
 }  # fmt: skip
+_DESCRIPTORS = (
+    types.MethodDescriptorType, types.ClassMethodDescriptorType, types.GetSetDescriptorType,
+    types.MemberDescriptorType, types.WrapperDescriptorType,
+)  # fmt: skip
+
+# Classes with no host class but `object` in their chain: nothing of theirs is the host's.
+_pure: set[type] = set()
 
 
-def _check_dynamic(name: object) -> str:
+def check_dynamic(name: object) -> str:
     """Return an attribute name that may be asked for at run time, or raise."""
     if type(name) is not str:
         raise TypeError("attribute name must be a plain string")
     if names.is_dunder(name) or names.is_inspect(name) or name.startswith("@"):
-        raise AttributeError(f"attribute '{name}' is not allowed in a bot")
+        raise AttributeError(f"attribute '{name}' is not allowed in a bot", name=name)
     return name
 
 
 def guarded_getattr(obj: Any, name: Any, *default: Any) -> Any:
     """Read an attribute if the object's type gives it out; as `getattr` otherwise."""
-    key = _check_dynamic(name)
-    if key in GUARDED_LOADS or key[0] == "_":
-        special = _read_guarded(obj, key)
-        if special is not _MISSING:
-            return special
+    if type(obj) in _pure and type(name) is str and name in GUARDED_LOADS:
+        return getattr(obj, name, *default)
+    try:
+        if type(name) is str and name in names.DYNAMIC_DUNDERS:
+            return dunder(obj, name)
+        key = check_dynamic(name)
+        if key in GUARDED_LOADS or key[:1] == "_":
+            return _read_guarded(obj, key)
+    except AttributeError:
+        if len(default) == 1:
+            return default[0]
+        raise
     return getattr(obj, key, *default)
 
 
 def _read_guarded(obj: Any, key: str) -> Any:
+    while type(obj) is types.GenericAlias:
+        obj = obj.__origin__  # the alias would hand on whatever its class has
+    kind = type(obj)
+    if kind is Facade:
+        return getattr(obj, key)
     if key in {"format", "format_map"}:
         found = _safe_format(obj, key)
         if found is not _MISSING:
             return found
-    kind = type(obj)
-    if kind is Facade:
-        return _MISSING
     if isinstance(obj, type):
-        _check_type_chain(obj, key)
-        _check_type_chain(kind, key)
+        if not _check_type_chain(obj, key):
+            _check_type_chain(kind, key)
     else:
-        if kind is super or key in HOST.get(kind, ()) and key not in CONVENTIONAL:
-            raise AttributeError(f"attribute '{key}' is not allowed in a bot")
-        _check_type_chain(kind, key)
-    return _MISSING
+        if kind is super or (key in HOST.get(kind, ()) and key not in CONVENTIONAL):
+            raise _not_allowed(key)
+        if not _check_type_chain(kind, key) and is_bot_class(kind) and _is_pure(kind):
+            _pure.add(kind)
+    found = getattr(obj, key)
+    if _is_kept(found, key):
+        raise _not_allowed(key)
+    if key in {"_member_map_", "_value2member_map_"} and type(found) is dict:
+        return types.MappingProxyType(found)
+    return found
 
 
-def _check_type_chain(kind: type, key: str) -> None:
-    """Refuse a name that a host class in the chain keeps, unless a bot's class defines it first."""
+def _not_allowed(key: str) -> AttributeError:
+    return AttributeError(f"attribute '{key}' is not allowed in a bot", name=key)
+
+
+def _is_pure(kind: type) -> bool:
+    return all(base is object or is_bot_class(base) for base in type.mro(kind))
+
+
+def _check_type_chain(kind: type, key: str) -> bool:
+    """Refuse a name that a host class in the chain keeps; say whether a bot's class defines it first."""
     for base in type.mro(kind):
         if is_bot_class(base):
             if key in base.__dict__:
-                return
+                return True
         elif key in base.__dict__:
             if not is_allowed(base, key):
-                raise AttributeError(f"attribute '{key}' is not allowed in a bot")
-            return
+                raise _not_allowed(key)
+            return False
+    return False
+
+
+def _is_kept(found: Any, key: str) -> bool:
+    """Say whether what was read is a host type's own, wherever it was stored meanwhile."""
+    kind = type(found)
+    if kind in _DESCRIPTORS:
+        return not is_allowed(found.__objclass__, found.__name__)
+    if kind is types.BuiltinFunctionType:
+        owner = found.__self__
+        if owner is None or isinstance(owner, types.ModuleType):
+            return False
+        chain = type.mro(owner) if isinstance(owner, type) else type.mro(type(owner))
+        return any(found.__name__ in HOST.get(base, ()) for base in chain)
+    if kind is types.FunctionType and key[0] == "_" and key not in CONVENTIONAL:
+        return bool(found.__code__.co_filename != "bot.py")
+    return False
+
+
+# -- str.format -----------------------------------------------------------------------------------
 
 
 class SafeFormatter(string.Formatter):
@@ -84,28 +138,73 @@ class SafeFormatter(string.Formatter):
         first, rest = _string.formatter_field_name_split(field_name)
         obj = self.get_value(first, args, kwargs)
         for is_attribute, key in rest:
-            obj = guarded_getattr(obj, key) if is_attribute else obj[key]
+            if not is_attribute:
+                obj = obj[key]
+            elif key in names.GUARDED_DUNDERS:
+                obj = dunder(obj, key)
+            else:
+                obj = guarded_getattr(obj, key)
         return obj, first
 
 
 _FORMATTER = SafeFormatter()
+hand_out(SafeFormatter)
+
+
+@functools.lru_cache(maxsize=512)
+def _reads_nothing(text: str, depth: int = 0) -> bool:
+    """Say whether no field of a format text, nor of a specification in it, reads an attribute."""
+    try:
+        fields = list(_string.formatter_parser(text))
+    except ValueError:
+        return True  # the real `format` raises the real error before it reads anything
+    return all(
+        name is None
+        or ("." not in name and "[" not in name and depth < 3 and _reads_nothing(spec, depth + 1))
+        for _, name, spec, _ in fields
+    )
+
+
+def format_text(text: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """Do what `text.format(*args, **kwargs)` does, with attributes read through the guard."""
+    if _reads_nothing(text):
+        return text.format(*args, **kwargs)
+    return _FORMATTER.vformat(text, args, kwargs)
+
+
+def format_mapping(text: str, mapping: Mapping[str, Any]) -> str:
+    """Do what `text.format_map(mapping)` does, with attributes read through the guard."""
+    if _reads_nothing(text):
+        return text.format_map(mapping)
+    return _FORMATTER.vformat(text, (), mapping)
 
 
 def _safe_format(obj: Any, key: str) -> Any:
     if isinstance(obj, str):
+        if key in _own_names(type(obj)):
+            return _MISSING
         text = str.__str__(obj)
         if key == "format":
-            return lambda *args, **kwargs: _FORMATTER.vformat(text, args, kwargs)
-        return lambda mapping: _FORMATTER.vformat(text, (), mapping)
+            return lambda *args, **kwargs: format_text(text, args, kwargs)
+        return lambda mapping: format_mapping(text, mapping)
     if isinstance(obj, type) and issubclass(obj, str) and key not in _own_names(obj):
         if key == "format":
-            return lambda text, *args, **kwargs: _FORMATTER.vformat(str(text), args, kwargs)
-        return lambda text, mapping: _FORMATTER.vformat(str(text), (), mapping)
+            return lambda text, *args, **kwargs: format_text(_plain(text), args, kwargs)
+        return lambda text, mapping: format_mapping(_plain(text), mapping)
     return _MISSING
+
+
+def _plain(text: Any) -> str:
+    if not isinstance(text, str):
+        raise TypeError("descriptor 'format' requires a 'str' object")
+    return str.__str__(text)
 
 
 def _own_names(kind: type) -> set[str]:
     return {name for base in type.mro(kind) if is_bot_class(base) for name in base.__dict__}
+
+
+# -- storing --------------------------------------------------------------------------------------
 
 
 def guarded_write(obj: Any, name: str) -> Any:
@@ -113,16 +212,14 @@ def guarded_write(obj: Any, name: str) -> Any:
     kind = type(obj)
     if is_bot_class(kind) or is_bot_class(obj):
         return obj
-    if kind.__name__ in {"function", "SimpleNamespace"} and name not in GUARDED_STORES:
-        return obj
-    if kind.__name__ == "Context" and name in {"prec", "rounding"}:
+    if kind is types.FunctionType or isinstance(obj, types.SimpleNamespace):
         return obj
     raise AttributeError(f"attribute '{name}' of '{kind.__name__}' objects is read-only for bots")
 
 
 def guarded_setattr(obj: Any, name: Any, value: Any) -> None:
     """Store an attribute as `setattr` does."""
-    key = _check_dynamic(name)
+    key = check_dynamic(name)
     if key in GUARDED_STORES:
         guarded_write(obj, key)
     setattr(obj, key, value)
@@ -130,7 +227,7 @@ def guarded_setattr(obj: Any, name: Any, value: Any) -> None:
 
 def guarded_delattr(obj: Any, name: Any) -> None:
     """Delete an attribute as `delattr` does."""
-    key = _check_dynamic(name)
+    key = check_dynamic(name)
     if key in GUARDED_STORES:
         guarded_write(obj, key)
     delattr(obj, key)
@@ -145,95 +242,18 @@ def guarded_hasattr(obj: Any, name: Any) -> bool:
     return True
 
 
-def aug_attr(obj: Any, name: str, op: str, value: Any) -> None:
-    """Do `obj.name op= value` with both guards; the object is evaluated once, by the caller."""
-    changed = _OPERATORS[op](guarded_getattr(obj, name), value)
+def aug_read(obj: Any, name: str) -> tuple[Any, str, Any]:
+    """Read the left side of `obj.name op= value`; the value is evaluated after this, as in Python."""
+    return obj, name, guarded_getattr(obj, name)
+
+
+def aug_attr(read: tuple[Any, str, Any], op: str, value: Any) -> None:
+    """Finish `obj.name op= value` with what `aug_read` found."""
+    obj, name, before = read
+    changed = _OPERATORS[op](before, value)
     if name in GUARDED_STORES:
         guarded_write(obj, name)
     setattr(obj, name, changed)
-
-
-def safe_type(*args: Any) -> Any:
-    """Return an object's class where that class is a value type or the bot's own."""
-    if len(args) != 1:
-        raise TypeError("type() takes one argument here; define classes with `class`")
-    kind = type(args[0])
-    if kind in _SHOWN_TYPES or is_bot_class(kind) or issubclass(kind, BaseException):
-        return kind
-    if issubclass(kind, type):
-        return safe_type
-    return Opaque(kind.__name__)
-
-
-_HIDDEN = frozenset({"function", "method", "code", "frame", "traceback", "module", "Facade",
-                     "type", "ABCMeta", "EnumType", "EnumMeta", "super", "generator", "ModuleType",
-                     "builtin_function_or_method", "mappingproxy"})  # fmt: skip
-_SHOWN_TYPES = frozenset(kind for kind in HOST if kind.__name__ not in _HIDDEN)
-
-
-class Opaque:
-    """Stands for a class that a bot may name and compare, and nothing else."""
-
-    __slots__ = ("_label",)
-
-    def __init__(self, label: str) -> None:
-        object.__setattr__(self, "_label", label)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("this class is not the bot's to change")
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is Opaque and label_of(other) == label_of(self)
-
-    def __hash__(self) -> int:
-        return hash(label_of(self))
-
-    def __repr__(self) -> str:
-        return f"<class '{label_of(self)}'>"
-
-
-def label_of(opaque: Opaque) -> str:
-    """Return the class name that an opaque stand-in shows."""
-    label: str = object.__getattribute__(opaque, "_label")
-    return label
-
-
-def dunder(obj: Any, name: str) -> Any:
-    """Answer the few special attributes that bots may read."""
-    if name in {"__name__", "__qualname__"}:
-        if type(obj) is Opaque:
-            return label_of(obj)
-        if obj is safe_type:
-            return "type"
-        return getattr(obj, name)
-    if name == "__class__":
-        return safe_type(obj)
-    if name == "__dict__" and is_bot_class(type(obj)):
-        return visible_state(obj)
-    if name in {"__doc__", "__version__", "__members__", "__dataclass_fields__"}:
-        return getattr(obj, name, None)
-    if names.is_method_name(name):
-        return getattr(obj, name)
-    raise AttributeError(f"attribute '{name}' is not allowed in a bot")
-
-
-def object_method(name: str) -> Callable[..., Any]:
-    """Return `object.__setattr__`, `__new__` or `__init__`, held to the bot's own classes."""
-
-    def store(obj: Any, key: Any, value: Any) -> None:
-        if not is_bot_class(type(obj)):
-            raise TypeError("object.__setattr__ works on the bot's own objects only")
-        object.__setattr__(obj, _check_dynamic(key), value)
-
-    def make(cls: Any, *_: Any, **__: Any) -> Any:
-        if not is_bot_class(cls):
-            raise TypeError("object.__new__ works on the bot's own classes only")
-        return object.__new__(cls)
-
-    def prepare(*_: Any, **__: Any) -> None:
-        """Do what object.__init__ does: nothing."""
-
-    return {"__setattr__": store, "__new__": make, "__init__": prepare}[name]
 
 
 def build(services: Services) -> dict[str, object]:
@@ -245,6 +265,7 @@ def build(services: Services) -> dict[str, object]:
     return {
         "@getattr": guarded_getattr,
         "@write": guarded_write,
+        "@aug_read": aug_read,
         "@aug_attr": aug_attr,
         "@dunder": dunder,
         "@object_method": object_method,

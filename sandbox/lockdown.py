@@ -12,7 +12,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from sandbox import kernel, landlock, seccomp
@@ -200,7 +200,7 @@ class Tripwire:
         self._armed = True
 
     @contextlib.contextmanager
-    def quiet(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    def quiet(self) -> Iterator[None]:
         """Let our own code raise events for a while."""
         self._quiet += 1
         try:

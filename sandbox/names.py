@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+
 from RestrictedPython.transformer import INSPECT_ATTRIBUTES
 
 # The stock kit's guard names. Ours cannot be spelt in Python at all (they start with "@"), so these
@@ -10,13 +12,17 @@ RESERVED = frozenset({
     "_getattr_", "_getitem_", "_getiter_", "_write_", "_print_", "_print", "_apply_",
     "_inplacevar_", "_unpack_sequence_", "_iter_unpack_sequence_", "__metaclass__",
     "__builtins__", "__import__", "__build_class__", "__debug__", "__loader__", "__spec__",
-    "__class__", "__classdict__",
+    "__class__", "__classdict__", "super",
 })  # fmt: skip
 
-# Interpreter internals beyond RestrictedPython's own list: whatever begins like these.
-_INSPECT_PREFIXES = ("gi_", "cr_", "ag_", "tb_", "f_back", "f_builtins", "f_code", "f_globals",
-                     "f_locals", "f_trace", "f_generator", "co_", "func_")  # fmt: skip
-_NOT_INTERNAL = frozenset({"tb_lineno", "co_return", "co_movement"})
+# Interpreter internals: RestrictedPython's own list, and whatever else these types show on the Python
+# that runs. Exact names, so that a bot's own `self.func_calls` or `self.co_moves` stays its own.
+_INTERNAL_TYPES = (types.FrameType, types.CodeType, types.TracebackType, types.GeneratorType,
+                   types.CoroutineType, types.AsyncGeneratorType)  # fmt: skip
+_INTERNAL_PREFIXES = ("gi_", "cr_", "ag_", "tb_", "f_", "co_")
+INTERNAL = frozenset(INSPECT_ATTRIBUTES) | {
+    name for kind in _INTERNAL_TYPES for name in dir(kind) if name.startswith(_INTERNAL_PREFIXES)
+}
 
 # Special methods a bot may define in its classes and call by name. Left out are those that change
 # how the interpreter treats the class itself, or that run at odd times (__del__, __setattr__, ...).
@@ -26,22 +32,27 @@ METHODS = frozenset(
         "init new post_init repr str bytes bool hash format index int float complex round trunc floor "
         "ceil abs neg pos invert len length_hint getitem setitem delitem missing iter next reversed "
         "contains call enter exit lt le eq ne gt ge get set delete set_name init_subclass "
-        "class_getitem getattr add sub mul matmul truediv floordiv mod divmod pow lshift rshift and "
+        "class_getitem getattr copy deepcopy add sub mul matmul truediv floordiv mod divmod pow lshift rshift and "
         "xor or radd rsub rmul rmatmul rtruediv rfloordiv rmod rdivmod rpow rlshift rrshift rand "
         "rxor ror iadd isub imul imatmul itruediv ifloordiv imod ipow ilshift irshift iand ixor ior"
     ).split()
 )
 
-# Special names that may be read or bound as plain names.
+# Special names that may be read or bound as plain names; in a class also every special method, as in
+# `__radd__ = __add__`.
 READABLE = frozenset({"__name__", "__doc__", "__file__"})
 BINDABLE = frozenset({"__all__", "__version__", "__author__", "__license__", "__date__", "__doc__"})
-CLASS_BINDABLE = BINDABLE | {"__slots__", "__match_args__", "__hash__", "__repr__", "__str__",
-                             "__radd__", "__rmul__", "__lt__", "__le__", "__gt__", "__ge__",
-                             "__eq__", "__ne__", "__iter__", "__len__"}  # fmt: skip
+CLASS_BINDABLE = BINDABLE | METHODS | {"__slots__", "__match_args__"}
 
-# Special attributes that a guard answers at run time.
+# Special attributes that a guard answers at run time; the second group also by `getattr` and `hasattr`.
 GUARDED_DUNDERS = frozenset({"__name__", "__qualname__", "__doc__", "__class__", "__dict__",
                              "__members__", "__version__", "__dataclass_fields__"})  # fmt: skip
+DYNAMIC_DUNDERS = METHODS | {"__name__", "__qualname__", "__doc__", "__members__", "__version__",
+                             "__dataclass_fields__"}  # fmt: skip
+
+# Special methods of host objects that do more than their operator: they build, bind or describe.
+BUILDERS = frozenset({"__init__", "__new__", "__post_init__", "__get__", "__set__", "__delete__",
+                      "__set_name__", "__init_subclass__", "__getattr__"})  # fmt: skip
 
 
 def is_dunder(name: str) -> bool:
@@ -51,9 +62,7 @@ def is_dunder(name: str) -> bool:
 
 def is_inspect(name: str) -> bool:
     """Say whether an attribute belongs to frames, code, generators or tracebacks."""
-    if name in INSPECT_ATTRIBUTES:
-        return True
-    return name.startswith(_INSPECT_PREFIXES) and name not in _NOT_INTERNAL
+    return name in INTERNAL
 
 
 def is_method_name(name: str) -> bool:

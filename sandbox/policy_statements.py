@@ -43,11 +43,10 @@ class Policy(NamePolicy):
         if isinstance(target, ast.Attribute) and target.attr in (
             self.guarded_loads | self.guarded_stores
         ):
-            operator = ast.Constant(type(node.op).__name__)
-            arguments: list[ast.expr] = [
-                self.visit(target.value), ast.Constant(target.attr), operator, self.visit(node.value)
-            ]  # fmt: skip
-            return ast.copy_location(ast.Expr(guard_call("aug_attr", arguments, node)), node)
+            of = [self.visit(target.value), ast.Constant(target.attr)]
+            operator, value = ast.Constant(type(node.op).__name__), self.visit(node.value)
+            call = guard_call("aug_attr", [guard_call("aug_read", of, node), operator, value], node)
+            return ast.copy_location(ast.Expr(call), node)
         return self.plain(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:

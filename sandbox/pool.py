@@ -18,14 +18,12 @@ from typing import Any
 
 from sandbox import kernel
 from sandbox.barrier import Answer, Ask, gather
-from sandbox.child import pack_start
 from sandbox.errors import OutOfSlotsError, SandboxUnavailableError, ZygoteDiedError
 from sandbox.limits import Limits
-from sandbox.protocol import Kind
+from sandbox.protocol import CONTROL_BYTES, Kind, pack_pair, unpack_pair
 from sandbox.rules import violation
 from sandbox.verdict import Ending, Verdict
 from sandbox.worker import Worker
-from sandbox.zygote import MESSAGE_BYTES
 
 ROOT = Path(__file__).resolve().parent.parent
 _ENVIRONMENT = {
@@ -35,9 +33,7 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
 }
-_START = (
-    "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from sandbox.zygote import main; main()"
-)
+_START = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from sandbox.zygote import main; main()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +104,7 @@ class Pool:
         )  # fmt: skip
         theirs.close()
         self._control = ours
-        data = ours.recv(MESSAGE_BYTES)
+        data = ours.recv(CONTROL_BYTES)
         if not data or json.loads(data).get("op") != "ready":
             raise SandboxUnavailableError("the process that starts bots did not come up")
         threading.Thread(target=self._listen, args=(ours,), name="zygote", daemon=True).start()
@@ -147,7 +143,7 @@ class Pool:
     def _listen(self, control: socket.socket) -> None:
         while True:
             try:
-                data, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 1)
+                data, descriptors, _, _ = socket.recv_fds(control, CONTROL_BYTES, 1)
             except OSError:
                 data, descriptors = b"", []
             if not data:
@@ -258,7 +254,7 @@ class Pool:
         """Start a worker and return it with the request that loads the bot into it."""
         worker = self._spawn()
         cpu, wall = self.limits.load_cpu, self.limits.load_wall
-        return worker, Ask(worker, Kind.START, pack_start(meta, program), cpu, cpu, wall)
+        return worker, Ask(worker, Kind.START, pack_pair(meta, program), cpu, cpu, wall)
 
 
 def _refused(*violations: dict[str, Any]) -> Checked:
@@ -270,14 +266,14 @@ def _read_checked(answer: Answer) -> Checked:
     if answer.payload is None:
         return _refused(violation("load-limit", 1, 1, answer.reason).as_dict())
     try:
-        size = int.from_bytes(answer.payload[:4], "little")
-        head = json.loads(answer.payload[4 : 4 + size])
+        told, program = unpack_pair(answer.payload)
+        head = json.loads(told)
         violations = tuple(_clean_violation(item) for item in head["violations"][:200])
         facts = dict(head["facts"])
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         reason = "answered nonsense while it was being loaded"
         return _refused(violation("load-limit", 1, 1, reason).as_dict())
-    return Checked(violations, facts, answer.payload[4 + size :])
+    return Checked(violations, facts, program)
 
 
 def _clean_violation(item: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 HEADER = struct.Struct("<IBI")
+CONTROL_BYTES = 4096
+_LENGTH = struct.Struct("<I")
 
 
 class Kind(IntEnum):
@@ -47,6 +49,21 @@ class ProtocolFault(Exception):  # noqa: N818 - a verdict in the making, not an 
 def encode(kind: Kind, seq: int, payload: bytes) -> bytes:
     """Return the bytes of one frame."""
     return HEADER.pack(len(payload), kind, seq) + payload
+
+
+def pack_pair(first: bytes, second: bytes) -> bytes:
+    """Return two byte strings as one payload: u32 length of the first, then both."""
+    return _LENGTH.pack(len(first)) + first + second
+
+
+def unpack_pair(payload: bytes) -> tuple[bytes, bytes]:
+    """Return the two byte strings of a payload; ValueError if it is too short."""
+    if len(payload) < _LENGTH.size:
+        raise ValueError("a pair without a head")
+    (size,) = _LENGTH.unpack_from(payload)
+    if len(payload) < _LENGTH.size + size:
+        raise ValueError("a pair that ends too early")
+    return payload[_LENGTH.size : _LENGTH.size + size], payload[_LENGTH.size + size :]
 
 
 class FrameReader:

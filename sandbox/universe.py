@@ -20,6 +20,7 @@ import fractions
 import functools
 import itertools
 import numbers
+import operator
 import random
 import re
 import statistics
@@ -29,8 +30,11 @@ import zoneinfo
 
 import numpy as np
 
-from sandbox.modules.facade import Facade
+from sandbox.modules.facade import Facade, handed_out
+from sandbox.state import State
 
+# What a type keeps to itself beside its underscored class attributes; underscored names here are those
+# that only its instances have.
 _DENIED: dict[type, str] = {
     str: "format format_map",
     type: "mro",
@@ -40,14 +44,25 @@ _DENIED: dict[type, str] = {
     BaseException: "with_traceback",
     AttributeError: "obj",
     functools.cached_property: "lock",
-    np.ndarray: "base ctypes data device dump dumps flags getfield setfield setflags to_device "
-    "tofile view newbyteorder byteswap",
-    np.generic: "base data device dump dumps flags getfield setfield setflags tofile view "
+    zoneinfo.ZoneInfo: "from_file no_cache clear_cache",
+    contextlib.ExitStack: "_exit_callbacks",
+    contextlib.suppress: "_exceptions",
+    np.ndarray: "base ctypes data device dump dumps flags getfield resize setfield setflags "
+    "to_device tofile view newbyteorder byteswap",
+    np.generic: "base data device dump dumps flags getfield resize setfield setflags tofile view "
     "newbyteorder byteswap to_device",
     np.dtype: "base fields metadata newbyteorder subdtype descr",
+    np.flatiter: "base",
+    np.ndindex: "_it",
     np.random.Generator: "bit_generator spawn",
+    # A state with a position outside its key is read past its end.
+    np.random.RandomState: "set_state",
     np.ufunc: "resolve_dtypes",
-    np.vectorize: "",
+    State: "_owner",
+    np.vectorize: "_ufunc _in_and_out_core_dims",
+    np.poly1d: "_coeffs _variable",
+    np.finfo: "_machar _str_eps _str_epsneg _str_max _str_resolution _str_smallest_normal "
+    "_str_smallest_subnormal _str_tiny _fmt",
 }
 
 # No way leads to these (every attribute that would is refused by name), so that their public names
@@ -60,19 +75,36 @@ _UNREACHABLE: tuple[type, ...] = (
 _PLAIN: tuple[type, ...] = (
     object, int, float, complex, bool, bytes, bytearray, list, tuple, dict, set, frozenset, range,
     slice, enumerate, zip, map, filter, reversed, property, staticmethod, classmethod, super,
-    types.MappingProxyType, type(None), type(Ellipsis), type(NotImplemented), types.FunctionType, types.BuiltinFunctionType,
-    types.MethodType, types.WrapperDescriptorType, types.MethodWrapperType,
-    types.MethodDescriptorType, types.ClassMethodDescriptorType, types.GetSetDescriptorType,
-    types.MemberDescriptorType, types.GenericAlias, types.UnionType, types.SimpleNamespace,
-    collections.deque, collections.defaultdict, collections.OrderedDict, collections.Counter,
-    collections.ChainMap, functools.partial, type(functools.lru_cache(len)),
+    types.MappingProxyType, type(None), type(Ellipsis), type(NotImplemented), types.FunctionType,
+    types.BuiltinFunctionType, types.MethodType, types.WrapperDescriptorType,
+    types.MethodWrapperType, types.MethodDescriptorType, types.ClassMethodDescriptorType,
+    types.GetSetDescriptorType, types.MemberDescriptorType, types.GenericAlias, types.UnionType,
+    types.SimpleNamespace, collections.deque, collections.defaultdict, collections.OrderedDict,
+    collections.Counter, collections.ChainMap, functools.partial, type(functools.lru_cache(len)),
+    type(functools.cmp_to_key(len)(1)), operator.itemgetter,
     datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone,
-    datetime.tzinfo, zoneinfo.ZoneInfo, time.struct_time, decimal.Decimal, decimal.Context,
-    fractions.Fraction, statistics.NormalDist, random.Random, enum.Enum, enum.Flag, enum.auto,
-    re.Pattern, re.Match, dataclasses.Field, dataclasses.InitVar, contextlib.ExitStack, abc.ABC,
-    numbers.Number, Facade, np.finfo, np.iinfo, np.errstate, np.ndindex, np.ndenumerate,
-    itertools.count, itertools.cycle, itertools.repeat, itertools.chain, itertools.groupby,
-    type(iter([])), type(iter(())), type(iter("")), type(iter({})), type(iter(set())),
+    datetime.tzinfo, type(datetime.date.today().isocalendar()), time.struct_time,  # noqa: DTZ011
+    decimal.Decimal, decimal.Context, type(decimal.localcontext()), type(decimal.Context().flags),
+    decimal.DecimalTuple, fractions.Fraction, statistics.NormalDist, statistics.LinearRegression,
+    random.Random, enum.Enum, enum.Flag, enum.auto, enum.property, enum.member, enum.nonmember,
+    enum.verify, enum.FlagBoundary, enum.EnumCheck, re.Pattern, re.Match, re.RegexFlag,
+    type(re.compile("").scanner("")), dataclasses.Field, dataclasses.InitVar,
+    type(dataclasses.MISSING), type(dataclasses.KW_ONLY), contextlib.closing,
+    contextlib.nullcontext, contextlib.ContextDecorator, contextlib.AbstractContextManager,
+    type(contextlib.contextmanager(iter)([])), abc.ABC, numbers.Number, Facade,
+    np.iinfo, np.errstate, np.ndenumerate, np.broadcast, type(np.mean), type(np.dtype(float)),
+    type(np.dtype(float).type), itertools.accumulate, itertools.chain, itertools.combinations,
+    itertools.combinations_with_replacement, itertools.compress, itertools.count,
+    itertools.cycle, itertools.dropwhile, itertools.filterfalse, itertools.groupby,
+    type(next(itertools.groupby("x"))[1]), itertools.islice, itertools.pairwise,
+    itertools.permutations, itertools.product, itertools.repeat, itertools.starmap,
+    itertools.takewhile, type(itertools.tee([])[0]), itertools.zip_longest,
+    *(type(iter(value)) for value in ([], (), "", {}, set(), b"", bytearray(), range(1))),
+    *(type(iter(view)) for view in ({}.values(), {}.items())),
+    *(type(reversed(value)) for value in ([], {}, {}.values(), {}.items())),
+    *(type(iter(value)) for value in (collections.deque(), collections.OrderedDict(),
+                                      range(1 << 70))),
+    type(reversed(collections.deque())), type(iter(int, 1)), type(re.finditer("", "")),
     type({}.keys()), type({}.values()), type({}.items()),
 )  # fmt: skip
 
@@ -83,10 +115,25 @@ CONVENTIONAL = frozenset({
     "_value2member_map_",
 })  # fmt: skip
 
+# What a bot's class may inherit from, beside exceptions; modules add the stand-ins they make. No
+# numpy type is here: a subclass of one accepts stores that change how its memory is read.
+BASES: set[type] = {
+    object, int, float, complex, str, bytes, list, tuple, dict, set, frozenset,
+    collections.deque, collections.defaultdict, collections.OrderedDict, collections.Counter,
+    collections.ChainMap, enum.Enum, enum.IntEnum, enum.StrEnum, enum.Flag, enum.IntFlag,
+    enum.ReprEnum, abc.ABC, datetime.timedelta, datetime.time, datetime.tzinfo, decimal.Decimal,
+    fractions.Fraction, statistics.NormalDist, contextlib.ContextDecorator,
+    contextlib.AbstractContextManager, numbers.Number, numbers.Complex, numbers.Real,
+    numbers.Rational, numbers.Integral,
+    *(kind for kind in vars(collections.abc).values() if isinstance(kind, abc.ABCMeta)),
+}  # fmt: skip
+
 # Attribute setters of host objects that would change more than a bot's own data.
 _SETTERS: dict[type, str] = {
     np.ndarray: "data dtype flat shape strides",
     decimal.Context: "traps flags",
+    # It names the entry of an instance's `__dict__` that is written next.
+    functools.cached_property: "attrname",
 }
 
 _IMMUTABLE_FLAG = 1 << 8
@@ -137,7 +184,7 @@ def freeze_host_classes() -> list[str]:
     hand before any worker is forked (Py_TPFLAGS_IMMUTABLETYPE, Include/object.h).
     """
     frozen = []
-    for kind in (*_classes_to_freeze(),):
+    for kind in dict.fromkeys((*host_types(), *_abstract(), *handed_out())):
         flags = ctypes.c_ulong.from_address(id(kind) + _FLAGS_OFFSET)
         if flags.value != kind.__flags__:
             raise RuntimeError("the layout of type objects is not the one that is known")
@@ -147,6 +194,6 @@ def freeze_host_classes() -> list[str]:
     return frozen
 
 
-def _classes_to_freeze() -> list[type]:
-    abstract = [getattr(collections.abc, name) for name in collections.abc.__all__]
-    return [*host_types(), *(kind for kind in abstract if isinstance(kind, type))]
+def _abstract() -> list[type]:
+    found = [getattr(collections.abc, name) for name in collections.abc.__all__]
+    return [kind for kind in found if isinstance(kind, type)]

@@ -26,9 +26,8 @@ from sandbox.limits import Limits
 from sandbox.modules import build
 from sandbox.modules.facade import names_of
 from sandbox.modules.services import Services
+from sandbox.protocol import CONTROL_BYTES
 from sandbox.universe import freeze_host_classes
-
-MESSAGE_BYTES = 4096
 
 
 def fix_layout() -> None:
@@ -97,7 +96,10 @@ class Zygote:
             self._reap()
 
     def _serve_one(self) -> bool:
-        data, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 2)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES, 2)
+        except ConnectionResetError:
+            return False
         if not data:
             return False
         request = json.loads(data)
@@ -131,9 +133,7 @@ class Zygote:
             for target, descriptor in enumerate(high):
                 os.dup2(descriptor, target)
             os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-            cage = lockdown.Confinement(
-                self._kit.limits, request.get("uid"), parent, self._landlock
-            )
+            cage = lockdown.Confinement(self._kit.limits, request.get("uid"), parent, self._landlock)
             run(self._kit, cage)
         finally:
             os._exit(70)

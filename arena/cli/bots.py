@@ -33,7 +33,7 @@ def list_bots(as_json: AsJson = False, url: Url = "") -> None:
         ("name", "BOT"), ("author", "AUTHOR"), ("origin", "FROM"), ("model", "MODEL"),
         ("status", "STATUS"), ("equity", "EQUITY"), ("trades", "TRADES"), ("bot_id", "ID"),
     )  # fmt: skip
-    print_table(columns, found["items"])
+    print_table(columns, found["items"], optional=("equity", "trades", "author", "model"))
 
 
 @app.command()
@@ -87,7 +87,7 @@ def trades(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") 
         ("price", "PRICE"), ("realized_pnl", "REALIZED"), ("cash_after", "CASH AFTER"),
         ("position_after", "POSITION AFTER"),
     )  # fmt: skip
-    print_table(columns, rows)
+    print_table(columns, rows, optional=("cash_after", "position_after", "realized_pnl"))
 
 
 def _change(bot: str, method: str, what: str, url: str, *, as_json: bool) -> None:

@@ -36,7 +36,7 @@ def _read(path: Path) -> bytes:
         raise typer.BadParameter(f"{path}: {error.strerror}") from None
 
 
-def check(files: Files, as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+def check(files: Files, as_json: AsJson = False) -> None:
     """Validate bot files without running them on a market."""
     from sandbox.pool import Pool
 
@@ -61,16 +61,14 @@ def check(files: Files, as_json: AsJson = False) -> None:  # noqa: FBT002 - a fl
 
 def _show_checks(document: list[dict[str, Any]]) -> None:
     for item in document:
-        console.print(
-            f"{item['file']}: {'accepted' if item['accepted'] else 'refused'}", markup=False
-        )
+        console.print(f"{item['file']}: {'accepted' if item['accepted'] else 'refused'}", markup=False)
         for found in item["violations"]:
             where = f"{found['line']}:{found['column']}"
             console.print(f"  {where}  {found['message']} [{found['rule']}]", markup=False)
             console.print(f"         {found['hint']}", markup=False, style="dim")
 
 
-def backtest(  # noqa: PLR0913, PLR0917 - one parameter an option
+def backtest(
     bots: Annotated[list[Path], typer.Argument(help="Bot files.")],
     data: Annotated[
         list[str],
@@ -79,17 +77,13 @@ def backtest(  # noqa: PLR0913, PLR0917 - one parameter an option
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
     trades: Annotated[Path | None, typer.Option(help="Write the fills here (CSV).")] = None,
     orders: Annotated[Path | None, typer.Option(help="Write the orders here (CSV).")] = None,
-    logs: Annotated[
-        Path | None, typer.Option(help="Write the bots' logs here (JSON lines).")
-    ] = None,
+    logs: Annotated[Path | None, typer.Option(help="Write the bots' logs here (JSON lines).")] = None,
     lockstep: Annotated[
         bool, typer.Option("--lockstep", help="Ship one tick at a time: no future price in a bot.")
     ] = False,
     interval: Annotated[float | None, typer.Option(help="Resample the market, seconds.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the season.")] = 0,
-    db: Annotated[
-        Path | None, typer.Option(help="Also write the tables into this SQLite file.")
-    ] = None,
+    db: Annotated[Path | None, typer.Option(help="Also write the tables into this SQLite file.")] = None,
 ) -> None:
     """Play bots, each in its own locked process, over a recorded market."""
     from arena.engine import report
@@ -162,19 +156,18 @@ def _show_results(rows: list[dict[str, Any]], found: dict[str, Any]) -> None:
         ("drawdown", "DRAWDOWN %"), ("cash", "CASH"), ("positions", "POSITIONS"),
         ("trades", "TRADES"), ("rejected", "REJECTED"), ("errors", "ERRORS"),
     )  # fmt: skip
-    print_table(columns, rows)
+    optional = ("return", "rejected", "errors", "cash", "drawdown", "positions")
+    print_table(columns, rows, optional=optional)
     for row in rows:
         for broken in row["violations"]:
             where = f"{row['file']}:{broken['line']}:{broken['column']}"
             complain(f"{where}: {broken['message']} {broken['hint']}")
-    console.print(
-        f"{found['ticks']:,} ticks in {found['seconds']:.2f} s ({found['mode']})", style="dim"
-    )
+    console.print(f"{found['ticks']:,} ticks in {found['seconds']:.2f} s ({found['mode']})", style="dim")
 
 
 def doctor(
-    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
-    explain: Annotated[bool, typer.Option(help="Say which layer stops what.")] = False,  # noqa: FBT002
+    as_json: AsJson = False,
+    explain: Annotated[bool, typer.Option(help="Say which layer stops what.")] = False,
 ) -> None:
     """Prove every layer of the sandbox on this host by trying the forbidden acts."""
     from sandbox.doctor import examine
@@ -213,7 +206,7 @@ def db_upgrade() -> None:
 
 
 @config_app.command("show")
-def config_show(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+def config_show(as_json: AsJson = False) -> None:
     """Print the settings in force; secrets are masked."""
     settings = config.load()
     document = json.loads(settings.model_dump_json())
@@ -225,7 +218,7 @@ def config_show(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of th
     console.print("Configuration valid", style="green")
 
 
-def version(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+def version(as_json: AsJson = False) -> None:
     """Print the version."""
     if as_json:
         print_json({"version": __version__})

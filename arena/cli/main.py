@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-import click
 import typer
 
 from arena.cli import bots, local, remote, server
@@ -54,10 +53,7 @@ def main() -> NoReturn:
     """Run a command and exit with its code."""
     try:
         code = app(spread_data(sys.argv[1:]), standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         code = 130
     except RefusedError as error:
         complain(str(error))
@@ -68,6 +64,12 @@ def main() -> NoReturn:
         code = _code_of(error)
     except BrokenPipeError:
         code = 0
+    except Exception as error:
+        # typer's own usage errors, whose base class it does not export
+        if not hasattr(error, "exit_code"):
+            raise
+        error.show()  # type: ignore[attr-defined]
+        code = error.exit_code
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -41,7 +41,9 @@ def request(url: str, method: str, path: str, **options: Any) -> Any:
         with httpx2.Client(timeout=60, trust_env=False) as client:
             answer = client.request(method, f"{base}/api/v1{path}", headers=headers, **options)
     except httpx2.HTTPError as error:
-        raise UnreachableError(f"No arena answers at {base} ({error}). Start one with `arena serve`.") from None
+        raise UnreachableError(
+            f"No arena answers at {base} ({error}). Start one with `arena serve`."
+        ) from None
     if answer.status_code < 400:
         text = answer.headers.get("content-type", "").startswith("application/json")
         return answer.json() if text else answer.text
@@ -180,7 +182,16 @@ def leaderboard(
         ("return_pct", "RETURN %"), ("realized_pnl", "REALIZED"), ("unrealized_pnl", "UNREALIZED"),
         ("max_drawdown_pct", "DRAWDOWN %"), ("trades", "TRADES"), ("errors", "ERRORS"),
     )  # fmt: skip
-    print_table(columns, board["items"], title)
+    optional = (
+        "trades",
+        "return_pct",
+        "max_drawdown_pct",
+        "errors",
+        "unrealized_pnl",
+        "origin",
+        "realized_pnl",
+    )
+    print_table(columns, board["items"], title, optional)
 
 
 class _RemoteBoard:

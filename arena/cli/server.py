@@ -24,7 +24,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     feed: Annotated[str | None, typer.Option(help="binance, synthetic or replay:PATH.")] = None,
     db: Annotated[Path | None, typer.Option(help="SQLite file.")] = None,
-    no_dashboard: Annotated[bool, typer.Option("--no-dashboard", help="Log lines only.")] = False,  # noqa: FBT002
+    no_dashboard: Annotated[bool, typer.Option("--no-dashboard", help="Log lines only.")] = False,
 ) -> None:
     """Run the server: the market clock, the bots, the API and the page."""
     settings = config.load(host=host, port=port, feed=feed, db_path=None if db is None else str(db))
@@ -42,6 +42,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(2048)
     except OSError as error:
         listening.close()
         raise ArenaError(

@@ -90,9 +90,7 @@ def _sell(
 ) -> tuple[Account, Fill | Rejection]:
     held = account.size_of(order.symbol)
     if held <= 0.0:
-        return account, _refused(
-            order, f"Bot '{bot_name}' has no position in {order.symbol} to sell"
-        )
+        return account, _refused(order, f"Bot '{bot_name}' has no position in {order.symbol} to sell")
     size = min(order.size, held)
     fill_price = rules.fill_price(Side.SELL, price)
     fee = rules.fee(fill_price, size)
@@ -102,9 +100,7 @@ def _sell(
     return after, _fill(order, size, fill_price, fee, gain, after)
 
 
-def _fill(
-    order: Order, size: float, price: float, fee: float, realized: float, after: Account
-) -> Fill:
+def _fill(order: Order, size: float, price: float, fee: float, realized: float, after: Account) -> Fill:
     held = after.size_of(order.symbol)
     return Fill(order.symbol, order.side, size, price, fee, realized, after.cash, held)
 

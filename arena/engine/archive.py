@@ -15,9 +15,7 @@ from arena.store.seasons import SeasonPlan, new_id
 Row = dict[str, Any]
 
 
-def write_backtest(
-    path: Path, market: Market, results: Sequence[Result], rules: Rules, seed: int
-) -> str:
+def write_backtest(path: Path, market: Market, results: Sequence[Result], rules: Rules, seed: int) -> str:
     """Write ticks, orders, trades and equity of every bot that played; return the season's id."""
     import numpy as np
 

@@ -76,9 +76,7 @@ def backtest(
     for candidate in candidates:
         checked = pool.check(candidate.source)
         if not checked.accepted:
-            results.append(
-                Result("", candidate.file, "refused", violations=list(checked.violations))
-            )
+            results.append(Result("", candidate.file, "refused", violations=list(checked.violations)))
             continue
         name = _own_name(clean_name(str(checked.facts["name"])), taken)
         symbols = tuple(str(symbol) for symbol in checked.facts["symbols"])

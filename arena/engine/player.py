@@ -116,9 +116,7 @@ class Play:
         count = end - self.sent
         with_symbols = not self._told_symbols
         self._told_symbols = True
-        payload = pack_run(
-            rows, count, self.market.symbols, self.account, with_symbols=with_symbols
-        )
+        payload = pack_run(rows, count, self.market.symbols, self.account, with_symbols=with_symbols)
         return payload, count
 
     # -- what comes back --------------------------------------------------------------------------
@@ -182,9 +180,7 @@ class Play:
             side = clean_line(request.side, 80)
             symbol = clean_line(request.symbol, 80)
             reason = clean_line(request.reason)
-            record = OrderRecord(
-                tick, time, symbol, side, request.size, OrderStatus.REJECTED, reason
-            )
+            record = OrderRecord(tick, time, symbol, side, request.size, OrderStatus.REJECTED, reason)
             self._log(time, "WARNING", reason)
         self.ledger.orders.append(record)
 
@@ -214,9 +210,7 @@ class Play:
             record.status, record.fill_time = OrderStatus.FILLED, time
             record.fill_price, record.fill_size = outcome.price, outcome.size
             self.ledger.trades.append(TradeRecord(n, time, outcome))
-            self.score.fill(
-                outcome.price * outcome.size, outcome.realized, is_sell=outcome.side == "SELL"
-            )
+            self.score.fill(outcome.price * outcome.size, outcome.realized, is_sell=outcome.side == "SELL")
 
     def _mark_until(self, end: int) -> None:
         """Mark ticks up to `end`; the account changes at the first of them at most."""

@@ -245,7 +245,7 @@ class Revival:
         now = before[-1].time if before else 0.0
         engine = self.engine
         start = engine.supervisor.start_meta(
-            _AsOf(self.seat, self.account), self._play.market.symbols, now, prices, prices
+            self.seat, self._play.market.symbols, now, prices, prices, self.account
         )
         try:
             self.worker, ask = self.pool.spawn(self.seat.program, start.pack())
@@ -287,15 +287,6 @@ class Revival:
             self.worker.close()
         self.seat.worker = None
         self.seat.life = Life.RESTARTING
-
-
-class _AsOf:
-    """A seat with the account it had earlier, as the supervisor's start message reads it."""
-
-    def __init__(self, seat: Seat, account: Account) -> None:
-        self.name = seat.name
-        self.bot = seat.bot
-        self.account = account
 
 
 def _market(ticks: list[Tick]) -> Market:

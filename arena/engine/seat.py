@@ -100,7 +100,7 @@ def rebuilt_account(starting_cash: float, trades: list[Trade]) -> Account:
     return account
 
 
-def restored_seat(  # noqa: PLR0917 - the six recorded parts of a seat
+def restored_seat(
     bot: Bot,
     entry: Entry,
     starting_cash: float,
@@ -113,7 +113,6 @@ def restored_seat(  # noqa: PLR0917 - the six recorded parts of a seat
     score = Score(**standing.score) if standing is not None else Score(starting_cash)
     life = Life(entry.status)
     waiting = [
-        Pending(row.id or 0, Order(row.symbol, Side(row.side), float(row.size or 0.0)))
-        for row in pending
+        Pending(row.id or 0, Order(row.symbol, Side(row.side), float(row.size or 0.0))) for row in pending
     ]
     return Seat(bot, entry, account, score, life, waiting, equity=starting_cash)

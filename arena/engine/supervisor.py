@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from arena.core.exchange import Rules
+from arena.core.ledger import Account
 from arena.engine.backtest import seed_of
 from arena.engine.discipline import Action
 from arena.engine.seat import Life, Seat
@@ -39,6 +40,7 @@ class Supervisor:
         now: float,
         prices: Mapping[str, float],
         last_prices: Mapping[str, float],
+        account: Account | None = None,
     ) -> Start:
         """Return what a bot is told when it is loaded: the clock stands at the last tick."""
         rules = (self._rules.starting_cash, self._rules.fee_bps, self._rules.slippage_bps)
@@ -46,7 +48,7 @@ class Supervisor:
             bot_name=seat.name,
             seed=seed_of(self._season_seed, seat.bot.name, seat.bot.source_hash),
             now=now, seen=bool(prices), prices=prices, last_prices=last_prices,
-            symbols=tuple(symbols), account=seat.account, rules=rules,
+            symbols=tuple(symbols), account=account or seat.account, rules=rules,
         )  # fmt: skip
 
     def launch(self, seat: Seat, start: Start) -> None:
@@ -159,9 +161,7 @@ class Supervisor:
         deeds = reply.deeds.get(0, Deeds())
         builder.note(seat, deeds)
         if any(memory for _, _, memory in deeds.errors):
-            self.fault(
-                seat, builder, Verdict.MEMORY, "ran out of memory", dead=False, answered=True
-            )
+            self.fault(seat, builder, Verdict.MEMORY, "ran out of memory", dead=False, answered=True)
 
     def _broke_protocol(self, seat: Seat, builder: TickBuilder, error: ValueError) -> None:
         assert seat.worker is not None

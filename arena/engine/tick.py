@@ -77,9 +77,7 @@ class TickBuilder:
         self.writes.tick = {
             "season_id": self._season_id, "n": self.n, "time": self.time, "prices": dict(prices),
         }  # fmt: skip
-        holdings = [
-            Holding(seat.name, seat.account, tuple(p.order for p in seat.pending)) for seat in seats
-        ]
+        holdings = [Holding(seat.name, seat.account, tuple(p.order for p in seat.pending)) for seat in seats]
         stepped = step(holdings, prices, last_prices, self._rules, stale)
         for seat, after in zip(seats, stepped, strict=True):
             self._settled(seat, after)
@@ -196,7 +194,7 @@ class TickBuilder:
         if count <= _LOG_REJECTIONS_PER_TICK:
             self.say(candidate.seat, "WARNING", reason)
 
-    def _order_row(  # noqa: PLR0917 - one argument a column
+    def _order_row(
         self,
         seat: Seat,
         number: int,

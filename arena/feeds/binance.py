@@ -174,9 +174,7 @@ class BinanceFeed:
         loop = asyncio.get_running_loop()
         aged_at = loop.time() + self._timing.life
         try:
-            async with asyncio.timeout_at(
-                min(loop.time() + self._timing.silence, aged_at)
-            ) as limit:
+            async with asyncio.timeout_at(min(loop.time() + self._timing.silence, aged_at)) as limit:
                 while True:
                     kind = self._take(await socket.recv(decode=False), sink)
                     if kind == "shutdown":

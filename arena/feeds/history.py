@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from arena.feeds.files.tape import Tape
 
 
-def load_history(
-    specs: Sequence[str], *, interval: float | None, default_interval: float = 1.0
-) -> History:
+def load_history(specs: Sequence[str], *, interval: float | None, default_interval: float = 1.0) -> History:
     """Read the files of one market and sample them to ticks.
 
     Each of `specs` is `[SYMBOL=]PATH`. `interval` seconds resample anything; without it trades and

@@ -86,9 +86,7 @@ class LiveMarket:
     Looking back further than `history` seconds before a symbol's newest price is not served.
     """
 
-    def __init__(
-        self, *, history: float = HISTORY_SECONDS, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, *, history: float = HISTORY_SECONDS, clock: Callable[[], float] = time.time) -> None:
         self._history = history
         self._clock = clock
         self._lock = threading.Lock()
@@ -185,7 +183,7 @@ async def _supervise(feed: LiveFeed, market: PriceSink) -> None:
         log.error("%s", detail)
     except FeedError as error:
         detail = str(error)
-        log.error("The feed %s gave up: %s", feed.name, error)  # noqa: TRY400 - a sentence, no bug
+        log.error("The feed %s gave up: %s", feed.name, error)
     except Exception as error:
         detail = f"The feed {feed.name} stopped by a defect of ours: {type(error).__name__}."
         log.exception("The feed %s stopped by a defect of ours", feed.name)

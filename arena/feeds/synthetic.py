@@ -105,10 +105,7 @@ class SyntheticMarket:
         if n < 1:
             raise ValueError(f"Tick {n} has no tick before it.")
         mood = self._mood(n)
-        return {
-            name: self._step(symbol, n, previous.get(name), mood)
-            for name, symbol in self._of.items()
-        }
+        return {name: self._step(symbol, n, previous.get(name), mood) for name, symbol in self._of.items()}
 
     def _step(self, symbol: _Symbol, n: int, before: float | None, mood: _Mood) -> float:
         if before is None or not (math.isfinite(before) and before > 0.0):

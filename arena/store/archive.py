@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sqlmodel import SQLModel
+
 from arena.store.database import open_database, upgrade
 from arena.store.models import Bot, Entry, EquityRow, OrderRow, Season, Tick, Trade
 from arena.store.recorder import insert_rows
@@ -36,7 +38,12 @@ def write_season(
     engine = open_database(f"sqlite:///{path}")
     upgrade(engine)
     season, _ = resume_or_open(engine, plan, runtime=runtime_facts(), note="backtest")
-    models = {"ticks": Tick, "orders": OrderRow, "trades": Trade, "equity": EquityRow}
+    models: dict[str, type[SQLModel]] = {
+        "ticks": Tick,
+        "orders": OrderRow,
+        "trades": Trade,
+        "equity": EquityRow,
+    }
     with engine.begin() as connection:
         for bot in bots:
             now = time.time()

@@ -7,7 +7,17 @@ from typing import Any
 from sqlalchemy import Engine, Select, Table, select
 
 from arena.errors import NotFoundError
-from arena.store.models import Bot, Entry, EquityRow, LogRow, OrderRow, Season, Standing, Submission, Trade
+from arena.store.models import (
+    Bot,
+    Entry,
+    EquityRow,
+    LogRow,
+    OrderRow,
+    Season,
+    Standing,
+    Submission,
+    Trade,
+)
 from arena.store.recorder import table_of
 
 Row = dict[str, Any]
@@ -64,9 +74,7 @@ def _entry_columns() -> Select[Any]:
 
 def board(engine: Engine, season_id: str) -> list[Row]:
     """Return the board by rank, as last recorded; bots without a row yet come last."""
-    statement = _entry_columns().where(
-        _ENTRIES.c.season_id == season_id, _ENTRIES.c.status != "retired"
-    )
+    statement = _entry_columns().where(_ENTRIES.c.season_id == season_id, _ENTRIES.c.status != "retired")
     rows = _rows(engine, statement)
     rows.sort(key=lambda row: (row["rank"] is None, row["rank"] or 0, row["name"]))
     return [_present(row, number) for number, row in enumerate(rows, 1)]

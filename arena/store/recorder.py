@@ -94,10 +94,7 @@ class Recorder:
             .where(table.c.id == bindparam("order_id"))
             .values({name: bindparam(f"new_{name}") for name in changed})
         )
-        rows = [
-            {"order_id": end["id"], **{f"new_{name}": end.get(name) for name in changed}}
-            for end in ends
-        ]
+        rows = [{"order_id": end["id"], **{f"new_{name}": end.get(name) for name in changed}} for end in ends]
         connection.execute(statement, rows)
 
     @staticmethod

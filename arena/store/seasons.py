@@ -78,9 +78,7 @@ def carry_over(engine: Engine, season: Season) -> int:
     with Session(engine) as session:
         if session.exec(select(Entry).where(Entry.season_id == season.id)).first() is not None:
             return 0
-        before = session.exec(
-            select(Season).where(Season.number == season.number - 1)
-        ).first()
+        before = session.exec(select(Season).where(Season.number == season.number - 1)).first()
         if before is None:
             return 0
         rows = session.exec(
@@ -154,9 +152,7 @@ def enrol(engine: Engine, season_id: str, new: NewBot) -> Enrolled:
         rows = session.exec(
             select(Bot, Entry).where(Bot.id == Entry.bot_id, Entry.season_id == season_id)
         ).all()
-        same = [
-            (b, e) for b, e in rows if b.source_hash == new.source_hash and e.status != "retired"
-        ]
+        same = [(b, e) for b, e in rows if b.source_hash == new.source_hash and e.status != "retired"]
         for bot, _ in same:
             if bot.author == new.author and bot.name == new.name:
                 return Enrolled(bot, created=False)
@@ -226,9 +222,7 @@ def recover(engine: Engine, season_id: str) -> Recovered:
         last = session.exec(
             select(Tick).where(Tick.season_id == season_id).order_by(col(Tick.n).desc())
         ).first()
-        trades = session.exec(
-            select(Trade).where(Trade.season_id == season_id).order_by(col(Trade.id))
-        ).all()
+        trades = session.exec(select(Trade).where(Trade.season_id == season_id).order_by(col(Trade.id))).all()
         pending = session.exec(
             select(OrderRow)
             .where(OrderRow.season_id == season_id, OrderRow.status == "pending")

@@ -52,7 +52,9 @@ def problem(rule: str, message: str, hint: str) -> dict[str, Any]:
 class Intake:
     """Examines and admits programs; safe to use from several threads."""
 
-    def __init__(self, database: Database, pool: Pool, engine: Engine, trial_ticks: int, max_bots: int) -> None:
+    def __init__(
+        self, database: Database, pool: Pool, engine: Engine, trial_ticks: int, max_bots: int
+    ) -> None:
         self._database = database
         self._pool = pool
         self._engine = engine

@@ -28,7 +28,12 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
 
 def problem_response(status: int, detail: str, **more: Any) -> JSONResponse:
     """Return a problem document."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
     headers = {"www-authenticate": "Bearer"} if status == 401 else None
     return JSONResponse({**body, **more}, status, headers, media_type="application/problem+json")
 
@@ -62,7 +67,10 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 
 async def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    sentences = {404: "There is nothing at this address.", 405: "This address does not take that method."}
+    sentences = {
+        404: "There is nothing at this address.",
+        405: "This address does not take that method.",
+    }
     detail = sentences.get(error.status_code, str(error.detail))
     return problem_response(error.status_code, detail)
 

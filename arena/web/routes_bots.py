@@ -117,7 +117,12 @@ def source(bot_id: str, context: Ctx) -> str:
 def _page(context: Context, kind: str, bot_id: str, limit: int, cursor: int | None) -> dict[str, Any]:
     found = queries.find_bot(context.database, context.season_id, bot_id)
     items, following = queries.page(
-        context.database, queries.TABLES[kind], context.season_id, bot_id=found, limit=limit, cursor=cursor
+        context.database,
+        queries.TABLES[kind],
+        context.season_id,
+        bot_id=found,
+        limit=limit,
+        cursor=cursor,
     )
     return {"items": items, "next_cursor": following}
 

@@ -21,7 +21,12 @@ def with_life(context: Context, row: dict[str, Any]) -> dict[str, Any]:
     try:
         seat = context.engine.roster.get(row["bot_id"])
     except NotFoundError:
-        return {**row, "positions": {}, "trades": row.get("trades") or 0, "rejected": row.get("rejected") or 0}
+        return {
+            **row,
+            "positions": {},
+            "trades": row.get("trades") or 0,
+            "rejected": row.get("rejected") or 0,
+        }
     recorded = {"trades": row.get("trades") or 0, "rejected": row.get("rejected") or 0}
     return {**row, **recorded, "status": seat.status, "positions": seat.account.sizes()}
 

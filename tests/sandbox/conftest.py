@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterator
 
@@ -11,26 +12,40 @@ from sandbox.pool import Pool
 
 
 @pytest.fixture(scope="session")
-def bots() -> Iterator[Pool]:
-    """A pool that runs real bots."""
-    pool = Pool("arena.runtime.bot:BotRuntime")
-    pool.start()
-    yield pool
-    pool.stop()
-
-
-@pytest.fixture(scope="session")
 def canary() -> str:
     """The secret of a stand-in server."""
     return f"ARENA-CANARY-{secrets.token_hex(16)}"
 
 
-@pytest.fixture(scope="session")
-def liars(canary: str) -> Iterator[Pool]:
-    """A pool whose guests do whatever a request names; its server has a secret."""
+@contextlib.contextmanager
+def running(runtime: str, canary: str) -> Iterator[Pool]:
+    """Run a pool whose server has a secret in its environment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ARENA_CANARY", canary)
-        pool = Pool("tests.sandbox.guests:Liar")
-        pool.start()
+        pool = Pool(runtime)
+        try:
+            pool.start()
+            yield pool
+        finally:
+            pool.stop()
+
+
+@pytest.fixture(scope="session")
+def bots(canary: str) -> Iterator[Pool]:
+    """A pool that runs real bots."""
+    with running("arena.runtime.bot:BotRuntime", canary) as pool:
         yield pool
-        pool.stop()
+
+
+@pytest.fixture(scope="session")
+def liars(canary: str) -> Iterator[Pool]:
+    """A pool whose guests do whatever a request names."""
+    with running("tests.sandbox.guests:Liar", canary) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
+def naked(canary: str) -> Iterator[Pool]:
+    """A pool that runs bots without any language wall."""
+    with running("tests.sandbox.guests:Naked", canary) as pool:
+        yield pool

@@ -98,6 +98,8 @@ def test_a_pool_whose_zygote_is_dead_says_so() -> None:
 
 def test_a_pool_that_was_stopped_says_so() -> None:
     pool = Pool(RUNTIME)
+    pool.start()
+    pool.stop()
     with pytest.raises(ZygoteDiedError):
         pool.spawn(b"", b"")
 

@@ -20,9 +20,7 @@ _Reply = dict[str, Any]
 class Session:
     """The streams and properties of one connection, and its replies to the five methods."""
 
-    def __init__(
-        self, streams: Iterable[str], *, combined: bool, microseconds: bool = False
-    ) -> None:
+    def __init__(self, streams: Iterable[str], *, combined: bool, microseconds: bool = False) -> None:
         self.streams = dict.fromkeys(streams)
         self.combined = combined
         self._microseconds = microseconds

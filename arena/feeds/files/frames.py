@@ -118,8 +118,7 @@ def _chosen(
     level = next((place for place, found in enumerate(levels) if found), None)
     if level is None:
         raise MarketDataError(
-            f"{report.name} has no frame that sets a price; it holds {seen or 'no known frame'}. "
-            f"{ACCEPTED}"
+            f"{report.name} has no frame that sets a price; it holds {seen or 'no known frame'}. {ACCEPTED}"
         )
     report.remark(f"Prices come from {_LEVELS[level]}; the frames are {seen}.")
     if level >= BOOK:

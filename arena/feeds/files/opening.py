@@ -110,6 +110,4 @@ def _unzip(path: str, data: bytes) -> list[tuple[Source, Report]]:
     full = [(name, body) for name, body in members if body.strip()]
     if not full:
         raise MarketDataError(f"{path} is an empty zip file. {ACCEPTED}")
-    return [
-        pair for name, body in full for pair in _unwrap(path, name, body, Report(Path(path).name))
-    ]
+    return [pair for name, body in full for pair in _unwrap(path, name, body, Report(Path(path).name))]

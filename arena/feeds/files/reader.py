@@ -44,9 +44,7 @@ def _lines(source: Source, report: Report) -> tuple[Rows, Kind]:
         record = orjson.loads(first)
     except orjson.JSONDecodeError:
         raise MarketDataError(f"{source.label} is JSON that cannot be parsed. {ACCEPTED}") from None
-    nested = not isinstance(record, dict) or any(
-        isinstance(value, (dict, list)) for value in record.values()
-    )
+    nested = not isinstance(record, dict) or any(isinstance(value, (dict, list)) for value in record.values())
     if not nested and "raw" not in record and not prices_of(record)[0]:
         return bodies.from_objects(_objects(lines, report), source, report)
     return frames.from_lines(source.data, report), Kind.TRADES
@@ -103,8 +101,7 @@ def _tape(
         bars.count_silences(series, report)
     else:
         series = {
-            name: order.last_of_each_time(times, prices, report)
-            for name, (times, prices) in series.items()
+            name: order.last_of_each_time(times, prices, report) for name, (times, prices) in series.items()
         }
     if layout.kind is Kind.BARS:
         if rows.volumes is not None:

@@ -74,9 +74,7 @@ def _joined(parts: list[tuple[Floats, Floats]], report: Report) -> tuple[Floats,
     return times[order], prices[order]
 
 
-def _without_overridden(
-    parts: list[tuple[Floats, Floats]], report: Report
-) -> list[tuple[Floats, Floats]]:
+def _without_overridden(parts: list[tuple[Floats, Floats]], report: Report) -> list[tuple[Floats, Floats]]:
     """Take out of each file the times that a later one has as well."""
     kept = [parts[-1]]
     later = parts[-1][0]

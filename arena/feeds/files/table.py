@@ -24,9 +24,7 @@ def csv_rows(data: bytes, shape: Shape, layout: Layout, report: Report) -> Rows:
     import polars as pl
 
     numeric = _numeric_times(shape, layout)
-    types: dict[str, type[pl.DataType]] = {
-        f"column_{place}": pl.String for place in range(shape.width)
-    }
+    types: dict[str, type[pl.DataType]] = {f"column_{place}": pl.String for place in range(shape.width)}
     for place in layout.time:
         types[f"column_{place}"] = pl.Float64 if numeric else pl.String
     for number in (*layout.price, layout.volume, layout.flag):
@@ -96,8 +94,7 @@ def frame_rows(frame: pl.DataFrame, layout: Layout, report: Report) -> Rows:
     broken = _nulls([frame[f"column_{place}"] for place in layout.price])
     symbols, codes = _symbols(frame, layout)
     volume, flag = (
-        None if place is None else _floats(frame[f"column_{place}"])
-        for place in (layout.volume, layout.flag)
+        None if place is None else _floats(frame[f"column_{place}"]) for place in (layout.volume, layout.flag)
     )
     if flag is not None:
         report.count("suspicious", int((flag == 1).sum()))
@@ -184,9 +181,7 @@ def parquet_rows(source: Source, report: Report) -> tuple[Rows, Layout]:
     return _named(frame, source, report)
 
 
-def record_rows(
-    records: list[dict[str, object]], source: Source, report: Report
-) -> tuple[Rows, Layout]:
+def record_rows(records: list[dict[str, object]], source: Source, report: Report) -> tuple[Rows, Layout]:
     """Read a list of JSON objects as a table."""
     import polars as pl
 

@@ -134,9 +134,7 @@ def _family(text: Text) -> str:
         return left[0]
     if not text.has(_BUYING):
         raise CannotReadError("")
-    if text.has(
-        rf"{NUMBER} ?%(?! (?:of )?(?:my |the |available )*(?:cash|balance|capital|equity))"
-    ):
+    if text.has(rf"{NUMBER} ?%(?! (?:of )?(?:my |the |available )*(?:cash|balance|capital|equity))"):
         return "momentum"
     if text.has(_MOVING) and text.has(DURATION):
         return "momentum"
@@ -145,9 +143,7 @@ def _family(text: Text) -> str:
     raise CannotReadError("")
 
 
-def _read(
-    family: str, text: Text, symbols: Symbols, *, exits: Exits, tick: float, notes: Notes
-) -> Request:
+def _read(family: str, text: Text, symbols: Symbols, *, exits: Exits, tick: float, notes: Notes) -> Request:
     text.take_all(SELL_ALL)
     intent: Intent | None = None
     if family == "rebalance":
@@ -208,20 +204,15 @@ def _refuse_leftovers(text: Text) -> None:
         raise CannotReadError("", *dict.fromkeys(unused))
 
 
-def _refuse_misfits(
-    family: str, intent: Intent, size: Size | None, exits: Exits, named: list[str]
-) -> None:
+def _refuse_misfits(family: str, intent: Intent, size: Size | None, exits: Exits, named: list[str]) -> None:
     many = isinstance(intent, Rebalance) or family == "pairs"
     if len(named) > 1 and not many and family != "hold":
         raise CannotReadError(
-            f"It names {' and '.join(named)}, and this strategy trades one symbol: "
-            "ask for one bot each.",
+            f"It names {' and '.join(named)}, and this strategy trades one symbol: ask for one bot each.",
             *named,
         )
     single = family not in {"rebalance", "pairs", "dca", "grid"} and len(named) <= 1
     if exits and not single:
         raise CannotReadError("A stop or a target needs a strategy that holds one symbol.", "stop")
-    if size is not None and (
-        isinstance(intent, Rebalance) or (family == "hold" and len(named) > 1)
-    ):
+    if size is not None and (isinstance(intent, Rebalance) or (family == "hold" and len(named) > 1)):
         raise CannotReadError("Weights say how much to buy, so there can be no size besides.")

@@ -39,9 +39,7 @@ def take_tick_length(text: Text) -> float | None:
         rf"(?:ticks?|bars?|candles?|candlesticks?|data|chart|time ?frame)\b"
     )
     if stated is None:
-        hourly = text.take(
-            r"\b(?:on|with|using) (hour|dai|minute)ly? (?:bars?|candles?|data|chart)\b"
-        )
+        hourly = text.take(r"\b(?:on|with|using) (hour|dai|minute)ly? (?:bars?|candles?|data|chart)\b")
         return None if hourly is None else {"h": 3600.0, "d": 86_400.0, "m": 60.0}[hourly[1][0]]
     length = number(stated[1] or "1") * _SECONDS[stated[2][0]]
     if length <= 0:
@@ -170,9 +168,7 @@ def take_size(text: Text, symbols: Symbols) -> tuple[Size | None, list[str]]:
     for match in text.take_all(rf"({NUMBER}) ?(?:units? of )?({symbols.pattern})(?! ?%){_EACH}"):
         found.append(Size("units", number(match[1])))
         named.append(symbols.meant(match[2]))
-    found += [
-        Size("cash", number(m[1]) / 100) for m in text.take_all(rf"({NUMBER}) ?% {_CASH}{_EACH}")
-    ]
+    found += [Size("cash", number(m[1]) / 100) for m in text.take_all(rf"({NUMBER}) ?% {_CASH}{_EACH}")]
     shares = {"half": 0.5, "third": 1 / 3, "quarter": 0.25, "tenth": 0.1, "fifth": 0.2}
     for match in text.take_all(rf"\b(?:a |one )?({'|'.join(shares)}) {_CASH}{_EACH}"):
         found.append(Size("cash", shares[match[1]]))
@@ -184,8 +180,7 @@ def take_size(text: Text, symbols: Symbols) -> tuple[Size | None, list[str]]:
     money = rf"\$ ?({NUMBER})(?: ?(?:dollars?|usd[tc]?))?|({NUMBER}) ?(?:dollars?|usd[tc]?|bucks)\b"
     spoken = rf"(?<!below )(?<!above )(?<!under )(?<!over )(?<!at )(?<!to )(?<!hits )(?:{money})"
     found += [
-        Size("money", number(m[1] or m[2]))
-        for m in text.take_all(rf"{spoken}(?: worth)?(?: of)?{_EACH}")
+        Size("money", number(m[1] or m[2])) for m in text.take_all(rf"{spoken}(?: worth)?(?: of)?{_EACH}")
     ]
     units = (
         (
@@ -198,9 +193,7 @@ def take_size(text: Text, symbols: Symbols) -> tuple[Size | None, list[str]]:
     found += [Size("units", number(m[1])) for p in units for m in text.take_all(p)]
     found += [
         Size("cash", number(m[1]) / 100)
-        for m in text.take_all(
-            rf"\b(?:position |order |trade )?size(?: of| is| =|:)? ?({NUMBER}) ?%"
-        )
+        for m in text.take_all(rf"\b(?:position |order |trade )?size(?: of| is| =|:)? ?({NUMBER}) ?%")
     ]
     return _only_size(found), named
 
@@ -208,9 +201,7 @@ def take_size(text: Text, symbols: Symbols) -> tuple[Size | None, list[str]]:
 def _only_size(found: Iterable[Size]) -> Size | None:
     sizes = list(dict.fromkeys(found))
     if len(sizes) > 1:
-        raise CannotReadError(
-            "It names two different sizes; a bot has one size for every purchase."
-        )
+        raise CannotReadError("It names two different sizes; a bot has one size for every purchase.")
     if not sizes:
         return None
     size = sizes[0]
@@ -222,12 +213,8 @@ def _only_size(found: Iterable[Size]) -> Size | None:
 def take_weights(text: Text, symbols: Symbols) -> tuple[tuple[str, float], ...] | None:
     """Use up portfolio weights such as "60/40 BTC/ETH" or "50% BTC, 50% cash"."""
     name = rf"({symbols.pattern}|(?<!my )(?<!the )(?<!all )(?<!its )\bcash)"
-    parts = [
-        (m[2], m[1]) for m in text.take_all(rf"({NUMBER}) ?% ?(?:in |of |into |to |on )?{name}")
-    ]
-    parts += [
-        (m[1], m[2]) for m in text.take_all(rf"{name} ?(?:at|to|:|=|with)? ?\(?({NUMBER}) ?%\)?")
-    ]
+    parts = [(m[2], m[1]) for m in text.take_all(rf"({NUMBER}) ?% ?(?:in |of |into |to |on )?{name}")]
+    parts += [(m[1], m[2]) for m in text.take_all(rf"{name} ?(?:at|to|:|=|with)? ?\(?({NUMBER}) ?%\)?")]
     shares = rf"({NUMBER}(?: ?[/:-] ?{NUMBER})+)"
     if not parts and (split := text.take(shares)):
         names = [m[0] for m in text.take_all(name)]
@@ -235,9 +222,7 @@ def take_weights(text: Text, symbols: Symbols) -> tuple[tuple[str, float], ...] 
         if len(names) != len(digits):
             raise CannotReadError("The weights and the symbols do not match in number.", split[1])
         parts = list(zip(names, digits, strict=True))
-    if not parts and text.take(
-        r"\b(?:equally|equal(?: weights?| amounts?| parts?)?|evenly|half and half)\b"
-    ):
+    if not parts and text.take(r"\b(?:equally|equal(?: weights?| amounts?| parts?)?|evenly|half and half)\b"):
         names = list(dict.fromkeys(m[0] for m in text.take_all(name)))
         parts = [(n, repr(100 / len(names))) for n in names]
     return _weights(parts, symbols) if parts else None

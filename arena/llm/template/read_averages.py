@@ -53,9 +53,7 @@ def _average_kind(whole: str) -> Average:
     exponential = re.search(r"\bemas?(?:\b|[0-9])|\bexponential\b", whole) is not None
     simple = re.search(r"\bsmas?(?:\b|[0-9])|\bsimple (?:moving )?average\b", whole) is not None
     if exponential and simple:
-        raise CannotReadError(
-            "It mixes simple and exponential averages; I can use one kind.", "sma"
-        )
+        raise CannotReadError("It mixes simple and exponential averages; I can use one kind.", "sma")
     return "ema" if exponential else "sma"
 
 
@@ -113,9 +111,7 @@ def _named_after(rest: str) -> bool:
 def _percent_reversion(clauses: Clauses, periods: list[int], notes: Notes) -> Reversion:
     clauses.refuse_extras("pcts")
     if not contrary(clauses):
-        raise CannotReadError(
-            "I can buy a percentage below an average, not a percentage above it.", "above"
-        )
+        raise CannotReadError("I can buy a percentage below an average, not a percentage above it.", "above")
     return reversion(clauses, "percent", default_period(periods, 20, notes))
 
 
@@ -127,16 +123,12 @@ def read_macd(text: Text, _tick: float, notes: Notes) -> Macd:
     )
     if text.has(r"\bpositive\b|\bnegative\b") and not text.has(r"\bhistogram\b"):
         raise CannotReadError("I can compare MACD with its signal line only.", "positive")
-    text.take_all(
-        r"\bmacd\b(?: lines?| histogram)?|\bhistogram\b|\bsignal lines?\b|\bcrossovers?\b"
-    )
+    text.take_all(r"\bmacd\b(?: lines?| histogram)?|\bhistogram\b|\bsignal lines?\b|\bcrossovers?\b")
     text.take_all(r"\bmomentum\b|\bmoving average convergence (?:/ ?)?divergence\b")
     clauses = take_clauses(text)
     clauses.refuse_extras()
     if contrary(clauses):
-        raise CannotReadError(
-            "I can buy when MACD rises above its signal line, not below it.", "below"
-        )
+        raise CannotReadError("I can buy when MACD rises above its signal line, not below it.", "below")
     if match is None:
         notes.append("No look-backs were given, so they are 12, 26 and 9 ticks.")
     values = [int(number(digits)) for digits in (match.groups() if match else ("12", "26", "9"))]

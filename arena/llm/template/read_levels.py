@@ -24,9 +24,7 @@ def read_rsi(text: Text, tick: float, notes: Notes) -> Rsi:
     oversold = text.has(r"\boversold\b|\boverbought\b")
     clauses = take_clauses(text)
     clauses.refuse_extras("nums")
-    levels = sorted(
-        number(m) for m in (triple.groups()[1:] if triple else pair.groups() if pair else ())
-    )
+    levels = sorted(number(m) for m in (triple.groups()[1:] if triple else pair.groups() if pair else ()))
     levels = levels or sorted(clauses.general.nums)
     low, high = levels if len(levels) == 2 else (30.0, 70.0)
     upward = not contrary(clauses)
@@ -52,12 +50,8 @@ def read_breakout(text: Text, tick: float, notes: Notes) -> Breakout:
     """Read a channel of recent highs and lows."""
     whole = text.left
     periods = take_periods(text, tick)
-    text.take_all(
-        r"\b(?:donchian|turtle|price)(?: (?:price )?channels?)?\b|\bchannels?\b|\bbreak-?outs?\b"
-    )
-    text.take_all(
-        r"\b(?:highest|lowest|new|previous|recent|maximum|minimum|max|min|momentum|prior)\b"
-    )
+    text.take_all(r"\b(?:donchian|turtle|price)(?: (?:price )?channels?)?\b|\bchannels?\b|\bbreak-?outs?\b")
+    text.take_all(r"\b(?:highest|lowest|new|previous|recent|maximum|minimum|max|min|momentum|prior)\b")
     clauses = take_clauses(text)
     clauses.refuse_extras()
     if contrary(clauses):
@@ -78,8 +72,7 @@ def read_momentum(text: Text, tick: float, notes: Notes) -> Momentum:
     known = bool(text.take_all(r"\bmomentum\b|\brate of change\b|\broc\b"))
     if not periods and not known:
         raise CannotReadError(
-            "It does not say over how many ticks the price must move; say, for example, "
-            "'over 20 ticks'."
+            "It does not say over how many ticks the price must move; say, for example, 'over 20 ticks'."
         )
     text.take_all(r"\bafter\b(?= (?:an?|it|the price)\b)")
     if len(re.findall(r"\b(?:buy|enter|long)", text.left)) > 1:
@@ -89,9 +82,7 @@ def read_momentum(text: Text, tick: float, notes: Notes) -> Momentum:
     clauses.refuse_extras("pcts", *(("nums",) if known else ()))
     sides = (clauses.general, clauses.buy, clauses.sell)
     if any(value for side in sides if side for value in side.nums):
-        raise CannotReadError(
-            "", *(w for side in sides if side for w in side.words.get("nums", []))
-        )
+        raise CannotReadError("", *(w for side in sides if side for w in side.words.get("nums", [])))
     against = contrary(clauses)
     shared = _percent(clauses.general, 0.0)
     buy = _percent(clauses.buy, shared)

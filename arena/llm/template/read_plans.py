@@ -57,9 +57,7 @@ def read_rebalance(text: Text, tick: float, symbols: Symbols, notes: Notes) -> R
     interval = take_every(text, tick)
     weights = take_weights(text, symbols)
     text.take_all(r"\brebalanc\w+|\bportfolio\b|\bweights?\b|\ballocat\w+|\btargets?\b|\bsplit\b")
-    text.take_all(
-        r"\b(?:hold|keep|maintain|holding|keeping|buy|invest|mix)s?\b|\bcash\b|\bbetween\b"
-    )
+    text.take_all(r"\b(?:hold|keep|maintain|holding|keeping|buy|invest|mix)s?\b|\bcash\b|\bbetween\b")
     named = symbols.take_from(text)
     if weights is None:
         if len(named) < 2:
@@ -93,17 +91,13 @@ def read_grid(text: Text, _tick: float, notes: Notes) -> Grid:
         rf"\b(?:between|from|range(?: of)?|in) \$? ?({NUMBER}) ?(?:and|to|-) ?\$? "
         rf"?({NUMBER})(?! ?%)"
     )
-    levels = text.take(
-        rf"({NUMBER})[ -]?(?:grid )?(?:levels?|lines?|lots?|steps|grids?|orders?|rungs)\b"
-    )
+    levels = text.take(rf"({NUMBER})[ -]?(?:grid )?(?:levels?|lines?|lots?|steps|grids?|orders?|rungs)\b")
     step = text.take(
         rf"({NUMBER}) ?%(?! (?:of )?(?:my |the |its )*(?:cash|balance|capital))(?: (?:apart|"
         rf"spacings?|steps?|gaps?|between(?: (?:them|levels|lines|each))?|"
         rf"grid|intervals?|distance|each|wide))?"
     )
-    text.take_all(
-        r"\b(?:grid|spacing|spaced|gaps?|steps?|apart|distance|evenly|range|intervals?)\b"
-    )
+    text.take_all(r"\b(?:grid|spacing|spaced|gaps?|steps?|apart|distance|evenly|range|intervals?)\b")
     text.take_all(
         r"\bbuy(?:s|ing)? (?:low|on (?:the )?way down|dips|lower)\b|\bsell(?:s|ing)? (?:high|"
         r"higher|"

@@ -11,13 +11,9 @@ from arena.llm.template.text import NUMBER, CannotReadError, Text
 
 def read_bollinger(text: Text, tick: float, notes: Notes) -> Bollinger:
     """Read Bollinger bands: look-back, width, and which band means what."""
-    pair = text.take(
-        rf"({NUMBER}) ?[,/] ?({NUMBER})(?: ?(?:std|sd|standard deviations?|sigma)s?\b)?"
-    )
+    pair = text.take(rf"({NUMBER}) ?[,/] ?({NUMBER})(?: ?(?:std|sd|standard deviations?|sigma)s?\b)?")
     periods = [int(number(pair[1]))] if pair else take_periods(text, tick)
-    text.take_all(
-        r"\bbollinger(?: bands?)?|\bbbands?\b|\bbb\b|\bmean[- ]?rever\w+|\bbreak-?outs?\b"
-    )
+    text.take_all(r"\bbollinger(?: bands?)?|\bbbands?\b|\bbb\b|\bmean[- ]?rever\w+|\bbreak-?outs?\b")
     clauses = take_clauses(text)
     text.take_all(AVERAGES)
     clauses.refuse_extras("stds", "bands")
@@ -45,9 +41,7 @@ def _band(clause: Clause | None, default: Band) -> Band:
         raise CannotReadError("It names two bands for one side.", *clause.words["bands"])
     name = bands[0] if bands else {True: "upper", False: "lower", None: default}[clause.up]
     if (name, clause.up) in {("lower", True), ("upper", False)}:
-        raise CannotReadError(
-            "I can act when the price leaves a band, not when it comes back inside.", name
-        )
+        raise CannotReadError("I can act when the price leaves a band, not when it comes back inside.", name)
     return "lower" if name == "lower" else "upper" if name == "upper" else "middle"
 
 

@@ -73,8 +73,7 @@ def pair_cross(i: PairCross) -> Signal:
     up, down = _turns(i.contrary)
     kind = i.average.upper()
     words = tuple(
-        f"the {i.fast}-tick {kind} crosses {way} the {i.slow}-tick {kind}"
-        for way in ("above", "below")
+        f"the {i.fast}-tick {kind} crosses {way} the {i.slow}-tick {kind}" for way in ("above", "below")
     )
     ema = i.average == "ema"
     update = (

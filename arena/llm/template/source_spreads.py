@@ -83,9 +83,7 @@ def grid(i: Grid, request: Request) -> Plan:
     if ranged:
         name = f"Grid {i.levels} {i.low:.10g}-{i.high:.10g} {request.symbol}"
     split = "in all" if request.size.kind == "cash" else "at each level"
-    said = (
-        f"Trades {size_words(request.size, request.symbol)} {split} on {i.levels} levels {where}."
-    )
+    said = f"Trades {size_words(request.size, request.symbol)} {split} on {i.levels} levels {where}."
     body = fill(
         _GRID,
         symbol=request.symbol,

@@ -21,9 +21,7 @@ _TENS = {
 _TENS_WORD = "|".join(_TENS)
 _ONES_WORD = "|".join(_ONES)
 # "one" alone is mostly a pronoun; it counts only before something that is counted.
-_COUNTED = (
-    r"(?=[ -](?:%|percent|per cent|unit|bitcoin|btc|eth|minute|hour|second|coin|day|std|stand))"
-)
+_COUNTED = r"(?=[ -](?:%|percent|per cent|unit|bitcoin|btc|eth|minute|hour|second|coin|day|std|stand))"
 _SWAPS = (
     (re.compile(r"[\u2010-\u2015\u2212]"), "-"),
     (re.compile(r"[\u2018\u2019]"), "'"),
@@ -35,15 +33,11 @@ _SWAPS = (
     (re.compile(r"\b(last|past|previous) (?=(?:second|minute|hour|day|tick)\b)"), r"\1 1 "),
     # The price as the object turns the sentence round: "the EMA is below the price".
     (
-        re.compile(
-            r"\b(?:above|over) (?:the |its |current )*price\b(?! (?:of|i|it|we|paid|levels?)\b)"
-        ),
+        re.compile(r"\b(?:above|over) (?:the |its |current )*price\b(?! (?:of|i|it|we|paid|levels?)\b)"),
         "beneath",
     ),
     (
-        re.compile(
-            r"\b(?:below|under) (?:the |its |current )*price\b(?! (?:of|i|it|we|paid|levels?)\b)"
-        ),
+        re.compile(r"\b(?:below|under) (?:the |its |current )*price\b(?! (?:of|i|it|we|paid|levels?)\b)"),
         "above",
     ),
 )
@@ -117,6 +111,4 @@ def _numbers(text: str) -> str:
     text = re.sub(rf"\bone\b{_COUNTED}", "1", text)
     words = "|".join(word for word in _ONES if word != "one")
     text = re.sub(rf"\b({words})\b", lambda m: str(_ONES[m[1]]), text)
-    return re.sub(
-        r"\b([0-9]{1,6}(?:\.[0-9]{1,3})?)k\b", lambda m: f"{float(m[1]) * 1000:.10g}", text
-    )
+    return re.sub(r"\b([0-9]{1,6}(?:\.[0-9]{1,3})?)k\b", lambda m: f"{float(m[1]) * 1000:.10g}", text)

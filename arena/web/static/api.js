@@ -28,6 +28,8 @@ async function call(method, url, { body, headers, signal } = {}) {
   }
   const isJson = (answer.headers.get("Content-Type") ?? "").includes("json");
   const content = isJson ? await answer.json().catch(() => null) : await answer.text();
+  // A view that was left meanwhile must not be drawn any more.
+  signal?.throwIfAborted();
   if (!answer.ok) throw new Problem(answer.status, isJson ? content : null);
   return content;
 }

@@ -4,7 +4,7 @@
 //   #/bot/ID        bot
 //   #/submission/ID submission
 
-import { $, h, time } from "./dom.js";
+import { $, showMissing, time } from "./dom.js";
 import { clock, whole } from "./format.js";
 import { live, start } from "./live.js";
 import { showBoard } from "./board.js";
@@ -16,6 +16,7 @@ const ROUTES = [
   [/^#\/bot\/([^/]+)$/, "bot-view", "Bot – Arena", showBot],
   [/^#\/submission\/([^/]+)$/, "submission-view", "Submission – Arena", showSubmission],
 ];
+const STATES = { starting: "Starting", recovering: "Recovering", waiting: "Waiting for the market", stopped: "Stopped" };
 const CONNECTION = { connecting: "Connecting", live: "Live", away: "Reconnecting…", resting: "Resting" };
 
 let leave = new AbortController();
@@ -41,8 +42,7 @@ function open() {
   leave = new AbortController();
   const found = route();
   if (!found) {
-    document.title = "Not found – Arena";
-    $("main").replaceChildren(h("h1", { tabindex: "-1" }, "There is no such page"), h("p", null, h("a", { href: "#/" }, "To the board")));
+    showMissing("There is no such page");
     return;
   }
   document.title = found.title;
@@ -61,7 +61,7 @@ function move() {
 function drawConnection() {
   const stopped = live.connection === "live" && live.status && live.status.state !== "running";
   $("live").setAttribute("data-state", stopped ? live.status.state : live.connection);
-  $("live-text").textContent = stopped ? live.status.state : CONNECTION[live.connection];
+  $("live-text").textContent = stopped ? (STATES[live.status.state] ?? live.status.state) : CONNECTION[live.connection];
 }
 
 function drawTick() {

@@ -64,9 +64,10 @@ export function drawPrices() {
   $("prices-empty").hidden = Boolean(prices);
   if (!prices) return;
   $("prices").replaceChildren(...symbols.map((symbol) => {
+    // Only the arrow takes colour: prices move every second, and a page of blinking numbers is not calm.
     const tone = direction(prices[symbol], previous?.[symbol]);
     return h("li", { "data-symbol": symbol }, h("span", { class: "symbol" }, symbol),
-      h("span", { class: "num", "data-tone": tone }, prices[symbol] === undefined ? DASH : price(prices[symbol])),
+      h("span", { class: "num" }, prices[symbol] === undefined ? DASH : price(prices[symbol])),
       h("span", { class: `arrow ${tone}`, "aria-hidden": "true" }));
   }));
 }

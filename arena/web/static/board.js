@@ -25,8 +25,10 @@ const COLUMNS = [
   { label: "#", title: "Rank", num: true, text: (bot) => whole(bot.rank) },
   {
     label: "Bot", class: "name", value: (bot) => bot.name,
-    text: (bot) => JSON.stringify([bot.name, provenance(bot), bot.bot_id]),
-    node: (bot) => h("div", { class: "who" }, botLink(bot.bot_id, bot.name), h("small", { title: provenance(bot) }, provenance(bot))),
+    text: (bot) => JSON.stringify([bot.name, provenance(bot), bot.bot_id, bot.status]),
+    // Phones have no room for a status column; there, a status worth a word stands under the name.
+    node: (bot) => h("div", { class: "who" }, botLink(bot.bot_id, bot.name), h("small", { title: provenance(bot) }, provenance(bot)),
+      bot.status === "active" ? null : badge(h("span", { class: "badge" }), bot.status)),
   },
   {
     label: "Status", text: (bot) => bot.status, value: (bot) => bot.status,
@@ -82,7 +84,7 @@ class Curves {
     const line = this.lines.get(bot.bot_id);
     if (line) {
       const last = line.points.at(-1);
-      if (typeof asOf === "number" && (!last || asOf > last.time)) line.points.push({ time: asOf, equity: bot.equity });
+      if (typeof asOf === "number" && typeof bot.equity === "number" && (!last || asOf > last.time)) line.points.push({ time: asOf, equity: bot.equity });
       if (line.points.length > 2 * POINTS) line.points.splice(0, POINTS);
       return;
     }
@@ -168,7 +170,7 @@ export function showBoard({ signal }) {
   live.addEventListener("status", onStatus, { signal });
   live.addEventListener("resync", () => { curves.forget(); reload(); loadPrices(signal); }, { signal });
   submitForm(signal);
-  uploadForm();
+  uploadForm(signal);
   onStatus();
   loadPrices(signal);
   reload();

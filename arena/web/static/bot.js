@@ -3,7 +3,7 @@
 import { confirmed, get, path, stopped, write } from "./api.js";
 import { LineChart } from "./chart.js";
 import { codeView } from "./code.js";
-import { $, badge, calm, guest, h, pairs, showProblem, time } from "./dom.js";
+import { $, badge, calm, guest, h, pairs, showMissing, showProblem, time } from "./dom.js";
 import { DASH, number, percent, price, provenance, signed, signedPercent, size, tone, when, whole } from "./format.js";
 import { live, takePrices } from "./live.js";
 import { Paged } from "./paged.js";
@@ -92,8 +92,8 @@ function drawWords(bot) {
   $("bot-name").replaceChildren(guest(bot.name));
   document.title = `${bot.name} – Arena`;
   $("bot-meta").replaceChildren(guest(provenance(bot)));
-  $("bot-notices").replaceChildren(...[bot.reason, bot.last_error && bot.last_error !== bot.reason ? bot.last_error : null]
-    .filter(Boolean).map((text, index) => h("p", { class: "notice", "data-notice": index === 0 && bot.reason ? "reason" : "last-error" }, guest(text))));
+  const notices = [["reason", bot.reason], ["last-error", bot.last_error === bot.reason ? null : bot.last_error], ...(bot.warnings ?? []).map((text) => ["warning", text])];
+  $("bot-notices").replaceChildren(...notices.filter(([, text]) => text).map(([kind, text]) => h("p", { class: "notice", "data-notice": kind }, guest(text))));
   $("bot-origin").hidden = !bot.prompt;
   $("bot-prompt").textContent = bot.prompt ?? "";
   $("bot-model").replaceChildren(`Model: ${bot.model ?? "none"}. `,
@@ -157,23 +157,25 @@ function listenActions(url, apply, failed, signal) {
   const act = (id, work) => $(id).addEventListener("click", async () => {
     buttons.forEach((button) => { button.disabled = true; });
     try {
-      await work();
+      const bot = await work();
+      if (signal.aborted) return;
+      if (bot) apply(bot);
       showProblem($("bot-problem"), null);
     } catch (error) {
-      failed(error);
+      if (!signal.aborted) failed(error);
     } finally {
       buttons.forEach((button) => { button.disabled = false; });
       // The pressed button may be gone; the keyboard goes on with the one in its place.
       if ($(id)?.hidden) buttons.find((button) => !button.hidden)?.focus();
     }
   }, { signal });
-  act("bot-pause", async () => apply(await write("POST", `${url}/pause`)));
-  act("bot-resume", async () => apply(await write("POST", `${url}/resume`)));
+  act("bot-pause", () => write("POST", `${url}/pause`));
+  act("bot-resume", () => write("POST", `${url}/resume`));
   act("bot-retire", async () => {
     const sure = await confirmed("Retire this bot?", "It stops trading for good and leaves the board. Its record is kept; only a changed source can come back.", "Retire");
-    if (!sure) return;
+    if (!sure) return null;
     await write("DELETE", url);
-    apply(await get(url, signal));
+    return get(url, signal);
   });
 }
 
@@ -205,17 +207,27 @@ export async function showBot({ id, signal }) {
     }
   };
 
+  try {
+    apply(await get(url, signal));
+  } catch (error) {
+    if (error.status === 404) return showMissing("There is no such bot", error.message);
+    if (stopped(error)) return undefined;
+    failed(error);
+  }
+
   let snapshot = null;
   const reload = calm(() => load(snapshot), GAP_MS, signal);
   live.addEventListener("leaderboard", ({ detail }) => { snapshot = detail.as_of; reload(); }, { signal });
   live.addEventListener("trade", ({ detail }) => { if (detail.bot_id === id) reload(); }, { signal });
   live.addEventListener("tick", drawPositions, { signal });
   live.addEventListener("status", () => curve.draw(), { signal });
-  live.addEventListener("resync", async () => { await curve.load(failed); reload(); }, { signal });
+  live.addEventListener("resync", async () => { loadSource(url, signal); await curve.load(failed); reload(); }, { signal });
   listenActions(url, apply, failed, signal);
 
   loadSource(url, signal);
   if (!live.prices) get("/prices", signal).then((now) => { takePrices(now); drawPositions(); }, () => {});
   await curve.load(() => {});
+  curve.draw();
   reload();
+  return undefined;
 }

@@ -23,7 +23,7 @@ export function codeView(source, violations = []) {
     return [
       h("div", { class: mine.length > 0 ? "code-line marked" : "code-line", "data-line": index + 1 },
         h("span", { class: "line-number", "data-n": index + 1, "aria-hidden": "true" }), h("span", { class: "line-text" }, text)),
-      mine.map((violation) => h("div", { class: "code-remark" }, remark(violation)))];
+      mine.map((violation) => h("div", { class: "code-remark" }, h("div", null, remark(violation))))];
   });
   return h("div", { class: "code" }, rows);
 }

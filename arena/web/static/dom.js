@@ -55,6 +55,13 @@ export function showProblem(host, error, retry) {
     retry && h("button", { type: "button", click: retry }, "Try again")));
 }
 
+/** In place of a page about something that does not exist. */
+export function showMissing(title, sentence) {
+  document.title = "Not found – Arena";
+  $("main").replaceChildren(h("h1", { tabindex: "-1", id: "missing" }, title), sentence ? h("p", null, sentence) : "",
+    h("p", null, h("a", { href: "#/" }, "To the board")));
+}
+
 /**
  * Run `work` now, then at most once per `gap` milliseconds, never twice at once.
  *

@@ -56,6 +56,7 @@ function whileBusy(buttons, work) {
 
 export function submitForm(signal) {
   const prompt = $("prompt");
+  const result = $("submit-result");
   const keepAuthor = rememberAuthor($("submit-author"));
   let sent = { text: null, key: null };
   $("prompt-examples").replaceChildren(...Object.entries(EXAMPLES).map(([name, text]) =>
@@ -63,8 +64,8 @@ export function submitForm(signal) {
 
   const send = whileBusy([$("submit-button")], async () => {
     const fields = filled({ prompt: prompt.value.trim(), name: $("submit-name").value.trim(), author: $("submit-author").value.trim() });
-    if (!fields.prompt) return refuse(prompt, "submit-result", "Say in a sentence or two what the bot should do.");
-    showProblem($("submit-result"), null);
+    if (!fields.prompt) return refuse(prompt, result, "Say in a sentence or two what the bot should do.");
+    showProblem(result, null);
     // The same words sent again after a lost answer carry the same key: one submission, not two.
     const text = JSON.stringify(fields);
     if (sent.text !== text) sent = { text, key: newKey() };
@@ -72,9 +73,9 @@ export function submitForm(signal) {
       const made = await write("POST", "/strategies", fields, { "Idempotency-Key": sent.key });
       keepAuthor();
       remember(made.id, fields.prompt);
-      location.hash = `#${path("submission", made.id)}`;
+      if (!signal.aborted) location.hash = `#${path("submission", made.id)}`;
     } catch (error) {
-      showProblem($("submit-result"), error);
+      showProblem(result, error);
     }
     return undefined;
   });
@@ -85,7 +86,7 @@ export function submitForm(signal) {
 }
 
 function refuse(field, host, sentence) {
-  showProblem($(host), new Error(sentence));
+  showProblem(host, new Error(sentence));
   field.focus();
 }
 
@@ -112,7 +113,7 @@ function ownSubmissions(signal) {
   live.addEventListener("submission", ({ detail }) => { if (states.has(detail.id)) badge(states.get(detail.id), detail.status); }, { signal });
 }
 
-export function uploadForm() {
+export function uploadForm(signal) {
   const source = $("upload-source");
   const result = $("upload-result");
   const buttons = [$("check-button"), $("upload-button")];
@@ -127,7 +128,7 @@ export function uploadForm() {
   });
 
   const guarded = (work) => whileBusy(buttons, async () => {
-    if (!source.value.trim()) { refuse(source, "upload-result", "Choose a file or paste the code of a bot first."); return; }
+    if (!source.value.trim()) { refuse(source, result, "Choose a file or paste the code of a bot first."); return; }
     showProblem(result, null);
     try {
       await work();
@@ -139,16 +140,17 @@ export function uploadForm() {
   });
 
   $("check-button").addEventListener("click", guarded(async () => {
-    const { accepted, violations } = await write("POST", "/bots/check", { source: source.value });
+    const { accepted, violations, warnings = [] } = await write("POST", "/bots/check", { source: source.value });
     result.replaceChildren(
       h("p", { class: accepted ? "good" : "bad", "data-accepted": String(accepted) }, accepted ? "Accepted: this code may trade." : `Refused: ${plural(violations.length, "violation")}.`),
+      ...warnings.map((warning) => h("p", { class: "notice", "data-notice": "warning" }, guest(warning))),
       violations.length > 0 ? verdict(source.value, violations, jump) : "");
   }));
 
   const upload = guarded(async () => {
     const bot = await write("POST", "/bots", filled({ source: source.value, author: $("upload-author").value.trim() }));
     keepAuthor();
-    location.hash = `#${path("bot", bot.bot_id ?? bot.id)}`;
+    if (!signal.aborted) location.hash = `#${path("bot", bot.bot_id ?? bot.id)}`;
   });
   $("upload-form").addEventListener("submit", (event) => { event.preventDefault(); upload(); });
 }

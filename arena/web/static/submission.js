@@ -2,7 +2,7 @@
 
 import { get, path, stopped } from "./api.js";
 import { codeView, violationList } from "./code.js";
-import { $, badge, calm, guest, h, showProblem } from "./dom.js";
+import { $, badge, calm, guest, h, showMissing, showProblem } from "./dom.js";
 import { duration, plural, whole } from "./format.js";
 import { live } from "./live.js";
 
@@ -116,7 +116,8 @@ export function showSubmission({ id, signal }) {
     try {
       return apply(await get(url, signal));
     } catch (error) {
-      if (!stopped(error)) showProblem($("submission-problem"), error, load);
+      if (error.status === 404) showMissing("There is no such submission", error.message);
+      else if (!stopped(error)) showProblem($("submission-problem"), error, load);
       return null;
     }
   };

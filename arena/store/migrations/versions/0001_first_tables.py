@@ -4,7 +4,6 @@ import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
-
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -29,9 +28,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("bot_ticks", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_bot_ticks_season_bot", ["season_id", "bot_id", "tick"], unique=False
-        )
+        batch_op.create_index("ix_bot_ticks_season_bot", ["season_id", "bot_id", "tick"], unique=False)
 
     op.create_table(
         "bots",

@@ -1,0 +1,156 @@
+"""Special attributes and `type` as a bot sees them: only what leads no further into the interpreter."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from sandbox import names
+from sandbox.botclass import Metaclass, is_bot_class
+from sandbox.modules.facade import Facade, hand_out, name_of
+from sandbox.state import State
+from sandbox.universe import BASES, HOST
+
+_HIDDEN = frozenset({"function", "method", "code", "frame", "traceback", "module", "Facade",
+                     "type", "ABCMeta", "EnumType", "EnumMeta", "super", "generator", "ModuleType",
+                     "builtin_function_or_method", "mappingproxy", "ZoneInfo", "State"})  # fmt: skip
+_SHOWN_TYPES = frozenset(
+    kind for kind in HOST if kind.__name__ not in _HIDDEN and not issubclass(kind, type)
+)
+
+
+class _ReadOnly:
+    """Base of the stand-ins: nothing can be stored on them."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("this class is not the bot's to change")
+
+
+class Opaque(_ReadOnly):
+    """Stands for a class that a bot may name and compare, and nothing else."""
+
+    __slots__ = ("label",)
+
+    label: str
+
+    def __init__(self, label: str) -> None:
+        object.__setattr__(self, "label", label)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Opaque and other.label == self.label
+
+    def __hash__(self) -> int:
+        return hash(self.label)
+
+    def __repr__(self) -> str:
+        return f"<class '{self.label}'>"
+
+
+class TypeOf(_ReadOnly):
+    """Stands for `type`: tells an object's class, and answers isinstance; makes no classes."""
+
+    __slots__ = ()
+
+    def __call__(self, *args: Any) -> Any:
+        """Return an object's class where that class is a value type or the bot's own."""
+        if len(args) != 1:
+            raise TypeError("type() takes one argument here; define classes with `class`")
+        kind = type(args[0])
+        if kind in _SHOWN_TYPES or is_bot_class(kind) or issubclass(kind, BaseException):
+            return kind
+        if kind in BASES:
+            return kind
+        if kind is State:
+            return dict
+        if issubclass(kind, type) or kind in {TypeOf, Metaclass}:
+            return self
+        return Opaque("module" if kind is Facade else kind.__name__)
+
+    def __instancecheck__(self, instance: object) -> bool:
+        return isinstance(instance, type | TypeOf | Metaclass | Opaque)
+
+    def __subclasscheck__(self, kind: object) -> bool:
+        return kind is self
+
+    def __getitem__(self, _item: object) -> TypeOf:
+        return self
+
+    def __or__(self, other: Any) -> Any:
+        return other
+
+    __ror__ = __or__
+
+    def __repr__(self) -> str:
+        return "<class 'type'>"
+
+
+safe_type = TypeOf()
+
+
+hand_out(Opaque, TypeOf)
+
+
+def state_of(obj: Any) -> State:
+    """Return the `__dict__` of a bot's own object."""
+    if not is_bot_class(type(obj)):
+        raise AttributeError("attribute '__dict__' is for the bot's own objects only")
+    return State(obj)
+
+
+def dunder(obj: Any, name: str) -> Any:
+    """Answer the special attributes that bots may read."""
+    if name in {"__name__", "__qualname__"}:
+        if type(obj) is Opaque:
+            return obj.label
+        if type(obj) is Facade:
+            return name_of(obj)
+        if obj is safe_type:
+            return "type"
+        return getattr(obj, name)
+    if name == "__class__":
+        return safe_type(obj)
+    if name == "__dict__":
+        return state_of(obj)
+    if name in names.GUARDED_DUNDERS:
+        return getattr(obj, name)
+    if name in names.METHODS and _gives_out(obj, name):
+        return getattr(obj, name)
+    raise AttributeError(f"attribute '{name}' is not allowed in a bot", name=name)
+
+
+def _gives_out(obj: Any, name: str) -> bool:
+    """Say whether a special method of this object is only its operator."""
+    if type(obj) is super or isinstance(obj, types.ModuleType):
+        return False
+    if isinstance(obj, type):
+        # `Base.__init__(self)` and the like: the classes a bot's own may inherit from.
+        if is_bot_class(obj) or name not in names.BUILDERS:
+            return True
+        return (obj in BASES or issubclass(obj, BaseException)) and name in {"__init__", "__new__"}
+    return is_bot_class(type(obj)) or name not in names.BUILDERS
+
+
+def object_method(name: str) -> Callable[..., Any]:
+    """Return `object.__setattr__`, `__new__` or `__init__`, held to the bot's own classes."""
+
+    def store(obj: Any, key: Any, value: Any) -> None:
+        if not is_bot_class(type(obj)):
+            raise TypeError("object.__setattr__ works on the bot's own objects only")
+        if type(key) is not str or names.is_dunder(key) or names.is_inspect(key):
+            raise AttributeError(f"attribute '{key}' cannot be stored")
+        object.__setattr__(obj, key, value)
+
+    def make(cls: Any, *_: Any, **__: Any) -> Any:
+        if not is_bot_class(cls):
+            raise TypeError("object.__new__ works on the bot's own classes only")
+        return object.__new__(cls)
+
+    def prepare(*_: Any, **__: Any) -> None:
+        """Do what object.__init__ does: nothing."""
+
+    return {"__setattr__": store, "__new__": make, "__init__": prepare}[name]
+
+

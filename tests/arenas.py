@@ -1,0 +1,134 @@
+"""An arena that really runs, in this process and on a loopback port, and ways to wait for it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+import uvicorn
+
+from arena.app import Arena
+from arena.config import Settings
+from arena.engine.seat import Seat
+
+T = TypeVar("T")
+
+PATIENCE = 30.0
+
+
+def until(found: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
+    """Return the first true value of `found`, asked again and again until patience ends."""
+    end = time.monotonic() + patience
+    pause = threading.Event()
+    while time.monotonic() < end:
+        value = found()
+        if value:
+            return value
+        pause.wait(0.01)
+    raise AssertionError(f"not within {patience:g} s: {what}")
+
+
+def bot_source(body: str = "pass", *, name: str = "Tester", top: str = "", symbols: str = '["BTCUSDT"]') -> str:
+    """Return a bot whose on_tick has this body, one statement a line."""
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    return f"NAME = {name!r}\nSYMBOLS = {symbols}\n{top}\ndef on_tick(ctx, tick):\n{lines}"
+
+
+BUYER = 'if ctx.get_position("BTCUSDT") == 0:\n    ctx.submit_order("BTCUSDT", "BUY", 0.001)'
+
+
+def settings_for(folder: Path, **more: Any) -> Settings:
+    """Return settings of a small synthetic arena whose files are all in one folder."""
+    bots = folder / "bots"
+    bots.mkdir(parents=True, exist_ok=True)
+    return Settings(**{
+        "_env_file": None, "feed": "synthetic", "tick_interval_seconds": 0.1, "trial_ticks": 60,
+        "db_path": str(folder / "lab.db"), "bots_dir": str(bots), "min_free_disk": 0, **more,
+    })  # fmt: skip
+
+
+@dataclass
+class Running:
+    """An arena, its address, and a client that talks to it."""
+
+    arena: Arena
+    url: str
+    client: httpx2.Client
+    folder: Path
+    settings: Settings
+    server: uvicorn.Server = field(repr=False)
+
+    def api(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        return self.client.request(method, f"/api/v1{path}", **options)
+
+    def get(self, path: str, **options: Any) -> Any:
+        answer = self.api("GET", path, **options)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def upload(self, source: str, author: str = "local") -> dict[str, Any]:
+        answer = self.api("POST", "/bots", json={"source": source, "author": author})
+        assert answer.status_code in {200, 201}, answer.text
+        document: dict[str, Any] = answer.json()
+        return document
+
+    def seat(self, name: str) -> Seat:
+        return next(seat for seat in self.arena.engine.roster.seats() if seat.name == name)
+
+    def admitted(self, source: str, author: str = "local") -> Seat:
+        """Upload a bot and wait until it is asked."""
+        name = self.upload(source, author)["name"]
+        seat = self.seat(name)
+        until(lambda: seat.started, f"{name} has started")
+        return seat
+
+    def ticks(self, count: int) -> None:
+        """Wait for so many more recorded ticks."""
+        market = self.arena.engine.market
+        aim = market.n + count
+        until(lambda: market.n >= aim, f"tick {aim}")
+
+    def submit(self, prompt: str, **more: Any) -> dict[str, Any]:
+        """Submit a strategy and wait for its end."""
+        answer = self.api("POST", "/strategies", json={"prompt": prompt, **more})
+        assert answer.status_code == 202, answer.text
+        return self.ended(answer.json()["id"])
+
+    def ended(self, submission_id: str) -> dict[str, Any]:
+        def final() -> dict[str, Any] | None:
+            item: dict[str, Any] = self.get(f"/strategies/{submission_id}")
+            return item if item["status"] in {"admitted", "rejected", "failed"} else None
+
+        return until(final, "the submission has ended")
+
+
+@contextlib.contextmanager
+def running(settings: Settings, folder: Path) -> Iterator[Running]:
+    """Start an arena with its server and stop both."""
+    arena = Arena(settings)
+    listening = socket.create_server(("127.0.0.1", 0))
+    try:
+        app = arena.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            with httpx2.Client(base_url=url, timeout=60, trust_env=False) as client:
+                yield Running(arena, url, client, folder, settings, server)
+        finally:
+            arena.broadcast.close()
+            server.should_exit = True
+            thread.join(timeout=20)
+            assert not thread.is_alive(), "the server does not end"
+    finally:
+        listening.close()
+        arena.stop()

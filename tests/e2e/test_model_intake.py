@@ -1,0 +1,63 @@
+"""Real answers of models through the real client, from a loopback server, into a running arena."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arena.llm.fake import FakeModelServer, Scripted
+from tests.e2e.server import SHARED, Server
+
+
+def completions() -> list[dict[str, Any]]:
+    found = sorted((SHARED / "completions").glob("*.json"))
+    if not found:
+        pytest.skip("the recorded answers are not present")
+    return [json.loads(path.read_text("utf-8")) for path in found]
+
+
+def test_recorded_answers_become_bots_or_are_refused_with_line_and_reason(tmp_path: Path) -> None:
+    answers = completions()
+    by_prompt = {answer["prompt"]: answer for answer in answers}
+
+    def script(request: dict[str, Any], _number: int) -> Scripted:
+        asked = next(m["content"] for m in request["messages"] if m["role"] == "user")
+        found = max((p for p in by_prompt if p in asked), key=len)
+        return Scripted(by_prompt[found]["completion"])
+
+    with FakeModelServer(script) as model:
+        server = Server(
+            tmp_path, OPENAI_BASE_URL=model.base_url, OPENAI_MODEL="recorded", OPENAI_API_KEY="canary-key",
+            MAX_REPAIRS="1", ARENA_TOKEN="", BOTS_DIR=str(tmp_path), TICK_INTERVAL_SECONDS="0.2",
+        )  # fmt: skip
+        try:
+            for answer in answers:
+                _judge(server, answer)
+            server.wait_for(lambda: _working(server), 60)
+        finally:
+            server.end()
+        assert all("canary-key" not in json.dumps(request) for request in model.requests)
+
+
+def _judge(server: Server, answer: dict[str, Any]) -> None:
+    done = server.arena("submit", answer["prompt"], "--name", answer["id"], "--json", check=False)
+    submission = json.loads(done.stdout)
+    if answer["expect"] == "reject":
+        assert submission["status"] == "rejected", answer["id"]
+        assert submission["reason"].startswith("Line ")
+        assert submission["attempts"][-1]["violations"]
+        assert done.returncode == 3
+    else:
+        assert submission["status"] == "admitted", (answer["id"], submission["reason"])
+        attempt = submission["attempts"][-1]
+        assert attempt["model"] == "recorded"
+        assert attempt["usage"] == {"prompt_tokens": 100, "completion_tokens": 200}
+
+
+def _working(server: Server) -> bool:
+    items = server.get("/leaderboard")["items"]
+    assert not [item for item in items if item["status"] in {"quarantined", "failing"}]
+    return sum(item["trades"] > 0 for item in items) >= 4
