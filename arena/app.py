@@ -56,6 +56,7 @@ class Arena:
         self._engine: Engine | None = None
         self._thread: threading.Thread | None = None
         self._notes: list[str] = []
+        self._changing = threading.Lock()
 
     # -- start --------------------------------------------------------------------------------------------
 
@@ -67,16 +68,28 @@ class Arena:
         self._pool.start()
         confinement = self._pool.confinement
         log.info("Bots are isolated at level %s: %s", confinement["level"], ", ".join(confinement["layers"]))
-        chosen = choose_market(settings, self._database, self._feeds)
-        self._open_season(chosen)
-        self._engine = self._make_engine(chosen.source)
+        self._chosen = choose_market(settings, self._database, self._feeds)
+        self._begin_season()
+        self._ctx = self._make_context()
+        return create_app(self._ctx)
+
+    def _begin_season(self) -> None:
+        self._open_season(self._chosen)
+        self._engine = self._make_engine(self._chosen.make_source(self._season))
         self._make_intake(self._engine)
         self._thread = threading.Thread(target=self._engine.run, name="engine")
         self._thread.start()
         self._pipeline.start()
         self._dropin.start()
-        self._engine.call(lambda: None)
-        return create_app(self._context(self._engine))
+
+    def _end_season(self) -> None:
+        if self._engine is None:
+            return
+        self._engine.shut_down()
+        self._dropin.stop()
+        if self._thread is not None:
+            self._thread.join(timeout=8)
+        self._pipeline.stop()
 
     def _open_season(self, chosen: Chosen) -> None:
         season, words = resume_or_open(self._database, chosen.plan, runtime=runtime_facts(), note=chosen.note)
@@ -128,11 +141,11 @@ class Arena:
             folder = ROOT / folder
         self._dropin = DropIn(folder, ROOT / "bots", self._database, engine, self._intake)
 
-    def _context(self, engine: Engine) -> Context:
+    def _make_context(self) -> Context:
         return Context(
-            settings=self.settings, database=self._database, engine=engine, broadcast=self.broadcast,
-            intake=self._intake, desk=self._desk, pipeline=self._pipeline, status=self.status,
-            close_season=self.close_season,
+            settings=self.settings, database=self._database, engine=self.engine,
+            broadcast=self.broadcast, intake=self._intake, desk=self._desk, pipeline=self._pipeline,
+            status=self.status, close_season=self.close_season, new_season=self.new_season,
         )  # fmt: skip
 
     # -- while it runs --------------------------------------------------------------------------------------
@@ -174,22 +187,29 @@ class Arena:
         return []
 
     def close_season(self) -> dict[str, Any]:
-        """Close the season in the books; the next start opens a new one."""
-        close_season(self._database, self._season.id)
-        self.broadcast.publish("status", {})
+        """Close the season: no tick follows until `new_season` or the next start."""
+        self.engine.call(self.engine.finish).result(timeout=30)
         return {"season": self._season.number, "status": "closed"}
+
+    def new_season(self) -> dict[str, Any]:
+        """Close the season and open the next one with the same market and the present bots."""
+        with self._changing:
+            self.close_season()
+            self._end_season()
+            self._notes = []
+            self._begin_season()
+            context = self._ctx
+            context.engine, context.intake = self.engine, self._intake
+            context.desk, context.pipeline = self._desk, self._pipeline
+        self.broadcast.publish("status", {})
+        return {"season": self._season.number, "status": "open"}
 
     # -- stop -------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """Finish the tick, flush, end the workers; nothing is left behind."""
         self.broadcast.close()
-        if self._engine is not None:
-            self._engine.shut_down()
-            self._dropin.stop()
-            if self._thread is not None:
-                self._thread.join(timeout=8)
-            self._pipeline.stop()
+        self._end_season()
         self._feeds.stop()
         self._pool.stop()
         if hasattr(self, "_database"):

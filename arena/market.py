@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from arena.feeds.binance import FALLBACKS, WS_URL, BinanceFeed
 from arena.feeds.live import LiveMarket
 from arena.feeds.runner import FeedRunner
 from arena.feeds.synthetic import SyntheticMarket
+from arena.store.models import Season
 from arena.store.seasons import SeasonPlan, open_season_with_key
 
 log = logging.getLogger("arena")
@@ -25,9 +27,9 @@ _ALWAYS = ("BTCUSDT", "ETHUSDT")
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A source of prices, the season it belongs to, and what to say about it."""
+    """A market, the season it belongs to, and what to say about it."""
 
-    source: Source
+    make_source: Callable[[Season], Source]
     plan: SeasonPlan
     note: str
 
@@ -50,9 +52,12 @@ def _plan(settings: Settings, feed: str, symbols: tuple[str, ...]) -> SeasonPlan
 
 def _synthetic(settings: Settings, note: str) -> Chosen:
     symbols = tuple(dict.fromkeys((*_ALWAYS, *settings.market_symbols)))
-    market = SyntheticMarket(settings.synthetic_seed, symbols, settings.tick_interval_seconds)
     plan = _plan(settings, "synthetic", symbols)
-    return Chosen(SyntheticSource(market), plan, note)
+
+    def make(season: Season) -> Source:
+        return SyntheticSource(SyntheticMarket(season.seed, symbols, season.interval))
+
+    return Chosen(make, plan, note)
 
 
 def _replay(settings: Settings) -> Chosen:
@@ -60,7 +65,9 @@ def _replay(settings: Settings) -> Chosen:
     digest = hashlib.sha256(market.rows.tobytes()).hexdigest()[:12]
     names = ", ".join(Path(spec.rpartition("=")[2]).name for spec in settings.replay_files)
     plan = _plan(settings, f"replay:{names}:{digest}", market.symbols)
-    return Chosen(ReplaySource(market), plan, f"A recording is played: {names}, {len(market):,} ticks.")
+    return Chosen(
+        lambda _: ReplaySource(market), plan, f"A recording is played: {names}, {len(market):,} ticks."
+    )
 
 
 def load_market(specs: list[str], interval: float | None, default_interval: float) -> Market:
@@ -81,7 +88,8 @@ def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
     symbols = tuple(binance.symbols)
     url = binance.ws_url
     feed = BinanceFeed(
-        symbols, url, FALLBACKS if url == WS_URL else (), "miniTicker" if binance.stream == "miniTicker" else "trade"
+        symbols, url, FALLBACKS if url == WS_URL else (),
+        "miniTicker" if binance.stream == "miniTicker" else "trade",
     )  # fmt: skip
     plan = _plan(settings, "binance", symbols)
     if not runner.reachable(feed, settings.feed_wait_seconds):
@@ -93,4 +101,4 @@ def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
         log.warning("Binance cannot be reached; its season is open, so the clock waits for it")
     market = LiveMarket()
     runner.start([feed], market)
-    return Chosen(LiveSource(market, symbols), plan, "Prices are live, from Binance.")
+    return Chosen(lambda _: LiveSource(market, symbols), plan, "Prices are live, from Binance.")

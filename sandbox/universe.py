@@ -178,11 +178,14 @@ def is_allowed(kind: type, name: str) -> bool:
 
 
 def freeze_host_classes() -> list[str]:
-    """Make the Python-level host classes immutable, as C's own are; return those frozen.
+    """Harden the library, and make its Python-level classes immutable, as C's own are; return those.
 
     CPython guards static types by a flag that only C code can set on creation; it is set here by
     hand before any worker is forked (Py_TPFLAGS_IMMUTABLETYPE, Include/object.h).
     """
+    from sandbox.modules.hardening import harden
+
+    harden()
     frozen = []
     for kind in dict.fromkeys((*host_types(), *_abstract(), *handed_out())):
         flags = ctypes.c_ulong.from_address(id(kind) + _FLAGS_OFFSET)

@@ -244,11 +244,21 @@ def season_list(as_json: AsJson = False, url: Url = "") -> None:
     print_table(columns, found["items"])
 
 
+@season_app.command("new")
+def season_new(as_json: AsJson = False, url: Url = "") -> None:
+    """Close the running season and open the next one, with the same bots and fresh accounts."""
+    found = request(url, "POST", "/seasons")
+    if as_json:
+        print_json(found)
+    else:
+        console.print(f"Season {found['season']} is open.")
+
+
 @season_app.command("close")
 def season_close(as_json: AsJson = False, url: Url = "") -> None:
-    """Close the running season; the server's next start opens a new one."""
+    """Close the running season: no tick follows until `season new` or the next start."""
     found = request(url, "POST", "/seasons/close")
     if as_json:
         print_json(found)
     else:
-        console.print(f"Season {found['season']} is closed; restart the server to open the next.")
+        console.print(f"Season {found['season']} is closed.")

@@ -119,23 +119,36 @@ class Engine:
         if isinstance(self._source, ReplaySource):
             self._replay_loop(self._source)
             return
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and self.state != "finished":
             beat = next_beat(max(real_time.time(), self.market.time), self.season.interval)
-            if self._serve_calls(beat):
+            if self._serve_calls(beat) and self.state != "finished":
                 self.on_tick(self.market.n + 1, beat)
+        self._rest()
 
     def _replay_loop(self, source: ReplaySource) -> None:
         total = len(source.market)
-        while not self._stopping.is_set() and self.market.n + 1 < total:
+        while not self._stopping.is_set() and self.state != "finished" and self.market.n + 1 < total:
             n = self.market.n + 1
             self._serve_calls(0.0)
             self.on_tick(n, source.market.time(n), last=n + 1 == total)
         if self.market.n + 1 >= total and not self._stopping.is_set():
-            self.roster.expire_pending()
-            close_season(self._database, self.season.id)
-            self.state = "finished"
-            log.info("The replay has ended after %d ticks; the season is closed", total)
-            self._broadcast.publish("status", {})
+            self.finish()
+            log.info("The replay has ended after %d ticks", total)
+        self._rest()
+
+    def finish(self) -> None:
+        """Close the season: what waits expires, and no tick follows."""
+        if self.state == "finished":
+            return
+        self.state = "finished"
+        self.roster.expire_pending()
+        close_season(self._database, self.season.id)
+        self.season.status = "closed"
+        log.info("Season %d is closed after tick %d", self.season.number, self.market.n)
+        self._broadcast.publish("status", {})
+
+    def _rest(self) -> None:
+        """Serve calls after the last tick, until told to stop."""
         while not self._stopping.is_set():
             self._serve_calls(real_time.time() + 1.0)
 

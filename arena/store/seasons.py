@@ -26,7 +26,7 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class SeasonPlan:
-    """What a season is about to be: its market and its rules."""
+    """What a season is about to be; season n gets the seed `seed + n - 1`, so no two are alike."""
 
     feed: str
     symbols: tuple[str, ...]
@@ -68,7 +68,7 @@ def _new_season(plan: SeasonPlan, number: int, runtime: dict[str, Any], note: st
         id=new_id(), number=number, key=plan.key(), status="open", feed=plan.feed, feed_note=note,
         symbols=list(plan.symbols), interval=plan.interval,
         starting_cash=plan.rules.starting_cash, fee_bps=plan.rules.fee_bps,
-        slippage_bps=plan.rules.slippage_bps, rules_version=RULES_VERSION, seed=plan.seed,
+        slippage_bps=plan.rules.slippage_bps, rules_version=RULES_VERSION, seed=plan.seed + number - 1,
         runtime=runtime, opened_at=time.time(),
     )  # fmt: skip
 

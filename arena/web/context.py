@@ -30,6 +30,7 @@ class Context:
     pipeline: Pipeline
     status: Callable[[], dict[str, Any]]
     close_season: Callable[[], dict[str, Any]]
+    new_season: Callable[[], dict[str, Any]]
 
     @property
     def season_id(self) -> str:

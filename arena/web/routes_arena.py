@@ -51,8 +51,14 @@ def seasons(context: Ctx) -> schemas.SeasonList:
 
 @router.post("/seasons/close")
 def close_season(context: Ctx) -> dict[str, Any]:
-    """Close the running season; the next start opens a new one."""
+    """Close the running season: no tick follows."""
     return context.close_season()
+
+
+@router.post("/seasons")
+def new_season(context: Ctx) -> dict[str, Any]:
+    """Close the running season and open the next one, with the same bots and fresh accounts."""
+    return context.new_season()
 
 
 @router.get("/trades")

@@ -8,9 +8,9 @@ from sandbox.modules.services import Services
 
 def build(services: Services) -> dict[str, Facade]:
     """Return every offered module by its dotted name."""
-    from sandbox.modules import classes, clock, data, numeric, text, typing_forms
+    from sandbox.modules import classes, clock, copying, data, numeric, stubs, text, typing_forms
 
     offered: dict[str, Facade] = {}
-    for part in (data, classes, clock, text, typing_forms, numeric):
+    for part in (data, classes, clock, copying, text, typing_forms, numeric, stubs):
         offered.update(part.build(services))
     return offered

@@ -11,18 +11,26 @@ import dataclasses
 import enum
 from typing import Any
 
-from sandbox.botclass import is_bot_class, strip_marks
+from sandbox.botclass import (
+    ABC_META,
+    ENUM_META,
+    check_match_args,
+    is_bot_class,
+    strip_marks,
+)
 from sandbox.modules.facade import Facade, pick
 from sandbox.modules.services import Services
 
 _ENUM = (
-    "Enum IntEnum StrEnum Flag IntFlag EnumMeta EnumType auto unique member nonmember verify "
-    "CONTINUOUS NAMED_FLAGS UNIQUE ReprEnum"
+    "Enum IntEnum StrEnum Flag IntFlag auto unique member nonmember verify property EnumCheck "
+    "CONTINUOUS NAMED_FLAGS UNIQUE STRICT CONFORM EJECT KEEP FlagBoundary ReprEnum"
 )
 _DATACLASSES = (
     "field asdict astuple replace fields is_dataclass InitVar KW_ONLY MISSING FrozenInstanceError"
 )
-_CONTEXTLIB = "contextmanager suppress nullcontext closing ExitStack ContextDecorator"
+_CONTEXTLIB = (
+    "contextmanager suppress nullcontext closing ExitStack ContextDecorator AbstractContextManager"
+)
 
 
 def build(services: Services) -> dict[str, Facade]:
@@ -34,9 +42,12 @@ def build(services: Services) -> dict[str, Facade]:
         def decorate(target: Any) -> Any:
             if not is_bot_class(target):
                 raise TypeError("dataclass() can only be used on a class that the bot defines")
-            strip_marks(target)
+            restore = strip_marks(target)
             with services.announced():
-                return dataclasses.dataclass(**options)(target)
+                made = dataclasses.dataclass(**options)(target)
+            restore(made)
+            check_match_args(made, structural=type(made).__name__ == "ProtocolMeta")
+            return made
 
         return decorate if cls is None else decorate(cls)
 
@@ -48,9 +59,9 @@ def build(services: Services) -> dict[str, Facade]:
         "dataclasses": Facade(
             "dataclasses", {**pick(dataclasses, _DATACLASSES), "dataclass": dataclass}
         ),
-        "enum": Facade("enum", pick(enum, _ENUM)),
+        "enum": Facade("enum", {**pick(enum, _ENUM), "EnumMeta": ENUM_META, "EnumType": ENUM_META}),
         "abc": Facade(
-            "abc", {**pick(abc, "ABC ABCMeta abstractproperty"), "abstractmethod": abstractmethod}
+            "abc", {**pick(abc, "ABC abstractproperty"), "ABCMeta": ABC_META, "abstractmethod": abstractmethod}
         ),
         "contextlib": Facade("contextlib", pick(contextlib, _CONTEXTLIB)),
     }

@@ -12,6 +12,7 @@ from typing import Any
 
 from sandbox.modules.facade import Facade, pick
 from sandbox.modules.services import Services
+from sandbox.universe import BASES
 
 
 def build(services: Services) -> dict[str, Facade]:
@@ -64,16 +65,25 @@ def _time(services: Services) -> dict[str, object]:
 
 def _datetime(services: Services) -> dict[str, object]:
     class Kind(type):
-        """Makes the stand-ins answer for the real classes in isinstance."""
+        """Makes the stand-ins answer for the real classes in isinstance and issubclass."""
 
         def __instancecheck__(cls, instance: object) -> bool:
-            return isinstance(instance, cls.__mro__[1])
+            return isinstance(instance, stands_for.get(cls, ())) or type.__instancecheck__(
+                cls, instance
+            )
+
+        def __subclasscheck__(cls, kind: type) -> bool:
+            return issubclass(kind, stands_for.get(cls, ())) or type.__subclasscheck__(cls, kind)
 
     class date(real.date, metaclass=Kind):  # noqa: N801 - the name bots know
         @classmethod
         def today(cls) -> Any:
             """Return the day of the tick."""
             return cls.fromtimestamp(services.now)
+
+        def __repr__(self) -> str:
+            text = super().__repr__()
+            return f"datetime.{text}" if type(self) is date else text
 
     class datetime(real.datetime, metaclass=Kind):  # noqa: N801 - the name bots know
         @classmethod
@@ -96,7 +106,13 @@ def _datetime(services: Services) -> dict[str, object]:
             """Return a time without a zone."""
             return cls.fromtimestamp(t, real.UTC).replace(tzinfo=None)
 
-    for stand_in in (date, datetime):
+        def __repr__(self) -> str:
+            text = super().__repr__()
+            return f"datetime.{text}" if type(self) is datetime else text
+
+    stands_for: dict[type, type] = {date: real.date, datetime: real.datetime}
+    BASES.update(stands_for)
+    for stand_in in stands_for:
         stand_in.__module__ = "datetime"
         stand_in.__qualname__ = stand_in.__name__
     plain = pick(real, "timedelta timezone tzinfo time UTC MINYEAR MAXYEAR")

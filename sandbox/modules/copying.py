@@ -84,7 +84,7 @@ def _copied(
     if isinstance(x, _SHARED) or x is safe_type:
         return x
     own = is_bot_class(kind)
-    if own or kind.__module__ == "bot":
+    if own:
         maker = _class_attribute(kind, method)
         if maker is not None:
             return maker(x) if memo is None else maker(x, memo)

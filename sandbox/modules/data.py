@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import collections
 import collections.abc
-import copy
 import decimal
 import fractions
 import functools
@@ -16,11 +15,16 @@ import numbers
 import operator
 import random
 import statistics
+import types
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.botclass import is_bot_class
+from sandbox.guards import guarded_getattr
+from sandbox.modules.dispatch import singledispatch
 from sandbox.modules.facade import Facade, pick
 from sandbox.modules.services import Services
+from sandbox.universe import BASES
 
 _STATISTICS = (
     "mean fmean geometric_mean harmonic_mean median median_low median_high median_grouped mode "
@@ -47,6 +51,7 @@ _ABC = (
     "Callable Collection Container Generator Hashable ItemsView Iterable Iterator KeysView Mapping "
     "MappingView MutableMapping MutableSequence MutableSet Reversible Sequence Set Sized ValuesView"
 )
+_WRAPPERS = (functools.partial, type(functools.lru_cache(len)))
 _RANDOM_METHODS = (
     "betavariate binomialvariate choice choices expovariate gammavariate gauss getrandbits getstate "
     "lognormvariate normalvariate paretovariate randbytes randint random randrange sample setstate "
@@ -68,17 +73,36 @@ def build(services: Services) -> dict[str, Facade]:
         "bisect": Facade("bisect", pick(
             bisect, "bisect bisect_left bisect_right insort insort_left insort_right")),
         "functools": Facade("functools", _functools()),
-        "operator": Facade("operator", pick(operator, _OPERATOR)),
+        "operator": Facade("operator", {**pick(operator, _OPERATOR), **_getters()}),
         "decimal": Facade("decimal", pick(decimal, _DECIMAL)),
         "fractions": Facade("fractions", pick(fractions, "Fraction")),
         "numbers": Facade("numbers", pick(numbers, "Number Complex Real Rational Integral")),
         "random": Facade("random", _random(services)),
-        "copy": Facade("copy", pick(copy, "copy deepcopy")),
     }  # fmt: skip
 
 
 def _all_public(name: str, module: Any) -> Facade:
     return Facade(name, {key: getattr(module, key) for key in dir(module) if key[0] != "_"})
+
+
+def _getters() -> dict[str, object]:
+    def attrgetter(attr: str, *attrs: str) -> Callable[[Any], Any]:
+        """Return a function that reads attributes (dotted names too) through the guard."""
+        if not all(isinstance(name, str) for name in (attr, *attrs)):
+            raise TypeError("attribute name must be a string")
+
+        def follow(obj: Any, path: str) -> Any:
+            return functools.reduce(guarded_getattr, str.__str__(path).split("."), obj)
+
+        if not attrs:
+            return lambda obj: follow(obj, attr)
+        return lambda obj: tuple(follow(obj, path) for path in (attr, *attrs))
+
+    def methodcaller(name: str, /, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
+        """Return a function that calls a method found through the guard."""
+        return lambda obj: guarded_getattr(obj, name)(*args, **kwargs)
+
+    return {"attrgetter": attrgetter, "methodcaller": methodcaller}
 
 
 def _collections(services: Services) -> dict[str, object]:
@@ -96,16 +120,36 @@ def _collections(services: Services) -> dict[str, object]:
 
 
 def _functools() -> dict[str, object]:
-    def wraps(wrapped: Any) -> Callable[[Any], Any]:
-        """Copy a function's name and text to its wrapper, and nothing else that could be named."""
-        return functools.wraps(wrapped)
+    def update_wrapper(wrapper: Any, wrapped: Any, *which: Any, **more: Any) -> Any:
+        """Copy a function's name and text to its wrapper, which must be the bot's own."""
+        if not _is_own(wrapper):
+            raise TypeError("wraps() can only change what the bot itself defines")
+        return functools.update_wrapper(wrapper, wrapped, *which, **more)
+
+    def wraps(wrapped: Any, *which: Any, **more: Any) -> Callable[[Any], Any]:
+        """Return a decorator that makes a wrapper look like what it wraps."""
+        return lambda wrapper: update_wrapper(wrapper, wrapped, *which, **more)
+
+    def total_ordering(cls: Any) -> Any:
+        """Fill in the missing comparisons of a bot's class."""
+        if not is_bot_class(cls):
+            raise TypeError("total_ordering() can only be used on a class that the bot defines")
+        return functools.total_ordering(cls)
 
     return {
-        **pick(
-            functools, "partial reduce lru_cache cache cmp_to_key cached_property total_ordering"
-        ),
+        **pick(functools, "partial reduce lru_cache cache cmp_to_key cached_property"),
+        "update_wrapper": update_wrapper,
         "wraps": wraps,
+        "total_ordering": total_ordering,
+        "singledispatch": singledispatch,
+        "WRAPPER_ASSIGNMENTS": functools.WRAPPER_ASSIGNMENTS,
     }
+
+
+def _is_own(wrapper: Any) -> bool:
+    if isinstance(wrapper, types.FunctionType):
+        return wrapper.__code__.co_filename == "bot.py"
+    return is_bot_class(type(wrapper)) or is_bot_class(wrapper) or type(wrapper) in _WRAPPERS
 
 
 def _random(services: Services) -> dict[str, object]:
@@ -125,5 +169,7 @@ def _random(services: Services) -> dict[str, object]:
         if a is not None:
             rng.seed(a, version)
 
+    Random.__module__, Random.__qualname__ = "random", "Random"
+    BASES.add(Random)
     members = {name: getattr(rng, name) for name in _RANDOM_METHODS.split() if hasattr(rng, name)}
     return {**members, "seed": seed, "Random": Random}

@@ -103,8 +103,6 @@ def build(services: Services) -> dict[str, Facade]:
     return {
         "typing": Facade("typing", members),
         "typing_extensions": Facade("typing_extensions", members),
-        "types": Facade("types", {"SimpleNamespace": types.SimpleNamespace,
-                                  "MappingProxyType": types.MappingProxyType}),
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +93,12 @@ class Liar:
     def spin(self) -> bytes:
         while True:
             pass
+
+    def burn(self, seconds: float) -> float:
+        end = time.process_time() + seconds
+        while time.process_time() < end:
+            pass
+        return time.process_time()
 
     def stall(self) -> bytes:
         return block()

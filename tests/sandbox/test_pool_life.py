@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from sandbox.barrier import Ask, gather
+from sandbox.barrier import Answer, Ask, gather
 from sandbox.errors import OutOfSlotsError, SandboxUnavailableError, ZygoteDiedError
 from sandbox.limits import Limits
 from sandbox.pool import Pool
 from sandbox.protocol import Kind
 from sandbox.verdict import Verdict
+from sandbox.worker import Worker
 
 SOURCE = b"x = 1\n"
+ROOT = Path(__file__).resolve().parents[2]
+DISTRO_PYTHON = Path("/usr/bin/python3.11")
 RUNTIME = "tests.sandbox.guests:Liar"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: only root changes its uid")
 
@@ -46,7 +52,7 @@ def gone(handles: list[int]) -> bool:
     return True
 
 
-def started(pool: Pool, count: int) -> list:
+def started(pool: Pool, count: int) -> list[Worker]:
     program = pool.check(SOURCE).program
     both = [pool.spawn(program, b"") for _ in range(count)]
     answers = gather([ask for _, ask in both])
@@ -102,6 +108,64 @@ def test_a_pool_that_was_stopped_says_so() -> None:
     pool.stop()
     with pytest.raises(ZygoteDiedError):
         pool.spawn(b"", b"")
+
+
+def burn(pool: Pool, seconds: float, times: int) -> Answer:
+    """Let a worker use CPU time within its limits, and return its last answer."""
+    worker, _ = pool.spawn(b"", b"")
+    try:
+        for _ in range(times):
+            ask = Ask(worker, Kind.CALL, json.dumps(["burn", seconds]).encode(), 5.0, 5.0, 20.0)
+            (answer,) = gather([ask])
+        return answer
+    finally:
+        worker.close()
+
+
+def test_an_honest_bot_outlives_its_first_cpu_allowance() -> None:
+    pool = Pool(RUNTIME, Limits(lifetime_cpu=1))
+    pool.start()
+    try:
+        assert burn(pool, 0.25, 6).verdict is Verdict.OK
+    finally:
+        pool.stop()
+
+
+def scheduling_after_a_soft_miss() -> tuple[int, int]:
+    """Return a worker's scheduling policy before and after it used too much CPU once."""
+    pool = Pool(RUNTIME)
+    pool.start()
+    try:
+        worker, _ = pool.spawn(b"", b"")
+        before = os.sched_getscheduler(worker.pid)
+        gather([Ask(worker, Kind.CALL, b'["burn", 0.2]', 0.01, 5.0, 20.0)])
+        after = os.sched_getscheduler(worker.pid)
+        worker.close()
+        return before, after
+    finally:
+        pool.stop()
+
+
+def test_a_soft_miss_leaves_no_mark_on_the_scheduling() -> None:
+    before, after = scheduling_after_a_soft_miss()
+    assert before == after
+
+
+@as_root
+@pytest.mark.skipif(not DISTRO_PYTHON.exists(), reason="no Python that another user may read")
+def test_a_soft_miss_leaves_no_mark_where_the_server_is_an_ordinary_user() -> None:
+    code = (
+        f"import sys; sys.path[:0] = [{str(ROOT)!r}, *sys.argv[1:]]; "
+        "from tests.sandbox.test_pool_life import scheduling_after_a_soft_miss as run; print(*run())"
+    )
+    done = subprocess.run(
+        [str(DISTRO_PYTHON), "-s", "-P", "-B", "-c", code, *sys.path], cwd="/", check=False,
+        env={"LANG": "C.UTF-8"}, user=65534, group=65534, extra_groups=[],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    before, after = done.stdout.split()
+    assert before == after
 
 
 @as_root

@@ -43,13 +43,15 @@ export function drawBanner() {
   pairs($("season-facts"), [
     ["Market", market(season), { "data-fact": "feed" }],
     ["Code writer", writer(status.generator), { "data-fact": "writer" }],
-    ["Isolation", isolation ? withNote(isolation.level, plural(isolation.layers?.length ?? 0, "layer")) : null, { "data-fact": "isolation" }],
+    ["Isolation", isolation ? withNote(`level ${isolation.level}`, plural(isolation.layers?.length ?? 0, "layer")) : null, { "data-fact": "isolation" }],
     ["Rules", rules(season), { "data-fact": "rules" }],
     ["Bots", population(status.bots), { "data-fact": "bots" }],
     ["Opened", season?.opened_at ? time(season.opened_at, when(season.opened_at)) : null, { "data-fact": "opened" }],
   ]);
-  $("season-notes").replaceChildren(...(status.notes ?? []).map((note) => h("li", null, note)));
-  $("season-notes").hidden = !status.notes?.length;
+  // The note on the feed already stands beside the feed.
+  const notes = (status.notes ?? []).filter((note) => note !== season?.feed_note);
+  $("season-notes").replaceChildren(...notes.map((note) => h("li", null, note)));
+  $("season-notes").hidden = notes.length === 0;
   const layers = [...(isolation?.layers ?? []), ...(isolation?.notes ?? [])];
   $("isolation-details").hidden = layers.length === 0;
   $("isolation-layers").replaceChildren(...layers.map((layer) => h("li", null, String(layer))));

@@ -52,12 +52,18 @@ const COLUMNS = [
 
 const TRADES = [
   { label: "Time", text: (trade) => when(trade.time), node: (trade) => time(trade.time, when(trade.time)) },
-  { label: "Bot", class: "name", text: (trade) => JSON.stringify([trade.bot_id, trade.bot_name]), node: (trade) => h("div", { class: "who" }, botLink(trade.bot_id, trade.bot_name)) },
+  {
+    label: "Bot", class: "name", text: (trade) => JSON.stringify([trade.bot_id, trade.bot_name]),
+    node: (trade) => h("div", { class: "who" }, botLink(trade.bot_id, trade.bot_name)),
+  },
   { label: "Side", text: (trade) => trade.side, tone: (trade) => trade.side },
   { label: "Size", num: true, text: (trade) => size(trade.size) },
   { label: "Symbol", text: (trade) => trade.symbol },
   { label: "Price", num: true, text: (trade) => price(trade.price) },
-  { label: "Realised", num: true, text: (trade) => (trade.side === "SELL" ? signed(trade.realized_pnl) : ""), tone: (trade) => (trade.side === "SELL" ? tone(trade.realized_pnl) : "") },
+  {
+    label: "Realised", num: true, text: (trade) => (trade.side === "SELL" ? signed(trade.realized_pnl) : ""),
+    tone: (trade) => (trade.side === "SELL" ? tone(trade.realized_pnl) : ""),
+  },
 ];
 
 /** Equity curves of the leaders; a bot keeps its colour for as long as it leads. */

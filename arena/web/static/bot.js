@@ -23,7 +23,10 @@ const TRADES = [
   { label: "Size", num: true, text: (trade) => size(trade.size) },
   { label: "Symbol", text: (trade) => trade.symbol },
   { label: "Price", num: true, text: (trade) => price(trade.price) },
-  { label: "Realised", num: true, text: (trade) => (trade.side === "SELL" ? signed(trade.realized_pnl) : ""), tone: (trade) => (trade.side === "SELL" ? tone(trade.realized_pnl) : "") },
+  {
+    label: "Realised", num: true, text: (trade) => (trade.side === "SELL" ? signed(trade.realized_pnl) : ""),
+    tone: (trade) => (trade.side === "SELL" ? tone(trade.realized_pnl) : ""),
+  },
   { label: "Fee", num: true, text: (trade) => number(trade.fee) },
   { label: "Cash after", num: true, text: (trade) => number(trade.cash_after) },
   { label: "Holds after", num: true, text: (trade) => size(trade.position_after) },
@@ -92,8 +95,9 @@ function drawWords(bot) {
   $("bot-name").replaceChildren(guest(bot.name));
   document.title = `${bot.name} – Arena`;
   $("bot-meta").replaceChildren(guest(provenance(bot)));
-  const notices = [["reason", bot.reason], ["last-error", bot.last_error === bot.reason ? null : bot.last_error], ...(bot.warnings ?? []).map((text) => ["warning", text])];
-  $("bot-notices").replaceChildren(...notices.filter(([, text]) => text).map(([kind, text]) => h("p", { class: "notice", "data-notice": kind }, guest(text))));
+  const notices = [["reason", bot.reason], ["last-error", bot.last_error === bot.reason ? null : bot.last_error],
+    ...(bot.warnings ?? []).map((text) => ["warning", text])].filter(([, text]) => text);
+  $("bot-notices").replaceChildren(...notices.map(([kind, text]) => h("p", { class: "notice", "data-notice": kind }, guest(text))));
   $("bot-origin").hidden = !bot.prompt;
   $("bot-prompt").textContent = bot.prompt ?? "";
   $("bot-model").replaceChildren(`Model: ${bot.model ?? "none"}. `,
@@ -101,7 +105,7 @@ function drawWords(bot) {
   pairs($("bot-facts"), [
     ["Symbols", bot.symbols?.join(", ")],
     ["Version", bot.version],
-    ["Admitted", bot.admitted_at ? h("span", null, moment({ time: bot.admitted_at }), typeof bot.admitted_tick === "number" ? `, tick ${whole(bot.admitted_tick)}` : "") : null],
+    ["Admitted", bot.admitted_at ? h("span", null, moment({ time: bot.admitted_at }), `, tick ${whole(bot.admitted_tick)}`) : null],
     ["File", bot.path],
     ["Source hash", bot.source_hash ? h("code", { title: bot.source_hash }, bot.source_hash.slice(0, 16)) : null],
   ]);
@@ -112,7 +116,11 @@ function lists(url, signal, failed) {
     url: `${url}/${name}`, limit, signal, failed, older: $(`bot-${name}-older`),
     table: new Table($(`bot-${name}`), { columns, key: (item) => item.id, empty: $(`bot-${name}-empty`), caption }),
   });
-  return [make("trades", TRADES, 100, "Trades, newest first"), make("orders", ORDERS, 100, "Orders, newest first"), make("logs", LOGS, 200, "Log, newest first")];
+  return [
+    make("trades", TRADES, 100, "Trades, newest first"),
+    make("orders", ORDERS, 100, "Orders, newest first"),
+    make("logs", LOGS, 200, "Log, newest first"),
+  ];
 }
 
 async function loadSource(url, signal) {
@@ -172,7 +180,8 @@ function listenActions(url, apply, failed, signal) {
   act("bot-pause", () => write("POST", `${url}/pause`));
   act("bot-resume", () => write("POST", `${url}/resume`));
   act("bot-retire", async () => {
-    const sure = await confirmed("Retire this bot?", "It stops trading for good and leaves the board. Its record is kept; only a changed source can come back.", "Retire");
+    const sure = await confirmed("Retire this bot?",
+      "It stops trading for good and leaves the board. Its record is kept; only a changed source can come back.", "Retire");
     if (!sure) return null;
     await write("DELETE", url);
     return get(url, signal);

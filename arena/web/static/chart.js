@@ -95,7 +95,7 @@ export class LineChart {
       columns.map(({ at, label }) => [
         s("line", { class: "notch", x1: x(at), x2: x(at), y1: height - BOTTOM, y2: height - BOTTOM + 4 }),
         // A centred label at the rim would be cut off.
-        s("text", { x: Math.min(x(at), width - 20), y: height - 6, "text-anchor": "middle" }, label)]));
+        s("text", { x: Math.min(x(at), width - 4 - 3.5 * label.length), y: height - 6, "text-anchor": "middle" }, label)]));
   }
 
   baselineRule() {

@@ -66,6 +66,7 @@ function stamp(seconds, write) {
 
 export function duration(seconds) {
   if (!known(seconds)) return DASH;
+  if (seconds < 0.05) return "under 0.1 s";
   if (seconds < 60) return `${number(seconds, seconds < 10 && !Number.isInteger(seconds) ? 1 : 0)} s`;
   if (seconds < 3600) return `${number(seconds / 60, Number.isInteger(seconds / 60) ? 0 : 1)} min`;
   return `${number(seconds / 3600, Number.isInteger(seconds / 3600) ? 0 : 1)} h`;

@@ -142,7 +142,8 @@ export function uploadForm(signal) {
   $("check-button").addEventListener("click", guarded(async () => {
     const { accepted, violations, warnings = [] } = await write("POST", "/bots/check", { source: source.value });
     result.replaceChildren(
-      h("p", { class: accepted ? "good" : "bad", "data-accepted": String(accepted) }, accepted ? "Accepted: this code may trade." : `Refused: ${plural(violations.length, "violation")}.`),
+      h("p", { class: accepted ? "good" : "bad", "data-accepted": String(accepted) },
+        accepted ? "Accepted: this code may trade." : `Refused: ${plural(violations.length, "violation")}.`),
       ...warnings.map((warning) => h("p", { class: "notice", "data-notice": "warning" }, guest(warning))),
       violations.length > 0 ? verdict(source.value, violations, jump) : "");
   }));
@@ -156,8 +157,10 @@ export function uploadForm(signal) {
 }
 
 function verdict(source, violations, jump) {
+  const title = "The code with its violations";
   return h("div", null, violationList(source, violations, jump),
-    h("details", null, h("summary", null, "The code with its violations"), h("div", { class: "code-scroll", tabindex: "0", role: "region", "aria-label": "The code with its violations" }, codeView(source, violations))));
+    h("details", null, h("summary", null, title),
+      h("div", { class: "code-scroll", tabindex: "0", role: "region", "aria-label": title }, codeView(source, violations))));
 }
 
 /** Select a line of the text area and bring it into view. */

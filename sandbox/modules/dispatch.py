@@ -1,0 +1,36 @@
+"""`functools.singledispatch` over a table of our own, so that nothing of the host is registered."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+
+def singledispatch(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function pick its implementation by the class of its first argument."""
+    table: dict[type, Callable[..., Any]] = {object: function}
+
+    def register(cls: Any, func: Callable[..., Any] | None = None) -> Any:
+        """Register an implementation for a class; without one, return a decorator."""
+        if not isinstance(cls, type):
+            raise TypeError("write `@function.register(SomeClass)`: annotations are not read here")
+        if func is None:
+            return lambda given: register(cls, given)
+        table[cls] = func
+        return func
+
+    def dispatch(cls: type) -> Callable[..., Any]:
+        """Return the implementation for a class."""
+        for base in type.mro(cls):
+            if base in table and base is not object:
+                return table[base]
+        virtual = (found for known, found in table.items() if known is not object and issubclass(cls, known))
+        return next(virtual, table[object])
+
+    def call(first: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return dispatch(type(first))(first, *args, **kwargs)
+
+    functools.update_wrapper(call, function)
+    call.register, call.dispatch = register, dispatch  # type: ignore[attr-defined]
+    return call

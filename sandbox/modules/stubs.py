@@ -1,0 +1,84 @@
+"""Modules that bots import out of habit, reduced to what has a meaning here."""
+
+from __future__ import annotations
+
+import calendar
+import cmath
+import contextlib
+import sys
+import types
+from typing import Any
+
+from sandbox import names
+from sandbox.modules.facade import Facade, pick
+from sandbox.modules.services import Services
+from sandbox.universe import BASES
+
+_CALENDAR = "isleap leapdays monthrange timegm weekday MONDAY SUNDAY"
+
+
+def build(services: Services) -> dict[str, Facade]:
+    """Return the facades of this file."""
+    public = {name: getattr(cmath, name) for name in dir(cmath) if name[0] != "_"}
+    return {
+        "calendar": Facade("calendar", {**pick(calendar, _CALENDAR), **_day_names()}),
+        "cmath": Facade("cmath", public),
+        "traceback": Facade("traceback", _traceback(services)),
+        "types": Facade("types", _types()),
+        "warnings": Facade("warnings", _warnings(services)),
+    }
+
+
+def _day_names() -> dict[str, object]:
+    wanted = "day_name day_abbr month_name month_abbr"
+    return {name: tuple(getattr(calendar, name)) for name in wanted.split()}
+
+
+def _traceback(services: Services) -> dict[str, object]:
+    def format_exc(*_: object, **__: object) -> str:
+        """Return the exception being handled as text, without the frames it came through."""
+        error = sys.exc_info()[1]
+        return "NoneType: None\n" if error is None else f"{type(error).__name__}: {error}\n"
+
+    def print_exc(*_: object, **__: object) -> None:
+        """Write the exception being handled to the bot's log."""
+        services.log("ERROR", format_exc().rstrip("\n"))
+
+    return {"format_exc": format_exc, "print_exc": print_exc}
+
+
+def _types() -> dict[str, object]:
+    class SimpleNamespace(types.SimpleNamespace):
+        """The real class, but for special names."""
+
+        def __init__(self, /, *mapping: Any, **attributes: Any) -> None:
+            given = {**dict(*mapping), **attributes}
+            for name in given:
+                if type(name) is not str or names.is_dunder(name) or names.is_inspect(name):
+                    raise TypeError(f"'{name}' cannot be an attribute")
+            super().__init__(**given)
+
+    SimpleNamespace.__module__, SimpleNamespace.__qualname__ = "types", "SimpleNamespace"
+    BASES.add(SimpleNamespace)
+    return {"SimpleNamespace": SimpleNamespace, "MappingProxyType": types.MappingProxyType}
+
+
+def _warnings(services: Services) -> dict[str, object]:
+    def nothing(*_: object, **__: object) -> None:
+        """Do nothing: a bot's warnings are lines of its log."""
+
+    def warn(message: object, *_: object, **__: object) -> None:
+        """Write a warning to the bot's log."""
+        services.log("WARNING", str(message))
+
+    def catch_warnings(**_: object) -> contextlib.nullcontext[list[object]]:
+        """Return a context that catches nothing: nothing is raised."""
+        return contextlib.nullcontext([])
+
+    return {
+        "warn": warn,
+        "filterwarnings": nothing,
+        "simplefilter": nothing,
+        "resetwarnings": nothing,
+        "catch_warnings": catch_warnings,
+    }
