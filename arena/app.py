@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from sqlalchemy import Engine as Database
 
 from arena import __version__
 from arena.config import ROOT, Settings
@@ -22,7 +23,7 @@ from arena.market import Chosen, choose_market
 from arena.store import queries
 from arena.store.archive import runtime_facts
 from arena.store.database import open_database, upgrade
-from arena.store.seasons import carry_over, close_season, resume_or_open, set_isolation
+from arena.store.seasons import carry_over, resume_or_open, set_isolation
 from arena.submissions.desk import Desk
 from arena.submissions.dropin import DropIn
 from arena.submissions.intake import Intake
@@ -160,6 +161,11 @@ class Arena:
         assert self._engine is not None
         return self._engine
 
+    @property
+    def database(self) -> Database:
+        """Return the open database."""
+        return self._database
+
     def status(self) -> dict[str, Any]:
         """Say what was chosen and how everything is doing."""
         engine = self.engine
@@ -204,7 +210,7 @@ class Arena:
         self.broadcast.publish("status", {})
         return {"season": self._season.number, "status": "open"}
 
-    # -- stop -------------------------------------------------------------------------------------------------
+    # -- stop ---------------------------------------------------------------------
 
     def stop(self) -> None:
         """Finish the tick, flush, end the workers; nothing is left behind."""

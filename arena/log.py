@@ -5,14 +5,27 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass, field
 
 LINES_PER_SECOND = 20
 
 
-def set_up(level: str) -> None:
-    """Send all logging to stderr in the arena's form."""
-    handler = logging.StreamHandler(sys.stderr)
+class Lines(logging.Handler):
+    """Keeps the last lines for a screen that draws them itself."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.lines: deque[str] = deque(maxlen=count)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one line."""
+        self.lines.append(self.format(record))
+
+
+def set_up(level: str, handler: logging.Handler | None = None) -> None:
+    """Send all logging to stderr, or to a handler of a screen's own, in the arena's form."""
+    handler = handler or logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s [%(levelname)s] %(name)s: %(message)s", "%H:%M:%S"))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -97,11 +97,16 @@ class NamePolicy(RestrictingNodeTransformer):  # type: ignore[misc]
             self.refuse(node, "super-use")
         elif node.id in names.RESERVED:
             self.refuse(node, "reserved-name", node.id)
-        elif names.is_dunder(node.id) and node.id not in names.READABLE | names.BINDABLE:
+        elif names.is_dunder(node.id) and not self._is_readable(node.id):
             self.refuse(node, "dunder-name", node.id)
         elif node.id in BUILTIN_HINTS and node.id not in self.bound:
             self.refuse(node, "builtin-not-offered", node.id, BUILTIN_HINTS[node.id])
         return node
+
+    def _is_readable(self, name: str) -> bool:
+        if name in names.METHODS:
+            return self.scopes[-1] == "class"
+        return name in names.READABLE | names.BINDABLE
 
     # -- attributes -------------------------------------------------------------------------
 

@@ -1,30 +1,23 @@
-"""The language wall, second half: statements, functions, classes, imports and patterns."""
+"""The language wall, last part: statements, functions, classes and patterns."""
 
 from __future__ import annotations
 
 import ast
 
 from sandbox import names
-from sandbox.hints import MODULE_HINT, MODULE_HINTS
 from sandbox.policy import NamePolicy, guard_call
+from sandbox.policy_imports import ImportPolicy
 
-_IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+_META = frozenset({"type", "ABCMeta", "EnumMeta", "EnumType"})
 _DATACLASS_MARKS = {"InitVar": "initvar", "KW_ONLY": "kw_only"}
 
 
-class Policy(NamePolicy):
-    """What a bot may write; missing `visit_` methods refuse."""
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
-    def __init__(
-        self,
-        guarded_loads: frozenset[str],
-        guarded_stores: frozenset[str],
-        bound: frozenset[str],
-        modules: dict[str, frozenset[str]],
-    ) -> None:
-        super().__init__(guarded_loads, guarded_stores, bound)
-        self.modules = modules
-        self.fallback_depth = 0
+
+class Policy(ImportPolicy):
+    """What a bot may write; missing `visit_` methods refuse."""
 
     # -- kept as they are ---------------------------------------------------------------------
 
@@ -93,7 +86,7 @@ class Policy(NamePolicy):
             node.returns = None
         self._drop_type_parameters(node)
         self.scopes.append("function")
-        node.body = self._block(node.body, node)
+        node.body = self.block(node.body, node)
         self.scopes.pop()
         return node
 
@@ -130,14 +123,12 @@ class Policy(NamePolicy):
         if getattr(node, "type_params", None):
             node.type_params = []  # type: ignore[attr-defined]
 
-    def _block(self, body: list[ast.stmt], at: ast.AST) -> list[ast.stmt]:
-        visited = [new for new in (self.visit(statement) for statement in body) if new is not None]
-        return visited or [ast.copy_location(ast.Pass(), at)]
-
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         """Build the class through our hook, which checks bases and gives instances a number."""
         self.check_name(node, node.name)
         node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
+        if any(_last_name(base) in _META for base in node.bases):
+            self.refuse(node, "metaclass", node.name)
         node.bases = [self.visit(base) for base in node.bases]
         chosen: list[ast.expr] = []
         keywords = []
@@ -145,6 +136,8 @@ class Policy(NamePolicy):
             if keyword.arg is None:
                 self.refuse(node, "not-allowed", "Unpacked class keyword")
             elif keyword.arg == "metaclass":
+                if _last_name(keyword.value) not in _META:
+                    self.refuse(node, "metaclass", node.name)
                 chosen = [self.visit(keyword.value)]
             else:
                 keywords.append(self.visit(keyword))
@@ -154,7 +147,7 @@ class Policy(NamePolicy):
         self.scopes.append("class")
         for statement in node.body:
             self._check_match_args(statement)
-        node.body = self._block(node.body, node)
+        node.body = self.block(node.body, node)
         self.scopes.pop()
         return ast.fix_missing_locations(node)
 
@@ -223,79 +216,3 @@ class Policy(NamePolicy):
         """Check the bound name."""
         self.check_name(node, node.name)
         return self.plain(node)
-
-    def visit_Try(self, node: ast.Try) -> ast.AST:
-        """Visit a try; inside one that catches ImportError, a missing module is the bot's choice."""
-        caught = any(self._catches_import(handler) for handler in node.handlers)
-        self.fallback_depth += caught
-        node.body = self._block(node.body, node)
-        self.fallback_depth -= caught
-        node.handlers = [self.visit(handler) for handler in node.handlers]
-        for part in ("orelse", "finalbody"):
-            block = getattr(node, part)
-            if block:
-                setattr(node, part, self._block(block, node))
-        return node
-
-    @staticmethod
-    def _catches_import(handler: ast.ExceptHandler) -> bool:
-        kinds = [handler.type] if not isinstance(handler.type, ast.Tuple) else handler.type.elts
-        return any(kind is None or getattr(kind, "id", "") in _IMPORT_ERRORS for kind in kinds)
-
-    # -- imports ----------------------------------------------------------------------------------
-
-    def visit_Import(self, node: ast.Import) -> ast.AST:
-        """Allow the offered modules."""
-        for alias in node.names:
-            self._check_module(node, alias.name)
-            self.check_name(node, alias.asname or alias.name.split(".")[0])
-        return node
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
-        """Allow the offered names of the offered modules."""
-        module = node.module or ""
-        if module == "__future__":
-            if any(alias.name != "annotations" for alias in node.names):
-                self.refuse(node, "import-name", "this __future__ feature", "Leave it out.")
-            return ast.copy_location(ast.Pass(), node)
-        if node.level:
-            self.refuse(node, "import-relative")
-            return node
-        known = self._check_module(node, module)
-        for alias in node.names:
-            if alias.name == "*":
-                self.refuse(node, "import-star", module)
-                continue
-            self.check_name(node, alias.asname or alias.name)
-            if known and alias.name not in self.modules[module] and not self.fallback_depth:
-                offered = ", ".join(sorted(self.modules[module])[:40])
-                hint = f"From '{module}' there are: {offered}."
-                self.refuse(node, "import-name", f"{module}.{alias.name}", hint)
-        return node
-
-    def _check_module(self, node: ast.AST, name: str) -> bool:
-        if name in self.modules:
-            return True
-        if not self.fallback_depth:
-            hint = MODULE_HINTS.get(name.split(".")[0], MODULE_HINT)
-            self.refuse(node, "import-not-offered", name, hint)
-        return False
-
-    # -- refused with advice ------------------------------------------------------------------------
-
-    def visit_AsyncFunctionDef(self, node: ast.AST) -> ast.AST:
-        """Refuse asynchronous code."""
-        self.refuse(node, "async")
-        return node
-
-    visit_Await = visit_AsyncFor = visit_AsyncWith = visit_AsyncFunctionDef  # noqa: N815
-
-    def visit_TryStar(self, node: ast.AST) -> ast.AST:
-        """Refuse exception groups: their handlers reach past the guards (CVE-2025-22153)."""
-        self.refuse(node, "except-star")
-        return node
-
-    def visit_TypeAlias(self, node: ast.AST) -> ast.AST:
-        """Refuse the type statement."""
-        self.refuse(node, "type-alias")
-        return node

@@ -6,6 +6,8 @@ import types
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+import numpy as np
+
 from sandbox import names
 from sandbox.botclass import Metaclass, is_bot_class
 from sandbox.modules.facade import Facade, hand_out, name_of
@@ -14,7 +16,7 @@ from sandbox.universe import BASES, HOST
 
 _HIDDEN = frozenset({"function", "method", "code", "frame", "traceback", "module", "Facade",
                      "type", "ABCMeta", "EnumType", "EnumMeta", "super", "generator", "ModuleType",
-                     "builtin_function_or_method", "mappingproxy", "ZoneInfo", "State"})  # fmt: skip
+                     "builtin_function_or_method", "mappingproxy", "ZoneInfo"})  # fmt: skip
 _SHOWN_TYPES = frozenset(
     kind for kind in HOST if kind.__name__ not in _HIDDEN and not issubclass(kind, type)
 )
@@ -59,18 +61,18 @@ class TypeOf(_ReadOnly):
         if len(args) != 1:
             raise TypeError("type() takes one argument here; define classes with `class`")
         kind = type(args[0])
+        if kind in _SHOWN_AS:
+            return _SHOWN_AS[kind]
         if kind in _SHOWN_TYPES or is_bot_class(kind) or issubclass(kind, BaseException):
             return kind
         if kind in BASES:
             return kind
-        if kind is State:
-            return dict
-        if issubclass(kind, type) or kind in {TypeOf, Metaclass}:
+        if issubclass(kind, type) or kind in {TypeOf, Metaclass, HostClass}:
             return self
-        return Opaque("module" if kind is Facade else kind.__name__)
+        return Opaque(kind.__name__)
 
     def __instancecheck__(self, instance: object) -> bool:
-        return isinstance(instance, type | TypeOf | Metaclass | Opaque)
+        return isinstance(instance, type | TypeOf | Metaclass | Opaque | HostClass)
 
     def __subclasscheck__(self, kind: object) -> bool:
         return kind is self
@@ -90,7 +92,44 @@ class TypeOf(_ReadOnly):
 safe_type = TypeOf()
 
 
-hand_out(Opaque, TypeOf)
+class HostClass(_ReadOnly):
+    """Stands for a host class that can be tested against, but neither called nor inherited from."""
+
+    __slots__ = ("label",)
+
+    label: str
+
+    def __init__(self, label: str) -> None:
+        object.__setattr__(self, "label", label)
+
+    def __call__(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError(f"{self.label}() cannot be called here; use np.array or np.zeros")
+
+    def __instancecheck__(self, instance: object) -> bool:
+        return isinstance(instance, _STANDS_FOR[self])
+
+    def __subclasscheck__(self, kind: object) -> bool:
+        return kind is self or (isinstance(kind, type) and issubclass(kind, _STANDS_FOR[self]))
+
+    def __getitem__(self, _item: object) -> HostClass:
+        return self
+
+    def __or__(self, other: Any) -> Any:
+        return (self, type(None) if other is None else other)
+
+    __ror__ = __or__
+
+    def __repr__(self) -> str:
+        return f"<class 'numpy.{self.label}'>"
+
+
+# An ndarray made by its class reads the memory of any buffer as any type, objects among them.
+NDARRAY = HostClass("ndarray")
+_STANDS_FOR: dict[HostClass, type] = {NDARRAY: np.ndarray}
+_SHOWN_AS: dict[type, object] = {np.ndarray: NDARRAY, State: dict, Facade: Opaque("module")}
+
+
+hand_out(Opaque, TypeOf, HostClass)
 
 
 def state_of(obj: Any) -> State:
@@ -103,7 +142,7 @@ def state_of(obj: Any) -> State:
 def dunder(obj: Any, name: str) -> Any:
     """Answer the special attributes that bots may read."""
     if name in {"__name__", "__qualname__"}:
-        if type(obj) is Opaque:
+        if type(obj) in {Opaque, HostClass}:
             return obj.label
         if type(obj) is Facade:
             return name_of(obj)

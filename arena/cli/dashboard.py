@@ -6,7 +6,7 @@ import contextlib
 import select
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from rich.console import Console, Group
@@ -54,7 +54,7 @@ class LocalBoard:
             for s in sorted(seats, key=lambda seat: -seat.equity)
         ]  # fmt: skip
         trades, _ = queries.page(
-            self._arena._database, queries.TABLES["trades"], engine.season.id, limit=5  # noqa: SLF001
+            self._arena.database, queries.TABLES["trades"], engine.season.id, limit=5
         )  # fmt: skip
         prices = "  ".join(f"{name} {price:,.2f}" for name, price in engine.market.prices.items())
         title = f"Season {engine.season.number}  {engine.season.feed}  tick {engine.market.n}  {prices}"
@@ -71,7 +71,7 @@ class LocalBoard:
         return f"{name}: {found[0].status}"
 
 
-def picture(board: dict[str, Any], message: str = "", rows: int = 40) -> Group:
+def picture(board: dict[str, Any], message: str = "", rows: int = 40, log_lines: Sequence[str] = ()) -> Group:
     """Return the board as it is drawn."""
     table = Table(box=None, header_style="bold", pad_edge=False, expand=True)
     for key, heading in _COLUMNS:
@@ -85,6 +85,9 @@ def picture(board: dict[str, Any], message: str = "", rows: int = 40) -> Group:
             Text(f"{t['bot_name']}: {t['side']} {t['size']:.6g} {t['symbol']} at {t['price']:,.2f}")
             for t in board["trades"]
         ]
+    if log_lines:
+        parts.append(Text("\nLog", style="bold"))
+        parts += [Text(line, no_wrap=True, overflow="ellipsis") for line in log_lines]
     parts.append(Text(message or "p NAME pauses, r NAME resumes, q quits; then Enter", style="dim"))
     return Group(*parts)
 
@@ -92,8 +95,9 @@ def picture(board: dict[str, Any], message: str = "", rows: int = 40) -> Group:
 class Dashboard:
     """Draws a board every second and reads commands, on two threads."""
 
-    def __init__(self, board: Board, on_quit: Callable[[], None]) -> None:
+    def __init__(self, board: Board, on_quit: Callable[[], None], log_lines: Sequence[str] = ()) -> None:
         self._board = board
+        self._log_lines = log_lines
         self._on_quit = on_quit
         self._stopping = threading.Event()
         self._message = ""
@@ -120,12 +124,20 @@ class Dashboard:
 
     def _draw(self) -> None:
         console = Console()
-        with Live(console=console, refresh_per_second=4, screen=False, transient=True) as live:
+        with Live(console=console, auto_refresh=False, screen=True) as live:
             while True:
                 with contextlib.suppress(ArenaError, OSError):
-                    live.update(picture(self._board.read(), self._message, max(5, console.height - 14)))
+                    live.update(self._picture(console.height), refresh=True)
                 if self._stopping.wait(1.0):
                     return
+
+    def _picture(self, height: int) -> Group:
+        board = self._board.read()
+        rows = max(3, min(len(board["items"]), height - 12))
+        # Title, table head, trades with their head, and the line for messages take the rest.
+        room = height - rows - len(board["trades"]) - 7
+        lines = list(self._log_lines)[-room:] if room > 1 else []
+        return picture(board, self._message, rows, lines)
 
     def _listen(self) -> None:
         while not self._stopping.is_set():

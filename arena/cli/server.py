@@ -32,8 +32,14 @@ def serve(
     from arena import log
 
     dashboard = sys.stdout.isatty() and sys.stdin.isatty() and not no_dashboard
-    log.set_up(settings.log_level)
-    _run(settings, listening, dashboard=dashboard)
+    lines = log.Lines(200) if dashboard else None
+    log.set_up(settings.log_level, lines)
+    try:
+        _run(settings, listening, lines)
+    finally:
+        # The screen is gone: what it showed of the log stays readable.
+        for line in list(lines.lines)[-20:] if lines else ():
+            complain(line)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -51,7 +57,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _run(settings: config.Settings, listening: socket.socket, *, dashboard: bool) -> None:
+def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> None:
     import uvicorn
 
     from arena.app import Arena
@@ -68,7 +74,7 @@ def _run(settings: config.Settings, listening: socket.socket, *, dashboard: bool
             ),
             arena,
         )
-        screen = _start_dashboard(arena, server) if dashboard else None
+        screen = _start_dashboard(arena, server, lines) if lines is not None else None
         try:
             server.run(sockets=[listening])
         finally:
@@ -78,13 +84,13 @@ def _run(settings: config.Settings, listening: socket.socket, *, dashboard: bool
         arena.stop()
 
 
-def _start_dashboard(arena: Any, server: Any) -> Any:
+def _start_dashboard(arena: Any, server: Any, lines: Any) -> Any:
     from arena.cli.dashboard import Dashboard, LocalBoard
 
     def stop() -> None:
         server.should_exit = True
 
-    screen = Dashboard(LocalBoard(arena), stop)
+    screen = Dashboard(LocalBoard(arena), stop, lines.lines)
     screen.start()
     return screen
 

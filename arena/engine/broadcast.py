@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,19 +34,18 @@ class Broadcast:
         with self._lock:
             listeners = list(self._listeners.items())
         for queue, loop in listeners:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_offer, queue, event)
+            _hand_over(loop, queue, event)
 
-    async def listen(self) -> AsyncIterator[Event]:
-        """Yield events from now on until the broadcast closes."""
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[AsyncIterator[Event]]:
+        """Listen from this moment on, on the running event loop; ends when the broadcast closes."""
         queue: asyncio.Queue[Event | None] = asyncio.Queue(_QUEUE)
         with self._lock:
             if self._closed:
-                return
+                queue.put_nowait(None)
             self._listeners[queue] = asyncio.get_running_loop()
         try:
-            while (event := await queue.get()) is not None:
-                yield event
+            yield _events(queue)
         finally:
             with self._lock:
                 self._listeners.pop(queue, None)
@@ -56,8 +56,20 @@ class Broadcast:
             self._closed = True
             listeners = list(self._listeners.items())
         for queue, loop in listeners:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_offer, queue, None)
+            _hand_over(loop, queue, None)
+
+
+async def _events(queue: asyncio.Queue[Event | None]) -> AsyncIterator[Event]:
+    while (event := await queue.get()) is not None:
+        yield event
+
+
+def _hand_over(
+    loop: asyncio.AbstractEventLoop, queue: asyncio.Queue[Event | None], event: Event | None
+) -> None:
+    # A loop that closes just now has nobody left who listens.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(_offer, queue, event)
 
 
 def _offer(queue: asyncio.Queue[Event | None], event: Event | None) -> None:

@@ -56,13 +56,18 @@ class Recorder:
         self._engine = engine
         self._log_bytes: dict[tuple[str, str], int] = {}
         with engine.connect() as connection:
-            last = connection.execute(select(func.max(OrderRow.id))).scalar()
-        self._order_id = last or 0
+            self._order_id = connection.execute(select(func.max(OrderRow.id))).scalar() or 0
+            self._trade_id = connection.execute(select(func.max(Trade.id))).scalar() or 0
 
     def next_order_id(self) -> int:
         """Return a fresh order id; ids are given out here so that an order can be ended later."""
         self._order_id += 1
         return self._order_id
+
+    def next_trade_id(self) -> int:
+        """Return a fresh trade id, so that a published trade carries the id of its row."""
+        self._trade_id += 1
+        return self._trade_id
 
     def record(self, writes: TickWrites) -> None:
         """Write one tick in one transaction; nothing of it is there if this raises."""

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from sse_starlette import EventSourceResponse
-from starlette.concurrency import run_in_threadpool
 
 from arena.store import queries
 from arena.web import schemas
@@ -106,8 +105,9 @@ async def stream(context: Ctx) -> EventSourceResponse:
 
 
 async def _events(context: Context) -> AsyncIterator[dict[str, str]]:
-    market = await run_in_threadpool(lambda: context.engine.market)
-    hello = {"n": market.n, "time": market.time, "prices": market.prices}
-    yield {"event": "tick", "data": json.dumps(hello)}
-    async for event in context.broadcast.listen():
-        yield {"event": event.kind, "data": json.dumps(event.data)}
+    with context.broadcast.listening() as stream:
+        market = context.engine.market
+        hello = {"n": market.n, "time": market.time, "prices": market.prices}
+        yield {"event": "tick", "data": json.dumps(hello)}
+        async for event in stream:
+            yield {"event": event.kind, "data": json.dumps(event.data)}

@@ -64,13 +64,14 @@ async def upload(request: Request, response: Response, context: Ctx) -> schemas.
 
 
 async def _uploaded(request: Request) -> tuple[bytes, str]:
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        form = await request.form(max_files=1, max_fields=4)
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise RefusedError("Send the bot as the form field 'file'.")
-        return await file.read(), str(form.get("author") or "local")
     try:
+        if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            async with request.form(max_files=1, max_fields=4) as form:
+                file = form.get("file")
+                if not isinstance(file, UploadFile):
+                    raise RefusedError("Send the bot as the form field 'file'.")
+                author = schemas.BotRequest(source="", author=str(form.get("author") or "local")).author
+                return await file.read(), author
         body = schemas.BotRequest.model_validate_json(await request.body())
     except ValidationError as error:
         first = error.errors()[0]
@@ -100,14 +101,7 @@ def list_bots(context: Ctx) -> schemas.BotList:
     return schemas.BotList(items=items)
 
 
-@router.get("/{bot_id}", responses=_PROBLEMS)
-def show(bot_id: str, context: Ctx) -> schemas.Bot:
-    """Show one bot, given by id or by name."""
-    found = queries.find_bot(context.database, context.season_id, bot_id)
-    return schemas.Bot.model_validate(bot_document(context, found))
-
-
-@router.get("/{bot_id}/source", response_class=PlainTextResponse, responses=_PROBLEMS)
+@router.get("/{bot_id:path}/source", response_class=PlainTextResponse, responses=_PROBLEMS)
 def source(bot_id: str, context: Ctx) -> str:
     """Return a bot's source."""
     found = queries.find_bot(context.database, context.season_id, bot_id)
@@ -127,25 +121,25 @@ def _page(context: Context, kind: str, bot_id: str, limit: int, cursor: int | No
     return {"items": items, "next_cursor": following}
 
 
-@router.get("/{bot_id}/trades", responses=_PROBLEMS)
+@router.get("/{bot_id:path}/trades", responses=_PROBLEMS)
 def trades(bot_id: str, context: Ctx, limit: Limit = 100, cursor: Cursor = None) -> schemas.TradePage:
     """Return a bot's fills, newest first."""
     return schemas.TradePage.model_validate(_page(context, "trades", bot_id, limit, cursor))
 
 
-@router.get("/{bot_id}/orders", responses=_PROBLEMS)
+@router.get("/{bot_id:path}/orders", responses=_PROBLEMS)
 def orders(bot_id: str, context: Ctx, limit: Limit = 100, cursor: Cursor = None) -> schemas.OrderPage:
     """Return a bot's orders with status and reason, newest first."""
     return schemas.OrderPage.model_validate(_page(context, "orders", bot_id, limit, cursor))
 
 
-@router.get("/{bot_id}/logs", responses=_PROBLEMS)
+@router.get("/{bot_id:path}/logs", responses=_PROBLEMS)
 def logs(bot_id: str, context: Ctx, limit: Limit = 200, cursor: Cursor = None) -> schemas.LogPage:
     """Return a bot's log, newest first."""
     return schemas.LogPage.model_validate(_page(context, "logs", bot_id, limit, cursor))
 
 
-@router.get("/{bot_id}/equity", responses=_PROBLEMS)
+@router.get("/{bot_id:path}/equity", responses=_PROBLEMS)
 def equity(
     bot_id: str, context: Ctx, limit: Annotated[int, Query(ge=2, le=20_000)] = 2000
 ) -> schemas.EquityCurve:
@@ -153,6 +147,14 @@ def equity(
     found = queries.find_bot(context.database, context.season_id, bot_id)
     rows = queries.equity_curve(context.database, context.season_id, found, limit)
     return schemas.EquityCurve.model_validate({"items": rows})
+
+
+# Names may hold slashes, so this one stands behind the addresses that end in a word.
+@router.get("/{bot_id:path}", responses=_PROBLEMS)
+def show(bot_id: str, context: Ctx) -> schemas.Bot:
+    """Show one bot, given by id or by name."""
+    found = queries.find_bot(context.database, context.season_id, bot_id)
+    return schemas.Bot.model_validate(bot_document(context, found))
 
 
 def _change(context: Context, bot_id: str, what: str) -> dict[str, Any]:
@@ -164,19 +166,19 @@ def _change(context: Context, bot_id: str, what: str) -> dict[str, Any]:
     return bot_document(context, found)
 
 
-@router.post("/{bot_id}/pause", responses=_PROBLEMS)
+@router.post("/{bot_id:path}/pause", responses=_PROBLEMS)
 def pause(bot_id: str, context: Ctx) -> schemas.Bot:
     """Stop asking a bot; it stays on the board and is marked."""
     return schemas.Bot.model_validate(_change(context, bot_id, "pause"))
 
 
-@router.post("/{bot_id}/resume", responses=_PROBLEMS)
+@router.post("/{bot_id:path}/resume", responses=_PROBLEMS)
 def resume(bot_id: str, context: Ctx) -> schemas.Bot:
     """Ask a paused bot again."""
     return schemas.Bot.model_validate(_change(context, bot_id, "resume"))
 
 
-@router.delete("/{bot_id}", status_code=204, responses=_PROBLEMS)
+@router.delete("/{bot_id:path}", status_code=204, responses=_PROBLEMS)
 def retire(bot_id: str, context: Ctx) -> None:
     """Retire a bot for good; its record stays."""
     _change(context, bot_id, "retire")

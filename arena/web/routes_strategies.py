@@ -78,15 +78,16 @@ async def events(submission_id: str, context: Ctx) -> EventSourceResponse:
 
 
 async def _moves(context: Context, submission_id: str) -> AsyncIterator[dict[str, str]]:
-    stream = context.broadcast.listen()
-    document = await run_in_threadpool(context.desk.document, submission_id)
-    yield {"event": "submission", "data": json.dumps(document)}
-    if document["status"] in FINAL:
-        return
-    async for event in stream:
-        if event.kind != "submission" or event.data["id"] != submission_id:
-            continue
+    # Listening begins before the row is read: a move in between would else never be told.
+    with context.broadcast.listening() as stream:
         document = await run_in_threadpool(context.desk.document, submission_id)
         yield {"event": "submission", "data": json.dumps(document)}
         if document["status"] in FINAL:
             return
+        async for event in stream:
+            if event.kind != "submission" or event.data["id"] != submission_id:
+                continue
+            document = await run_in_threadpool(context.desk.document, submission_id)
+            yield {"event": "submission", "data": json.dumps(document)}
+            if document["status"] in FINAL:
+                return

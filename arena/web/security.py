@@ -11,6 +11,7 @@ import hmac
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.config import Settings
@@ -18,6 +19,7 @@ from arena.web.problems import problem_response
 
 MAX_BODY = 256 * 1024
 COOKIE = "arena_session"
+_TOO_LARGE = f"The body is larger than {MAX_BODY // 1024} KiB."
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY = (
@@ -51,7 +53,7 @@ class Door:
         refusal = self._refusal(scope, headers)
         if refusal is not None:
             status, detail = refusal
-            await problem_response(status, detail)(scope, receive, send)
+            await problem_response(status, detail)(scope, receive, _dressed(send, scope["path"]))
             return
         await self._app(scope, _Bounded(receive).receive, _dressed(send, scope["path"]))
 
@@ -60,7 +62,7 @@ class Door:
         if _host_name(host) not in self._hosts:
             return 421, f"This server does not answer for '{host}': add the name to ALLOWED_HOSTS."
         if int(_digits(headers.get("content-length"))) > MAX_BODY:
-            return 413, f"The body is larger than {MAX_BODY // 1024} KiB."
+            return 413, _TOO_LARGE
         if scope["method"] in _SAFE or scope["path"] == "/api/v1/session":
             return self._foreign(headers, host) if scope["method"] not in _SAFE else None
         return self._foreign(headers, host) or self._unauthorised(scope, headers)
@@ -68,7 +70,7 @@ class Door:
     @staticmethod
     def _foreign(headers: Headers, host: str) -> tuple[int, str] | None:
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _site(origin) != host:
             return 403, "A page of another site may not write here."
         if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
             return 403, "A page of another site may not write here."
@@ -86,6 +88,13 @@ class Door:
         if _same(_cookie(headers, COOKIE), session_value(self._token)):
             return None
         return 401, "This needs the arena's token: Authorization: Bearer ..."
+
+
+def _site(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _same(given: str, wanted: str) -> bool:
@@ -111,8 +120,11 @@ def _cookie(headers: Headers, name: str) -> str:
     return ""
 
 
-class BodyTooLargeError(Exception):
-    """A body without a length has grown past the limit."""
+class BodyTooLargeError(HTTPException):
+    """A body without a length has grown past the limit; FastAPI lets HTTP errors of a body pass."""
+
+    def __init__(self) -> None:
+        super().__init__(413, _TOO_LARGE)
 
 
 class _Bounded:

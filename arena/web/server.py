@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI
 
 from arena import __version__
 from arena.web import pages, problems, routes_arena, routes_bots, routes_strategies
 from arena.web.context import Context
-from arena.web.security import BodyTooLargeError, Door
+from arena.web.security import Door
 
 DESCRIPTION = (
     "Say a trading strategy in plain words, upload a handwritten bot, read the board. "
@@ -27,10 +27,5 @@ def create_app(context: Context) -> FastAPI:
     app.include_router(api)
     pages.install(app)
     problems.install(app)
-    app.add_exception_handler(BodyTooLargeError, _too_large)
     app.add_middleware(Door, settings=context.settings)
     return app
-
-
-async def _too_large(_request: Request, _error: Exception) -> Response:
-    return problems.problem_response(413, "The body is too large.")

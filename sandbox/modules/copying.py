@@ -17,7 +17,7 @@ from sandbox import names
 from sandbox.botclass import is_bot_class
 from sandbox.modules.facade import Facade, pick
 from sandbox.modules.services import Services
-from sandbox.special import safe_type
+from sandbox.special import HostClass, Opaque, TypeOf
 from sandbox.universe import HOST
 
 Memo = dict[int, Any]
@@ -81,7 +81,7 @@ def _copied(
     x: Any, method: str, each: Callable[[Any], Any], memo: Memo | None = None
 ) -> Any:
     kind = type(x)
-    if isinstance(x, _SHARED) or x is safe_type:
+    if isinstance(x, _SHARED) or type(x) in {TypeOf, HostClass, Opaque}:
         return x
     own = is_bot_class(kind)
     if own:

@@ -10,6 +10,7 @@ import numpy as np
 
 from sandbox.modules.facade import Facade, pick
 from sandbox.modules.services import Services
+from sandbox.special import NDARRAY
 
 _FUNCTIONS = (
     "False_ True_ abs absolute acos add all allclose amax amin angle any append apply_along_axis "
@@ -19,8 +20,8 @@ _FUNCTIONS = (
     "bitwise_not bitwise_or bitwise_xor blackman block bool bool_ broadcast_arrays broadcast_to cbrt "
     "ceil choose clip column_stack complex128 complex64 compress concat concatenate conj convolve "
     "copy copysign copyto corrcoef correlate cos cosh count_nonzero cov cross cumprod cumsum "
-    "cumulative_prod cumulative_sum deg2rad degrees delete diag diag_indices diagflat diagonal diff "
-    "digitize divide divmod dot double dsplit dstack dtype e ediff1d einsum empty empty_like equal "
+    "cumulative_prod cumulative_sum datetime64 deg2rad degrees delete diag diag_indices diagflat diagonal diff "
+    "digitize divide divmod dot double dsplit dstack dtype e ediff1d einsum equal "
     "errstate euler_gamma exp exp2 expand_dims expm1 extract eye fabs fill_diagonal finfo fix "
     "flatnonzero flip fliplr flipud float16 float32 float64 float_power floating floor floor_divide "
     "fmax fmin fmod frexp fromfunction fromiter full full_like gcd generic geomspace gradient greater "
@@ -31,14 +32,14 @@ _FUNCTIONS = (
     "log1p log2 logaddexp logical_and logical_not logical_or logical_xor logspace matmul max maximum "
     "mean median meshgrid min minimum mod modf moveaxis multiply nan nan_to_num nanargmax nanargmin "
     "nancumprod nancumsum nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd "
-    "nansum nanvar ndarray ndenumerate ndim ndindex negative newaxis nextafter nonzero not_equal "
+    "nansum nanvar ndenumerate ndim ndindex negative newaxis nextafter nonzero not_equal "
     "number ones ones_like outer pad partition percentile pi piecewise place poly polyadd polyder "
-    "polyfit polyint polymul polysub polyval positive pow power prod promote_types ptp put "
+    "poly1d polyfit polyint polymul polysub polyval positive pow power prod promote_types ptp put "
     "put_along_axis quantile rad2deg radians ravel real reciprocal remainder repeat reshape resize "
     "result_type rint roll rollaxis roots rot90 round searchsorted select seterr geterr set_printoptions "
     "setdiff1d setxor1d shape sign signbit sin sinc single sinh size sort spacing split sqrt square "
-    "squeeze stack std subtract sum swapaxes take take_along_axis tan tanh tensordot tile trace "
-    "transpose trapezoid tri tril triu trim_zeros true_divide trunc uint uint16 uint32 uint64 uint8 "
+    "squeeze stack std subtract sum swapaxes take take_along_axis tan tanh tensordot tile timedelta64 trace "
+    "transpose trapezoid tri tril tril_indices triu triu_indices trim_zeros true_divide trunc uint uint16 uint32 uint64 uint8 "
     "union1d unique unravel_index vander var vdot vectorize vsplit vstack where zeros zeros_like"
 )
 _LINALG = (
@@ -66,10 +67,13 @@ def build(services: Services) -> dict[str, Facade]:
         "random": chance,
         "fft": fft,
         "trapz": np.trapezoid,
-        "nansum": np.nansum,
+        "ndarray": NDARRAY,
+        "empty": empty,
+        "empty_like": empty_like,
+        "__version__": np.__version__,
     }
     typing = Facade(
-        "numpy.typing", {"NDArray": np.ndarray, "ArrayLike": object, "DTypeLike": object}
+        "numpy.typing", {"NDArray": NDARRAY, "ArrayLike": object, "DTypeLike": object}
     )
     warm_up()
     return {
@@ -79,6 +83,16 @@ def build(services: Services) -> dict[str, Facade]:
         "numpy.fft": fft,
         "numpy.typing": typing,
     }
+
+
+def empty(shape: Any, dtype: Any = float, order: Any = "C", **_: Any) -> Any:
+    """Return an array of zeros: what memory held before is not the bot's to see."""
+    return np.zeros(shape, dtype=dtype, order=order)
+
+
+def empty_like(prototype: Any, dtype: Any = None, order: Any = "K", **more: Any) -> Any:
+    """Return an array of zeros like another."""
+    return np.zeros_like(prototype, dtype=dtype, order=order, **more)
 
 
 def _random(services: Services) -> dict[str, object]:
@@ -95,6 +109,7 @@ def _random(services: Services) -> dict[str, object]:
 
     return {
         **pick(np.random, _RANDOM),
+        "RandomState": np.random.RandomState,
         "seed": seed,
         "default_rng": default_rng,
         "Generator": np.random.Generator,

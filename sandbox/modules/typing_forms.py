@@ -1,49 +1,98 @@
-"""`typing` for code whose annotations are never evaluated: forms that can be written, and classes
-that can be inherited from, with nothing of the real module behind them.
+"""`typing` for code whose annotations are never evaluated: forms that can be written, tested against
+and inherited from, with nothing of the real module behind them.
 """
 
 from __future__ import annotations
 
 import abc
+import builtins
+import collections
+import re
 import types
 import typing
-from typing import Any
+from collections import abc as abstract
+from typing import Any, NoReturn
 
-from sandbox.botclass import MODULE_NAME
-from sandbox.modules.facade import Facade
+from sandbox import names
+from sandbox.botclass import MODULE_NAME, check_match_args, is_bot_class
+from sandbox.modules.facade import Facade, hand_out
 from sandbox.modules.services import Services
+from sandbox.universe import BASES
 
 _FORMS = (
-    "Any Optional Union List Dict Set FrozenSet Tuple Deque DefaultDict Callable Iterable Iterator "
-    "Sequence MutableSequence Mapping MutableMapping Type Literal Final ClassVar Annotated Hashable "
-    "Collection Container Generator Counter OrderedDict ChainMap Text NoReturn Never Self Concatenate "
-    "TypeAlias TypeGuard Unpack Required NotRequired LiteralString Sized SupportsFloat SupportsInt "
-    "SupportsAbs SupportsIndex SupportsRound Awaitable Reversible AnyStr IO Pattern Match "
-    "ContextManager AbstractSet KeysView ValuesView ItemsView ByteString"
+    "Optional Union Literal Final ClassVar Annotated NoReturn Never Self Concatenate TypeAlias "
+    "TypeGuard TypeIs Unpack Required NotRequired ReadOnly LiteralString SupportsFloat SupportsInt "
+    "SupportsAbs SupportsIndex SupportsRound SupportsComplex SupportsBytes AnyStr IO TextIO "
+    "AsyncIterator AsyncIterable AsyncGenerator"
 )
+_ORIGINS: dict[str, type] = {
+    "Any": object, "Text": str, "Pattern": re.Pattern, "Match": re.Match,
+    "Deque": collections.deque, "DefaultDict": collections.defaultdict,
+    "OrderedDict": collections.OrderedDict, "Counter": collections.Counter,
+    "ChainMap": collections.ChainMap, "AbstractSet": abstract.Set,
+    **{name: getattr(builtins, name.lower())
+       for name in ("List", "Dict", "Set", "FrozenSet", "Tuple", "Type")},
+    **{name: getattr(abstract, name) for name in (
+        "Callable Iterable Iterator Sequence MutableSequence Mapping MutableMapping Hashable Sized "
+        "Collection Container Generator Reversible MutableSet KeysView ValuesView ItemsView "
+        "MappingView Awaitable Coroutine").split()},
+}  # fmt: skip
 
 
 class Form:
-    """A type expression: it can be subscripted and joined, and means nothing at run time."""
+    """A type expression: it can be subscripted, joined, tested against and inherited from."""
 
-    __slots__ = ()
+    __slots__ = ("args", "kind", "origin")
 
-    def __getitem__(self, _item: object) -> Form:
-        return self
+    kind: str
+    origin: type | None
+    args: tuple[object, ...]
 
-    def __or__(self, _other: object) -> Form:
-        return self
+    def __init__(self, kind: str, origin: type | None = None, args: object = ()) -> None:
+        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "origin", origin)
+        object.__setattr__(self, "args", args if type(args) is tuple else (args,))
 
-    __ror__ = __or__
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"attribute '{name}' is read-only")
 
-    def __call__(self, *_: object, **__: object) -> Form:
-        return self
+    def __getitem__(self, item: object) -> Form:
+        return Form(self.kind, self.origin, item)
+
+    def __or__(self, other: object) -> Form:
+        return Form("Union", None, (self, other))
+
+    def __ror__(self, other: object) -> Form:
+        return Form("Union", None, (other, self))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Form) and (self.kind, self.args) == (other.kind, other.args)
+
+    def __hash__(self) -> int:
+        return hash(self.kind)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.origin is None or self.origin in {object, type}:
+            raise TypeError(f"typing.{self.kind} cannot be called")
+        return self.origin(*args, **kwargs)
+
+    def __mro_entries__(self, _bases: tuple[object, ...]) -> tuple[type, ...]:
+        return (self.origin or object,)
+
+    def __instancecheck__(self, instance: object) -> bool:
+        if self.kind in {"Union", "Optional"}:
+            wanted = (type(None) if kind is None else kind for kind in self.args)
+            optional = self.kind == "Optional" and instance is None
+            return optional or any(isinstance(instance, kind) for kind in wanted)  # type: ignore[arg-type]
+        if self.origin is None:
+            raise TypeError(f"typing.{self.kind} cannot be used with isinstance()")
+        return isinstance(instance, self.origin)
+
+    def __subclasscheck__(self, kind: type) -> bool:
+        return self.origin is not None and issubclass(kind, self.origin)
 
     def __repr__(self) -> str:
-        return "typing form"
-
-
-FORM = Form()
+        return f"typing.{self.kind}"
 
 
 class Generic:
@@ -55,14 +104,51 @@ class Generic:
         return cls
 
 
-class Protocol(Generic, metaclass=abc.ABCMeta):
-    """A base class for structural types; only its name matters here."""
+class ProtocolMeta(abc.ABCMeta):
+    """Tests instances by the names a protocol lists, as a runtime-checkable one does."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        if super().__instancecheck__(instance):
+            return True
+        if Protocol not in cls.__bases__:
+            return False
+        wanted = {
+            name
+            for base in cls.__mro__ if is_bot_class(base)
+            for name in (*base.__dict__, *base.__dict__.get("__annotations__", ()))
+            if not names.is_dunder(name) and not name.startswith("_abc_")
+        }  # fmt: skip
+        return bool(wanted) and all(hasattr(instance, name) for name in wanted)
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if Protocol in cls.__bases__:
+            raise TypeError("Protocols cannot be instantiated")
+        return super().__call__(*args, **kwargs)
+
+
+class Protocol(Generic, metaclass=ProtocolMeta):
+    """A base class for structural types."""
 
     __slots__ = ()
 
 
 class TypedDict(dict):  # type: ignore[type-arg]
-    """A dict whose keys were declared."""
+    """A base whose classes make plain dicts, as the real one's do."""
+
+    def __new__(cls, *args: Any, **items: Any) -> Any:
+        """Return a plain dict; called with a name and a table of fields, return such a class."""
+        return functional_typed_dict if args and type(args[0]) is str else dict(*args, **items)
+
+
+def functional_typed_dict(*args: Any, **items: Any) -> dict[Any, Any]:
+    """Make a plain dict, as a class made by `TypedDict("Name", {...})` does."""
+    return dict(*args, **items)
+
+
+BASES.update({Generic, Protocol, TypedDict})
+_NAMED_TUPLE: type = types.resolve_bases((typing.NamedTuple,))[0]  # type: ignore[assignment]
+BASES.add(_NAMED_TUPLE)
+hand_out(Form, Generic, Protocol, ProtocolMeta, TypedDict)
 
 
 def build(services: Services) -> dict[str, Facade]:
@@ -88,22 +174,26 @@ def build(services: Services) -> dict[str, Facade]:
 
         return missing
 
-    def type_variable(*_: object, **__: object) -> Form:
+    def type_variable(name: str = "T", *_: object, **__: object) -> Form:
         """Return a type variable, which means nothing at run time."""
-        return FORM
+        return Form(str(name))
 
-    members: dict[str, object] = dict.fromkeys(_FORMS.split(), FORM)
+    def get_args(kind: Any) -> tuple[object, ...]:
+        """Return what a form was subscripted with."""
+        return kind.args if type(kind) is Form else getattr(kind, "__args__", ())
+
+    members: dict[str, object] = {name: Form(name) for name in _FORMS.split()}
+    members |= {name: Form(name, origin) for name, origin in _ORIGINS.items()}
     members |= {
         "Generic": Generic, "Protocol": Protocol, "TypedDict": TypedDict,
         "NamedTuple": _named_tuple(services), "TypeVar": type_variable, "ParamSpec": type_variable,
         "TypeVarTuple": type_variable, "NewType": new_type, "cast": cast, "overload": overload,
         "final": identity, "runtime_checkable": identity, "override": identity,
-        "no_type_check": identity, "assert_type": identity, "TYPE_CHECKING": False,
+        "no_type_check": identity, "assert_type": identity, "assert_never": identity,
+        "reveal_type": identity, "get_args": get_args, "TYPE_CHECKING": False,
+        "ContextManager": Form("ContextManager"),
     }  # fmt: skip
-    return {
-        "typing": Facade("typing", members),
-        "typing_extensions": Facade("typing_extensions", members),
-    }  # fmt: skip
+    return {name: Facade(name, members) for name in ("typing", "typing_extensions")}
 
 
 def _named_tuple(services: Services) -> object:
@@ -117,9 +207,10 @@ def _named_tuple(services: Services) -> object:
                 pairs = [(name, None) for name, _ in [*fields, *more.items()]]
                 made: Any = typing.NamedTuple(typename, pairs)  # type: ignore[misc]
             made.__module__ = MODULE_NAME
+            check_match_args(made)
             return made  # type: ignore[no-any-return]
 
         def __mro_entries__(self, _bases: tuple[object, ...]) -> tuple[type, ...]:
-            return typing.NamedTuple.__mro_entries__(_bases)  # type: ignore[attr-defined,no-any-return]
+            return (_NAMED_TUPLE,)
 
     return NamedTuple()

@@ -58,6 +58,7 @@ class Liar:
         return [], {}
 
     def start(self, meta: bytes, load: Callable[[], Namespace]) -> bytes:
+        del meta
         load()
         return b"ready"
 
@@ -142,6 +143,7 @@ class Naked(BotRuntime):
     """Runs a bot with Python's real built-ins and no tripwire: only the process wall is left."""
 
     def start(self, meta: bytes, load: Callable[[], Namespace]) -> bytes:
+        del load
         told, _, source = meta.partition(b"\0")
 
         def unguarded() -> Namespace:

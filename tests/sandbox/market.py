@@ -13,7 +13,7 @@ from sandbox.worker import Worker
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 CASH = 10_000.0
-SOFT, HARD, WALL = 0.1, 0.4, 5.0
+SOFT, HARD, WALL = 0.1, 0.25, 5.0
 
 
 def bot(body: str, top: str = "") -> bytes:

@@ -213,11 +213,13 @@ def test_the_server_s_secret_is_nowhere_in_a_worker(liars: Pool, canary: str) ->
 
 def test_the_search_for_the_secret_would_find_it(canary: str) -> None:
     root = GUESTS.parents[2]
+    search = (
+        "from tests.sandbox.guests import canaries_in, readable_memory; "
+        "print(canaries_in(readable_memory()))"
+    )
     done = subprocess.run(
         [sys.executable, "-s", "-P", "-c",
-         f"import sys; sys.path.insert(0, {str(root)!r}); "
-         "from tests.sandbox.guests import canaries_in, readable_memory; "
-         "print(canaries_in(readable_memory()))"],
+         f"import sys; sys.path.insert(0, {str(root)!r}); {search}"],
         env={"ARENA_CANARY": canary, "LANG": "C.UTF-8"}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert int(done.stdout) > 0

@@ -13,6 +13,20 @@ from sandbox.protocol import Kind
 from sandbox.verdict import Verdict
 from tests.sandbox.market import HARD, SOFT, WALL, bot, one_tick, reply, start, tick
 
+CATCHES_ALL = """\
+while True:
+    try:
+        while True:
+            pass
+    except BaseException:
+        pass"""
+SWALLOWS = """\
+keep = []
+while True:
+    try:
+        keep.append('x' * (1 << 24))
+    except MemoryError:
+        pass"""
 HOG = "keep = []\nwhile True:\n    keep.append('x' * (1 << 22))"
 
 
@@ -36,11 +50,10 @@ def test_a_legal_bot_answers_in_time(bots: Pool) -> None:
     "body",
     [
         "while True:\n    pass",
-        "while True:\n    try:\n        while True:\n            pass\n    except BaseException:\n        pass",
+        CATCHES_ALL,
         "sum(range(10 ** 12))",
         "10 ** 10 ** 8",
-        "keep = []\nwhile True:\n    try:\n        keep.append('x' * (1 << 24))\n"
-        "    except MemoryError:\n        pass",
+        SWALLOWS,
     ],
     ids=["loop", "catches everything", "in C", "in one number", "swallows MemoryError"],
 )

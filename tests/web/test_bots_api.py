@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+
 from tests.arenas import BUYER, Running, bot_source, until
 
 ERRORS = "raise ValueError('no luck')"
@@ -57,7 +58,9 @@ def test_the_author_of_a_form_keeps_the_same_rules_as_json(live: Running, author
         assert form.json()["author"] == json.json()["author"] == "local"
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"source": 1}', b'{"nothing": ""}', b'{"source": "", "more": 1}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"source": 1}', b'{"nothing": ""}', b'{"source": "", "more": 1}']
+)
 def test_a_body_of_the_wrong_shape_is_a_problem(live: Running, body: bytes) -> None:
     answer = live.api("POST", "/bots", content=body, headers={"content-type": "application/json"})
     problem(answer, 422)
@@ -80,7 +83,7 @@ def test_a_checked_source_is_not_admitted(live: Running, own_name: str) -> None:
 
 
 def test_a_check_tells_why_a_source_is_refused(live: Running) -> None:
-    answer = live.api("POST", "/bots/check", json={"source": "NAME = 'x'\nSYMBOLS = []\n"})
+    answer = live.api("POST", "/bots/check", json={"source": "NAME = 'x'\nSYMBOLS = ['A']\n"})
     assert answer.status_code == 200
     assert not answer.json()["accepted"]
     assert "on_tick" in answer.json()["violations"][0]["message"]
@@ -96,7 +99,9 @@ def test_strange_sources_are_refused_not_feared(live: Running, source: str) -> N
 
 @pytest.mark.parametrize("path", ["/bots", "/bots/check"])
 def test_a_lone_surrogate_is_a_problem_of_the_caller(live: Running, path: str) -> None:
-    answer = live.api("POST", path, content=b'{"source": "x = \'\\ud800\'"}', headers={"content-type": "application/json"})
+    answer = live.api(
+        "POST", path, content=b'{"source": "x = \'\\ud800\'"}', headers={"content-type": "application/json"}
+    )
     assert answer.status_code in {200, 422}
 
 
@@ -122,7 +127,7 @@ def test_the_name_of_another_author_is_a_conflict(live: Running, own_name: str) 
 
 
 def test_warnings_are_told_and_do_not_refuse(live: Running, own_name: str) -> None:
-    body = "ctx.submit_order('NOPE', 'BUY', 1)\nraise ValueError('no luck')"
+    body = "ctx.submit_order('NOPE', 'BUY', -1)\nraise ValueError('no luck')"
     bot = live.upload(bot_source(body, name=own_name, symbols='["NOPE"]'))
     text = " ".join(bot["warnings"])
     assert "NOPE is not in this market" in text
@@ -134,7 +139,9 @@ def test_warnings_are_told_and_do_not_refuse(live: Running, own_name: str) -> No
 
 
 def test_a_bot_that_never_returns_is_refused_by_its_trial(live: Running) -> None:
-    found = problem(live.api("POST", "/bots", json={"source": bot_source("while True: pass", name="Spinner")}), 422)
+    found = problem(
+        live.api("POST", "/bots", json={"source": bot_source("while True: pass", name="Spinner")}), 422
+    )
     assert "trial" in found["violations"][0]["message"]
     assert "TIMEOUT" in found["violations"][0]["message"]
 
@@ -181,7 +188,9 @@ def test_an_unknown_bot_cannot_be_changed(live: Running, method: str, part: str)
 def test_a_bot_leaves_trades_orders_equity_and_logs(live: Running, own_name: str) -> None:
     body = f"{BUYER}\nctx.log('tick')\nctx.submit_order('NOPE', 'BUY', 1.0)"
     seat = live.admitted(bot_source(body, name=own_name))
-    until(lambda: seat.score.trades and live.get(f"/bots/{seat.id}/equity")["items"], "a trade and a snapshot")
+    until(
+        lambda: seat.score.trades and live.get(f"/bots/{seat.id}/equity")["items"], "a trade and a snapshot"
+    )
     (trade,) = live.get(f"/bots/{seat.id}/trades")["items"]
     assert (trade["bot_name"], trade["side"], trade["size"]) == (own_name, "BUY", 0.001)
     assert trade["cash_after"] == pytest.approx(10_000 - trade["price"] * 0.001)
@@ -205,7 +214,9 @@ def test_logs_are_paged_without_gap_or_repeat(live: Running, own_name: str) -> N
     whole = [row["id"] for row in live.get(f"/bots/{seat.id}/logs?limit=1000")["items"]]
     paged, cursor = [], None
     while True:
-        page = live.get(f"/bots/{seat.id}/logs", params={"limit": 2, **({"cursor": cursor} if cursor else {})})
+        page = live.get(
+            f"/bots/{seat.id}/logs", params={"limit": 2, **({"cursor": cursor} if cursor else {})}
+        )
         paged += [row["id"] for row in page["items"]]
         cursor = page["next_cursor"]
         if cursor is None:
