@@ -9,6 +9,8 @@ from typing import Any
 from sandbox import guards
 from sandbox.modules.facade import Facade
 from sandbox.modules.services import Services
+from sandbox.special import safe_type, state_of
+from sandbox.state import State
 
 _OFFERED = (
     "abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod "
@@ -34,6 +36,12 @@ def build(services: Services, modules: Mapping[str, Facade]) -> dict[str, Any]:
         services.log("INFO", (" " if sep is None else sep).join(str(value) for value in values))
         del end
 
+    def show_state(*objects: Any) -> State:
+        """Return the `__dict__` of a bot's own object."""
+        if len(objects) != 1:
+            raise TypeError("vars() takes one object here; keep a dict of your own instead")
+        return state_of(objects[0])
+
     def import_module(
         name: str,
         globals_: object = None,
@@ -58,5 +66,6 @@ def build(services: Services, modules: Mapping[str, Facade]) -> dict[str, Any]:
         "setattr": guards.guarded_setattr,
         "delattr": guards.guarded_delattr,
         "hasattr": guards.guarded_hasattr,
-        "type": guards.safe_type,
+        "type": safe_type,
+        "vars": show_state,
     }

@@ -17,6 +17,7 @@ from typing import Any
 
 from sandbox import names
 from sandbox.botclass import ClassHook, is_bot_class
+from sandbox.modules.dispatch import register_annotated
 from sandbox.modules.facade import Facade, hand_out
 from sandbox.modules.services import Services
 from sandbox.special import dunder, object_method, safe_type
@@ -270,6 +271,7 @@ def build(services: Services) -> dict[str, object]:
         "@dunder": dunder,
         "@object_method": object_method,
         "@metaclass": metaclass,
+        "@register": register_annotated,
         "@initvar": dataclasses.InitVar[object],
         "@kw_only": dataclasses.KW_ONLY,
     }

@@ -65,7 +65,6 @@ BUILTIN_HINTS = {
     "input": "A bot has no keyboard; put settings into constants.",
     "globals": "Use `global NAME` inside the function.",
     "locals": "Use a dict of your own.",
-    "vars": "Use `self.name` or a dict of your own.",
     "dir": "Use a list of the names you need.",
     "memoryview": "Use a list or a numpy array.",
     "breakpoint": "Log with ctx.log.",

@@ -11,6 +11,7 @@ import os
 import platform
 import struct
 
+CAP_SYS_RESOURCE = 24
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_SECCOMP = 22
@@ -50,6 +51,13 @@ def prctl(option: int, value: int = 0, third: int = 0) -> int:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
     return result
+
+
+def has_capability(number: int) -> bool:
+    """Say whether this process has an effective capability."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123
+        masks = [line.split()[1] for line in status if line.startswith("CapEff:")]
+    return bool(masks) and bool(int(masks[0], 16) >> number & 1)
 
 
 def unshare(flags: int) -> None:

@@ -32,6 +32,7 @@ class Confinement:
     uid: int | None
     parent_pid: int
     landlock_abi: int
+    extendable: bool = True
     layers: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -72,7 +73,10 @@ def limit_resources(cage: Confinement) -> None:
     with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123
         mapped = int(statm.read().split()[0]) * resource.getpagesize()
     space = mapped + cage.limits.memory_bytes
-    life = cage.limits.lifetime_cpu
+    # A limit that the server cannot move forward would end honest bots of a certain age.
+    life = cage.limits.lifetime_cpu if cage.extendable else resource.RLIM_INFINITY
+    if not cage.extendable:
+        cage.notes.append("no lifetime CPU limit (moving it needs CAP_SYS_RESOURCE)")
     for kind, soft, hard in (
         (resource.RLIMIT_AS, space, space),
         (resource.RLIMIT_CPU, life, resource.RLIM_INFINITY),
@@ -86,7 +90,7 @@ def limit_resources(cage: Confinement) -> None:
         _, ceiling = resource.getrlimit(kind)
         if ceiling != resource.RLIM_INFINITY:
             hard = ceiling if hard == resource.RLIM_INFINITY else min(hard, ceiling)  # noqa: PLW2901
-            soft = min(soft, hard)  # noqa: PLW2901
+            soft = hard if soft == resource.RLIM_INFINITY else min(soft, hard)  # noqa: PLW2901
         resource.setrlimit(kind, (soft, hard))
     os.nice(cage.limits.nice)
     cage.layers.append("rlimits")
@@ -110,7 +114,11 @@ def fence_files(cage: Confinement) -> None:
     if not cage.landlock_abi:
         cage.notes.append("no Landlock in this kernel")
         return
-    landlock.restrict(cage.landlock_abi)
+    try:
+        landlock.restrict(cage.landlock_abi)
+    except OSError as error:
+        cage.notes.append(f"Landlock cannot be used ({error.strerror})")
+        return
     cage.layers.append("landlock")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 
 from sandbox import names
 from sandbox.policy import NamePolicy, guard_call
@@ -79,7 +80,7 @@ class Policy(ImportPolicy):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Check names and parameters, drop annotations, allow special methods only in classes."""
         self._check_function_name(node)
-        node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
+        node.decorator_list = [self._decorator(item, node) for item in node.decorator_list]
         self._arguments(node.args)
         if node.returns is not None:
             self.visit(node.returns)
@@ -89,6 +90,18 @@ class Policy(ImportPolicy):
         node.body = self.block(node.body, node)
         self.scopes.pop()
         return node
+
+    def _decorator(self, decorator: ast.expr, node: ast.FunctionDef) -> ast.expr:
+        """Keep the one annotation that is read at run time: that of `@function.register`."""
+        visited: ast.expr = self.visit(decorator)
+        first = [*node.args.posonlyargs, *node.args.args][:1]
+        kind = first[0].annotation if first else None
+        bare = isinstance(decorator, ast.Attribute) and decorator.attr == "register"
+        if not bare or kind is None or isinstance(kind, ast.Constant):
+            return visited
+        nothing = ast.arguments([], [], None, [], [], None, [])
+        late = ast.Lambda(nothing, self.visit(copy.deepcopy(kind)))
+        return guard_call("register", [visited, late], decorator)
 
     def _check_function_name(self, node: ast.FunctionDef) -> None:
         if self.scopes[-1] == "class" and names.is_dunder(node.name):

@@ -66,6 +66,8 @@ class Pool:
         self._lock = threading.Lock()
         self._workers: dict[int, Worker] = {}
         self._early_exits: dict[int, int] = {}
+        self._unadopted: set[int] = set()
+        self._listener: threading.Thread | None = None
         self._spawning: dict[int, Future[tuple[int, int]]] = {}
         self._next_id = 0
         self._slots: list[int] = []
@@ -106,8 +108,15 @@ class Pool:
         self._control = ours
         data = ours.recv(CONTROL_BYTES)
         if not data or json.loads(data).get("op") != "ready":
+            self._process.kill()
+            self._process.wait()
+            self._process, self._control = None, None
+            ours.close()
             raise SandboxUnavailableError("the process that starts bots did not come up")
-        threading.Thread(target=self._listen, args=(ours,), name="zygote", daemon=True).start()
+        self._listener = threading.Thread(
+            target=self._listen, args=(ours,), name="zygote", daemon=True
+        )
+        self._listener.start()
 
     def stop(self) -> None:
         """End all workers and the zygote; nothing is left behind."""
@@ -131,6 +140,11 @@ class Pool:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+        # The old listener must have said its last word before a new zygote's workers are booked.
+        if self._listener is not None:
+            self._listener.join()
+        if self._control is not None:
+            self._control.close()
         self._launch()
 
     @property
@@ -156,12 +170,16 @@ class Pool:
             with self._lock:
                 worker = self._workers.get(message["pid"])
                 if worker is None:
-                    self._early_exits[message["pid"]] = message["status"]
+                    # Kept only for a worker that is still being adopted: process ids come again.
+                    if message["pid"] in self._unadopted:
+                        self._early_exits[message["pid"]] = message["status"]
                     return
             worker.exited(message["status"])
             return
         future = self._spawning.pop(message["id"])
         if message["op"] == "spawned":
+            with self._lock:
+                self._unadopted.add(message["pid"])
             future.set_result((message["pid"], descriptors[0]))
         else:
             future.set_exception(OutOfSlotsError(f"cannot start a worker: {message['reason']}"))
@@ -173,6 +191,7 @@ class Pool:
         with self._lock:
             orphans = [worker for worker in self._workers.values() if worker.alive]
         for worker in orphans:
+            worker.kill(Ending(Verdict.LOST, "was lost with the process that starts bots"))
             worker.exited(signal.SIGKILL)
         if not self._stopping and self._on_zygote_death is not None:
             self._on_zygote_death()
@@ -218,6 +237,7 @@ class Pool:
         worker = Worker(pid, pidfd, pipes, self.limits, release)
         with self._lock:
             self._workers[pid] = worker
+            self._unadopted.discard(pid)
             status = self._early_exits.pop(pid, None)
         if status is not None:
             worker.exited(status)
@@ -270,7 +290,7 @@ def _read_checked(answer: Answer) -> Checked:
         head = json.loads(told)
         violations = tuple(_clean_violation(item) for item in head["violations"][:200])
         facts = dict(head["facts"])
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+    except (ValueError, ArithmeticError, LookupError, RecursionError, TypeError, AttributeError):
         reason = "answered nonsense while it was being loaded"
         return _refused(violation("load-limit", 1, 1, reason).as_dict())
     return Checked(violations, facts, program)

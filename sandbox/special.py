@@ -134,7 +134,7 @@ hand_out(Opaque, TypeOf, HostClass)
 
 def state_of(obj: Any) -> State:
     """Return the `__dict__` of a bot's own object."""
-    if not is_bot_class(type(obj)):
+    if not is_bot_class(type(obj)) and not isinstance(obj, types.SimpleNamespace):
         raise AttributeError("attribute '__dict__' is for the bot's own objects only")
     return State(obj)
 

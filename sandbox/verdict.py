@@ -17,14 +17,15 @@ class Verdict(IntEnum):
     OK = 0
     RUNTIME_ERROR = 1
     LATE = 2
-    TIMEOUT = 3
-    MEMORY = 4
-    OUTPUT_LIMIT = 5
-    PROTOCOL_ERROR = 6
-    EXITED = 7
-    CRASHED = 8
-    POLICY_VIOLATION = 9
-    SECURITY = 10
+    LOST = 3
+    TIMEOUT = 4
+    MEMORY = 5
+    OUTPUT_LIMIT = 6
+    PROTOCOL_ERROR = 7
+    EXITED = 8
+    CRASHED = 9
+    POLICY_VIOLATION = 10
+    SECURITY = 11
 
     @property
     def strikes(self) -> bool:

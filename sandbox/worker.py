@@ -34,6 +34,9 @@ class Worker:
         self.asked_at = 0.0
         self.asked_cpu = 0.0
         self.waiting_for: int | None = None
+        # Each question may be answered once, in time or late; anything more is a forgery.
+        self._unanswered: set[int] = set()
+        self._closed = False
         self._pidfd = pidfd
         self._down, self._up = pipes
         self._limits = limits
@@ -60,11 +63,12 @@ class Worker:
         """Send a request and return its sequence number."""
         self._seq = (self._seq + 1) & 0xFFFFFFFF
         self.waiting_for = self._seq
+        self._unanswered.add(self._seq)
         self.asked_at = time.monotonic()
         self.asked_cpu = self.cpu()
-        self._unsent += encode(kind, self._seq, payload)
         if len(self._unsent) > _UNSENT_LIMIT:
             self.kill(Ending(Verdict.PROTOCOL_ERROR, "does not read its ticks"))
+        self._unsent += encode(kind, self._seq, payload)
         self.flush()
         return self._seq
 
@@ -126,12 +130,13 @@ class Worker:
             reason = "could not be locked down: " + frame.payload[:300].decode("utf-8", "replace")
             self.kill(Ending(Verdict.EXITED, reason))
             return self._ended()
-        if frame.seq == self.waiting_for:
-            self.waiting_for = None
-            return frame
-        if frame.seq < self._seq and frame.seq > 0:
+        if frame.seq not in self._unanswered:
+            raise ProtocolFault("an answer that nobody asked for")
+        self._unanswered.discard(frame.seq)
+        if frame.seq != self.waiting_for:
             return None
-        raise ProtocolFault("an answer that nobody asked for")
+        self.waiting_for = None
+        return frame
 
     # -- measuring ----------------------------------------------------------------------------
 
@@ -155,8 +160,9 @@ class Worker:
                 resource.prlimit(self.pid, resource.RLIMIT_CPU, (int(self._allowance), hard))
 
     def demote(self) -> None:
-        """Let it run only when nothing else wants the CPU."""
-        self._schedule(os.SCHED_IDLE)
+        """Let it run only when nothing else wants the CPU, where that can be taken back again."""
+        if os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_NICE)[0] >= 20 - self._limits.nice:
+            self._schedule(os.SCHED_IDLE)
 
     def restore(self) -> None:
         """Give it its ordinary share again."""
@@ -175,6 +181,8 @@ class Worker:
 
     def kill(self, reason: Ending) -> None:
         """End it now, for a stated reason; the first reason stands."""
+        if self._closed:
+            return
         if self._killed_for is None:
             self._killed_for = reason
         with contextlib.suppress(ProcessLookupError):
@@ -198,7 +206,10 @@ class Worker:
 
     def close(self) -> None:
         """Kill it if it still runs, and give its descriptors and identity back."""
+        if self._closed:
+            return
         self.kill(Ending(Verdict.OK, "was stopped"))
+        self._closed = True
         for descriptor in (self._down, self._up, self._pidfd):
             with contextlib.suppress(OSError):
                 os.close(descriptor)

@@ -77,6 +77,8 @@ class Zygote:
         self._control = control
         self._kit = kit
         self._landlock = landlock.abi()
+        # The server has the same capabilities: it moves the limit of a foreign uid only with this one.
+        self._extends = os.geteuid() != 0 or kernel.has_capability(kernel.CAP_SYS_RESOURCE)
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def main_loop(self) -> None:
@@ -133,7 +135,9 @@ class Zygote:
             for target, descriptor in enumerate(high):
                 os.dup2(descriptor, target)
             os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-            cage = lockdown.Confinement(self._kit.limits, request.get("uid"), parent, self._landlock)
+            cage = lockdown.Confinement(
+                self._kit.limits, request.get("uid"), parent, self._landlock, self._extends
+            )
             run(self._kit, cage)
         finally:
             os._exit(70)

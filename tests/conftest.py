@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine as Database
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from arena.store.database import open_database, upgrade
 from tests.arenas import Running, running, settings_for
@@ -51,32 +52,67 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         )
         server = server_module.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="stop")
     base = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    admin = create_engine(base, isolation_level="AUTOCOMMIT")
 
-    def fresh() -> str:
+    def fresh(template: str = "template1") -> str:
         name = f"arena_{next(_numbers)}"
-        admin = create_engine(base, isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        admin.dispose()
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
         return str(base.replace("/postgres?", f"/{name}?", 1))
 
+    with admin.connect() as connection:
+        # Nothing here has to survive a power cut.
+        connection.execute(text("ALTER SYSTEM SET fsync = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
     yield fresh
+    admin.dispose()
     server.cleanup()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the arena's tables, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "lab.db"
+    engine = open_database(f"sqlite:///{path}")
+    upgrade(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: Callable[..., str]) -> str:
+    """The name of a PostgreSQL database with the arena's tables, to be copied."""
+    url = postgres_url()
+    engine = open_database(url)
+    upgrade(engine)
+    engine.dispose()
+    return make_url(url).database or ""
+
+
+_KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=_KINDS)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database, of both kinds in turn."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'lab.db'}"
-    url: str = request.getfixturevalue("postgres_url")()
-    return url
+    return str(request.getfixturevalue("postgres_url")())
+
+
+@pytest.fixture(params=_KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database with the arena's tables, of both kinds in turn."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "lab.db")
+        return f"sqlite:///{tmp_path / 'lab.db'}"
+    template = request.getfixturevalue("migrated_postgres")
+    return str(request.getfixturevalue("postgres_url")(template))
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """A database with the arena's tables."""
     engine = open_database(database_url)
-    upgrade(engine)
     yield engine
     engine.dispose()

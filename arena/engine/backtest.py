@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arena.core.exchange import Rules
-from arena.core.text import clean_name
 from arena.engine.discipline import Action, Record
 from arena.engine.player import Market, Play
+from arena.runtime.bot import read_facts
 from arena.runtime.wire import Start
 from sandbox.barrier import Answer, Ask, gather
 from sandbox.pool import Pool
@@ -78,13 +78,17 @@ def backtest(
         if not checked.accepted:
             results.append(Result("", candidate.file, "refused", violations=list(checked.violations)))
             continue
-        name = _own_name(clean_name(str(checked.facts["name"])), taken)
-        symbols = tuple(str(symbol) for symbol in checked.facts["symbols"])
+        try:
+            bot_name, symbols = read_facts(checked.facts)
+        except ValueError:
+            results.append(Result("", candidate.file, "refused"))
+            continue
+        name = _own_name(bot_name, taken)
         result = Result(name, candidate.file, "ok", symbols)
         if not set(symbols) & set(market.symbols):
             result.status = "no_market"
         results.append(result)
-        bot_seed = seed_of(seed, str(checked.facts["name"]), hash_source(candidate.source))
+        bot_seed = seed_of(seed, bot_name, hash_source(candidate.source))
         stages.append(Stage(pool, result, checked.program, market, rules, bot_seed, run))
     _play_all(stages, progress)
     return results

@@ -181,6 +181,12 @@ class Supervisor:
         answered: bool = False,
     ) -> None:
         """Act on what a bot did wrong, and say it in one line."""
+        if verdict is Verdict.LOST:
+            # Not the bot's fault: the engine brings all of them back before the next tick.
+            self._drop(seat)
+            seat.life = Life.RECOVERING
+            builder.event(seat, "skipped", reason)
+            return
         action = seat.record.judge(verdict, builder.n, dead=dead)
         if verdict.strikes:
             self._struck.add(seat.id)

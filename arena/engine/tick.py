@@ -104,7 +104,8 @@ class TickBuilder:
             "fill_price": fill.price, "fill_size": fill.size,
         })  # fmt: skip
         trade = {
-            "id": self._recorder.next_trade_id(), "time": self.time, "bot_name": seat.name, "symbol": fill.symbol,
+            "id": self._recorder.next_trade_id(), "time": self.time,
+            "bot_name": seat.name, "symbol": fill.symbol,
             "side": fill.side.value, "size": fill.size, "price": fill.price,
             "cash_after": fill.cash_after, "position_after": fill.position_after,
             "fee": fill.fee, "realized_pnl": fill.realized, "season_id": self._season_id,

@@ -17,6 +17,7 @@ from arena.core.orders import MAX_SYMBOL_LENGTH, Order, Rejection, check_order
 from arena.core.text import NAME_LIMIT, clean_name
 from arena.runtime.ctx import Context
 from arena.runtime.wire import (
+    LOG_BYTES_PER_TICK,
     MAX_REJECTIONS_PER_TICK,
     Level,
     ReplyWriter,
@@ -27,7 +28,6 @@ from arena.runtime.wire import (
 )
 from sandbox.host import Host, Namespace
 
-LOG_BYTES_PER_TICK = 4096
 MAX_LINE = 1000
 MAX_SYMBOLS = 100
 # A reply is sent early when it has grown this large, so that a run's talk never becomes one big frame.
@@ -254,6 +254,18 @@ def _describe(error: BaseException) -> str:
     except BaseException:  # noqa: BLE001 - a bot's own __str__ may do anything
         text = ""
     return str.__str__(text)[:MAX_LINE] if text else name
+
+
+def read_facts(facts: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Return NAME and SYMBOLS of a checker's facts, which are hostile; ValueError where they lie."""
+    name, symbols = facts.get("name"), facts.get("symbols")
+    if not isinstance(name, str) or not clean_name(name) or len(name) > NAME_LIMIT:
+        raise ValueError("a NAME that no check can have passed")
+    if not isinstance(symbols, list) or not 1 <= len(symbols) <= MAX_SYMBOLS:
+        raise ValueError("SYMBOLS that no check can have passed")
+    if not all(isinstance(symbol, str) and 1 <= len(symbol) <= MAX_SYMBOL_LENGTH for symbol in symbols):
+        raise ValueError("SYMBOLS that no check can have passed")
+    return clean_name(name), tuple(clean_name(symbol) for symbol in symbols)
 
 
 def _check_name(namespace: Namespace) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from arena.core.orders import MAX_ORDERS_PER_TICK, MAX_SYMBOL_LENGTH, Order, Rej
 HAS_SYMBOLS = 1
 HAS_ACCOUNT = 2
 MAX_REJECTIONS_PER_TICK = 1000
+LOG_BYTES_PER_TICK = 4096
 
 _RUN = struct.Struct("<BIH")
 _ACCOUNT = struct.Struct("<3dH")
@@ -182,6 +183,7 @@ class Deeds:
     overflow: int = 0
     logs: list[tuple[Level, str]] = field(default_factory=list)
     logs_dropped: int = 0
+    log_bytes: int = 0
     errors: list[tuple[Where, str, bool]] = field(default_factory=list)
 
     @property
@@ -262,6 +264,9 @@ def _read_record(kind: int, cursor: _Cursor, deeds: Deeds) -> None:
             if level > Level.ERROR:
                 raise ValueError(f"log level {level}")
             deeds.logs.append((Level(level), cursor.text()))
+            deeds.log_bytes += len(deeds.logs[-1][1])
+            if deeds.log_bytes > LOG_BYTES_PER_TICK:
+                raise ValueError("more log than a tick may have")
         case Record.LOGS_DROPPED:
             deeds.logs_dropped += int(cursor.take(_U32)[0])
         case Record.ERROR:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, LargeBinary, Table, cast, delete, func, insert, select, update
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import SQLModel
 
@@ -153,7 +153,7 @@ class Recorder:
             size = self._log_bytes.get(key)
             if size is None:
                 size = self._measure_log(connection, key)
-            size += len(row["message"]) + 32
+            size += len(row["message"].encode()) + 32
             if size > LOG_RING_BYTES:
                 self._drop_older_half(connection, key)
                 size = self._measure_log(connection, key)
@@ -162,7 +162,10 @@ class Recorder:
     @staticmethod
     def _measure_log(connection: Connection, key: tuple[str, str]) -> int:
         table = table_of(LogRow)
-        size = func.coalesce(func.sum(func.length(table.c.message) + 32), 0)
+        message = table.c.message
+        sqlite = connection.dialect.name == "sqlite"
+        length = func.length(cast(message, LargeBinary)) if sqlite else func.octet_length(message)
+        size = func.coalesce(func.sum(length + 32), 0)
         where = (table.c.season_id == key[0], table.c.bot_id == key[1])
         return int(connection.execute(select(size).where(*where)).scalar() or 0)
 

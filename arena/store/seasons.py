@@ -59,8 +59,14 @@ def resume_or_open(
         season = _new_season(plan, (newest.number if newest else 0) + 1, runtime, note)
         session.add(season)
         session.commit()
-        why = "the first season" if newest is None else "the market or the rules have changed"
-        return season, f"season {season.number} opens: {why}"
+        return season, f"season {season.number} opens: {_why(newest, plan)}"
+
+
+def _why(newest: Season | None, plan: SeasonPlan) -> str:
+    if newest is None:
+        return "the first season"
+    same = newest.key == plan.key()
+    return "the one before is closed" if same else "the market or the rules have changed"
 
 
 def _new_season(plan: SeasonPlan, number: int, runtime: dict[str, Any], note: str) -> Season:

@@ -33,9 +33,10 @@ class Desk:
         """Store a prompt and return its row, and whether it is new: a key is used once."""
         now = time.time()
         row = Submission(
-            id=new_id(), group_id=group_id, idempotency_key=idempotency_key, prompt=prompt,
+            id=new_id(), group_id=group_id, idempotency_key=idempotency_key,
+            prompt=prompt.replace("\0", ""),  # PostgreSQL keeps no NUL in a text
             name=clean_name(name) if name else None, author=clean_name(author) or "local",
-            model=model, status=Status.QUEUED, created_at=now, updated_at=now,
+            model=clean_line(model, 200), status=Status.QUEUED, created_at=now, updated_at=now,
         )  # fmt: skip
         with Session(self._database, expire_on_commit=False) as session:
             if idempotency_key is not None and (known := self._by_key(session, idempotency_key)):

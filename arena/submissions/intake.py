@@ -18,6 +18,7 @@ from arena.engine.engine import Engine
 from arena.engine.player import Market
 from arena.errors import ConflictError, RefusedError
 from arena.feeds.synthetic import SyntheticMarket
+from arena.runtime.bot import read_facts
 from arena.store.models import Bot
 from arena.store.seasons import NewBot, enrol, last_ticks
 from sandbox.pool import Pool
@@ -69,8 +70,10 @@ class Intake:
         checked = self._pool.check(source)
         if not checked.accepted:
             return Examined(list(checked.violations))
-        name = clean_name(str(checked.facts["name"]))
-        symbols = tuple(clean_name(str(s)) for s in checked.facts["symbols"])
+        try:
+            name, symbols = read_facts(checked.facts)
+        except ValueError as error:
+            return Examined([problem("load-limit", f"The checker's answer cannot be right: {error}.", "")])
         return Examined([], name, symbols, checked.program, warnings=self._unpriced(symbols))
 
     def _unpriced(self, symbols: Sequence[str]) -> list[str]:

@@ -98,7 +98,7 @@ def session(body: schemas.SessionRequest, context: Ctx) -> Response:
     return response
 
 
-@router.get("/stream", response_class=EventSourceResponse)
+@router.get("/stream", response_class=EventSourceResponse, responses=schemas.EVENT_STREAM)
 async def stream(context: Ctx) -> EventSourceResponse:
     """Stream ticks, trades, board changes and submissions (server-sent events)."""
     return EventSourceResponse(_events(context), ping=15)

@@ -70,7 +70,10 @@ def show(submission_id: str, context: Ctx) -> schemas.Submission:
     return schemas.Submission.model_validate(context.desk.document(submission_id))
 
 
-@router.get("/{submission_id}/events", response_class=EventSourceResponse, responses=_PROBLEMS)
+@router.get(
+    "/{submission_id}/events", response_class=EventSourceResponse,
+    responses={**_PROBLEMS, **schemas.EVENT_STREAM},
+)  # fmt: skip
 async def events(submission_id: str, context: Ctx) -> EventSourceResponse:
     """Stream a submission's states until it ends (server-sent events)."""
     await run_in_threadpool(context.desk.get, submission_id)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+# How a route that streams describes itself.
+EVENT_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
+ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class _Request(BaseModel):
@@ -17,8 +23,8 @@ class StrategyRequest(_Request):
     prompt: str = Field(min_length=1, max_length=20_000, description="The strategy in plain words.")
     name: str | None = Field(None, max_length=80, description="Name of the bot; else the writer's.")
     author: str = Field("local", max_length=80)
-    model: str | None = Field(None, max_length=200, description="Model to write it; else the configured one.")
-    models: list[str] = Field([], max_length=10, description="Several models: one submission each.")
+    model: ModelName | None = Field(None, description="Model to write it; else the configured one.")
+    models: list[ModelName] = Field([], max_length=10, description="Several models: one submission each.")
     samples: int = Field(1, ge=1, le=10, description="Bots per model.")
 
 

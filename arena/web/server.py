@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from arena import __version__
-from arena.web import pages, problems, routes_arena, routes_bots, routes_strategies
+from arena.web import pages, problems, routes_arena, routes_bots, routes_strategies, schemas
 from arena.web.context import Context
 from arena.web.security import Door
 
@@ -21,7 +21,7 @@ def create_app(context: Context) -> FastAPI:
         title="Arena", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None,
     )  # fmt: skip
     app.state.context = context
-    api = APIRouter(prefix="/api/v1")
+    api = APIRouter(prefix="/api/v1", responses={422: {"model": schemas.Problem}})
     for part in (routes_strategies, routes_bots, routes_arena):
         api.include_router(part.router)
     app.include_router(api)

@@ -7,6 +7,10 @@ Here containers are copied by type, a bot's objects by their state, and anything
 from __future__ import annotations
 
 import copy as real
+import datetime
+import decimal
+import fractions
+import re
 import types
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +27,14 @@ from sandbox.universe import HOST
 Memo = dict[int, Any]
 
 _SHARED = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType,
-           types.TracebackType, types.GeneratorType)  # fmt: skip
+           types.TracebackType, types.GeneratorType, np.generic)  # fmt: skip
+
+
+# What cannot change, and holds nothing that can.
+_ATOMIC = frozenset({
+    int, float, complex, bool, str, bytes, type(None), type(Ellipsis), type(NotImplemented), range,
+    decimal.Decimal, fractions.Fraction, re.Pattern, re.Match, datetime.timedelta, datetime.timezone,
+})  # fmt: skip
 
 
 def build(services: Services) -> dict[str, Facade]:
@@ -81,7 +92,7 @@ def _copied(
     x: Any, method: str, each: Callable[[Any], Any], memo: Memo | None = None
 ) -> Any:
     kind = type(x)
-    if isinstance(x, _SHARED) or type(x) in {TypeOf, HostClass, Opaque}:
+    if kind in _ATOMIC or isinstance(x, _SHARED) or type(x) in {TypeOf, HostClass, Opaque}:
         return x
     own = is_bot_class(kind)
     if own:

@@ -107,9 +107,13 @@ def _random(services: Services) -> dict[str, object]:
             return value
         return np.random.default_rng(services.rng.getrandbits(64) if value is None else value)
 
+    def random_state(value: Any = None) -> np.random.RandomState:
+        """Return numpy's older generator; without a seed it is seeded from the bot's own."""
+        return np.random.RandomState(services.rng.getrandbits(32) if value is None else value)
+
     return {
         **pick(np.random, _RANDOM),
-        "RandomState": np.random.RandomState,
+        "RandomState": random_state,
         "seed": seed,
         "default_rng": default_rng,
         "Generator": np.random.Generator,

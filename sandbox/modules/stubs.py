@@ -58,6 +58,11 @@ def _types() -> dict[str, object]:
                     raise TypeError(f"'{name}' cannot be an attribute")
             super().__init__(**given)
 
+        def __repr__(self) -> str:
+            text = super().__repr__()
+            kind = type(self)
+            return f"namespace{text[len(kind.__name__):]}" if kind is SimpleNamespace else text
+
     SimpleNamespace.__module__, SimpleNamespace.__qualname__ = "types", "SimpleNamespace"
     BASES.add(SimpleNamespace)
     return {"SimpleNamespace": SimpleNamespace, "MappingProxyType": types.MappingProxyType}

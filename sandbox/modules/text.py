@@ -36,6 +36,9 @@ def build(services: Services) -> dict[str, Facade]:
     }
 
 
+_HOOKS = {"parse_float", "parse_int", "parse_constant", "object_hook", "object_pairs_hook", "strict"}
+
+
 def _json() -> dict[str, object]:
     def dumps(
         obj: Any,
@@ -60,9 +63,11 @@ def _json() -> dict[str, object]:
             skipkeys=skipkeys,
         )
 
-    def loads(s: str | bytes) -> Any:
-        """Return the value of JSON text."""
-        return json.loads(s)
+    def loads(s: str | bytes, **hooks: Any) -> Any:
+        """Return the value of JSON text; the hooks of the real one may be given, but no `cls`."""
+        if not hooks.keys() <= _HOOKS:
+            raise TypeError("loads() takes only the parse and object hooks")
+        return json.loads(s, **hooks)
 
     return {"dumps": dumps, "loads": loads, "JSONDecodeError": json.JSONDecodeError}
 

@@ -189,7 +189,8 @@ def test_the_api_description_is_complete(live: Running) -> None:
     document = live.client.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     expected = {
-        ("post", "/strategies"), ("get", "/strategies/{submission_id}"), ("get", "/strategies/{submission_id}/events"),
+        ("post", "/strategies"), ("get", "/strategies/{submission_id}"),
+        ("get", "/strategies/{submission_id}/events"),
         ("post", "/bots"), ("post", "/bots/check"), ("get", "/bots"), ("get", "/bots/{bot_id}"),
         ("get", "/bots/{bot_id}/source"), ("get", "/bots/{bot_id}/trades"), ("get", "/bots/{bot_id}/orders"),
         ("get", "/bots/{bot_id}/equity"), ("get", "/bots/{bot_id}/logs"), ("post", "/bots/{bot_id}/pause"),
@@ -203,6 +204,10 @@ def test_the_api_description_is_complete(live: Running) -> None:
         if m in METHODS
     }
     assert expected <= found
+
+
+def test_errors_are_described_as_the_problems_they_are(live: Running) -> None:
+    assert "HTTPValidationError" not in live.client.get("/openapi.json").text
 
 
 def _refers(node: object) -> Iterator[str]:

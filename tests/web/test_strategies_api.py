@@ -87,7 +87,8 @@ def test_generated_bots_of_one_name_are_numbered(live: Running, own_name: str) -
     [
         {}, {"prompt": ""}, {"prompt": "x" * 20_001}, {"prompt": 1}, {"prompt": "x", "samples": 0},
         {"prompt": "x", "samples": 11}, {"prompt": "x", "more": 1}, {"prompt": "x", "models": ["m"] * 11},
-        {"prompt": "x", "name": "n" * 81}, {"prompt": "x", "models": [""]}, {"prompt": "x", "models": ["m" * 201]},
+        {"prompt": "x", "name": "n" * 81}, {"prompt": "x", "models": [""]},
+        {"prompt": "x", "models": ["m" * 201]},
     ],
 )  # fmt: skip
 def test_a_wrong_request_is_a_problem(live: Running, body: dict[str, Any]) -> None:

@@ -1,0 +1,449 @@
+"""The documentation says what is there: every setting, command, route, verdict and message."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from sqlalchemy import insert
+from sqlalchemy.engine import Engine as Database
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
+
+from arena.cli import main as command_line
+from arena.cli import server
+from arena.config import Settings, load
+from arena.core.exchange import Rules, settle
+from arena.core.ledger import Account
+from arena.core.orders import MAX_ORDERS_PER_TICK, Order, Rejection, Side, check_order
+from arena.engine.engine import WAITING
+from arena.engine.sources import SyntheticSource
+from arena.errors import ArenaError, SettingsError
+from arena.feeds.live import setback_of
+from arena.feeds.runner import FeedRunner
+from arena.llm.template import Written, write_bot
+from arena.market import choose_market
+from arena.store.database import open_database, upgrade
+from arena.store.models import EquityRow, Season, Tick, Trade
+from arena.store.recorder import table_of
+from arena.store.seasons import SeasonPlan, resume_or_open
+from arena.submissions.states import Status
+from arena.web import routes_arena, routes_bots, routes_strategies
+from arena.web.security import Door
+from sandbox.protocol import Kind
+from sandbox.rules import RULES
+from sandbox.verdict import Verdict
+
+ROOT = Path(__file__).resolve().parent.parent
+GUIDE = ROOT.parent / "shared" / "GUIDE.md"
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/*.md", "sandbox/*.md", "bots/*.md", "prompts/*.md", "benchmarks/*.md")
+    for path in ROOT.glob(pattern)
+)
+README = (ROOT / "README.md").read_text("utf-8")
+FEEDS = (ROOT / "docs" / "feeds.md").read_text("utf-8")
+MARKET_FILES = (ROOT / "docs" / "market-files.md").read_text("utf-8")
+EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
+
+
+def section(page: str, heading: str) -> str:
+    """Return what stands under a heading of the second level, which must be there."""
+    found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    assert found, heading
+    return found[1]
+
+
+def table(text: str) -> list[list[str]]:
+    """Return the cells of the rows of all tables in a text, headings left out."""
+    rows = [line.strip().strip("|").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip(" |") for cell in row] for row in rows]
+
+
+def code(text: str, language: str) -> list[str]:
+    """Return the fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def flat(text: str) -> str:
+    """Return a text with every run of white space as one space, as a reader sees it."""
+    return " ".join(text.split())
+
+
+# -- settings
+
+
+def readme_defaults() -> dict[str, str]:
+    rows = table(section(README, "Settings"))
+    return {row[0].strip("`"): row[1].strip("`") for row in rows if row[0] != "Setting"}
+
+
+def shown_default(value: object) -> str:
+    if hasattr(value, "get_secret_value"):
+        value = value.get_secret_value()
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "empty" if value == "" else str(value)
+
+
+def test_the_settings_table_names_every_setting_and_nothing_else() -> None:
+    assert sorted(readme_defaults()) == sorted(name.upper() for name in Settings.model_fields)
+
+
+@pytest.mark.parametrize("name", [n for n in Settings.model_fields if n != "data_sources"])
+def test_the_settings_table_has_the_default(name: str) -> None:
+    default = shown_default(Settings.model_fields[name].default)
+    assert readme_defaults()[name.upper()] == default
+
+
+def nested_settings() -> dict[str, object]:
+    sources = Settings.model_fields["data_sources"].default
+    return {
+        f"DATA_SOURCES__{source}__{name}".upper(): value
+        for source, settings in sources.model_dump().items()
+        for name, value in settings.items()
+    }
+
+
+def test_the_page_on_feeds_names_every_setting_of_a_source_and_nothing_else() -> None:
+    assert set(re.findall(r"DATA_SOURCES__\w+", FEEDS)) == set(nested_settings())
+
+
+@pytest.fixture
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Take every setting out of the environment and stand in an empty folder."""
+    names = {name.upper() for name in Settings.model_fields}
+    for name in [n for n in os.environ if n.upper() in names or n.upper().startswith("DATA_SOURCES")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_example_file_names_every_setting_and_nothing_else() -> None:
+    names = re.findall(r"^# ([A-Z_]+)=", EXAMPLE, re.MULTILINE)
+    wanted = {name.upper() for name in Settings.model_fields} - {"DATA_SOURCES"}
+    assert sorted(names) == sorted(wanted | set(nested_settings()))
+
+
+def test_the_example_file_sets_nothing_as_it_stands() -> None:
+    assert not [line for line in EXAMPLE.splitlines() if line and not line.startswith("#")]
+
+
+def test_the_example_file_uncommented_is_the_defaults(no_settings: Path) -> None:
+    lines = re.findall(r"^# ([A-Z_]+=.*)$", EXAMPLE, re.MULTILINE)
+    (no_settings / ".env").write_text("\n".join(lines) + "\n", "utf-8")
+    defaults = Settings.model_construct()
+    assert load().model_dump() == defaults.model_dump()
+
+
+def test_the_three_ways_to_set_a_source_are_read_as_written(
+    no_settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (no_settings / "arena.toml").write_text(code(section(README, "Settings"), "toml")[0], "utf-8")
+    by_file = load()
+    assert by_file.data_sources.binance.symbols == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    (no_settings / "arena.toml").unlink()
+    for line in code(section(README, "Settings"), "bash")[0].splitlines():
+        name, _, value = line.partition("=")
+        monkeypatch.setenv(name, value.strip("'"))
+    by_environment = load()
+    assert by_environment.data_sources == by_file.data_sources
+    assert by_environment.allowed_hosts == by_file.allowed_hosts
+
+
+# -- commands, routes, words
+
+
+def walk(app: typer.Typer, words: str) -> Iterator[str]:
+    for command in app.registered_commands:
+        assert command.callback is not None
+        yield f"{words} {command.name or command.callback.__name__}"
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        yield from walk(group.typer_instance, f"{words} {group.name}")
+
+
+def test_the_commands_table_names_every_command_and_nothing_else() -> None:
+    rows = table(section(README, "Commands"))
+    named = [row[0].strip("`") for row in rows if row[0] != "Command"]
+    assert sorted(named) == sorted(walk(command_line.app, "arena"))
+
+
+def test_the_api_table_names_every_route_and_nothing_else() -> None:
+    rows = table(section(README, "HTTP API"))
+    named = [(row[0], row[1].strip("`")) for row in rows if row[0] != "Method"]
+    routers = (routes_strategies.router, routes_bots.router, routes_arena.router)
+    real = [
+        (method, f"/api/v1{route.path}")  # type: ignore[attr-defined]
+        for router in routers
+        for route in router.routes
+        for method in route.methods  # type: ignore[attr-defined]
+    ]
+    assert sorted(named) == sorted(real)
+
+
+def test_every_state_of_a_submission_is_named() -> None:
+    assert [status for status in Status if f"`{status}`" not in section(README, "HTTP API")] == []
+
+
+@pytest.mark.parametrize("page", ["SECURITY.md", "sandbox/README.md"])
+def test_every_verdict_is_named(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    assert [v.name for v in Verdict if f"`{v.name}`" not in text] == []
+
+
+def test_the_verdicts_table_costs_what_the_code_charges() -> None:
+    rows = table(section((ROOT / "SECURITY.md").read_text("utf-8"), "Verdicts and quarantine"))
+    costs = {row[0].strip("`"): row[2] for row in rows if row[0] != "Verdict"}
+    assert list(costs) == [verdict.name for verdict in Verdict]
+    for verdict in Verdict:
+        said = costs[verdict.name]
+        assert verdict.quarantines == (said == "quarantine at once")
+        assert (verdict.strikes and not verdict.quarantines) == (said == "a strike")
+
+
+def test_the_frames_table_names_every_kind_and_nothing_else() -> None:
+    rows = table(section((ROOT / "sandbox" / "README.md").read_text("utf-8"), "Frames"))
+    assert [row[0].strip("`") for row in rows if row[0] != "Kind"] == [kind.name for kind in Kind]
+
+
+def test_every_file_of_the_sandbox_is_named() -> None:
+    text = section((ROOT / "sandbox" / "README.md").read_text("utf-8"), "Files")
+    files = {path.name for path in (ROOT / "sandbox").glob("*.py")} - {"__init__.py"}
+    assert sorted(files) == sorted(re.findall(r"`(\w+\.py)`", text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_quoted_refusal_is_one_the_policy_gives(page: Path) -> None:
+    for message, rule in re.findall(
+        r"^ +\d+:\d+  (.+) \[([a-z-]+)\]$", page.read_text("utf-8"), re.MULTILINE
+    ):
+        pattern = re.escape(RULES[rule].sentence).replace(r"\{name\}", ".+")
+        assert re.fullmatch(pattern, message)
+
+
+# -- messages
+
+
+def refusal(outcome: object) -> str:
+    assert isinstance(outcome, Rejection)
+    return outcome.reason
+
+
+def test_the_messages_of_a_bots_log_are_those_of_the_exchange() -> None:
+    orders = [
+        Order("BTCUSDT", Side.BUY, 1.0),
+        Order("BTCUSDT", Side.SELL, 1.0),
+        Order("DOGEUSDT", Side.BUY, 1.0),
+    ]
+    settled = settle("X", Account(10_000.0), orders, {"BTCUSDT": 69_000.0}, Rules())
+    requests = [
+        check_order("BTCUSDT", "BUY", -1, 0),
+        check_order("BTCUSDT", "buy", 1, 0),
+        check_order("BTCUSDT", "BUY", 1, MAX_ORDERS_PER_TICK),
+    ]
+    real = [refusal(outcome) for outcome in (*settled.outcomes, *requests)]
+    rows = [row[0].strip("`") for row in table(section(README, "What a bot is"))]
+    assert rows[1:7] == real
+    headings = re.findall(r"^\*\*`(.+?)`\*\*", section(README, "Troubleshooting"), re.MULTILINE)
+    assert headings[:3] == [WAITING, real[0], real[2]]
+
+
+def test_a_port_in_use_is_told_in_the_quoted_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ArenaError) as caught:
+            server._listen("127.0.0.1", port)
+    said = str(caught.value).replace(str(port), "8000")
+    assert said.startswith("Cannot listen on 127.0.0.1:8000: Address already in use.")
+    assert "`Cannot listen on 127.0.0.1:8000: Address already in use.`" in README
+
+
+def test_connection_errors_are_told_in_the_quoted_words() -> None:
+    url = "wss://data-stream.binance.vision/stream"
+    assert f"`{setback_of(TimeoutError(), url).sentence}`" in README
+    away = setback_of(OSError("gone"), url).sentence
+    assert f"`{away.replace('gone.', '…')}`" in README
+    answer = Response(451, "Unavailable", Headers(), b"")
+    blocked = setback_of(InvalidStatus(answer), url)
+    assert blocked.blocked
+    assert "HTTP 451" in blocked.sentence
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path / 'lab.db'}")
+    upgrade(opened)
+    yield opened
+    opened.dispose()
+
+
+def test_the_fallback_is_told_in_the_quoted_words(no_settings: Path, database: Database) -> None:
+    settings = load(data_sources={"binance": {"ws_url": "ws://127.0.0.1:1"}}, feed_wait_seconds=1.0)
+    runner = FeedRunner()
+    try:
+        chosen = choose_market(settings, database, runner)
+    finally:
+        runner.stop()
+    assert isinstance(chosen.source, SyntheticSource)
+    assert f"`{chosen.note}`" in flat(README)
+
+
+def test_a_missing_feed_is_told_in_the_quoted_words(no_settings: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(feed="alpaca")
+    (sentence,) = caught.value.problems
+    assert f"`{sentence}`" in README
+    assert f"arena: {sentence}\n" in FEEDS
+
+
+def test_an_unknown_host_is_told_in_the_quoted_words(no_settings: Path) -> None:
+    async def nothing(*_: object) -> None:
+        """Serve nothing."""
+
+    refused = Door(nothing, load())._refusal({"method": "GET"}, {"host": "…"})  # type: ignore[arg-type]
+    assert refused is not None
+    assert f"`{refused[1]}`" in README
+
+
+# Makes prctl(PR_SET_SECCOMP) and seccomp fail as a strict container does, then tries our own layer.
+_STRICT = """
+import struct
+from sandbox import kernel, lockdown
+from sandbox.limits import Limits
+
+def line(code, k, yes=0, no=0):
+    return struct.pack("<HBBI", code, yes, no, k)
+
+kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+kernel.install_filter(
+    line(0x20, 0) + line(0x15, 157, 0, 3) + line(0x20, 16) + line(0x15, 22, 0, 1)
+    + line(0x06, 0x00050001) + line(0x06, 0x7FFF0000)
+)
+try:
+    lockdown.filter_calls(lockdown.Confinement(Limits(), None, 0, 0))
+except lockdown.LockdownError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the strict filter is written for x86-64")
+def test_a_host_without_filters_is_told_in_the_quoted_words() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", _STRICT], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.startswith("this kernel or container does not allow seccomp filters")
+    assert "`this kernel or container does not allow seccomp filters`" in README
+
+
+# -- examples
+
+
+def phrases() -> list[str]:
+    rows = table(section(README, "Who writes the bots"))
+    return [phrase for row in rows[1:] for phrase in re.findall(r"`(.+?)`", row[1])]
+
+
+@pytest.mark.parametrize("phrase", phrases())
+def test_the_template_understands_the_examples(phrase: str) -> None:
+    assert isinstance(write_bot(phrase, ("BTCUSDT", "ETHUSDT")), Written)
+
+
+def a_season(database: Database) -> None:
+    plan = SeasonPlan("synthetic", ("BTCUSDT",), 1.0, Rules(), 1)
+    season, _ = resume_or_open(database, plan, runtime={})
+    keys = {"season_id": season.id, "bot_id": "b", "bot_name": "A"}
+    fill = {"symbol": "BTCUSDT", "price": 5.0, "size": 1.0, "cash_after": 0.0, "position_after": 0.0}
+    with database.begin() as connection:
+        for n, equity in enumerate((10.0, 8.0, 12.0)):
+            tick = {"season_id": season.id, "n": n, "time": 100.0 + n, "prices": {"BTCUSDT": 5.0 + n}}
+            connection.execute(insert(table_of(Tick)), tick)
+            row = {"time": 100.0 + n, "equity": equity, "realized_pnl": 0.0, "unrealized_pnl": 0.0}
+            connection.execute(insert(table_of(EquityRow)), {**keys, **row, "cash": equity, "tick": n})
+        for side, gain in (("BUY", 0.0), ("SELL", 1.0), ("SELL", -1.0)):
+            row = {"time": 100.0, "side": side, "realized_pnl": gain, "fee": 0.0, "tick": 0}
+            connection.execute(insert(table_of(Trade)), {**keys, **fill, **row})
+        assert connection.execute(table_of(Season).select()).all()
+
+
+def run_example(page: str, heading: str, folder: Path) -> str:
+    (source,) = code(section(page, heading), "python")
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", source], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_the_analysis_runs_as_written(database: Database, tmp_path: Path) -> None:
+    a_season(database)
+    shown = run_example(README, "Database and analysis", tmp_path)
+    assert "-20.0" in shown
+    assert "0.5" in shown
+
+
+def test_the_export_runs_as_written(database: Database, tmp_path: Path) -> None:
+    from arena.feeds.history import load_history
+
+    a_season(database)
+    run_example(MARKET_FILES, "Making one", tmp_path)
+    history = load_history([str(tmp_path / "market.csv")], interval=None)
+    assert history.symbols == ("BTCUSDT",)
+    assert history.times.tolist() == [100.0, 101.0, 102.0]
+    assert history.prices[:, 0].tolist() == [5.0, 6.0, 7.0]
+
+
+# -- the pages themselves
+
+# Box drawing counts as a symbol to Unicode.
+_LINES = frozenset(map(chr, range(0x2500, 0x2580)))
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", text):
+        if link.startswith(("http://", "https://", "mailto:")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / ".env.example"], ids=lambda p: str(p.relative_to(ROOT)))
+def test_there_is_no_emoji(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert [
+        c
+        for c in text
+        if (unicodedata.category(c) == "So" and c not in _LINES) or "\ufe00" <= c <= "\ufe0f" or c > "\uffff"
+    ] == []
+
+
+@pytest.mark.skipif(not GUIDE.exists(), reason="the guide is not beside this copy")
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_pasted_from_the_guide(page: Path) -> None:
+    guide = {line.strip() for line in GUIDE.read_text("utf-8").splitlines()}
+    lines = (line.strip() for line in page.read_text("utf-8").splitlines())
+    assert [line for line in lines if len(line) >= 60 and line in guide] == []
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\(([^)#\s]+\.md)\)", README))
+    pages = {str(path.relative_to(ROOT)) for path in PAGES} - {"README.md", "CONTRIBUTING.md"}
+    assert sorted(page for page in pages if page not in linked and not page.startswith("benchmarks")) == []
