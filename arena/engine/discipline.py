@@ -6,6 +6,7 @@ Pure; the live engine and the replay ask the same object. Exceptions of a bot ne
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -44,6 +45,15 @@ class Record:
         if len(self.strikes) >= STRIKES:
             return Action.QUARANTINE
         return self._restart(tick) if dead else Action.GO_ON
+
+    def take_up(self, events: Iterable[tuple[int, str, str]]) -> None:
+        """Take journaled events (tick, event, "VERDICT: reason"); none of them is judged again."""
+        for tick, event, detail in events:
+            verdict = Verdict.__members__.get(detail.partition(":")[0], Verdict.OK)
+            if event in {"late", "killed"} and verdict.strikes:
+                self.strikes.append(tick)
+            if event == "killed" and self.restarts < MAX_RESTARTS:
+                self._restart(tick)
 
     def _restart(self, tick: int) -> Action:
         if self.restarts >= MAX_RESTARTS:

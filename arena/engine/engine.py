@@ -94,6 +94,7 @@ class Engine:
         self._stopping = threading.Event()
         self._min_free, self._disk = min_free_disk, disk
         self._zygote_died = threading.Event()
+        self._begun = threading.Event()
 
     # -- life -----------------------------------------------------------------------------------------
 
@@ -127,6 +128,8 @@ class Engine:
 
     def _replay_loop(self, source: ReplaySource) -> None:
         total = len(source.market)
+        while not self._begun.is_set() and not self._stopping.is_set():
+            self._serve_calls(real_time.time() + 0.05)
         while not self._stopping.is_set() and self.state != "finished" and self.market.n + 1 < total:
             n = self.market.n + 1
             self._serve_calls(0.0)
@@ -135,6 +138,10 @@ class Engine:
             self.finish()
             log.info("The replay has ended after %d ticks", total)
         self._rest()
+
+    def begin(self) -> None:
+        """Let a replay start: the bots that were there at the start are in; callable from any thread."""
+        self._begun.set()
 
     def finish(self) -> None:
         """Close the season: what waits expires, and no tick follows."""

@@ -52,6 +52,7 @@ class Recovery:
                 bot, entry, season.starting_cash, found.trades.get(bot.id, []),
                 found.pending.get(bot.id, []), found.standings.get(bot.id),
             )  # fmt: skip
+            seat.record.take_up(found.events.get(bot.id, ()))
             self._engine.roster.put(seat)
         if found.last_tick is not None:
             self._restore_market(found.last_tick)
@@ -87,6 +88,7 @@ class Recovery:
             since = standing.tick + 1 if standing is not None else seat.entry.admitted_tick
             trades = found.trades.get(seat.id, [])
             self._remark(seat, trades, since)
+            seat.score.rejected = max(seat.score.rejected, found.rejected.get(seat.id, 0))
             value = mark(seat.account, self._engine.market.last_prices)
             seat.equity, seat.unrealized = value.equity, value.unrealized
 
@@ -123,9 +125,7 @@ class Recovery:
             if not self._load_program(seat):
                 continue
             revival = self._revival(seat)
-            if revival is None:
-                seat.life = Life.STARTING
-            else:
+            if revival is not None:
                 revivals.append(revival)
         self._catch_up(revivals)
 
@@ -157,8 +157,13 @@ class Recovery:
             session.expunge_all()
         begins = [event.tick for event in events if event.event in {"start", "restarted"}]
         if not begins or last < 0:
+            seat.life = Life.STARTING
             return None
         first = begins[-1]
+        if any(event.event == "killed" and event.tick >= first for event in events):
+            # It was waiting to be restarted, and goes on waiting.
+            seat.life = Life.PAUSED if seat.life is Life.PAUSED else Life.RESTARTING
+            return None
         ticks = tick_rows(self._database, season_id, max(0, first - 1), last)
         before = [trade for trade in trades if trade.tick < first]
         return Revival(

@@ -69,7 +69,7 @@ class Roster:
             self.retire(enrolled.replaces)
         return seat
 
-    def pause(self, bot_id: str) -> Seat:
+    def pause(self, bot_id: str, reason: str = "") -> Seat:
         """Stop asking a bot; it stays marked and its queued orders fill."""
         seat = self.get(bot_id)
         if seat.life is Life.PAUSED:
@@ -79,6 +79,7 @@ class Roster:
         seat.life = Life.PAUSED if seat.started else seat.life
         if not seat.started:
             raise ConflictError(f"Bot '{seat.name}' is still starting; try again in a moment.")
+        seat.entry.reason = reason
         self._store(seat, "paused")
         return seat
 
@@ -90,6 +91,7 @@ class Roster:
         if seat.life is not Life.PAUSED:
             raise ConflictError(f"Bot '{seat.name}' is {seat.status} and cannot be resumed.")
         seat.life = Life.ACTIVE if seat.worker is not None else Life.RESTARTING
+        seat.entry.reason = ""
         self._store(seat, "resumed")
         return seat
 
@@ -111,7 +113,7 @@ class Roster:
             connection.execute(
                 update(table)
                 .where(table.c.season_id == season.id, table.c.bot_id == seat.id)
-                .values(status=seat.stored_status)
+                .values(status=seat.stored_status, reason=seat.entry.reason)
             )
             insert_rows(connection, BotTick, [{
                 "season_id": season.id, "tick": market.n + 1, "bot_id": seat.id, "event": event,

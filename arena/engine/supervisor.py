@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import select
+import time
 from collections.abc import Mapping, Sequence
 
 from arena.core.exchange import Rules
@@ -15,8 +17,9 @@ from arena.runtime.wire import Deeds, Reply, Start, pack_run, read_reply
 from sandbox.barrier import Answer, Ask, gather, settle_late
 from sandbox.errors import SandboxError
 from sandbox.pool import Pool
-from sandbox.protocol import Kind
+from sandbox.protocol import Frame, Kind
 from sandbox.verdict import Ending, Verdict
+from sandbox.worker import Worker
 
 log = logging.getLogger("arena.engine")
 
@@ -69,16 +72,29 @@ class Supervisor:
         for seat in seats:
             if seat.life not in {Life.STARTING, Life.RESTARTING} or seat.worker is None:
                 continue
-            worker, limits = seat.worker, self._pool.limits
-            got = worker.receive()
+            got = self._loaded(seat.worker)
             if isinstance(got, Ending):
                 self.fault(seat, builder, got.verdict, got.reason, dead=True)
-            elif got is None:
-                if worker.cpu_since_asked() > limits.load_cpu:
-                    reason = f"used more than {limits.load_cpu:g} s of CPU while it was loaded"
-                    worker.kill(Ending(Verdict.TIMEOUT, reason))
-            else:
+            elif got is not None:
                 self._take_start(seat, got.payload, builder)
+
+    def _loaded(self, worker: Worker) -> Frame | Ending | None:
+        """Return what a loading worker says; a replay waits for it, the live clock does not."""
+        limits = self._pool.limits
+        while True:
+            worker.flush()
+            got = worker.receive()
+            if got is not None:
+                return got
+            if worker.cpu_since_asked() > limits.load_cpu:
+                reason = f"used more than {limits.load_cpu:g} s of CPU while it was loaded"
+                worker.kill(Ending(Verdict.TIMEOUT, reason))
+            elif time.monotonic() - worker.asked_at > limits.load_wall:
+                reason = f"was not loaded within {limits.load_wall:g} s"
+                worker.kill(Ending(Verdict.TIMEOUT, reason))
+            if self._deadline is not None:
+                return None
+            select.select([worker.fileno()], [worker.down_fileno] if worker.unsent else [], [], 0.02)
 
     def _take_start(self, seat: Seat, payload: bytes, builder: TickBuilder) -> None:
         try:

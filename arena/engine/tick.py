@@ -235,6 +235,10 @@ class TickBuilder:
         """Cancel the orders that a bot has made at this tick."""
         candidate = self.candidates.get(seat.id)
         if candidate is None:
+            # Before settling, so what waits is of the tick before, or of init.
+            cancelled = OrderStatus.CANCELLED.value
+            self.writes.order_ends += [{"id": waiting.id, "status": cancelled} for waiting in seat.pending]
+            seat.pending = []
             return
         for waiting in candidate.pending:
             for row in self.writes.orders:

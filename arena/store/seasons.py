@@ -15,7 +15,7 @@ from uuid6 import uuid7
 
 from arena.core.exchange import RULES_VERSION, Rules
 from arena.errors import ConflictError
-from arena.store.models import Bot, Entry, EquityRow, OrderRow, Season, Standing, Tick, Trade
+from arena.store.models import Bot, BotTick, Entry, EquityRow, OrderRow, Season, Standing, Tick, Trade
 from arena.store.recorder import table_of
 
 
@@ -215,6 +215,8 @@ class Recovered:
     trades: dict[str, list[Trade]]
     pending: dict[str, list[OrderRow]]
     standings: dict[str, Standing]
+    events: dict[str, list[tuple[int, str, str]]]
+    rejected: dict[str, int]
 
 
 def recover(engine: Engine, season_id: str) -> Recovered:
@@ -235,6 +237,14 @@ def recover(engine: Engine, season_id: str) -> Recovered:
             .order_by(col(OrderRow.id))
         ).all()
         standings = session.exec(select(Standing).where(Standing.season_id == season_id)).all()
+        events = session.exec(
+            select(BotTick).where(BotTick.season_id == season_id).order_by(col(BotTick.id))
+        ).all()
+        rejected = session.exec(
+            select(OrderRow.bot_id, func.count())
+            .where(OrderRow.season_id == season_id, OrderRow.status == "rejected")
+            .group_by(OrderRow.bot_id)
+        ).all()
         session.expunge_all()
     return Recovered(
         entries=[(bot, entry) for bot, entry in entries],
@@ -242,6 +252,11 @@ def recover(engine: Engine, season_id: str) -> Recovered:
         trades=_by_bot(trades),
         pending=_by_bot(pending),
         standings={row.bot_id: row for row in standings},
+        events={
+            bot_id: [(row.tick, row.event, row.detail) for row in rows]
+            for bot_id, rows in _by_bot(events).items()
+        },
+        rejected=dict(rejected),
     )
 
 

@@ -25,6 +25,7 @@ from sandbox.errors import SandboxError
 log = logging.getLogger("arena.submissions")
 
 SETTLE_SECONDS = 1.0
+FILE_GONE = "its file is gone"
 _LOOK_EVERY = 0.5
 SHIPPED = frozenset({
     "arbitrage_bot.py", "breakout_bot.py", "buy_and_hold.py", "example_random.py", "example_trend.py",
@@ -67,7 +68,11 @@ class DropIn:
 
     def _watch(self) -> None:
         # At the start files count as settled: nobody is editing them just now.
-        self._look(settled=True)
+        try:
+            self._look(settled=True)
+            self._pause_orphans()
+        finally:
+            self._engine.begin()
         while not self._stopping.wait(_LOOK_EVERY):
             self._look(settled=False)
 
@@ -101,6 +106,18 @@ class DropIn:
                 continue
             found[path] = (status.st_mtime, status.st_size)
         return found
+
+    def _pause_orphans(self) -> None:
+        """Pause the bots whose files have gone while no server looked."""
+        with Session(self._database) as session:
+            paths = session.exec(
+                select(Bot.path, Bot.id)
+                .where(Bot.id == Entry.bot_id, Entry.season_id == self._engine.season.id)
+                .where(Entry.status == "active", col(Bot.origin).in_(["folder", "arena"]))
+            ).all()
+        for path, bot_id in paths:
+            if path and Path(path).parent == self._folder and not Path(path).exists():
+                self._gone(Path(path), _File((0.0, 0), 0.0, bot_id=bot_id))
 
     # -- one file ---------------------------------------------------------------------------------------
 
@@ -137,12 +154,14 @@ class DropIn:
 
     def _stands_already(self, path: Path, source: bytes, known: _File) -> bool:
         """Say whether this very source is in the season already; a paused one goes on."""
-        found = [(b, e) for b, e in self._rows(path) if b.source_hash == hash_source(source)]
-        if not found:
+        rows = self._rows(path)
+        if not rows or rows[-1][0].source_hash != hash_source(source):
+            # An older version of this file counts as a change too: the newest one has replaced it.
             return False
-        bot, entry = found[-1]
+        bot, entry = rows[-1]
         known.bot_id = bot.id
-        if entry.status == "paused":
+        # Who was paused by a person stays paused.
+        if entry.status == "paused" and entry.reason == FILE_GONE:
             self._call(bot.id, "resume")
         return True
 
@@ -173,8 +192,12 @@ class DropIn:
 
     def _call(self, bot_id: str, what: str) -> None:
         roster = self._engine.roster
-        work = {"pause": roster.pause, "resume": roster.resume, "retire": roster.retire}[what]
+        work = {
+            "pause": lambda: roster.pause(bot_id, FILE_GONE),
+            "resume": lambda: roster.resume(bot_id),
+            "retire": lambda: roster.retire(bot_id),
+        }[what]
         try:
-            self._engine.call(lambda: work(bot_id)).result(timeout=60)
+            self._engine.call(work).result(timeout=60)
         except (ArenaError, TimeoutError) as error:
             log.warning("%s", error)

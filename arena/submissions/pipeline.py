@@ -59,6 +59,7 @@ class Pipeline:
         self._max_repairs = max_repairs
         self._queue: queue.Queue[str | None] = queue.Queue()
         self._threads: list[threading.Thread] = []
+        self._stopping = threading.Event()
 
     def start(self) -> None:
         """Start the workers and take up what a restart left unfinished."""
@@ -75,13 +76,14 @@ class Pipeline:
 
     def stop(self) -> None:
         """Let the workers end; what they are at is taken up at the next start."""
+        self._stopping.set()
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
             thread.join(timeout=2)
 
     def _work(self) -> None:
-        while (submission_id := self._queue.get()) is not None:
+        while (submission_id := self._queue.get()) is not None and not self._stopping.is_set():
             try:
                 self.process(submission_id)
             except Exception:
@@ -99,6 +101,9 @@ class Pipeline:
         except (GenerationError, ConflictError) as error:
             self._desk.move(submission_id, Status.FAILED, reason=str(error))
         except Exception as error:
+            if self._stopping.is_set():
+                log.info("Submission %s is taken up again at the next start", submission_id)
+                return
             self._desk.move(submission_id, Status.FAILED, reason=f"A fault of the arena: {error}")
             raise
 
