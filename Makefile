@@ -33,6 +33,7 @@ check: install-dev
 
 bench: install-dev
 	for name in guards replay live; do $(BIN)/python -m benchmarks.bench_$$name || exit 1; done
+	$(BIN)/python -m benchmarks.fuzz_frames
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --custom-compile-command 'make lock' requirements.in -o requirements.txt

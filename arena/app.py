@@ -47,10 +47,14 @@ class Generator:
 
 
 class Arena:
-    """A server's parts; `start` on the main thread, which must outlive the pool."""
+    """A server's parts; `start` on the main thread, which must outlive the pool.
 
-    def __init__(self, settings: Settings) -> None:
+    `proof` is what trying the forbidden acts on this host has shown, for the status page.
+    """
+
+    def __init__(self, settings: Settings, proof: dict[str, Any] | None = None) -> None:
         self.settings = settings
+        self._proof = proof
         self.broadcast = Broadcast()
         self._pool = Pool(RUNTIME, settings.limits, on_zygote_death=self._zygote_died)
         self._feeds = FeedRunner()
@@ -182,7 +186,10 @@ class Arena:
             "tick_seconds": engine.tick_seconds,
             "feeds": engine.source_status(),
             "generator": {"kind": self.generator.kind, "model": self.generator.model},
-            "isolation": {key: confinement[key] for key in ("level", "layers", "notes")},
+            "isolation": {
+                **{key: confinement[key] for key in ("level", "layers", "notes")},
+                "proof": self._proof,
+            },
             "bots": dict(Counter(seat.status for seat in engine.roster.seats())),
             "notes": [*self._notes, *confinement["notes"], *self._live_notes()],
         }

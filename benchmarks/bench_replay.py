@@ -22,7 +22,7 @@ from sandbox.pool import Pool
 
 TICKS = 100_000
 ROUNDS = 5
-SOURCE = '''
+SOURCE = """
 from collections import deque
 NAME = "SMA"
 SYMBOLS = ["BTCUSDT"]
@@ -40,7 +40,7 @@ def on_tick(ctx, tick):
         ctx.submit_order("BTCUSDT", "BUY", 0.01)
     elif not up and held > 0:
         ctx.submit_order("BTCUSDT", "SELL", held)
-'''
+"""
 
 
 class PlainContext:

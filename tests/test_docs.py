@@ -295,6 +295,7 @@ def test_the_fallback_is_told_in_the_quoted_words(no_settings: Path, database: D
         chosen = choose_market(settings, database, runner)
     finally:
         runner.stop()
+        runner._loop.close()
     assert f"`{chosen.note}`" in flat(README)
 
 

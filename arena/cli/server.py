@@ -62,7 +62,7 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> Non
 
     from arena.app import Arena
 
-    arena = Arena(settings)
+    arena = Arena(settings, _prove())
     try:
         app = arena.start()
         bound = listening.getsockname()[1]
@@ -82,6 +82,21 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> Non
                 screen.stop()
     finally:
         arena.stop()
+
+
+def _prove() -> dict[str, Any]:
+    """Try every forbidden act in a locked child before any bot runs; refuse to start if one works."""
+    from sandbox.doctor import examine
+
+    found = examine()
+    acts = found.as_dict()["acts"]
+    if found.level == "none":
+        raise ArenaError("The sandbox does not hold here: " + " ".join(found.as_dict()["notes"]))
+    return {
+        "level": found.level,
+        "stopped": sum(act["verdict"] == "stopped" for act in acts),
+        "not_provable_here": sum(act["verdict"] == "not provable here" for act in acts),
+    }
 
 
 def _start_dashboard(arena: Any, server: Any, lines: Any) -> Any:

@@ -11,7 +11,7 @@ from arena.core.exchange import Rules
 from arena.core.ledger import Account
 from arena.engine.backtest import seed_of
 from arena.engine.discipline import Action
-from arena.engine.seat import Life, Seat
+from arena.engine.seat import RUNNING, Life, Seat
 from arena.engine.tick import TickBuilder
 from arena.runtime.wire import Deeds, Reply, Start, pack_run, read_reply
 from sandbox.barrier import Answer, Ask, gather, settle_late
@@ -33,6 +33,7 @@ class Supervisor:
         self._season_seed = season_seed
         self._deadline = deadline
         self._struck: set[str] = set()
+        self._tainted: dict[str, str] = {}
 
     # -- starting -------------------------------------------------------------------------------------
 
@@ -130,6 +131,15 @@ class Supervisor:
         asks = [self._ask_of(seat, rows, symbols, version, builder) for seat in free]
         for seat, answer in zip(free, gather(asks, self._deadline), strict=True):
             self._take(seat, answer, builder)
+        self._spread(seats, builder)
+
+    def _spread(self, seats: Sequence[Seat], builder: TickBuilder) -> None:
+        """Quarantine every bot with the source of one that has attacked or crashed natively."""
+        for source_hash, reason in self._tainted.items():
+            for seat in seats:
+                if seat.bot.source_hash == source_hash and seat.life in RUNNING:
+                    self.quarantine(seat, builder, f"has the source of a bot that {reason}")
+        self._tainted.clear()
 
     def _is_free(self, seat: Seat, builder: TickBuilder) -> bool:
         if seat.life is not Life.ACTIVE or seat.worker is None:
@@ -213,6 +223,8 @@ class Supervisor:
         if dead:
             self._drop(seat)
         if action is Action.QUARANTINE:
+            if verdict.quarantines:
+                self._tainted[seat.bot.source_hash] = reason
             self.quarantine(seat, builder, reason)
             return
         if action is Action.RESTART:

@@ -162,6 +162,7 @@ def enrol(engine: Engine, season_id: str, new: NewBot) -> Enrolled:
         for bot, _ in same:
             if bot.author == new.author and bot.name == new.name:
                 return Enrolled(bot, created=False)
+        _refuse_quarantined(session, new.source_hash)
         taken = {bot.bot_name for bot, _ in rows}
         relatives = [(b, e) for b, e in rows if b.name == new.name and b.author == new.author]
         version, replaces = 1, None
@@ -183,6 +184,16 @@ def enrol(engine: Engine, season_id: str, new: NewBot) -> Enrolled:
         session.add(bot)
         session.commit()
         return Enrolled(bot, created=True, replaces=replaces)
+
+
+def _refuse_quarantined(session: Session, source_hash: str) -> None:
+    """Keep a source out that has been quarantined in any season: it would do the same again."""
+    found = session.exec(
+        select(Entry).join(Bot, col(Bot.id) == col(Entry.bot_id))
+        .where(Bot.source_hash == source_hash, Entry.status == "quarantined")
+    ).first()  # fmt: skip
+    if found is not None:
+        raise ConflictError(f"This very source is quarantined: it {found.reason}. Change it first.")
 
 
 def _free_name(wanted: str, taken: set[str]) -> str:

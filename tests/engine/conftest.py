@@ -1,0 +1,151 @@
+"""An engine that is ticked by hand: no clock, so that every test says which tick is which."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine as Database
+from sqlalchemy import text
+
+from arena.core.exchange import Rules
+from arena.engine.backtest import hash_source
+from arena.engine.broadcast import Broadcast
+from arena.engine.engine import Engine
+from arena.engine.seat import Life, Seat
+from arena.engine.sources import Source, SyntheticSource
+from arena.feeds.synthetic import SyntheticMarket
+from arena.store.database import open_database
+from arena.store.seasons import NewBot, SeasonPlan, enrol, resume_or_open
+from sandbox.limits import Limits
+from sandbox.pool import Pool
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+RUNTIME = "arena.runtime.bot:BotRuntime"
+# Wide apart, so that a slow machine changes no verdict: a spin is late, an endless loop is killed.
+LIMITS = Limits(tick_cpu_soft=0.05, tick_cpu_hard=0.8)
+SPIN = "for _ in range(1_000_000): pass"
+
+
+class Steady:
+    """A market whose prices a test states tick by tick; the last ones are carried on."""
+
+    symbols = SYMBOLS
+
+    def __init__(self, *prices: dict[str, float]) -> None:
+        self.prices = list(prices) or [{"BTCUSDT": 100.0, "ETHUSDT": 10.0}]
+
+    def prices_at(self, n: int, time: float, previous: dict[str, float]) -> dict[str, float]:
+        del time, previous
+        return dict(self.prices[min(n, len(self.prices) - 1)])
+
+    def status(self) -> dict[str, Any]:
+        return {}
+
+
+class Hand:
+    """A season whose engine is ticked by hand and can be ended and begun again."""
+
+    def __init__(
+        self, database: Database, pool: Pool, make: Callable[[int], Source], plan: SeasonPlan
+    ) -> None:
+        self.database = database
+        self.pool = pool
+        self.season, _ = resume_or_open(database, plan, runtime={})
+        self.season_id = self.season.id
+        self.make = make
+        self.begin()
+
+    def begin(self) -> None:
+        self.engine = Engine(self.database, self.pool, self.make(self.season.seed), self.season, Broadcast())
+        self.engine.start()
+
+    def restart(self) -> None:
+        self.engine.stop()
+        self.begin()
+
+    def admit(self, source: str, author: str = "local") -> Seat:
+        checked = self.pool.check(source.encode())
+        assert checked.accepted, checked.violations
+        new = NewBot(
+            str(checked.facts["name"]), author, "upload", source, hash_source(source.encode()),
+            tuple(checked.facts["symbols"]),
+        )  # fmt: skip
+        seat = self.engine.roster.admit(enrol(self.database, self.season_id, new), checked.program)
+        self.wait(seat)
+        return seat
+
+    def wait(self, *seats: Seat) -> None:
+        """Wait until loading bots have answered, and late ones too."""
+        for seat in seats or self.engine.roster.seats():
+            if seat.worker is not None and seat.worker.waiting_for is not None:
+                while seat.worker.unsent:
+                    select.select([], [seat.worker.down_fileno], [], 10)
+                    seat.worker.flush()
+                assert select.select([seat.worker.fileno()], [], [], 20)[0], "no answer"
+
+    def tick(self, count: int = 1, *, patient: bool = True) -> int:
+        """Tick so often; return the number of the last one."""
+        for _ in range(count):
+            if patient:
+                self.wait_for_starts()
+            n = self.engine.market.n + 1
+            self.engine.on_tick(n, 1_700_000_000.0 + n * self.season.interval)
+        return self.engine.market.n
+
+    def wait_for_starts(self) -> None:
+        self.wait(*(s for s in self.engine.roster.seats() if s.life in {Life.STARTING, Life.RESTARTING}))
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return rows of this season; the query's :season is its id."""
+        with self.database.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(query), {"season": self.season_id})]
+
+    def events(self, seat: Seat) -> list[tuple[int, str]]:
+        found = self.rows("SELECT tick, event, bot_id FROM bot_ticks WHERE season_id = :season ORDER BY id")
+        return [(tick, event) for tick, event, bot_id in found if bot_id == seat.id]
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    """One pool for all engines of a test process."""
+    found = Pool(RUNTIME, LIMITS)
+    found.start()
+    yield found
+    found.stop()
+
+
+def plan_of(interval: float = 10.0, **rules: float) -> SeasonPlan:
+    return SeasonPlan("synthetic", SYMBOLS, interval, Rules(**rules), 7)
+
+
+def synthetic(seed: int) -> Source:
+    return SyntheticSource(SyntheticMarket(seed, SYMBOLS, 10.0))
+
+
+@pytest.fixture
+def file_database(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Database]:
+    import shutil
+
+    shutil.copy(migrated_sqlite, tmp_path / "lab.db")
+    engine = open_database(f"sqlite:///{tmp_path / 'lab.db'}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def deal(file_database: Database, pool: Pool) -> Iterator[Callable[..., Hand]]:
+    """Make engines over one SQLite database; all are ended afterwards."""
+    hands: list[Hand] = []
+
+    def make(source: Source | None = None, plan: SeasonPlan | None = None, pool: Pool = pool) -> Hand:
+        hand = Hand(file_database, pool, (lambda _: source) if source else synthetic, plan or plan_of())
+        hands.append(hand)
+        return hand
+
+    yield make
+    for hand in hands:
+        hand.engine.stop()

@@ -1,0 +1,232 @@
+"""One tick: settle, ask, record, publish; one row for everything that happens."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import text
+
+from arena.core.orders import Order
+from arena.engine.sources import LiveSource
+from arena.feeds.base import PriceEvent
+from arena.feeds.live import LiveMarket
+from tests.arenas import bot_source, until
+from tests.engine.conftest import SYMBOLS, Hand, Steady, plan_of
+
+Deal = Callable[..., Hand]
+ORDERS = "SELECT tick, side, size, status, reason, fill_price, fill_size FROM orders WHERE season_id = :season ORDER BY id"
+
+
+def at_tick(n: int, body: str) -> tuple[str, str]:
+    """Return the top and body of a bot that acts at its n-th call."""
+    lines = "".join(f"\n    {line}" for line in body.splitlines())
+    return "calls = -1", f"global calls\ncalls += 1\nif calls == {n}:{lines}"
+
+
+def bot_at(n: int, body: str, name: str = "Tester") -> str:
+    top, inside = at_tick(n, body)
+    return bot_source(inside, name=name, top=top)
+
+
+def test_orders_fill_at_the_next_tick_in_the_order_submitted(deal: Deal) -> None:
+    hand = deal(Steady({"BTCUSDT": 100.0}, {"BTCUSDT": 200.0}))
+    body = (
+        'ctx.submit_order("BTCUSDT", "SELL", 1.0)\nctx.submit_order("BTCUSDT", "BUY", 2.0)\n'
+        'ctx.submit_order("BTCUSDT", "BUY", 1000.0)\nctx.submit_order("BTCUSDT", "SELL", 5.0)\n'
+        'ctx.submit_order("NOPE", "BUY", 1.0)\nctx.submit_order("BTCUSDT", "buy", 1.0)'
+    )
+    seat = hand.admit(bot_at(0, body))
+    hand.tick()
+    assert [waiting.order for waiting in seat.pending] == [
+        Order("BTCUSDT", "SELL", 1.0), Order("BTCUSDT", "BUY", 2.0), Order("BTCUSDT", "BUY", 1000.0),
+        Order("BTCUSDT", "SELL", 5.0), Order("NOPE", "BUY", 1.0),
+    ]  # fmt: skip
+    assert [row[3] for row in hand.rows(ORDERS)] == ["pending"] * 5 + ["rejected"]
+    hand.tick()
+    assert hand.rows(ORDERS) == [
+        (0, "SELL", 1.0, "rejected", "Bot 'Tester' has no position in BTCUSDT to sell", None, None),
+        (0, "BUY", 2.0, "filled", None, 200.0, 2.0),
+        (
+            0,
+            "BUY",
+            1000.0,
+            "rejected",
+            "Bot 'Tester' has insufficient cash: $9600.00 < $200000.00",
+            None,
+            None,
+        ),
+        (0, "SELL", 5.0, "filled", None, 200.0, 2.0),
+        (0, "BUY", 1.0, "rejected", "No price available for NOPE", None, None),
+        (0, "buy", 1.0, "rejected", "Unknown order side: 'buy' (use 'BUY' or 'SELL')", None, None),
+    ]
+    trades = hand.rows(
+        "SELECT time, side, size, cash_after, position_after FROM trades WHERE season_id = :season ORDER BY id"
+    )
+    assert trades == [
+        (1_700_000_010.0, "BUY", 2.0, 9600.0, 2.0),
+        (1_700_000_010.0, "SELL", 2.0, 10_000.0, 0.0),
+    ]
+    assert seat.account.positions == {}
+
+
+def test_orders_of_init_fill_at_the_first_tick(deal: Deal) -> None:
+    hand = deal(Steady({"BTCUSDT": 50.0}))
+    seat = hand.admit(bot_source(top='def init(ctx):\n    ctx.submit_order("BTCUSDT", "BUY", 1.0)\n'))
+    hand.tick()
+    assert seat.account.sizes() == {"BTCUSDT": 1.0}
+    assert hand.rows(ORDERS) == [(0, "BUY", 1.0, "filled", None, 50.0, 1.0)]
+
+
+def test_fees_and_slippage_are_the_seasons(deal: Deal) -> None:
+    hand = deal(Steady({"BTCUSDT": 100.0}), plan_of(fee_bps=10.0, slippage_bps=100.0))
+    seat = hand.admit(bot_at(0, 'ctx.submit_order("BTCUSDT", "BUY", 1.0)'))
+    hand.tick(2)
+    assert hand.rows("SELECT price, fee FROM trades WHERE season_id = :season") == [(101.0, 0.101)]
+    assert seat.equity == pytest.approx(10_000 - 1.0 - 0.101)
+
+
+def test_equity_is_written_at_every_tenth_tick(deal: Deal) -> None:
+    hand = deal()
+    hand.admit(bot_source())
+    hand.tick(25)
+    ticks = hand.rows("SELECT tick FROM equity WHERE season_id = :season ORDER BY id")
+    assert ticks == [(0,), (10,), (20,)]
+    assert hand.rows("SELECT count(*) FROM ticks WHERE season_id = :season") == [(25,)]
+
+
+def test_a_tick_that_all_answered_has_no_row_about_bots(deal: Deal) -> None:
+    hand = deal()
+    seat = hand.admit(bot_source())
+    hand.tick(5)
+    assert hand.events(seat) == [(0, "start")]
+
+
+def test_standings_rank_by_equity(deal: Deal) -> None:
+    hand = deal(Steady({"BTCUSDT": 100.0}, {"BTCUSDT": 100.0}, {"BTCUSDT": 120.0}))
+    for name, size in (("Idle", 0.0), ("Small", 1.0), ("Large", 5.0)):
+        hand.admit(bot_at(0, f'ctx.submit_order("BTCUSDT", "BUY", {size})', name=name))
+    hand.tick(11)
+    query = (
+        "SELECT s.rank, b.bot_name, s.equity, s.rejected FROM standings s JOIN bots b ON b.id = s.bot_id "
+        "WHERE s.season_id = :season ORDER BY s.rank"
+    )
+    assert hand.rows(query) == [
+        (1, "Large", 10_100.0, 0),
+        (2, "Small", 10_020.0, 0),
+        (3, "Idle", 10_000.0, 1),
+    ]
+
+
+def test_what_is_published_has_been_written(deal: Deal) -> None:
+    import asyncio
+
+    hand = deal()
+
+    async def listen() -> list[tuple[str, int]]:
+        with hand.engine._broadcast.listening() as stream:
+            hand.tick(2)
+            await asyncio.sleep(0)
+            hand.engine._broadcast.close()
+            return [(event.kind, event.data.get("n", -1)) async for event in stream]
+
+    assert asyncio.run(listen()) == [("tick", 0), ("leaderboard", -1), ("tick", 1)]
+    assert hand.rows("SELECT n FROM ticks WHERE season_id = :season ORDER BY n") == [(0,), (1,)]
+
+
+def test_without_a_price_the_clock_waits_and_keeps_what_is_queued(
+    deal: Deal, caplog: pytest.LogCaptureFixture
+) -> None:
+    market = LiveMarket()
+    hand = deal(LiveSource(market, SYMBOLS))
+    seat = hand.admit(bot_source(top='def init(ctx):\n    ctx.submit_order("BTCUSDT", "BUY", 1.0)\n'))
+    with caplog.at_level(logging.INFO):
+        for _ in range(2):
+            assert hand.tick() == -1
+    assert caplog.messages.count("No prices available yet, waiting...") == 2
+    assert hand.engine.state == "waiting"
+    assert hand.rows("SELECT n FROM ticks WHERE season_id = :season") == []
+    market.push(PriceEvent("BTCUSDT", 100.0, 1_700_000_000.0, 1_700_000_000.0))
+    assert hand.tick() == 0
+    assert hand.engine.state == "running"
+    assert seat.account.sizes() == {"BTCUSDT": 1.0}
+
+
+def test_a_held_symbol_that_loses_its_price_keeps_its_last_one(deal: Deal) -> None:
+    hand = deal(
+        Steady({"BTCUSDT": 100.0, "ETHUSDT": 10.0}, {"BTCUSDT": 100.0, "ETHUSDT": 12.0}, {"BTCUSDT": 100.0})
+    )
+    seat = hand.admit(bot_at(0, 'ctx.submit_order("ETHUSDT", "BUY", 10.0)'))
+    hand.tick(3)
+    assert seat.equity == 10_000.0
+    assert seat.account.sizes() == {"ETHUSDT": 10.0}
+
+
+def test_a_database_that_is_away_stops_the_clock_and_loses_nothing(deal: Deal) -> None:
+    hand = deal()
+    seat = hand.admit(bot_at(0, 'ctx.submit_order("BTCUSDT", "BUY", 0.01)'))
+    hand.tick()
+    with hand.database.begin() as connection:
+        connection.execute(text("ALTER TABLE trades RENAME TO away"))
+    ticking = threading.Thread(target=hand.tick)
+    ticking.start()
+    until(lambda: hand.engine.state == "waiting", "the clock stands")
+    assert seat.account.positions == {}
+    assert hand.rows("SELECT n FROM ticks WHERE season_id = :season") == [(0,)]
+    with hand.database.begin() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO trades"))
+    ticking.join(30)
+    hand.tick()
+    assert hand.engine.state == "running"
+    assert seat.account.sizes() == {"BTCUSDT": 0.01}
+    assert hand.rows("SELECT n FROM ticks WHERE season_id = :season ORDER BY n") == [(0,), (1,), (2,)]
+    assert hand.rows("SELECT count(*) FROM trades WHERE season_id = :season") == [(1,)]
+
+
+def test_a_stop_while_the_database_is_away_forgets_the_tick_whole(deal: Deal) -> None:
+    hand = deal()
+    seat = hand.admit(bot_at(0, 'ctx.submit_order("BTCUSDT", "BUY", 0.01)'))
+    hand.tick()
+    with hand.database.begin() as connection:
+        connection.execute(text("ALTER TABLE trades RENAME TO away"))
+    ticking = threading.Thread(target=hand.tick)
+    ticking.start()
+    until(lambda: hand.engine.state == "waiting", "the clock stands")
+    hand.engine.shut_down()
+    ticking.join(30)
+    assert hand.engine.market.n == 0
+    assert seat.account.positions == {}
+    with hand.database.begin() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO trades"))
+    hand.restart()
+    hand.tick()
+    (again,) = hand.engine.roster.seats()
+    assert again.account.sizes() == {"BTCUSDT": 0.01}
+
+
+def test_a_full_disk_stops_the_clock(deal: Deal, caplog: pytest.LogCaptureFixture) -> None:
+    from pathlib import Path
+
+    hand = deal()
+    hand.engine._disk, hand.engine._min_free = Path("/"), 1 << 60
+    ticking = threading.Thread(target=hand.tick)
+    ticking.start()
+    until(lambda: hand.engine.state == "waiting", "the clock stands")
+    assert any("MIN_FREE_DISK" in message for message in caplog.messages)
+    hand.engine._min_free = 0
+    ticking.join(30)
+    assert hand.engine.market.n == 0
+
+
+def test_bots_share_nothing(deal: Deal) -> None:
+    hand = deal()
+    body = "global n\nn += 1\nctx.log(str(n))"
+    seats = [hand.admit(bot_source(body, name=name, top="n = 0")) for name in ("One", "Two")]
+    hand.tick(3)
+    for seat in seats:
+        found = hand.rows(
+            f"SELECT message FROM logs WHERE season_id = :season AND bot_id = '{seat.id}' ORDER BY id"
+        )
+        assert [message for (message,) in found] == ["1", "2", "3"]
