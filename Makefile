@@ -1,8 +1,6 @@
 # install · run · test · check · bench · lock · clean
 PYTHON ?= python3
 BIN := .venv/bin
-HOST ?= 127.0.0.1
-PORT ?= 8000
 
 .PHONY: install install-dev run test check bench lock clean
 
@@ -21,7 +19,7 @@ install-dev: .venv/installed-dev
 	touch $@
 
 run: install
-	HOST=$(HOST) PORT=$(PORT) $(BIN)/arena serve
+	$(if $(HOST),HOST=$(HOST)) $(if $(PORT),PORT=$(PORT)) $(BIN)/arena serve
 
 test: install-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal

@@ -195,9 +195,13 @@ class Arena:
         }
 
     def _live_notes(self) -> list[str]:
+        notes = []
         if self.engine.state == "waiting":
-            return ["The feed is down or has no prices yet: the clock waits."]
-        return []
+            notes.append("No prices have come yet: the clock waits.")
+        for name, feed in self.engine.source_status().get("feeds", {}).items():
+            if feed["state"] in {"down", "failed"}:
+                notes.append(f"The {name} feed is down: {feed['detail']}")
+        return notes
 
     def close_season(self) -> dict[str, Any]:
         """Close the season: no tick follows until `new_season` or the next start."""

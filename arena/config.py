@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -113,6 +114,9 @@ class Settings(BaseSettings):
     )
     synthetic_seed: int = Field(1, description="Seed of the synthetic market.")
     feed_wait_seconds: float = Field(6.0, gt=0, description="How long to wait for the live market at start.")
+    stale_seconds: float = Field(
+        30.0, gt=0, description="Age at which a live price is stale; orders on it are rejected."
+    )
     data_sources: DataSources = Field(DataSources(), description="The market data sources.")
     alpaca_api_key: SecretStr = Field(SecretStr(""), description="Alpaca key id.")
     alpaca_secret_key: SecretStr = Field(SecretStr(""), description="Alpaca secret key.")
@@ -126,7 +130,9 @@ class Settings(BaseSettings):
         "max_tokens", description="max_tokens, or max_completion_tokens for newer OpenAI models."
     )
     arena_token: SecretStr = Field(SecretStr(""), description="Token that guards every write.")
-    allowed_hosts: list[str] = Field([], description="Host names accepted beside loopback.")
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        [], description="Host names accepted beside loopback, separated by commas."
+    )
     bots_dir: str = Field("bots", description="Drop-in folder of bots.")
     max_bots: int = Field(2000, gt=0, description="Most bots that may run at once.")
     trial_ticks: int = Field(300, gt=0, description="Ticks of the trial run before admission.")
@@ -139,6 +145,13 @@ class Settings(BaseSettings):
     tick_cpu_hard: float = Field(1.0, gt=0, description="CPU seconds after which it is killed.")
     bot_memory_mb: int = Field(256, gt=0, description="Memory allowance of a bot, MiB.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return [host.strip() for host in value.split(",") if host.strip()]
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -219,7 +232,7 @@ class Settings(BaseSettings):
         }  # fmt: skip
         for name, (setting, values) in keyed.items():
             if name in enabled and not all(value.get_secret_value() for value in values):
-                found.append(f"{name} is enabled but {setting} is not set.")
+                found.append(f"{name} is enabled; set {setting}.")
         if not enabled and not self.feed:
             found.append("No data source is enabled: enable one in DATA_SOURCES or set FEED.")
         found += [
@@ -282,10 +295,15 @@ def _sentence(item: Any) -> str:
 
 
 def client_defaults() -> tuple[str, str]:
-    """Return the server URL and token for commands that talk to a running server."""
-    from dotenv import dotenv_values
+    """Return the server URL and token for commands that talk to a running server.
 
-    values = {**dotenv_values(".env"), **os.environ}
-    host = values.get("HOST") or "127.0.0.1"
-    url = values.get("ARENA_URL") or f"http://{host}:{values.get('PORT') or 8000}"
-    return url, values.get("ARENA_TOKEN") or ""
+    ARENA_URL wins; else the server's own HOST and PORT, where every address means this machine.
+    """
+    url = os.environ.get("ARENA_URL", "")
+    try:
+        settings = Settings()
+    except (ValidationError, ValueError):
+        return url or "http://127.0.0.1:8000", os.environ.get("ARENA_TOKEN", "")
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104
+    shown = f"[{host}]" if ":" in host else host
+    return url or f"http://{shown}:{settings.port}", settings.arena_token.get_secret_value()

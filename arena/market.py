@@ -61,7 +61,7 @@ def _synthetic(settings: Settings, note: str) -> Chosen:
 
 
 def _replay(settings: Settings) -> Chosen:
-    market = load_market(settings.replay_files, None, settings.tick_interval_seconds)
+    market = load_market(settings.replay_files, None, settings.tick_interval_seconds, log.info)
     digest = hashlib.sha256(market.rows.tobytes()).hexdigest()[:12]
     names = ", ".join(Path(spec.rpartition("=")[2]).name for spec in settings.replay_files)
     plan = _plan(settings, f"replay:{names}:{digest}", market.symbols)
@@ -70,15 +70,17 @@ def _replay(settings: Settings) -> Chosen:
     )
 
 
-def load_market(specs: list[str], interval: float | None, default_interval: float) -> Market:
-    """Load market files as ticks; what was skipped or guessed is logged."""
+def load_market(
+    specs: list[str], interval: float | None, default_interval: float, say: Callable[[str], None]
+) -> Market:
+    """Load market files as ticks; what was skipped, reversed or guessed is said."""
     import numpy as np
 
     from arena.feeds.history import load_history
 
     history = load_history(specs, interval=interval, default_interval=default_interval)
     for note in history.notes:
-        log.info("%s", note)
+        say(note)
     rows = np.ascontiguousarray(np.column_stack([history.times, history.prices]), dtype=np.float64)
     return Market(history.symbols, rows)
 
@@ -98,7 +100,10 @@ def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
                 settings,
                 "Binance cannot be reached: prices are made up by the synthetic market instead.",
             )
-        log.warning("Binance cannot be reached; its season is open, so the clock waits for it")
+        note = "Binance cannot be reached: the feed is down. Its season is open, so the clock waits for it."
+    else:
+        note = "Prices are live, from Binance."
     market = LiveMarket()
     runner.start([feed], market)
-    return Chosen(lambda _: LiveSource(market, symbols), plan, "Prices are live, from Binance.")
+    limit = settings.stale_seconds
+    return Chosen(lambda _: LiveSource(market, symbols, limit), plan, note)

@@ -92,7 +92,8 @@ def main() -> None:
     print(json.dumps({
         "question": "a live tick's barrier with locked bots against a bare pipe barrier", "bots": count,
         "start_ms_per_bot": round(spawn * 1000, 2),
-        "locked_ms_p50": round(statistics.median(locked) * 1000, 2), "locked_ms_max": round(max(locked) * 1000, 2),
+        "locked_ms_p50": round(statistics.median(locked) * 1000, 2),
+        "locked_ms_max": round(max(locked) * 1000, 2),
         "bare_ms_p50": round(statistics.median(plain) * 1000, 2),
         "ratio": round(statistics.median(plain) / statistics.median(locked), 3),
     }, indent=2))  # fmt: skip

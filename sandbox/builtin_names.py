@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,8 @@ def build(services: Services, modules: Mapping[str, Facade]) -> dict[str, Any]:
             raise TypeError("vars() takes one object here; keep a dict of your own instead")
         return state_of(objects[0])
 
+    nothing = Facade("nothing", {})
+
     def import_module(
         name: str,
         globals_: object = None,
@@ -51,6 +54,10 @@ def build(services: Services, modules: Mapping[str, Facade]) -> dict[str, Any]:
     ) -> Facade:
         """Import an offered module."""
         del globals_, locals_
+        if type(fromlist) is list and name in sys.modules:
+            # Library code in C asks by the built-ins of the frame that called it, always with a
+            # list (a statement has a tuple), and then takes the module from sys.modules itself.
+            return nothing
         if level or type(name) is not str or name not in modules:
             raise ModuleNotFoundError(
                 f"No module named {name!r} is offered to bots", name=str(name)

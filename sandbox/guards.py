@@ -21,7 +21,7 @@ from sandbox.modules.dispatch import register_annotated
 from sandbox.modules.facade import Facade, hand_out
 from sandbox.modules.services import Services
 from sandbox.special import dunder, object_method, safe_type
-from sandbox.universe import CONVENTIONAL, GUARDED_LOADS, GUARDED_STORES, HOST, is_allowed
+from sandbox.universe import CONVENTIONAL, GUARDED_LOADS, GUARDED_STORES, HOST, VIEWS, is_allowed
 
 _MISSING = object()
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -86,7 +86,7 @@ def _read_guarded(obj: Any, key: str) -> Any:
     found = getattr(obj, key)
     if _is_kept(found, key):
         raise _not_allowed(key)
-    if key in {"_member_map_", "_value2member_map_"} and type(found) is dict:
+    if key in VIEWS and type(found) is dict:
         return types.MappingProxyType(found)
     return found
 

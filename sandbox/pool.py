@@ -89,7 +89,9 @@ class Pool:
         probe = self.check(b'NAME = "probe"\nSYMBOLS = ["X"]\ndef on_tick(ctx, tick):\n    pass\n')
         if not probe.accepted:
             self.stop()
-            raise SandboxUnavailableError(str(probe.violations[0]["message"]))
+            # The child's own sentence, out of the violation's around it.
+            _, _, reason = str(probe.violations[0]["message"]).rpartition("Error: ")
+            raise SandboxUnavailableError(f"Bots cannot run here: {reason}")
 
     def _launch(self) -> None:
         # The server's own memory holds keys: no process of the same user may look into it.

@@ -81,6 +81,7 @@ _PLAIN: tuple[type, ...] = (
     types.GetSetDescriptorType, types.MemberDescriptorType, types.GenericAlias, types.UnionType,
     types.SimpleNamespace, collections.deque, collections.defaultdict, collections.OrderedDict,
     collections.Counter, collections.ChainMap, functools.partial, type(functools.lru_cache(len)),
+    type(functools.lru_cache(len).cache_info()),
     type(functools.cmp_to_key(len)(1)), operator.itemgetter,
     datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone,
     datetime.tzinfo, type(datetime.date.today().isocalendar()), time.struct_time,  # noqa: DTZ011
@@ -165,6 +166,9 @@ HOST: dict[type, frozenset[str]] = {kind: denied_by(kind) for kind in host_types
 GUARDED_LOADS: frozenset[str] = frozenset().union(
     *(denied for kind, denied in HOST.items() if kind not in _UNREACHABLE)
 )
+# Allowed, but as read-only views of what the enumeration itself works with.
+VIEWS = frozenset({"_member_map_", "_value2member_map_"})
+GUARDED_LOADS |= VIEWS
 GUARDED_STORES = frozenset(
     name for setters in _SETTERS.values() for name in setters.split()
 ) | frozenset(name for name in GUARDED_LOADS if name[0] == "_")

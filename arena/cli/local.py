@@ -93,7 +93,7 @@ def backtest(
 
     settings = config.load()
     candidates = [Candidate(str(path), _read(path)) for path in bots]
-    market = load_market(data, interval, settings.tick_interval_seconds)
+    market = load_market(data, interval, settings.tick_interval_seconds, complain)
     pool = _pool(settings)
     started = time.monotonic()
     try:
@@ -172,7 +172,7 @@ def doctor(
     """Prove every layer of the sandbox on this host by trying the forbidden acts."""
     from sandbox.doctor import examine
 
-    found = examine()
+    found = examine(explain=explain)
     if as_json:
         print_json(found.as_dict())
     else:

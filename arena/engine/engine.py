@@ -94,7 +94,7 @@ class Engine:
         self._stopping = threading.Event()
         self._min_free, self._disk = min_free_disk, disk
         self._zygote_died = threading.Event()
-        self._begun = threading.Event()
+        self._released = threading.Event()
 
     # -- life -----------------------------------------------------------------------------------------
 
@@ -128,7 +128,8 @@ class Engine:
 
     def _replay_loop(self, source: ReplaySource) -> None:
         total = len(source.market)
-        while not self._begun.is_set() and not self._stopping.is_set():
+        # A recording has no hurry of its own: it begins when the bots that should play it are in.
+        while not self._stopping.is_set() and not self._released.is_set():
             self._serve_calls(real_time.time() + 0.05)
         while not self._stopping.is_set() and self.state != "finished" and self.market.n + 1 < total:
             n = self.market.n + 1
@@ -138,10 +139,6 @@ class Engine:
             self.finish()
             log.info("The replay has ended after %d ticks", total)
         self._rest()
-
-    def begin(self) -> None:
-        """Let a replay start: the bots that were there at the start are in; callable from any thread."""
-        self._begun.set()
 
     def finish(self) -> None:
         """Close the season: what waits expires, and no tick follows."""
@@ -166,6 +163,10 @@ class Engine:
         if self.state != "failed":
             self.state = "stopped"
         self._drain_calls()
+
+    def release(self) -> None:
+        """Let a replay begin: the bots that should play are in."""
+        self._released.set()
 
     def shut_down(self) -> None:
         """Ask the loop to end after the tick it is in; callable from any thread."""
@@ -228,7 +229,7 @@ class Engine:
         seats = self.roster.seats()
         self._launch_due(n)
         self.supervisor.collect_starts(seats, builder)
-        builder.settle(seats, prices, last_prices)
+        builder.settle(seats, prices, last_prices, self._source.stale(time))
         rows = pack_rows(time, self.market.symbols, prices)
         self.supervisor.ask(seats, rows, self.market.symbols, self.market.version, builder)
         builder.entry_updates()

@@ -19,6 +19,9 @@ class Source(Protocol):
     def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
         """Return the prices of tick n at `time`; `previous` are those of tick n - 1."""
 
+    def stale(self, time: float) -> frozenset[str]:
+        """Return the symbols whose price is too old to trade at."""
+
     def status(self) -> dict[str, Any]:
         """Return how the source is doing, for a status page."""
 
@@ -35,6 +38,11 @@ class SyntheticSource:
         del time
         return self._market.next(n, previous) if n > 0 and previous else self._market.first()
 
+    def stale(self, time: float) -> frozenset[str]:
+        """Return nothing: made-up prices are always fresh."""
+        del time
+        return frozenset()
+
     def status(self) -> dict[str, Any]:
         """Return its state."""
         return {"synthetic": {"state": "live", "detail": "made-up prices, seeded"}}
@@ -43,14 +51,19 @@ class SyntheticSource:
 class LiveSource:
     """What the live feeds have told so far."""
 
-    def __init__(self, market: LiveMarket, symbols: tuple[str, ...]) -> None:
+    def __init__(self, market: LiveMarket, symbols: tuple[str, ...], stale_seconds: float) -> None:
         self._market = market
         self.symbols = symbols
+        self._limit = max(stale_seconds, 0.0)
 
     def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
         """Return the last price of every symbol that has arrived by `time`."""
         del n, previous
         return self._market.prices_at(time)
+
+    def stale(self, time: float) -> frozenset[str]:
+        """Return the symbols of which nothing has been heard for too long."""
+        return frozenset(s for s in self.symbols if self._market.age(s, time) > self._limit)
 
     def status(self) -> dict[str, Any]:
         """Return the feeds' states."""
@@ -68,6 +81,11 @@ class ReplaySource:
         """Return the recorded prices of tick n."""
         del time, previous
         return self.market.prices(n)
+
+    def stale(self, time: float) -> frozenset[str]:
+        """Return nothing: a recording is what it is."""
+        del time
+        return frozenset()
 
     def status(self) -> dict[str, Any]:
         """Return its state."""

@@ -45,6 +45,8 @@ class FeedRunner:
             return
         asyncio.run_coroutine_threadsafe(self._wind_down(), self._loop)
         self._thread.join(timeout=5)
+        if not self._thread.is_alive():
+            self._loop.close()
 
     async def _wind_down(self) -> None:
         if self._task is not None:

@@ -72,7 +72,7 @@ class DropIn:
             self._look(settled=True)
             self._pause_orphans()
         finally:
-            self._engine.begin()
+            self._engine.release()
         while not self._stopping.wait(_LOOK_EVERY):
             self._look(settled=False)
 

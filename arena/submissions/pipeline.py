@@ -134,7 +134,7 @@ class Pipeline:
     # -- writing ------------------------------------------------------------------------------------------
 
     def _from_template(self, submission: Submission) -> Attempt:
-        written = write_bot(submission.prompt, self._facts.symbols)
+        written = write_bot(submission.prompt, self._facts.symbols, self._facts.interval)
         if isinstance(written, NotUnderstood):
             raise Rejected(written.reason)
         prompt_hash = words.hash_messages([{"role": "user", "content": submission.prompt}])

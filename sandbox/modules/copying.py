@@ -10,6 +10,7 @@ import copy as real
 import datetime
 import decimal
 import fractions
+import functools
 import re
 import types
 from collections.abc import Callable
@@ -35,6 +36,10 @@ _ATOMIC = frozenset({
     int, float, complex, bool, str, bytes, type(None), type(Ellipsis), type(NotImplemented), range,
     decimal.Decimal, fractions.Fraction, re.Pattern, re.Match, datetime.timedelta, datetime.timezone,
 })  # fmt: skip
+
+
+# Special names that notes on exceptions and wrapped functions leave in an object's state.
+_HARMLESS = frozenset({"__notes__", "__wrapped__", *functools.WRAPPER_ASSIGNMENTS})
 
 
 def build(services: Services) -> dict[str, Facade]:
@@ -121,7 +126,7 @@ def _is_known(kind: type) -> bool:
 def _rebuilt(x: Any, kind: type, each: Callable[[Any], Any], memo: Memo | None) -> Any:
     state = getattr(x, "__dict__", None) if kind.__dictoffset__ else None
     if type(state) is dict and any(
-        type(key) is not str or names.is_dunder(key) and key != "__notes__" for key in state
+        type(key) is not str or (names.is_dunder(key) and key not in _HARMLESS) for key in state
     ):
         raise TypeError(f"cannot copy '{kind.__name__}' object")
     taken = kind.__reduce_ex__(x, 4)
@@ -152,6 +157,6 @@ def _fill(made: Any, extra: Any, each: Callable[[Any], Any]) -> None:
     state, slots = extra if type(extra) is tuple and len(extra) == 2 else (extra, None)
     for table in (state, slots):
         for key, value in (table or {}).items():
-            if type(key) is not str or (names.is_dunder(key) and key != "__notes__"):
+            if type(key) is not str or (names.is_dunder(key) and key not in _HARMLESS):
                 raise TypeError(f"cannot copy '{type(made).__name__}' object")
             object.__setattr__(made, key, each(value))

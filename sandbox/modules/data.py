@@ -124,7 +124,9 @@ def _functools() -> dict[str, object]:
         """Copy a function's name and text to its wrapper, which must be the bot's own."""
         if not _is_own(wrapper):
             raise TypeError("wraps() can only change what the bot itself defines")
-        return functools.update_wrapper(wrapper, wrapped, *which, **more)
+        if which or more:
+            raise TypeError("wraps() copies the usual attributes only")
+        return functools.update_wrapper(wrapper, wrapped)
 
     def wraps(wrapped: Any, *which: Any, **more: Any) -> Callable[[Any], Any]:
         """Return a decorator that makes a wrapper look like what it wraps."""

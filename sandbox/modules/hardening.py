@@ -1,16 +1,19 @@
-"""Two functions of the standard library that would let a bot choose special names, held to plain ones.
+"""Where the standard library would let a bot choose special names, or names that are code.
 
 They are replaced in this process before it forks: other library code reaches them by their modules.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import functools
+import keyword
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox import names
 from sandbox.botclass import MODULE_NAME, is_bot_class
 from sandbox.universe import BASES
 
@@ -25,6 +28,7 @@ def harden() -> None:
     _done = True
     _harden_wrappers()
     _harden_enum()
+    _harden_fields()
     # A warning that is shown opens source files; bots have no use for one.
     warnings.simplefilter("ignore")
 
@@ -33,13 +37,17 @@ def _harden_wrappers() -> None:
     real = functools.update_wrapper
 
     def update_wrapper(wrapper: Any, wrapped: Any, *which: Any, **more: Any) -> Any:
-        """Copy names and text, but never the attributes of a class that is not the bot's.
+        """Copy names and text, and of a class only what a bot gave it under plain names.
 
         A wrapper of `str` would else carry `str.format` itself past the guard.
         """
-        if isinstance(wrapped, type) and not is_bot_class(wrapped):
-            return real(wrapper, wrapped, updated=())
-        return real(wrapper, wrapped, *which, **more)
+        if not isinstance(wrapped, type):
+            return real(wrapper, wrapped, *which, **more)
+        real(wrapper, wrapped, updated=())
+        if is_bot_class(wrapped):
+            own = {key: item for key, item in wrapped.__dict__.items() if not names.is_dunder(key)}
+            wrapper.__dict__.update(own)
+        return wrapper
 
     functools.update_wrapper = update_wrapper
 
@@ -60,13 +68,25 @@ def _harden_enum() -> None:
     enum.EnumType._create_ = _create_  # type: ignore[attr-defined]  # noqa: SLF001
 
 
-def _plain_names(names: Any) -> list[Any]:
-    if isinstance(names, str):
-        listed: list[Any] = str.__str__(names).replace(",", " ").split()
-    elif isinstance(names, Mapping):
-        listed = [(name, names[name]) for name in names]
+def _harden_fields() -> None:
+    def __setattr__(self: Any, key: str, value: Any) -> None:  # noqa: N807 - its very name
+        """Store an attribute; a name becomes source text of the methods that dataclass makes."""
+        if key == "name" and value is not None:
+            plain = type(value) is str and value.isidentifier() and not keyword.iskeyword(value)
+            if not plain or names.is_dunder(value):
+                raise TypeError("a field's name must be a plain identifier")
+        object.__setattr__(self, key, value)
+
+    dataclasses.Field.__setattr__ = __setattr__  # type: ignore[method-assign]
+
+
+def _plain_names(given: Any) -> list[Any]:
+    if isinstance(given, str):
+        listed: list[Any] = str.__str__(given).replace(",", " ").split()
+    elif isinstance(given, Mapping):
+        listed = [(name, given[name]) for name in given]
     else:
-        listed = [item if isinstance(item, str) else tuple(item) for item in names]
+        listed = [item if isinstance(item, str) else tuple(item) for item in given]
     for item in listed:
         name = item if isinstance(item, str) else item[0]
         if type(name) is not str or name[:1] == "_":

@@ -36,9 +36,14 @@ class Server:
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         self.url = ""
-        self.wait_for(lambda: bool(self._addresses()), 30)
-        self.url = self._addresses()[-1]
-        self.wait_for(lambda: self.get("/status")["state"] == "running", 30)
+        try:
+            self.wait_for(lambda: bool(self._addresses()), 30)
+            self.url = self._addresses()[-1]
+            self.wait_for(lambda: self.get("/status")["state"] == "running", 30)
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
 
     def _addresses(self) -> list[str]:
         return re.findall(r"arena: (http://\S+)", self.log.read_text("utf-8", "replace"))
@@ -62,7 +67,7 @@ class Server:
     def arena(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "arena", *arguments], cwd=self.folder, text=True,
-            env={**self.environment, "ARENA_URL": self.url}, capture_output=True, timeout=60,
+            env={**self.environment, "ARENA_URL": self.url}, capture_output=True, timeout=60, check=False,
         )  # fmt: skip
         if check:
             assert done.returncode == 0, done.stdout + done.stderr

@@ -15,7 +15,7 @@ from arena.core.exchange import Rules
 from arena.engine.backtest import hash_source
 from arena.engine.broadcast import Broadcast
 from arena.engine.engine import Engine
-from arena.engine.seat import Life, Seat
+from arena.engine.seat import Seat
 from arena.engine.sources import Source, SyntheticSource
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database
@@ -26,8 +26,9 @@ from sandbox.pool import Pool
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 RUNTIME = "arena.runtime.bot:BotRuntime"
 # Wide apart, so that a slow machine changes no verdict: a spin is late, an endless loop is killed.
-LIMITS = Limits(tick_cpu_soft=0.05, tick_cpu_hard=0.8)
-SPIN = "for _ in range(1_000_000): pass"
+LIMITS = Limits(tick_cpu_soft=0.05, tick_cpu_hard=1.0)
+SPIN = "for _ in range(5_000_000): pass"
+LONG_SPIN = "for _ in range(8_000_000): pass"
 
 
 class Steady:
@@ -37,10 +38,15 @@ class Steady:
 
     def __init__(self, *prices: dict[str, float]) -> None:
         self.prices = list(prices) or [{"BTCUSDT": 100.0, "ETHUSDT": 10.0}]
+        self.old: frozenset[str] = frozenset()
 
     def prices_at(self, n: int, time: float, previous: dict[str, float]) -> dict[str, float]:
         del time, previous
         return dict(self.prices[min(n, len(self.prices) - 1)])
+
+    def stale(self, time: float) -> frozenset[str]:
+        del time
+        return self.old
 
     def status(self) -> dict[str, Any]:
         return {}
@@ -74,30 +80,20 @@ class Hand:
             str(checked.facts["name"]), author, "upload", source, hash_source(source.encode()),
             tuple(checked.facts["symbols"]),
         )  # fmt: skip
-        seat = self.engine.roster.admit(enrol(self.database, self.season_id, new), checked.program)
-        self.wait(seat)
-        return seat
+        return self.engine.roster.admit(enrol(self.database, self.season_id, new), checked.program)
 
-    def wait(self, *seats: Seat) -> None:
-        """Wait until loading bots have answered, and late ones too."""
-        for seat in seats or self.engine.roster.seats():
-            if seat.worker is not None and seat.worker.waiting_for is not None:
-                while seat.worker.unsent:
-                    select.select([], [seat.worker.down_fileno], [], 10)
-                    seat.worker.flush()
-                assert select.select([seat.worker.fileno()], [], [], 20)[0], "no answer"
+    def wait(self, seat: Seat) -> None:
+        """Wait until a bot that is late has answered."""
+        assert seat.worker is not None
+        assert select.select([seat.worker.fileno()], [], [], 20)[0], "no answer"
 
-    def tick(self, count: int = 1, *, patient: bool = True) -> int:
-        """Tick so often; return the number of the last one."""
+    def tick(self, count: int = 1, *, deadline: float | None = None) -> int:
+        """Tick so often, without a deadline unless one is given; return the number of the last tick."""
+        self.engine.supervisor._deadline = deadline
         for _ in range(count):
-            if patient:
-                self.wait_for_starts()
             n = self.engine.market.n + 1
             self.engine.on_tick(n, 1_700_000_000.0 + n * self.season.interval)
         return self.engine.market.n
-
-    def wait_for_starts(self) -> None:
-        self.wait(*(s for s in self.engine.roster.seats() if s.life in {Life.STARTING, Life.RESTARTING}))
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return rows of this season; the query's :season is its id."""

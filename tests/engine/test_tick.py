@@ -11,13 +11,16 @@ from sqlalchemy import text
 
 from arena.core.orders import Order
 from arena.engine.sources import LiveSource
-from arena.feeds.base import PriceEvent
+from arena.feeds.base import PriceUpdate
 from arena.feeds.live import LiveMarket
 from tests.arenas import bot_source, until
 from tests.engine.conftest import SYMBOLS, Hand, Steady, plan_of
 
 Deal = Callable[..., Hand]
-ORDERS = "SELECT tick, side, size, status, reason, fill_price, fill_size FROM orders WHERE season_id = :season ORDER BY id"
+ORDERS = (
+    "SELECT tick, side, size, status, reason, fill_price, fill_size FROM orders "
+    "WHERE season_id = :season ORDER BY id"
+)
 
 
 def at_tick(n: int, body: str) -> tuple[str, str]:
@@ -63,7 +66,8 @@ def test_orders_fill_at_the_next_tick_in_the_order_submitted(deal: Deal) -> None
         (0, "buy", 1.0, "rejected", "Unknown order side: 'buy' (use 'BUY' or 'SELL')", None, None),
     ]
     trades = hand.rows(
-        "SELECT time, side, size, cash_after, position_after FROM trades WHERE season_id = :season ORDER BY id"
+        "SELECT time, side, size, cash_after, position_after FROM trades "
+        "WHERE season_id = :season ORDER BY id"
     )
     assert trades == [
         (1_700_000_010.0, "BUY", 2.0, 9600.0, 2.0),
@@ -140,7 +144,7 @@ def test_without_a_price_the_clock_waits_and_keeps_what_is_queued(
     deal: Deal, caplog: pytest.LogCaptureFixture
 ) -> None:
     market = LiveMarket()
-    hand = deal(LiveSource(market, SYMBOLS))
+    hand = deal(LiveSource(market, SYMBOLS, 60.0))
     seat = hand.admit(bot_source(top='def init(ctx):\n    ctx.submit_order("BTCUSDT", "BUY", 1.0)\n'))
     with caplog.at_level(logging.INFO):
         for _ in range(2):
@@ -148,7 +152,7 @@ def test_without_a_price_the_clock_waits_and_keeps_what_is_queued(
     assert caplog.messages.count("No prices available yet, waiting...") == 2
     assert hand.engine.state == "waiting"
     assert hand.rows("SELECT n FROM ticks WHERE season_id = :season") == []
-    market.push(PriceEvent("BTCUSDT", 100.0, 1_700_000_000.0, 1_700_000_000.0))
+    market.on_price(PriceUpdate("BTCUSDT", 100.0, 1_700_000_000.0, 1_700_000_000.0))
     assert hand.tick() == 0
     assert hand.engine.state == "running"
     assert seat.account.sizes() == {"BTCUSDT": 1.0}
@@ -162,6 +166,17 @@ def test_a_held_symbol_that_loses_its_price_keeps_its_last_one(deal: Deal) -> No
     hand.tick(3)
     assert seat.equity == 10_000.0
     assert seat.account.sizes() == {"ETHUSDT": 10.0}
+
+
+def test_nobody_trades_at_a_price_that_has_become_old(deal: Deal) -> None:
+    market = Steady()
+    hand = deal(market)
+    seat = hand.admit(bot_at(0, 'ctx.submit_order("BTCUSDT", "BUY", 1.0)'))
+    hand.tick()
+    market.old = frozenset({"BTCUSDT"})
+    hand.tick()
+    assert [row[3:5] for row in hand.rows(ORDERS)] == [("rejected", "Price of BTCUSDT is stale")]
+    assert seat.account.positions == {}
 
 
 def test_a_database_that_is_away_stops_the_clock_and_loses_nothing(deal: Deal) -> None:

@@ -90,7 +90,7 @@ _BUYING = r"\b(?:buy|buys|buying|long|enters?|purchases?)\b"
 _SELLING = r"\b(?:sell|sells|selling|exits?|closes?|liquidate|flat|get out)\b"
 
 
-def parse(prompt: str, market: Sequence[str]) -> Request:
+def parse(prompt: str, market: Sequence[str], interval: float = 1.0) -> Request:
     """Return what the description asks for, or raise CannotReadError."""
     if len(prompt) > LONGEST:
         raise CannotReadError(f"It is longer than {LONGEST} characters.")
@@ -108,7 +108,7 @@ def parse(prompt: str, market: Sequence[str]) -> Request:
     try:
         exits = take_exits(text)
         family = _family(text)
-        return _read(family, text, symbols, exits=exits, tick=length or 1.0, notes=notes)
+        return _read(family, text, symbols, exits=exits, tick=length or interval, notes=notes)
     except CannotReadError as error:
         words = dict.fromkeys([*error.unused, *_strange(text, symbols)])
         raise CannotReadError(error.reason, *words) from error

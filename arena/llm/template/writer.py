@@ -38,10 +38,13 @@ class NotUnderstood:
     unused: tuple[str, ...]
 
 
-def write_bot(prompt: str, symbols: Sequence[str]) -> Written | NotUnderstood:
-    """Write a bot for the market's symbols from a description; the same words give the same bot."""
+def write_bot(prompt: str, symbols: Sequence[str], interval: float = 1.0) -> Written | NotUnderstood:
+    """Write a bot for the market's symbols from a description; the same words give the same bot.
+
+    `interval` is the seconds between two ticks, where the words do not say otherwise.
+    """
     try:
-        request = parse(prompt, symbols)
+        request = parse(prompt, symbols, interval)
     except CannotReadError as error:
         return NotUnderstood(_reason(error), _shown(error.unused))
     plan = _plan(request)

@@ -1,0 +1,7 @@
+# family: builtins
+# expect: blocked
+# control: none
+# why: print has no file.
+class W:
+    def write(self, t): breach("written")
+print("x", file=W(), flush=True)

@@ -1,0 +1,9 @@
+# family: builtins
+# expect: blocked
+# control: plain
+# why: The class of functions is only a label.
+def f(): pass
+T = type(f)
+hand_over(T)
+T(1, 2)
+breach("function class")

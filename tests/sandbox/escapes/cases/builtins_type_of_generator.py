@@ -1,0 +1,8 @@
+# family: builtins
+# expect: blocked
+# control: none
+# why: So is that of generators.
+T = type(i for i in [])
+hand_over(T)
+T.gi
+breach("x")

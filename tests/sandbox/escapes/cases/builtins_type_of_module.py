@@ -1,0 +1,9 @@
+# family: builtins
+# expect: blocked
+# control: plain
+# why: So is that of modules.
+import math
+M = type(math)
+hand_over(M)
+M("os")
+breach("module class")

@@ -1,0 +1,7 @@
+# family: callables
+# expect: blocked
+# control: none
+# why: What a host function calls back gets nothing more.
+import numpy as np
+np.fromfunction(lambda *a: hand_over(a[0].ctypes), (2,))
+breach("x")

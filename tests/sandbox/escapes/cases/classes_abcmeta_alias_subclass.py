@@ -1,0 +1,10 @@
+# family: classes
+# expect: blocked
+# control: plain
+# why: Under no other name.
+from abc import ABCMeta
+B = ABCMeta
+class M(B):
+    pass
+hand_over(M)
+breach("metaclass")

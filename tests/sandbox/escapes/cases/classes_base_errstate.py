@@ -1,0 +1,11 @@
+# family: classes
+# expect: blocked
+# control: plain
+# why: Only listed classes may be inherited from.
+import math, re
+import numpy as np
+from functools import cached_property, partial
+from contextlib import ExitStack
+B = np.errstate
+class A(B): pass
+breach("inherited")

@@ -1,0 +1,9 @@
+# family: classes
+# expect: blocked
+# control: none
+# why: It must be a plain function.
+class D:
+    def __get__(self, o, t=None): return lambda n: {"shape": (1,)}
+class A:
+    __getattr__ = D()
+breach("made")

@@ -1,0 +1,7 @@
+# family: classes
+# expect: blocked
+# control: none
+# why: Host classes are immutable.
+from collections import Counter
+Counter.most_common = 1
+breach("patched")

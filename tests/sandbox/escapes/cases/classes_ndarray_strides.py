@@ -1,0 +1,8 @@
+# family: classes
+# expect: blocked
+# control: plain
+# why: The layout of an array cannot be stored.
+import numpy as np
+a = np.zeros(4)
+a.strides = (1,)
+breach("stored")

@@ -1,0 +1,7 @@
+# family: classes
+# expect: blocked
+# control: plain
+# why: Host classes are immutable.
+from numpy import poly1d as K
+K.injected = 1
+breach("patched")

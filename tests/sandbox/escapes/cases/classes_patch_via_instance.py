@@ -1,0 +1,7 @@
+# family: classes
+# expect: blocked
+# control: none
+# why: The class shown for an instance is as closed.
+import random
+type(random.Random(1)).random = 1
+breach("patched")

@@ -1,0 +1,9 @@
+# family: classes
+# expect: blocked
+# control: plain
+# why: Nor does an own one, so that no pattern takes foreign objects for own.
+from abc import ABC
+class A(ABC):
+    pass
+A.register(str)
+if isinstance("x", A): breach("registered")

@@ -1,0 +1,7 @@
+# family: classes
+# expect: blocked
+# control: none
+# why: Nor a generator of them.
+class A:
+    __slots__ = (n for n in ["__array_" + "interface__"])
+breach("slot")

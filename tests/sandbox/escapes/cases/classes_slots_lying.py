@@ -1,0 +1,9 @@
+# family: classes
+# expect: blocked
+# control: none
+# why: Nor strings that lie.
+class K(str):
+    def startswith(self, *a): return False
+class A:
+    __slots__ = (K("__reduce_ex__"),)
+breach("slot")

@@ -1,0 +1,7 @@
+# family: classes
+# expect: blocked
+# control: none
+# why: Slots take no special names.
+class A:
+    __slots__ = ("__array_interface__",)
+breach("slot")

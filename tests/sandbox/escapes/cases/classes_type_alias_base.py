@@ -1,0 +1,8 @@
+# family: classes
+# expect: blocked
+# control: plain
+# why: type under another name is no base.
+T = type
+class M(T): pass
+hand_over(M)
+breach("metaclass")

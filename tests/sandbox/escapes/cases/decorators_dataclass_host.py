@@ -1,0 +1,8 @@
+# family: decorators
+# expect: blocked
+# control: none
+# why: dataclass changes only own classes.
+from dataclasses import dataclass
+from collections import Counter
+dataclass(Counter)
+breach("changed")

@@ -1,0 +1,8 @@
+# family: decorators
+# expect: blocked
+# control: none
+# why: Whatever the class.
+from dataclasses import dataclass
+import random
+dataclass(init=False, repr=True)(random.Random)
+breach("changed")

@@ -1,0 +1,7 @@
+# family: decorators
+# expect: blocked
+# control: none
+# why: So does total_ordering.
+from functools import total_ordering
+total_ordering(dict)
+breach("changed")

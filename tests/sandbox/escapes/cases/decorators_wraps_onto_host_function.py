@@ -1,0 +1,8 @@
+# family: decorators
+# expect: blocked
+# control: plain
+# why: wraps changes only own functions.
+from functools import wraps
+import statistics
+wraps(lambda: 0)(statistics.mean)
+breach("changed")

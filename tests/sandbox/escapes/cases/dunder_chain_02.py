@@ -1,0 +1,5 @@
+# family: dunder
+# expect: refused
+# control: plain
+# why: A chain of special attributes is refused where it is written.
+hand_over((lambda: 0).__code__)

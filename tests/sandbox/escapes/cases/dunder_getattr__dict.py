@@ -1,0 +1,6 @@
+# family: dunder
+# expect: blocked
+# control: none
+# why: A name built at run time meets the guard.
+def f(): pass
+hand_over(getattr(f, "__" + "dict__"))

@@ -1,0 +1,7 @@
+# family: facades
+# expect: blocked
+# control: none
+# why: A facade has only the names of its table.
+import contextlib
+hand_over(contextlib.os)
+breach("os")

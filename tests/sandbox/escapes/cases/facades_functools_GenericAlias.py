@@ -1,0 +1,7 @@
+# family: facades
+# expect: blocked
+# control: none
+# why: A facade has only the names of its table.
+import functools
+hand_over(functools.GenericAlias)
+breach("GenericAlias")

@@ -1,0 +1,7 @@
+# family: facades
+# expect: refused
+# control: none
+# why: A facade has only the names of its table.
+import heapq
+hand_over(heapq.__loader__)
+breach("__loader__")

@@ -1,0 +1,7 @@
+# family: facades
+# expect: blocked
+# control: none
+# why: A facade has only the names of its table.
+import json
+hand_over(json.decoder)
+breach("decoder")

@@ -1,0 +1,7 @@
+# family: facades
+# expect: blocked
+# control: none
+# why: A facade has only the names of its table.
+import numpy
+hand_over(numpy.sys)
+breach("sys")

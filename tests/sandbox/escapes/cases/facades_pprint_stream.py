@@ -1,0 +1,8 @@
+# family: facades
+# expect: blocked
+# control: none
+# why: pprint writes to the log.
+import pprint
+class W:
+    def write(self, t): breach("written")
+pprint.pprint([1], stream=W())

@@ -1,0 +1,7 @@
+# family: facades
+# expect: blocked
+# control: plain
+# why: Facades are read-only.
+import math
+math.sqrt = lambda x: 1
+breach("stored")

@@ -1,0 +1,10 @@
+# family: facades
+# expect: blocked
+# control: none
+# why: A traceback is one line of text.
+import traceback
+try:
+    1 / 0
+except Exception:
+    t = traceback.format_exc()
+if "File" in t or "/" in t: breach(t)

@@ -1,0 +1,8 @@
+# family: facades
+# expect: blocked
+# control: none
+# why: Nor does its class.
+from zoneinfo import ZoneInfo
+T = type(ZoneInfo("UTC"))
+T.no_cache("UTC")
+breach("class")

@@ -1,0 +1,9 @@
+# family: format
+# expect: blocked
+# control: plain
+# why: A generic alias hands on nothing that its class keeps.
+def f(): pass
+import numpy as np
+x = np.dtype[int].newbyteorder
+hand_over(x)
+breach("method of dtype")

@@ -1,0 +1,8 @@
+# family: format
+# expect: blocked
+# control: plain
+# why: Nor does a cache around it.
+def f(): pass
+from functools import lru_cache, cache
+hand_over(cache(str).format("{0.__globals__}", f))
+hand_over(lru_cache(None)(str).format("{0.__globals__}", f))

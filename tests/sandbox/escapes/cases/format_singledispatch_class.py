@@ -1,0 +1,7 @@
+# family: format
+# expect: blocked
+# control: plain
+# why: Nor a single-dispatch function.
+def f(): pass
+from functools import singledispatch
+hand_over(singledispatch(str).format("{0.__globals__}", f))

@@ -1,0 +1,7 @@
+# family: format
+# expect: refused
+# control: plain
+# why: In either form.
+def f(): pass
+class S(str): pass
+hand_over(super(S, S("{0.__globals__}")).format(f))

@@ -1,0 +1,6 @@
+# family: frames
+# expect: refused
+# control: none
+# why: There is no asynchronous code.
+async def f(): return 1
+hand_over(f().cr_frame)

@@ -1,0 +1,11 @@
+# family: frames
+# expect: blocked
+# control: plain
+# why: A name built at run time meets the guard.
+from operator import attrgetter
+class C:
+    def __enter__(self): return self
+    def __exit__(self, t, v, tb):
+        hand_over(attrgetter("tb_frame.f_globals")(tb))
+        return False
+with C(): 1 / 0

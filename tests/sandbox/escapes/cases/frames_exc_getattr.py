@@ -1,0 +1,8 @@
+# family: frames
+# expect: blocked
+# control: plain
+# why: A name built at run time meets the guard.
+try:
+    1 / 0
+except Exception as e:
+    hand_over(getattr(e, "__trace" + "back__"))

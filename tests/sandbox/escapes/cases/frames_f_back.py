@@ -1,0 +1,5 @@
+# family: frames
+# expect: refused
+# control: none
+# why: Frames, code and tracebacks have no readable attribute.
+def f(x): return x.f_back.f_globals

@@ -1,0 +1,7 @@
+# family: functional
+# expect: blocked
+# control: plain
+# why: It takes no module.
+from collections import namedtuple
+X = namedtuple("X", "a", module="builtins")
+breach("made")

@@ -1,0 +1,5 @@
+# family: guards
+# expect: refused
+# control: none
+# why: The guards have names that no Python source can spell.
+x = @getattr(1, 2)

@@ -1,0 +1,8 @@
+# family: guards
+# expect: blocked
+# control: none
+# why: Nor can such a name be stored or read at run time.
+class A: pass
+a = A()
+setattr(a, "@getattr", 1)
+breach("stored")

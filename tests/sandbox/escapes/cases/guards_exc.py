@@ -1,0 +1,6 @@
+# family: guards
+# expect: refused
+# control: none
+# why: No form of binding or naming reaches a guard or a name of the interpreter.
+try: pass
+except ValueError as _getattr_: pass

@@ -1,0 +1,5 @@
+# family: guards
+# expect: refused
+# control: none
+# why: No form of binding or naming reaches a guard or a name of the interpreter.
+def f(*, _getattr_=1): pass

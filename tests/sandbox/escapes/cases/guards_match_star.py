@@ -1,0 +1,6 @@
+# family: guards
+# expect: refused
+# control: none
+# why: No form of binding or naming reaches a guard or a name of the interpreter.
+match []:
+    case [*_getattr_]: pass

@@ -1,0 +1,8 @@
+# family: guards
+# expect: refused
+# control: none
+# why: No form of binding or naming reaches a guard or a name of the interpreter.
+def f():
+    x = 1
+    def g():
+        nonlocal __class__

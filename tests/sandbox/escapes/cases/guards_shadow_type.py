@@ -1,0 +1,8 @@
+# family: guards
+# expect: blocked
+# control: none
+# why: So with type.
+type = 5
+class A: pass
+class B(A): pass
+hand_over("{0.__globals__}".format(lambda: 0))

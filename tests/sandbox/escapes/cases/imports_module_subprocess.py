@@ -1,0 +1,6 @@
+# family: imports
+# expect: refused
+# control: plain
+# why: Modules that are not offered are refused.
+import subprocess as m
+hand_over(m)

@@ -1,0 +1,6 @@
+# family: imports
+# expect: blocked
+# control: none
+# why: A facade has no real submodule.
+import collections.abc
+hand_over(collections.abc.sys)

@@ -1,0 +1,7 @@
+# family: numpy
+# expect: blocked
+# control: none
+# why: The facade does not have it.
+import numpy as np
+hand_over(np.lib.stride_tricks.as_strided(np.zeros(3), (9,)))
+breach("there")

@@ -1,0 +1,7 @@
+# family: numpy
+# expect: blocked
+# control: none
+# why: The facade does not have it.
+import numpy as np
+hand_over(np.ma)
+breach("there")

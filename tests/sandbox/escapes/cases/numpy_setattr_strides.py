@@ -1,0 +1,8 @@
+# family: numpy
+# expect: blocked
+# control: plain
+# why: No way leads from an array to memory, files or its own layout.
+import numpy as np
+a = np.zeros(4)
+setattr(a, "str" + "ides", (1,))
+breach("stored")

@@ -1,0 +1,6 @@
+# family: patterns
+# expect: refused
+# control: none
+# why: Patterns read attributes natively, so they name only harmless ones.
+match 1:
+    case int.__subclasses__: pass

@@ -1,0 +1,7 @@
+# family: patterns
+# expect: blocked
+# control: none
+# why: And not changed later.
+class A: pass
+setattr(A, "__match_" + "args__", ("__dict__",))
+breach("stored")

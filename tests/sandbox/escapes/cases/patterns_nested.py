@@ -1,0 +1,6 @@
+# family: patterns
+# expect: refused
+# control: plain
+# why: Patterns read attributes natively, so they name only harmless ones.
+match [(lambda: 0)]:
+    case [object(__globals__={"__builtins__": b})]: hand_over(b)

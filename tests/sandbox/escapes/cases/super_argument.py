@@ -1,0 +1,5 @@
+# family: super
+# expect: refused
+# control: none
+# why: super is only the head of a method call.
+f(super)

@@ -1,0 +1,6 @@
+# family: super
+# expect: refused
+# control: none
+# why: super is only the head of a method call.
+class A:
+    def f(self): return super().__dict__

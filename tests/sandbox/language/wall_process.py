@@ -1,0 +1,28 @@
+"""Starts a program of this folder in a process of its own and reads the JSON it prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+ESCAPES = HERE.parent / "escapes"
+
+
+def run_apart(script: Path, *arguments: object, python: str = sys.executable) -> Any:
+    paths = [ROOT, HERE, ESCAPES, ROOT / "tests"]
+    environment = {
+        "PATH": os.defpath, "PYTHONHASHSEED": "0", "TZ": "UTC", "LANG": "C.UTF-8",
+        "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(map(str, paths)),
+    }  # fmt: skip
+    done = subprocess.run(
+        [python, "-B", str(script), *map(str, arguments)],
+        capture_output=True, text=True, env=environment, timeout=110, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
