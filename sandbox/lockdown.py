@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import resource
 import signal
@@ -128,13 +129,23 @@ def close_descriptors(cage: Confinement) -> None:
     cage.layers.append("descriptors")
 
 
+@functools.cache
+def _program(machine: str) -> bytes | None:
+    """Return the filter of a machine, assembled once before any child is forked."""
+    table = seccomp.TABLES.get(machine)
+    return None if table is None else seccomp.build(table)
+
+
+_program(kernel.machine())
+
+
 def filter_calls(cage: Confinement) -> None:
     """Install the seccomp filter: the wall that everything else only supports."""
-    table = seccomp.TABLES.get(kernel.machine())
-    if table is None:
+    program = _program(kernel.machine())
+    if program is None:
         raise LockdownError(f"no system call filter is known for {kernel.machine()}")
     try:
-        kernel.install_filter(seccomp.build(table))
+        kernel.install_filter(program)
     except OSError as error:
         raise LockdownError(
             "this kernel or container does not allow seccomp filters "

@@ -93,13 +93,20 @@ class ImportPolicy(NamePolicy):
     def visit_AsyncFunctionDef(self, node: ast.AST) -> ast.AST:
         """Refuse asynchronous code."""
         self.refuse(node, "async")
-        return node
+        return self._rest(node)
 
     visit_Await = visit_AsyncFor = visit_AsyncWith = visit_AsyncFunctionDef  # noqa: N815
 
     def visit_TryStar(self, node: ast.AST) -> ast.AST:
         """Refuse exception groups: their handlers reach past the guards (CVE-2025-22153)."""
         self.refuse(node, "except-star")
+        return self._rest(node)
+
+    def _rest(self, node: ast.AST) -> ast.AST:
+        """Visit the statements inside, so that what is wrong there is reported as well."""
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.stmt | ast.ExceptHandler):
+                self.visit(child)
         return node
 
     def visit_TypeAlias(self, node: ast.AST) -> ast.AST:

@@ -1,6 +1,7 @@
 """The rules of the language wall: stable ids, one sentence each, a hint to act on, an example.
 
-Violations carry these ids; the documentation's table and its test are made from this file.
+Violations carry these ids. `python -m sandbox.rules` prints docs/language.md, whose table is made from
+this file; a test holds the page to it and every example to its rule.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One way of being refused; `sentence` and `hint` may hold `{name}`."""
+    """One way of being refused; `sentence` and `hint` may hold `{name}`.
+
+    An example that starts with "= " is a Python expression that makes the source.
+    """
 
     id: str
     sentence: str
@@ -35,13 +39,13 @@ class Violation:
 
 _RULES = (
     Rule("source-too-large", "The source is larger than {name}.",
-         "Write a shorter bot; data does not belong in the source.", ""),
+         "Write a shorter bot; data does not belong in the source.", "= 'x = 1\\n' * 20000"),
     Rule("source-encoding", "The source is not valid UTF-8 text: {name}.",
-         "Save the file as UTF-8 without NUL or surrogate characters.", ""),
+         "Save the file as UTF-8 without NUL or surrogate characters.", "= b'# \\xff'"),
     Rule("syntax", "Python cannot read this: {name}.",
          "Correct the syntax; the answer must be one complete Python file.", "x = ("),
     Rule("too-complex", "The source is too deeply nested or too long: {name}.",
-         "Split long expressions and deep nesting into smaller steps.", ""),
+         "Split long expressions and deep nesting into smaller steps.", "= 'x = ' + 'not ' * 500 + '1'"),
     Rule("import-not-offered", "Module '{name}' is not offered to bots.",
          "{hint}", "import os"),
     Rule("import-name", "'{name}' is not offered.", "{hint}", "from math import nothing_such"),
@@ -81,26 +85,26 @@ _RULES = (
     Rule("match-args", "`__match_args__` must be a tuple of plain attribute names.",
          "Write `__match_args__ = ('x', 'y')` with ordinary names.",
          "class A:\n    __match_args__ = ('gi_frame',)"),
-    Rule("not-allowed", "{name} statements are not allowed.",
-         "Write this in plainer Python.", ""),
+    Rule("not-allowed", "{name} is not allowed here.",
+         "Write this in plainer Python.", "class A(**{}): pass"),
     Rule("load-failed", "The bot fails while it is loaded: {name}.",
          "Code at module level must run without ctx and without prices; move it into init or on_tick.",
          "1 / 0"),
     Rule("name-missing", "NAME is missing.", "Add `NAME = \"My Bot\"` at the top of the file.",
-         "NAME missing"),
+         'SYMBOLS = ["X"]\ndef on_tick(ctx, tick): pass'),
     Rule("name-invalid", "NAME is not usable: {name}.",
-         "NAME must be a text of 1 to 80 visible characters.", "NAME = ['x']"),
+         "NAME must be a text of 1 to 80 visible characters.", 'NAME = [1]\nSYMBOLS = ["X"]\ndef on_tick(ctx, tick): pass'),
     Rule("symbols-missing", "SYMBOLS is missing.",
-         "Add `SYMBOLS = [\"BTCUSDT\"]` with the symbols the bot trades.", "SYMBOLS missing"),
+         "Add `SYMBOLS = [\"BTCUSDT\"]` with the symbols the bot trades.", 'NAME = "a"\ndef on_tick(ctx, tick): pass'),
     Rule("symbols-invalid", "SYMBOLS is not usable: {name}.",
-         "SYMBOLS must be a list of 1 to 100 symbol names.", "SYMBOLS = 'BTCUSDT'"),
+         "SYMBOLS must be a list of 1 to 100 symbol names.", 'NAME = "a"\nSYMBOLS = "X"\ndef on_tick(ctx, tick): pass'),
     Rule("on-tick-missing", "on_tick(ctx, tick) is missing.",
-         "Define `def on_tick(ctx, tick):` at module level.", "on_tick missing"),
+         "Define `def on_tick(ctx, tick):` at module level.", 'NAME = "a"\nSYMBOLS = ["X"]'),
     Rule("on-tick-invalid", "on_tick cannot be called as on_tick(ctx, tick): {name}.",
          "Define `def on_tick(ctx, tick):` as a plain function with two parameters.",
-         "def on_tick(): pass"),
+         'NAME = "a"\nSYMBOLS = ["X"]\ndef on_tick(): pass'),
     Rule("init-invalid", "init cannot be called as init(ctx): {name}.",
-         "Define `def init(ctx):` as a plain function with one parameter.", "def init(): pass"),
+         "Define `def init(ctx):` as a plain function with one parameter.", 'NAME = "a"\nSYMBOLS = ["X"]\ndef on_tick(ctx, tick): pass\ndef init(): pass'),
     Rule("load-limit", "The bot was stopped while it was being loaded: it {name}.",
          "Keep module level code short; it may use 2 s of CPU.", "while True: pass"),
 )  # fmt: skip
@@ -114,3 +118,35 @@ def violation(rule: str, line: int, column: int, name: str = "", hint: str = "")
     sentence = known.sentence.replace("{name}", name)
     advice = known.hint.replace("{name}", name).replace("{hint}", hint)
     return Violation(line, column, rule, sentence, advice)
+
+
+_PAGE = """# What a bot may write
+
+Bots are ordinary Python, checked before they run: {count} rules say what is refused. A refusal names
+the line, the column, the rule, and what to write instead; all of a source's violations are reported
+at once. Everything else behaves as in plain Python. How the wall is built is told in
+`sandbox/README.md`; this page is printed by `python -m sandbox.rules`.
+
+| Rule | What is wrong | What to do | Example |
+|---|---|---|---|
+{rows}
+"""
+
+
+def page() -> str:
+    """Return docs/language.md."""
+    rows = []
+    for rule in RULES.values():
+        hint = rule.hint if rule.hint != "{hint}" else "The message says what to use instead."
+        kind, text = ("made by ", rule.example[2:]) if rule.example[:2] == "= " else ("", rule.example)
+        lines = "<br>".join(f"`{_cell(line)}`" for line in text.splitlines())
+        rows.append(f"| `{rule.id}` | {_cell(rule.sentence)} | {_cell(hint)} | {kind}{lines} |")
+    return _PAGE.format(count=len(RULES), rows="\n".join(rows))
+
+
+def _cell(text: str) -> str:
+    return text.replace("{name}", "…").replace("|", "\\|").replace("    ", "\u00a0\u00a0\u00a0\u00a0")
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -6,12 +6,12 @@ fine (an error in a 200, no choices, HTML, broken JSON, no content) are told apa
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from arena.core.text import clean_line
 from arena.errors import GenerationError
 
 Message = dict[str, str]
@@ -44,17 +44,31 @@ class ModelServer:
 
     def complete(self, model: str, messages: Sequence[Message]) -> Completion:
         """Ask for an answer; GenerationError says in words why there is none."""
+        started = time.monotonic()
+        try:
+            return _validated(self._ask(model, messages), model, started)
+        except GenerationError as error:
+            # Some servers repeat the key in their complaint about it.
+            words = str(error).replace(self.api_key, "***") if self.api_key else str(error)
+            raise GenerationError(words) from None
+        except (TypeError, AttributeError, LookupError) as error:
+            # The package builds its objects without looking at what has come.
+            raise GenerationError(f"The model server's answer has a strange shape: {_short(error)}") from None
+
+    def _ask(self, model: str, messages: Sequence[Message]) -> Any:
         import openai
 
-        started = time.monotonic()
+        from arena.llm.patience import bounded_client
+
         try:
             with openai.OpenAI(
                 api_key=self.api_key or "none",
                 base_url=self.base_url or None,
                 timeout=self.timeout,
                 max_retries=self.retries,
+                http_client=bounded_client(self.timeout),
             ) as client:
-                reply = self._create(client, model, messages)
+                return self._create(client, model, messages)
         except openai.APITimeoutError:
             raise GenerationError(f"The model server gave no answer within {self.timeout:g} s.") from None
         except openai.APIConnectionError as error:
@@ -64,9 +78,8 @@ class ModelServer:
             raise GenerationError(_status_sentence(error)) from None
         except openai.OpenAIError as error:
             raise GenerationError(f"The model server's answer cannot be used: {_short(error)}") from None
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             raise GenerationError("The model server answered with broken JSON.") from None
-        return _validated(reply, model, time.monotonic() - started)
 
     def _create(self, client: Any, model: str, messages: Sequence[Message]) -> Any:
         import openai
@@ -102,7 +115,7 @@ def _status_sentence(error: Any) -> str:
     return f"The model server answered HTTP {status}: {message}"
 
 
-def _validated(reply: Any, model: str, seconds: float) -> Completion:
+def _validated(reply: Any, model: str, started: float) -> Completion:
     choices = getattr(reply, "choices", None)
     if isinstance(reply, str) or not hasattr(reply, "model_extra"):
         raise GenerationError(
@@ -118,12 +131,18 @@ def _validated(reply: Any, model: str, seconds: float) -> Completion:
         refusal = getattr(choice.message, "refusal", None)
         reason = f"it refuses: {_short(refusal)}" if refusal else f"finish reason {choice.finish_reason}"
         raise GenerationError(f"The model gave no text ({reason}).")
+    if choice.finish_reason in {"content_filter", "error"}:
+        raise GenerationError(f"The model server broke the answer off ({choice.finish_reason}).")
     usage = getattr(reply, "usage", None)
     return Completion(
         text=text[:MAX_COMPLETION].encode("utf-8", "replace").decode(),
-        model=str(getattr(reply, "model", None) or model),
+        model=clean_line(str(getattr(reply, "model", None) or model), 200),
         cut=choice.finish_reason == "length" or len(text) > MAX_COMPLETION,
-        prompt_tokens=getattr(usage, "prompt_tokens", None),
-        completion_tokens=getattr(usage, "completion_tokens", None),
-        seconds=seconds,
+        prompt_tokens=_count(getattr(usage, "prompt_tokens", None)),
+        completion_tokens=_count(getattr(usage, "completion_tokens", None)),
+        seconds=time.monotonic() - started,
     )
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int and 0 <= value < 1 << 31 else None

@@ -5,23 +5,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
 class Scripted:
-    """One answer: a status and a body; a str body becomes the text of a completion."""
+    """One answer: a status and a body; a str body becomes the text of a completion.
+
+    `hang` is seconds before anything comes, `drip` seconds between two bytes of the body.
+    """
 
     body: str | bytes | dict[str, Any]
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     finish_reason: str = "stop"
     content_type: str = "application/json"
+    hang: float = 0.0
+    drip: float = 0.0
 
 
 Script = Callable[[dict[str, Any], int], Scripted]
@@ -37,10 +43,12 @@ def in_order(answers: Sequence[Scripted]) -> Script:
 
 
 class FakeModelServer:
-    """The server; `requests` holds what it was asked."""
+    """The server; `requests` and `headers` hold what it was asked."""
 
     def __init__(self, script: Script, port: int = 0) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.stopping = threading.Event()
         self.script = script
         self._lock = threading.Lock()
         outer = self
@@ -50,32 +58,36 @@ class FakeModelServer:
 
             def do_GET(self) -> None:
                 listing = {"object": "list", "data": [{"id": "fake", "object": "model"}]}
-                _send(self, Scripted(listing))
+                _send(self, Scripted(listing), outer.stopping)
 
             def do_POST(self) -> None:
                 length = int(self.headers.get("content-length", "0"))
                 request = json.loads(self.rfile.read(length) or b"{}")
-                _send(self, outer.answer(request))
+                answer = outer.answer(request, dict(self.headers))
+                outer.stopping.wait(answer.hang)
+                with contextlib.suppress(ConnectionError):
+                    _send(self, answer, outer.stopping)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 """Stay silent."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def base_url(self) -> str:
         """Return what to set as OPENAI_BASE_URL."""
         return f"http://127.0.0.1:{self._server.server_port}/v1"
 
-    def answer(self, request: dict[str, Any]) -> Scripted:
+    def answer(self, request: dict[str, Any], headers: dict[str, str]) -> Scripted:
         """Return the script's answer to a request."""
         with self._lock:
             number = len(self.requests)
             self.requests.append(request)
+            self.headers.append(headers)
         answer = self.script(request, number)
         if isinstance(answer.body, str) and answer.content_type == "application/json":
-            return Scripted(_completion(request, answer), answer.status, answer.headers)
+            return replace(answer, body=_completion(request, answer))
         return answer
 
     def __enter__(self) -> Self:
@@ -83,6 +95,7 @@ class FakeModelServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -98,7 +111,7 @@ def _completion(request: dict[str, Any], answer: Scripted) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _send(handler: BaseHTTPRequestHandler, answer: Scripted) -> None:
+def _send(handler: BaseHTTPRequestHandler, answer: Scripted, stopping: threading.Event) -> None:
     body = answer.body
     data = body if isinstance(body, bytes) else (
         body.encode() if isinstance(body, str) else json.dumps(body).encode()
@@ -109,7 +122,13 @@ def _send(handler: BaseHTTPRequestHandler, answer: Scripted) -> None:
     for name, value in answer.headers.items():
         handler.send_header(name, value)
     handler.end_headers()
-    handler.wfile.write(data)
+    if not answer.drip:
+        handler.wfile.write(data)
+        return
+    for place in range(len(data)):
+        handler.wfile.write(data[place : place + 1])
+        if stopping.wait(answer.drip):
+            return
 
 
 def main() -> None:

@@ -160,7 +160,8 @@ def enrol(engine: Engine, season_id: str, new: NewBot) -> Enrolled:
         ).all()
         same = [(b, e) for b, e in rows if b.source_hash == new.source_hash and e.status != "retired"]
         for bot, _ in same:
-            if bot.author == new.author and bot.name == new.name:
+            # Two prompts are two bots, even where the writer gave both the same program.
+            if new.origin != "generated" and bot.author == new.author and bot.name == new.name:
                 return Enrolled(bot, created=False)
         _refuse_quarantined(session, new.source_hash)
         taken = {bot.bot_name for bot, _ in rows}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from arena.core.text import clean_name
+from arena.core.text import clean_line, clean_name
 from arena.engine.backtest import hash_source
 from arena.errors import ConflictError, GenerationError
 from arena.llm.client import Completion, Message
@@ -155,7 +155,7 @@ class Pipeline:
         try:
             answer = self._writer.complete(submission.model, messages)
         except GenerationError as error:
-            attempt.error = str(error)
+            attempt.error = clean_line(str(error), 2000)
             self._desk.save_attempt(attempt)
             raise
         attempt.model, attempt.seconds = answer.model, answer.seconds

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import json
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +53,15 @@ def tick_reference() -> str:
     return "```json\n" + json.dumps(TICK_EXAMPLE, indent=2) + "\n```"
 
 
+@functools.cache
+def module_names() -> str:
+    """Return what a bot may import."""
+    with warnings.catch_warnings():
+        # Loading tries some of numpy's operations out, and numpy has opinions about them.
+        warnings.simplefilter("ignore")
+        return ", ".join(sorted(build(Services())))
+
+
 def _template(name: str) -> Template:
     return Template((PROMPTS / name).read_text("utf-8"))
 
@@ -59,7 +70,7 @@ def system_message(facts: SeasonFacts) -> Message:
     """Return the first message of a conversation."""
     fee = f" plus a fee of {facts.fee_bps:g} basis points" if facts.fee_bps else ""
     text = _template("system.md").substitute(
-        ctx=ctx_reference(), tick=tick_reference(), modules=", ".join(sorted(build(Services()))),
+        ctx=ctx_reference(), tick=tick_reference(), modules=module_names(),
         symbols=", ".join(facts.symbols), interval=f"{facts.interval:g}", cash=f"{facts.cash:g}",
         cpu_ms=f"{facts.tick_cpu * 1000:g}", max_orders=MAX_ORDERS_PER_TICK, fee_note=fee,
     )  # fmt: skip

@@ -1,0 +1,159 @@
+"""Backtests: run-ahead and lockstep are the same play, and twice the same is the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from arena.core.exchange import Rules
+from arena.engine import report
+from arena.engine.backtest import Candidate, Result, backtest, ranked_results
+from arena.engine.player import Market
+from arena.feeds.synthetic import SyntheticMarket
+from sandbox.pool import Pool
+from sandbox.verdict import Verdict
+from tests.arenas import bot_source
+from tests.engine.conftest import SYMBOLS
+
+BOTS = sorted((Path(__file__).parents[2] / "bots").glob("*.py"))
+RULES = Rules(10_000.0, 10.0, 5.0)
+BUY = 'ctx.submit_order("BTCUSDT", "BUY", 0.01)'
+
+
+def seeded(ticks: int, seed: int = 3) -> Market:
+    made = SyntheticMarket(seed, SYMBOLS, 60.0)
+    prices = made.first()
+    rows = []
+    for n in range(ticks):
+        prices = made.next(n, prices) if n else prices
+        rows.append([1_700_000_000.0 + 60 * n, *(prices[symbol] for symbol in SYMBOLS)])
+    return Market(SYMBOLS, np.array(rows))
+
+
+def shipped() -> list[Candidate]:
+    return [Candidate(path.name, path.read_bytes()) for path in BOTS]
+
+
+def own(*sources: str) -> list[Candidate]:
+    return [Candidate(f"{n}.py", source.encode()) for n, source in enumerate(sources)]
+
+
+def told(results: Sequence[Result], market: Market) -> dict[str, Any]:
+    """Return everything a report says but how it was made."""
+    document = report.document(results, market, 0.0)
+    document.pop("mode")
+    for bot in document["bots"]:
+        bot.pop("mode")
+    return {
+        "document": document, "trades": report.trade_rows(results), "orders": report.order_rows(results),
+        "logs": report.log_rows(results),
+        "equity": [result.play.ledger.equity for result in results if result.play],
+        "scores": [dataclasses.asdict(result.play.score) for result in results if result.play],
+    }  # fmt: skip
+
+
+def test_run_ahead_is_lockstep_byte_for_byte_and_twice_the_same(pool: Pool) -> None:
+    market = seeded(400)
+    ahead = told(backtest(pool, shipped(), market, RULES, seed=5), market)
+    again = told(backtest(pool, shipped(), market, RULES, seed=5), market)
+    step = told(backtest(pool, shipped(), market, RULES, seed=5, run=1), market)
+    assert json.dumps(ahead) == json.dumps(again)
+    assert json.dumps(ahead) == json.dumps(step)
+    assert {row["bot_name"] for row in ahead["trades"]} >= {"Random Trader", "Trend Follower", "Buy and Hold"}
+
+
+def test_another_seed_is_another_chance(pool: Pool) -> None:
+    market = seeded(200)
+    (chance,) = [candidate for candidate in shipped() if candidate.file == "example_random.py"]
+    rows = [report.order_rows(backtest(pool, [chance], market, RULES, seed=seed)) for seed in (1, 2, 1)]
+    assert rows[0] == rows[2] != rows[1]
+
+
+@pytest.mark.parametrize("run", [1, 512])
+def test_money_adds_up(pool: Pool, run: int) -> None:
+    market = seeded(300)
+    for result in backtest(pool, shipped(), market, RULES, run=run):
+        assert result.play is not None
+        account, equity = result.play.account, result.play.equity
+        unrealized = result.play.ledger.equity[-1][4]
+        assert equity - 10_000 == pytest.approx(
+            account.realized + unrealized - account.fees, rel=1e-9, abs=1e-6
+        )
+
+
+def test_each_candidate_gets_its_row_whatever_it_is(pool: Pool) -> None:
+    market = seeded(30)
+    results = backtest(
+        pool,
+        own(
+            bot_source(BUY, name="Good"), "import os", bot_source(name="Elsewhere", symbols='["XAUUSD"]'),
+            bot_source(name="Broken", top="x = 1 // 0"), bot_source("raise ValueError", name="Raiser"),
+        ),
+        market, RULES,
+    )  # fmt: skip
+    statuses = [result.status for result in results]
+    assert statuses[:3] == ["ok", "refused", "no_market"]
+    assert statuses[3] in {"failed", "refused"}
+    assert statuses[4] == "ok"
+    documents = [report.bot_document(result, 600.0) for result in results]
+    assert documents[1]["violations"][0]["line"] == 1
+    assert (documents[1]["orders"], documents[1]["equity"], documents[1]["positions"]) == (0, None, {})
+    assert documents[4]["errors"] == 30
+    assert [result.file for result in ranked_results(results)][-1] in {"1.py", "3.py"}
+
+
+def test_two_bots_of_one_name_are_told_apart(pool: Pool) -> None:
+    market = seeded(12)
+    results = backtest(pool, own(bot_source(BUY, name="Same"), bot_source(name="Same")), market, RULES)
+    assert [(result.name, result.file) for result in results] == [("Same", "0.py"), ("Same #2", "1.py")]
+
+
+def test_orders_of_the_last_tick_expire(pool: Pool) -> None:
+    market = seeded(5)
+    results = backtest(pool, own(bot_source(BUY)), market, RULES)
+    rows = report.order_rows(results)
+    assert [row["status"] for row in rows] == ["filled"] * 4 + ["expired"]
+    assert [row["fill_time"] for row in rows] == [row["time"] + 60 for row in rows[:4]] + [None]
+
+
+def test_a_bot_over_its_budget_is_judged_in_lockstep(pool: Pool) -> None:
+    body = f"{BUY}\nif tick['time'] == 1_700_000_180.0:\n    while True: pass"
+    (result,) = backtest(pool, own(bot_source(body)), seeded(20), RULES)
+    assert result.mode == "lockstep"
+    assert [(tick, verdict) for tick, verdict, _ in result.endings] == [(3, Verdict.TIMEOUT)]
+    assert result.play is not None
+    assert [order.tick for order in result.play.ledger.orders] == [n for n in range(20) if n != 3]
+
+
+def test_an_endless_loop_ends_in_quarantine_and_hurts_nobody(pool: Pool) -> None:
+    market = seeded(25)
+    alone = backtest(pool, own(bot_source(BUY, name="Good")), market, RULES)
+    both = backtest(
+        pool, own(bot_source("while True: pass", name="Bad"), bot_source(BUY, name="Good")), market, RULES
+    )
+    assert both[0].status == "quarantined"
+    assert report.order_rows(alone) == report.order_rows(both[1:])
+    assert both[0].play is not None
+    assert [row[0] for row in both[0].play.ledger.equity] == [0, 10, 20, 24]
+
+
+def test_csv_has_plain_floats_empty_nulls_and_no_formula(pool: Pool, tmp_path: Path) -> None:
+    market = seeded(4)
+    results = backtest(
+        pool, own(bot_source(f"{BUY}\n{BUY.replace('0.01', '-1')}", name="=1+1")), market, RULES
+    )
+    path = tmp_path / "orders.csv"
+    report.write_csv(path, report.ORDER_COLUMNS, report.order_rows(results))
+    raw = path.read_bytes()
+    assert b"\r" not in raw
+    lines = raw.decode().splitlines()
+    assert lines[0] == "time,bot_name,symbol,side,size,status,reason,fill_time,fill_price,fill_size"
+    assert lines[1].startswith("1700000000.0,'=1+1,BTCUSDT,BUY,0.01,filled,,1700000060.0,")
+    assert lines[2].startswith("1700000000.0,'=1+1,BTCUSDT,BUY,-1.0,rejected,Invalid order size: -1")
+    assert lines[2].endswith(",,,")
