@@ -15,7 +15,8 @@ import sys
 import time
 
 from arena.core.ledger import Account
-from arena.runtime.wire import Start, pack_run
+from arena.runtime.start import Start
+from arena.runtime.wire import pack_run
 from benchmarks.bench_replay import SOURCE
 from sandbox.barrier import Ask, gather
 from sandbox.pool import Pool

@@ -112,10 +112,8 @@ class _Round:
 
     def _judge(self, ask: Ask, frame: Frame) -> Answer:
         # Less wall time than the soft limit cannot hold more CPU time: the usual case costs nothing.
-        if time.monotonic() - ask.worker.asked_at <= ask.soft:
-            used = 0.0
-        else:
-            used = ask.worker.cpu_since_asked()
+        brief = time.monotonic() - ask.worker.asked_at <= ask.soft
+        used = 0.0 if brief else ask.worker.cpu_since_asked()
         if frame.kind is not _EXPECTED[ask.kind]:
             ending = Ending(Verdict.PROTOCOL_ERROR, f"answered with a {frame.kind.name} frame")
             ask.worker.kill(ending)
@@ -146,7 +144,7 @@ class _Round:
         worker.extend_lifetime()
 
     def call_time(self) -> None:
-        """The deadline has come: who has not answered is late, or over its soft limit."""
+        """End the round at the deadline: who has not answered is late, or over its soft limit."""
         for index in list(self.open.values()):
             self._read(index)
         for index in list(self.open.values()):

@@ -45,7 +45,7 @@ def syscall(number: int, *args: int | bytes | None) -> int:
 
 
 def prctl(option: int, value: int = 0, third: int = 0) -> int:
-    """Call prctl(2); OSError where the kernel refuses."""
+    """Set an attribute of this process by prctl; OSError where the kernel refuses."""
     result: int = _libc.prctl(option, value, third, 0, 0)
     if result < 0:
         code = ctypes.get_errno()
@@ -61,14 +61,14 @@ def has_capability(number: int) -> bool:
 
 
 def unshare(flags: int) -> None:
-    """Call unshare(2); OSError where the kernel refuses."""
+    """Leave shared namespaces; OSError where the kernel refuses."""
     if _libc.unshare(ctypes.c_int(flags)) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
 
 
 def personality(persona: int) -> int:
-    """Call personality(2) and return the old value; 0xFFFFFFFF only asks."""
+    """Set the execution domain and return the old one; 0xFFFFFFFF only asks."""
     return int(_libc.personality(ctypes.c_ulong(persona)))
 
 

@@ -60,9 +60,7 @@ def separate(cage: Confinement) -> None:
         cage.layers.append("uid")
         return
     try:
-        kernel.unshare(
-            kernel.CLONE_NEWUSER | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
-        )
+        kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS)
         cage.layers.append("namespaces")
     except OSError as error:
         cage.notes.append(f"no namespaces of its own ({error.strerror})")
@@ -148,15 +146,18 @@ def filter_calls(cage: Confinement) -> None:
         kernel.install_filter(program)
     except OSError as error:
         raise LockdownError(
-            "this kernel or container does not allow seccomp filters "
-            f"({error.strerror}); bots will not run"
+            f"this kernel or container does not allow seccomp filters ({error.strerror}); bots will not run"
         ) from error
     cage.layers.append("seccomp")
 
 
 def prove(cage: Confinement) -> None:
     """Try two forbidden acts and leave unless both are refused."""
-    for act in (lambda: os.open("/proc/self/status", os.O_RDONLY), lambda: os.dup(0)):
+    acts: tuple[Callable[[], object], ...] = (
+        lambda: os.open("/proc/self/status", os.O_RDONLY),
+        lambda: os.dup(0),
+    )
+    for act in acts:
         try:
             act()
         except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import signal
 import socket
 import subprocess
@@ -12,15 +11,17 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sandbox import kernel
-from sandbox.barrier import Answer, Ask, gather
+from sandbox.barrier import Ask, gather
+from sandbox.checked import Checked, read_checked, refused
 from sandbox.errors import OutOfSlotsError, SandboxUnavailableError, ZygoteDiedError
+from sandbox.identities import free_uids
 from sandbox.limits import Limits
-from sandbox.protocol import CONTROL_BYTES, Kind, pack_pair, unpack_pair
+from sandbox.protocol import CONTROL_BYTES, Kind, pack_pair
 from sandbox.rules import violation
 from sandbox.verdict import Ending, Verdict
 from sandbox.worker import Worker
@@ -34,20 +35,6 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 _START = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from sandbox.zygote import main; main()"
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """The checker's word on a source: violations as dicts, or facts and a program."""
-
-    violations: tuple[dict[str, Any], ...]
-    facts: dict[str, Any]
-    program: bytes
-
-    @property
-    def accepted(self) -> bool:
-        """Say whether the source may run."""
-        return not self.violations
 
 
 class Pool:
@@ -84,7 +71,7 @@ class Pool:
                 "bots run on Linux only: this system has no seccomp. "
                 "Use WSL2 or a Linux container (see README)."
             )
-        self._slots = _free_uids(self.limits) if os.geteuid() == 0 else []
+        self._slots = free_uids(self.limits) if os.geteuid() == 0 else []
         self._launch()
         probe = self.check(b'NAME = "probe"\nSYMBOLS = ["X"]\ndef on_tick(ctx, tick):\n    pass\n')
         if not probe.accepted:
@@ -115,9 +102,7 @@ class Pool:
             self._process, self._control = None, None
             ours.close()
             raise SandboxUnavailableError("the process that starts bots did not come up")
-        self._listener = threading.Thread(
-            target=self._listen, args=(ours,), name="zygote", daemon=True
-        )
+        self._listener = threading.Thread(target=self._listen, args=(ours,), name="zygote", daemon=True)
         self._listener.start()
 
     def stop(self) -> None:
@@ -208,14 +193,7 @@ class Pool:
         os.set_blocking(up_read, False)
         future: Future[tuple[int, int]] = Future()
         try:
-            with self._lock:
-                self._next_id += 1
-                number = self._next_id
-                self._spawning[number] = future
-                if self._control is None:
-                    raise ZygoteDiedError("the sandbox is not running")
-                request = json.dumps({"op": "spawn", "id": number, "uid": uid}).encode()
-                socket.send_fds(self._control, [request], [down_read, up_write])
+            self._request(uid, [down_read, up_write], future)
             pid, pidfd = future.result(timeout=10)
         except BaseException as error:
             os.close(down_write)
@@ -229,6 +207,15 @@ class Pool:
             os.close(down_read)
             os.close(up_write)
         return self._adopt(pid, pidfd, (down_write, up_read), uid)
+
+    def _request(self, uid: int | None, pipes: list[int], future: Future[tuple[int, int]]) -> None:
+        with self._lock:
+            if self._control is None:
+                raise ZygoteDiedError("the sandbox is not running")
+            self._next_id += 1
+            self._spawning[self._next_id] = future
+            request = json.dumps({"op": "spawn", "id": self._next_id, "uid": uid}).encode()
+            socket.send_fds(self._control, [request], pipes)
 
     def _adopt(self, pid: int, pidfd: int, pipes: tuple[int, int], uid: int | None) -> Worker:
         def release() -> None:
@@ -259,7 +246,7 @@ class Pool:
         """Have a throw-away locked child read and load a source once."""
         if len(source) > self.limits.source_bytes:
             limit = f"{self.limits.source_bytes // 1024} KiB"
-            return _refused(violation("source-too-large", 1, 1, limit).as_dict())
+            return refused(violation("source-too-large", 1, 1, limit).as_dict())
         worker = self._spawn()
         worker.allow_frame(self.limits.program_bytes)
         try:
@@ -270,56 +257,10 @@ class Pool:
                 self.confinement = worker.confinement
         finally:
             worker.close()
-        return _read_checked(answer)
+        return read_checked(answer)
 
     def spawn(self, program: bytes, meta: bytes) -> tuple[Worker, Ask]:
         """Start a worker and return it with the request that loads the bot into it."""
         worker = self._spawn()
         cpu, wall = self.limits.load_cpu, self.limits.load_wall
         return worker, Ask(worker, Kind.START, pack_pair(meta, program), cpu, cpu, wall)
-
-
-def _refused(*violations: dict[str, Any]) -> Checked:
-    return Checked(violations, {}, b"")
-
-
-def _read_checked(answer: Answer) -> Checked:
-    """Read a checker's answer, which is hostile once the source has run in it."""
-    if answer.payload is None:
-        return _refused(violation("load-limit", 1, 1, answer.reason).as_dict())
-    try:
-        told, program = unpack_pair(answer.payload)
-        head = json.loads(told)
-        violations = tuple(_clean_violation(item) for item in head["violations"][:200])
-        facts = dict(head["facts"])
-    except (ValueError, ArithmeticError, LookupError, RecursionError, TypeError, AttributeError):
-        reason = "answered nonsense while it was being loaded"
-        return _refused(violation("load-limit", 1, 1, reason).as_dict())
-    return Checked(violations, facts, program)
-
-
-def _clean_violation(item: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "line": max(1, int(item["line"])),
-        "column": max(1, int(item["column"])),
-        **{key: str(item[key])[:600] for key in ("rule", "message", "hint")},
-    }
-
-
-def _free_uids(limits: Limits) -> list[int]:
-    """Return unused uids that exist in this user namespace."""
-    taken = {entry.pw_uid for entry in pwd.getpwall()}
-    ranges = []
-    for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines():
-        inside, _, count = (int(part) for part in line.split())
-        ranges.append((inside, inside + count))
-    wanted = range(limits.uid_base, limits.uid_base + limits.uid_count)
-    usable = [uid for uid in wanted if uid not in taken and any(a <= uid < b for a, b in ranges)]
-    if not usable:
-        raise SandboxUnavailableError(
-            f"no unused user id from {limits.uid_base} on: set SANDBOX_UID_BASE to a free range"
-        )
-    return usable
-
-
-__all__ = ["Answer", "Checked", "Ending", "Pool", "Verdict"]

@@ -62,11 +62,11 @@ def prepare(runtime: str, limits: Limits) -> Kit:
 
 def _warm_up(services: Services) -> None:
     """Touch what Python imports or looks up late."""
-    import datetime
+    import datetime as dt
 
     for codec in ("ascii", "latin-1", "utf-8-sig", "utf-16", "utf-32", "cp1252", "idna"):
         "x".encode(codec).decode(codec)
-    datetime.datetime.strptime("2024-01-02 03:04", "%Y-%m-%d %H:%M").strftime("%c")  # noqa: DTZ007
+    dt.datetime.strptime("2024-01-02 03:04", "%Y-%m-%d %H:%M").strftime("%c")  # noqa: DTZ007
     services.seed(0)
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from arena.core.exchange import Rules
 from arena.engine.discipline import Action, Record
 from arena.engine.player import Market, Play
-from arena.runtime.bot import read_facts
-from arena.runtime.wire import Start
+from arena.runtime.contract import read_facts
+from arena.runtime.start import Start
 from sandbox.barrier import Answer, Ask, gather
 from sandbox.pool import Pool
 from sandbox.protocol import Kind

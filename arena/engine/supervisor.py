@@ -13,7 +13,8 @@ from arena.engine.backtest import seed_of
 from arena.engine.discipline import Action
 from arena.engine.seat import RUNNING, Life, Seat
 from arena.engine.tick import TickBuilder
-from arena.runtime.wire import Deeds, Reply, Start, pack_run, read_reply
+from arena.runtime.start import Start
+from arena.runtime.wire import Deeds, Reply, pack_run, read_reply
 from sandbox.barrier import Answer, Ask, gather, settle_late
 from sandbox.errors import SandboxError
 from sandbox.pool import Pool

@@ -7,29 +7,28 @@ it is sent along.
 
 from __future__ import annotations
 
-import inspect as signatures
 from collections.abc import Callable
 from typing import Any
 
 from arena.core.exchange import Rules, settle
 from arena.core.ledger import Account, mark
-from arena.core.orders import MAX_SYMBOL_LENGTH, Order, Rejection, check_order
-from arena.core.text import NAME_LIMIT, clean_name
+from arena.core.orders import Order, Rejection, check_order
+from arena.core.text import clean_name
+from arena.runtime.contract import broken_rules
 from arena.runtime.ctx import Context
+from arena.runtime.start import Start
 from arena.runtime.wire import (
     LOG_BYTES_PER_TICK,
     MAX_REJECTIONS_PER_TICK,
     Level,
     ReplyWriter,
     Run,
-    Start,
     Where,
     read_run,
 )
 from sandbox.host import Host, Namespace
 
 MAX_LINE = 1000
-MAX_SYMBOLS = 100
 # A reply is sent early when it has grown this large, so that a run's talk never becomes one big frame.
 _EARLY = 24 * 1024
 # What `tick` looks like; the reference that models are given is made from it.
@@ -77,12 +76,7 @@ class BotRuntime:
 
     def inspect(self, namespace: Namespace) -> tuple[list[tuple[str, str]], dict[str, Any]]:
         """Return how a loaded module breaks the bot contract, and its NAME and SYMBOLS."""
-        broken = [
-            *_check_name(namespace),
-            *_check_symbols(namespace),
-            *_check_callable(namespace, "on_tick", 2),
-            *(_check_callable(namespace, "init", 1) if "init" in namespace else ()),
-        ]
+        broken = broken_rules(namespace)
         if broken:
             return broken, {}
         symbols = [str(symbol) for symbol in namespace["SYMBOLS"]]
@@ -254,58 +248,3 @@ def _describe(error: BaseException) -> str:
     except BaseException:  # noqa: BLE001 - a bot's own __str__ may do anything
         text = ""
     return str.__str__(text)[:MAX_LINE] if text else name
-
-
-def read_facts(facts: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """Return NAME and SYMBOLS of a checker's facts, which are hostile; ValueError where they lie."""
-    name, symbols = facts.get("name"), facts.get("symbols")
-    if not isinstance(name, str) or not clean_name(name) or len(name) > NAME_LIMIT:
-        raise ValueError("a NAME that no check can have passed")
-    if not isinstance(symbols, list) or not 1 <= len(symbols) <= MAX_SYMBOLS:
-        raise ValueError("SYMBOLS that no check can have passed")
-    if not all(isinstance(symbol, str) and 1 <= len(symbol) <= MAX_SYMBOL_LENGTH for symbol in symbols):
-        raise ValueError("SYMBOLS that no check can have passed")
-    return clean_name(name), tuple(clean_name(symbol) for symbol in symbols)
-
-
-def _check_name(namespace: Namespace) -> list[tuple[str, str]]:
-    if "NAME" not in namespace:
-        return [("name-missing", "")]
-    name = namespace["NAME"]
-    if type(name) is not str:
-        return [("name-invalid", f"it is of type {type(name).__name__}")]
-    if not clean_name(name):
-        return [("name-invalid", "it is blank")]
-    if len(name) > NAME_LIMIT:
-        return [("name-invalid", f"it has {len(name)} characters")]
-    return []
-
-
-def _check_symbols(namespace: Namespace) -> list[tuple[str, str]]:
-    if "SYMBOLS" not in namespace:
-        return [("symbols-missing", "")]
-    symbols = namespace["SYMBOLS"]
-    if type(symbols) not in {list, tuple, set, frozenset}:
-        return [("symbols-invalid", f"it is of type {type(symbols).__name__}")]
-    if not 1 <= len(symbols) <= MAX_SYMBOLS:
-        return [("symbols-invalid", f"it has {len(symbols)} entries")]
-    for symbol in symbols:
-        if type(symbol) is not str or not 1 <= len(symbol) <= MAX_SYMBOL_LENGTH:
-            return [("symbols-invalid", "an entry is not a short text")]
-    return []
-
-
-def _check_callable(namespace: Namespace, name: str, arguments: int) -> list[tuple[str, str]]:
-    rule = name.replace("_", "-")
-    if name not in namespace:
-        return [(f"{rule}-missing", "")]
-    function = namespace[name]
-    if isinstance(function, type) or not callable(function):
-        return [(f"{rule}-invalid", f"it is a {type(function).__name__}, not a function")]
-    if signatures.isgeneratorfunction(function):
-        return [(f"{rule}-invalid", "it is a generator, so calling it runs nothing")]
-    try:
-        signatures.signature(function).bind(*range(arguments))
-    except (TypeError, ValueError) as error:
-        return [(f"{rule}-invalid", str(error))]
-    return []

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -296,42 +296,3 @@ def _read_rejection(cursor: _Cursor, deeds: Deeds) -> Rejection:
     if len(deeds.requests) >= MAX_ORDERS_PER_TICK + MAX_REJECTIONS_PER_TICK:
         raise ValueError("more rejections than a tick may record")
     return Rejection(symbol, side, float(size) if math.isfinite(size) else None, reason)
-
-
-# -- start --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What a worker is told once: names, rules, seed, and where clock and account stand."""
-
-    bot_name: str
-    seed: int
-    now: float
-    seen: bool
-    prices: Mapping[str, float]
-    last_prices: Mapping[str, float]
-    symbols: tuple[str, ...]
-    account: Account
-    rules: tuple[float, float, float]
-    run_init: bool = True
-
-    def pack(self) -> bytes:
-        """Return the bytes of a START frame's meta part."""
-        held = {s: [p.size, p.average] for s, p in self.account.positions.items()}
-        account = [self.account.cash, held, self.account.realized, self.account.fees]
-        return json.dumps([
-            self.bot_name, self.seed, self.now, self.seen, dict(self.prices),
-            dict(self.last_prices), self.symbols, account, self.rules, self.run_init,
-        ]).encode()  # fmt: skip
-
-    @classmethod
-    def read(cls, payload: bytes) -> Start:
-        """Read the meta part; it comes from the server and is trusted."""
-        name, seed, now, seen, prices, last, symbols, account, rules, run_init = json.loads(payload)
-        cash, held, realized, fees = account
-        positions = {symbol: Position(*both) for symbol, both in held.items()}
-        return cls(
-            name, seed, now, seen, prices, last, tuple(symbols),
-            Account(cash, positions, realized, fees), tuple(rules), run_init,
-        )  # fmt: skip

@@ -152,8 +152,11 @@ class Enrolled:
     replaces: str | None = None
 
 
-def enrol(engine: Engine, season_id: str, new: NewBot) -> Enrolled:
-    """Give a program its bot row and name in a season; ConflictError if the name is another's."""
+def enrol(engine: Engine, season_id: str, new: NewBot, *, room: int = 1) -> Enrolled:
+    """Give a program its bot row and name in a season; `room` is how many more bots may come.
+
+    ConflictError if the name is another's, or if there is no room and it replaces nobody.
+    """
     with Session(engine, expire_on_commit=False) as session:
         rows = session.exec(
             select(Bot, Entry).where(Bot.id == Entry.bot_id, Entry.season_id == season_id)
@@ -175,6 +178,8 @@ def enrol(engine: Engine, season_id: str, new: NewBot) -> Enrolled:
             replaces = active[-1] if active else None
         elif bot_name in taken and new.origin != "generated":
             raise ConflictError(f"The name '{bot_name}' belongs to another author; choose another.")
+        if room <= 0 and replaces is None:
+            raise ConflictError("There is no room for another bot (MAX_BOTS); retire one first.")
         bot_name = _free_name(bot_name, taken)
         bot = Bot(
             id=new_id(), name=new.name, bot_name=bot_name, author=new.author, origin=new.origin,

@@ -18,7 +18,7 @@ from arena.engine.engine import Engine
 from arena.engine.player import Market
 from arena.errors import ConflictError, RefusedError
 from arena.feeds.synthetic import SyntheticMarket
-from arena.runtime.bot import read_facts
+from arena.runtime.contract import read_facts
 from arena.store.models import Bot
 from arena.store.seasons import NewBot, enrol, last_ticks
 from sandbox.pool import Pool
@@ -165,9 +165,8 @@ class Intake:
         """Let an examined program take part; the bot, and whether it is new."""
         # One at a time, so that two uploads cannot take one name.
         with self._door:
-            if self._engine.roster.running() >= self._max_bots:
-                raise ConflictError(f"There is room for {self._max_bots} bots (MAX_BOTS); retire one first.")
-            enrolled = enrol(self._database, self._engine.season.id, new)
+            room = self._max_bots - self._engine.roster.running()
+            enrolled = enrol(self._database, self._engine.season.id, new, room=room)
             if enrolled.created:
                 seat_of = self._engine.call(lambda: self._engine.roster.admit(enrolled, examined.program))
                 seat_of.result(timeout=60)

@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import json
 import re
-import warnings
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from sandbox.lockdown import Tripwire
 from sandbox.modules import build
 from sandbox.modules.services import Services
 
+_LOADING = threading.Lock()
 PROMPTS = Path(__file__).resolve().parent.parent.parent / "prompts"
 
 
@@ -53,13 +54,16 @@ def tick_reference() -> str:
     return "```json\n" + json.dumps(TICK_EXAMPLE, indent=2) + "\n```"
 
 
-@functools.cache
 def module_names() -> str:
     """Return what a bot may import."""
-    with warnings.catch_warnings():
-        # Loading tries some of numpy's operations out, and numpy has opinions about them.
-        warnings.simplefilter("ignore")
-        return ", ".join(sorted(build(Services())))
+    # One thread at a time: loading the modules sets Python's warning filters for a moment.
+    with _LOADING:
+        return _module_names()
+
+
+@functools.cache
+def _module_names() -> str:
+    return ", ".join(sorted(build(Services())))
 
 
 def _template(name: str) -> Template:

@@ -99,10 +99,10 @@ def _spare_uid(limits: Limits) -> int | None:
     if os.geteuid() != 0:
         return None
     from sandbox.errors import SandboxUnavailableError
-    from sandbox.pool import _free_uids
+    from sandbox.identities import free_uids
 
     try:
-        return _free_uids(limits)[-1]
+        return free_uids(limits)[-1]
     except SandboxUnavailableError as error:
         raise _ExaminationError(str(error)) from error
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 
 from arena.core.ledger import Account
-from arena.runtime.wire import Reply, Start, pack_run, read_reply
+from arena.runtime.start import Start
+from arena.runtime.wire import Reply, pack_run, read_reply
 from sandbox.barrier import Answer, Ask, gather
 from sandbox.pool import Pool
 from sandbox.protocol import Kind

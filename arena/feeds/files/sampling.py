@@ -22,10 +22,7 @@ def assemble(tapes: Sequence[Tape], *, interval: float | None, default_interval:
     series = _merged(tapes, total)
     symbols = tuple(sorted(series))
     sampled = interval is not None or any(tape.kind is Kind.TRADES for tape in tapes)
-    if sampled:
-        times = _grid(series, default_interval if interval is None else interval)
-    else:
-        times = _own_times(series)
+    times = _grid(series, default_interval if interval is None else interval) if sampled else _own_times(series)
     prices = np.full((len(times), len(symbols)), np.nan)
     for column, symbol in enumerate(symbols):
         own, values = series[symbol]

@@ -19,8 +19,7 @@ _CLOSED = (
 )  # fmt: skip
 _NOT_OFFERED = tuple(
     getattr(builtins, name)
-    for name in "open eval exec compile __import__ input globals locals dir vars getattr setattr "
-    "delattr breakpoint id __build_class__".split()
+    for name in ["open", "eval", "exec", "compile", "__import__", "input", "globals", "locals", "dir", "vars", "getattr", "setattr", "delattr", "breakpoint", "id", "__build_class__"]
 )
 _CLASSES = (
     type, types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.GeneratorType,

@@ -33,7 +33,7 @@ class Case:
         self.head = dict(line[2:].split(": ", 1) for line in head.splitlines())
         self.source = self.body.encode()
         if self.body.startswith(GENERATED):
-            made = eval(self.body[len(GENERATED) :])  # noqa: S307 - an expression of our own
+            made = eval(self.body[len(GENERATED) :])
             self.source = made if isinstance(made, bytes) else made.encode()
 
 

@@ -22,7 +22,7 @@ from sandbox.universe import GUARDED_STORES
 
 PER_TYPE = 25
 # A bot that holds one value of every kind, and the results of calling what is offered.
-SOURCE = '''
+SOURCE = """
 import math, statistics, collections, itertools, heapq, bisect, functools, operator, decimal
 import fractions, numbers, random, copy, dataclasses, enum, abc, contextlib, time, datetime, zoneinfo
 import json, re, string, textwrap, pprint, logging, typing, types, calendar, cmath, warnings, traceback
@@ -109,7 +109,7 @@ VALUES = [
     np.dtype("i4,f8"), np.zeros(1, dtype="i4,f8")[0], np.datetime64("2024-01-01"), np.timedelta64(1, "D"),
     np.polyfit([1, 2, 3], [1, 2, 4], 1, cov=False), np.broadcast_arrays([1], [2]),
 ]
-'''
+"""
 
 
 class Walk:
@@ -124,7 +124,7 @@ class Walk:
 
     def add(self, path: str, value: Any) -> None:
         kind = type(value)
-        if id(value) in self.seen or self.per_type[kind] >= PER_TYPE and kind not in _ALWAYS:
+        if id(value) in self.seen or (self.per_type[kind] >= PER_TYPE and kind not in _ALWAYS):
             return
         self.seen[id(value)] = value
         self.per_type[kind] += 1
@@ -185,7 +185,7 @@ def try_stores(walk: Walk, shared: set[int]) -> None:
             try:
                 before = getattr(value, name, None)
                 setattr(value, name, before)
-            except BaseException:  # noqa: BLE001, S112 - refused, as it should be
+            except BaseException:  # noqa: BLE001 - refused, as it should be
                 continue
             walk.stores.setdefault(f"{kind.__module__}.{kind.__qualname__}", set()).add(name)
 

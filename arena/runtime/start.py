@@ -1,0 +1,45 @@
+"""What a worker is told once, before it loads its bot; it comes from the server and is trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from arena.core.ledger import Account, Position
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a worker is told once: names, rules, seed, and where clock and account stand."""
+
+    bot_name: str
+    seed: int
+    now: float
+    seen: bool
+    prices: Mapping[str, float]
+    last_prices: Mapping[str, float]
+    symbols: tuple[str, ...]
+    account: Account
+    rules: tuple[float, float, float]
+    run_init: bool = True
+
+    def pack(self) -> bytes:
+        """Return the bytes of a START frame's meta part."""
+        held = {s: [p.size, p.average] for s, p in self.account.positions.items()}
+        account = [self.account.cash, held, self.account.realized, self.account.fees]
+        return json.dumps([
+            self.bot_name, self.seed, self.now, self.seen, dict(self.prices),
+            dict(self.last_prices), self.symbols, account, self.rules, self.run_init,
+        ]).encode()  # fmt: skip
+
+    @classmethod
+    def read(cls, payload: bytes) -> Start:
+        """Read the meta part; it comes from the server and is trusted."""
+        name, seed, now, seen, prices, last, symbols, account, rules, run_init = json.loads(payload)
+        cash, held, realized, fees = account
+        positions = {symbol: Position(*both) for symbol, both in held.items()}
+        return cls(
+            name, seed, now, seen, prices, last, tuple(symbols),
+            Account(cash, positions, realized, fees), tuple(rules), run_init,
+        )  # fmt: skip

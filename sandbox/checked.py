@@ -1,0 +1,53 @@
+"""The checker's word on a source; hostile once the source has run in it, so it is read strictly."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.barrier import Answer
+from sandbox.protocol import unpack_pair
+from sandbox.rules import violation
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The checker's word on a source: violations as dicts, or facts and a program."""
+
+    violations: tuple[dict[str, Any], ...]
+    facts: dict[str, Any]
+    program: bytes
+
+    @property
+    def accepted(self) -> bool:
+        """Say whether the source may run."""
+        return not self.violations
+
+
+def refused(*violations: dict[str, Any]) -> Checked:
+    """Return a refusal with these violations."""
+    return Checked(violations, {}, b"")
+
+
+def read_checked(answer: Answer) -> Checked:
+    """Read a checker's answer, which is hostile once the source has run in it."""
+    if answer.payload is None:
+        return refused(violation("load-limit", 1, 1, answer.reason).as_dict())
+    try:
+        told, program = unpack_pair(answer.payload)
+        head = json.loads(told)
+        violations = tuple(_clean_violation(item) for item in head["violations"][:200])
+        facts = dict(head["facts"])
+    except (ValueError, ArithmeticError, LookupError, RecursionError, TypeError, AttributeError):
+        reason = "answered nonsense while it was being loaded"
+        return refused(violation("load-limit", 1, 1, reason).as_dict())
+    return Checked(violations, facts, program)
+
+
+def _clean_violation(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "line": max(1, int(item["line"])),
+        "column": max(1, int(item["column"])),
+        **{key: str(item[key])[:600] for key in ("rule", "message", "hint")},
+    }
