@@ -138,9 +138,7 @@ class Arena:
             self._season.fee_bps, settings.tick_cpu_soft,
         )  # fmt: skip
         configured = settings.openai_model or settings.openai_base_url
-        self._pipeline = Pipeline(
-            self._desk, self._intake, writer if configured else None, facts, settings.max_repairs
-        )
+        self._pipeline = Pipeline(self._desk, self._intake, writer if configured else None, facts, settings.max_repairs)
         folder = Path(settings.bots_dir)
         if not folder.is_absolute() and not folder.is_dir():
             folder = ROOT / folder

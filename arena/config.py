@@ -5,11 +5,12 @@ Nothing below the command line reads the environment; values are passed down fro
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -19,74 +20,12 @@ from pydantic_settings import (
 )
 
 from arena.core.exchange import Rules
+from arena.data_sources import KNOWN_SOURCES, DataSources
 from arena.errors import SettingsError
 from sandbox.limits import Limits
 
 ROOT = Path(__file__).resolve().parent.parent
 LIVE_FEEDS = ("binance", "synthetic")
-KNOWN_SOURCES = ("binance", "alpaca", "manifold", "stockdata")
-
-
-class _Source(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    enabled: bool = False
-    base_url: str = ""
-    ws_url: str = ""
-
-
-class BinanceSource(_Source):
-    """Binance spot; `stream` is trade or miniTicker."""
-
-    enabled: bool = True
-    symbols: list[str] = ["BTCUSDT", "ETHUSDT"]
-    stream: str = "trade"
-    base_url: str = "https://data-api.binance.vision"
-    ws_url: str = "wss://data-stream.binance.vision"
-
-
-class AlpacaSource(_Source):
-    """Alpaca stocks and crypto."""
-
-    symbols: list[str] = ["AAPL", "TSLA", "GOOGL"]
-    base_url: str = "https://data.alpaca.markets"
-    ws_url: str = "wss://stream.data.alpaca.markets"
-
-
-class ManifoldSource(_Source):
-    """Manifold prediction markets, by id or slug."""
-
-    markets: list[str] = []
-    base_url: str = "https://api.manifold.markets"
-    ws_url: str = "wss://api.manifold.markets/ws"
-
-
-class StockdataSource(_Source):
-    """StockData.org quotes, polled every `poll_seconds` within the daily budget."""
-
-    symbols: list[str] = ["SPY", "QQQ"]
-    poll_seconds: float = 10.0
-    base_url: str = "https://api.stockdata.org"
-
-
-class DataSources(BaseModel):
-    """The four sources of the guide."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    binance: BinanceSource = BinanceSource()
-    alpaca: AlpacaSource = AlpacaSource()
-    manifold: ManifoldSource = ManifoldSource()
-    stockdata: StockdataSource = StockdataSource()
-
-    def enabled(self) -> dict[str, list[str]]:
-        """Return the symbols of every enabled source by its name."""
-        found = {}
-        for name in KNOWN_SOURCES:
-            source = getattr(self, name)
-            if source.enabled:
-                found[name] = list(source.markets if name == "manifold" else source.symbols)
-        return found
 
 
 class Settings(BaseSettings):
@@ -109,9 +48,7 @@ class Settings(BaseSettings):
     slippage_bps: float = Field(0.0, ge=0, le=1000, description="Slippage per fill, basis points.")
     db_path: str = Field("lab.db", description="SQLite file.")
     database_url: str = Field("", description="Database URL; overrides DB_PATH (PostgreSQL).")
-    feed: str = Field(
-        "", description="Feed: binance, synthetic, replay:PATH; empty means the enabled sources."
-    )
+    feed: str = Field("", description="Feed: binance, synthetic, replay:PATH; empty means the enabled sources.")
     synthetic_seed: int = Field(1, description="Seed of the synthetic market.")
     feed_wait_seconds: float = Field(6.0, gt=0, description="How long to wait for the live market at start.")
     stale_seconds: float = Field(
@@ -207,16 +144,14 @@ class Settings(BaseSettings):
         """Return what is wrong with these settings, one sentence each."""
         found = [*self._number_problems(), *self._source_problems(), *self._feed_problems()]
         if not self.is_loopback and not self.arena_token.get_secret_value():
-            found.append(
-                f"HOST={self.host} is open to others: set ARENA_TOKEN, which then guards every write."
-            )
+            found.append(f"HOST={self.host} is open to others: set ARENA_TOKEN, which then guards every write.")
         return found
 
     def _number_problems(self) -> list[str]:
         found = []
-        if not self.tick_interval_seconds > 0:
+        if not 0 < self.tick_interval_seconds < math.inf:
             found.append("TICK_INTERVAL_SECONDS must be greater than 0.")
-        if not self.starting_cash > 0:
+        if not 0 < self.starting_cash < math.inf:
             found.append("STARTING_CASH must be greater than 0.")
         if self.log_level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             found.append("LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")

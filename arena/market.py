@@ -45,9 +45,7 @@ def choose_market(settings: Settings, database: Database, runner: FeedRunner) ->
 
 
 def _plan(settings: Settings, feed: str, symbols: tuple[str, ...]) -> SeasonPlan:
-    return SeasonPlan(
-        feed, tuple(symbols), settings.tick_interval_seconds, settings.rules, settings.synthetic_seed
-    )
+    return SeasonPlan(feed, tuple(symbols), settings.tick_interval_seconds, settings.rules, settings.synthetic_seed)
 
 
 def _synthetic(settings: Settings, note: str) -> Chosen:
@@ -65,9 +63,7 @@ def _replay(settings: Settings) -> Chosen:
     digest = hashlib.sha256(market.rows.tobytes()).hexdigest()[:12]
     names = ", ".join(Path(spec.rpartition("=")[2]).name for spec in settings.replay_files)
     plan = _plan(settings, f"replay:{names}:{digest}", market.symbols)
-    return Chosen(
-        lambda _: ReplaySource(market), plan, f"A recording is played: {names}, {len(market):,} ticks."
-    )
+    return Chosen(lambda _: ReplaySource(market), plan, f"A recording is played: {names}, {len(market):,} ticks.")
 
 
 def load_market(

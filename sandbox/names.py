@@ -20,7 +20,10 @@ RESERVED = frozenset({
 _INTERNAL_TYPES = (types.FrameType, types.CodeType, types.TracebackType, types.GeneratorType,
                    types.CoroutineType, types.AsyncGeneratorType)  # fmt: skip
 _INTERNAL_PREFIXES = ("gi_", "cr_", "ag_", "tb_", "f_", "co_")
-INTERNAL = frozenset(INSPECT_ATTRIBUTES) | {
+# What functions compiled by Cython (all of numpy.random) call their globals, code and defaults.
+_CYTHON = frozenset({"func_globals", "func_code", "func_closure", "func_defaults", "func_dict",
+                     "func_doc", "func_name"})  # fmt: skip
+INTERNAL = frozenset(INSPECT_ATTRIBUTES) | _CYTHON | {
     name for kind in _INTERNAL_TYPES for name in dir(kind) if name.startswith(_INTERNAL_PREFIXES)
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 import types
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -10,16 +12,16 @@ import numpy as np
 
 from sandbox import names
 from sandbox.botclass import Metaclass, is_bot_class
-from sandbox.modules.facade import Facade, hand_out, name_of
+from sandbox.modules.facade import OFFERED, Facade, hand_out, name_of
 from sandbox.state import State
-from sandbox.universe import BASES, HOST
+from sandbox.universe import BASES
 
-_HIDDEN = frozenset({"function", "method", "code", "frame", "traceback", "module", "Facade",
-                     "type", "ABCMeta", "EnumType", "EnumMeta", "super", "generator", "ModuleType",
-                     "builtin_function_or_method", "mappingproxy", "ZoneInfo"})  # fmt: skip
-_SHOWN_TYPES = frozenset(
-    kind for kind in HOST if kind.__name__ not in _HIDDEN and not issubclass(kind, type)
-)
+# The classes that `type(x)` gives out beside those a bot can name anyway; every other is only shown as
+# a label, because the constructors of library types are not all meant to be called.
+_NAMELESS = (type(None), type(Ellipsis), type(NotImplemented), datetime.timezone, re.Pattern, re.Match)
+_BUILT_IN = (bool, bytearray, range, slice, enumerate, zip, map, filter, reversed, property,
+             staticmethod, classmethod)  # fmt: skip
+_SHOWN_TYPES = frozenset(_NAMELESS + _BUILT_IN)
 
 
 class _ReadOnly:
@@ -63,9 +65,9 @@ class TypeOf(_ReadOnly):
         kind = type(args[0])
         if kind in _SHOWN_AS:
             return _SHOWN_AS[kind]
-        if kind in _SHOWN_TYPES or is_bot_class(kind) or issubclass(kind, BaseException):
+        if kind in _SHOWN_TYPES or kind in BASES or kind in OFFERED:
             return kind
-        if kind in BASES:
+        if is_bot_class(kind) or issubclass(kind, BaseException):
             return kind
         if issubclass(kind, type) or kind in {TypeOf, Metaclass, HostClass}:
             return self

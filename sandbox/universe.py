@@ -94,7 +94,7 @@ _PLAIN: tuple[type, ...] = (
     contextlib.nullcontext, contextlib.ContextDecorator, contextlib.AbstractContextManager,
     type(contextlib.contextmanager(iter)([])), abc.ABC, numbers.Number, Facade,
     np.iinfo, np.errstate, np.ndenumerate, np.broadcast, type(np.mean), type(np.dtype(float)),
-    type(np.dtype(float).type), itertools.accumulate, itertools.chain, itertools.combinations,
+    type(np.random.default_rng), type(np.random.Generator.normal), ExceptionGroup, itertools.accumulate, itertools.chain, itertools.combinations,
     itertools.combinations_with_replacement, itertools.compress, itertools.count,
     itertools.cycle, itertools.dropwhile, itertools.filterfalse, itertools.groupby,
     type(next(itertools.groupby("x"))[1]), itertools.islice, itertools.pairwise,

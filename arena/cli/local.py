@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ db_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 config_app = typer.Typer(help="The settings.", no_args_is_help=True)
 
 RUNTIME = "arena.runtime.bot:BotRuntime"
+_PASSWORD = re.compile(r"(://[^/@\s\"]*?:)[^/@\s\"]+@")  # that of a URL
 
 Files = Annotated[list[Path], typer.Argument(help="Bot files.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -48,8 +50,7 @@ def check(files: Files, as_json: AsJson = False) -> None:
     finally:
         pool.stop()
     document = [
-        {"file": str(path), "accepted": found.accepted, "violations": list(found.violations)}
-        for path, found in checks
+        {"file": str(path), "accepted": found.accepted, "violations": list(found.violations)} for path, found in checks
     ]
     if as_json:
         print_json(document)
@@ -209,7 +210,7 @@ def db_upgrade() -> None:
 def config_show(as_json: AsJson = False) -> None:
     """Print the settings in force; secrets are masked."""
     settings = config.load()
-    document = json.loads(settings.model_dump_json())
+    document = json.loads(_PASSWORD.sub(r"\1***@", settings.model_dump_json()))
     if as_json:
         print_json(document)
         return

@@ -64,6 +64,9 @@ def main() -> NoReturn:
         code = _code_of(error)
     except BrokenPipeError:
         code = 0
+    except OSError as error:
+        complain(str(error))
+        code = 1
     except Exception as error:
         # typer's own usage errors, whose base class it does not export
         if not hasattr(error, "exit_code"):

@@ -41,12 +41,10 @@ def request(url: str, method: str, path: str, **options: Any) -> Any:
         with httpx2.Client(timeout=60, trust_env=False) as client:
             answer = client.request(method, f"{base}/api/v1{path}", headers=headers, **options)
     except httpx2.HTTPError as error:
-        raise UnreachableError(
-            f"No arena answers at {base} ({error}). Start one with `arena serve`."
-        ) from None
+        raise UnreachableError(f"No arena answers at {base} ({error}). Start one with `arena serve`.") from None
     if answer.status_code < 400:
         text = answer.headers.get("content-type", "").startswith("application/json")
-        return answer.json() if text else answer.text
+        return answer.json() if text and answer.content else answer.text
     raise _error_of(answer)
 
 

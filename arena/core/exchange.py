@@ -70,9 +70,7 @@ def _refused(order: Order, reason: str) -> Rejection:
     return Rejection(order.symbol, order.side.value, order.size, reason)
 
 
-def _buy(
-    bot_name: str, account: Account, order: Order, price: float, rules: Rules
-) -> tuple[Account, Fill | Rejection]:
+def _buy(bot_name: str, account: Account, order: Order, price: float, rules: Rules) -> tuple[Account, Fill | Rejection]:
     fill_price = rules.fill_price(Side.BUY, price)
     fee = rules.fee(fill_price, order.size)
     cost = fill_price * order.size + fee

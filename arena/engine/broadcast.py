@@ -64,9 +64,7 @@ async def _events(queue: asyncio.Queue[Event | None]) -> AsyncIterator[Event]:
         yield event
 
 
-def _hand_over(
-    loop: asyncio.AbstractEventLoop, queue: asyncio.Queue[Event | None], event: Event | None
-) -> None:
+def _hand_over(loop: asyncio.AbstractEventLoop, queue: asyncio.Queue[Event | None], event: Event | None) -> None:
     # A loop that closes just now has nobody left who listens.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(_offer, queue, event)

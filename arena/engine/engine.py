@@ -13,7 +13,6 @@ import threading
 import time as real_time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +25,7 @@ from arena.engine.broadcast import Broadcast
 from arena.engine.recovery import Recovery
 from arena.engine.roster import Roster
 from arena.engine.seat import Life
-from arena.engine.sources import ReplaySource, Source, next_beat
+from arena.engine.sources import MarketState, ReplaySource, Source, next_beat
 from arena.engine.supervisor import Supervisor
 from arena.engine.tick import TickBuilder, pack_rows
 from arena.log import RateLimit
@@ -39,25 +38,6 @@ log = logging.getLogger("arena.engine")
 T = TypeVar("T")
 
 WAITING = "No prices available yet, waiting..."
-
-
-@dataclass(slots=True)
-class Market:
-    """The market as of the last tick."""
-
-    n: int = -1
-    time: float = 0.0
-    prices: dict[str, float] = field(default_factory=dict)
-    last_prices: dict[str, float] = field(default_factory=dict)
-    symbols: tuple[str, ...] = ()
-    version: int = 0
-
-    def admit_symbols(self, prices: dict[str, float]) -> None:
-        """Widen the symbol table where a new symbol has got a price."""
-        new = [symbol for symbol in prices if symbol not in self.last_prices]
-        if new:
-            self.symbols = tuple(sorted({*self.symbols, *new}))
-            self.version += 1
 
 
 class Engine:
@@ -75,7 +55,7 @@ class Engine:
         disk: Path | None = None,
     ) -> None:
         self.season = season
-        self.market = Market(symbols=tuple(sorted(source.symbols)))
+        self.market = MarketState(symbols=tuple(sorted(source.symbols)))
         self.state = "starting"
         self.tick_seconds = 0.0
         self.rules = Rules(season.starting_cash, season.fee_bps, season.slippage_bps)
@@ -249,9 +229,7 @@ class Engine:
     def launch(self, seat: Any) -> None:
         """Start a seat's worker with the market as it stands."""
         market = self.market
-        start = self.supervisor.start_meta(
-            seat, market.symbols, market.time, market.prices, market.last_prices
-        )
+        start = self.supervisor.start_meta(seat, market.symbols, market.time, market.prices, market.last_prices)
         self.supervisor.launch(seat, start)
 
     def _record(self, builder: TickBuilder) -> bool:

@@ -254,9 +254,7 @@ class Play:
     def _snapshot(self, n: int, equity: float, unrealized: float) -> None:
         self.score.snapshot(equity)
         account = self.account
-        self.ledger.equity.append(
-            (n, self.market.time(n), equity, account.realized, unrealized, account.cash)
-        )
+        self.ledger.equity.append((n, self.market.time(n), equity, account.realized, unrealized, account.cash))
 
     def close(self) -> None:
         """Expire what still waits: there is no later tick."""

@@ -112,7 +112,5 @@ def restored_seat(
     account = rebuilt_account(starting_cash, trades)
     score = Score(**standing.score) if standing is not None else Score(starting_cash)
     life = Life(entry.status)
-    waiting = [
-        Pending(row.id or 0, Order(row.symbol, Side(row.side), float(row.size or 0.0))) for row in pending
-    ]
+    waiting = [Pending(row.id or 0, Order(row.symbol, Side(row.side), float(row.size or 0.0))) for row in pending]
     return Seat(bot, entry, account, score, life, waiting, equity=starting_cash)

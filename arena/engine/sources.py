@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from arena.engine.player import Market
@@ -95,3 +96,22 @@ class ReplaySource:
 def next_beat(now: float, interval: float) -> float:
     """Return the first grid time after `now`: a multiple of the interval since the epoch."""
     return (math.floor(now / interval) + 1) * interval
+
+
+@dataclass(slots=True)
+class MarketState:
+    """The market as of the last tick."""
+
+    n: int = -1
+    time: float = 0.0
+    prices: dict[str, float] = field(default_factory=dict)
+    last_prices: dict[str, float] = field(default_factory=dict)
+    symbols: tuple[str, ...] = ()
+    version: int = 0
+
+    def admit_symbols(self, prices: dict[str, float]) -> None:
+        """Widen the symbol table where a new symbol has got a price."""
+        new = [symbol for symbol in prices if symbol not in self.last_prices]
+        if new:
+            self.symbols = tuple(sorted({*self.symbols, *new}))
+            self.version += 1

@@ -10,15 +10,14 @@ import dataclasses
 import logging
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from arena.core.exchange import Holding, Rules, Stepped, step
-from arena.core.ledger import Account, Valuation
 from arena.core.orders import Fill, Order, OrderStatus, Rejection
-from arena.core.scoring import SNAPSHOT_EVERY, Contender, Score, ranked
+from arena.core.scoring import SNAPSHOT_EVERY
 from arena.core.text import clean_line
 from arena.engine.seat import FAILING_AFTER, Life, Pending, Seat
+from arena.engine.standings import Candidate, standings
 from arena.log import RateLimit
 from arena.runtime.wire import Deeds
 from arena.store.recorder import Recorder, TickWrites
@@ -26,20 +25,6 @@ from arena.store.recorder import Recorder, TickWrites
 log = logging.getLogger("arena.bots")
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 _LOG_REJECTIONS_PER_TICK = 20
-
-
-@dataclass(slots=True)
-class Candidate:
-    """One seat after this tick, not yet true."""
-
-    seat: Seat
-    account: Account
-    valuation: Valuation
-    score: Score
-    pending: list[Pending] = field(default_factory=list)
-    errors: int = 0
-    errors_in_a_row: int = 0
-    last_error: str | None = None
 
 
 class TickBuilder:
@@ -117,9 +102,7 @@ class TickBuilder:
 
     def _refused(self, candidate: Candidate, waiting: Pending, rejection: Rejection) -> None:
         reason = clean_line(rejection.reason)
-        self.writes.order_ends.append(
-            {"id": waiting.id, "status": OrderStatus.REJECTED.value, "reason": reason}
-        )
+        self.writes.order_ends.append({"id": waiting.id, "status": OrderStatus.REJECTED.value, "reason": reason})
         candidate.score.rejected += 1
         self.say(candidate.seat, "WARNING", reason)
 
@@ -262,36 +245,10 @@ class TickBuilder:
                 "unrealized_pnl": candidate.valuation.unrealized, "cash": candidate.account.cash,
                 "season_id": self._season_id, "bot_id": seat.id, "tick": self.n,
             })  # fmt: skip
-        self._rank(shown, spacing)
+        self.writes.standings += standings(
+            [self.candidates[seat.id] for seat in shown], self._season_id, self.n, self.time, spacing
+        )
         return True
-
-    def _rank(self, seats: Sequence[Seat], spacing: float) -> None:
-        rows = {}
-        contenders = []
-        for seat in seats:
-            candidate = self.candidates[seat.id]
-            row = self._standing(candidate, spacing)
-            rows[seat.id] = row
-            contenders.append(Contender(
-                seat.name, row["equity"], row["max_drawdown_pct"], seat.entry.admitted_at, seat.id,
-            ))  # fmt: skip
-        for rank, contender in enumerate(ranked(contenders), 1):
-            row = rows[str(contender.key)]
-            row["rank"] = rank
-            self.writes.standings.append(row)
-
-    def _standing(self, candidate: Candidate, spacing: float) -> dict[str, Any]:
-        equity = candidate.valuation.equity
-        metrics = candidate.score.metrics(equity, candidate.account.fees, spacing)
-        return {
-            "season_id": self._season_id, "bot_id": candidate.seat.id,
-            "cash": candidate.account.cash, "equity": equity,
-            "realized_pnl": candidate.account.realized,
-            "unrealized_pnl": candidate.valuation.unrealized,
-            "trades": candidate.score.trades, "rejected": candidate.score.rejected,
-            "errors": candidate.errors, "tick": self.n, "as_of": self.time,
-            "score": dataclasses.asdict(candidate.score), **dataclasses.asdict(metrics),
-        }  # fmt: skip
 
     def entry_updates(self) -> None:
         """Write what has changed in the entries: error counts and last errors."""

@@ -150,8 +150,7 @@ class LiveMarket:
             refused = self._refused
         return {
             "feeds": {
-                name: {"state": c.state.value, "detail": c.detail, "since": c.since}
-                for name, c in feeds.items()
+                name: {"state": c.state.value, "detail": c.detail, "since": c.since} for name, c in feeds.items()
             },
             "symbols": {
                 name: {
@@ -236,8 +235,7 @@ def _refused(error: InvalidStatus, host: str) -> Setback:
     code = error.response.status_code
     if code == 451:
         return Setback(
-            f"{host} does not serve this location (HTTP 451, unavailable for legal reasons);"
-            " choose another feed.",
+            f"{host} does not serve this location (HTTP 451, unavailable for legal reasons); choose another feed.",
             blocked=True,
         )
     if code in {418, 429}:

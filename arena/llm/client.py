@@ -118,9 +118,7 @@ def _status_sentence(error: Any) -> str:
 def _validated(reply: Any, model: str, started: float) -> Completion:
     choices = getattr(reply, "choices", None)
     if isinstance(reply, str) or not hasattr(reply, "model_extra"):
-        raise GenerationError(
-            "The model server's address answers with a page, not an API: check OPENAI_BASE_URL."
-        )
+        raise GenerationError("The model server's address answers with a page, not an API: check OPENAI_BASE_URL.")
     if not choices:
         told = (reply.model_extra or {}).get("error")
         why = _short(told.get("message", told)) if isinstance(told, dict) else "no choices"

@@ -42,9 +42,7 @@ def bounded_client(seconds: float) -> httpx2.Client:
         assert isinstance(response.stream, httpx2.SyncByteStream)
         response.stream = _Bounded(response.stream, seconds)
 
-    return openai.DefaultHttpxClient(
-        timeout=seconds, event_hooks={"response": [bound]}, verify=_trusted_roots()
-    )
+    return openai.DefaultHttpxClient(timeout=seconds, event_hooks={"response": [bound]}, verify=_trusted_roots())
 
 
 @functools.lru_cache(maxsize=1)

@@ -104,9 +104,7 @@ def bot_row(engine: Engine, season_id: str, bot_id: str) -> Row:
 def bot_rows(engine: Engine, season_id: str) -> list[Row]:
     """Return every bot of a season, the retired included, in order of admission."""
     statement = _entry_columns().add_columns(_BOTS.c.symbols, _BOTS.c.version, _ENTRIES.c.admitted_at)
-    statement = statement.where(_ENTRIES.c.season_id == season_id).order_by(
-        _ENTRIES.c.admitted_at, _ENTRIES.c.bot_id
-    )
+    statement = statement.where(_ENTRIES.c.season_id == season_id).order_by(_ENTRIES.c.admitted_at, _ENTRIES.c.bot_id)
     return _rows(engine, statement)
 
 

@@ -109,9 +109,7 @@ class Recorder:
         for row in rows:
             keys = {"season_id": row["season_id"], "bot_id": row["bot_id"]}
             values = {name: value for name, value in row.items() if name not in keys}
-            statement = update(table).where(
-                table.c.season_id == keys["season_id"], table.c.bot_id == keys["bot_id"]
-            )
+            statement = update(table).where(table.c.season_id == keys["season_id"], table.c.bot_id == keys["bot_id"])
             connection.execute(statement.values(values))
 
     @staticmethod
@@ -173,9 +171,7 @@ class Recorder:
     def _drop_older_half(connection: Connection, key: tuple[str, str]) -> None:
         table = table_of(LogRow)
         where = (table.c.season_id == key[0], table.c.bot_id == key[1])
-        first, last = connection.execute(
-            select(func.min(table.c.id), func.max(table.c.id)).where(*where)
-        ).one()
+        first, last = connection.execute(select(func.min(table.c.id), func.max(table.c.id)).where(*where)).one()
         middle = first + (last - first) // 2
         connection.execute(delete(table).where(*where, table.c.id < middle))
 

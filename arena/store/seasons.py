@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, func, update
+from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 from uuid6 import uuid7
 
 from arena.core.exchange import RULES_VERSION, Rules
 from arena.errors import ConflictError
-from arena.store.models import Bot, BotTick, Entry, EquityRow, OrderRow, Season, Standing, Tick, Trade
+from arena.store.models import Bot, Entry, Season
 from arena.store.recorder import table_of
 
 
@@ -43,16 +42,12 @@ class SeasonPlan:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def resume_or_open(
-    engine: Engine, plan: SeasonPlan, *, runtime: dict[str, Any], note: str = ""
-) -> tuple[Season, str]:
+def resume_or_open(engine: Engine, plan: SeasonPlan, *, runtime: dict[str, Any], note: str = "") -> tuple[Season, str]:
     """Return the newest open season with this key, else a new one; with the reason in words."""
     with Session(engine, expire_on_commit=False) as session:
         newest = session.exec(select(Season).order_by(col(Season.number).desc())).first()
         found = session.exec(
-            select(Season)
-            .where(Season.key == plan.key(), Season.status == "open")
-            .order_by(col(Season.number).desc())
+            select(Season).where(Season.key == plan.key(), Season.status == "open").order_by(col(Season.number).desc())
         ).first()
         if found is not None:
             return found, f"season {found.number} goes on"
@@ -158,9 +153,7 @@ def enrol(engine: Engine, season_id: str, new: NewBot, *, room: int = 1) -> Enro
     ConflictError if the name is another's, or if there is no room and it replaces nobody.
     """
     with Session(engine, expire_on_commit=False) as session:
-        rows = session.exec(
-            select(Bot, Entry).where(Bot.id == Entry.bot_id, Entry.season_id == season_id)
-        ).all()
+        rows = session.exec(select(Bot, Entry).where(Bot.id == Entry.bot_id, Entry.season_id == season_id)).all()
         same = [(b, e) for b, e in rows if b.source_hash == new.source_hash and e.status != "retired"]
         for bot, _ in same:
             # Two prompts are two bots, even where the writer gave both the same program.
@@ -218,98 +211,3 @@ def add_entry(engine: Engine, entry: Entry) -> None:
         session.commit()
         session.refresh(entry)
         session.expunge(entry)
-
-
-# -- what a restart needs ---------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Recovered:
-    """The recorded state of a season's bots and market."""
-
-    entries: list[tuple[Bot, Entry]]
-    last_tick: Tick | None
-    trades: dict[str, list[Trade]]
-    pending: dict[str, list[OrderRow]]
-    standings: dict[str, Standing]
-    events: dict[str, list[tuple[int, str, str]]]
-    rejected: dict[str, int]
-
-
-def recover(engine: Engine, season_id: str) -> Recovered:
-    """Read back what the engine needs to go on with a season."""
-    with Session(engine, expire_on_commit=False) as session:
-        entries = session.exec(
-            select(Bot, Entry)
-            .where(Bot.id == Entry.bot_id, Entry.season_id == season_id)
-            .order_by(col(Entry.admitted_at), col(Bot.id))
-        ).all()
-        last = session.exec(
-            select(Tick).where(Tick.season_id == season_id).order_by(col(Tick.n).desc())
-        ).first()
-        trades = session.exec(select(Trade).where(Trade.season_id == season_id).order_by(col(Trade.id))).all()
-        pending = session.exec(
-            select(OrderRow)
-            .where(OrderRow.season_id == season_id, OrderRow.status == "pending")
-            .order_by(col(OrderRow.id))
-        ).all()
-        standings = session.exec(select(Standing).where(Standing.season_id == season_id)).all()
-        events = session.exec(
-            select(BotTick).where(BotTick.season_id == season_id).order_by(col(BotTick.id))
-        ).all()
-        rejected = session.exec(
-            select(OrderRow.bot_id, func.count())
-            .where(OrderRow.season_id == season_id, OrderRow.status == "rejected")
-            .group_by(OrderRow.bot_id)
-        ).all()
-        session.expunge_all()
-    return Recovered(
-        entries=[(bot, entry) for bot, entry in entries],
-        last_tick=last,
-        trades=_by_bot(trades),
-        pending=_by_bot(pending),
-        standings={row.bot_id: row for row in standings},
-        events={
-            bot_id: [(row.tick, row.event, row.detail) for row in rows]
-            for bot_id, rows in _by_bot(events).items()
-        },
-        rejected=dict(rejected),
-    )
-
-
-def _by_bot(rows: Sequence[Any]) -> dict[str, list[Any]]:
-    grouped: dict[str, list[Any]] = {}
-    for row in rows:
-        grouped.setdefault(row.bot_id, []).append(row)
-    return grouped
-
-
-def tick_rows(engine: Engine, season_id: str, first: int, last: int) -> list[Tick]:
-    """Return the recorded ticks from `first` to `last`, both included."""
-    with Session(engine, expire_on_commit=False) as session:
-        return list(session.exec(
-            select(Tick)
-            .where(Tick.season_id == season_id, col(Tick.n) >= first, col(Tick.n) <= last)
-            .order_by(col(Tick.n))
-        ).all())  # fmt: skip
-
-
-def last_ticks(engine: Engine, season_id: str, count: int) -> list[Tick]:
-    """Return the last recorded ticks of a season, oldest first."""
-    with Session(engine, expire_on_commit=False) as session:
-        found = session.exec(
-            select(Tick).where(Tick.season_id == season_id)
-            .order_by(col(Tick.n).desc()).limit(count)
-        ).all()  # fmt: skip
-        return list(reversed(found))
-
-
-def count_rows(engine: Engine, season_id: str) -> dict[str, int]:
-    """Return how many rows of each kind a season has."""
-    counts = {}
-    with engine.connect() as connection:
-        for model in (Tick, Trade, EquityRow, OrderRow):
-            table = table_of(model)
-            query = select(func.count()).select_from(table).where(table.c.season_id == season_id)
-            counts[table.name] = int(connection.execute(query).scalar() or 0)
-    return counts

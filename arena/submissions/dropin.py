@@ -44,9 +44,7 @@ class _File:
 class DropIn:
     """Watches one folder on a thread of its own."""
 
-    def __init__(
-        self, folder: Path, shipped: Path, database: Database, engine: Engine, intake: Intake
-    ) -> None:
+    def __init__(self, folder: Path, shipped: Path, database: Database, engine: Engine, intake: Intake) -> None:
         self._folder = folder
         self._shipped = shipped
         self._database = database
@@ -130,9 +128,7 @@ class DropIn:
             self._check_owner(path)
             bot, _, _ = self._intake.upload(source, author=origin, origin=origin, path=str(path))
         except RefusedError as error:
-            first = (
-                error.violations[0] if error.violations else {"line": 1, "message": str(error), "hint": ""}
-            )
+            first = error.violations[0] if error.violations else {"line": 1, "message": str(error), "hint": ""}
             log.error("%s:%s: %s %s", path, first["line"], first["message"], first["hint"])
         except (ArenaError, SandboxError, OSError, TimeoutError) as error:
             log.error("%s: %s", path, error)

@@ -16,11 +16,12 @@ from arena.core.text import clean_line, clean_name
 from arena.engine.backtest import Candidate, Result, backtest, hash_source
 from arena.engine.engine import Engine
 from arena.engine.player import Market
-from arena.errors import ConflictError, RefusedError
+from arena.errors import RefusedError
 from arena.feeds.synthetic import SyntheticMarket
 from arena.runtime.contract import read_facts
 from arena.store.models import Bot
-from arena.store.seasons import NewBot, enrol, last_ticks
+from arena.store.recovered import last_ticks
+from arena.store.seasons import NewBot, enrol
 from sandbox.pool import Pool
 
 log = logging.getLogger("arena.submissions")
@@ -53,9 +54,7 @@ def problem(rule: str, message: str, hint: str) -> dict[str, Any]:
 class Intake:
     """Examines and admits programs; safe to use from several threads."""
 
-    def __init__(
-        self, database: Database, pool: Pool, engine: Engine, trial_ticks: int, max_bots: int
-    ) -> None:
+    def __init__(self, database: Database, pool: Pool, engine: Engine, trial_ticks: int, max_bots: int) -> None:
         self._database = database
         self._pool = pool
         self._engine = engine

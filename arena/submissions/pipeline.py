@@ -186,9 +186,7 @@ class Pipeline:
             hint = "Write a shorter bot, so that the whole file fits into the answer."
             return Examined([problem("cut-off", attempt.error, hint)])
         source = attempt.source.encode("utf-8", "replace")
-        return self._intake.examine(
-            source, before_trial=lambda: self._desk.move(submission.id, Status.TESTING)
-        )
+        return self._intake.examine(source, before_trial=lambda: self._desk.move(submission.id, Status.TESTING))
 
     # -- admitting ----------------------------------------------------------------------------------------
 

@@ -27,13 +27,9 @@ FINAL = frozenset({Status.ADMITTED, Status.REJECTED, Status.FAILED})
 MOVES: dict[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.GENERATING, Status.FAILED}),
     Status.GENERATING: frozenset({Status.VALIDATING, Status.REJECTED, Status.FAILED, Status.QUEUED}),
-    Status.VALIDATING: frozenset(
-        {Status.REPAIRING, Status.TESTING, Status.REJECTED, Status.FAILED, Status.QUEUED}
-    ),
+    Status.VALIDATING: frozenset({Status.REPAIRING, Status.TESTING, Status.REJECTED, Status.FAILED, Status.QUEUED}),
     Status.REPAIRING: frozenset({Status.VALIDATING, Status.REJECTED, Status.FAILED, Status.QUEUED}),
-    Status.TESTING: frozenset(
-        {Status.ADMITTED, Status.REPAIRING, Status.REJECTED, Status.FAILED, Status.QUEUED}
-    ),
+    Status.TESTING: frozenset({Status.ADMITTED, Status.REPAIRING, Status.REJECTED, Status.FAILED, Status.QUEUED}),
     Status.ADMITTED: frozenset(),
     Status.REJECTED: frozenset(),
     Status.FAILED: frozenset(),

@@ -50,9 +50,7 @@ def bot_document(context: Context, bot_id: str) -> dict[str, Any]:
     return with_life(context, row)
 
 
-@router.post(
-    "", status_code=201, responses={**_PROBLEMS, 200: {"model": schemas.Bot}}, openapi_extra=_UPLOAD_BODY
-)
+@router.post("", status_code=201, responses={**_PROBLEMS, 200: {"model": schemas.Bot}}, openapi_extra=_UPLOAD_BODY)
 async def upload(request: Request, response: Response, context: Ctx) -> schemas.Bot:
     """Upload a handwritten bot: JSON `{source}` or a multipart `file`."""
     source, author = await _uploaded(request)
@@ -140,9 +138,7 @@ def logs(bot_id: str, context: Ctx, limit: Limit = 200, cursor: Cursor = None) -
 
 
 @router.get("/{bot_id:path}/equity", responses=_PROBLEMS)
-def equity(
-    bot_id: str, context: Ctx, limit: Annotated[int, Query(ge=2, le=20_000)] = 2000
-) -> schemas.EquityCurve:
+def equity(bot_id: str, context: Ctx, limit: Annotated[int, Query(ge=2, le=20_000)] = 2000) -> schemas.EquityCurve:
     """Return a bot's equity, oldest first, thinned evenly to at most `limit` points."""
     found = queries.find_bot(context.database, context.season_id, bot_id)
     rows = queries.equity_curve(context.database, context.season_id, found, limit)

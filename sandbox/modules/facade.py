@@ -10,6 +10,9 @@ from typing import NoReturn
 # missing, so a facade's own name must be one that no real module has.
 _SUFFIX = " (bot)"
 
+# Every class that is itself a member of some facade.
+OFFERED: set[type] = set()
+
 # Every class that a facade hands out, or hands out an instance of; they are made immutable together.
 _classes: set[type] = set()
 
@@ -22,6 +25,8 @@ class Facade(types.ModuleType):
         for key, value in members.items():
             if isinstance(value, types.ModuleType) and not isinstance(value, Facade):
                 raise TypeError(f"{name}.{key} would hand out a real module")
+            if isinstance(value, type):
+                OFFERED.add(value)
             _classes.add(value if isinstance(value, type) else type(value))
         self.__dict__.update(members)
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from arena.store import queries
 from arena.store.models import BotTick, Entry, EquityRow, LogRow, OrderRow, Standing, Tick, Trade
 from arena.store.recorder import LOG_RING_BYTES, Recorder, TickWrites, table_of
-from arena.store.seasons import count_rows, recover
+from arena.store.recovered import count_rows, recover
 from tests.store.conftest import Books
 
 Row = dict[str, Any]

@@ -12,12 +12,12 @@ from sqlalchemy import Engine as Database
 from arena.core.exchange import Rules
 from arena.errors import ConflictError, NotFoundError
 from arena.store import queries
+from arena.store.recovered import recover
 from arena.store.seasons import (
     SeasonPlan,
     carry_over,
     close_season,
     open_season_with_key,
-    recover,
     resume_or_open,
     set_isolation,
 )

@@ -149,9 +149,7 @@ class FakeBinance:
         """Send any event to the connections that want `stream`."""
         self.sent[str(payload.get("e"))] += 1
         if not self.mute:
-            await self._send_each(
-                lambda session: session.frame(stream, payload) if stream in session.streams else ""
-            )
+            await self._send_each(lambda session: session.frame(stream, payload) if stream in session.streams else "")
 
     async def announce_shutdown(self) -> None:
         """Tell every connection that this server is about to go."""

@@ -43,9 +43,7 @@ def _epochs(shape: Shape, place: int) -> bool:
 
 
 def _booleans(shape: Shape, place: int) -> bool:
-    return place < shape.width and _mostly(
-        [cell.lower() in {"true", "false"} for cell in shape.column(place)]
-    )
+    return place < shape.width and _mostly([cell.lower() in {"true", "false"} for cell in shape.column(place)])
 
 
 def _ninja_trader(shape: Shape) -> Layout | None:

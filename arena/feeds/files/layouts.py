@@ -131,9 +131,7 @@ def _bars(header: Header) -> Layout | None:
     opened = header.first(_OPENS) is not None or any(k.startswith("open") for k in header.keys)
     if close is None or not (opened or header.keys[close].startswith("close")):
         return None
-    volumes = header.find(_VOLUMES) or [
-        place for place, key in enumerate(header.keys) if key.startswith("vol")
-    ]
+    volumes = header.find(_VOLUMES) or [place for place, key in enumerate(header.keys) if key.startswith("vol")]
     volume = next((place for place in volumes if header.numeric(place)), None)
     symbol = _symbol(header)
     start = header.time(_OPEN_TIMES)

@@ -100,9 +100,7 @@ def _tape(
     if layout.kind is Kind.TRADES:
         bars.count_silences(series, report)
     else:
-        series = {
-            name: order.last_of_each_time(times, prices, report) for name, (times, prices) in series.items()
-        }
+        series = {name: order.last_of_each_time(times, prices, report) for name, (times, prices) in series.items()}
     if layout.kind is Kind.BARS:
         if rows.volumes is not None:
             report.count("zero_volume", int((rows.volumes == 0).sum()))
@@ -111,9 +109,7 @@ def _tape(
     return Tape(layout.kind, series, report)
 
 
-def _named(
-    series: bars.Series, source: Source, report: Report, symbols: tuple[str | None, str | None]
-) -> bars.Series:
+def _named(series: bars.Series, source: Source, report: Report, symbols: tuple[str | None, str | None]) -> bars.Series:
     """Give the series their symbols: the flag's, else the file's own, else its name's."""
     symbol, named = symbols
     if symbol is None:

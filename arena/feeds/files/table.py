@@ -47,9 +47,7 @@ def csv_rows(data: bytes, shape: Shape, layout: Layout, report: Report) -> Rows:
     return frame_rows(frame, layout, report)
 
 
-def _read(
-    data: bytes, shape: Shape, layout: Layout, types: dict[str, type[pl.DataType]]
-) -> pl.DataFrame | None:
+def _read(data: bytes, shape: Shape, layout: Layout, types: dict[str, type[pl.DataType]]) -> pl.DataFrame | None:
     """Return the columns in use, or None where a stray quote swallows the lines after it."""
     import polars as pl
 
@@ -186,10 +184,7 @@ def record_rows(records: list[dict[str, object]], source: Source, report: Report
     import polars as pl
 
     names = [name for name, value in records[0].items() if not isinstance(value, (dict, list))]
-    cells = {
-        name: [None if (cell := record.get(name)) is None else str(cell) for record in records]
-        for name in names
-    }
+    cells = {name: [None if (cell := record.get(name)) is None else str(cell) for record in records] for name in names}
     frame = pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String))
     return _named(frame, source, report)
 
@@ -201,9 +196,7 @@ def _named(frame: pl.DataFrame, source: Source, report: Report) -> tuple[Rows, L
     layout = from_header(frame.columns, [list(row) for row in head.rows()])
     if layout is None or not len(frame):
         names = ", ".join(frame.columns)
-        raise MarketDataError(
-            f"{source.label} has no columns that can be read as time and price: {names}. {ACCEPTED}"
-        )
+        raise MarketDataError(f"{source.label} has no columns that can be read as time and price: {names}. {ACCEPTED}")
     frame.columns = [f"column_{place}" for place in range(frame.width)]
     texts = [place for place in layout.time if not frame.dtypes[place].is_temporal()]
     numbers = [

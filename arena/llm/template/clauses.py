@@ -64,11 +64,7 @@ class Clauses:
         """Refuse numbers and bands of any kind but those the strategy reads."""
         every = [clause for clause in (self.general, self.buy, self.sell) if clause is not None]
         extra = [
-            word
-            for clause in every
-            for kind, words in clause.words.items()
-            if kind not in kinds
-            for word in words
+            word for clause in every for kind, words in clause.words.items() if kind not in kinds for word in words
         ]
         if extra:
             raise CannotReadError("", *extra)
@@ -153,8 +149,6 @@ def _point(side: Clause, kind: str, match: re.Match[str], text: str) -> None:
                 match[0],
             )
         if _JOINED.search(between):
-            raise CannotReadError(
-                "It joins two conditions, and I can follow one condition for each side.", match[0]
-            )
+            raise CannotReadError("It joins two conditions, and I can follow one condition for each side.", match[0])
     side.up = up
     side.end = match.end()

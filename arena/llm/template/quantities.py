@@ -179,9 +179,7 @@ def take_size(text: Text, symbols: Symbols) -> tuple[Size | None, list[str]]:
     found += [Size("cash", 1.0) for _ in text.take_all(whole)]
     money = rf"\$ ?({NUMBER})(?: ?(?:dollars?|usd[tc]?))?|({NUMBER}) ?(?:dollars?|usd[tc]?|bucks)\b"
     spoken = rf"(?<!below )(?<!above )(?<!under )(?<!over )(?<!at )(?<!to )(?<!hits )(?:{money})"
-    found += [
-        Size("money", number(m[1] or m[2])) for m in text.take_all(rf"{spoken}(?: worth)?(?: of)?{_EACH}")
-    ]
+    found += [Size("money", number(m[1] or m[2])) for m in text.take_all(rf"{spoken}(?: worth)?(?: of)?{_EACH}")]
     units = (
         (
             rf"\b(?:(?:position|order|trade|lot|fixed)[ -])*(?:size|quantity|amount)s?(?: of|"

@@ -85,9 +85,7 @@ def _fast_and_slow(periods: list[int], default: tuple[int, int], notes: Notes) -
         notes.append(f"No look-backs were given, so they are {default[0]} and {default[1]} ticks.")
         return default
     if len(periods) != 2 or periods[0] == periods[1]:
-        raise CannotReadError(
-            "A crossover of two averages needs two different look-backs.", *map(str, periods)
-        )
+        raise CannotReadError("A crossover of two averages needs two different look-backs.", *map(str, periods))
     return checked_period(min(periods), 1), checked_period(max(periods))
 
 

@@ -141,9 +141,7 @@ def read_pairs(text: Text, tick: float, symbols: Symbols, notes: Notes) -> Pairs
     )
     amounts = [
         number(m[1])
-        for m in text.take_all(
-            rf"-?({NUMBER})(?! ?%)[ -]?(?:std(?:ev)?s?|sds?|sigmas?|standard deviations?)?\b"
-        )
+        for m in text.take_all(rf"-?({NUMBER})(?! ?%)[ -]?(?:std(?:ev)?s?|sds?|sigmas?|standard deviations?)?\b")
     ]
     text.take_all(AVERAGES + r"|\b(?:std|standard deviations?|deviations?|rolling)\b")
     clauses = _take_turns(text)

@@ -81,8 +81,6 @@ def reversion(clauses: Clauses, unit: Unit, period: int) -> Reversion:
     below = bool(sell and (sell.up is False and not sell.bands))
     entry, leave = abs(entries[0]), leaves[0]
     if below or not 0 < entry <= (99 if unit == "percent" else 10) or not -entry < leave <= 100:
-        raise CannotReadError(
-            "Reversion buys a sensible distance below the mean and sells nearer to it or above it."
-        )
+        raise CannotReadError("Reversion buys a sensible distance below the mean and sells nearer to it or above it.")
     scale = 0.01 if unit == "percent" else 1.0
     return Reversion(period, unit, round(entry * scale, 12), round(leave * scale, 12))

@@ -145,9 +145,7 @@ def _exit_reason(exits: Exits) -> str:
         (exits.profit, "price >= entry_price * (1 + TAKE_PROFIT)", "take profit"),
         (exits.trail, "price <= best_price * (1 - TRAILING_STOP)", "trailing stop"),
     ]
-    rules = "\n".join(
-        f'    if {test}:\n        return "{word}"' for on, test, word in checks if on is not None
-    )
+    rules = "\n".join(f'    if {test}:\n        return "{word}"' for on, test, word in checks if on is not None)
     return f'''def exit_reason(price, position):
     """Return which protective exit applies at this price, or None."""
     global entry_price, best_price

@@ -72,9 +72,7 @@ def pair_cross(i: PairCross) -> Signal:
     """Compare a fast average with a slow one."""
     up, down = _turns(i.contrary)
     kind = i.average.upper()
-    words = tuple(
-        f"the {i.fast}-tick {kind} crosses {way} the {i.slow}-tick {kind}" for way in ("above", "below")
-    )
+    words = tuple(f"the {i.fast}-tick {kind} crosses {way} the {i.slow}-tick {kind}" for way in ("above", "below"))
     ema = i.average == "ema"
     update = (
         """    global fast, slow, last_gap, seen

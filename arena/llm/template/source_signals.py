@@ -160,9 +160,7 @@ def reversion(i: Reversion) -> Signal:
     unit = "as a fraction" if percent else "in standard deviations"
     return Signal(
         strategy="mean_reversion",
-        name=f"Reversion {i.period}/{i.entry * 100:.6g}%"
-        if percent
-        else f"Reversion {i.period}/{i.entry:.6g}",
+        name=f"Reversion {i.period}/{i.entry * 100:.6g}%" if percent else f"Reversion {i.period}/{i.entry:.6g}",
         buys=f"the price is {_distance(i.entry, i)} below its {i.period}-tick mean",
         sells=f"the price is {leave} its {i.period}-tick mean",
         constants=(

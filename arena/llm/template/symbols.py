@@ -79,9 +79,7 @@ class Symbols:
             names = tuple(dict.fromkeys(strangers))
             here = ", ".join(self.market[:12]) + (" and others" if len(self.market) > 12 else "")
             verb = "is" if len(names) == 1 else "are"
-            raise CannotReadError(
-                f"{' and '.join(names)} {verb} not in this market, which has {here}.", *names
-            )
+            raise CannotReadError(f"{' and '.join(names)} {verb} not in this market, which has {here}.", *names)
 
 
 def _other_words(symbol: str) -> list[str]:

@@ -6,7 +6,8 @@ import builtins
 import types
 from typing import Any
 
-from sandbox import guards
+from arena.runtime.ctx import Context
+from sandbox import guards, names
 from sandbox.botclass import Metaclass, is_bot_class
 from sandbox.modules.facade import Facade, handed_out
 from sandbox.special import HostClass, Opaque, TypeOf
@@ -14,8 +15,7 @@ from sandbox.state import State
 from sandbox.universe import BASES, HOST
 
 _CLOSED = (
-    types.FrameType, types.CodeType, types.TracebackType, types.CoroutineType, types.GetSetDescriptorType,
-    types.WrapperDescriptorType, types.MethodWrapperType, memoryview, super,
+    types.FrameType, types.CodeType, types.TracebackType, types.CoroutineType, memoryview, super,
 )  # fmt: skip
 _NOT_OFFERED = tuple(
     getattr(builtins, name)
@@ -25,7 +25,7 @@ _CLASSES = (
     type, types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.GeneratorType,
     types.ModuleType, types.FrameType, types.CodeType, types.TracebackType, memoryview, Facade,
 )  # fmt: skip
-_STAND_INS = (Metaclass, HostClass, Opaque, TypeOf)
+_STAND_INS = (Context, Metaclass, HostClass, Opaque, TypeOf)
 
 
 def foul(obj: Any, depth: int = 0) -> str:
@@ -45,6 +45,8 @@ def foul(obj: Any, depth: int = 0) -> str:
         return "the namespace of a class"
     if isinstance(obj, types.FunctionType | types.BuiltinFunctionType | types.MethodType):
         return _foul_callable(obj)
+    if isinstance(obj, types.MethodWrapperType | types.WrapperDescriptorType):
+        return "" if obj.__name__ in names.METHODS else f"the special method {obj.__name__}"
     if guards._is_kept(obj, "x"):
         return f"the method {obj.__name__} that {obj.__objclass__.__name__} keeps"
     if depth < 2 and kind in {list, tuple, set, frozenset}:

@@ -118,12 +118,19 @@ class Walk:
     def __init__(self) -> None:
         self.seen: dict[int, Any] = {}
         self.per_type: Counter[type] = Counter()
+        self.methods: set[Any] = set()
         self.fouls: dict[str, str] = {}
         self.stores: dict[str, set[str]] = {}
         self.todo: list[tuple[str, Any]] = []
 
     def add(self, path: str, value: Any) -> None:
         kind = type(value)
+        if kind is types.BuiltinFunctionType or kind is types.MethodType:
+            # A bound method is a new object each time it is read.
+            key = (value.__name__, kind, type(value.__self__), id(getattr(value, "__func__", None)))
+            if key in self.methods:
+                return
+            self.methods.add(key)
         if id(value) in self.seen or (self.per_type[kind] >= PER_TYPE and kind not in _ALWAYS):
             return
         self.seen[id(value)] = value
@@ -132,6 +139,7 @@ class Walk:
         # A bot's `__exit__` is handed a traceback; nothing of it can be read.
         if why and kind is not types.TracebackType:
             self.fouls[path] = why
+            return
         self.todo.append((path, value))
 
     def run(self) -> None:
@@ -164,10 +172,7 @@ def reachable(value: Any) -> Iterator[tuple[str, Any]]:
             yield "[0]", value[0]
     if isinstance(value, types.BuiltinFunctionType | types.FunctionType | type):
         with contextlib.suppress(BaseException):
-            yield "()", value() if value not in _NOT_CALLED else None
-
-
-_NOT_CALLED: set[Any] = set()
+            yield "()", value()
 
 
 def try_stores(walk: Walk, shared: set[int]) -> None:

@@ -1,0 +1,155 @@
+"""Commands that talk to a running server."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.arenas import BUYER, Running, bot_source, until
+from tests.cli.conftest import Done, Run
+from tests.conftest import TOKEN
+
+EMA = "buy when the price crosses above its 20-tick EMA, sell below, 0.01 BTC"
+
+
+def reading(live: Running, run: Run, *arguments: str) -> Done:
+    return run(*arguments, "--url", live.url)
+
+
+def test_a_strategy_is_submitted_and_followed_to_its_end(live: Running, run: Run, own_name: str) -> None:
+    done = run("submit", EMA, "--name", own_name, "--json", "--url", live.url)
+    assert done.code == 0
+    item = done.json()
+    assert (item["status"], item["attempts"][0]["model"]) == ("admitted", "template")
+    shown = run("submit", EMA, "--name", own_name, "--url", live.url)
+    assert "admitted" in shown.out
+    newest = live.get(f"/bots/{own_name} #2")
+    assert newest["bot_id"] in shown.out
+
+
+def test_a_strategy_is_read_from_a_file(live: Running, run: Run, own_name: str, tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text(EMA)
+    done = run("submit", "-f", path, "--name", own_name, "--json", "--url", live.url)
+    assert done.json()["prompt"] == EMA
+
+
+def test_a_strategy_that_is_not_understood_exits_3(live: Running, run: Run) -> None:
+    done = run("submit", "please whistle a merry tune", "--url", live.url)
+    assert done.code == 3
+    assert "whistle" in done.err
+
+
+def test_a_model_that_is_not_there_exits_1(live: Running, run: Run) -> None:
+    done = run("submit", EMA, "--model", "gpt-none", "--url", live.url)
+    assert done.code == 1
+    assert "OPENAI_MODEL" in done.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["x", "-f", "y"], ["-f", "nowhere.txt"]])
+def test_a_submission_of_nothing_exits_2(live: Running, run: Run, arguments: list[str]) -> None:
+    assert run("submit", *arguments, "--url", live.url).code == 2
+
+
+def test_bots_are_uploaded_and_the_refused_are_told(live: Running, run: Run, own_name: str, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.py", tmp_path / "bad.py"
+    good.write_text(bot_source(BUYER, name=own_name))
+    bad.write_text("import os\n" + bot_source(name=f"{own_name} bad"))
+    done = run("upload", good, bad, "--author", "Ann", "--json", "--url", live.url)
+    assert done.code == 3
+    first, second = done.json()
+    assert (first["accepted"], first["bot"]["name"], first["bot"]["author"]) == (True, own_name, "Ann")
+    assert (second["accepted"], second["violations"][0]["line"]) == (False, 1)
+    assert run("upload", good, "--author", "Ann", "--url", live.url).code == 0
+    taken = run("upload", good, "--author", "Bob", "--url", live.url)
+    assert taken.code == 1
+    assert "another author" in taken.err
+
+
+def test_every_reading_command_prints_one_document(live: Running, run: Run, own_name: str) -> None:
+    seat = live.admitted(bot_source(f"{BUYER}\nctx.log('here')", name=own_name))
+    until(lambda: seat.score.trades, "a trade")
+    assert own_name in {
+        item["name"] for item in reading(live, run, "leaderboard", "--json", "--limit", "1000").json()["items"]
+    }
+    assert own_name in {item["name"] for item in reading(live, run, "bots", "list", "--json").json()["items"]}
+    assert reading(live, run, "bots", "show", own_name, "--json").json()["bot_id"] == seat.id
+    assert reading(live, run, "bots", "source", seat.id, "--json").json()["source"] == seat.bot.source
+    assert reading(live, run, "bots", "logs", own_name, "--json").json()["items"][0]["message"] == "here"
+    assert reading(live, run, "bots", "trades", own_name, "--json").json()["items"][0]["side"] == "BUY"
+    assert reading(live, run, "season", "list", "--json").json()["items"][0]["number"] == 1
+
+
+def test_every_reading_command_has_words_for_people(live: Running, run: Run, own_name: str) -> None:
+    seat = live.admitted(bot_source(f"{BUYER}\nctx.log('here')", name=own_name))
+    until(lambda: seat.score.trades, "a trade")
+    for arguments in (
+        ["leaderboard", "--limit", "1000"], ["bots", "list"], ["bots", "show", own_name], ["bots", "logs", own_name],
+        ["bots", "trades", own_name], ["season", "list"],
+    ):  # fmt: skip
+        done = reading(live, run, *arguments)
+        assert done.code == 0
+        assert len(done.out.splitlines()) >= 2
+    assert reading(live, run, "bots", "source", own_name).out == seat.bot.source
+
+
+def test_a_bot_is_paused_resumed_and_retired(live: Running, run: Run, own_name: str) -> None:
+    live.admitted(bot_source(name=own_name))
+    for command, status in (("pause", "paused"), ("resume", "active"), ("retire", "retired")):
+        done = reading(live, run, "bots", command, own_name)
+        assert done.code == 0
+        assert status in done.out
+    again = reading(live, run, "bots", "resume", own_name)
+    assert again.code == 1
+    assert "retired" in again.err
+
+
+@pytest.mark.parametrize("command", ["show", "source", "logs", "trades", "pause", "resume", "retire"])
+def test_an_unknown_bot_exits_4(live: Running, run: Run, command: str) -> None:
+    done = reading(live, run, "bots", command, "nobody")
+    assert done.code == 4
+    assert "nobody" in done.err
+
+
+def test_a_write_without_the_token_exits_5(guarded: Running, run: Run) -> None:
+    done = run("submit", EMA, "--url", guarded.url)
+    assert done.code == 5
+    assert "ARENA_TOKEN" in done.err
+    assert run("submit", EMA, "--url", guarded.url, ARENA_TOKEN="wrong").code == 5
+
+
+def test_the_token_comes_from_the_environment(guarded: Running, run: Run, own_name: str) -> None:
+    done = run("submit", EMA, "--name", own_name, "--url", guarded.url, ARENA_TOKEN=TOKEN)
+    assert done.code == 0
+    assert TOKEN not in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["leaderboard"], ["bots", "list"], ["submit", "x"], ["season", "list"], ["watch"]]
+)
+def test_no_server_exits_6_and_says_how_to_start_one(run: Run, arguments: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    done = run(*arguments, "--url", f"http://127.0.0.1:{port}")
+    assert done.code == 6
+    assert "arena serve" in done.err
+
+
+def test_the_server_is_found_by_the_environment(live: Running, run: Run) -> None:
+    assert run("leaderboard", "--json", ARENA_URL=live.url).code == 0
+    assert run("leaderboard", "--json", PORT=live.url.rpartition(":")[2]).code == 0
+
+
+def test_a_wrong_sort_is_a_sentence(live: Running, run: Run) -> None:
+    done = run("leaderboard", "--sort", "nonsense", "--url", live.url)
+    assert done.code in {1, 2}
+    assert "sort" in done.err
+
+
+def test_a_name_that_would_move_a_cursor_cannot(live: Running, run: Run, own_name: str) -> None:
+    live.upload(bot_source(name=f"\x1b[2J[red]{own_name}[/red]"))
+    done = run("bots", "list", "--url", live.url)
+    assert done.code == 0
+    assert "\x1b" not in done.out
