@@ -180,7 +180,7 @@ class Settings(BaseSettings):
         chosen = self.feeds
         if len(chosen) == 1 and chosen[0].startswith("replay:"):
             missing = [p for p in self.replay_files if not Path(p.rpartition("=")[2]).is_file()]
-            return [f"FEED: no such file: {path}" for path in missing]
+            return [f"FEED: there is no file {path}." for path in missing]
         if "synthetic" in chosen and len(chosen) > 1:
             return ["FEED: synthetic makes a market of its own and cannot be mixed with others."]
         found = []

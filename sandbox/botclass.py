@@ -24,6 +24,8 @@ from sandbox.modules.services import Services
 from sandbox.universe import BASES, GUARDED_LOADS, is_allowed
 
 MODULE_NAME = "bot"
+# The bot's classes with nothing of the host's in their chain: their objects need no guard.
+PURE: set[type] = set()
 _numbers: dict[int, tuple[int, object]] = {}
 _numbered = 0
 
@@ -159,6 +161,8 @@ class ClassHook:
         keywords.pop("total", None)
         with self._services.announced():
             made: type = meta(name, bases, namespace, **keywords)
+        if is_pure(made):
+            PURE.add(made)
         check_match_args(made, structural=meta not in {type, abc.ABCMeta, enum.EnumMeta})
         return made
 
@@ -167,6 +171,14 @@ class ClassHook:
         return all(
             base.__hash__ is object.__hash__ and base.__repr__ is object.__repr__ for base in bases
         )
+
+
+def is_pure(kind: type) -> bool:
+    """Say whether no host class in the chain has anything of its own to give."""
+    return all(
+        base is object or base is abc.ABC or base.__module__ == MODULE_NAME
+        for base in type.mro(kind)
+    )
 
 
 def _is_exception(base: object) -> bool:

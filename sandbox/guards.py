@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sandbox import names
-from sandbox.botclass import ClassHook, is_bot_class
+from sandbox.botclass import PURE, ClassHook, is_bot_class, is_pure
 from sandbox.modules.dispatch import register_annotated
 from sandbox.modules.facade import Facade, hand_out
 from sandbox.modules.services import Services
@@ -30,14 +30,11 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "LShift": operator.ilshift, "RShift": operator.irshift, "BitOr": operator.ior,
     "BitXor": operator.ixor, "BitAnd": operator.iand, "MatMult": operator.imatmul,
 }  # fmt: skip
+_FREE_FOR_PURE = GUARDED_LOADS - names.MACHINERY
 _DESCRIPTORS = (
     types.MethodDescriptorType, types.ClassMethodDescriptorType, types.GetSetDescriptorType,
     types.MemberDescriptorType, types.WrapperDescriptorType,
 )  # fmt: skip
-
-# Classes with no host class but `object` in their chain: nothing of theirs is the host's.
-_pure: set[type] = set()
-
 
 def check_dynamic(name: object) -> str:
     """Return an attribute name that may be asked for at run time, or raise."""
@@ -50,7 +47,7 @@ def check_dynamic(name: object) -> str:
 
 def guarded_getattr(obj: Any, name: Any, *default: Any) -> Any:
     """Read an attribute if the object's type gives it out; as `getattr` otherwise."""
-    if type(obj) in _pure and type(name) is str and name in GUARDED_LOADS:
+    if type(obj) in PURE and type(name) is str and name in _FREE_FOR_PURE:
         return getattr(obj, name, *default)
     try:
         if type(name) is str and name in names.DYNAMIC_DUNDERS:
@@ -81,8 +78,9 @@ def _read_guarded(obj: Any, key: str) -> Any:
     else:
         if kind is super or (key in HOST.get(kind, ()) and key not in CONVENTIONAL):
             raise _not_allowed(key)
-        if not _check_type_chain(kind, key) and is_bot_class(kind) and _is_pure(kind):
-            _pure.add(kind)
+        _check_type_chain(kind, key)
+        if is_bot_class(kind) and is_pure(kind):
+            PURE.add(kind)
     found = getattr(obj, key)
     if _is_kept(found, key):
         raise _not_allowed(key)
@@ -95,12 +93,10 @@ def _not_allowed(key: str) -> AttributeError:
     return AttributeError(f"attribute '{key}' is not allowed in a bot", name=key)
 
 
-def _is_pure(kind: type) -> bool:
-    return all(base is object or is_bot_class(base) for base in type.mro(kind))
-
-
 def _check_type_chain(kind: type, key: str) -> bool:
     """Refuse a name that a host class in the chain keeps; say whether a bot's class defines it first."""
+    if key in names.MACHINERY:
+        raise _not_allowed(key)
     for base in type.mro(kind):
         if is_bot_class(base):
             if key in base.__dict__:
@@ -264,6 +260,8 @@ def build(services: Services) -> dict[str, object]:
         return ClassHook(services, chosen[0] if chosen and chosen[0] is not safe_type else None)
 
     return {
+        "@type": type,
+        "@pure": PURE,
         "@getattr": guarded_getattr,
         "@write": guarded_write,
         "@aug_read": aug_read,

@@ -58,6 +58,10 @@ BUILDERS = frozenset({"__init__", "__new__", "__post_init__", "__get__", "__set_
                       "__set_name__", "__init_subclass__", "__getattr__"})  # fmt: skip
 
 
+# What library code puts into a bot's own classes, and keeps.
+MACHINERY = frozenset({"_abc_impl"})
+
+
 def is_dunder(name: str) -> bool:
     """Say whether a name has two underscores on both sides."""
     return len(name) > 4 and name.startswith("__") and name.endswith("__")

@@ -10,6 +10,7 @@ This file holds names, attributes and calls; `sandbox.policy_statements` the res
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from typing import Any, TypeVar
 
 from RestrictedPython import RestrictingNodeTransformer
@@ -27,6 +28,49 @@ def guard_call(guard: str, args: list[ast.expr], at: ast.AST) -> ast.Call:
     return ast.fix_missing_locations(ast.copy_location(call, at))
 
 
+def is_own(name: ast.Name) -> ast.expr:
+    """Return the test `type(name) in pure`: is this an object of a class that is all the bot's own?"""
+    kind = ast.Call(ast.Name("@type", ast.Load()), [ast.Name(name.id, ast.Load())], [])
+    test = ast.Compare(kind, [ast.In()], [ast.Name("@pure", ast.Load())])
+    return ast.fix_missing_locations(ast.copy_location(test, name))
+
+
+def steady_names(node: ast.FunctionDef, guarded: frozenset[str]) -> frozenset[str]:
+    """Return the parameters that are never bound again and have guarded attributes read repeatedly.
+
+    For these one test at the start of the function serves all reads in it.
+    """
+    arguments = node.args
+    steady = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+    reads: Counter[str] = Counter()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
+            reads[part.value.id] += part.attr in guarded
+        elif isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load):
+            steady.discard(part.id)
+        elif isinstance(part, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+            steady.discard(part.name or "")
+        elif isinstance(part, ast.MatchMapping):
+            steady.discard(part.rest or "")
+        elif isinstance(part, ast.FunctionDef | ast.ClassDef) and part is not node:
+            steady.discard(part.name)
+        elif isinstance(part, ast.Global | ast.Nonlocal):
+            steady -= set(part.names)
+        elif isinstance(part, ast.alias):
+            steady.discard(part.asname or part.name.split(".")[0])
+    return frozenset(name for name in steady if reads[name] > 1)
+
+
+def tests_for(steady: frozenset[str], at: ast.AST) -> list[ast.stmt]:
+    """Return the tests that `steady_names` asks for, as statements."""
+    made: list[ast.stmt] = []
+    for name in sorted(steady):
+        source = ast.copy_location(ast.Name(name, ast.Load()), at)
+        keep = ast.Assign([ast.Name(f"@own {name}", ast.Store())], is_own(source))
+        made.append(ast.fix_missing_locations(ast.copy_location(keep, at)))
+    return made
+
+
 class NamePolicy(RestrictingNodeTransformer):  # type: ignore[misc]
     """Names, attributes, subscripts and calls."""
 
@@ -40,6 +84,8 @@ class NamePolicy(RestrictingNodeTransformer):  # type: ignore[misc]
         self.bound = bound
         self.class_depth = 0
         self.scopes: list[str] = ["module"]
+        # Per function being visited, the parameters whose test is done at its start.
+        self.steady: list[frozenset[str]] = [frozenset()]
 
     # -- refusing ---------------------------------------------------------------------------
 
@@ -73,6 +119,23 @@ class NamePolicy(RestrictingNodeTransformer):  # type: ignore[misc]
 
     def _visited(self, item: Any) -> Any:
         return self.visit(item) if isinstance(item, ast.AST) else item
+
+    def nested(self, node: N) -> N:
+        """Visit a scope of its own, in which the tests of the function around it are not at hand."""
+        self.steady.append(frozenset())
+        visited = self.plain(node)
+        self.steady.pop()
+        return visited
+
+    def test(self, name: ast.Name) -> ast.expr:
+        """Return the test whether a name holds one of the bot's own objects."""
+        if name.id in self.steady[-1]:
+            return ast.copy_location(ast.Name(f"@own {name.id}", ast.Load()), name)
+        return is_own(name)
+
+    def either(self, name: ast.Name, if_own: ast.expr, guarded: ast.expr) -> ast.expr:
+        """Return an expression that goes round the guard for the bot's own objects."""
+        return ast.copy_location(ast.IfExp(self.test(name), if_own, guarded), name)
 
     # -- names ------------------------------------------------------------------------------
 
@@ -122,7 +185,10 @@ class NamePolicy(RestrictingNodeTransformer):  # type: ignore[misc]
         elif names.is_dunder(name):
             self.refuse(node, "dunder-attribute", name)
         elif name in self.guarded_stores:
-            node.value = guard_call("write", [self.visit(node.value), ast.Constant(name)], node)
+            value = self.visit(node.value)
+            guarded = guard_call("write", [value, ast.Constant(name)], node)
+            plain = isinstance(value, ast.Name) and isinstance(node.ctx, ast.Store)
+            node.value = self.either(value, value, guarded) if plain else guarded
             return node
         node.value = self.visit(node.value)
         return node
@@ -138,10 +204,12 @@ class NamePolicy(RestrictingNodeTransformer):  # type: ignore[misc]
         if names.is_dunder(name):
             return self._dunder_load(node, name)
         value = self.visit(node.value)
-        if name in self.guarded_loads:
-            return guard_call("getattr", [value, ast.Constant(name)], node)
         node.value = value
-        return node
+        if name not in self.guarded_loads:
+            return node
+        guarded = guard_call("getattr", [value, ast.Constant(name)], node)
+        goes_round = isinstance(value, ast.Name) and name not in names.MACHINERY
+        return self.either(value, node, guarded) if goes_round else guarded
 
     def _dunder_load(self, node: ast.Attribute, name: str) -> ast.AST:
         is_object = isinstance(node.value, ast.Name) and node.value.id == "object"

@@ -6,7 +6,7 @@ import ast
 import copy
 
 from sandbox import names
-from sandbox.policy import NamePolicy, guard_call
+from sandbox.policy import NamePolicy, guard_call, steady_names, tests_for
 from sandbox.policy_imports import ImportPolicy
 
 _META = frozenset({"type", "ABCMeta", "EnumMeta", "EnumType"})
@@ -23,7 +23,7 @@ class Policy(ImportPolicy):
     # -- kept as they are ---------------------------------------------------------------------
 
     visit_Assign = visit_For = visit_comprehension = visit_With = NamePolicy.plain  # noqa: N815
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = NamePolicy.plain  # noqa: N815
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = NamePolicy.nested  # noqa: N815
     visit_NamedExpr = visit_Delete = visit_JoinedStr = visit_FormattedValue = NamePolicy.plain  # noqa: N815
     visit_Match = visit_match_case = visit_MatchSingleton = visit_MatchSequence = NamePolicy.plain  # noqa: N815
     visit_MatchOr = visit_withitem = visit_Return = visit_Yield = visit_YieldFrom = NamePolicy.plain  # noqa: N815
@@ -40,7 +40,12 @@ class Policy(ImportPolicy):
             of = [self.visit(target.value), ast.Constant(target.attr)]
             operator, value = ast.Constant(type(node.op).__name__), self.visit(node.value)
             call = guard_call("aug_attr", [guard_call("aug_read", of, node), operator, value], node)
-            return ast.copy_location(ast.Expr(call), node)
+            guarded = ast.copy_location(ast.Expr(call), node)
+            if not isinstance(of[0], ast.Name):
+                return guarded
+            owned = ast.AugAssign(ast.Attribute(of[0], target.attr, ast.Store()), node.op, value)
+            branch = ast.If(self.test(of[0]), [ast.copy_location(owned, node)], [guarded])
+            return ast.fix_missing_locations(ast.copy_location(branch, node))
         return self.plain(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
@@ -86,9 +91,14 @@ class Policy(ImportPolicy):
             self.visit(node.returns)
             node.returns = None
         self._drop_type_parameters(node)
+        steady = steady_names(node, self.guarded_loads)
         self.scopes.append("function")
+        self.steady.append(steady)
         node.body = self.block(node.body, node)
+        self.steady.pop()
         self.scopes.pop()
+        after_docstring = int(ast.get_docstring(node, clean=False) is not None)
+        node.body[after_docstring:after_docstring] = tests_for(steady, node)
         return node
 
     def _decorator(self, decorator: ast.expr, node: ast.FunctionDef) -> ast.expr:
@@ -114,7 +124,9 @@ class Policy(ImportPolicy):
         """Check the parameters and the body."""
         self._arguments(node.args)
         self.scopes.append("function")
+        self.steady.append(frozenset())
         node.body = self.visit(node.body)
+        self.steady.pop()
         self.scopes.pop()
         return node
 
@@ -158,9 +170,11 @@ class Policy(ImportPolicy):
         node.keywords = [ast.keyword("metaclass", hook), *keywords]
         self._drop_type_parameters(node)
         self.scopes.append("class")
+        self.steady.append(frozenset())
         for statement in node.body:
             self._check_match_args(statement)
         node.body = self.block(node.body, node)
+        self.steady.pop()
         self.scopes.pop()
         return ast.fix_missing_locations(node)
 

@@ -93,7 +93,9 @@ _PLAIN: tuple[type, ...] = (
     type(dataclasses.MISSING), type(dataclasses.KW_ONLY), contextlib.closing,
     contextlib.nullcontext, contextlib.ContextDecorator, contextlib.AbstractContextManager,
     type(contextlib.contextmanager(iter)([])), abc.ABC, numbers.Number, Facade,
-    np.iinfo, np.errstate, np.ndenumerate, np.broadcast, type(np.mean), type(np.dtype(float)),
+    np.iinfo, np.errstate, np.ndenumerate, np.broadcast, type(np.mean), type(enum.auto().value),
+    type(np.vectorize().pyfunc),
+    *(kind for kind in vars(np.dtypes).values() if isinstance(kind, type)),
     type(np.random.default_rng), type(np.random.Generator.normal), ExceptionGroup, itertools.accumulate, itertools.chain, itertools.combinations,
     itertools.combinations_with_replacement, itertools.compress, itertools.count,
     itertools.cycle, itertools.dropwhile, itertools.filterfalse, itertools.groupby,
@@ -106,7 +108,8 @@ _PLAIN: tuple[type, ...] = (
     *(type(iter(value)) for value in (collections.deque(), collections.OrderedDict(),
                                       range(1 << 70))),
     type(reversed(collections.deque())), type(iter(int, 1)), type(re.finditer("", "")),
-    type({}.keys()), type({}.values()), type({}.items()),
+    type({}.keys()), type({}.values()), type({}.items()), type(statistics.LinearRegression.slope),
+    *(type(getattr(collections.OrderedDict(), view)()) for view in ("keys", "values", "items")),
 )  # fmt: skip
 
 # Underscored names of host types that are part of their public interface.

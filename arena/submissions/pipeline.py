@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -79,8 +80,9 @@ class Pipeline:
         self._stopping.set()
         for _ in self._threads:
             self._queue.put(None)
+        end = time.monotonic() + 2
         for thread in self._threads:
-            thread.join(timeout=2)
+            thread.join(timeout=max(0.0, end - time.monotonic()))
 
     def _work(self) -> None:
         while (submission_id := self._queue.get()) is not None and not self._stopping.is_set():

@@ -25,7 +25,7 @@ def test_a_strategy_is_submitted_and_followed_to_its_end(live: Running, run: Run
     assert (item["status"], item["attempts"][0]["model"]) == ("admitted", "template")
     shown = run("submit", EMA, "--name", own_name, "--url", live.url)
     assert "admitted" in shown.out
-    newest = live.get(f"/bots/{own_name} #2")
+    newest = live.get(f"/bots/{own_name} %232")
     assert newest["bot_id"] in shown.out
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from arena.llm.fake import FakeModelServer, Scripted
@@ -34,22 +35,33 @@ def test_recorded_answers_become_bots_or_are_refused_with_line_and_reason(tmp_pa
             MAX_REPAIRS="1", ARENA_TOKEN="", BOTS_DIR=str(tmp_path), TICK_INTERVAL_SECONDS="0.2",
         )  # fmt: skip
         try:
+            sent = {answer["id"]: _submit(server, answer) for answer in answers}
             for answer in answers:
-                _judge(server, answer)
+                _judge(server, answer, sent[answer["id"]])
             server.wait_for(lambda: _working(server), 60)
         finally:
             server.end()
         assert all("canary-key" not in json.dumps(request) for request in model.requests)
 
 
-def _judge(server: Server, answer: dict[str, Any]) -> None:
-    done = server.arena("submit", answer["prompt"], "--name", answer["id"], "--json", check=False)
-    submission = json.loads(done.stdout)
+def _submit(server: Server, answer: dict[str, Any]) -> str:
+    with httpx2.Client(trust_env=False, timeout=20) as client:
+        body = {"prompt": answer["prompt"], "name": answer["id"]}
+        made = client.post(f"{server.url}/api/v1/strategies", json=body)
+    assert made.status_code == 202
+    return str(made.json()["id"])
+
+
+def _judge(server: Server, answer: dict[str, Any], submission_id: str) -> None:
+    def ended() -> dict[str, Any] | None:
+        found = server.get(f"/strategies/{submission_id}")
+        return found if found["status"] in {"admitted", "rejected", "failed"} else None
+
+    submission = server.wait_for(ended, 60)
     if answer["expect"] == "reject":
         assert submission["status"] == "rejected", answer["id"]
         assert submission["reason"].startswith("Line ")
         assert submission["attempts"][-1]["violations"]
-        assert done.returncode == 3
     else:
         assert submission["status"] == "admitted", (answer["id"], submission["reason"])
         attempt = submission["attempts"][-1]

@@ -26,7 +26,7 @@ from sandbox.pool import Pool
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 RUNTIME = "arena.runtime.bot:BotRuntime"
 # Wide apart, so that a slow machine changes no verdict: a spin is late, an endless loop is killed.
-LIMITS = Limits(tick_cpu_soft=0.05, tick_cpu_hard=1.0)
+LIMITS = Limits(tick_cpu_soft=0.05, tick_cpu_hard=0.5)
 SPIN = "for _ in range(5_000_000): pass"
 LONG_SPIN = "for _ in range(8_000_000): pass"
 
@@ -55,9 +55,7 @@ class Steady:
 class Hand:
     """A season whose engine is ticked by hand and can be ended and begun again."""
 
-    def __init__(
-        self, database: Database, pool: Pool, make: Callable[[int], Source], plan: SeasonPlan
-    ) -> None:
+    def __init__(self, database: Database, pool: Pool, make: Callable[[int], Source], plan: SeasonPlan) -> None:
         self.database = database
         self.pool = pool
         self.season, _ = resume_or_open(database, plan, runtime={})

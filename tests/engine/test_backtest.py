@@ -82,9 +82,7 @@ def test_money_adds_up(pool: Pool, run: int) -> None:
         assert result.play is not None
         account, equity = result.play.account, result.play.equity
         unrealized = result.play.ledger.equity[-1][4]
-        assert equity - 10_000 == pytest.approx(
-            account.realized + unrealized - account.fees, rel=1e-9, abs=1e-6
-        )
+        assert equity - 10_000 == pytest.approx(account.realized + unrealized - account.fees, rel=1e-9, abs=1e-6)
 
 
 def test_each_candidate_gets_its_row_whatever_it_is(pool: Pool) -> None:
@@ -134,9 +132,7 @@ def test_a_bot_over_its_budget_is_judged_in_lockstep(pool: Pool) -> None:
 def test_an_endless_loop_ends_in_quarantine_and_hurts_nobody(pool: Pool) -> None:
     market = seeded(25)
     alone = backtest(pool, own(bot_source(BUY, name="Good")), market, RULES)
-    both = backtest(
-        pool, own(bot_source("while True: pass", name="Bad"), bot_source(BUY, name="Good")), market, RULES
-    )
+    both = backtest(pool, own(bot_source("while True: pass", name="Bad"), bot_source(BUY, name="Good")), market, RULES)
     assert both[0].status == "quarantined"
     assert report.order_rows(alone) == report.order_rows(both[1:])
     assert both[0].play is not None
@@ -145,9 +141,7 @@ def test_an_endless_loop_ends_in_quarantine_and_hurts_nobody(pool: Pool) -> None
 
 def test_csv_has_plain_floats_empty_nulls_and_no_formula(pool: Pool, tmp_path: Path) -> None:
     market = seeded(4)
-    results = backtest(
-        pool, own(bot_source(f"{BUY}\n{BUY.replace('0.01', '-1')}", name="=1+1")), market, RULES
-    )
+    results = backtest(pool, own(bot_source(f"{BUY}\n{BUY.replace('0.01', '-1')}", name="=1+1")), market, RULES)
     path = tmp_path / "orders.csv"
     report.write_csv(path, report.ORDER_COLUMNS, report.order_rows(results))
     raw = path.read_bytes()

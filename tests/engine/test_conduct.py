@@ -60,9 +60,7 @@ def test_a_late_reply_counts_as_no_orders(deal: Deal) -> None:
     other = hand.admit(bot_source(BUY, name="Other"))
     hand.tick(3)
     assert hand.events(seat) == [(0, "start"), (1, "late")]
-    assert hand.rows(f"SELECT count(*) FROM orders WHERE season_id = :season AND bot_id = '{seat.id}'") == [
-        (0,)
-    ]
+    assert hand.rows(f"SELECT count(*) FROM orders WHERE season_id = :season AND bot_id = '{seat.id}'") == [(0,)]
     assert seat.account.positions == {}
     assert len(seat.record.strikes) == 1
     assert other.account.sizes() == {"BTCUSDT": 2.0}
@@ -189,9 +187,7 @@ def mortal(file_database: Database) -> Iterator[Hand]:
 COUNTER = "global n\nn += 1\nctx.log(f'tick {n}')"
 
 
-def test_bots_survive_the_end_of_the_process_that_starts_them(
-    mortal: Hand, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_bots_survive_the_end_of_the_process_that_starts_them(mortal: Hand, caplog: pytest.LogCaptureFixture) -> None:
     seat = mortal.admit(bot_source(f"{COUNTER}\n{BUY.replace('1.0', '0.001')}", top="n = 0"))
     mortal.tick(5)
     before = seat.account

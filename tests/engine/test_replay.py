@@ -35,9 +35,7 @@ def test_a_replay_plays_every_tick_and_closes_its_season(deal: Deal) -> None:
     seat = hand.admit(bot_source(BUY))
     hand.engine.release()
     played(hand)
-    assert hand.rows("SELECT count(*), max(time) FROM ticks WHERE season_id = :season") == [
-        (37, 1_700_002_160.0)
-    ]
+    assert hand.rows("SELECT count(*), max(time) FROM ticks WHERE season_id = :season") == [(37, 1_700_002_160.0)]
     assert season_row(hand.database, hand.season_id)["status"] == "closed"
     assert seat.score.trades == 36
     assert hand.rows("SELECT tick FROM equity WHERE season_id = :season ORDER BY id") == [

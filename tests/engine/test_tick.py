@@ -18,8 +18,7 @@ from tests.engine.conftest import SYMBOLS, Hand, Steady, plan_of
 
 Deal = Callable[..., Hand]
 ORDERS = (
-    "SELECT tick, side, size, status, reason, fill_price, fill_size FROM orders "
-    "WHERE season_id = :season ORDER BY id"
+    "SELECT tick, side, size, status, reason, fill_price, fill_size FROM orders WHERE season_id = :season ORDER BY id"
 )
 
 
@@ -66,8 +65,7 @@ def test_orders_fill_at_the_next_tick_in_the_order_submitted(deal: Deal) -> None
         (0, "buy", 1.0, "rejected", "Unknown order side: 'buy' (use 'BUY' or 'SELL')", None, None),
     ]
     trades = hand.rows(
-        "SELECT time, side, size, cash_after, position_after FROM trades "
-        "WHERE season_id = :season ORDER BY id"
+        "SELECT time, side, size, cash_after, position_after FROM trades WHERE season_id = :season ORDER BY id"
     )
     assert trades == [
         (1_700_000_010.0, "BUY", 2.0, 9600.0, 2.0),
@@ -140,9 +138,7 @@ def test_what_is_published_has_been_written(deal: Deal) -> None:
     assert hand.rows("SELECT n FROM ticks WHERE season_id = :season ORDER BY n") == [(0,), (1,)]
 
 
-def test_without_a_price_the_clock_waits_and_keeps_what_is_queued(
-    deal: Deal, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_without_a_price_the_clock_waits_and_keeps_what_is_queued(deal: Deal, caplog: pytest.LogCaptureFixture) -> None:
     market = LiveMarket()
     hand = deal(LiveSource(market, SYMBOLS, 60.0))
     seat = hand.admit(bot_source(top='def init(ctx):\n    ctx.submit_order("BTCUSDT", "BUY", 1.0)\n'))
@@ -159,9 +155,7 @@ def test_without_a_price_the_clock_waits_and_keeps_what_is_queued(
 
 
 def test_a_held_symbol_that_loses_its_price_keeps_its_last_one(deal: Deal) -> None:
-    hand = deal(
-        Steady({"BTCUSDT": 100.0, "ETHUSDT": 10.0}, {"BTCUSDT": 100.0, "ETHUSDT": 12.0}, {"BTCUSDT": 100.0})
-    )
+    hand = deal(Steady({"BTCUSDT": 100.0, "ETHUSDT": 10.0}, {"BTCUSDT": 100.0, "ETHUSDT": 12.0}, {"BTCUSDT": 100.0}))
     seat = hand.admit(bot_at(0, 'ctx.submit_order("ETHUSDT", "BUY", 10.0)'))
     hand.tick(3)
     assert seat.equity == 10_000.0
@@ -241,7 +235,5 @@ def test_bots_share_nothing(deal: Deal) -> None:
     seats = [hand.admit(bot_source(body, name=name, top="n = 0")) for name in ("One", "Two")]
     hand.tick(3)
     for seat in seats:
-        found = hand.rows(
-            f"SELECT message FROM logs WHERE season_id = :season AND bot_id = '{seat.id}' ORDER BY id"
-        )
+        found = hand.rows(f"SELECT message FROM logs WHERE season_id = :season AND bot_id = '{seat.id}' ORDER BY id")
         assert [message for (message,) in found] == ["1", "2", "3"]

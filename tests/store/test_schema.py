@@ -31,9 +31,7 @@ def fresh(empty_url: str) -> Iterator[Database]:
 
 def test_migrations_from_empty_make_exactly_the_models(fresh: Database) -> None:
     with fresh.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": False}
-        )
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": False})
         assert compare_metadata(context, SQLModel.metadata) == []
 
 

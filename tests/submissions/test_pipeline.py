@@ -226,10 +226,11 @@ def test_the_system_message_names_what_a_writer_must_know(studio: Studio, own_na
     assert "$" not in re.sub(r"`[^`]*`", "", text)
 
 
-def test_a_bot_over_its_limits_is_rejected_by_its_trial(studio: Studio, own_name: str) -> None:
-    done = studio.submit("a bot", answer(bot_source("while True: pass", name=own_name)))
-    assert done["status"] == "rejected"
-    assert "TIMEOUT" in done["reason"]
+def test_a_bot_over_its_limits_is_not_admitted_by_its_trial(studio: Studio, own_name: str) -> None:
+    endless = answer(bot_source("while True: pass", name=own_name))
+    done = studio.submit("a bot", endless, answer(bot_source(name=own_name)))
+    assert "TIMEOUT" in done["attempts"][0]["violations"][0]["message"]
+    assert (done["status"], len(done["attempts"])) == ("admitted", 2)
 
 
 def test_a_stop_leaves_work_for_the_next_start(tmp_path: Path) -> None:

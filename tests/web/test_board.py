@@ -25,8 +25,7 @@ def ranked(live: Running) -> Iterator[list[str]]:
     """Five bots of the shared arena that have a row on the board."""
     names = [f"Board {letter}" for letter in "ABCDE"]
     seats = [
-        live.admitted(bot_source(f"{BUYER.replace('0.001', f'0.00{n}')}", name=name))
-        for n, name in enumerate(names, 1)
+        live.admitted(bot_source(f"{BUYER.replace('0.001', f'0.00{n}')}", name=name)) for n, name in enumerate(names, 1)
     ]
     until(lambda: all(seat.score.trades for seat in seats), "they have bought")
     live.ticks(11)
@@ -50,9 +49,7 @@ def test_the_board_ranks_by_equity(live: Running, ranked: list[str]) -> None:
     mine = [item for item in board["items"] if item["name"] in ranked]
     assert len(mine) == len(ranked)
     for item in mine:
-        assert item["equity"] == pytest.approx(
-            10_000 + item["realized_pnl"] + item["unrealized_pnl"], rel=1e-9
-        )
+        assert item["equity"] == pytest.approx(10_000 + item["realized_pnl"] + item["unrealized_pnl"], rel=1e-9)
         assert item["return_pct"] == pytest.approx((item["equity"] / 10_000 - 1) * 100)
         assert (item["trades"], item["status"], item["sharpe"]) == (1, "active", None)
 
@@ -69,9 +66,7 @@ def test_every_column_sorts_both_ways_with_the_unknown_last(
     assert known == sorted(known, reverse=order == "desc")
 
 
-@pytest.mark.parametrize(
-    "query", ["sort=bot_id", "sort=", "order=up", "limit=0", "limit=1001", "cursor=-1", "limit=x"]
-)
+@pytest.mark.parametrize("query", ["sort=bot_id", "sort=", "order=up", "limit=0", "limit=1001", "cursor=-1", "limit=x"])
 def test_a_wrong_question_to_the_board_is_a_problem(live: Running, query: str) -> None:
     answer = live.api("GET", f"/leaderboard?{query}")
     assert answer.status_code == 422
@@ -198,10 +193,7 @@ def test_the_api_description_is_complete(live: Running) -> None:
         ("get", "/seasons"), ("get", "/prices"), ("get", "/status"), ("get", "/stream"),
     }  # fmt: skip
     found = {
-        (m, path.removeprefix("/api/v1"))
-        for path, item in document["paths"].items()
-        for m in item
-        if m in METHODS
+        (m, path.removeprefix("/api/v1")) for path, item in document["paths"].items() for m in item if m in METHODS
     }
     assert expected <= found
 

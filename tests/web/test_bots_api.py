@@ -58,9 +58,7 @@ def test_the_author_of_a_form_keeps_the_same_rules_as_json(live: Running, author
         assert form.json()["author"] == json.json()["author"] == "local"
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'{"source": 1}', b'{"nothing": ""}', b'{"source": "", "more": 1}']
-)
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"source": 1}', b'{"nothing": ""}', b'{"source": "", "more": 1}'])
 def test_a_body_of_the_wrong_shape_is_a_problem(live: Running, body: bytes) -> None:
     answer = live.api("POST", "/bots", content=body, headers={"content-type": "application/json"})
     problem(answer, 422)
@@ -139,9 +137,7 @@ def test_warnings_are_told_and_do_not_refuse(live: Running, own_name: str) -> No
 
 
 def test_a_bot_that_never_returns_is_refused_by_its_trial(live: Running) -> None:
-    found = problem(
-        live.api("POST", "/bots", json={"source": bot_source("while True: pass", name="Spinner")}), 422
-    )
+    found = problem(live.api("POST", "/bots", json={"source": bot_source("while True: pass", name="Spinner")}), 422)
     assert "trial" in found["violations"][0]["message"]
     assert "TIMEOUT" in found["violations"][0]["message"]
 
@@ -188,9 +184,7 @@ def test_an_unknown_bot_cannot_be_changed(live: Running, method: str, part: str)
 def test_a_bot_leaves_trades_orders_equity_and_logs(live: Running, own_name: str) -> None:
     body = f"{BUYER}\nctx.log('tick')\nctx.submit_order('NOPE', 'BUY', 1.0)"
     seat = live.admitted(bot_source(body, name=own_name))
-    until(
-        lambda: seat.score.trades and live.get(f"/bots/{seat.id}/equity")["items"], "a trade and a snapshot"
-    )
+    until(lambda: seat.score.trades and live.get(f"/bots/{seat.id}/equity")["items"], "a trade and a snapshot")
     (trade,) = live.get(f"/bots/{seat.id}/trades")["items"]
     assert (trade["bot_name"], trade["side"], trade["size"]) == (own_name, "BUY", 0.001)
     assert trade["cash_after"] == pytest.approx(10_000 - trade["price"] * 0.001)
@@ -214,9 +208,7 @@ def test_logs_are_paged_without_gap_or_repeat(live: Running, own_name: str) -> N
     whole = [row["id"] for row in live.get(f"/bots/{seat.id}/logs?limit=1000")["items"]]
     paged, cursor = [], None
     while True:
-        page = live.get(
-            f"/bots/{seat.id}/logs", params={"limit": 2, **({"cursor": cursor} if cursor else {})}
-        )
+        page = live.get(f"/bots/{seat.id}/logs", params={"limit": 2, **({"cursor": cursor} if cursor else {})})
         paged += [row["id"] for row in page["items"]]
         cursor = page["next_cursor"]
         if cursor is None:

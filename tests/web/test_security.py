@@ -21,9 +21,7 @@ def detail(answer: httpx2.Response, status: int) -> str:
     return str(answer.json()["detail"])
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "[::2]", "0.0.0.0"]
-)
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "[::2]", "0.0.0.0"])
 def test_a_foreign_host_name_gets_nothing(live: Running, host: str) -> None:
     answer = live.client.get("/api/v1/status", headers={"host": host})
     assert "ALLOWED_HOSTS" in detail(answer, 421)
@@ -133,9 +131,7 @@ def test_reads_are_public_and_never_say_the_token(guarded: Running, path: str) -
     assert TOKEN not in answer.text + str(answer.headers)
 
 
-BIG = json.dumps(
-    {"source": "x" * (257 * 1024), "prompt": "x" * (257 * 1024), "token": "x" * (257 * 1024)}
-).encode()
+BIG = json.dumps({"source": "x" * (257 * 1024), "prompt": "x" * (257 * 1024), "token": "x" * (257 * 1024)}).encode()
 JSON = {"content-type": "application/json"}
 
 

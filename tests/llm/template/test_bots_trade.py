@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 from statistics import fmean, pstdev
+from typing import Any
 
 import pytest
 
@@ -128,6 +129,11 @@ def level_rule(h: list[float]) -> str | None:
     return "BUY" if h[-1] < 99 else "SELL" if h[-1] > 102 else None
 
 
+def shown(value: Any) -> str:
+    """Return a test's id that is the same in every process."""
+    return getattr(value, "__name__", str(value))[:30]
+
+
 RULES = [
     ("buy when the price crosses above its 20-tick EMA, sell below, 0.01 BTC", ema_rule),
     ("15-tick SMA cross, 0.01 BTC", sma_rule),
@@ -147,7 +153,7 @@ RULES = [
 ]
 
 
-@pytest.mark.parametrize(("phrase", "rule"), RULES, ids=lambda v: str(v)[:30])
+@pytest.mark.parametrize(("phrase", "rule"), RULES, ids=shown)
 def test_a_signal_bot_orders_exactly_when_its_rule_says(play, wave, phrase, rule):
     prices = wave()
     played = play(source_of(phrase), [{"BTCUSDT": p} for p in prices])
@@ -163,7 +169,7 @@ def test_a_signal_bot_orders_exactly_when_its_rule_says(play, wave, phrase, rule
     )
 
 
-@pytest.mark.parametrize(("phrase", "rule"), RULES, ids=lambda v: str(v)[:30])
+@pytest.mark.parametrize(("phrase", "rule"), RULES, ids=shown)
 def test_a_bot_survives_missing_and_unchanging_prices(play, wave, phrase, rule):
     market = [{}, {"ETHUSDT": 1.0}, *({"BTCUSDT": p} for p in wave(100)), {}]
     market += [{"BTCUSDT": 98.0}] * 80
@@ -172,7 +178,7 @@ def test_a_bot_survives_missing_and_unchanging_prices(play, wave, phrase, rule):
     assert not flat.orders
 
 
-@pytest.mark.parametrize("phrase", [phrase for phrase, _ in RULES], ids=lambda v: str(v)[:30])
+@pytest.mark.parametrize("phrase", [phrase for phrase, _ in RULES], ids=shown)
 def test_a_bot_that_cannot_pay_says_so_once_and_orders_nothing(play, wave, phrase):
     played = play(source_of(phrase), [{"BTCUSDT": p} for p in wave()], cash=0.5)
     assert not played.orders

@@ -47,7 +47,9 @@ def foul(obj: Any, depth: int = 0) -> str:
         return _foul_callable(obj)
     if isinstance(obj, types.MethodWrapperType | types.WrapperDescriptorType):
         return "" if obj.__name__ in names.METHODS else f"the special method {obj.__name__}"
-    if guards._is_kept(obj, "x"):
+    if kind in guards._DESCRIPTORS and any(
+        obj.__name__ in HOST.get(base, ()) for base in obj.__objclass__.__mro__
+    ):
         return f"the method {obj.__name__} that {obj.__objclass__.__name__} keeps"
     if depth < 2 and kind in {list, tuple, set, frozenset}:
         return next((why for item in list(obj)[:200] if (why := foul(item, depth + 1))), "")

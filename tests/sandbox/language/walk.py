@@ -50,7 +50,8 @@ class Thing(abc.ABC):
     @staticmethod
     def s(): return 1
     def __exit__(self, *why):
-        self.why = why
+        global trace
+        self.why, _, trace = why
         return True
     def __enter__(self): return self
 def gen():
@@ -117,6 +118,7 @@ class Walk:
 
     def __init__(self) -> None:
         self.seen: dict[int, Any] = {}
+        self.paths: dict[int, str] = {}
         self.per_type: Counter[type] = Counter()
         self.methods: set[Any] = set()
         self.fouls: dict[str, str] = {}
@@ -134,6 +136,7 @@ class Walk:
         if id(value) in self.seen or (self.per_type[kind] >= PER_TYPE and kind not in _ALWAYS):
             return
         self.seen[id(value)] = value
+        self.paths[id(value)] = path
         self.per_type[kind] += 1
         why = foul(value)
         # A bot's `__exit__` is handed a traceback; nothing of it can be read.
@@ -161,17 +164,17 @@ def reachable(value: Any) -> Iterator[tuple[str, Any]]:
             if name not in names.METHODS | names.GUARDED_DUNDERS:
                 continue
             read = dunder
-        with contextlib.suppress(BaseException):
+        with contextlib.suppress(Exception):
             yield f".{name}", read(value, name)
     if isinstance(value, list | tuple | set | frozenset):
         yield from ((f"[{index}]", item) for index, item in enumerate(list(value)[:400]))
     elif isinstance(value, dict | types.MappingProxyType):
         yield from ((f"[{key!r:.20}]", item) for key, item in list(value.items())[:400])
     elif hasattr(value, "ndim") and not isinstance(value, type):
-        with contextlib.suppress(BaseException):
+        with contextlib.suppress(Exception):
             yield "[0]", value[0]
     if isinstance(value, types.BuiltinFunctionType | types.FunctionType | type):
-        with contextlib.suppress(BaseException):
+        with contextlib.suppress(Exception):
             yield "()", value()
 
 
@@ -213,7 +216,8 @@ def main() -> None:
     for path, value in {**given, **wall.modules, "ctx": ctx}.items():
         walk.add(path, value)
     walk.run()
-    shared = set(walk.seen)
+    # What a call returned is the caller's own; the rest is what every bot's code works with.
+    shared = {identity for identity, path in walk.paths.items() if "()" not in path}
     for path, value in own.items():
         walk.add(path, value)
     walk.run()

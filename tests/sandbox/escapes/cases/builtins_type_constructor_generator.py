@@ -1,0 +1,9 @@
+# family: builtins
+# expect: blocked
+# control: none
+# why: The class of a library object is a label, not its constructor.
+import numpy as np
+import re
+T = type((i for i in ()))
+T()
+breach("constructed")

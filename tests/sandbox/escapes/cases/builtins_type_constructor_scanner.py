@@ -1,0 +1,9 @@
+# family: builtins
+# expect: blocked
+# control: none
+# why: The class of a library object is a label, not its constructor.
+import numpy as np
+import re
+T = type(re.compile("a").scanner("a"))
+T()
+breach("constructed")

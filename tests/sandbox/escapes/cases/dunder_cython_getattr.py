@@ -1,0 +1,6 @@
+# family: dunder
+# expect: blocked
+# control: plain
+# why: By getattr too.
+import numpy as np
+hand_over(getattr(np.random.normal, "func_" + "globals"))

@@ -1,0 +1,142 @@
+"""Imports go down only; the sandbox knows nothing of the arena; the core is pure."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted([*(ROOT / "arena").rglob("*.py"), *(ROOT / "sandbox").rglob("*.py")])
+
+# From the top down; a part may import what stands lower than itself, and parts of one row stand side
+# by side: none of them imports another.
+ROWS: tuple[frozenset[str], ...] = (
+    frozenset({"cli", "app", "market", "__main__"}),
+    frozenset({"web"}),
+    frozenset({"submissions"}),
+    frozenset({"engine"}),
+    frozenset({"sandbox", "llm", "feeds", "store"}),
+    frozenset({"core", "runtime", "config", "data_sources", "errors", "log", "__init__"}),
+)
+TOP, GROUND = ROWS[0], ROWS[-1]
+# The sandbox knows nothing of the arena, so that the ground may know its plain words: what a runtime is
+# handed inside a worker, and the limits that are settings.
+EXCUSED = {"runtime": {"sandbox.host"}, "config": {"sandbox.limits"}}
+RANK = {part: rank for rank, row in enumerate(ROWS) for part in row}
+IMPURE = frozenset({
+    "os", "time", "random", "asyncio", "logging", "pathlib", "secrets", "io", "socket", "threading",
+    "multiprocessing", "subprocess", "tempfile", "shutil", "sqlite3", "datetime", "uuid", "signal", "sys",
+})  # fmt: skip
+
+
+def part_of(path: Path) -> str:
+    """Return which part of the design a file belongs to."""
+    first, *rest = path.relative_to(ROOT).with_suffix("").parts
+    return "sandbox" if first == "sandbox" else rest[0]
+
+
+def part_of_module(name: str) -> str | None:
+    """Return the part that an imported module belongs to, None if it is not ours."""
+    first, *rest = name.split(".")
+    if first == "sandbox":
+        return "sandbox"
+    if first != "arena":
+        return None
+    return rest[0] if rest else "__init__"
+
+
+def modules(path: Path) -> Iterator[str]:
+    """Yield everything a file imports anywhere, but for what only a type checker sees."""
+    tree = ast.parse(path.read_text("utf-8"), str(path))
+    unseen = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in unseen:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            assert node.module is not None
+            if node.module in {"arena", "sandbox"}:
+                yield from (f"{node.module}.{alias.name}" for alias in node.names if alias.name[:2] != "__")
+            yield node.module
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def may_import(importer: str, imported: str) -> bool:
+    """Say whether one part may know another."""
+    if importer == imported:
+        return True
+    if importer in TOP | GROUND and imported in ROWS[RANK[importer]]:
+        return True
+    return RANK[imported] > RANK[importer]
+
+
+def test_every_part_has_its_place() -> None:
+    assert {part_of(path) for path in FILES} <= set(RANK)
+    assert len(FILES) > 100
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_go_down_only(path: Path) -> None:
+    importer = part_of(path)
+    for module in modules(path):
+        imported = part_of_module(module)
+        if imported in RANK and module not in EXCUSED.get(importer, ()):
+            assert may_import(importer, imported), f"{name_of(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if part_of(p) == "sandbox"], ids=name_of)
+def test_the_sandbox_knows_nothing_of_the_arena(path: Path) -> None:
+    assert not [module for module in modules(path) if module.split(".")[0] == "arena"]
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if part_of(p) == "core"], ids=name_of)
+def test_the_core_is_pure(path: Path) -> None:
+    for module in modules(path):
+        assert module.split(".")[0] not in IMPURE, f"{name_of(path)} imports {module}"
+    names = {node.id for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Name)}
+    assert not names & {"open", "print", "input", "exec", "eval", "__import__"}
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if part_of(p) == "runtime"], ids=name_of)
+def test_the_runtime_is_light(path: Path) -> None:
+    """It is loaded into every worker, so it brings nothing but the standard library and numpy."""
+    known = {*sys.stdlib_module_names, "numpy", "arena", "sandbox"}
+    for module in modules(path):
+        assert module.split(".")[0] in known, f"{name_of(path)} imports {module}"
+        part = part_of_module(module)
+        assert part is None or part in GROUND | {"sandbox"}, f"{name_of(path)} imports {module}"
+
+
+def test_nothing_below_the_door_reads_the_environment() -> None:
+    """Settings are read once; `sandbox` passes a clean environment on but reads none."""
+    readers = []
+    for path in FILES:
+        tree = ast.parse(path.read_text("utf-8"))
+        found = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr in {"environ", "getenv"}]
+        if found and part_of(path) not in {"config", "sandbox"}:
+            readers.append(name_of(path))
+    assert readers == []
+
+
+def test_the_rules_of_this_file_refuse_what_they_should() -> None:
+    for importer, imported in (
+        ("engine", "web"), ("store", "engine"), ("feeds", "store"), ("llm", "feeds"), ("sandbox", "store"),
+        ("core", "store"), ("runtime", "engine"), ("web", "cli"), ("submissions", "app"),
+    ):  # fmt: skip
+        assert not may_import(importer, imported), (importer, imported)
+    for importer, imported in (("cli", "app"), ("web", "core"), ("engine", "sandbox"), ("runtime", "core")):
+        assert may_import(importer, imported), (importer, imported)
