@@ -113,10 +113,7 @@ def check_match_args(made: type, *, structural: bool = False) -> None:
 
 def _is_own(made: type, name: str) -> bool:
     """Say whether no host class in the chain keeps this name to itself."""
-    return all(
-        is_bot_class(base) or name not in base.__dict__ or is_allowed(base, name)
-        for base in type.mro(made)
-    )
+    return all(is_bot_class(base) or name not in base.__dict__ or is_allowed(base, name) for base in type.mro(made))
 
 
 class ClassHook:
@@ -141,16 +138,13 @@ class ClassHook:
                 raise TypeError("metaclass conflict between the bases of this class")
         return meta
 
-    def __prepare__(
-        self, name: str, bases: tuple[type, ...], **keywords: object
-    ) -> Mapping[str, object]:
+    def __prepare__(self, name: str, bases: tuple[type, ...], **keywords: object) -> Mapping[str, object]:
         with self._services.announced():
             namespace = types.prepare_class(name, bases, {"metaclass": self._metaclass(bases)})
         return namespace[1]
 
-    def __call__(
-        self, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **keywords: Any
-    ) -> type:
+    def __call__(self, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **keywords: Any) -> type:
+        """Make the class; its bases, its namespace and what patterns may read are checked."""
         meta = self._metaclass(bases)
         _check_namespace(namespace)
         if meta in {type, abc.ABCMeta} and self._is_bare(bases) and "__slots__" not in namespace:
@@ -168,17 +162,16 @@ class ClassHook:
 
     @staticmethod
     def _is_bare(bases: tuple[type, ...]) -> bool:
-        return all(
-            base.__hash__ is object.__hash__ and base.__repr__ is object.__repr__ for base in bases
-        )
+        return all(_same(base.__hash__, object.__hash__) and _same(base.__repr__, object.__repr__) for base in bases)
+
+
+def _same(one: object, other: object) -> bool:
+    return one is other
 
 
 def is_pure(kind: type) -> bool:
     """Say whether no host class in the chain has anything of its own to give."""
-    return all(
-        base is object or base is abc.ABC or base.__module__ == MODULE_NAME
-        for base in type.mro(kind)
-    )
+    return all(base is object or base is abc.ABC or base.__module__ == MODULE_NAME for base in type.mro(kind))
 
 
 def _is_exception(base: object) -> bool:

@@ -59,10 +59,8 @@ def build(services: Services, modules: Mapping[str, Facade]) -> dict[str, Any]:
             # list (a statement has a tuple), and then takes the module from sys.modules itself.
             return nothing
         if level or type(name) is not str or name not in modules:
-            raise ModuleNotFoundError(
-                f"No module named {name!r} is offered to bots", name=str(name)
-            )
-        return modules[name] if fromlist else modules[name.split(".")[0]]
+            raise ModuleNotFoundError(f"No module named {name!r} is offered to bots", name=str(name))
+        return modules[name] if fromlist else modules[name.split(".", maxsplit=1)[0]]
 
     offered = {name: getattr(builtins, name) for name in _OFFERED.split()}
     return {

@@ -34,7 +34,7 @@ def compile_bot(
         return None, [violation("too-complex", 1, 1, f"it cannot be compiled ({error})")]
 
 
-def _compile(
+def _compile(  # noqa: PLR0911 - each step may refuse
     source: bytes, modules: dict[str, frozenset[str]], limit: int
 ) -> tuple[types.CodeType | None, list[Violation]]:
     text = _decode(source, limit)

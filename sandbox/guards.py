@@ -21,7 +21,7 @@ from sandbox.modules.dispatch import register_annotated
 from sandbox.modules.facade import Facade, hand_out
 from sandbox.modules.services import Services
 from sandbox.special import dunder, object_method, safe_type
-from sandbox.universe import CONVENTIONAL, GUARDED_LOADS, GUARDED_STORES, HOST, VIEWS, is_allowed
+from sandbox.universe import CONVENTIONAL, GUARDED_LOADS, GUARDED_STORES, HOST, MACHINERY, VIEWS, is_allowed
 
 _MISSING = object()
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -35,6 +35,7 @@ _DESCRIPTORS = (
     types.MethodDescriptorType, types.ClassMethodDescriptorType, types.GetSetDescriptorType,
     types.MemberDescriptorType, types.WrapperDescriptorType,
 )  # fmt: skip
+
 
 def check_dynamic(name: object) -> str:
     """Return an attribute name that may be asked for at run time, or raise."""
@@ -62,7 +63,7 @@ def guarded_getattr(obj: Any, name: Any, *default: Any) -> Any:
     return getattr(obj, key, *default)
 
 
-def _read_guarded(obj: Any, key: str) -> Any:
+def _read_guarded(obj: Any, key: str) -> Any:  # noqa: C901 - the order of the checks is the point
     while type(obj) is types.GenericAlias:
         obj = obj.__origin__  # the alias would hand on whatever its class has
     kind = type(obj)
@@ -95,7 +96,7 @@ def _not_allowed(key: str) -> AttributeError:
 
 def _check_type_chain(kind: type, key: str) -> bool:
     """Refuse a name that a host class in the chain keeps; say whether a bot's class defines it first."""
-    if key in names.MACHINERY:
+    if key in MACHINERY:
         raise _not_allowed(key)
     for base in type.mro(kind):
         if is_bot_class(base):
@@ -156,8 +157,7 @@ def _reads_nothing(text: str, depth: int = 0) -> bool:
     except ValueError:
         return True  # the real `format` raises the real error before it reads anything
     return all(
-        name is None
-        or ("." not in name and "[" not in name and depth < 3 and _reads_nothing(spec, depth + 1))
+        name is None or ("." not in name and "[" not in name and depth < 3 and _reads_nothing(spec, depth + 1))
         for _, name, spec, _ in fields
     )
 

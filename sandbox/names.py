@@ -23,23 +23,23 @@ _INTERNAL_PREFIXES = ("gi_", "cr_", "ag_", "tb_", "f_", "co_")
 # What functions compiled by Cython (all of numpy.random) call their globals, code and defaults.
 _CYTHON = frozenset({"func_globals", "func_code", "func_closure", "func_defaults", "func_dict",
                      "func_doc", "func_name"})  # fmt: skip
-INTERNAL = frozenset(INSPECT_ATTRIBUTES) | _CYTHON | {
-    name for kind in _INTERNAL_TYPES for name in dir(kind) if name.startswith(_INTERNAL_PREFIXES)
-}
+INTERNAL = (
+    frozenset(INSPECT_ATTRIBUTES)
+    | _CYTHON
+    | {name for kind in _INTERNAL_TYPES for name in dir(kind) if name.startswith(_INTERNAL_PREFIXES)}
+)
 
 # Special methods a bot may define in its classes and call by name. Left out are those that change
 # how the interpreter treats the class itself, or that run at odd times (__del__, __setattr__, ...).
-METHODS = frozenset(
-    f"__{name}__"
-    for name in (
-        "init new post_init repr str bytes bool hash format index int float complex round trunc floor "
-        "ceil abs neg pos invert len length_hint getitem setitem delitem missing iter next reversed "
-        "contains call enter exit lt le eq ne gt ge get set delete set_name init_subclass "
-        "class_getitem getattr copy deepcopy add sub mul matmul truediv floordiv mod divmod pow lshift rshift and "
-        "xor or radd rsub rmul rmatmul rtruediv rfloordiv rmod rdivmod rpow rlshift rrshift rand "
-        "rxor ror iadd isub imul imatmul itruediv ifloordiv imod ipow ilshift irshift iand ixor ior"
-    ).split()
-)
+_METHOD_WORDS = """
+    init new post_init repr str bytes bool hash format index int float complex round trunc floor
+    ceil abs neg pos invert len length_hint getitem setitem delitem missing iter next reversed
+    contains call enter exit lt le eq ne gt ge get set delete set_name init_subclass
+    class_getitem getattr copy deepcopy add sub mul matmul truediv floordiv mod divmod pow lshift
+    rshift and xor or radd rsub rmul rmatmul rtruediv rfloordiv rmod rdivmod rpow rlshift rrshift
+    rand rxor ror iadd isub imul imatmul itruediv ifloordiv imod ipow ilshift irshift iand ixor ior
+"""
+METHODS = frozenset(f"__{name}__" for name in _METHOD_WORDS.split())
 
 # Special names that may be read or bound as plain names; in a class also every special method, as in
 # `__radd__ = __add__`.

@@ -13,7 +13,7 @@ import ast
 from collections import Counter
 from typing import Any, TypeVar
 
-from RestrictedPython import RestrictingNodeTransformer
+from RestrictedPython.transformer import RestrictingNodeTransformer
 
 from sandbox import names
 from sandbox.hints import BUILTIN_HINTS
@@ -29,7 +29,7 @@ def guard_call(guard: str, args: list[ast.expr], at: ast.AST) -> ast.Call:
 
 
 def is_own(name: ast.Name) -> ast.expr:
-    """Return the test `type(name) in pure`: is this an object of a class that is all the bot's own?"""
+    """Return the test whether an object's class is all the bot's own: `type(name) in pure`."""
     kind = ast.Call(ast.Name("@type", ast.Load()), [ast.Name(name.id, ast.Load())], [])
     test = ast.Compare(kind, [ast.In()], [ast.Name("@pure", ast.Load())])
     return ast.fix_missing_locations(ast.copy_location(test, name))
@@ -71,12 +71,10 @@ def tests_for(steady: frozenset[str], at: ast.AST) -> list[ast.stmt]:
     return made
 
 
-class NamePolicy(RestrictingNodeTransformer):  # type: ignore[misc]
+class NamePolicy(RestrictingNodeTransformer):
     """Names, attributes, subscripts and calls."""
 
-    def __init__(
-        self, guarded_loads: frozenset[str], guarded_stores: frozenset[str], bound: frozenset[str]
-    ) -> None:
+    def __init__(self, guarded_loads: frozenset[str], guarded_stores: frozenset[str], bound: frozenset[str]) -> None:
         super().__init__()
         self.violations: list[Violation] = []
         self.guarded_loads = guarded_loads
@@ -110,9 +108,7 @@ class NamePolicy(RestrictingNodeTransformer):  # type: ignore[misc]
         """Keep a node as it is and visit what it holds."""
         for field, value in ast.iter_fields(node):
             if isinstance(value, list):
-                setattr(
-                    node, field, [item for item in map(self._visited, value) if item is not None]
-                )
+                setattr(node, field, [item for item in map(self._visited, value) if item is not None])
             elif isinstance(value, ast.AST):
                 setattr(node, field, self.visit(value))
         return node
@@ -139,7 +135,7 @@ class NamePolicy(RestrictingNodeTransformer):  # type: ignore[misc]
 
     # -- names ------------------------------------------------------------------------------
 
-    def check_name(  # type: ignore[override]
+    def check_name(
         self, node: ast.AST, name: str | None, *_: object, **__: object
     ) -> None:
         """Refuse to bind a name that means something to the interpreter or to the guards."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 
-from sandbox import names
 from sandbox.hints import MODULE_HINT, MODULE_HINTS
 from sandbox.policy import NamePolicy
 
@@ -84,7 +83,7 @@ class ImportPolicy(NamePolicy):
         if name in self.modules:
             return True
         if not self.fallback_depth:
-            hint = MODULE_HINTS.get(name.split(".")[0], MODULE_HINT)
+            hint = MODULE_HINTS.get(name.split(".", maxsplit=1)[0], MODULE_HINT)
             self.refuse(node, "import-not-offered", name, hint)
         return False
 

@@ -34,9 +34,7 @@ class Policy(ImportPolicy):
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         """Keep `x += 1` native; a guarded attribute is read and written through its guards."""
         target = node.target
-        if isinstance(target, ast.Attribute) and target.attr in (
-            self.guarded_loads | self.guarded_stores
-        ):
+        if isinstance(target, ast.Attribute) and target.attr in (self.guarded_loads | self.guarded_stores):
             of = [self.visit(target.value), ast.Constant(target.attr)]
             operator, value = ast.Constant(type(node.op).__name__), self.visit(node.value)
             call = guard_call("aug_attr", [guard_call("aug_read", of, node), operator, value], node)
@@ -139,9 +137,7 @@ class Policy(ImportPolicy):
                 self.visit(argument.annotation)
                 argument.annotation = None
         args.defaults = [self.visit(value) for value in args.defaults]
-        args.kw_defaults = [
-            None if value is None else self.visit(value) for value in args.kw_defaults
-        ]
+        args.kw_defaults = [None if value is None else self.visit(value) for value in args.kw_defaults]
 
     @staticmethod
     def _drop_type_parameters(node: ast.AST) -> None:
@@ -193,10 +189,7 @@ class Policy(ImportPolicy):
 
     def _pattern_name_ok(self, name: str) -> bool:
         return not (
-            names.is_dunder(name)
-            or names.is_inspect(name)
-            or name in names.RESERVED
-            or name in self.guarded_loads
+            names.is_dunder(name) or names.is_inspect(name) or name in names.RESERVED or name in self.guarded_loads
         )
 
     def visit_MatchClass(self, node: ast.MatchClass) -> ast.AST:

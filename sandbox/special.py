@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 import types
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from sandbox.universe import BASES
 
 # The classes that `type(x)` gives out beside those a bot can name anyway; every other is only shown as
 # a label, because the constructors of library types are not all meant to be called.
-_NAMELESS = (type(None), type(Ellipsis), type(NotImplemented), datetime.timezone, re.Pattern, re.Match)
+_NAMELESS = (type(None), type(Ellipsis), type(NotImplemented), dt.timezone, re.Pattern, re.Match)
 _BUILT_IN = (bool, bytearray, range, slice, enumerate, zip, map, filter, reversed, property,
              staticmethod, classmethod)  # fmt: skip
 _SHOWN_TYPES = frozenset(_NAMELESS + _BUILT_IN)
@@ -105,6 +105,7 @@ class HostClass(_ReadOnly):
         object.__setattr__(self, "label", label)
 
     def __call__(self, *_: object, **__: object) -> NoReturn:
+        """Refuse to make an instance."""
         raise TypeError(f"{self.label}() cannot be called here; use np.array or np.zeros")
 
     def __instancecheck__(self, instance: object) -> bool:
@@ -141,7 +142,7 @@ def state_of(obj: Any) -> State:
     return State(obj)
 
 
-def dunder(obj: Any, name: str) -> Any:
+def dunder(obj: Any, name: str) -> Any:  # noqa: PLR0911 - a table in the form of a function
     """Answer the special attributes that bots may read."""
     if name in {"__name__", "__qualname__"}:
         if type(obj) in {Opaque, HostClass}:
@@ -192,6 +193,9 @@ def object_method(name: str) -> Callable[..., Any]:
     def prepare(*_: Any, **__: Any) -> None:
         """Do what object.__init__ does: nothing."""
 
-    return {"__setattr__": store, "__new__": make, "__init__": prepare}[name]
-
-
+    offered: dict[str, Callable[..., Any]] = {
+        "__setattr__": store,
+        "__new__": make,
+        "__init__": prepare,
+    }
+    return offered[name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from sandbox import names
 
@@ -36,7 +36,7 @@ class State(dict[str, Any]):
         for key, value in dict(*args, **more).items():
             self[key] = value
 
-    def __ior__(self, other: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> State:  # type: ignore[misc,override]
+    def __ior__(self, other: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Self:  # type: ignore[misc,override]
         self.update(other)
         return self
 

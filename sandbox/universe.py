@@ -13,7 +13,7 @@ import collections.abc
 import contextlib
 import ctypes
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import enum
 import fractions
@@ -27,9 +27,11 @@ import statistics
 import time
 import types
 import zoneinfo
+from typing import Any
 
 import numpy as np
 
+from sandbox import names
 from sandbox.modules.facade import Facade, handed_out
 from sandbox.state import State
 
@@ -72,6 +74,14 @@ _UNREACHABLE: tuple[type, ...] = (
     types.AsyncGeneratorType, memoryview,
 )  # fmt: skip
 
+_EMPTY: dict[str, int] = {}
+_PATTERN: Any = re.compile("")
+_ITERABLES: tuple[Any, ...] = (
+    [], (), "", {}, set(), b"", bytearray(), range(1), range(1 << 70), collections.deque(),
+    collections.OrderedDict(), _EMPTY.values(), _EMPTY.items(),
+)  # fmt: skip
+_REVERSIBLES: tuple[Any, ...] = ([], {}, _EMPTY.values(), _EMPTY.items())
+
 _PLAIN: tuple[type, ...] = (
     object, int, float, complex, bool, bytes, bytearray, list, tuple, dict, set, frozenset, range,
     slice, enumerate, zip, map, filter, reversed, property, staticmethod, classmethod, super,
@@ -82,31 +92,28 @@ _PLAIN: tuple[type, ...] = (
     types.SimpleNamespace, collections.deque, collections.defaultdict, collections.OrderedDict,
     collections.Counter, collections.ChainMap, functools.partial, type(functools.lru_cache(len)),
     type(functools.lru_cache(len).cache_info()),
-    type(functools.cmp_to_key(len)(1)), operator.itemgetter,
-    datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone,
-    datetime.tzinfo, type(datetime.date.today().isocalendar()), time.struct_time,  # noqa: DTZ011
+    type(functools.cmp_to_key(lambda _one, _other: 0)(1)), operator.itemgetter,
+    dt.date, dt.datetime, dt.time, dt.timedelta, dt.timezone,
+    dt.tzinfo, type(dt.date.today().isocalendar()), time.struct_time,  # noqa: DTZ011
     decimal.Decimal, decimal.Context, type(decimal.localcontext()), type(decimal.Context().flags),
     decimal.DecimalTuple, fractions.Fraction, statistics.NormalDist, statistics.LinearRegression,
     random.Random, enum.Enum, enum.Flag, enum.auto, enum.property, enum.member, enum.nonmember,
     enum.verify, enum.FlagBoundary, enum.EnumCheck, re.Pattern, re.Match, re.RegexFlag,
-    type(re.compile("").scanner("")), dataclasses.Field, dataclasses.InitVar,
+    type(_PATTERN.scanner("")), dataclasses.Field, dataclasses.InitVar,
     type(dataclasses.MISSING), type(dataclasses.KW_ONLY), contextlib.closing,
     contextlib.nullcontext, contextlib.ContextDecorator, contextlib.AbstractContextManager,
     type(contextlib.contextmanager(iter)([])), abc.ABC, numbers.Number, Facade,
     np.iinfo, np.errstate, np.ndenumerate, np.broadcast, type(np.mean), type(enum.auto().value),
     type(np.vectorize().pyfunc),
     *(kind for kind in vars(np.dtypes).values() if isinstance(kind, type)),
-    type(np.random.default_rng), type(np.random.Generator.normal), ExceptionGroup, itertools.accumulate, itertools.chain, itertools.combinations,
+    type(np.random.default_rng), type(np.random.Generator.normal), ExceptionGroup,
+    itertools.accumulate, itertools.chain, itertools.combinations,
     itertools.combinations_with_replacement, itertools.compress, itertools.count,
     itertools.cycle, itertools.dropwhile, itertools.filterfalse, itertools.groupby,
     type(next(itertools.groupby("x"))[1]), itertools.islice, itertools.pairwise,
     itertools.permutations, itertools.product, itertools.repeat, itertools.starmap,
     itertools.takewhile, type(itertools.tee([])[0]), itertools.zip_longest,
-    *(type(iter(value)) for value in ([], (), "", {}, set(), b"", bytearray(), range(1))),
-    *(type(iter(view)) for view in ({}.values(), {}.items())),
-    *(type(reversed(value)) for value in ([], {}, {}.values(), {}.items())),
-    *(type(iter(value)) for value in (collections.deque(), collections.OrderedDict(),
-                                      range(1 << 70))),
+    *(type(iter(value)) for value in _ITERABLES), *(type(reversed(value)) for value in _REVERSIBLES),
     type(reversed(collections.deque())), type(iter(int, 1)), type(re.finditer("", "")),
     type({}.keys()), type({}.values()), type({}.items()), type(statistics.LinearRegression.slope),
     *(type(getattr(collections.OrderedDict(), view)()) for view in ("keys", "values", "items")),
@@ -125,7 +132,7 @@ BASES: set[type] = {
     object, int, float, complex, str, bytes, list, tuple, dict, set, frozenset,
     collections.deque, collections.defaultdict, collections.OrderedDict, collections.Counter,
     collections.ChainMap, enum.Enum, enum.IntEnum, enum.StrEnum, enum.Flag, enum.IntFlag,
-    enum.ReprEnum, abc.ABC, datetime.timedelta, datetime.time, datetime.tzinfo, decimal.Decimal,
+    enum.ReprEnum, abc.ABC, dt.timedelta, dt.time, dt.tzinfo, decimal.Decimal,
     fractions.Fraction, statistics.NormalDist, contextlib.ContextDecorator,
     contextlib.AbstractContextManager, numbers.Number, numbers.Complex, numbers.Real,
     numbers.Rational, numbers.Integral,
@@ -165,16 +172,27 @@ def host_types() -> frozenset[type]:
     return frozenset(_PLAIN) | frozenset(_DENIED) | frozenset(_UNREACHABLE)
 
 
+class _Sample(enum.Flag):
+    """Shows what an enumeration's metaclass puts into every class it makes."""
+
+    A = 1
+
+
+# Names that library code puts into a bot's own classes, and keeps: found there, they are not the bot's.
+MACHINERY = names.MACHINERY | {
+    name for kind in _Sample.__mro__ for name in vars(kind)
+    if name[0] == "_" != name[1] and name not in CONVENTIONAL
+}  # fmt: skip
 HOST: dict[type, frozenset[str]] = {kind: denied_by(kind) for kind in host_types()}
 GUARDED_LOADS: frozenset[str] = frozenset().union(
     *(denied for kind, denied in HOST.items() if kind not in _UNREACHABLE)
 )
 # Allowed, but as read-only views of what the enumeration itself works with.
 VIEWS = frozenset({"_member_map_", "_value2member_map_"})
-GUARDED_LOADS |= VIEWS
-GUARDED_STORES = frozenset(
-    name for setters in _SETTERS.values() for name in setters.split()
-) | frozenset(name for name in GUARDED_LOADS if name[0] == "_")
+GUARDED_LOADS |= VIEWS | MACHINERY
+GUARDED_STORES = frozenset(name for setters in _SETTERS.values() for name in setters.split()) | frozenset(
+    name for name in GUARDED_LOADS if name[0] == "_"
+)
 
 
 def is_allowed(kind: type, name: str) -> bool:

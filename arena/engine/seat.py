@@ -13,6 +13,7 @@ from arena.store.models import Bot, Entry, OrderRow, Standing, Trade
 from sandbox.worker import Worker
 
 FAILING_AFTER = 10
+REJECTED_ROWS_A_DAY = 1000
 
 
 class Life(StrEnum):
@@ -59,6 +60,16 @@ class Seat:
     errors_in_a_row: int = 0
     log_budget: int = 0
     started: bool = False
+    rejected_day: int = -1
+    rejected_rows: int = 0
+
+    def may_record_rejection(self, time: float) -> bool:
+        """Count one rejected order; say whether its row still fits into the day's allowance."""
+        day = int(time // 86400)
+        if day != self.rejected_day:
+            self.rejected_day, self.rejected_rows = day, 0
+        self.rejected_rows += 1
+        return self.rejected_rows <= REJECTED_ROWS_A_DAY
 
     @property
     def name(self) -> str:

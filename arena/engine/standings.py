@@ -49,5 +49,6 @@ def _standing(candidate: Candidate, season_id: str, tick: int, time: float, spac
         "equity": equity, "realized_pnl": candidate.account.realized,
         "unrealized_pnl": candidate.valuation.unrealized, "trades": candidate.score.trades,
         "rejected": candidate.score.rejected, "errors": candidate.errors, "tick": tick, "as_of": time,
+        "positions": candidate.account.sizes(),
         "score": dataclasses.asdict(candidate.score), **dataclasses.asdict(metrics),
     }  # fmt: skip

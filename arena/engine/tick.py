@@ -171,6 +171,8 @@ class TickBuilder:
     def _rejected_at_once(self, candidate: Candidate, request: Rejection, count: int) -> None:
         reason = clean_line(request.reason)
         candidate.score.rejected += 1
+        if not candidate.seat.may_record_rejection(self.time):
+            return
         self.writes.orders.append(self._order_row(
             candidate.seat, self._recorder.next_order_id(), request.symbol, request.side,
             request.size, OrderStatus.REJECTED, reason,

@@ -203,6 +203,7 @@ class Standing(SQLModel, table=True):
     errors: int
     tick: int = Field(sa_column=Column(_BIG, nullable=False))
     as_of: float
+    positions: dict[str, float] = _json(dict)
     score: dict[str, Any] = _json(dict)
 
 

@@ -61,7 +61,7 @@ def _entry_columns() -> Select[Any]:
             _STANDINGS.c.cash, _STANDINGS.c.return_pct, _STANDINGS.c.realized_pnl,
             _STANDINGS.c.unrealized_pnl, _STANDINGS.c.max_drawdown_pct, _STANDINGS.c.sharpe,
             _STANDINGS.c.trades, _STANDINGS.c.rejected, _STANDINGS.c.win_rate_pct,
-            _STANDINGS.c.turnover, _STANDINGS.c.exposure_pct, _STANDINGS.c.fees,
+            _STANDINGS.c.turnover, _STANDINGS.c.exposure_pct, _STANDINGS.c.fees, _STANDINGS.c.positions,
             _ENTRIES.c.errors, _ENTRIES.c.last_error, _STANDINGS.c.as_of,
         )
         .join(_BOTS, _BOTS.c.id == _ENTRIES.c.bot_id)

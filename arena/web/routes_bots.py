@@ -14,7 +14,7 @@ from arena.errors import RefusedError
 from arena.store import queries
 from arena.web import schemas
 from arena.web.context import Context, Ctx
-from arena.web.views import with_life
+from arena.web.views import up_to_date, with_life
 
 router = APIRouter(prefix="/bots", tags=["bots"])
 
@@ -47,7 +47,7 @@ _UPLOAD_BODY = {
 def bot_document(context: Context, bot_id: str) -> dict[str, Any]:
     """Return one bot as the API shows it."""
     row = queries.bot_row(context.database, context.season_id, bot_id)
-    return with_life(context, row)
+    return up_to_date(context, row)
 
 
 @router.post("", status_code=201, responses={**_PROBLEMS, 200: {"model": schemas.Bot}}, openapi_extra=_UPLOAD_BODY)

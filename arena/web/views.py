@@ -17,18 +17,37 @@ CSV_COLUMNS = (
 
 
 def with_life(context: Context, row: dict[str, Any]) -> dict[str, Any]:
-    """Return a bot's row with its present status and positions."""
+    """Return a bot's recorded row with its present status."""
+    recorded = {
+        **row,
+        "positions": row.get("positions") or {},
+        "trades": row.get("trades") or 0,
+        "rejected": row.get("rejected") or 0,
+    }
+    try:
+        return {**recorded, "status": context.engine.roster.get(row["bot_id"]).status}
+    except NotFoundError:
+        return recorded
+
+
+def up_to_date(context: Context, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a bot's row with its account as of the last recorded tick, newer than the last snapshot."""
+    shown = with_life(context, row)
     try:
         seat = context.engine.roster.get(row["bot_id"])
     except NotFoundError:
-        return {
-            **row,
-            "positions": {},
-            "trades": row.get("trades") or 0,
-            "rejected": row.get("rejected") or 0,
-        }
-    recorded = {"trades": row.get("trades") or 0, "rejected": row.get("rejected") or 0}
-    return {**row, **recorded, "status": seat.status, "positions": seat.account.sizes()}
+        return shown
+    return {
+        **shown,
+        "cash": seat.account.cash,
+        "positions": seat.account.sizes(),
+        "equity": seat.equity,
+        "realized_pnl": seat.account.realized,
+        "unrealized_pnl": seat.unrealized,
+        "return_pct": (seat.equity / context.engine.rules.starting_cash - 1.0) * 100.0,
+        "trades": seat.score.trades,
+        "rejected": seat.score.rejected,
+    }
 
 
 def board_items(

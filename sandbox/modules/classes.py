@@ -25,12 +25,8 @@ _ENUM = (
     "Enum IntEnum StrEnum Flag IntFlag auto unique member nonmember verify property EnumCheck "
     "CONTINUOUS NAMED_FLAGS UNIQUE STRICT CONFORM EJECT KEEP FlagBoundary ReprEnum"
 )
-_DATACLASSES = (
-    "field asdict astuple replace fields is_dataclass InitVar KW_ONLY MISSING FrozenInstanceError"
-)
-_CONTEXTLIB = (
-    "contextmanager suppress nullcontext closing ExitStack ContextDecorator AbstractContextManager"
-)
+_DATACLASSES = "field asdict astuple replace fields is_dataclass InitVar KW_ONLY MISSING FrozenInstanceError"
+_CONTEXTLIB = "contextmanager suppress nullcontext closing ExitStack ContextDecorator AbstractContextManager"
 
 
 def build(services: Services) -> dict[str, Facade]:
@@ -56,9 +52,7 @@ def build(services: Services) -> dict[str, Facade]:
         return abc.abstractmethod(function)
 
     return {
-        "dataclasses": Facade(
-            "dataclasses", {**pick(dataclasses, _DATACLASSES), "dataclass": dataclass}
-        ),
+        "dataclasses": Facade("dataclasses", {**pick(dataclasses, _DATACLASSES), "dataclass": dataclass}),
         "enum": Facade("enum", {**pick(enum, _ENUM), "EnumMeta": ENUM_META, "EnumType": ENUM_META}),
         "abc": Facade(
             "abc", {**pick(abc, "ABC abstractproperty"), "ABCMeta": ABC_META, "abstractmethod": abstractmethod}

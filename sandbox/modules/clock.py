@@ -5,7 +5,7 @@ Everything else of `time` and `datetime` is CPython's own, in UTC.
 
 from __future__ import annotations
 
-import datetime as real
+import datetime as real  # noqa: ICN001 - `dt` is what bots import it as
 import time as real_time
 import zoneinfo
 from typing import Any
@@ -63,14 +63,12 @@ def _time(services: Services) -> dict[str, object]:
     }
 
 
-def _datetime(services: Services) -> dict[str, object]:
+def _datetime(services: Services) -> dict[str, object]:  # noqa: C901 - two classes in one scope
     class Kind(type):
         """Makes the stand-ins answer for the real classes in isinstance and issubclass."""
 
         def __instancecheck__(cls, instance: object) -> bool:
-            return isinstance(instance, stands_for.get(cls, ())) or type.__instancecheck__(
-                cls, instance
-            )
+            return isinstance(instance, stands_for.get(cls, ())) or type.__instancecheck__(cls, instance)
 
         def __subclasscheck__(cls, kind: type) -> bool:
             return issubclass(kind, stands_for.get(cls, ())) or type.__subclasscheck__(cls, kind)

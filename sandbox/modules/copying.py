@@ -7,7 +7,7 @@ Here containers are copied by type, a bot's objects by their state, and anything
 from __future__ import annotations
 
 import copy as real
-import datetime
+import datetime as dt
 import decimal
 import fractions
 import functools
@@ -34,7 +34,7 @@ _SHARED = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType
 # What cannot change, and holds nothing that can.
 _ATOMIC = frozenset({
     int, float, complex, bool, str, bytes, type(None), type(Ellipsis), type(NotImplemented), range,
-    decimal.Decimal, fractions.Fraction, re.Pattern, re.Match, datetime.timedelta, datetime.timezone,
+    decimal.Decimal, fractions.Fraction, re.Pattern, re.Match, dt.timedelta, dt.timezone,
 })  # fmt: skip
 
 
@@ -93,9 +93,7 @@ def _deep(x: Any, memo: Memo) -> Any:
     return _copied(x, "__deepcopy__", lambda value: deepcopy(value, memo), memo)
 
 
-def _copied(
-    x: Any, method: str, each: Callable[[Any], Any], memo: Memo | None = None
-) -> Any:
+def _copied(x: Any, method: str, each: Callable[[Any], Any], memo: Memo | None = None) -> Any:
     kind = type(x)
     if kind in _ATOMIC or isinstance(x, _SHARED) or type(x) in {TypeOf, HostClass, Opaque}:
         return x
@@ -129,23 +127,27 @@ def _rebuilt(x: Any, kind: type, each: Callable[[Any], Any], memo: Memo | None) 
         type(key) is not str or (names.is_dunder(key) and key not in _HARMLESS) for key in state
     ):
         raise TypeError(f"cannot copy '{kind.__name__}' object")
-    taken = kind.__reduce_ex__(x, 4)
+    taken: Any = kind.__reduce_ex__(x, 4)  # type: ignore[call-arg]
     if type(taken) is not tuple:
         return x
     make, arguments, extra, items, pairs = (*taken, None, None, None)[:5]
     if make is not kind and getattr(make, "__module__", None) == "bot":
         raise TypeError(f"cannot copy '{kind.__name__}' object")
-    made = make(*(each(argument) for argument in arguments))
-    if type(made) is not kind:
+    made: Any = make(*(each(argument) for argument in arguments))
+    if kind is not type(made):
         return made
     if memo is not None:
         memo[id(x)] = made
     _fill(made, extra, each)
+    _refill(made, items, pairs, each)
+    return made
+
+
+def _refill(made: Any, items: Any, pairs: Any, each: Callable[[Any], Any]) -> None:
     for item in items or ():
         made.append(each(item))
     for key, value in pairs or ():
         made[each(key)] = each(value)
-    return made
 
 
 def _fill(made: Any, extra: Any, each: Callable[[Any], Any]) -> None:

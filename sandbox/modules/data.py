@@ -106,12 +106,10 @@ def _getters() -> dict[str, object]:
 
 
 def _collections(services: Services) -> dict[str, object]:
-    def namedtuple(
-        typename: str, field_names: Any, *, rename: bool = False, defaults: Any = None
-    ) -> type:
+    def namedtuple(typename: str, field_names: Any, *, rename: bool = False, defaults: Any = None) -> type:
         """Make a tuple class with named fields."""
         with services.announced():
-            return collections.namedtuple(  # type: ignore[no-any-return]  # noqa: PYI024
+            return collections.namedtuple(  # noqa: PYI024
                 typename, field_names, rename=rename, defaults=defaults, module="bot"
             )
 

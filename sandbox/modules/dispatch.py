@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-
 _registers: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
 
 
@@ -37,11 +36,7 @@ def singledispatch(function: Callable[..., Any]) -> Callable[..., Any]:
         for base in type.mro(cls):
             if base in table and base is not object:
                 return table[base]
-        virtual = (
-            found
-            for known, found in table.items()
-            if known is not object and issubclass(cls, known)
-        )
+        virtual = (found for known, found in table.items() if known is not object and issubclass(cls, known))
         return next(virtual, table[object])
 
     def call(first: Any, /, *args: Any, **kwargs: Any) -> Any:

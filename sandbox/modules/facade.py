@@ -55,9 +55,9 @@ def names_of(facade: Facade) -> frozenset[str]:
 
 def handed_out() -> frozenset[type]:
     """Return every class that some facade hands out, with what it is made of."""
-    whole = {Facade}
+    whole: set[type] = {Facade}
     for kind in _classes:
-        for base in type.mro(kind) if not issubclass(kind, type) else kind.__mro__:
+        for base in kind.__mro__:
             whole |= {base, type(base)}
     return frozenset(whole)
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+import importlib
 import keyword
+import types
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -29,6 +31,7 @@ def harden() -> None:
     _harden_wrappers()
     _harden_enum()
     _harden_fields()
+    _harden_dtypes()
     # A warning that is shown opens source files; bots have no use for one.
     warnings.simplefilter("ignore")
 
@@ -53,7 +56,7 @@ def _harden_wrappers() -> None:
 
 
 def _harden_enum() -> None:
-    real: Any = enum.EnumType._create_  # type: ignore[attr-defined]  # noqa: SLF001
+    real: Any = enum.EnumType._create_  # type: ignore[attr-defined]
 
     def _create_(cls: Any, class_name: Any, names: Any, **options: Any) -> Any:
         """Make an enumeration from names that a class statement could have had."""
@@ -65,7 +68,7 @@ def _harden_enum() -> None:
         options["module"] = MODULE_NAME
         return real(cls, class_name=class_name, names=_plain_names(names), **options)
 
-    enum.EnumType._create_ = _create_  # type: ignore[attr-defined]  # noqa: SLF001
+    enum.EnumType._create_ = _create_  # type: ignore[attr-defined]
 
 
 def _harden_fields() -> None:
@@ -78,6 +81,17 @@ def _harden_fields() -> None:
         object.__setattr__(self, key, value)
 
     dataclasses.Field.__setattr__ = __setattr__  # type: ignore[method-assign]
+
+
+def _harden_dtypes() -> None:
+    """Read the shape in a dtype like "(2,3)f8" without Python's own parser, whose use looks like an escape."""
+
+    def shape(text: str) -> Any:
+        numbers = [int(part) for part in text.strip("() ").split(",") if part.strip()]
+        return tuple(numbers) if "(" in text else numbers[0]
+
+    internal: Any = importlib.import_module("numpy._core._internal")
+    internal.ast = types.SimpleNamespace(literal_eval=shape)
 
 
 def _plain_names(given: Any) -> list[Any]:

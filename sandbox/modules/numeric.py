@@ -38,8 +38,10 @@ _FUNCTIONS = (
     "put_along_axis quantile rad2deg radians ravel real reciprocal remainder repeat reshape resize "
     "result_type rint roll rollaxis roots rot90 round searchsorted select seterr geterr set_printoptions "
     "setdiff1d setxor1d shape sign signbit sin sinc single sinh size sort spacing split sqrt square "
-    "squeeze stack std subtract sum swapaxes take take_along_axis tan tanh tensordot tile timedelta64 trace "
-    "transpose trapezoid tri tril tril_indices triu triu_indices trim_zeros true_divide trunc uint uint16 uint32 uint64 uint8 "
+    "squeeze stack std subtract sum swapaxes take take_along_axis tan tanh tensordot tile "
+    "timedelta64 trace "
+    "transpose trapezoid tri tril tril_indices triu triu_indices trim_zeros true_divide trunc "
+    "uint uint16 uint32 uint64 uint8 "
     "union1d unique unravel_index vander var vdot vectorize vsplit vstack where zeros zeros_like"
 )
 _LINALG = (
@@ -61,20 +63,19 @@ def build(services: Services) -> dict[str, Facade]:
     chance = Facade("numpy.random", _random(services))
     linalg = Facade("numpy.linalg", pick(np.linalg, _LINALG))
     fft = Facade("numpy.fft", pick(np.fft, _FFT))
+    typing = Facade("numpy.typing", {"NDArray": NDARRAY, "ArrayLike": object, "DTypeLike": object})
     members = {
         **pick(np, _FUNCTIONS),
         "linalg": linalg,
         "random": chance,
         "fft": fft,
+        "typing": typing,
         "trapz": np.trapezoid,
         "ndarray": NDARRAY,
         "empty": empty,
         "empty_like": empty_like,
         "__version__": np.__version__,
     }
-    typing = Facade(
-        "numpy.typing", {"NDArray": NDARRAY, "ArrayLike": object, "DTypeLike": object}
-    )
     warm_up()
     return {
         "numpy": Facade("numpy", members),

@@ -61,7 +61,7 @@ def _types() -> dict[str, object]:
         def __repr__(self) -> str:
             text = super().__repr__()
             kind = type(self)
-            return f"namespace{text[len(kind.__name__):]}" if kind is SimpleNamespace else text
+            return f"namespace{text[len(kind.__name__) :]}" if kind is SimpleNamespace else text
 
     SimpleNamespace.__module__, SimpleNamespace.__qualname__ = "types", "SimpleNamespace"
     BASES.add(SimpleNamespace)

@@ -17,8 +17,7 @@ _RE = (
     "A ASCII I IGNORECASE M MULTILINE S DOTALL X VERBOSE NOFLAG"
 )
 _STRING = (
-    "ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits printable "
-    "punctuation whitespace"
+    "ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits printable punctuation whitespace"
 )
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "WARN": 30, "ERROR": 40, "CRITICAL": 50,
            "FATAL": 50, "NOTSET": 0}  # fmt: skip
@@ -171,7 +170,7 @@ def _logging(services: Services) -> dict[str, object]:
         if options.get("level") is not None:
             root.setLevel(options["level"])
 
-    methods = "debug info warning warn error exception critical log".split()
+    methods = ["debug", "info", "warning", "warn", "error", "exception", "critical", "log"]
     return {
         **_LEVELS,
         **{name: getattr(root, name) for name in methods},

@@ -1,5 +1,6 @@
-"""`typing` for code whose annotations are never evaluated: forms that can be written, tested against
-and inherited from, with nothing of the real module behind them.
+"""`typing` for code whose annotations are never evaluated.
+
+Its forms can be written, tested against and inherited from, with nothing of the real module behind.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ _FORMS = (
     "SupportsAbs SupportsIndex SupportsRound SupportsComplex SupportsBytes AnyStr IO TextIO "
     "AsyncIterator AsyncIterable AsyncGenerator"
 )
+_ABSTRACT = (
+    "Callable Iterable Iterator Sequence MutableSequence Mapping MutableMapping Hashable Sized "
+    "Collection Container Generator Reversible MutableSet KeysView ValuesView ItemsView "
+    "MappingView Awaitable Coroutine"
+)
 _ORIGINS: dict[str, type] = {
     "Any": object, "Text": str, "Pattern": re.Pattern, "Match": re.Match,
     "Deque": collections.deque, "DefaultDict": collections.defaultdict,
@@ -32,10 +38,7 @@ _ORIGINS: dict[str, type] = {
     "ChainMap": collections.ChainMap, "AbstractSet": abstract.Set,
     **{name: getattr(builtins, name.lower())
        for name in ("List", "Dict", "Set", "FrozenSet", "Tuple", "Type")},
-    **{name: getattr(abstract, name) for name in (
-        "Callable Iterable Iterator Sequence MutableSequence Mapping MutableMapping Hashable Sized "
-        "Collection Container Generator Reversible MutableSet KeysView ValuesView ItemsView "
-        "MappingView Awaitable Coroutine").split()},
+    **{name: getattr(abstract, name) for name in _ABSTRACT.split()},
 }  # fmt: skip
 
 
@@ -72,6 +75,7 @@ class Form:
         return hash(self.kind)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Do what calling the form's class does, as in `typing.Deque(maxlen=3)`."""
         if self.origin is None or self.origin in {object, type}:
             raise TypeError(f"typing.{self.kind} cannot be called")
         return self.origin(*args, **kwargs)
@@ -115,12 +119,13 @@ class ProtocolMeta(abc.ABCMeta):
         wanted = {
             name
             for base in cls.__mro__ if is_bot_class(base)
-            for name in (*base.__dict__, *base.__dict__.get("__annotations__", ()))
+            for name in (*vars(base), *vars(base).get("__annotations__", ()))
             if not names.is_dunder(name) and not name.startswith("_abc_")
         }  # fmt: skip
         return bool(wanted) and all(hasattr(instance, name) for name in wanted)
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make an instance, but not of a protocol itself."""
         if Protocol in cls.__bases__:
             raise TypeError("Protocols cannot be instantiated")
         return super().__call__(*args, **kwargs)
@@ -146,7 +151,7 @@ def functional_typed_dict(*args: Any, **items: Any) -> dict[Any, Any]:
 
 
 BASES.update({Generic, Protocol, TypedDict})
-_NAMED_TUPLE: type = types.resolve_bases((typing.NamedTuple,))[0]  # type: ignore[assignment]
+_NAMED_TUPLE: type = types.resolve_bases((typing.NamedTuple,))[0]
 BASES.add(_NAMED_TUPLE)
 hand_out(Form, Generic, Protocol, ProtocolMeta, TypedDict)
 
@@ -208,7 +213,7 @@ def _named_tuple(services: Services) -> object:
                 made: Any = typing.NamedTuple(typename, pairs)  # type: ignore[misc]
             made.__module__ = MODULE_NAME
             check_match_args(made)
-            return made  # type: ignore[no-any-return]
+            return made
 
         def __mro_entries__(self, _bases: tuple[object, ...]) -> tuple[type, ...]:
             return (_NAMED_TUPLE,)

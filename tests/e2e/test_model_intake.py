@@ -32,7 +32,7 @@ def test_recorded_answers_become_bots_or_are_refused_with_line_and_reason(tmp_pa
     with FakeModelServer(script) as model:
         server = Server(
             tmp_path, OPENAI_BASE_URL=model.base_url, OPENAI_MODEL="recorded", OPENAI_API_KEY="canary-key",
-            MAX_REPAIRS="1", ARENA_TOKEN="", BOTS_DIR=str(tmp_path), TICK_INTERVAL_SECONDS="0.2",
+            MAX_REPAIRS="1", ARENA_TOKEN="", BOTS_DIR=str(tmp_path), TICK_INTERVAL_SECONDS="0.1",
         )  # fmt: skip
         try:
             sent = {answer["id"]: _submit(server, answer) for answer in answers}

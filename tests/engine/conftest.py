@@ -26,9 +26,9 @@ from sandbox.pool import Pool
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 RUNTIME = "arena.runtime.bot:BotRuntime"
 # Wide apart, so that a slow machine changes no verdict: a spin is late, an endless loop is killed.
-LIMITS = Limits(tick_cpu_soft=0.05, tick_cpu_hard=0.5)
-SPIN = "for _ in range(5_000_000): pass"
-LONG_SPIN = "for _ in range(8_000_000): pass"
+LIMITS = Limits(tick_cpu_soft=0.1, tick_cpu_hard=0.7)
+SPIN = "for _ in range(8_000_000): pass"
+LONG_SPIN = "for _ in range(13_000_000): pass"
 
 
 class Steady:
@@ -107,6 +107,16 @@ class Hand:
 def pool() -> Iterator[Pool]:
     """One pool for all engines of a test process."""
     found = Pool(RUNTIME, LIMITS)
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="session")
+def calm(pool: Pool) -> Iterator[Pool]:
+    """A pool so patient that no load of the machine is taken for a bot's fault."""
+    del pool
+    found = Pool(RUNTIME, Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0, uid_base=32_000))
     found.start()
     yield found
     found.stop()

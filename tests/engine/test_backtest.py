@@ -58,37 +58,37 @@ def told(results: Sequence[Result], market: Market) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_run_ahead_is_lockstep_byte_for_byte_and_twice_the_same(pool: Pool) -> None:
+def test_run_ahead_is_lockstep_byte_for_byte_and_twice_the_same(calm: Pool) -> None:
     market = seeded(400)
-    ahead = told(backtest(pool, shipped(), market, RULES, seed=5), market)
-    again = told(backtest(pool, shipped(), market, RULES, seed=5), market)
-    step = told(backtest(pool, shipped(), market, RULES, seed=5, run=1), market)
+    ahead = told(backtest(calm, shipped(), market, RULES, seed=5), market)
+    again = told(backtest(calm, shipped(), market, RULES, seed=5), market)
+    step = told(backtest(calm, shipped(), market, RULES, seed=5, run=1), market)
     assert json.dumps(ahead) == json.dumps(again)
     assert json.dumps(ahead) == json.dumps(step)
     assert {row["bot_name"] for row in ahead["trades"]} >= {"Random Trader", "Trend Follower", "Buy and Hold"}
 
 
-def test_another_seed_is_another_chance(pool: Pool) -> None:
+def test_another_seed_is_another_chance(calm: Pool) -> None:
     market = seeded(200)
     (chance,) = [candidate for candidate in shipped() if candidate.file == "example_random.py"]
-    rows = [report.order_rows(backtest(pool, [chance], market, RULES, seed=seed)) for seed in (1, 2, 1)]
+    rows = [report.order_rows(backtest(calm, [chance], market, RULES, seed=seed)) for seed in (1, 2, 1)]
     assert rows[0] == rows[2] != rows[1]
 
 
 @pytest.mark.parametrize("run", [1, 512])
-def test_money_adds_up(pool: Pool, run: int) -> None:
+def test_money_adds_up(calm: Pool, run: int) -> None:
     market = seeded(300)
-    for result in backtest(pool, shipped(), market, RULES, run=run):
+    for result in backtest(calm, shipped(), market, RULES, run=run):
         assert result.play is not None
         account, equity = result.play.account, result.play.equity
         unrealized = result.play.ledger.equity[-1][4]
         assert equity - 10_000 == pytest.approx(account.realized + unrealized - account.fees, rel=1e-9, abs=1e-6)
 
 
-def test_each_candidate_gets_its_row_whatever_it_is(pool: Pool) -> None:
+def test_each_candidate_gets_its_row_whatever_it_is(calm: Pool) -> None:
     market = seeded(30)
     results = backtest(
-        pool,
+        calm,
         own(
             bot_source(BUY, name="Good"), "import os", bot_source(name="Elsewhere", symbols='["XAUUSD"]'),
             bot_source(name="Broken", top="x = 1 // 0"), bot_source("raise ValueError", name="Raiser"),
@@ -106,15 +106,15 @@ def test_each_candidate_gets_its_row_whatever_it_is(pool: Pool) -> None:
     assert [result.file for result in ranked_results(results)][-1] in {"1.py", "3.py"}
 
 
-def test_two_bots_of_one_name_are_told_apart(pool: Pool) -> None:
+def test_two_bots_of_one_name_are_told_apart(calm: Pool) -> None:
     market = seeded(12)
-    results = backtest(pool, own(bot_source(BUY, name="Same"), bot_source(name="Same")), market, RULES)
+    results = backtest(calm, own(bot_source(BUY, name="Same"), bot_source(name="Same")), market, RULES)
     assert [(result.name, result.file) for result in results] == [("Same", "0.py"), ("Same #2", "1.py")]
 
 
-def test_orders_of_the_last_tick_expire(pool: Pool) -> None:
+def test_orders_of_the_last_tick_expire(calm: Pool) -> None:
     market = seeded(5)
-    results = backtest(pool, own(bot_source(BUY)), market, RULES)
+    results = backtest(calm, own(bot_source(BUY)), market, RULES)
     rows = report.order_rows(results)
     assert [row["status"] for row in rows] == ["filled"] * 4 + ["expired"]
     assert [row["fill_time"] for row in rows] == [row["time"] + 60 for row in rows[:4]] + [None]
@@ -139,9 +139,9 @@ def test_an_endless_loop_ends_in_quarantine_and_hurts_nobody(pool: Pool) -> None
     assert [row[0] for row in both[0].play.ledger.equity] == [0, 10, 20, 24]
 
 
-def test_csv_has_plain_floats_empty_nulls_and_no_formula(pool: Pool, tmp_path: Path) -> None:
+def test_csv_has_plain_floats_empty_nulls_and_no_formula(calm: Pool, tmp_path: Path) -> None:
     market = seeded(4)
-    results = backtest(pool, own(bot_source(f"{BUY}\n{BUY.replace('0.01', '-1')}", name="=1+1")), market, RULES)
+    results = backtest(calm, own(bot_source(f"{BUY}\n{BUY.replace('0.01', '-1')}", name="=1+1")), market, RULES)
     path = tmp_path / "orders.csv"
     report.write_csv(path, report.ORDER_COLUMNS, report.order_rows(results))
     raw = path.read_bytes()

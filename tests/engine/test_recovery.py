@@ -68,14 +68,14 @@ def picture(hand: Hand) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def uninterrupted(
-    pool: Pool, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+    calm: Pool, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Any]]:
     import shutil
 
     path = tmp_path_factory.mktemp("whole") / "lab.db"
     shutil.copy(migrated_sqlite, path)
     database = open_database(f"sqlite:///{path}")
-    hand = Hand(database, pool, synthetic, plan_of(fee_bps=7.0, slippage_bps=3.0))
+    hand = Hand(database, calm, synthetic, plan_of(fee_bps=7.0, slippage_bps=3.0))
     for source in sources():
         hand.admit(source)
     hand.tick(54)
@@ -85,9 +85,9 @@ def uninterrupted(
 
 
 def test_an_interrupted_season_ends_exactly_like_a_whole_one(
-    database: Database, pool: Pool, uninterrupted: dict[str, Any]
+    database: Database, calm: Pool, uninterrupted: dict[str, Any]
 ) -> None:
-    hand = Hand(database, pool, synthetic, plan_of(fee_bps=7.0, slippage_bps=3.0))
+    hand = Hand(database, calm, synthetic, plan_of(fee_bps=7.0, slippage_bps=3.0))
     for source in sources():
         hand.admit(source)
     for ticks in (1, 22, 18, 13):

@@ -94,9 +94,7 @@ def test_every_status_has_its_sentence(status: int, words: str) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 500])
-@pytest.mark.parametrize(
-    "body", ["a bare string", '{"message": "top level"}', "", "<html>bad gateway</html>", "[1]"]
-)
+@pytest.mark.parametrize("body", ["a bare string", '{"message": "top level"}', "", "<html>bad gateway</html>", "[1]"])
 def test_errors_of_any_shape_are_told(status: int, body: str) -> None:
     assert f"HTTP {status}" in complaint(Scripted(body.encode(), status=status))
 
@@ -124,9 +122,7 @@ def test_a_good_status_with_a_bad_body_is_no_answer(body: dict[str, Any], words:
     assert words in complaint(Scripted(body))
 
 
-@pytest.mark.parametrize(
-    "body", ["null", "[]", "3", '"text"', "{", "", "NaN", "[" * 100_000, '{"choices": [', "\xff"]
-)
+@pytest.mark.parametrize("body", ["null", "[]", "3", '"text"', "{", "", "NaN", "[" * 100_000, '{"choices": [', "\xff"])
 def test_a_body_that_is_no_completion_is_no_answer(body: str) -> None:
     assert complaint(Scripted(body.encode("latin-1")))
 
@@ -153,17 +149,13 @@ def test_a_hostile_model_name_is_cleaned() -> None:
 
 
 def test_lone_surrogates_of_an_answer_are_replaced() -> None:
-    answer, _ = asked(
-        Scripted(json.dumps(reply(message={"content": "a\ud800b"}, finish_reason="stop")).encode())
-    )
+    answer, _ = asked(Scripted(json.dumps(reply(message={"content": "a\ud800b"}, finish_reason="stop")).encode()))
     assert answer.text == "a?b"
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
 def test_what_may_pass_is_tried_again(status: int) -> None:
-    answer, server = asked(
-        Scripted({}, status=status, headers={"retry-after-ms": "1"}), Scripted("x"), retries=2
-    )
+    answer, server = asked(Scripted({}, status=status, headers={"retry-after-ms": "1"}), Scripted("x"), retries=2)
     assert answer.text == "x"
     assert len(server.requests) == 2
 

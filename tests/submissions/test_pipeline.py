@@ -96,9 +96,7 @@ def test_a_bot_that_raises_at_most_ticks_is_repaired_too(studio: Studio, own_nam
     assert "gone" in done["attempts"][0]["violations"][0]["message"]
 
 
-def test_when_repairs_are_used_up_the_bot_is_rejected_with_line_and_reason(
-    studio: Studio, own_name: str
-) -> None:
+def test_when_repairs_are_used_up_the_bot_is_rejected_with_line_and_reason(studio: Studio, own_name: str) -> None:
     bad = bot_source("x = 1\nopen('/etc/passwd')", name=own_name)
     done = studio.submit("a bot", answer(bad))
     assert done["status"] == "rejected"
@@ -159,9 +157,7 @@ def test_a_failure_while_repairing_keeps_what_was_there(studio: Studio, own_name
 
 def test_several_models_and_samples_are_one_submission_each(studio: Studio, own_name: str) -> None:
     studio.model.requests.clear()
-    studio.model.script = lambda request, n: answer(
-        bot_source(f"x = {n}", name=f"{own_name} {request['model']}")
-    )
+    studio.model.script = lambda request, n: answer(bot_source(f"x = {n}", name=f"{own_name} {request['model']}"))
     body = {"prompt": "a bot", "models": ["writer-1", "writer-2"], "samples": 2}
     taken = studio.arena.api("POST", "/strategies", json=body)
     assert taken.status_code == 202
@@ -170,9 +166,7 @@ def test_several_models_and_samples_are_one_submission_each(studio: Studio, own_
     assert {item["status"] for item in done} == {"admitted"}
     assert sorted(item["model"] for item in done) == ["writer-1", "writer-1", "writer-2", "writer-2"]
     assert len({item["bot_id"] for item in done}) == 4
-    assert sorted(request["model"] for request in studio.model.requests) == sorted(
-        item["model"] for item in done
-    )
+    assert sorted(request["model"] for request in studio.model.requests) == sorted(item["model"] for item in done)
     bots = [studio.arena.get(f"/bots/{item['bot_id']}") for item in done]
     assert sum(bot["name"].endswith("#2") for bot in bots) == 2
 
@@ -244,13 +238,9 @@ def test_a_stop_leaves_work_for_the_next_start(tmp_path: Path) -> None:
         return answer(bot_source(BUYER, name=f"Taken up {number}"))
 
     with FakeModelServer(script) as model:
-        settings = settings_for(
-            tmp_path, openai_base_url=model.base_url, openai_model="m", openai_timeout_seconds=90
-        )
+        settings = settings_for(tmp_path, openai_base_url=model.base_url, openai_model="m", openai_timeout_seconds=90)
         with running(settings, tmp_path) as arena:
-            ids = [
-                arena.api("POST", "/strategies", json={"prompt": f"bot {n}"}).json()["id"] for n in range(5)
-            ]
+            ids = [arena.api("POST", "/strategies", json={"prompt": f"bot {n}"}).json()["id"] for n in range(5)]
             assert begun.wait(30)
             until(lambda: arena.get(f"/strategies/{ids[0]}")["status"] == "generating", "it is under way")
         answered.set()

@@ -17,10 +17,11 @@ from sandbox.universe import BASES, HOST
 _CLOSED = (
     types.FrameType, types.CodeType, types.TracebackType, types.CoroutineType, memoryview, super,
 )  # fmt: skip
-_NOT_OFFERED = tuple(
-    getattr(builtins, name)
-    for name in ["open", "eval", "exec", "compile", "__import__", "input", "globals", "locals", "dir", "vars", "getattr", "setattr", "delattr", "breakpoint", "id", "__build_class__"]
+_HIDDEN = (
+    "open eval exec compile __import__ input globals locals dir vars getattr setattr delattr "
+    "breakpoint id __build_class__"
 )
+_NOT_OFFERED = tuple(getattr(builtins, name) for name in _HIDDEN.split())
 _CLASSES = (
     type, types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.GeneratorType,
     types.ModuleType, types.FrameType, types.CodeType, types.TracebackType, memoryview, Facade,
@@ -28,7 +29,7 @@ _CLASSES = (
 _STAND_INS = (Context, Metaclass, HostClass, Opaque, TypeOf)
 
 
-def foul(obj: Any, depth: int = 0) -> str:
+def foul(obj: Any, depth: int = 0) -> str:  # noqa: C901, PLR0911 - one line for each kind of thing
     """Return why a bot may not hold this object, or an empty text."""
     kind = type(obj)
     if isinstance(obj, types.ModuleType):
@@ -47,9 +48,7 @@ def foul(obj: Any, depth: int = 0) -> str:
         return _foul_callable(obj)
     if isinstance(obj, types.MethodWrapperType | types.WrapperDescriptorType):
         return "" if obj.__name__ in names.METHODS else f"the special method {obj.__name__}"
-    if kind in guards._DESCRIPTORS and any(
-        obj.__name__ in HOST.get(base, ()) for base in obj.__objclass__.__mro__
-    ):
+    if kind in guards._DESCRIPTORS and any(obj.__name__ in HOST.get(base, ()) for base in obj.__objclass__.__mro__):
         return f"the method {obj.__name__} that {obj.__objclass__.__name__} keeps"
     if depth < 2 and kind in {list, tuple, set, frozenset}:
         return next((why for item in list(obj)[:200] if (why := foul(item, depth + 1))), "")

@@ -93,8 +93,7 @@ def shared_state(wall: Wall) -> dict[str, Any]:
     from sandbox.universe import HOST
 
     state: dict[str, Any] = {
-        name: {key: id(value) for key, value in facade.__dict__.items()}
-        for name, facade in wall.modules.items()
+        name: {key: id(value) for key, value in facade.__dict__.items()} for name, facade in wall.modules.items()
     }
     for kind in {*HOST, *handed_out()}:
         hidden = ("__abstractmethods__", "_abc_impl", "__doc__")

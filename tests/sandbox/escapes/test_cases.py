@@ -33,15 +33,9 @@ def _of(outcomes: dict[str, dict[str, str]], family: str) -> dict[str, dict[str,
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_no_escape_of_this_family_gets_anything(
-    outcomes: dict[str, dict[str, str]], family: str
-) -> None:
+def test_no_escape_of_this_family_gets_anything(outcomes: dict[str, dict[str, str]], family: str) -> None:
     cases = _of(outcomes, family)
-    wrong = {
-        name: case["wall"]
-        for name, case in cases.items()
-        if not case["wall"].startswith(case["expect"] + ":")
-    }
+    wrong = {name: case["wall"] for name, case in cases.items() if not case["wall"].startswith(case["expect"] + ":")}
     assert cases
     assert wrong == {}
 

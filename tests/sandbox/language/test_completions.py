@@ -56,9 +56,7 @@ def answer(name: str) -> tuple[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_a_recorded_answer_trades_as_in_plain_python(
-    bots: Pool, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_a_recorded_answer_trades_as_in_plain_python(bots: Pool, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     # Dataclasses of ordinary Python look the module of their class up.
     monkeypatch.setitem(sys.modules, "bot", types.ModuleType("bot"))
     source, told = answer(name)

@@ -16,6 +16,7 @@ INERT = {
     "re.RegexFlag": "flags of the bot's own calls",
     "enum.FlagBoundary": "options of the bot's own enumerations",
     "enum.EnumCheck": "options of the bot's own enumerations",
+    "calendar.Day": "days of the week, which from 3.12 on are members of an enumeration",
     "dataclasses._KW_ONLY_TYPE": "compared by identity only",
     "dataclasses._MISSING_TYPE": "compared by identity only",
     "decimal.Context": "the precision of the bot's own arithmetic, as in plain Python",

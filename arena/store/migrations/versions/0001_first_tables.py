@@ -255,6 +255,7 @@ def upgrade() -> None:
         sa.Column("errors", sa.Integer(), nullable=False),
         sa.Column("tick", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("as_of", sa.Float(), nullable=False),
+        sa.Column("positions", sa.JSON(), nullable=False),
         sa.Column("score", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["bot_id"],

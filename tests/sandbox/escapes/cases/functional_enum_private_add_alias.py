@@ -1,0 +1,9 @@
+# family: functional
+# expect: blocked
+# control: none
+# why: What the metaclass of enumerations puts into a class is not given out.
+from enum import Enum
+class E(Enum):
+    A = 1
+E._add_alias_
+breach("private")
