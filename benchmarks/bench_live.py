@@ -69,9 +69,7 @@ def main() -> None:
     workers = []
     started = time.perf_counter()
     for number in range(count):
-        start = Start(
-            "SMA", number, 0.0, False, {}, {}, ("BTCUSDT",), Account(10_000.0), (10_000.0, 0.0, 0.0)
-        )
+        start = Start("SMA", number, 0.0, False, {}, {}, ("BTCUSDT",), Account(10_000.0), (10_000.0, 0.0, 0.0))
         worker, ask = pool.spawn(program, start.pack())
         gather([ask])
         workers.append(worker)

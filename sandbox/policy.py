@@ -135,9 +135,7 @@ class NamePolicy(RestrictingNodeTransformer):
 
     # -- names ------------------------------------------------------------------------------
 
-    def check_name(
-        self, node: ast.AST, name: str | None, *_: object, **__: object
-    ) -> None:
+    def check_name(self, node: ast.AST, name: str | None, *_: object, **__: object) -> None:
         """Refuse to bind a name that means something to the interpreter or to the guards."""
         if name is None:
             return

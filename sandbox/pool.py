@@ -68,8 +68,7 @@ class Pool:
         """Start the zygote and prove on a first child that a bot can be locked down here."""
         if sys.platform != "linux":
             raise SandboxUnavailableError(
-                "bots run on Linux only: this system has no seccomp. "
-                "Use WSL2 or a Linux container (see README)."
+                "bots run on Linux only: this system has no seccomp. Use WSL2 or a Linux container (see README)."
             )
         self._slots = free_uids(self.limits) if os.geteuid() == 0 else []
         self._launch()

@@ -103,12 +103,7 @@ def _mmap_rule(number: int) -> bytes:
 
 
 def _mprotect_rule(number: int) -> bytes:
-    body = (
-        _argument(2)
-        + _instruction(_JSET, _PROT_EXEC, 1, 0)
-        + _instruction(_RET, _ALLOW)
-        + _instruction(_RET, _KILL)
-    )
+    body = _argument(2) + _instruction(_JSET, _PROT_EXEC, 1, 0) + _instruction(_RET, _ALLOW) + _instruction(_RET, _KILL)
     return _instruction(_JEQ, number, 0, len(body) // 8) + body
 
 

@@ -135,9 +135,7 @@ class Zygote:
             for target, descriptor in enumerate(high):
                 os.dup2(descriptor, target)
             os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-            cage = lockdown.Confinement(
-                self._kit.limits, request.get("uid"), parent, self._landlock, self._extends
-            )
+            cage = lockdown.Confinement(self._kit.limits, request.get("uid"), parent, self._landlock, self._extends)
             run(self._kit, cage)
         finally:
             os._exit(70)

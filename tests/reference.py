@@ -122,9 +122,7 @@ class Account:
             del r.positions[order.symbol], r.averages[order.symbol]
         self.fill(order, now, size=size, price=price, fee=fee, gain=gain)
 
-    def fill(
-        self, order: Order, now: float, *, size: float, price: float, fee: float, gain: float
-    ) -> None:
+    def fill(self, order: Order, now: float, *, size: float, price: float, fee: float, gain: float) -> None:
         r = self.result
         r.fees += fee
         order.status, order.fill_time = "filled", now

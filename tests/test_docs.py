@@ -144,9 +144,7 @@ def test_the_example_file_uncommented_is_the_defaults(no_settings: Path) -> None
     assert load().model_dump() == defaults.model_dump()
 
 
-def test_the_three_ways_to_set_a_source_are_read_as_written(
-    no_settings: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_three_ways_to_set_a_source_are_read_as_written(no_settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (no_settings / "arena.toml").write_text(code(section(README, "Settings"), "toml")[0], "utf-8")
     by_file = load()
     assert by_file.data_sources.binance.symbols == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
@@ -225,9 +223,7 @@ def test_every_file_of_the_sandbox_is_named() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_quoted_refusal_is_one_the_policy_gives(page: Path) -> None:
-    for message, rule in re.findall(
-        r"^ +\d+:\d+  (.+) \[([a-z-]+)\]$", page.read_text("utf-8"), re.MULTILINE
-    ):
+    for message, rule in re.findall(r"^ +\d+:\d+  (.+) \[([a-z-]+)\]$", page.read_text("utf-8"), re.MULTILINE):
         pattern = re.escape(RULES[rule].sentence).replace(r"\{name\}", ".+")
         assert re.fullmatch(pattern, message)
 
@@ -339,9 +335,7 @@ except lockdown.LockdownError as error:
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the strict filter is written for x86-64")
 def test_a_host_without_filters_is_told_in_the_quoted_words() -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", _STRICT], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    run = subprocess.run([sys.executable, "-c", _STRICT], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.startswith("this kernel or container does not allow seccomp filters")
     assert "`this kernel or container does not allow seccomp filters`" in README
 

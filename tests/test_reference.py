@@ -56,9 +56,7 @@ class TestByHand:
         assert result.equity_curve == [(100.0, 10_000.0), (101.0, 10_000.0), (102.0, 10_020.0)]
 
     def test_average_cost_and_realised_profit(self) -> None:
-        body = (
-            f"if n == 0: {BUY.format(1)}\nif n == 1: {BUY.format(3)}\nif n == 2: {SELL.format(2)}"
-        )
+        body = f"if n == 0: {BUY.format(1)}\nif n == 1: {BUY.format(3)}\nif n == 2: {SELL.format(2)}"
         result = run(body, [1.0, 100.0, 200.0, 300.0])
         # Average (100 + 3 x 200) / 4 = 175; selling 2 at 300 locks in 250.
         assert result.averages == {A: 175.0}
@@ -88,9 +86,7 @@ class TestByHand:
     def test_cash_that_just_suffices_passes_and_a_cent_less_does_not(self) -> None:
         assert len(run(f"if n == 0: {BUY.format(100)}", [1.0, 100.0]).fills) == 1
         result = run(f"if n == 0: {BUY.format(101)}", [1.0, 100.0])
-        assert result.rejections[0].reason == (
-            "Bot 'X' has insufficient cash: $10000.00 < $10100.00"
-        )
+        assert result.rejections[0].reason == ("Bot 'X' has insufficient cash: $10000.00 < $10100.00")
 
     @pytest.mark.parametrize(
         ("order", "reason"),
@@ -181,12 +177,8 @@ def play(asked: list[Request], market: list[dict[str, float]], rules: Rules) -> 
     return played
 
 
-def by_reference(
-    asked: list[Request], market: list[dict[str, float]], rules: Rules
-) -> reference.Result:
-    body = (
-        "for at, symbol, side, size in ASKED:\n    if at == n: ctx.submit_order(symbol, side, size)"
-    )
+def by_reference(asked: list[Request], market: list[dict[str, float]], rules: Rules) -> reference.Result:
+    body = "for at, symbol, side, size in ASKED:\n    if at == n: ctx.submit_order(symbol, side, size)"
     source = f"ASKED = {asked!r}\n" + bot(body)
     times = [float(n) for n in range(len(market))]
     return reference.run(
@@ -234,17 +226,14 @@ def test_the_exchange_agrees_with_the_reference(
 
 @PATIENT
 @given(requests, markets, rules_of)
-def test_money_is_neither_made_nor_lost(
-    asked: list[Request], market: list[dict[str, float]], rules: Rules
-) -> None:
+def test_money_is_neither_made_nor_lost(asked: list[Request], market: list[dict[str, float]], rules: Rules) -> None:
     asked.sort(key=lambda request: request[0])
     played = play(asked, market, rules)
     account, fills = played.account, [o for o in played.outcomes if isinstance(o, Fill)]
     traded = sum(fill.size * fill.price for fill in fills)
     scale = max(1.0, rules.starting_cash, traded, *map(abs, played.equity))
     paid = sum(
-        (fill.size * fill.price if fill.side is Side.BUY else -fill.size * fill.price) + fill.fee
-        for fill in fills
+        (fill.size * fill.price if fill.side is Side.BUY else -fill.size * fill.price) + fill.fee for fill in fills
     )
     assert account.cash == near(rules.starting_cash - paid, scale=scale)
     held = sum(account.size_of(symbol) * market[-1][symbol] for symbol in account.positions)

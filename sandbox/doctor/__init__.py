@@ -29,10 +29,7 @@ PROOFS = {
 STOPPED, OPEN, UNPROVED, WORKS = "stopped", "OPEN", "not provable here", "works"
 TIMEOUT = 60
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "LANG": "C.UTF-8", "TZ": "UTC"}
-_START = (
-    "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); "
-    "from sandbox.doctor.{} import main; main()"
-)
+_START = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from sandbox.doctor.{} import main; main()"
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,10 +59,7 @@ class Court:
 
     def layers(self, act: Act) -> list[str]:
         """Return the layers that stop an act on their own."""
-        tried = {
-            name: self._fork(act, steps, closing=name == "closing").outcome
-            for name, steps in LAYERS.items()
-        }
+        tried = {name: self._fork(act, steps, closing=name == "closing").outcome for name, steps in LAYERS.items()}
         return [name for name, outcome in tried.items() if not _came_through(outcome)]
 
     def _fork(self, act: Act, steps: tuple[lockdown.Step, ...], *, closing: bool) -> Trial:
@@ -80,9 +77,7 @@ class Court:
         finally:
             os.close(up_read)
 
-    def _child(
-        self, act: Act, steps: tuple[lockdown.Step, ...], write: int, parent: int, *, closing: bool
-    ) -> NoReturn:
+    def _child(self, act: Act, steps: tuple[lockdown.Step, ...], write: int, parent: int, *, closing: bool) -> NoReturn:
         limited = lockdown.limit_resources in steps
         if limited:
             self._scene.spin = SPIN_LIMITED

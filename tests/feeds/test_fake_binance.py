@@ -109,9 +109,7 @@ VARIANTS = "`SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `G
         ("{", error(3, "Invalid JSON: expected value at line 1 column 1")),
     ],
 )  # fmt: skip
-def test_control_messages_are_answered_as_documented(
-    request_text: str, answer: dict[str, object]
-) -> None:
+def test_control_messages_are_answered_as_documented(request_text: str, answer: dict[str, object]) -> None:
     assert json.loads(Session(["a@trade"], combined=True).reply(request_text)) == answer
 
 

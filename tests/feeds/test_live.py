@@ -17,9 +17,7 @@ from arena.feeds.live import LiveMarket, price_of, run_feeds
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 
 
-def tell(
-    market: LiveMarket, symbol: str, price: float, event: float, receive: float | None = None
-) -> None:
+def tell(market: LiveMarket, symbol: str, price: float, event: float, receive: float | None = None) -> None:
     market.on_price(PriceUpdate(symbol, price, event, event if receive is None else receive))
 
 
@@ -61,9 +59,7 @@ def test_an_older_price_that_arrives_late_does_not_become_the_last() -> None:
         (1.0, math.nan, 1.0), (1.0, 1.0, math.nan), (1.0, -math.inf, 1.0), (1.0, 1.0, math.inf),
     ],
 )  # fmt: skip
-def test_a_price_that_makes_no_sense_is_only_counted(
-    price: float, event: float, receive: float
-) -> None:
+def test_a_price_that_makes_no_sense_is_only_counted(price: float, event: float, receive: float) -> None:
     market = LiveMarket()
     tell(market, BTC, price, event, receive)
     assert market.prices_at(1e12) == {}
@@ -98,9 +94,7 @@ def test_status_is_plain_json_and_since_moves_with_the_state_only() -> None:
     now = 105.0
     market.on_state("binance", FeedState.CONNECTING, "Still connecting.")
     assert json.loads(json.dumps(market.status())) == {
-        "feeds": {
-            "binance": {"state": "connecting", "detail": "Still connecting.", "since": 100.0}
-        },
+        "feeds": {"binance": {"state": "connecting", "detail": "Still connecting.", "since": 100.0}},
         "symbols": {BTC: {"price": 1.0, "event_time": 98.0, "receive_time": 99.0, "age": 6.0}},
         "refused_prices": 0,
     }
@@ -212,7 +206,5 @@ def test_run_feeds_returns_when_all_have_ended() -> None:
     [("1.5", 1.5), (2, 2.0), (2.5, 2.5), ("x", None), ("nan", None), (None, None), (True, None),
      ([], None), (0, None), ("-1", None), (10**400, None)],
 )  # fmt: skip
-def test_prices_of_any_spelling_become_floats_or_nothing(
-    value: object, price: float | None
-) -> None:
+def test_prices_of_any_spelling_become_floats_or_nothing(value: object, price: float | None) -> None:
     assert price_of(value) == price

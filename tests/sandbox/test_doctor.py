@@ -17,10 +17,7 @@ from sandbox.doctor.trials import LAYERS
 ROOT = Path(__file__).resolve().parents[2]
 DISTRO_PYTHON = Path("/usr/bin/python3.11")
 NOBODY = 65534
-SCRIPT = (
-    "import json, sys; sys.path[:0] = sys.argv[1].split(':'); "
-    "from sandbox.doctor import examine; "
-)
+SCRIPT = "import json, sys; sys.path[:0] = sys.argv[1].split(':'); from sandbox.doctor import examine; "
 
 
 @pytest.fixture(scope="module")

@@ -39,9 +39,7 @@ def traps(tmp_path: Path, canary: str) -> Traps:
 
 
 @every
-def test_a_hostile_bot_is_refused_or_contained(
-    bots: Pool, traps: Traps, entry: dict[str, Any]
-) -> None:
+def test_a_hostile_bot_is_refused_or_contained(bots: Pool, traps: Traps, entry: dict[str, Any]) -> None:
     for source in sources_of(entry):
         story = run_checked(bots, traps.arm(source))
         assert story.breaches(traps) == []
@@ -53,12 +51,8 @@ def test_a_hostile_bot_is_refused_or_contained(
             assert (story.refused, story.errors, story.strikes) == (False, 0, [])
 
 
-@pytest.mark.parametrize(
-    "entry", [e for e in entries() if "output_unsafe" in e["checks"]], ids=lambda e: e["id"]
-)
-def test_what_a_hostile_bot_calls_itself_is_clean_text(
-    bots: Pool, traps: Traps, entry: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("entry", [e for e in entries() if "output_unsafe" in e["checks"]], ids=lambda e: e["id"])
+def test_what_a_hostile_bot_calls_itself_is_clean_text(bots: Pool, traps: Traps, entry: dict[str, Any]) -> None:
     for source in sources_of(entry):
         checked = bots.check(traps.arm(source))
         shown = [violation["message"] for violation in checked.violations]
@@ -68,18 +62,14 @@ def test_what_a_hostile_bot_calls_itself_is_clean_text(
 
 
 @bare
-def test_without_the_check_it_still_meets_the_restricted_names(
-    bots: Pool, traps: Traps, entry: dict[str, Any]
-) -> None:
+def test_without_the_check_it_still_meets_the_restricted_names(bots: Pool, traps: Traps, entry: dict[str, Any]) -> None:
     story = run_unchecked(bots, traps.arm(*sources_of(entry)))
     assert story.started
     assert story.breaches(traps) == []
 
 
 @bare
-def test_without_any_language_wall_the_process_wall_holds(
-    naked: Pool, traps: Traps, entry: dict[str, Any]
-) -> None:
+def test_without_any_language_wall_the_process_wall_holds(naked: Pool, traps: Traps, entry: dict[str, Any]) -> None:
     story = run_naked(naked, traps.arm(*sources_of(entry)))
     # A start that ended was ended by the wall: nothing else may keep these bots from running.
     assert story.started or set(story.strikes) <= {"SECURITY", "TIMEOUT"}
@@ -93,9 +83,7 @@ def test_without_any_language_wall_the_process_wall_holds(
         ("ctx.log('@@FAKE_API_KEY@@')", "shows the secret"),
     ],
 )
-def test_the_traps_close_on_a_bot_that_gets_through(
-    naked: Pool, traps: Traps, body: str, sentence: str
-) -> None:
+def test_the_traps_close_on_a_bot_that_gets_through(naked: Pool, traps: Traps, body: str, sentence: str) -> None:
     story = run_naked(naked, traps.arm(bot(body)))
     assert sentence in story.breaches(traps)
 

@@ -121,9 +121,7 @@ def test_a_worker_that_stops_reading_is_ended(liar: Worker) -> None:
     stall = json.dumps(["stall"]).encode()
     gather([Ask(liar, Kind.CALL, stall, SOFT, HARD, WALL)], deadline=0.05)
     tick = json.dumps(["echo", "x" * (1 << 20)]).encode()
-    answers = [
-        gather([Ask(liar, Kind.CALL, tick, SOFT, HARD, WALL)], deadline=0.01)[0] for _ in range(12)
-    ]
+    answers = [gather([Ask(liar, Kind.CALL, tick, SOFT, HARD, WALL)], deadline=0.01)[0] for _ in range(12)]
     assert answers[0].verdict is Verdict.LATE
     assert answers[-1].verdict is Verdict.PROTOCOL_ERROR
 
@@ -148,9 +146,7 @@ def test_a_worker_cannot_close_its_pipe(liar: Worker) -> None:
     (["peek", 8], Verdict.CRASHED),
     (["spin"], Verdict.TIMEOUT),
 ])  # fmt: skip
-def test_a_violent_end_is_read_from_the_kernel(
-    liars: Pool, what: list[object], verdict: Verdict
-) -> None:
+def test_a_violent_end_is_read_from_the_kernel(liars: Pool, what: list[object], verdict: Verdict) -> None:
     # Before a bot is loaded the tripwire sleeps, so that it is not what ends the worker.
     worker, _ = liars.spawn(b"", b"")
     answer = ask(worker, *what)
@@ -213,10 +209,7 @@ def test_the_server_s_secret_is_nowhere_in_a_worker(liars: Pool, canary: str) ->
 
 def test_the_search_for_the_secret_would_find_it(canary: str) -> None:
     root = GUESTS.parents[2]
-    search = (
-        "from tests.sandbox.guests import canaries_in, readable_memory; "
-        "print(canaries_in(readable_memory()))"
-    )
+    search = "from tests.sandbox.guests import canaries_in, readable_memory; print(canaries_in(readable_memory()))"
     done = subprocess.run(
         [sys.executable, "-s", "-P", "-c",
          f"import sys; sys.path.insert(0, {str(root)!r}); {search}"],

@@ -71,9 +71,7 @@ def test_a_missing_filter_is_noticed_by_trying(said: dict[str, str]) -> None:
         ("unknown machine", "no system call filter is known"),
     ],
 )
-def test_a_kernel_that_refuses_a_required_layer_ends_the_child(
-    said: dict[str, str], case: str, sentence: str
-) -> None:
+def test_a_kernel_that_refuses_a_required_layer_ends_the_child(said: dict[str, str], case: str, sentence: str) -> None:
     assert said[case].startswith("refused: ")
     assert sentence in said[case]
 
@@ -112,7 +110,5 @@ def test_an_ordinary_user_gets_every_required_layer(said_to_nobody: dict[str, st
 
 
 @pytest.mark.parametrize("step", [step.__name__ for step in lockdown.STEPS])
-def test_a_step_that_fails_ends_an_ordinary_user_s_child_too(
-    said_to_nobody: dict[str, str], step: str
-) -> None:
+def test_a_step_that_fails_ends_an_ordinary_user_s_child_too(said_to_nobody: dict[str, str], step: str) -> None:
     assert said_to_nobody[f"os error in {step}"].startswith("refused: ")

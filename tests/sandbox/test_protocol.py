@@ -50,9 +50,7 @@ def test_frames_come_out_as_they_went_in_however_they_are_cut(
 
 
 @given(kinds, seqs, st.binary(max_size=200), st.integers(0, 208), st.integers(1, 255))
-def test_one_flipped_byte_gives_frames_or_a_fault(
-    kind: Kind, seq: int, payload: bytes, at: int, flip: int
-) -> None:
+def test_one_flipped_byte_gives_frames_or_a_fault(kind: Kind, seq: int, payload: bytes, at: int, flip: int) -> None:
     stream = bytearray(encode(kind, seq, payload))
     stream[at % len(stream)] ^= flip
     read_all([bytes(stream)])
@@ -162,9 +160,7 @@ def test_a_mutated_reply_gives_only_orders_a_bot_could_make(
 
 @given(replies(), st.integers(0, 400))
 @settings(suppress_health_check=[HealthCheck.too_slow])
-def test_a_reply_cut_short_gives_a_prefix_or_a_value_error(
-    written: tuple[bytes, int], cut: int
-) -> None:
+def test_a_reply_cut_short_gives_a_prefix_or_a_value_error(written: tuple[bytes, int], cut: int) -> None:
     payload, ticks = written
     whole, part = read_reply(payload, ticks), read(payload[: len(payload) - cut], ticks)
     assert part is None or set(part.deeds) <= set(whole.deeds)

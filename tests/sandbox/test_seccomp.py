@@ -123,9 +123,7 @@ def test_every_x32_number_kills(machine: str, number: int) -> None:
 
 @machines
 @given(number=st.integers(0, 2**32 - 1), args=st.tuples(*[st.integers(0, 2**64 - 1)] * 4))
-def test_no_call_gets_more_than_the_table_gives(
-    machine: str, number: int, args: tuple[int, ...]
-) -> None:
+def test_no_call_gets_more_than_the_table_gives(machine: str, number: int, args: tuple[int, ...]) -> None:
     table = TABLES[machine]
     plain = {table.read, table.write, table.mmap, table.mprotect, *table.allow.values()}
     if judge(machine, number, *args) == ALLOW:

@@ -102,12 +102,8 @@ def test_kraken_trades_by_the_minute_are_krakens_own_minute_bars(shared):
 
 
 def test_spy_seconds_close_their_minutes_as_the_minute_file_does(shared):
-    seconds = load_history(
-        [shared("bars/lean_equity_spy_second_20131007_trade.zip")], interval=None
-    )
-    minutes = load_history(
-        [shared("bars/lean_equity_spy_minute_20131007_trade.zip")], interval=None
-    )
+    seconds = load_history([shared("bars/lean_equity_spy_second_20131007_trade.zip")], interval=None)
+    minutes = load_history([shared("bars/lean_equity_spy_minute_20131007_trade.zip")], interval=None)
     assert len(minutes.times) == 828
     at = np.searchsorted(seconds.times, minutes.times, side="right") - 1
     assert (seconds.prices[at] == minutes.prices).all()

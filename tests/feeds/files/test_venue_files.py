@@ -28,8 +28,7 @@ def zipped(name: str, text: str) -> bytes:
 
 def test_milliseconds_and_microseconds_are_told_apart_value_by_value(load):
     text = (
-        "1735689540000,1,2,1,1.5,9,1735689599999,1,1,1,1,0\n"
-        "1735689600000000,1,2,1,1.6,9,1735689659999999,1,1,1,1,0\n"
+        "1735689540000,1,2,1,1.5,9,1735689599999,1,1,1,1,0\n1735689600000000,1,2,1,1.6,9,1735689659999999,1,1,1,1,0\n"
     )
     market = load("BTCUSDT-1m-2024-12.csv", text)
     assert market.symbols == ("BTCUSDT",)
@@ -45,10 +44,7 @@ def test_milliseconds_and_microseconds_are_told_apart_value_by_value(load):
         ),
         (
             "ADAUSDT-trades-2024-01-01.csv",
-            (
-                "id,price,qty,quote_qty,time,is_buyer_maker\n"
-                f"1,4.5,5,1,{DAY}010,true\n2,4.6,5,1,{DAY + 2}010,false\n"
-            ),
+            (f"id,price,qty,quote_qty,time,is_buyer_maker\n1,4.5,5,1,{DAY}010,true\n2,4.6,5,1,{DAY + 2}010,false\n"),
         ),
         (
             "ADAUSDT-aggTrades-2024-01-01.csv",

@@ -82,10 +82,7 @@ def play(source: str, market: Sequence[dict[str, float]], cash: float = 10_000.0
 
 def _wave(ticks: int = 600, start: float = 100.0, phase: float = 0.0, seed: int = 1) -> list[float]:
     chance = random.Random(seed)
-    return [
-        start * (1 + 0.03 * math.sin(i / 17 + phase) + 0.0001 * i + chance.gauss(0, 0.0008))
-        for i in range(ticks)
-    ]
+    return [start * (1 + 0.03 * math.sin(i / 17 + phase) + 0.0001 * i + chance.gauss(0, 0.0008)) for i in range(ticks)]
 
 
 @pytest.fixture(name="play")

@@ -164,9 +164,7 @@ def test_a_signal_bot_orders_exactly_when_its_rule_says(play, wave, phrase, rule
     assert {size for _, _, _, size in played.orders} == {0.01}
     for (tick, _, side, size), fill in zip(played.orders, played.fills, strict=False):
         assert fill == (tick + 1, "BTCUSDT", side, size, prices[tick + 1])
-    assert len([line for line in played.logs if line.startswith(("BUY ", "SELL "))]) == len(
-        expected
-    )
+    assert len([line for line in played.logs if line.startswith(("BUY ", "SELL "))]) == len(expected)
 
 
 @pytest.mark.parametrize(("phrase", "rule"), RULES, ids=shown)
@@ -233,9 +231,7 @@ def test_after_a_stop_the_bot_waits_until_its_signal_has_come_anew(play):
 
 
 def test_regular_buying_buys_at_the_first_tick_and_at_each_interval(play):
-    played = play(
-        source_of("DCA $50 every 10 ticks into BTC"), [{"BTCUSDT": 100.0 + i} for i in range(35)]
-    )
+    played = play(source_of("DCA $50 every 10 ticks into BTC"), [{"BTCUSDT": 100.0 + i} for i in range(35)])
     assert [tick for tick, *_ in played.orders] == [0, 10, 20, 30]
     assert [size for *_, size in played.orders] == [50 / (100.0 + i) for i in (0, 10, 20, 30)]
     assert len(played.fills) == 4
@@ -248,9 +244,7 @@ def test_holding_buys_once_and_stays(play, wave):
 
 
 def test_a_held_portfolio_has_its_weights(play, wave):
-    market = [
-        {"BTCUSDT": p, "ETHUSDT": q} for p, q in zip(wave(), wave(start=5, seed=2), strict=True)
-    ]
+    market = [{"BTCUSDT": p, "ETHUSDT": q} for p, q in zip(wave(), wave(start=5, seed=2), strict=True)]
     played = play(source_of("buy and hold 60/40 BTC/ETH"), market)
     assert [(symbol, side) for _, symbol, side, _ in played.orders] == [
         ("BTCUSDT", "BUY"),

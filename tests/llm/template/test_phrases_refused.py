@@ -134,9 +134,7 @@ def test_a_symbol_that_does_not_look_like_one_is_never_written(symbol):
     assert isinstance(write_bot("RSI 30/70", (symbol,)), NotUnderstood)
 
 
-@pytest.mark.parametrize(
-    "piece", ["9" * 40, "buy ", "20 % ", "the ", "1/", "ema ", "last ", "- ", "a" * 50]
-)
+@pytest.mark.parametrize("piece", ["9" * 40, "buy ", "20 % ", "the ", "1/", "ema ", "last ", "- ", "a" * 50])
 def test_a_long_prompt_is_answered_quickly(piece):
     prompt = (piece * 4000)[:4000]
     start = time.perf_counter()

@@ -49,11 +49,7 @@ PHRASES = [
     ),
     ("When price is above the 50 SMA, buy; when it falls below, sell", "sma_cross", "PERIOD = 50 "),
     (
-        (
-            "price crosses above 30 tick moving average: buy. price crosses below: sell. Use "
-            "half of my "
-            "cash"
-        ),
+        ("price crosses above 30 tick moving average: buy. price crosses below: sell. Use half of my cash"),
         "sma_cross",
         "PERIOD = 30 |CASH_SHARE = 0.5 ",
     ),
@@ -109,11 +105,7 @@ PHRASES = [
         "CASH_SHARE = 0.2 |STOP_LOSS = 0.02 |TAKE_PROFIT = 0.05 ",
     ),
     (
-        (
-            "Buy 0.01 BTC when price crosses above EMA 20. Sell when price crosses below EMA "
-            "20 or take "
-            "profit at 5%"
-        ),
+        ("Buy 0.01 BTC when price crosses above EMA 20. Sell when price crosses below EMA 20 or take profit at 5%"),
         "ema_cross",
         "TAKE_PROFIT = 0.05 |SIZE = 0.01 ",
     ),
@@ -186,11 +178,7 @@ PHRASES = [
     ),
     ("use the relative strength index with a period of 21 to trade ETHUSDT", "rsi", "PERIOD = 21 "),
     (
-        (
-            "Could you please write a simple bot that buys 1 unit of SOL when RSI(2) < 10 "
-            "and sells when "
-            "RSI(2) > 90?"
-        ),
+        ("Could you please write a simple bot that buys 1 unit of SOL when RSI(2) < 10 and sells when RSI(2) > 90?"),
         "rsi",
         "PERIOD = 2 |BUY_LEVEL = 10 |SELL_LEVEL = 90 |SIZE = 1 ",
     ),
@@ -213,29 +201,17 @@ PHRASES = [
         "PERIOD = 20 |WIDTH = 2 |DOLLARS = 300 ",
     ),
     (
-        (
-            "Buy below the lower Bollinger band and sell at the middle band, 30 ticks, 2.5 "
-            "standard "
-            "deviations"
-        ),
+        ("Buy below the lower Bollinger band and sell at the middle band, 30 ticks, 2.5 standard deviations"),
         "bollinger",
         "PERIOD = 30 |WIDTH = 2.5 |price > middle:",
     ),
     (
-        (
-            "buy when the price breaks above the upper bollinger band, sell when it falls "
-            "below the "
-            "middle band"
-        ),
+        ("buy when the price breaks above the upper bollinger band, sell when it falls below the middle band"),
         "bollinger",
         "price > middle + reach|price < middle:",
     ),
     (
-        (
-            "buy when the price breaks above the 20-tick high and sell when it falls below "
-            "the 10-tick "
-            "low"
-        ),
+        ("buy when the price breaks above the 20-tick high and sell when it falls below the 10-tick low"),
         "breakout",
         "ENTRY = 20 |LEAVE = 10 ",
     ),
@@ -255,10 +231,7 @@ PHRASES = [
         "ENTRY = 30 |LEAVE = 15 ",
     ),
     (
-        (
-            "Breakout bot for BTC using 60 second channel, all in with a 1% stop-loss and a 2% "
-            "take-profit"
-        ),
+        ("Breakout bot for BTC using 60 second channel, all in with a 1% stop-loss and a 2% take-profit"),
         "breakout",
         "ENTRY = 60 |STOP_LOSS = 0.01 |TAKE_PROFIT = 0.02 ",
     ),
@@ -283,10 +256,7 @@ PHRASES = [
         "PERIOD = 60 |BUY_BELOW = 2 |SELL_ABOVE = 1 ",
     ),
     (
-        (
-            "buy when the price is 1% below its 50-tick average and sell when it is back at the "
-            "average"
-        ),
+        ("buy when the price is 1% below its 50-tick average and sell when it is back at the average"),
         "mean_reversion",
         "PERIOD = 50 |BUY_BELOW = 0.01 |SELL_ABOVE = 0 ",
     ),
@@ -427,9 +397,7 @@ def test_every_bot_is_plain_python_with_few_imports_and_no_underscores(phrase, s
     assert ast.get_docstring(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            modules = (
-                {node.module} if isinstance(node, ast.ImportFrom) else {a.name for a in node.names}
-            )
+            modules = {node.module} if isinstance(node, ast.ImportFrom) else {a.name for a in node.names}
             assert modules <= {"math", "statistics", "collections"}
         if isinstance(node, ast.Name | ast.Attribute):
             name = node.id if isinstance(node, ast.Name) else node.attr

@@ -101,12 +101,8 @@ MARKETS = {
     "binance seconds": frames,
     "kraken seconds, mostly unchanged": lambda: paired(kraken()),
     "eurusd hours": lambda: paired(bars("bars/eurusd_1h_20170419_20180207.csv.gz", "close")),
-    "avax minutes": lambda: paired(
-        bars("bars/binance_um_avaxusdt_1m_20260201_14d.csv.gz", "close")[:5000]
-    ),
-    "btc minutes": lambda: paired(
-        bars("bars/ftx_btcperp_1m_20211231_20220201.csv.gz", "close")[:5000]
-    ),
+    "avax minutes": lambda: paired(bars("bars/binance_um_avaxusdt_1m_20260201_14d.csv.gz", "close")[:5000]),
+    "btc minutes": lambda: paired(bars("bars/ftx_btcperp_1m_20211231_20220201.csv.gz", "close")[:5000]),
 }
 
 
