@@ -102,9 +102,8 @@ def test_old_answers_sent_for_ever_do_not_hold_the_server(liar: Worker) -> None:
 
 
 def test_a_late_answer_is_dropped_by_its_number(liar: Worker) -> None:
-    slow = json.dumps(["big", 100_000]).encode()
-    (late,) = gather([Ask(liar, Kind.CALL, slow, 1.0, 1.0, WALL)], deadline=0.0)
-    assert late.verdict is Verdict.LATE
+    # Sent without gathering: the answer, whenever it comes, belongs to a question that is no longer asked.
+    liar.ask(Kind.CALL, json.dumps(["echo", "late"]).encode())
     assert ask(liar, "echo", "now").payload == b'"now"'
 
 

@@ -6,6 +6,7 @@ import contextlib
 import faulthandler
 import io
 import json
+import operator
 import os
 import resource
 import signal
@@ -116,6 +117,19 @@ def in_plain_python(case: Case) -> str:
     return attempt(run)
 
 
+# What applications on the stock kit commonly hand out: real modules and the everyday built-ins.
+KIT_MODULES = (
+    "abc bisect collections contextlib copy dataclasses datetime decimal enum fractions functools heapq "
+    "itertools json logging math numpy operator pprint random re statistics string textwrap time typing types"
+)
+KIT_BUILTINS = (
+    "list dict set frozenset map filter zip enumerate reversed sorted min max sum any all iter next type "
+    "object property staticmethod classmethod super hasattr format print getattr bytearray"
+)
+KIT_OPERATORS = {"+=": operator.iadd, "-=": operator.isub, "*=": operator.imul, "/=": operator.itruediv,
+                 "|=": operator.ior, "&=": operator.iand, "^=": operator.ixor, "%=": operator.imod}  # fmt: skip
+
+
 def in_a_naive_kit(case: Case) -> str:
     """Run a case as the stock kit is commonly set up: its guards, common built-ins, real modules."""
     import builtins
@@ -124,7 +138,7 @@ def in_a_naive_kit(case: Case) -> str:
     from RestrictedPython.Eval import default_guarded_getitem, default_guarded_getiter
     from RestrictedPython.Guards import guarded_iter_unpack_sequence
 
-    allowed = {"operator", "string", "statistics", "re", "json", "random", "functools"}
+    allowed = set(KIT_MODULES.split())
 
     def importer(name: str, *rest: Any) -> Any:
         if name not in allowed:
@@ -132,11 +146,13 @@ def in_a_naive_kit(case: Case) -> str:
         return __import__(name, *rest)
 
     def run(helpers: dict[str, Any]) -> None:
-        common = {name: getattr(builtins, name) for name in ("list", "dict", "map", "sorted", "type")}
+        common = {name: getattr(builtins, name) for name in KIT_BUILTINS.split()}
         guarded = {
             "_getiter_": default_guarded_getiter, "_getitem_": default_guarded_getitem,
             "_iter_unpack_sequence_": guarded_iter_unpack_sequence, "_write_": lambda x: x,
-            "__metaclass__": type, "__name__": "bot",
+            "__metaclass__": type, "__name__": "bot", "_apply_": lambda f, *a, **k: f(*a, **k),
+            "_inplacevar_": lambda op, x, y: KIT_OPERATORS[op](x, y),
+            "_unpack_sequence_": guarded_iter_unpack_sequence,
         }  # fmt: skip
         kit = {**safe_builtins, **common, "__import__": importer, **helpers}
         guarded |= {"_getattr_": safe_builtins["_getattr_"], "__builtins__": kit}

@@ -54,5 +54,7 @@ def test_escapes_with_a_control_are_live_where_there_is_no_wall(
 
 def test_the_corpus_is_not_shrinking(outcomes: dict[str, dict[str, str]]) -> None:
     assert len(outcomes) == len(CASES) >= 600
-    assert sum("bites" in case for case in outcomes.values()) >= 200
+    assert sum("bites" in case for case in outcomes.values()) >= 350
+    # These get through what applications commonly build on the stock kit.
+    assert sum(case["control"] == "naive" for case in outcomes.values()) >= 150
     assert {case["expect"] for case in outcomes.values()} == {"refused", "blocked"}

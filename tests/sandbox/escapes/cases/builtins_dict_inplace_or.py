@@ -1,6 +1,6 @@
 # family: builtins
 # expect: blocked
-# control: none
+# control: plain
 # why: Not by |=.
 class A: pass
 d = A().__dict__

@@ -1,5 +1,5 @@
 # family: builtins
 # expect: refused
-# control: plain
+# control: naive
 # why: A built-in that is not offered is refused with what to use instead.
 hand_over(id)

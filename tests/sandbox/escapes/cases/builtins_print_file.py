@@ -1,6 +1,6 @@
 # family: builtins
 # expect: blocked
-# control: none
+# control: plain
 # why: print has no file.
 class W:
     def write(self, t): breach("written")

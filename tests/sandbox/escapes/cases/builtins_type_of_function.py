@@ -1,6 +1,6 @@
 # family: builtins
 # expect: blocked
-# control: plain
+# control: naive
 # why: The class of functions is only a label.
 def f(): pass
 T = type(f)

@@ -1,6 +1,6 @@
 # family: builtins
 # expect: blocked
-# control: none
+# control: naive
 # why: So is that of generators.
 T = type(i for i in [])
 hand_over(T)

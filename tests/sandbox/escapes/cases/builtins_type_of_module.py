@@ -1,6 +1,6 @@
 # family: builtins
 # expect: blocked
-# control: plain
+# control: naive
 # why: So is that of modules.
 import math
 M = type(math)

@@ -1,6 +1,6 @@
 # family: callables
 # expect: blocked
-# control: none
+# control: naive
 # why: What a host function calls back gets nothing more.
 import numpy as np
 np.fromfunction(lambda *a: hand_over(a[0].ctypes), (2,))

@@ -1,6 +1,6 @@
 # family: callables
 # expect: blocked
-# control: none
+# control: plain
 # why: vectorize keeps its ufunc.
 import numpy as np
 v = np.vectorize(lambda x: x)

@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: plain
+# control: naive
 # why: Under no other name.
 from abc import ABCMeta
 B = ABCMeta

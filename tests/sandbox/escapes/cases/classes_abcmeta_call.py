@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: plain
+# control: naive
 # why: ABCMeta makes nothing when called.
 from abc import ABCMeta
 X = ABCMeta("X", (object,), {"__getattribute__": lambda s, n: 5})

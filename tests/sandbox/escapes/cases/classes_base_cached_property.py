@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: plain
+# control: naive
 # why: Only listed classes may be inherited from.
 import math, re
 import numpy as np

@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: plain
+# control: naive
 # why: Neither does EnumMeta.
 from enum import EnumMeta
 hand_over(EnumMeta)

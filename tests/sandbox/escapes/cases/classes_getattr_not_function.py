@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: none
+# control: plain
 # why: It must be a plain function.
 class D:
     def __get__(self, o, t=None): return lambda n: {"shape": (1,)}

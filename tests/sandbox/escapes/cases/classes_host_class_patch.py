@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: none
+# control: naive
 # why: Host classes are immutable.
 from collections import Counter
 Counter.most_common = 1

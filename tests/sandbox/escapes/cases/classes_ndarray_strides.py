@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: plain
+# control: naive
 # why: The layout of an array cannot be stored.
 import numpy as np
 a = np.zeros(4)

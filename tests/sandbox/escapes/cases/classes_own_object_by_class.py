@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: plain
+# control: naive
 # why: A method called with a host object tests that object.
 import numpy as np
 class A:

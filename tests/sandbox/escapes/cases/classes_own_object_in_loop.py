@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: plain
+# control: naive
 # why: A loop variable is tested each time.
 import numpy as np
 class A:

@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: none
+# control: naive
 # why: A parameter that is bound again is tested again.
 import numpy as np
 class A:

@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: plain
+# control: naive
 # why: And nothing can be deleted.
 from collections import Counter
 del Counter.most_common

@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: plain
+# control: naive
 # why: Host classes are immutable.
 from typing import Generic as K
 K.injected = 1

@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: plain
+# control: naive
 # why: Host classes are immutable.
 from statistics import NormalDist as K
 K.injected = 1

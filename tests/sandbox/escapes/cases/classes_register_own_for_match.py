@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: plain
+# control: naive
 # why: Nor does an own one, so that no pattern takes foreign objects for own.
 from abc import ABC
 class A(ABC):

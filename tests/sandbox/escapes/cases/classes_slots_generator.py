@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: none
+# control: plain
 # why: Nor a generator of them.
 class A:
     __slots__ = (n for n in ["__array_" + "interface__"])

@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: none
+# control: plain
 # why: Slots take no special names.
 class A:
     __slots__ = ("__array_interface__",)

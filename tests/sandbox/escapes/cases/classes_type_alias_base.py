@@ -1,6 +1,6 @@
 # family: classes
 # expect: blocked
-# control: plain
+# control: naive
 # why: type under another name is no base.
 T = type
 class M(T): pass

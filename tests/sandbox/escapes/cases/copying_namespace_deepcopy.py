@@ -1,6 +1,6 @@
 # family: copying
 # expect: blocked
-# control: plain
+# control: naive
 # why: Nor for its own copier, where only a special name in an instance says so.
 from types import SimpleNamespace
 import copy

@@ -1,6 +1,6 @@
 # family: copying
 # expect: blocked
-# control: plain
+# control: naive
 # why: copy does not ask an object how it wants to be taken apart.
 from types import SimpleNamespace
 import copy

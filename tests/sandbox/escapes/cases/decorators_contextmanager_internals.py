@@ -1,6 +1,6 @@
 # family: decorators
 # expect: blocked
-# control: none
+# control: plain
 # why: A context manager gives out only the bot's generator.
 from contextlib import contextmanager
 @contextmanager

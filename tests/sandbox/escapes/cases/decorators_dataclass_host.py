@@ -1,6 +1,6 @@
 # family: decorators
 # expect: blocked
-# control: none
+# control: naive
 # why: dataclass changes only own classes.
 from dataclasses import dataclass
 from collections import Counter

@@ -1,6 +1,6 @@
 # family: decorators
 # expect: blocked
-# control: none
+# control: naive
 # why: Whatever the class.
 from dataclasses import dataclass
 import random

@@ -1,6 +1,6 @@
 # family: decorators
 # expect: blocked
-# control: none
+# control: naive
 # why: A property cannot be stored on a host object.
 import random
 r = random.Random(1)

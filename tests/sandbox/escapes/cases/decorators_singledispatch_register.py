@@ -1,6 +1,6 @@
 # family: decorators
 # expect: blocked
-# control: none
+# control: naive
 # why: Registrations stay in the bot's own table.
 from functools import singledispatch
 @singledispatch

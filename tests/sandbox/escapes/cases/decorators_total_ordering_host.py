@@ -1,6 +1,6 @@
 # family: decorators
 # expect: blocked
-# control: none
+# control: naive
 # why: So does total_ordering.
 from functools import total_ordering
 total_ordering(dict)

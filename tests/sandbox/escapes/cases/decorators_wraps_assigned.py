@@ -1,6 +1,6 @@
 # family: decorators
 # expect: blocked
-# control: plain
+# control: naive
 # why: wraps copies what it is told to, but not onto special names of the host.
 from functools import wraps
 class F: pass

@@ -1,6 +1,6 @@
 # family: decorators
 # expect: blocked
-# control: plain
+# control: naive
 # why: wraps changes only own functions.
 from functools import wraps
 import statistics

@@ -1,6 +1,6 @@
 # family: decorators
 # expect: blocked
-# control: plain
+# control: naive
 # why: Nor does it update what it is told to.
 from functools import wraps
 def g(): pass

@@ -1,6 +1,6 @@
 # family: dunder
 # expect: refused
-# control: none
+# control: plain
 # why: The class cell is no name of a bot.
 class A:
     def f(self): return __class__

@@ -1,6 +1,6 @@
 # family: dunder
 # expect: blocked
-# control: plain
+# control: naive
 # why: A name built at run time meets the guard.
 def f(): pass
 hand_over(getattr(f, "__" + "globals__"))

@@ -1,6 +1,6 @@
 # family: dunder
 # expect: blocked
-# control: plain
+# control: naive
 # why: And so in reduce.
 from functools import reduce
 hand_over(reduce(getattr, ["__class" + "__", "__base" + "__", "__subclasses" + "__"], 1)())

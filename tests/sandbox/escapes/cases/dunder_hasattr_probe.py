@@ -1,5 +1,5 @@
 # family: dunder
 # expect: blocked
-# control: plain
+# control: naive
 # why: hasattr does not tell of what cannot be had.
 if hasattr(lambda: 0, "__glo" + "bals__"): breach("seen")

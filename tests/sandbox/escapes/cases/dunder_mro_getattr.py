@@ -1,6 +1,6 @@
 # family: dunder
 # expect: blocked
-# control: plain
+# control: naive
 # why: Dynamically too.
 hand_over(getattr(int, "m" + "ro")())
 breach("mro")

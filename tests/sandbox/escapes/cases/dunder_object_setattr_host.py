@@ -1,6 +1,6 @@
 # family: dunder
 # expect: blocked
-# control: none
+# control: plain
 # why: And on own objects only.
 import math
 object.__setattr__(math, "sqrt", 1)

@@ -1,6 +1,6 @@
 # family: exceptions
 # expect: blocked
-# control: plain
+# control: naive
 # why: A subclass inherits the rule.
 class E(AttributeError): pass
 e = E("x", obj=1)

@@ -1,6 +1,6 @@
 # family: exceptions
 # expect: blocked
-# control: plain
+# control: naive
 # why: No traceback can be attached.
 ValueError().with_traceback(None)
 breach("attached")

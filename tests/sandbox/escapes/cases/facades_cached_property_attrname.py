@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: plain
+# control: naive
 # why: Nor to write a special name into an object.
 from functools import cached_property
 class A:

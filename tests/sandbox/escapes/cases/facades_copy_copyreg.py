@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: none
+# control: naive
 # why: A facade has only the names of its table.
 import copy
 hand_over(copy.copyreg)

@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: plain
+# control: naive
 # why: Nothing can be deleted from them.
 import math
 del math.sqrt

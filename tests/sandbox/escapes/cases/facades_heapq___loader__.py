@@ -1,6 +1,6 @@
 # family: facades
 # expect: refused
-# control: none
+# control: plain
 # why: A facade has only the names of its table.
 import heapq
 hand_over(heapq.__loader__)

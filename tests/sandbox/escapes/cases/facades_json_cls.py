@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: plain
+# control: naive
 # why: json takes no encoder class.
 import json
 class E:

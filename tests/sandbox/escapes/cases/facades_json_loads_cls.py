@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: plain
+# control: naive
 # why: Nor a decoder class.
 import json
 class D:

@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: none
+# control: naive
 # why: A logger has no handlers, parent or manager.
 import logging
 log = logging.getLogger("x")

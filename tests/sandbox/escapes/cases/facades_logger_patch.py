@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: plain
+# control: naive
 # why: Nor can the class be patched.
 import logging
 logging.Logger.info = lambda *a: 1

@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: none
+# control: naive
 # why: A facade has only the names of its table.
 import numpy
 hand_over(numpy.core)

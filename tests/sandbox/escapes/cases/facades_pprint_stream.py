@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: none
+# control: naive
 # why: pprint writes to the log.
 import pprint
 class W:

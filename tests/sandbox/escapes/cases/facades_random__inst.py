@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: none
+# control: plain
 # why: A facade has only the names of its table.
 import random
 hand_over(random._inst)

@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: none
+# control: plain
 # why: A facade has only the names of its table.
 import re
 hand_over(re._compiler)

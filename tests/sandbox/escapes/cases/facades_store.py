@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: plain
+# control: naive
 # why: Facades are read-only.
 import math
 math.sqrt = lambda x: 1

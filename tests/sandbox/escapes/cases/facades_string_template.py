@@ -1,6 +1,6 @@
 # family: facades
 # expect: refused
-# control: none
+# control: naive
 # why: There is no Template.
 from string import Template
 hand_over(Template)

@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: none
+# control: plain
 # why: A traceback is one line of text.
 import traceback
 try:

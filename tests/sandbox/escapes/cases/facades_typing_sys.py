@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: plain
+# control: naive
 # why: A facade has only the names of its table.
 import typing
 hand_over(typing.sys)

@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: none
+# control: plain
 # why: Nor does its class.
 from zoneinfo import ZoneInfo
 T = type(ZoneInfo("UTC"))

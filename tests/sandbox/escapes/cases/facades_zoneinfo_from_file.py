@@ -1,6 +1,6 @@
 # family: facades
 # expect: blocked
-# control: none
+# control: plain
 # why: A zone does not open files.
 from zoneinfo import ZoneInfo
 z = ZoneInfo("UTC")

@@ -1,6 +1,6 @@
 # family: format
 # expect: blocked
-# control: plain
+# control: naive
 # why: A generic alias hands on nothing that its class keeps.
 def f(): pass
 import numpy as np

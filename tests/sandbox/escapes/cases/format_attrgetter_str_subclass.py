@@ -1,6 +1,6 @@
 # family: format
 # expect: blocked
-# control: plain
+# control: naive
 # why: With no lying strings.
 def f(): pass
 from operator import attrgetter

@@ -1,6 +1,6 @@
 # family: format
 # expect: blocked
-# control: plain
+# control: naive
 # why: Nor does a cache around it.
 def f(): pass
 from functools import lru_cache, cache

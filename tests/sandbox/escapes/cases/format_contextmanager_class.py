@@ -1,6 +1,6 @@
 # family: format
 # expect: blocked
-# control: plain
+# control: naive
 # why: Nor a context manager.
 def f(): pass
 from contextlib import contextmanager

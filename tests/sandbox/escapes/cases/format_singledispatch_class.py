@@ -1,6 +1,6 @@
 # family: format
 # expect: blocked
-# control: plain
+# control: naive
 # why: Nor a single-dispatch function.
 def f(): pass
 from functools import singledispatch

@@ -1,6 +1,6 @@
 # family: format
 # expect: refused
-# control: none
+# control: plain
 # why: There is no Formatter.
 def f(): pass
 from string import Formatter

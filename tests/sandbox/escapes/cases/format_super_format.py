@@ -1,6 +1,6 @@
 # family: format
 # expect: refused
-# control: plain
+# control: naive
 # why: super() gives no guarded name.
 def f(): pass
 class S(str):

@@ -1,6 +1,6 @@
 # family: format
 # expect: refused
-# control: plain
+# control: naive
 # why: In either form.
 def f(): pass
 class S(str): pass

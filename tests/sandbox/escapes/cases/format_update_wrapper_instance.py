@@ -1,6 +1,6 @@
 # family: format
 # expect: blocked
-# control: plain
+# control: naive
 # why: Nor an object that was made to look like it.
 def f(): pass
 import functools

@@ -1,6 +1,6 @@
 # family: format
 # expect: refused
-# control: plain
+# control: naive
 # why: There is no UserString.
 def f(): pass
 from collections import UserString

@@ -1,6 +1,6 @@
 # family: format
 # expect: blocked
-# control: plain
+# control: naive
 # why: A wrapper of a class does not carry its methods.
 def f(): pass
 from functools import wraps

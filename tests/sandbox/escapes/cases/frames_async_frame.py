@@ -1,6 +1,6 @@
 # family: frames
 # expect: refused
-# control: none
+# control: plain
 # why: There is no asynchronous code.
 async def f(): return 1
 hand_over(f().cr_frame)

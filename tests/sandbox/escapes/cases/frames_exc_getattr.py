@@ -1,6 +1,6 @@
 # family: frames
 # expect: blocked
-# control: plain
+# control: naive
 # why: A name built at run time meets the guard.
 try:
     1 / 0

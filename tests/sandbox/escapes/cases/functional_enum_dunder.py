@@ -1,6 +1,6 @@
 # family: functional
 # expect: blocked
-# control: plain
+# control: naive
 # why: Names given as data are held to what a class statement may bind.
 from enum import Enum
 X = Enum("X", {"A": 1, "__reduce_ex__": lambda s, p: 1})

@@ -1,6 +1,6 @@
 # family: functional
 # expect: blocked
-# control: none
+# control: plain
 # why: Lying names are no plain strings.
 from enum import Enum
 class K(str):

@@ -1,6 +1,6 @@
 # family: functional
 # expect: blocked
-# control: none
+# control: plain
 # why: What the metaclass of enumerations puts into a class is not given out.
 from enum import Enum
 class E(Enum):

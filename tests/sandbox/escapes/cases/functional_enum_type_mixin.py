@@ -1,6 +1,6 @@
 # family: functional
 # expect: blocked
-# control: none
+# control: naive
 # why: An enumeration mixes in listed classes only.
 from enum import Enum
 import numpy as np

@@ -1,6 +1,6 @@
 # family: functional
 # expect: blocked
-# control: plain
+# control: naive
 # why: It takes no module.
 from collections import namedtuple
 X = namedtuple("X", "a", module="builtins")

@@ -1,6 +1,6 @@
 # family: guards
 # expect: blocked
-# control: none
+# control: plain
 # why: Nor can such a name be stored or read at run time.
 class A: pass
 a = A()

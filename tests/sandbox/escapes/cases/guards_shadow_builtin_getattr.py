@@ -1,6 +1,6 @@
 # family: guards
 # expect: blocked
-# control: none
+# control: plain
 # why: A bot that rebinds getattr changes only its own name.
 getattr = lambda *a: "mine"
 class S(str): pass

@@ -1,6 +1,6 @@
 # family: guards
 # expect: blocked
-# control: none
+# control: plain
 # why: So with type.
 type = 5
 class A: pass

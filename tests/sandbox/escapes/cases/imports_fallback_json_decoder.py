@@ -1,6 +1,6 @@
 # family: imports
 # expect: blocked
-# control: none
+# control: naive
 # why: A guarded import of a missing name does not fall back to sys.modules.
 try:
     from json import decoder as x

@@ -1,6 +1,6 @@
 # family: imports
 # expect: refused
-# control: none
+# control: plain
 # why: Modules that are not offered are refused.
 import numpy.ctypeslib as m
 hand_over(m)

@@ -1,6 +1,6 @@
 # family: imports
 # expect: refused
-# control: none
+# control: naive
 # why: Names that a facade does not offer are refused.
 from dataclasses import sys as x
 hand_over(x)

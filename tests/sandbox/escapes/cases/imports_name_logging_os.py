@@ -1,6 +1,6 @@
 # family: imports
 # expect: refused
-# control: none
+# control: naive
 # why: Names that a facade does not offer are refused.
 from logging import os as x
 hand_over(x)

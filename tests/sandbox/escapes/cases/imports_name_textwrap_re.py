@@ -1,6 +1,6 @@
 # family: imports
 # expect: refused
-# control: none
+# control: naive
 # why: Names that a facade does not offer are refused.
 from textwrap import re as x
 hand_over(x)

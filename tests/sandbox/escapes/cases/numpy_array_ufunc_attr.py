@@ -1,6 +1,6 @@
 # family: numpy
 # expect: blocked
-# control: none
+# control: plain
 # why: Nor by a plain function given such a name.
 import numpy as np
 class A: pass

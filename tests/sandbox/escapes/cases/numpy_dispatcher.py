@@ -1,6 +1,6 @@
 # family: numpy
 # expect: blocked
-# control: none
+# control: plain
 # why: No way leads from an array to memory, files or its own layout.
 import numpy as np
 hand_over(np.mean._implementation)

@@ -1,6 +1,6 @@
 # family: numpy
 # expect: blocked
-# control: none
+# control: plain
 # why: An empty array holds zeros, not what memory held before.
 import numpy as np
 x = [np.full(1000, 7.0) for _ in range(50)]

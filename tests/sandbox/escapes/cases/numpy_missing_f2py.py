@@ -1,6 +1,6 @@
 # family: numpy
 # expect: blocked
-# control: none
+# control: naive
 # why: The facade does not have it.
 import numpy as np
 hand_over(np.f2py)

@@ -1,6 +1,6 @@
 # family: numpy
 # expect: blocked
-# control: plain
+# control: naive
 # why: No way leads from an array to memory, files or its own layout.
 import numpy as np
 T = type(np.arange(3))

@@ -1,6 +1,6 @@
 # family: numpy
 # expect: blocked
-# control: none
+# control: naive
 # why: No way leads from an array to memory, files or its own layout.
 import numpy as np
 type(np.float64(1)).view

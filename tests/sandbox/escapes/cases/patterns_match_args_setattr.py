@@ -1,6 +1,6 @@
 # family: patterns
 # expect: blocked
-# control: none
+# control: plain
 # why: And not changed later.
 class A: pass
 setattr(A, "__match_" + "args__", ("__dict__",))
