@@ -1,8 +1,8 @@
-# install · run · test · check · bench · lock · clean
+# install · run · test · check · bench · test-versions · lock · clean
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev run test check bench lock clean
+.PHONY: install install-dev run test check bench test-versions lock clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -38,5 +38,15 @@ lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --custom-compile-command 'make lock' requirements-dev.in -o requirements-dev.txt
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The language wall under every other Python that is on this machine.
+test-versions:
+	for version in 3.12 3.13; do \
+	  python=$$(command -v python$$version) || { echo "python$$version is not here: skipped"; continue; }; \
+	  $$python -c '' 2>/dev/null || { echo "python$$version does not start: skipped"; continue; }; \
+	  $$python -m venv .venv-$$version && \
+	  .venv-$$version/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt && \
+	  .venv-$$version/bin/python -m pytest -n 2 tests/sandbox tests/engine tests/e2e/test_real_markets.py || exit 1; \
+	done

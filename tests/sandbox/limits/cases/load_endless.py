@@ -1,0 +1,6 @@
+# expect: refused
+# why: an endless module body
+NAME = "x"
+SYMBOLS = ["BTCUSDT"]
+while True:
+    pass
