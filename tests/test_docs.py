@@ -1,4 +1,7 @@
-"""The documentation says what is there: every setting, command, route, verdict and message."""
+"""The documentation says what is there: every setting, command, route, verdict and message.
+
+Long because each of those lists has its own small test over the same few pages.
+"""
 
 from __future__ import annotations
 

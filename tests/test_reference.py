@@ -1,4 +1,7 @@
-"""The reference is right by hand-made examples; the exchange is right by the reference."""
+"""The reference is right by hand-made examples; the exchange is right by the reference.
+
+Long because examples, properties and the odd inputs share one set of generators.
+"""
 
 from __future__ import annotations
 

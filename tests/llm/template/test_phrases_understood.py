@@ -1,3 +1,5 @@
+"""What the template provider understands, phrase by phrase; long because it is one table of phrases."""
+
 from __future__ import annotations
 
 import ast

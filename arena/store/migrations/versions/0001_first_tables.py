@@ -1,4 +1,4 @@
-"""First tables."""
+"""First tables; long because it spells out every column, as migrations do."""
 
 import sqlalchemy as sa
 import sqlmodel
