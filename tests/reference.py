@@ -13,6 +13,7 @@ import math
 import random
 import time as real_time
 import types
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -274,6 +275,10 @@ def run(
     before = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.seed(seed)
     np.random.seed(seed & 0xFFFFFFFF)  # noqa: NPY002
+    # A bot's use of something deprecated is its own affair.
+    quiet = warnings.catch_warnings()
+    quiet.__enter__()
+    warnings.simplefilter("ignore")
     try:
         bot = _load(source, ctx)
         result.name = bot["NAME"]
@@ -291,6 +296,7 @@ def run(
             result.equity_curve.append((now, result.equity))
             _call(result, ctx, bot, "on_tick", _tick(result, now, known))
     finally:
+        quiet.__exit__(None, None, None)
         random.setstate(before[0])
         np.random.set_state(before[1])  # noqa: NPY002
     for order in ctx.pending:

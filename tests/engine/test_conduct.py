@@ -118,7 +118,7 @@ def test_too_much_memory_is_a_strike(deal: Deal) -> None:
 def test_a_bot_of_many_lines_starts_like_any_other(deal: Deal) -> None:
     """Its program is larger than a pipe."""
     hand = deal(Steady())
-    lines = "\n".join(f"    x{n} = [{n}, '{n:030}', {n}.5]" for n in range(900))
+    lines = "\n".join(f"    x{n} = [{n}, '{n:030}', {n}.5]" for n in range(1000))
     source = f"{bot_source(BUY)}\ndef large():\n{lines}\n    return 1\n"
     checked = hand.pool.check(source.encode())
     assert checked.accepted, checked.violations

@@ -15,7 +15,8 @@ from sandbox.doctor import Findings, examine
 from sandbox.doctor.trials import LAYERS
 
 ROOT = Path(__file__).resolve().parents[2]
-DISTRO_PYTHON = Path("/usr/bin/python3.11")
+# Of our own version, because it is given our packages.
+DISTRO_PYTHON = Path(f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}")
 NOBODY = 65534
 SCRIPT = "import json, sys; sys.path[:0] = sys.argv[1].split(':'); from sandbox.doctor import examine; "
 

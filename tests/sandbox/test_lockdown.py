@@ -14,7 +14,8 @@ from sandbox import lockdown
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = f"import sys; sys.path[:0] = [{str(ROOT)!r}, *sys.argv[1:]]; "
-DISTRO_PYTHON = Path("/usr/bin/python3.11")
+# Of our own version, because it is given our packages.
+DISTRO_PYTHON = Path(f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}")
 NOBODY = 65534
 
 

@@ -22,7 +22,8 @@ from sandbox.worker import Worker
 
 SOURCE = b"x = 1\n"
 ROOT = Path(__file__).resolve().parents[2]
-DISTRO_PYTHON = Path("/usr/bin/python3.11")
+# Of our own version, because it is given our packages.
+DISTRO_PYTHON = Path(f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}")
 RUNTIME = "tests.sandbox.guests:Liar"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: only root changes its uid")
 

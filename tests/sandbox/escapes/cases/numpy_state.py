@@ -1,6 +1,6 @@
 # family: numpy
 # expect: blocked
-# control: naive
+# control: none
 # why: No way leads from an array to memory, files or its own layout.
 import numpy as np
 r = np.random.RandomState(1)
