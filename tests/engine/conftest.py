@@ -71,11 +71,11 @@ class Hand:
         self.engine.stop()
         self.begin()
 
-    def admit(self, source: str, author: str = "local") -> Seat:
+    def admit(self, source: str, author: str = "local", origin: str = "upload") -> Seat:
         checked = self.pool.check(source.encode())
         assert checked.accepted, checked.violations
         new = NewBot(
-            str(checked.facts["name"]), author, "upload", source, hash_source(source.encode()),
+            str(checked.facts["name"]), author, origin, source, hash_source(source.encode()),
             tuple(checked.facts["symbols"]),
         )  # fmt: skip
         return self.engine.roster.admit(enrol(self.database, self.season_id, new), checked.program)

@@ -96,6 +96,22 @@ def test_three_strikes_are_quarantine_and_the_position_stays(deal: Deal) -> None
     assert hand.rows("SELECT equity FROM equity WHERE season_id = :season AND tick = 10") == [(10_010.0,)]
 
 
+def test_a_native_crash_quarantines_every_bot_of_that_source_for_good(deal: Deal) -> None:
+    hand = deal(Steady())
+    source = bot_source("pass")
+    first, second = (hand.admit(source, origin="generated") for _ in range(2))
+    other = hand.admit(bot_source("pass", name="Other"))
+    hand.tick()
+    assert first.worker is not None
+    os.kill(first.worker.pid, signal.SIGSEGV)
+    hand.tick()
+    assert first.status == second.status == "quarantined"
+    assert other.status == "active"
+    assert any("crashed natively" in message for message in messages(hand, "ERROR"))
+    with pytest.raises(ConflictError, match="quarantined"):
+        hand.admit(source, author="someone else", origin="generated")
+
+
 def test_an_endless_loop_is_killed_restarted_later_and_then_quarantined(deal: Deal) -> None:
     hand = deal(Steady())
     seat = hand.admit(bot_source("ctx.log('here')\nwhile True: pass"))
