@@ -67,6 +67,7 @@ def _warm_up(services: Services) -> None:
     for codec in ("ascii", "latin-1", "utf-8-sig", "utf-16", "utf-32", "cp1252", "idna"):
         "x".encode(codec).decode(codec)
     dt.datetime.strptime("2024-01-02 03:04", "%Y-%m-%d %H:%M").strftime("%c")  # noqa: DTZ007
+    services.rng.seed("a text: hashing it is a late import in 3.13")
     services.seed(0)
 
 

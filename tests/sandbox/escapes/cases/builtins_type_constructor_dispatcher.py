@@ -1,6 +1,6 @@
 # family: builtins
 # expect: blocked
-# control: naive
+# control: none
 # why: The class of a library object is a label, not its constructor.
 import numpy as np
 import re
