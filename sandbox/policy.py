@@ -80,7 +80,6 @@ class NamePolicy(RestrictingNodeTransformer):
         self.guarded_loads = guarded_loads
         self.guarded_stores = guarded_stores
         self.bound = bound
-        self.class_depth = 0
         self.scopes: list[str] = ["module"]
         # Per function being visited, the parameters whose test is done at its start.
         self.steady: list[frozenset[str]] = [frozenset()]

@@ -271,32 +271,28 @@ def run(
     result = Result("", starting_cash, equity=starting_cash)
     account, known = Account(result, fee_bps, slippage_bps), dict[str, float]()
     ctx = Context(result, known)
-    # Bots use the one global stream of each library; it is put back as it was found.
     before = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.seed(seed)
     np.random.seed(seed & 0xFFFFFFFF)  # noqa: NPY002
-    # A bot's use of something deprecated is its own affair.
-    quiet = warnings.catch_warnings()
-    quiet.__enter__()
-    warnings.simplefilter("ignore")
     try:
-        bot = _load(source, ctx)
-        result.name = bot["NAME"]
-        if "init" in bot:
-            _call(result, ctx, bot, "init")
-        for now, news in zip(times, prices, strict=True):
-            known.update({s: p for s, p in news.items() if not math.isnan(p)})
-            if not known:
-                continue
-            waiting, ctx.pending, ctx.asked, ctx.now = ctx.pending, [], 0, now
-            for order in waiting:
-                account.settle(order, now, known)
-            account.mark(known)
-            result.ticks += 1
-            result.equity_curve.append((now, result.equity))
-            _call(result, ctx, bot, "on_tick", _tick(result, now, known))
+        # A bot's use of something deprecated is its own affair.
+        with warnings.catch_warnings(action="ignore"):
+            bot = _load(source, ctx)
+            result.name = bot["NAME"]
+            if "init" in bot:
+                _call(result, ctx, bot, "init")
+            for now, news in zip(times, prices, strict=True):
+                known.update({s: p for s, p in news.items() if not math.isnan(p)})
+                if not known:
+                    continue
+                waiting, ctx.pending, ctx.asked, ctx.now = ctx.pending, [], 0, now
+                for order in waiting:
+                    account.settle(order, now, known)
+                account.mark(known)
+                result.ticks += 1
+                result.equity_curve.append((now, result.equity))
+                _call(result, ctx, bot, "on_tick", _tick(result, now, known))
     finally:
-        quiet.__exit__(None, None, None)
         random.setstate(before[0])
         np.random.set_state(before[1])  # noqa: NPY002
     for order in ctx.pending:

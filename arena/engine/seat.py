@@ -54,11 +54,9 @@ class Seat:
     unrealized: float = 0.0
     program: bytes = b""
     worker: Worker | None = None
-    asking: bool = False
     record: Record = field(default_factory=Record)
     symbols_told: int = -1
     errors_in_a_row: int = 0
-    log_budget: int = 0
     started: bool = False
     rejected_day: int = -1
     rejected_rows: int = 0

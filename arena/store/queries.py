@@ -23,10 +23,6 @@ from arena.store.recorder import table_of
 Row = dict[str, Any]
 
 MAX_PAGE = 1000
-SORTS = frozenset({
-    "rank", "equity", "return_pct", "realized_pnl", "unrealized_pnl", "max_drawdown_pct", "sharpe",
-    "trades", "win_rate_pct", "turnover", "exposure_pct", "fees", "name", "errors",
-})  # fmt: skip
 _HIDDEN = frozenset({"season_id", "bot_id", "order_id", "tick"})
 
 _STANDINGS, _BOTS, _ENTRIES = table_of(Standing), table_of(Bot), table_of(Entry)

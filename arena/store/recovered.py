@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
-from arena.store.models import Bot, BotTick, Entry, EquityRow, OrderRow, Standing, Tick, Trade
-from arena.store.recorder import table_of
+from arena.store.models import Bot, BotTick, Entry, OrderRow, Standing, Tick, Trade
 
 
 @dataclass(slots=True)
@@ -87,14 +86,3 @@ def last_ticks(engine: Engine, season_id: str, count: int) -> list[Tick]:
             .order_by(col(Tick.n).desc()).limit(count)
         ).all()  # fmt: skip
         return list(reversed(found))
-
-
-def count_rows(engine: Engine, season_id: str) -> dict[str, int]:
-    """Return how many rows of each kind a season has."""
-    counts = {}
-    with engine.connect() as connection:
-        for model in (Tick, Trade, EquityRow, OrderRow):
-            table = table_of(model)
-            query = select(func.count()).select_from(table).where(table.c.season_id == season_id)
-            counts[table.name] = int(connection.execute(query).scalar() or 0)
-    return counts
