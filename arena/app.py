@@ -16,6 +16,7 @@ from arena import __version__
 from arena.config import ROOT, Settings
 from arena.engine.broadcast import Broadcast
 from arena.engine.engine import Engine
+from arena.engine.journal import Journal
 from arena.engine.sources import Source
 from arena.feeds.runner import FeedRunner
 from arena.llm.client import ModelServer
@@ -23,6 +24,7 @@ from arena.market import Chosen, choose_market
 from arena.store import queries
 from arena.store.archive import runtime_facts
 from arena.store.database import open_database, upgrade
+from arena.store.lease import Lease
 from arena.store.seasons import carry_over, resume_or_open, set_isolation
 from arena.submissions.desk import Desk
 from arena.submissions.dropin import DropIn
@@ -60,6 +62,7 @@ class Arena:
         self._feeds = FeedRunner()
         self._engine: Engine | None = None
         self._thread: threading.Thread | None = None
+        self._lease: Lease | None = None
         self._notes: list[str] = []
         self._changing = threading.Lock()
 
@@ -69,6 +72,7 @@ class Arena:
         """Open the database, lock the sandbox, choose the market, start the clock."""
         settings = self.settings
         self._database = open_database(settings.url)
+        self._lease = Lease(self._database)
         upgrade(self._database)
         self._pool.start()
         confinement = self._pool.confinement
@@ -120,10 +124,8 @@ class Arena:
     def _make_engine(self, source: Source) -> Engine:
         settings = self.settings
         disk = None if settings.database_url else Path(settings.db_path).resolve().parent
-        return Engine(
-            self._database, self._pool, source, self._season, self.broadcast,
-            min_free_disk=settings.min_free_disk, disk=disk,
-        )  # fmt: skip
+        journal = Journal(self._database, lease=self._lease, min_free_disk=settings.min_free_disk, disk=disk)
+        return Engine(self._database, self._pool, source, self._season, self.broadcast, journal)
 
     def _make_intake(self, engine: Engine) -> None:
         settings = self.settings
@@ -227,5 +229,7 @@ class Arena:
         self._end_season()
         self._feeds.stop()
         self._pool.stop()
+        if self._lease is not None:
+            self._lease.release()
         if hasattr(self, "_database"):
             self._database.dispose()

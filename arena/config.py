@@ -25,7 +25,7 @@ from arena.errors import SettingsError
 from sandbox.limits import Limits
 
 ROOT = Path(__file__).resolve().parent.parent
-LIVE_FEEDS = ("binance", "synthetic")
+_FEED_CHOICES = "use binance, alpaca, manifold, stockdata, ccxt:EXCHANGE, synthetic or replay:PATH"
 
 
 class Settings(BaseSettings):
@@ -51,9 +51,11 @@ class Settings(BaseSettings):
     feed: str = Field("", description="Feed: binance, synthetic, replay:PATH; empty means the enabled sources.")
     synthetic_seed: int = Field(1, description="Seed of the synthetic market.")
     feed_wait_seconds: float = Field(6.0, gt=0, description="How long to wait for the live market at start.")
-    stale_seconds: float = Field(
-        30.0, gt=0, description="Age at which a live price is stale; orders on it are rejected."
+    stale_intervals: float = Field(
+        3.0, gt=0, description="A live price is stale after this many of its feed's usual intervals without news."
     )
+    replay_speed: float = Field(0.0, ge=0, description="Replay: times real time; 0 means as fast as it can.")
+    record_dir: str = Field("", description="Folder for a raw recording of every live season; empty means none.")
     data_sources: DataSources = Field(DataSources(), description="The market data sources.")
     alpaca_api_key: SecretStr = Field(SecretStr(""), description="Alpaca key id.")
     alpaca_secret_key: SecretStr = Field(SecretStr(""), description="Alpaca secret key.")
@@ -185,13 +187,11 @@ class Settings(BaseSettings):
             return ["FEED: synthetic makes a market of its own and cannot be mixed with others."]
         found = []
         for name in chosen:
-            if name in KNOWN_SOURCES and name not in LIVE_FEEDS:
-                found.append(
-                    f"{name}: this version has no {name} feed yet; "
-                    "FEED=synthetic plays its symbols with made-up prices."
-                )
-            elif name not in LIVE_FEEDS:
-                found.append(f"FEED: '{name}' is not a feed; use binance, synthetic or replay:PATH.")
+            venue, _, exchange = name.partition(":")
+            if name == "synthetic" or (venue in KNOWN_SOURCES and (venue == "ccxt") == bool(exchange)):
+                continue
+            hint = "ccxt needs an exchange, as in ccxt:kraken" if name == "ccxt" else _FEED_CHOICES
+            found.append(f"FEED: '{name}' is not a feed; {hint}.")
         return found
 
     @property

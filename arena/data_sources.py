@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Literal
 
-KNOWN_SOURCES = ("binance", "alpaca", "manifold", "stockdata")
+from pydantic import BaseModel, ConfigDict, Field
+
+KNOWN_SOURCES = ("binance", "alpaca", "manifold", "stockdata", "ccxt")
 
 
 class _Source(BaseModel):
@@ -20,37 +22,53 @@ class BinanceSource(_Source):
 
     enabled: bool = True
     symbols: list[str] = ["BTCUSDT", "ETHUSDT"]
-    stream: str = "trade"
+    stream: Literal["trade", "miniTicker"] = "trade"
     base_url: str = "https://data-api.binance.vision"
     ws_url: str = "wss://data-stream.binance.vision"
 
 
 class AlpacaSource(_Source):
-    """Alpaca stocks and crypto."""
+    """Alpaca stocks, by `feed`, and crypto pairs (BTC/USD), by `location`; `prices` says what sets one."""
 
     symbols: list[str] = ["AAPL", "TSLA", "GOOGL"]
+    feed: Literal["iex", "sip", "delayed_sip", "test"] = "iex"
+    location: Literal["us", "us-1", "eu-1"] = "us"
+    prices: Literal["trades", "quotes", "bars"] = "trades"
+    encoding: Literal["json", "msgpack"] = "msgpack"
     base_url: str = "https://data.alpaca.markets"
     ws_url: str = "wss://stream.data.alpaca.markets"
 
 
 class ManifoldSource(_Source):
-    """Manifold prediction markets, by id or slug."""
+    """Manifold prediction markets, by id or slug; probabilities are checked every `poll_seconds` as well."""
 
     markets: list[str] = []
+    poll_seconds: float = Field(60.0, ge=1)
     base_url: str = "https://api.manifold.markets"
     ws_url: str = "wss://api.manifold.markets/ws"
 
 
 class StockdataSource(_Source):
-    """StockData.org quotes, polled every `poll_seconds` within the daily budget."""
+    """StockData.org quotes, polled every `poll_seconds` or as rarely as the plan's daily budget asks."""
 
     symbols: list[str] = ["SPY", "QQQ"]
-    poll_seconds: float = 10.0
+    poll_seconds: float = Field(10.0, ge=1)
+    daily_requests: int = Field(100, ge=1)
+    symbols_per_request: int = Field(3, ge=1)
+    extended_hours: bool = False
     base_url: str = "https://api.stockdata.org"
 
 
+class CcxtSource(_Source):
+    """Any exchange that the package ccxt knows, by its name there; polled every `poll_seconds`."""
+
+    exchange: str = ""
+    symbols: list[str] = ["BTC/USDT", "ETH/USDT"]
+    poll_seconds: float = Field(2.0, gt=0)
+
+
 class DataSources(BaseModel):
-    """The four sources of the guide."""
+    """The four sources of the guide, and every exchange of ccxt."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,12 +76,13 @@ class DataSources(BaseModel):
     alpaca: AlpacaSource = AlpacaSource()
     manifold: ManifoldSource = ManifoldSource()
     stockdata: StockdataSource = StockdataSource()
+    ccxt: CcxtSource = CcxtSource()
+
+    def symbols_of(self, name: str) -> list[str]:
+        """Return what a source lists: symbols, or markets."""
+        source = getattr(self, name)
+        return list(source.markets if name == "manifold" else source.symbols)
 
     def enabled(self) -> dict[str, list[str]]:
         """Return the symbols of every enabled source by its name."""
-        found = {}
-        for name in KNOWN_SOURCES:
-            source = getattr(self, name)
-            if source.enabled:
-                found[name] = list(source.markets if name == "manifold" else source.symbols)
-        return found
+        return {name: self.symbols_of(name) for name in KNOWN_SOURCES if getattr(self, name).enabled}

@@ -13,10 +13,10 @@ from sqlalchemy import Engine as Database
 from arena.config import Settings
 from arena.engine.player import Market
 from arena.engine.sources import LiveSource, ReplaySource, Source, SyntheticSource
-from arena.feeds.binance import FALLBACKS, WS_URL, BinanceFeed
 from arena.feeds.live import LiveMarket
 from arena.feeds.runner import FeedRunner
 from arena.feeds.synthetic import SyntheticMarket
+from arena.feeds.venues import make_feed
 from arena.store.models import Season
 from arena.store.seasons import SeasonPlan, open_season_with_key
 
@@ -63,7 +63,11 @@ def _replay(settings: Settings) -> Chosen:
     digest = hashlib.sha256(market.rows.tobytes()).hexdigest()[:12]
     names = ", ".join(Path(spec.rpartition("=")[2]).name for spec in settings.replay_files)
     plan = _plan(settings, f"replay:{names}:{digest}", market.symbols)
-    return Chosen(lambda _: ReplaySource(market), plan, f"A recording is played: {names}, {len(market):,} ticks.")
+    return Chosen(
+        lambda _: ReplaySource(market, settings.replay_speed),
+        plan,
+        f"A recording is played: {names}, {len(market):,} ticks.",
+    )
 
 
 def load_market(
@@ -82,24 +86,21 @@ def load_market(
 
 
 def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
-    binance = settings.data_sources.binance
-    symbols = tuple(binance.symbols)
-    url = binance.ws_url
-    feed = BinanceFeed(
-        symbols, url, FALLBACKS if url == WS_URL else (),
-        "miniTicker" if binance.stream == "miniTicker" else "trade",
-    )  # fmt: skip
-    plan = _plan(settings, "binance", symbols)
-    if not runner.reachable(feed, settings.feed_wait_seconds):
-        if not open_season_with_key(database, plan.key()):
-            return _synthetic(
-                settings,
-                "Binance cannot be reached: prices are made up by the synthetic market instead.",
-            )
-        note = "Binance cannot be reached: the feed is down. Its season is open, so the clock waits for it."
+    """Put the configured feeds together; one that cannot be reached holds up nobody else."""
+    feeds = [make_feed(name, settings) for name in settings.feeds]
+    symbols = tuple(dict.fromkeys(symbol for feed in feeds for symbol in feed.symbols))
+    plan = _plan(settings, ",".join(feed.name for feed in feeds), symbols)
+    reached = runner.reachable(feeds, settings.feed_wait_seconds)
+    names = " and ".join(feed.name.capitalize() for feed in feeds)
+    missing = [feed.name.capitalize() for feed in feeds if feed.name not in reached]
+    if not missing:
+        note = f"Prices are live, from {names}."
+    elif reached:
+        note = f"Prices are live, from {names}; {' and '.join(missing)} cannot be reached yet and is tried again."
+    elif settings.feeds == ["binance"] and not open_season_with_key(database, plan.key()):
+        return _synthetic(settings, "Binance cannot be reached: prices are made up by the synthetic market instead.")
     else:
-        note = "Prices are live, from Binance."
-    market = LiveMarket()
-    runner.start([feed], market)
-    limit = settings.stale_seconds
-    return Chosen(lambda _: LiveSource(market, symbols, limit), plan, note)
+        note = f"{names} cannot be reached: the feed is down. The clock waits for it."
+    market = LiveMarket(feeds, patience=settings.stale_intervals)
+    runner.start(feeds, market)
+    return Chosen(lambda season: LiveSource(market, symbols, season.interval), plan, note)

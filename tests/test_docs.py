@@ -30,13 +30,13 @@ from arena.core.ledger import Account
 from arena.core.orders import MAX_ORDERS_PER_TICK, Order, Rejection, Side, check_order
 from arena.engine.engine import WAITING
 from arena.errors import ArenaError, SettingsError
-from arena.feeds.live import setback_of
+from arena.feeds.dialling import setback_of
 from arena.feeds.runner import FeedRunner
 from arena.llm.template import Written, write_bot
 from arena.market import choose_market
+from arena.store.bulk import table_of
 from arena.store.database import open_database, upgrade
 from arena.store.models import EquityRow, Season, Tick, Trade
-from arena.store.recorder import table_of
 from arena.store.seasons import SeasonPlan, resume_or_open
 from arena.submissions.states import Status
 from arena.web import routes_arena, routes_bots, routes_strategies

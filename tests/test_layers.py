@@ -20,7 +20,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"submissions"}),
     frozenset({"engine"}),
     frozenset({"sandbox", "llm", "feeds", "store"}),
-    frozenset({"core", "runtime", "config", "data_sources", "errors", "log", "__init__"}),
+    frozenset({"clock", "core", "runtime", "config", "data_sources", "errors", "log", "__init__"}),
 )
 TOP, GROUND = ROWS[0], ROWS[-1]
 # The sandbox knows nothing of the arena, so that the ground may know its plain words: what a runtime is

@@ -7,8 +7,8 @@ counts, and beside the bot, where it keeps the mirror that a run-ahead replay ne
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from arena.core.ledger import Account, Valuation, mark
 from arena.core.orders import Fill, Order, Rejection, Side
@@ -35,6 +35,25 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """What there is to know about a tick's market beside its prices; part of the tick's record.
+
+    `barred` are the symbols that cannot be traded at this tick, each with the reason an order on it
+    is rejected with. `ended` are those that have come to their end: holdings are settled at the
+    price, or at their own average cost where that is None.
+    """
+
+    barred: Mapping[str, str] = field(default_factory=dict)
+    ended: Mapping[str, float | None] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.barred or self.ended)
+
+
+USUAL = Conditions()
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """The account after a batch of orders, and one outcome per order in the order submitted."""
 
@@ -48,22 +67,34 @@ def settle(
     orders: Sequence[Order],
     prices: Mapping[str, float],
     rules: Rules,
-    stale: Collection[str] = (),
+    barred: Mapping[str, str] = USUAL.barred,
 ) -> Settlement:
     """Fill or reject each order at `prices`, in the order submitted; never raises."""
     outcomes: list[Fill | Rejection] = []
     for order in orders:
         price = prices.get(order.symbol)
-        if price is None:
-            outcome: Fill | Rejection = _refused(order, f"No price available for {order.symbol}")
-        elif order.symbol in stale:
-            outcome = _refused(order, f"Price of {order.symbol} is stale")
+        if order.symbol in barred:
+            outcome: Fill | Rejection = _refused(order, barred[order.symbol])
+        elif price is None:
+            outcome = _refused(order, f"No price available for {order.symbol}")
         elif order.side is Side.SELL:
             account, outcome = _sell(bot_name, account, order, price, rules)
         else:
             account, outcome = _buy(bot_name, account, order, price, rules)
         outcomes.append(outcome)
     return Settlement(account, tuple(outcomes))
+
+
+def redeem(account: Account, ended: Mapping[str, float | None]) -> tuple[Account, tuple[Fill, ...]]:
+    """Settle what is held of symbols that have ended, in sorted order and without a fee."""
+    fills = []
+    for symbol in sorted(ended.keys() & account.positions.keys()):
+        held = account.positions[symbol]
+        price = ended[symbol]
+        price = held.average if price is None else price
+        account, gain = account.sold(symbol, held.size, price, 0.0)
+        fills.append(Fill(symbol, Side.SELL, held.size, price, 0.0, gain, account.cash, 0.0))
+    return account, tuple(fills)
 
 
 def _refused(order: Order, reason: str) -> Rejection:
@@ -117,6 +148,7 @@ class Stepped:
     """One bot after a tick: settled and marked; nothing waits any more."""
 
     account: Account
+    redeemed: tuple[Fill, ...]
     outcomes: tuple[Fill | Rejection, ...]
     valuation: Valuation
 
@@ -126,16 +158,17 @@ def step(
     prices: Mapping[str, float],
     last_prices: Mapping[str, float],
     rules: Rules,
-    stale: Collection[str] = (),
+    conditions: Conditions = USUAL,
 ) -> list[Stepped]:
-    """Settle and mark every bot at one tick; each result depends on that bot alone.
+    """Redeem, settle and mark every bot at one tick; each result depends on that bot alone.
 
     `prices` are those of this tick, `last_prices` the last known of every symbol ever seen
     (so a holding whose symbol has lost its price is still valued).
     """
     stepped = []
     for holding in holdings:
-        settled = settle(holding.bot_name, holding.account, holding.pending, prices, rules, stale)
+        account, redeemed = redeem(holding.account, conditions.ended) if conditions.ended else (holding.account, ())
+        settled = settle(holding.bot_name, account, holding.pending, prices, rules, conditions.barred)
         value = mark(settled.account, last_prices)
-        stepped.append(Stepped(settled.account, settled.outcomes, value))
+        stepped.append(Stepped(settled.account, redeemed, settled.outcomes, value))
     return stepped

@@ -75,10 +75,15 @@ class Valuation:
 
 def mark(account: Account, last_prices: Mapping[str, float]) -> Valuation:
     """Value the account at the last known prices; every held symbol has one."""
+    return Valuation(*worth(account, last_prices))
+
+
+def worth(account: Account, last_prices: Mapping[str, float]) -> tuple[float, float]:
+    """Return equity and unrealised profit at the last known prices, as `mark` does."""
     equity = account.cash
     unrealized = 0.0
     for symbol, held in account.positions.items():
         price = last_prices[symbol]
         equity += held.size * price
         unrealized += (price - held.average) * held.size
-    return Valuation(equity, unrealized)
+    return equity, unrealized

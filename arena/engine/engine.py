@@ -7,30 +7,29 @@ there, between two ticks or in one. `call` hands work over from other threads.
 from __future__ import annotations
 
 import logging
-import queue
-import shutil
 import threading
 import time as real_time
 from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine as Database
-from sqlalchemy.exc import SQLAlchemyError
 
 from arena.core.exchange import Rules
 from arena.core.scoring import SNAPSHOT_EVERY
 from arena.engine.broadcast import Broadcast
+from arena.engine.calls import Calls
+from arena.engine.journal import Journal
+from arena.engine.pacing import LiveBeats, ReplayBeats
 from arena.engine.recovery import Recovery
 from arena.engine.roster import Roster
-from arena.engine.seat import Life
-from arena.engine.sources import MarketState, ReplaySource, Source, next_beat
+from arena.engine.seat import Life, Seat
+from arena.engine.sources import MarketState, ReplaySource, Source
 from arena.engine.supervisor import Supervisor
 from arena.engine.tick import TickBuilder, pack_rows
 from arena.log import RateLimit
 from arena.store.models import Season
-from arena.store.recorder import Recorder
 from arena.store.seasons import close_season
 from sandbox.pool import Pool
 
@@ -50,9 +49,7 @@ class Engine:
         source: Source,
         season: Season,
         broadcast: Broadcast,
-        *,
-        min_free_disk: int = 0,
-        disk: Path | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.season = season
         self.market = MarketState(symbols=tuple(sorted(source.symbols)))
@@ -63,16 +60,17 @@ class Engine:
         self._pool = pool
         self._source = source
         self._broadcast = broadcast
-        self._recorder = Recorder(database)
-        live = not isinstance(source, ReplaySource)
-        deadline = min(0.5 * season.interval, 1.0) if live else None
-        self._live = live
+        self._journal = journal or Journal(database)
+        self._calls = Calls()
+        self._replays = isinstance(source, ReplaySource)
+        self.beats = (
+            ReplayBeats(source, real_time.monotonic) if isinstance(source, ReplaySource) else LiveBeats(season.interval)
+        )
+        deadline = None if self._replays else min(0.5 * season.interval, 1.0)
         self.supervisor = Supervisor(pool, self.rules, season.seed, deadline)
         self.roster = Roster(database, self)
         self._limit = RateLimit()
-        self._calls: queue.Queue[Callable[[], None]] = queue.Queue()
-        self._stopping = threading.Event()
-        self._min_free, self._disk = min_free_disk, disk
+        self._ranked_at = -1
         self._zygote_died = threading.Event()
         self._released = threading.Event()
 
@@ -96,53 +94,72 @@ class Engine:
         self.state = "running"
 
     def main_loop(self) -> None:
-        """Tick until told to stop; a replay goes as fast as it can and ends with its market."""
-        if isinstance(self._source, ReplaySource):
-            self._replay_loop(self._source)
-            return
-        while not self._stopping.is_set() and self.state != "finished":
-            beat = next_beat(max(real_time.time(), self.market.time), self.season.interval)
-            if self._serve_calls(beat) and self.state != "finished":
-                self.on_tick(self.market.n + 1, beat)
-        self._rest()
+        """Tick until told to stop; a replay ends with its recording."""
+        if self._replays:
+            # A recording has no hurry of its own: it begins when the bots that should play it are in.
+            self._serve_until(lambda: 0.0 if self._released.is_set() else 0.05)
+        while not self._calls.stopping and self.state != "finished":
+            beat = self.beats.next(self.market)
+            if beat is None:
+                self.finish()
+                break
+            time, last = beat
+            self._serve_until(partial(self.beats.left, time))
+            if not self._calls.stopping and self.state != "finished":
+                self.on_tick(self.market.n + 1, time, last=last)
+        self._serve_until(lambda: 1.0)
 
-    def _replay_loop(self, source: ReplaySource) -> None:
-        total = len(source.market)
-        # A recording has no hurry of its own: it begins when the bots that should play it are in.
-        while not self._stopping.is_set() and not self._released.is_set():
-            self._serve_calls(real_time.time() + 0.05)
-        while not self._stopping.is_set() and self.state != "finished" and self.market.n + 1 < total:
-            n = self.market.n + 1
-            self._serve_calls(0.0)
-            self.on_tick(n, source.market.time(n), last=n + 1 == total)
-        if self.market.n + 1 >= total and not self._stopping.is_set():
-            self.finish()
-            log.info("The replay has ended after %d ticks", total)
-        self._rest()
+    def on_tick(self, n: int, time: float, *, last: bool = False) -> None:
+        """Settle, ask, record, publish; state is replaced only after the tick is recorded."""
+        started = real_time.monotonic()
+        market = self.market
+        prices = self._source.prices_at(n, time, market.prices)
+        if not prices:
+            log.info(WAITING)
+            self.state = "waiting"
+            return
+        self.state = "running"
+        self._revive_if_lost()
+        conditions = self._source.conditions(time, market)
+        market.admit_symbols(prices)
+        last_prices = {**market.last_prices, **prices}
+        builder = TickBuilder(self.season.id, n, time, self.rules, self._journal.recorder, self._limit)
+        seats = self.roster.seats()
+        self._launch_due(n)
+        self.supervisor.collect_starts(seats, builder)
+        builder.settle(seats, prices, last_prices, conditions)
+        rows = pack_rows(time, market.symbols, prices)
+        self.supervisor.ask(seats, rows, market.symbols, market.version, builder)
+        builder.entry_updates()
+        ranked = builder.snapshot(seats, self.season.interval * SNAPSHOT_EVERY, last=last)
+        if not self._record(builder):
+            return
+        builder.apply()
+        market.n, market.time, market.prices, market.last_prices = n, time, prices, last_prices
+        market.ended.update(conditions.ended)
+        self._ranked_at = n if ranked else self._ranked_at
+        self._publish(builder, ranked=ranked)
+        self.tick_seconds = real_time.monotonic() - started
 
     def finish(self) -> None:
-        """Close the season: what waits expires, and no tick follows."""
+        """Close the season: what waits expires, its last state is written, and no tick follows."""
         if self.state == "finished":
             return
         self.state = "finished"
         self.roster.expire_pending()
+        self._snapshot_last()
         close_season(self._database, self.season.id)
         self.season.status = "closed"
         log.info("Season %d is closed after tick %d", self.season.number, self.market.n)
         self._broadcast.publish("status", {})
 
-    def _rest(self) -> None:
-        """Serve calls after the last tick, until told to stop."""
-        while not self._stopping.is_set():
-            self._serve_calls(real_time.time() + 1.0)
-
     def stop(self) -> None:
         """End all workers; what was recorded stays."""
-        self._stopping.set()
+        self._calls.stop()
         self.roster.end_all()
         if self.state != "failed":
             self.state = "stopped"
-        self._drain_calls()
+        self._calls.close()
 
     def release(self) -> None:
         """Let a replay begin: the bots that should play are in."""
@@ -150,108 +167,40 @@ class Engine:
 
     def shut_down(self) -> None:
         """Ask the loop to end after the tick it is in; callable from any thread."""
-        self._stopping.set()
-        self._calls.put(lambda: None)
+        self._calls.stop()
 
-    # -- work handed over by other threads --------------------------------------------------------------
-
-    def call(self, work: Callable[[], T]) -> Future[T]:
-        """Run something on the engine's thread between two ticks."""
-        future: Future[T] = Future()
-
-        def run() -> None:
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(work())
-                except Exception as error:  # noqa: BLE001 - handed to the caller, who waits for it
-                    future.set_exception(error)
-
-        if self.state in {"stopped", "failed"}:
-            run()
-        else:
-            self._calls.put(run)
-        return future
-
-    def _serve_calls(self, until: float) -> bool:
-        """Serve calls until a wall time; False where the loop is to end."""
-        while not self._stopping.is_set():
-            left = until - real_time.time()
-            try:
-                work = self._calls.get(timeout=left) if left > 0 else self._calls.get_nowait()
-            except queue.Empty:
-                return True
-            work()
-        return False
-
-    def _drain_calls(self) -> None:
-        while True:
-            try:
-                self._calls.get_nowait()()
-            except queue.Empty:
-                return
-
-    # -- the tick -----------------------------------------------------------------------------------------
-
-    def on_tick(self, n: int, time: float, *, last: bool = False) -> None:
-        """Settle, ask, record, publish; state is replaced only after the tick is recorded."""
-        started = real_time.monotonic()
-        prices = self._source.prices_at(n, time, self.market.prices)
-        if not prices:
-            log.info(WAITING)
-            self.state = "waiting"
-            return
-        self.state = "running"
-        if self._zygote_died.is_set():
-            self._revive_zygote()
-        self.market.admit_symbols(prices)
-        last_prices = {**self.market.last_prices, **prices}
-        builder = TickBuilder(self.season.id, n, time, self.rules, self._recorder, self._limit)
-        seats = self.roster.seats()
-        self._launch_due(n)
-        self.supervisor.collect_starts(seats, builder)
-        builder.settle(seats, prices, last_prices, self._source.stale(time))
-        rows = pack_rows(time, self.market.symbols, prices)
-        self.supervisor.ask(seats, rows, self.market.symbols, self.market.version, builder)
-        builder.entry_updates()
-        ranked = builder.snapshot(seats, self.season.interval * SNAPSHOT_EVERY, last=last)
-        if not self._record(builder):
-            return
-        builder.apply()
-        self.market.n, self.market.time = n, time
-        self.market.prices, self.market.last_prices = prices, last_prices
-        self._publish(builder, ranked=ranked)
-        self.tick_seconds = real_time.monotonic() - started
+    # -- the parts of a tick --------------------------------------------------------------------------------
 
     def _launch_due(self, n: int) -> None:
         for seat in self.supervisor.restart_due(self.roster.seats(), n):
             self.launch(seat)
 
-    def launch(self, seat: Any) -> None:
+    def launch(self, seat: Seat) -> None:
         """Start a seat's worker with the market as it stands."""
         market = self.market
         start = self.supervisor.start_meta(seat, market.symbols, market.time, market.prices, market.last_prices)
-        self.supervisor.launch(seat, start)
+        self.supervisor.launch(seat, start, market.n)
 
     def _record(self, builder: TickBuilder) -> bool:
         """Write the tick; where the database is away or full, the clock stands until it is back."""
-        while True:
-            try:
-                self._check_disk()
-                self._recorder.record(builder.writes)
-            except (SQLAlchemyError, OSError) as error:
-                self.state = "waiting"
-                log.error("Tick %d cannot be recorded, the clock stands: %s", builder.n, error)
-                if self._stopping.wait(1.0):
-                    return False
-            else:
-                return True
+        while (problem := self._journal.write(builder.writes)) is not None:
+            self.state = "waiting"
+            log.error("Tick %d cannot be recorded, the clock stands: %s", builder.n, problem)
+            if self._calls.wait(1.0):
+                return False
+        self.state = "running"
+        return True
 
-    def _check_disk(self) -> None:
-        if self._disk is None or not self._min_free:
+    def _snapshot_last(self) -> None:
+        """Write equity and standings of the season's last tick, where they have not been written."""
+        market = self.market
+        if market.n < 0 or market.n % SNAPSHOT_EVERY == 0 or market.n == self._ranked_at:
             return
-        free = shutil.disk_usage(self._disk).free
-        if free < self._min_free:
-            raise OSError(f"only {free >> 20} MiB of disk are free (MIN_FREE_DISK)")
+        builder = TickBuilder(self.season.id, market.n, market.time, self.rules, self._journal.recorder, self._limit)
+        builder.hold(self.roster.seats())
+        builder.snapshot(self.roster.seats(), self.season.interval * SNAPSHOT_EVERY, last=True)
+        self._record(builder)
+        self.state = "finished"
 
     def _publish(self, builder: TickBuilder, *, ranked: bool) -> None:
         market = self.market
@@ -262,13 +211,27 @@ class Engine:
         if ranked:
             self._broadcast.publish("leaderboard", {"as_of": market.time})
 
+    # -- work handed over by other threads --------------------------------------------------------------
+
+    def call(self, work: Callable[[], T]) -> Future[T]:
+        """Run something on the engine's thread between two ticks."""
+        return self._calls.hand_over(work)
+
+    def _serve_until(self, left: Callable[[], float]) -> None:
+        """Do what is handed over until no time is left or the engine is to end."""
+        while not self._calls.stopping and (seconds := left()) > 0:
+            self._calls.serve(min(seconds, 1.0))
+        self._calls.serve_all()
+
     # -- the zygote ---------------------------------------------------------------------------------------
 
     def zygote_died(self) -> None:
         """Take note from the pool's thread that all workers are gone."""
         self._zygote_died.set()
 
-    def _revive_zygote(self) -> None:
+    def _revive_if_lost(self) -> None:
+        if not self._zygote_died.is_set():
+            return
         log.error("The process that starts bots has ended; it and its bots are started again")
         self._zygote_died.clear()
         self._pool.restart_zygote()

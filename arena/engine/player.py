@@ -7,11 +7,12 @@ worker whose mirror differs. With runs of one tick (lockstep) no future price en
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from arena.core.exchange import Rules, settle
+from arena.core.exchange import USUAL, Conditions, Rules, redeem, settle
 from arena.core.ledger import Account, mark
 from arena.core.orders import Fill, Order, OrderStatus, Rejection
 from arena.core.scoring import SNAPSHOT_EVERY, Score
@@ -27,10 +28,20 @@ MAX_LOG_LINES = 20_000
 
 @dataclass(slots=True)
 class Market:
-    """Recorded ticks: `rows` is float64 (ticks, 1 + symbols), time first, NaN for no price."""
+    """Recorded ticks: `rows` is float64 (ticks, 1 + symbols), time first, NaN for no price.
+
+    `conditions` are those of the ticks that had any. A symbol that has lost its price is valued at
+    its last one: `marks` is `rows` with these carried on, from `before` where the first rows lack them.
+    """
 
     symbols: tuple[str, ...]
     rows: npt.NDArray[np.float64]
+    conditions: Mapping[int, Conditions] = field(default_factory=dict)
+    before: Mapping[str, float] = field(default_factory=dict)
+    marks: npt.NDArray[np.float64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.marks = carried(self.rows, [self.before.get(symbol) for symbol in self.symbols])
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -40,14 +51,36 @@ class Market:
         row = self.rows[n].tolist()
         return {s: p for s, p in zip(self.symbols, row[1:], strict=True) if p == p}  # noqa: PLR0124
 
+    def last_prices(self, n: int) -> dict[str, float]:
+        """Return the last known prices as of tick n."""
+        row = self.marks[n].tolist()
+        return {s: p for s, p in zip(self.symbols, row[1:], strict=True) if p == p}  # noqa: PLR0124
+
     def time(self, n: int) -> float:
         """Return the time of tick n."""
         return float(self.rows[n, 0])
 
 
+def carried(rows: npt.NDArray[np.float64], before: Sequence[float | None]) -> npt.NDArray[np.float64]:
+    """Return the rows with each missing price replaced by the one before it; the same array if none is missing."""
+    import numpy as np
+
+    missing = np.isnan(rows)
+    if not missing.any():
+        return rows
+    filled = rows.copy()
+    for column, price in enumerate(before, 1):
+        gaps = missing[:, column]
+        last = np.where(gaps, -1, np.arange(len(rows)))
+        last = np.maximum.accumulate(last)
+        first = np.nan if price is None else price
+        filled[:, column] = np.where(last >= 0, rows[last, column], first)
+    return filled
+
+
 @dataclass(slots=True)
 class OrderRecord:
-    """One order as it is reported; `tick` is the tick it was made at."""
+    """One order as it is reported; `tick` is the tick it was made at, `at_once` says it was rejected there."""
 
     tick: int
     time: float
@@ -59,6 +92,7 @@ class OrderRecord:
     fill_time: float | None = None
     fill_price: float | None = None
     fill_size: float | None = None
+    at_once: bool = False
 
 
 @dataclass(slots=True)
@@ -100,6 +134,8 @@ class Play:
         self._pending: list[tuple[OrderRecord, Order]] = []
         self._told_symbols = False
         self._order_size = {symbol: i for i, symbol in enumerate(market.symbols)}
+        # A run never crosses such a tick: the worker's mirror does not know of conditions.
+        self._unusual = sorted(market.conditions)
 
     # -- what goes to the worker ----------------------------------------------------------------
 
@@ -111,7 +147,8 @@ class Play:
     def next_run(self, ticks: int) -> tuple[bytes, int]:
         """Return the next run of at most `ticks` ticks and its length."""
         self._settle_first()
-        end = min(self.sent + ticks, len(self.market))
+        after = self._unusual[bisect_right(self._unusual, self.sent) :][:1]
+        end = min(self.sent + ticks, len(self.market), *after)
         rows = self.market.rows[self.sent : end].tobytes()
         count = end - self.sent
         with_symbols = not self._told_symbols
@@ -121,10 +158,11 @@ class Play:
 
     # -- what comes back --------------------------------------------------------------------------
 
-    def started(self, payload: bytes) -> None:
-        """Take what load and init did; ValueError where the reply breaks the protocol."""
+    def started(self, payload: bytes, time: float | None = None) -> None:
+        """Take what load and init did at a clock of `time`; ValueError where the reply breaks the protocol."""
         reply = read_reply(payload, 0)
-        time = self.market.time(self.sent - 1) if self.sent else 0.0
+        if time is None:
+            time = self.market.time(self.sent - 1) if self.sent else 0.0
         for deeds in reply.deeds.values():
             self._note(deeds, self.sent, time)
 
@@ -180,7 +218,7 @@ class Play:
             side = clean_line(request.side, 80)
             symbol = clean_line(request.symbol, 80)
             reason = clean_line(request.reason)
-            record = OrderRecord(tick, time, symbol, side, request.size, OrderStatus.REJECTED, reason)
+            record = OrderRecord(tick, time, symbol, side, request.size, OrderStatus.REJECTED, reason, at_once=True)
             self._log(time, "WARNING", reason)
         self.ledger.orders.append(record)
 
@@ -192,14 +230,18 @@ class Play:
 
     def _settle_first(self) -> None:
         """Settle what waits at the next unmarked tick, so that the account sent is up to date."""
-        if not self._pending or self._marked >= len(self.market):
-            return
         n = self._marked
+        conditions = self.market.conditions.get(n, USUAL)
+        if not (self._pending or conditions.ended) or n >= len(self.market):
+            return
         time = self.market.time(n)
+        self.account, redeemed = redeem(self.account, conditions.ended)
+        for fill in redeemed:
+            self._fill(n, time, fill)
         waiting, self._pending = self._pending, []
         settled = settle(
             self.bot_name, self.account, [order for _, order in waiting],
-            self.market.prices(n), self.rules,
+            self.market.prices(n), self.rules, conditions.barred,
         )  # fmt: skip
         self.account = settled.account
         for (record, _), outcome in zip(waiting, settled.outcomes, strict=True):
@@ -209,8 +251,11 @@ class Play:
                 continue
             record.status, record.fill_time = OrderStatus.FILLED, time
             record.fill_price, record.fill_size = outcome.price, outcome.size
-            self.ledger.trades.append(TradeRecord(n, time, outcome))
-            self.score.fill(outcome.price * outcome.size, outcome.realized, is_sell=outcome.side == "SELL")
+            self._fill(n, time, outcome)
+
+    def _fill(self, n: int, time: float, fill: Fill) -> None:
+        self.ledger.trades.append(TradeRecord(n, time, fill))
+        self.score.fill(fill.price * fill.size, fill.realized, is_sell=fill.side == "SELL")
 
     def _mark_until(self, end: int) -> None:
         """Mark ticks up to `end`; the account changes at the first of them at most."""
@@ -231,7 +276,7 @@ class Play:
                 if n % SNAPSHOT_EVERY == 0 or n == len(self.market) - 1:
                     self._snapshot(n, account.cash, 0.0)
             return
-        value = mark(account, self.market.prices(start))
+        value = mark(account, self.market.last_prices(start))
         self.score.mark(value.equity, exposed=True)
         if start % SNAPSHOT_EVERY == 0 or start == len(self.market) - 1:
             self._snapshot(start, value.equity, value.unrealized)
@@ -239,7 +284,7 @@ class Play:
     def _mark_held(self, start: int, end: int, account: Account) -> None:
         import numpy as np
 
-        block = self.market.rows[start:end]
+        block = self.market.marks[start:end]
         equity = np.full(end - start, account.cash)
         unrealized = np.zeros(end - start)
         for symbol, held in account.positions.items():
@@ -272,6 +317,11 @@ class Play:
         """Mark to the end of the market without asking the bot any more."""
         self._mark_until(len(self.market))
         self.sent = len(self.market)
+
+    @property
+    def waiting(self) -> list[Order]:
+        """Return the orders that wait for the next tick."""
+        return [order for _, order in self._pending]
 
     @property
     def equity(self) -> float:

@@ -15,10 +15,11 @@ from sqlmodel import Session, col, select
 
 from arena.core.ledger import Account, mark
 from arena.core.scoring import Score
+from arena.engine.retrace import Past, stretches
 from arena.engine.revival import Revival
 from arena.engine.seat import Life, Seat, rebuilt_account, restored_seat
 from arena.store.models import BotTick, Tick, Trade
-from arena.store.recovered import Recovered, recover, tick_rows
+from arena.store.recovered import Recovered, ended_symbols, recover, tick_rows
 from sandbox.barrier import gather
 from sandbox.pool import Pool
 
@@ -76,6 +77,7 @@ class Recovery:
             end -= _PAGE + 1
         market.admit_symbols(last_prices)
         market.last_prices = last_prices
+        market.ended = ended_symbols(self._database, last.season_id)
 
     def _restore_scores(self, found: Recovered) -> None:
         for seat in self._engine.roster.seats():
@@ -136,33 +138,31 @@ class Recovery:
         return False
 
     def _revival(self, seat: Seat) -> Revival | None:
-        """Return the ticks a bot has to see again, None if it has not started yet."""
-        season_id, last = self._engine.season.id, self._engine.market.n
+        """Return the way back for a bot, None if it has not started yet or waits to be restarted."""
+        season, last = self._engine.season, self._engine.market.n
         with Session(self._database) as session:
             events = session.exec(
                 select(BotTick)
-                .where(BotTick.season_id == season_id, BotTick.bot_id == seat.id)
+                .where(BotTick.season_id == season.id, BotTick.bot_id == seat.id)
                 .order_by(col(BotTick.id))
             ).all()
             trades = session.exec(
-                select(Trade).where(Trade.season_id == season_id, Trade.bot_id == seat.id).order_by(col(Trade.id))
+                select(Trade).where(Trade.season_id == season.id, Trade.bot_id == seat.id).order_by(col(Trade.id))
             ).all()
             session.expunge_all()
-        begins = [event.tick for event in events if event.event in {"start", "restarted"}]
-        if not begins or last < 0:
+        lives = stretches(events, last)
+        if not lives or last < 0:
             seat.life = Life.STARTING
             return None
-        first = begins[-1]
-        if any(event.event == "killed" and event.tick >= first for event in events):
+        life = lives[-1]
+        if life.died:
             # It was waiting to be restarted, and goes on waiting.
             seat.life = Life.PAUSED if seat.life is Life.PAUSED else Life.RESTARTING
             return None
-        ticks = tick_rows(self._database, season_id, max(0, first - 1), last)
-        before = [trade for trade in trades if trade.tick < first]
-        return Revival(
-            self._pool, self._engine, seat, ticks, first,
-            rebuilt_account(self._engine.season.starting_cash, before), list(events),
-        )  # fmt: skip
+        ticks = tick_rows(self._database, season.id, max(0, min(life.first - 1, life.loaded)), last)
+        before = [trade for trade in trades if trade.tick < life.first]
+        account = rebuilt_account(season.starting_cash, before)
+        return Revival(self._pool, self._engine, seat, Past.of(ticks), life, account)
 
     def _catch_up(self, revivals: list[Revival]) -> None:
         open_ones = list(revivals)

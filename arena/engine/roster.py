@@ -12,8 +12,8 @@ from sqlalchemy import update
 from arena.core.orders import OrderStatus
 from arena.engine.seat import Life, Seat, new_seat
 from arena.errors import ConflictError, NotFoundError
+from arena.store.bulk import insert_rows, table_of
 from arena.store.models import BotTick, Entry, OrderRow
-from arena.store.recorder import insert_rows, table_of
 from arena.store.seasons import Enrolled, add_entry
 
 if TYPE_CHECKING:

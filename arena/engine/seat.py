@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from arena.core.chain import link
 from arena.core.ledger import Account
 from arena.core.orders import Order, Side
 from arena.core.scoring import Score
@@ -33,6 +34,32 @@ RUNNING = frozenset({Life.STARTING, Life.RECOVERING, Life.ACTIVE, Life.RESTARTIN
 
 
 @dataclass(slots=True)
+class Tally:
+    """Every order a bot has asked for, counted and chained, whether its row was kept or not.
+
+    Of the orders that are rejected when they are made, the rows of only so many a day are kept.
+    """
+
+    orders: int = 0
+    digest: str = ""
+    day: int = -1
+    rejected: int = 0
+
+    def note(self, tick: int, symbol: str, side: str, size: float | None, reason: str | None) -> None:
+        """Take one order; `reason` is None where it was accepted."""
+        self.orders += 1
+        self.digest = link(self.digest, tick, symbol, side, size, reason)
+
+    def may_record_rejection(self, time: float) -> bool:
+        """Count one rejected order; say whether its row still fits into the day's allowance."""
+        day = int(time // 86400)
+        if day != self.day:
+            self.day, self.rejected = day, 0
+        self.rejected += 1
+        return self.rejected <= REJECTED_ROWS_A_DAY
+
+
+@dataclass(slots=True)
 class Pending:
     """An order that waits for the next tick, with the id of its row."""
 
@@ -42,7 +69,10 @@ class Pending:
 
 @dataclass(slots=True)
 class Seat:
-    """One bot in the running season; changed by the engine's thread only."""
+    """One bot in the running season; changed by the engine's thread only.
+
+    `launched` are the number and time of the tick that its worker was loaded after.
+    """
 
     bot: Bot
     entry: Entry
@@ -58,16 +88,8 @@ class Seat:
     symbols_told: int = -1
     errors_in_a_row: int = 0
     started: bool = False
-    rejected_day: int = -1
-    rejected_rows: int = 0
-
-    def may_record_rejection(self, time: float) -> bool:
-        """Count one rejected order; say whether its row still fits into the day's allowance."""
-        day = int(time // 86400)
-        if day != self.rejected_day:
-            self.rejected_day, self.rejected_rows = day, 0
-        self.rejected_rows += 1
-        return self.rejected_rows <= REJECTED_ROWS_A_DAY
+    tally: Tally = field(default_factory=Tally)
+    launched: tuple[int, float] = (-1, 0.0)
 
     @property
     def name(self) -> str:
@@ -121,5 +143,6 @@ def restored_seat(
     account = rebuilt_account(starting_cash, trades)
     score = Score(**standing.score) if standing is not None else Score(starting_cash)
     life = Life(entry.status)
+    tally = Tally(entry.orders_count, entry.orders_digest, entry.rejections_day, entry.rejections_today)
     waiting = [Pending(row.id or 0, Order(row.symbol, Side(row.side), float(row.size or 0.0))) for row in pending]
-    return Seat(bot, entry, account, score, life, waiting, equity=starting_cash)
+    return Seat(bot, entry, account, score, life, waiting, equity=starting_cash, tally=tally)

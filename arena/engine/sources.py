@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from arena.core.exchange import USUAL, Conditions
 from arena.engine.player import Market
 from arena.feeds.live import LiveMarket
 from arena.feeds.synthetic import SyntheticMarket
+
+
+@dataclass(slots=True)
+class MarketState:
+    """The market as of the last tick; `ended` are the symbols that have been settled, for ever."""
+
+    n: int = -1
+    time: float = 0.0
+    prices: dict[str, float] = field(default_factory=dict)
+    last_prices: dict[str, float] = field(default_factory=dict)
+    symbols: tuple[str, ...] = ()
+    version: int = 0
+    ended: dict[str, float | None] = field(default_factory=dict)
+
+    def admit_symbols(self, prices: Mapping[str, float]) -> None:
+        """Widen the symbol table where a new symbol has got a price."""
+        new = [symbol for symbol in prices if symbol not in self.last_prices]
+        if new:
+            self.symbols = tuple(sorted({*self.symbols, *new}))
+            self.version += 1
 
 
 class Source(Protocol):
@@ -20,8 +40,8 @@ class Source(Protocol):
     def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
         """Return the prices of tick n at `time`; `previous` are those of tick n - 1."""
 
-    def stale(self, time: float) -> frozenset[str]:
-        """Return the symbols whose price is too old to trade at."""
+    def conditions(self, time: float, market: MarketState) -> Conditions:
+        """Return what else there is to know about the tick at `time`; `market` is as of the tick before."""
 
     def status(self) -> dict[str, Any]:
         """Return how the source is doing, for a status page."""
@@ -39,10 +59,10 @@ class SyntheticSource:
         del time
         return self._market.next(n, previous) if n > 0 and previous else self._market.first()
 
-    def stale(self, time: float) -> frozenset[str]:
+    def conditions(self, time: float, market: MarketState) -> Conditions:
         """Return nothing: made-up prices are always fresh."""
-        del time
-        return frozenset()
+        del time, market
+        return USUAL
 
     def status(self) -> dict[str, Any]:
         """Return its state."""
@@ -50,21 +70,33 @@ class SyntheticSource:
 
 
 class LiveSource:
-    """What the live feeds have told so far."""
+    """What the live feeds have told so far; ticks come every `interval` seconds."""
 
-    def __init__(self, market: LiveMarket, symbols: tuple[str, ...], stale_seconds: float) -> None:
+    def __init__(self, market: LiveMarket, symbols: tuple[str, ...], interval: float) -> None:
         self._market = market
+        self._interval = interval
         self.symbols = symbols
-        self._limit = max(stale_seconds, 0.0)
 
     def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
         """Return the last price of every symbol that has arrived by `time`."""
         del n, previous
         return self._market.prices_at(time)
 
-    def stale(self, time: float) -> frozenset[str]:
-        """Return the symbols of which nothing has been heard for too long."""
-        return frozenset(s for s in self.symbols if self._market.age(s, time) > self._limit)
+    def conditions(self, time: float, market: MarketState) -> Conditions:
+        """Return what has ended since the last tick, and what cannot be traded: stale, closed, or after a gap."""
+        found = self._market.resolutions_at(time)
+        ended = {name: end.price for name, end in found.items() if name not in market.ended}
+        barred = {name: f"Market {name} has ended. {found[name].detail}".rstrip() for name in ended}
+        waited = time - market.time - self._interval if market.n >= 0 else 0.0
+        for name, news in self._market.freshness(time).items():
+            if name in found:
+                continue
+            if not news.fresh:
+                what = "is stale" if news.open else "is not new: its market is closed"
+                barred[name] = f"Price of {name} {what} (nothing heard for {news.age:.0f} s)"
+            elif waited > news.limit:
+                barred[name] = f"Order on {name} waited across a gap of {waited:.0f} s"
+        return Conditions(barred, ended)
 
     def status(self) -> dict[str, Any]:
         """Return the feeds' states."""
@@ -72,10 +104,11 @@ class LiveSource:
 
 
 class ReplaySource:
-    """A recorded market, tick by tick."""
+    """A recorded market, tick by tick; `speed` is in times real time, 0 for as fast as it can."""
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Market, speed: float = 0.0) -> None:
         self.market = market
+        self.speed = speed
         self.symbols = market.symbols
 
     def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
@@ -83,35 +116,12 @@ class ReplaySource:
         del time, previous
         return self.market.prices(n)
 
-    def stale(self, time: float) -> frozenset[str]:
-        """Return nothing: a recording is what it is."""
+    def conditions(self, time: float, market: MarketState) -> Conditions:
+        """Return the recorded ones: a recording is what it is, and nothing in it is stale."""
         del time
-        return frozenset()
+        return self.market.conditions.get(market.n + 1, USUAL)
 
     def status(self) -> dict[str, Any]:
         """Return its state."""
-        return {"replay": {"state": "live", "detail": f"{len(self.market):,} recorded ticks"}}
-
-
-def next_beat(now: float, interval: float) -> float:
-    """Return the first grid time after `now`: a multiple of the interval since the epoch."""
-    return (math.floor(now / interval) + 1) * interval
-
-
-@dataclass(slots=True)
-class MarketState:
-    """The market as of the last tick."""
-
-    n: int = -1
-    time: float = 0.0
-    prices: dict[str, float] = field(default_factory=dict)
-    last_prices: dict[str, float] = field(default_factory=dict)
-    symbols: tuple[str, ...] = ()
-    version: int = 0
-
-    def admit_symbols(self, prices: dict[str, float]) -> None:
-        """Widen the symbol table where a new symbol has got a price."""
-        new = [symbol for symbol in prices if symbol not in self.last_prices]
-        if new:
-            self.symbols = tuple(sorted({*self.symbols, *new}))
-            self.version += 1
+        pace = f", at {self.speed:g} times real time" if self.speed else ""
+        return {"replay": {"state": "live", "detail": f"{len(self.market):,} recorded ticks{pace}"}}

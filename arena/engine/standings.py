@@ -9,7 +9,7 @@ from typing import Any
 
 from arena.core.ledger import Account, Valuation
 from arena.core.scoring import Contender, Score, ranked
-from arena.engine.seat import Pending, Seat
+from arena.engine.seat import Pending, Seat, Tally
 
 
 @dataclass(slots=True)
@@ -20,6 +20,7 @@ class Candidate:
     account: Account
     valuation: Valuation
     score: Score
+    tally: Tally
     pending: list[Pending] = field(default_factory=list)
     errors: int = 0
     errors_in_a_row: int = 0

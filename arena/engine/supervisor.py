@@ -56,8 +56,8 @@ class Supervisor:
             symbols=tuple(symbols), account=account or seat.account, rules=rules,
         )  # fmt: skip
 
-    def launch(self, seat: Seat, start: Start) -> None:
-        """Start a worker and send it the bot; the answer is taken at a later tick."""
+    def launch(self, seat: Seat, start: Start, after: int) -> None:
+        """Start a worker and send it the bot as of tick `after`; the answer is taken at a later tick."""
         try:
             seat.worker, ask = self._pool.spawn(seat.program, start.pack())
         except SandboxError as error:
@@ -66,6 +66,7 @@ class Supervisor:
             return
         seat.symbols_told = -1
         seat.started = False
+        seat.launched = (after, start.now)
         self._struck.discard(seat.id)
         seat.worker.ask(ask.kind, ask.payload)
 
@@ -107,7 +108,8 @@ class Supervisor:
         event = "start" if seat.life is Life.STARTING else "restarted"
         seat.life = Life.ACTIVE
         seat.started = True
-        builder.event(seat, event)
+        # What the bot was loaded with decides what its `init` saw: a replay needs to know.
+        builder.event(seat, event, f"loaded after tick {seat.launched[0]}")
         for deeds in reply.deeds.values():
             builder.note_start(seat, deeds)
 
@@ -215,6 +217,8 @@ class Supervisor:
             builder.event(seat, "skipped", reason)
             return
         action = seat.record.judge(verdict, builder.n, dead=dead)
+        if not answered:
+            builder.event(seat, "killed" if dead else "late", f"{verdict.name}: {reason}")
         if verdict.strikes:
             self._struck.add(seat.id)
         strikes = len(seat.record.strikes)
@@ -230,10 +234,7 @@ class Supervisor:
             return
         if action is Action.RESTART:
             seat.life = Life.RESTARTING
-            builder.event(seat, "killed", f"{verdict.name}: {reason}")
             words += f"; it restarts at tick {seat.record.restart_at}"
-        elif not answered:
-            builder.event(seat, "late", f"{verdict.name}: {reason}")
         builder.say(seat, "WARNING", words)
 
     def quarantine(self, seat: Seat, builder: TickBuilder, reason: str) -> None:

@@ -12,11 +12,12 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arena.core.exchange import Holding, Rules, Stepped, step
+from arena.core.exchange import USUAL, Conditions, Holding, Rules, Stepped, step
+from arena.core.ledger import Account, Valuation
 from arena.core.orders import Fill, Order, OrderStatus, Rejection
 from arena.core.scoring import SNAPSHOT_EVERY
 from arena.core.text import clean_line
-from arena.engine.seat import FAILING_AFTER, Life, Pending, Seat
+from arena.engine.seat import FAILING_AFTER, Life, Pending, Seat, Tally
 from arena.engine.standings import Candidate, standings
 from arena.log import RateLimit
 from arena.runtime.wire import Deeds
@@ -56,45 +57,60 @@ class TickBuilder:
         seats: Sequence[Seat],
         prices: Mapping[str, float],
         last_prices: Mapping[str, float],
-        stale: frozenset[str] = frozenset(),
+        conditions: Conditions = USUAL,
     ) -> None:
-        """Fill or reject yesterday's orders at these prices and mark every account."""
+        """Settle what has ended, fill or reject yesterday's orders at these prices, mark every account."""
         self.writes.tick = {
             "season_id": self._season_id, "n": self.n, "time": self.time, "prices": dict(prices),
+            "conditions": _journaled(conditions, seats),
         }  # fmt: skip
         holdings = [Holding(seat.name, seat.account, tuple(p.order for p in seat.pending)) for seat in seats]
-        stepped = step(holdings, prices, last_prices, self._rules, stale)
+        stepped = step(holdings, prices, last_prices, self._rules, conditions)
         for seat, after in zip(seats, stepped, strict=True):
             self._settled(seat, after)
 
     def _settled(self, seat: Seat, after: Stepped) -> None:
-        score = dataclasses.replace(seat.score)
-        candidate = Candidate(
-            seat, after.account, after.valuation, score,
-            errors=seat.entry.errors, errors_in_a_row=seat.errors_in_a_row,
-            last_error=seat.entry.last_error,
-        )  # fmt: skip
-        self.candidates[seat.id] = candidate
+        candidate = self._candidate(seat, after.account, after.valuation)
+        for fill in after.redeemed:
+            self._traded(candidate, None, fill)
+            self.say(seat, "INFO", f"{fill.symbol} has ended: {fill.size:g} settled at {fill.price:g}")
         for waiting, outcome in zip(seat.pending, after.outcomes, strict=True):
             if isinstance(outcome, Fill):
                 self._filled(candidate, waiting, outcome)
             else:
                 self._refused(candidate, waiting, outcome)
-        score.mark(after.valuation.equity, exposed=bool(after.account.positions))
+        candidate.score.mark(after.valuation.equity, exposed=bool(after.account.positions))
+
+    def _candidate(self, seat: Seat, account: Account, valuation: Valuation) -> Candidate:
+        candidate = Candidate(
+            seat, account, valuation, dataclasses.replace(seat.score), dataclasses.replace(seat.tally),
+            errors=seat.entry.errors, errors_in_a_row=seat.errors_in_a_row,
+            last_error=seat.entry.last_error,
+        )  # fmt: skip
+        self.candidates[seat.id] = candidate
+        return candidate
+
+    def hold(self, seats: Sequence[Seat]) -> None:
+        """Take every seat as it stands, without a tick of the market."""
+        for seat in seats:
+            self._candidate(seat, seat.account, Valuation(seat.equity, seat.unrealized))
 
     def _filled(self, candidate: Candidate, waiting: Pending, fill: Fill) -> None:
-        seat = candidate.seat
         self.writes.order_ends.append({
             "id": waiting.id, "status": OrderStatus.FILLED.value, "fill_time": self.time,
             "fill_price": fill.price, "fill_size": fill.size,
         })  # fmt: skip
+        self._traded(candidate, waiting.id, fill)
+
+    def _traded(self, candidate: Candidate, order_id: int | None, fill: Fill) -> None:
+        seat = candidate.seat
         trade = {
             "id": self._recorder.next_trade_id(), "time": self.time,
             "bot_name": seat.name, "symbol": fill.symbol,
             "side": fill.side.value, "size": fill.size, "price": fill.price,
             "cash_after": fill.cash_after, "position_after": fill.position_after,
             "fee": fill.fee, "realized_pnl": fill.realized, "season_id": self._season_id,
-            "bot_id": seat.id, "tick": self.n, "order_id": waiting.id,
+            "bot_id": seat.id, "tick": self.n, "order_id": order_id,
         }  # fmt: skip
         self.writes.trades.append(trade)
         self.trades.append(trade)
@@ -108,18 +124,14 @@ class TickBuilder:
 
     def note_start(self, seat: Seat, deeds: Deeds) -> None:
         """Take what load and init did; called before `settle`, so that orders fill at this tick."""
+        rejected = 0
         for request in deeds.requests:
             if isinstance(request, Order):
-                number = self._recorder.next_order_id()
-                seat.pending.append(Pending(number, request))
-                status, reason = OrderStatus.PENDING, None
+                self._ordered(seat, seat.launched[1], seat.tally, seat.pending, request)
             else:
-                number = self._recorder.next_order_id()
-                status, reason = OrderStatus.REJECTED, clean_line(request.reason)
-                self.say(seat, "WARNING", reason)
-            side = str(request.side)
-            self.writes.orders.append(self._order_row(
-                seat, number, request.symbol, side, request.size, status, reason))  # fmt: skip
+                rejected += 1
+                self._rejected_at_once(seat, seat.launched[1], seat.tally, request, rejected)
+        seat.tally.orders += deeds.overflow
         for level, text in deeds.logs:
             self.say(seat, level.name, text)
         for where, text, _ in deeds.errors:
@@ -133,12 +145,13 @@ class TickBuilder:
         rejected = 0
         for request in deeds.requests:
             if isinstance(request, Order):
-                self._ordered(candidate, request)
+                self._ordered(seat, self.time, candidate.tally, candidate.pending, request)
             else:
                 rejected += 1
-                self._rejected_at_once(candidate, request, rejected)
-        candidate.score.rejected += deeds.overflow
+                self._rejected_at_once(seat, self.time, candidate.tally, request, rejected)
+        candidate.score.rejected += rejected + deeds.overflow
         if deeds.overflow:
+            candidate.tally.orders += deeds.overflow
             self.say(seat, "WARNING", f"{deeds.overflow} more orders rejected in this tick")
         for level, text in deeds.logs:
             self.say(seat, level.name, text)
@@ -160,41 +173,32 @@ class TickBuilder:
                 name = candidate.seat.name
                 self.say(candidate.seat, "ERROR", f"Error in bot '{name}' {where.name}: {text}")
 
-    def _ordered(self, candidate: Candidate, order: Order) -> None:
+    def _ordered(self, seat: Seat, time: float, tally: Tally, pending: list[Pending], order: Order) -> None:
         number = self._recorder.next_order_id()
-        candidate.pending.append(Pending(number, order))
-        self.writes.orders.append(self._order_row(
-            candidate.seat, number, order.symbol, order.side.value, order.size,
-            OrderStatus.PENDING, None,
-        ))  # fmt: skip
+        pending.append(Pending(number, order))
+        row = self._order_row(seat, number, time, order, OrderStatus.PENDING, None)
+        tally.note(self.n, row["symbol"], row["side"], order.size, None)
+        self.writes.orders.append(row)
 
-    def _rejected_at_once(self, candidate: Candidate, request: Rejection, count: int) -> None:
+    def _rejected_at_once(self, seat: Seat, time: float, tally: Tally, request: Rejection, count: int) -> None:
         reason = clean_line(request.reason)
-        candidate.score.rejected += 1
-        if not candidate.seat.may_record_rejection(self.time):
+        row = self._order_row(seat, 0, time, request, OrderStatus.REJECTED, reason)
+        tally.note(self.n, row["symbol"], row["side"], request.size, reason)
+        if not tally.may_record_rejection(time):
             return
-        self.writes.orders.append(self._order_row(
-            candidate.seat, self._recorder.next_order_id(), request.symbol, request.side,
-            request.size, OrderStatus.REJECTED, reason,
-        ))  # fmt: skip
+        self.writes.orders.append({**row, "id": self._recorder.next_order_id()})
         if count <= _LOG_REJECTIONS_PER_TICK:
-            self.say(candidate.seat, "WARNING", reason)
+            self.say(seat, "WARNING", reason)
 
     def _order_row(
-        self,
-        seat: Seat,
-        number: int,
-        symbol: str,
-        side: str,
-        size: float | None,
-        status: OrderStatus,
-        reason: str | None,
+        self, seat: Seat, number: int, time: float, request: Order | Rejection, status: OrderStatus, reason: str | None
     ) -> dict[str, Any]:
         return {
-            "id": number, "time": self.time, "bot_name": seat.name, "tick": self.n,
-            "symbol": clean_line(symbol, 80), "side": clean_line(side, 80), "size": size,
-            "status": status.value, "reason": reason, "season_id": self._season_id,
-            "bot_id": seat.id, "fill_time": None, "fill_price": None, "fill_size": None,
+            "id": number, "time": time, "bot_name": seat.name, "tick": self.n,
+            "symbol": clean_line(request.symbol, 80), "side": clean_line(str(request.side), 80),
+            "size": request.size, "status": status.value, "reason": reason,
+            "season_id": self._season_id, "bot_id": seat.id,
+            "fill_time": None, "fill_price": None, "fill_size": None,
         }  # fmt: skip
 
     def say(self, seat: Seat, level: str, text: str) -> None:
@@ -253,14 +257,17 @@ class TickBuilder:
         return True
 
     def entry_updates(self) -> None:
-        """Write what has changed in the entries: error counts and last errors."""
+        """Write what has changed in the entries: error counts, last errors, and the chain of orders."""
         for candidate in self.candidates.values():
-            entry = candidate.seat.entry
-            changed = (candidate.errors, candidate.last_error) != (entry.errors, entry.last_error)
-            if changed:
+            seat, tally = candidate.seat, candidate.tally
+            entry = seat.entry
+            before = (entry.errors, entry.last_error, entry.orders_count)
+            if before != (candidate.errors, candidate.last_error, tally.orders):
                 self.writes.entries.append({
-                    "season_id": self._season_id, "bot_id": candidate.seat.id,
+                    "season_id": self._season_id, "bot_id": seat.id,
                     "errors": candidate.errors, "last_error": candidate.last_error,
+                    "orders_count": tally.orders, "orders_digest": tally.digest,
+                    "rejections_day": tally.day, "rejections_today": tally.rejected,
                 })  # fmt: skip
 
     def apply(self) -> None:
@@ -270,9 +277,22 @@ class TickBuilder:
             seat.account, seat.score = candidate.account, candidate.score
             seat.equity = candidate.valuation.equity
             seat.unrealized = candidate.valuation.unrealized
-            seat.pending = candidate.pending
+            seat.pending, seat.tally = candidate.pending, candidate.tally
+            seat.entry.orders_count = candidate.tally.orders
             seat.entry.errors, seat.entry.last_error = candidate.errors, candidate.last_error
             seat.errors_in_a_row = candidate.errors_in_a_row
+
+
+def _journaled(conditions: Conditions, seats: Sequence[Seat]) -> dict[str, Any] | None:
+    """Return what of a tick's conditions has mattered to anybody, None for a usual tick."""
+    if not conditions:
+        return None
+    asked = {waiting.order.symbol for seat in seats for waiting in seat.pending} & conditions.barred.keys()
+    found = {
+        "barred": {symbol: conditions.barred[symbol] for symbol in sorted(asked)},
+        "ended": dict(conditions.ended),
+    }
+    return {name: value for name, value in found.items() if value} or None
 
 
 def pack_rows(time: float, symbols: Sequence[str], prices: Mapping[str, float]) -> bytes:

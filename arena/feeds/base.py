@@ -1,8 +1,9 @@
 """What every source of prices has in common.
 
-A live feed pushes `PriceUpdate`s into a sink until it is cancelled and reconnects by itself; a
-`History` is a recorded market, already sampled to ticks. Event time (the venue's) and receive time
-(ours) are kept apart; both are float Unix seconds, UTC.
+A live feed pushes what it learns into a sink until it is cancelled, and reconnects by itself. What a
+venue's payload means is decided in one place, the venue's `FrameParser`, live and in a replay of the
+recorded payloads alike. A `History` is a recorded market, already sampled to ticks. Event time (the
+venue's) and receive time (ours) are kept apart; both are float Unix seconds, UTC.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Sequence
 
     import numpy as np
@@ -29,12 +31,45 @@ class FeedState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PriceUpdate:
-    """One price of one symbol, with the venue's time and ours."""
+    """One price of one symbol, with the venue's time and ours, and the feed that brought it."""
 
     symbol: str
     price: float
     event_time: float
     receive_time: float
+    feed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The end of a symbol: holdings are settled at `price`, at their own cost where that is None.
+
+    `price` is finite and at least 0; `detail` says in a sentence how the market ended.
+    """
+
+    symbol: str
+    price: float | None
+    event_time: float
+    receive_time: float
+    detail: str = ""
+    feed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One payload of a venue, byte for byte as it was received; the time in nanoseconds."""
+
+    feed: str
+    receive_time_ns: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often news of a symbol are to be expected: seconds between two, and whether it trades now."""
+
+    interval: float
+    open: bool = True
 
 
 class PriceSink(Protocol):
@@ -43,18 +78,41 @@ class PriceSink(Protocol):
     def on_price(self, update: PriceUpdate) -> None:
         """Take one price."""
 
+    def on_resolution(self, resolution: Resolution) -> None:
+        """Take the end of a symbol; saying it again changes nothing."""
+
     def on_state(self, feed: str, state: FeedState, detail: str) -> None:
         """Take a change of the feed's condition; `detail` is a sentence for a person."""
 
+    def on_frame(self, frame: Frame) -> None:
+        """Take a payload as it came, before it is read, for a recording."""
+
+
+class FrameParser(Protocol):
+    """Knows what one venue's payloads mean; keeps what it must to count every price once."""
+
+    def parse(self, payload: bytes, receive_time: float) -> Sequence[PriceUpdate | Resolution]:
+        """Return what a payload says about prices; never raises, whatever arrives."""
+
 
 class LiveFeed(Protocol):
-    """A venue that pushes prices."""
+    """A venue that pushes prices.
+
+    `counts` says what arrived and what went wrong, by kind, for `/metrics`.
+    """
 
     name: str
     symbols: Sequence[str]
+    counts: Counter[str]
 
     async def run(self, sink: PriceSink) -> None:
         """Push prices until cancelled; raise FeedError only when trying again cannot help."""
+
+    async def reachable(self, timeout: float) -> bool:  # noqa: ASYNC109 - the caller's budget
+        """Return whether the venue answers with a price within `timeout` seconds."""
+
+    def pace(self, symbol: str, now: float) -> Pace:
+        """Return how often news of a symbol are to be expected at this time."""
 
 
 @dataclass(slots=True)
@@ -64,6 +122,8 @@ class History:
     `times` is float64 of shape (ticks,), strictly increasing; `prices` float64 of shape
     (ticks, symbols) with NaN where a symbol has not been seen yet. `symbols` is sorted. `notes`
     are sentences about what was skipped, reversed or overridden, `defects` the same as counts.
+    `resolutions` are the symbols that came to their end, with the time from which they have no price
+    and the price holdings are settled at, their own cost where that is None.
     """
 
     symbols: tuple[str, ...]
@@ -71,3 +131,4 @@ class History:
     prices: npt.NDArray[np.float64]
     notes: list[str] = field(default_factory=list)
     defects: dict[str, int] = field(default_factory=dict)
+    resolutions: dict[str, tuple[float, float | None]] = field(default_factory=dict)

@@ -5,8 +5,6 @@ The feeds write from the event loop's thread, the engine reads from its own; one
 When a price counts: at its *effective time*, the smaller of the venue's event time and our receive
 time. A venue's clock that runs ahead therefore never hides a price that has arrived, and no price
 counts before the venue says it was made. Prices effective after T are never shown to the tick at T.
-
-At the end of the file, what feeds share: dialling, refusals in words, prices of any spelling.
 """
 
 from __future__ import annotations
@@ -17,25 +15,16 @@ import math
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
-
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus, WebSocketException
 
 from arena.errors import FeedError
-from arena.feeds.base import FeedState, LiveFeed, PriceSink, PriceUpdate
+from arena.feeds.base import FeedState, Frame, LiveFeed, Pace, PriceSink, PriceUpdate, Resolution
 
 log = logging.getLogger("arena.feeds.live")
 
 HISTORY_SECONDS = 30.0
-# What dialling may raise: a SOCKS proxy without its package is an ImportError, a host name that no
-# resolver takes is a ValueError.
-DIAL_ERRORS = (OSError, WebSocketException, ImportError, ValueError)
-_BAN_SECONDS = 120.0  # where a refusal for too many requests does not say for how long
 _MAX_KEPT = 50_000
 _PRUNE_STEP = 1_024
 
@@ -80,19 +69,60 @@ class FeedCondition:
     since: float
 
 
-class LiveMarket:
-    """Last prices and feed conditions, safe to use from several threads.
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old the news of a symbol are, and how old they may be: seconds, by its feed's own pace."""
 
-    Looking back further than `history` seconds before a symbol's newest price is not served.
+    feed: str
+    age: float
+    limit: float
+    open: bool
+
+    @property
+    def fresh(self) -> bool:
+        """Say whether the symbol may be traded at its price."""
+        return self.age <= self.limit
+
+    @property
+    def words(self) -> str:
+        """Return fresh, closed (no news are due) or stale."""
+        if self.fresh:
+            return "fresh"
+        return "stale" if self.open else "closed"
+
+
+class LiveMarket:
+    """Last prices and feed conditions of all feeds together, safe to use from several threads.
+
+    Where two feeds have a symbol, the later one's prices count. Looking back further than `history`
+    seconds before a symbol's newest price is not served. `patience` is how many of its feed's
+    expected intervals a symbol may be mute before it is stale.
     """
 
-    def __init__(self, *, history: float = HISTORY_SECONDS, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        feeds: Sequence[LiveFeed] = (),
+        *,
+        patience: float = 3.0,
+        history: float = HISTORY_SECONDS,
+        clock: Callable[[], float] = time.time,
+        record: Callable[[Frame], None] | None = None,
+    ) -> None:
+        self._by_name = {feed.name: feed for feed in feeds}
+        self._ranks = {feed.name: rank for rank, feed in enumerate(feeds)}
+        self._patience = patience
         self._history = history
         self._clock = clock
+        self._record = record
         self._lock = threading.Lock()
         self._series: dict[str, _Series] = {}
-        self._feeds: dict[str, FeedCondition] = {}
+        self._owners = {symbol: feed.name for feed in feeds for symbol in feed.symbols}
+        self._resolved: dict[str, Resolution] = {}
+        self._conditions: dict[str, FeedCondition] = {}
         self._refused = 0
+        self._overridden = 0
+
+    # -- from the feeds ---------------------------------------------------------------------------
 
     def on_price(self, update: PriceUpdate) -> None:
         """Take one price; one that is no finite number above 0, or has no time, is counted only."""
@@ -102,24 +132,75 @@ class LiveMarket:
             if not (good and math.isfinite(effective) and math.isfinite(update.receive_time)):
                 self._refused += 1
                 return
+            if not self._owns(update.feed, update.symbol):
+                self._overridden += 1
+                return
             series = self._series.setdefault(update.symbol, _Series())
             series.add(update, effective, self._history)
+
+    def _owns(self, feed: str, symbol: str) -> bool:
+        """Say whether this feed sets this symbol's price, and let a later feed take it over."""
+        owner = self._owners.setdefault(symbol, feed)
+        if owner == feed:
+            return True
+        if self._ranks.get(feed, -1) < self._ranks.get(owner, -1):
+            return False
+        log.warning("The prices of %s now come from %s; they came from %s before", symbol, feed, owner)
+        self._owners[symbol] = feed
+        self._series.pop(symbol, None)
+        return True
+
+    def on_resolution(self, resolution: Resolution) -> None:
+        """Take the end of a symbol; the first word counts."""
+        price = resolution.price
+        with self._lock:
+            if price is not None and not (math.isfinite(price) and price >= 0.0):
+                self._refused += 1
+            elif resolution.symbol not in self._resolved:
+                self._resolved[resolution.symbol] = resolution
 
     def on_state(self, feed: str, state: FeedState, detail: str) -> None:
         """Take a change of a feed's condition; `since` moves only when the state changes."""
         with self._lock:
-            before = self._feeds.get(feed)
+            before = self._conditions.get(feed)
             since = before.since if before and before.state is state else self._clock()
-            self._feeds[feed] = FeedCondition(state, detail, since)
+            self._conditions[feed] = FeedCondition(state, detail, since)
+
+    def on_frame(self, frame: Frame) -> None:
+        """Hand a payload to the recording, if there is one."""
+        if self._record is not None:
+            self._record(frame)
+
+    # -- for the engine ---------------------------------------------------------------------------
 
     def prices_at(self, moment: float) -> dict[str, float]:
         """Return, by symbol in sorted order, the last price effective at or before `moment`.
 
-        A symbol not seen by then is absent. Always a fresh dict.
+        A symbol not seen by then is absent, and so is one that has ended. Always a fresh dict.
         """
         with self._lock:
-            found = {name: self._series[name].at(moment) for name in sorted(self._series)}
+            ended = {name for name, end in self._resolved.items() if _effective(end) <= moment}
+            found = {name: self._series[name].at(moment) for name in sorted(self._series) if name not in ended}
         return {name: update.price for name, update in found.items() if update is not None}
+
+    def resolutions_at(self, moment: float) -> dict[str, Resolution]:
+        """Return the symbols that have ended by `moment`."""
+        with self._lock:
+            return {name: end for name, end in sorted(self._resolved.items()) if _effective(end) <= moment}
+
+    def freshness(self, now: float) -> dict[str, Freshness]:
+        """Return how old the news of every priced symbol are.
+
+        Ages count from receipt, so that a venue with a slow clock or delayed data is not always stale.
+        """
+        with self._lock:
+            heard = {name: (series.heard, self._owners[name]) for name, series in sorted(self._series.items())}
+        found = {}
+        for name, (at, owner) in heard.items():
+            feed = self._by_name.get(owner)
+            pace = feed.pace(name, now) if feed is not None else Pace(math.inf)
+            found[name] = Freshness(owner, max(0.0, now - at), pace.interval * self._patience, pace.open)
+        return found
 
     def last(self, symbol: str) -> PriceUpdate | None:
         """Return the symbol's newest price with both of its times."""
@@ -128,10 +209,7 @@ class LiveMarket:
             return series.updates[-1] if series else None
 
     def age(self, symbol: str, now: float) -> float:
-        """Return the seconds since anything was heard of the symbol; infinite if never.
-
-        Counted from receipt, so that a venue with a slow clock or delayed data is not always stale.
-        """
+        """Return the seconds since anything was heard of the symbol; infinite if never."""
         with self._lock:
             series = self._series.get(symbol)
             return max(0.0, now - series.heard) if series else math.inf
@@ -139,30 +217,42 @@ class LiveMarket:
     def condition(self, feed: str) -> FeedCondition | None:
         """Return how a feed is doing, None before its first word."""
         with self._lock:
-            return self._feeds.get(feed)
+            return self._conditions.get(feed)
 
     def status(self) -> dict[str, Any]:
         """Return the feeds and symbols as plain values for a status page."""
-        now = self._clock()
+        freshness = self.freshness(self._clock())
         with self._lock:
-            feeds = dict(self._feeds)
-            newest = {name: (s.updates[-1], s.heard) for name, s in self._series.items()}
-            refused = self._refused
+            conditions = dict(self._conditions)
+            newest = {name: series.updates[-1] for name, series in sorted(self._series.items())}
+            resolved = dict(self._resolved)
+            refused, overridden = self._refused, self._overridden
         return {
-            "feeds": {
-                name: {"state": c.state.value, "detail": c.detail, "since": c.since} for name, c in feeds.items()
-            },
-            "symbols": {
-                name: {
-                    "price": update.price,
-                    "event_time": update.event_time,
-                    "receive_time": update.receive_time,
-                    "age": max(0.0, now - heard),
-                }
-                for name, (update, heard) in sorted(newest.items())
-            },
+            "feeds": {name: self._feed_status(name, condition) for name, condition in conditions.items()},
+            "symbols": {name: _symbol_status(update, freshness[name]) for name, update in newest.items()},
+            "resolved": {name: {"price": end.price, "detail": end.detail} for name, end in sorted(resolved.items())},
             "refused_prices": refused,
+            "overridden_prices": overridden,
         }
+
+    def _feed_status(self, name: str, condition: FeedCondition) -> dict[str, Any]:
+        feed = self._by_name.get(name)
+        return {
+            "state": condition.state.value, "detail": condition.detail, "since": condition.since,
+            "counts": dict(sorted(feed.counts.items())) if feed is not None else {},
+        }  # fmt: skip
+
+
+def _effective(end: Resolution) -> float:
+    return min(end.event_time, end.receive_time)
+
+
+def _symbol_status(update: PriceUpdate, fresh: Freshness) -> dict[str, Any]:
+    return {
+        "price": update.price, "event_time": update.event_time, "receive_time": update.receive_time,
+        "feed": fresh.feed, "age": fresh.age, "limit": fresh.limit if math.isfinite(fresh.limit) else None,
+        "state": fresh.words,
+    }  # fmt: skip
 
 
 async def run_feeds(feeds: Iterable[LiveFeed], market: PriceSink) -> None:
@@ -187,75 +277,3 @@ async def _supervise(feed: LiveFeed, market: PriceSink) -> None:
         detail = f"The feed {feed.name} stopped by a defect of ours: {type(error).__name__}."
         log.exception("The feed %s stopped by a defect of ours", feed.name)
     market.on_state(feed.name, FeedState.FAILED, detail)
-
-
-@dataclass(frozen=True, slots=True)
-class Setback:
-    """An attempt that came to nothing.
-
-    `sentence` is for a person; `stay_away` is how many seconds the venue wants no attempt from us;
-    `blocked` means that this address will not serve our location however often it is asked.
-    """
-
-    sentence: str
-    stay_away: float = 0.0
-    blocked: bool = False
-
-
-def dial(url: str, open_timeout: float) -> connect:
-    """Return a connection to await or enter; proxy settings do not apply on this machine."""
-    return connect(
-        url,
-        proxy=None if is_loopback(url) else True,
-        open_timeout=open_timeout,
-        close_timeout=1.0,
-    )
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether a URL points at this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def setback_of(error: Exception, url: str) -> Setback:
-    """Say in words why no connection came about."""
-    host = urlsplit(url).netloc
-    if isinstance(error, InvalidStatus):
-        return _refused(error, host)
-    if isinstance(error, TimeoutError):
-        return Setback(f"{host} did not answer in time.")
-    return Setback(f"{host} cannot be reached: {error}.")
-
-
-def _refused(error: InvalidStatus, host: str) -> Setback:
-    code = error.response.status_code
-    if code == 451:
-        return Setback(
-            f"{host} does not serve this location (HTTP 451, unavailable for legal reasons); choose another feed.",
-            blocked=True,
-        )
-    if code in {418, 429}:
-        wait = _retry_after(error.response.headers.get("Retry-After"))
-        what = "has banned this address for a while" if code == 418 else "asks for fewer requests"
-        return Setback(f"{host} {what} (HTTP {code}); trying again in {wait:.0f} s.", wait)
-    return Setback(f"{host} refused the connection (HTTP {code}).")
-
-
-def _retry_after(text: str | None) -> float:
-    """Return the seconds of a Retry-After header; venues do not use its date form."""
-    return float(text) if text and text.isascii() and text.isdigit() else _BAN_SECONDS
-
-
-def price_of(value: object) -> float | None:
-    """Return a price that makes sense, else None; some venues write strings, others numbers."""
-    if isinstance(value, bool) or not isinstance(value, str | float | int):
-        return None
-    try:
-        price = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return price if math.isfinite(price) and price > 0.0 else None

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
 from arena.feeds.base import LiveFeed
-from arena.feeds.binance import BinanceFeed
 from arena.feeds.live import LiveMarket, run_feeds
 
 
@@ -22,14 +21,14 @@ class FeedRunner:
         self._thread.start()
         self._task: asyncio.Task[None] | None = None
 
-    def reachable(self, feed: BinanceFeed, timeout: float) -> bool:
-        """Say whether a first price arrives within the time; the wait itself never takes longer."""
-        future = asyncio.run_coroutine_threadsafe(feed.reachable(timeout), self._loop)
+    def reachable(self, feeds: Sequence[LiveFeed], timeout: float) -> frozenset[str]:
+        """Return the names of the feeds that answer with a price in time; all are asked at once."""
+        future = asyncio.run_coroutine_threadsafe(_reached(feeds, timeout), self._loop)
         try:
             return future.result(timeout + 1.0)
         except FutureTimeoutError:
             future.cancel()
-            return False
+            return frozenset()
 
     def start(self, feeds: Sequence[LiveFeed], market: LiveMarket) -> None:
         """Let the feeds push into the market until `stop`."""
@@ -54,3 +53,8 @@ class FeedRunner:
             with contextlib.suppress(asyncio.CancelledError, TimeoutError):
                 await asyncio.wait_for(asyncio.shield(asyncio.gather(self._task, return_exceptions=True)), 3)
         self._loop.stop()
+
+
+async def _reached(feeds: Sequence[LiveFeed], timeout: float) -> frozenset[str]:  # noqa: ASYNC109 - passed on
+    answers = await asyncio.gather(*(feed.reachable(timeout) for feed in feeds), return_exceptions=True)
+    return frozenset(feed.name for feed, answer in zip(feeds, answers, strict=True) if answer is True)

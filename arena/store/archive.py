@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlmodel import SQLModel
 
+from arena.store.bulk import insert_rows
 from arena.store.database import open_database, upgrade
 from arena.store.models import Bot, Entry, EquityRow, OrderRow, Season, Tick, Trade
-from arena.store.recorder import insert_rows
 from arena.store.seasons import SeasonPlan, resume_or_open
 
 

@@ -86,10 +86,16 @@ class Entry(SQLModel, table=True):
     admitted_tick: int
     errors: int = 0
     last_error: str | None = Field(default=None, sa_column=Column(Text))
+    orders_count: int = Field(default=0, sa_column=Column(_BIG, nullable=False, server_default="0"))
+    orders_digest: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    rejections_day: int = Field(default=-1, sa_column=Column(Integer, nullable=False, server_default="-1"))
+    rejections_today: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    verified_tick: int | None = Field(default=None, sa_column=Column(_BIG))
+    verified_words: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class Tick(SQLModel, table=True):
-    """The market at one tick."""
+    """The market at one tick; `conditions` say what was barred or ended there, null as a rule."""
 
     __tablename__ = "ticks"
 
@@ -97,6 +103,7 @@ class Tick(SQLModel, table=True):
     n: int = Field(sa_column=Column(_BIG, primary_key=True, autoincrement=False))
     time: float
     prices: dict[str, float] = _json(dict)
+    conditions: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class BotTick(SQLModel, table=True):
@@ -257,3 +264,13 @@ class Attempt(SQLModel, table=True):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     seconds: float = 0.0
+
+
+class FeedUsage(SQLModel, table=True):
+    """How many requests a feed with a daily budget has made on a UTC day."""
+
+    __tablename__ = "feed_usage"
+
+    feed: str = Field(primary_key=True)
+    day: str = Field(primary_key=True)
+    used: int = 0

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, Select, Table, select
 
 from arena.errors import NotFoundError
+from arena.store.bulk import table_of
 from arena.store.models import (
     Bot,
     Entry,
@@ -18,7 +19,6 @@ from arena.store.models import (
     Submission,
     Trade,
 )
-from arena.store.recorder import table_of
 
 Row = dict[str, Any]
 

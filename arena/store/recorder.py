@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from sqlalchemy import Connection, Engine, LargeBinary, Table, cast, delete, func, insert, select, update
-from sqlalchemy.sql.expression import bindparam
-from sqlmodel import SQLModel
+from sqlalchemy import Connection, Engine, LargeBinary, cast, delete, func, select
 
+from arena.store.bulk import Row, insert_rows, table_of, update_rows
 from arena.store.models import (
     BotTick,
     Entry,
@@ -23,8 +21,6 @@ from arena.store.models import (
     Tick,
     Trade,
 )
-
-Row = dict[str, Any]
 
 LOG_RING_BYTES = 1024 * 1024
 
@@ -44,9 +40,7 @@ class TickWrites:
     entries: list[Row] = field(default_factory=list)
 
 
-def table_of(model: type[SQLModel]) -> Table:
-    """Return a model's Core table."""
-    return model.__table__  # type: ignore[attr-defined,no-any-return]
+_KEYS = ("season_id", "bot_id")
 
 
 class Recorder:
@@ -73,7 +67,7 @@ class Recorder:
         """Write one tick in one transaction; nothing of it is there if this raises."""
         with self._engine.begin() as connection:
             if writes.tick is not None:
-                connection.execute(insert(table_of(Tick)), writes.tick)
+                insert_rows(connection, Tick, [writes.tick])
             for model, rows in (
                 (OrderRow, writes.orders),
                 (Trade, writes.trades),
@@ -81,68 +75,48 @@ class Recorder:
                 (BotTick, writes.bot_ticks),
                 (LogRow, writes.logs),
             ):
-                if rows:
-                    connection.execute(insert(table_of(model)), rows)
+                insert_rows(connection, model, rows)
             self._end_orders(connection, writes.order_ends)
-            self._update(connection, Entry, writes.entries)
+            self._update_entries(connection, writes.entries)
             self._upsert_standings(connection, writes.standings)
             self._bound_logs(connection, writes.logs)
 
-    @staticmethod
-    def _end_orders(connection: Connection, ends: Sequence[Row]) -> None:
-        if not ends:
-            return
-        table = table_of(OrderRow)
-        changed = ("status", "reason", "fill_time", "fill_price", "fill_size")
-        statement = (
-            update(table)
-            .where(table.c.id == bindparam("order_id"))
-            .values({name: bindparam(f"new_{name}") for name in changed})
-        )
-        rows = [{"order_id": end["id"], **{f"new_{name}": end.get(name) for name in changed}} for end in ends]
-        connection.execute(statement, rows)
+    def holds(self, writes: TickWrites) -> bool:
+        """Say whether this tick is there already."""
+        if writes.tick is None:
+            return False
+        table = table_of(Tick)
+        with self._engine.connect() as connection:
+            query = select(table.c.time).where(
+                table.c.season_id == writes.tick["season_id"], table.c.n == writes.tick["n"]
+            )
+            return bool(connection.execute(query).scalar() == writes.tick["time"])
 
     @staticmethod
-    def _update(connection: Connection, model: type[SQLModel], rows: Sequence[Row]) -> None:
-        """Update rows by their (season_id, bot_id); each row may set other columns."""
-        table = table_of(model)
+    def _end_orders(connection: Connection, ends: Sequence[Row]) -> None:
+        changed = ("status", "reason", "fill_time", "fill_price", "fill_size")
+        rows = [{"id": end["id"], **{name: end.get(name) for name in changed}} for end in ends]
+        update_rows(connection, OrderRow, ("id",), rows)
+
+    @staticmethod
+    def _update_entries(connection: Connection, rows: Sequence[Row]) -> None:
+        """Update entries; each row may set other columns, and rows that set the same go together."""
+        kinds: dict[tuple[str, ...], list[Row]] = {}
         for row in rows:
-            keys = {"season_id": row["season_id"], "bot_id": row["bot_id"]}
-            values = {name: value for name, value in row.items() if name not in keys}
-            statement = update(table).where(table.c.season_id == keys["season_id"], table.c.bot_id == keys["bot_id"])
-            connection.execute(statement.values(values))
+            kinds.setdefault(tuple(row), []).append(row)
+        for same in kinds.values():
+            update_rows(connection, Entry, _KEYS, same)
 
     @staticmethod
     def _upsert_standings(connection: Connection, rows: Sequence[Row]) -> None:
         if not rows:
             return
         table = table_of(Standing)
-        keys = [(row["season_id"], row["bot_id"]) for row in rows]
-        present = {
-            tuple(key)
-            for key in connection.execute(
-                select(table.c.season_id, table.c.bot_id).where(table.c.season_id == keys[0][0])
-            )
-        }
-        fresh = [row for row, key in zip(rows, keys, strict=True) if key not in present]
-        known = [row for row, key in zip(rows, keys, strict=True) if key in present]
-        if fresh:
-            connection.execute(insert(table), fresh)
-        if known:
-            columns = [name for name in known[0] if name not in {"season_id", "bot_id"}]
-            statement = (
-                update(table)
-                .where(
-                    table.c.season_id == bindparam("key_season"),
-                    table.c.bot_id == bindparam("key_bot"),
-                )
-                .values({name: bindparam(f"new_{name}") for name in columns})
-            )
-            connection.execute(statement, [
-                {"key_season": row["season_id"], "key_bot": row["bot_id"],
-                 **{f"new_{name}": row[name] for name in columns}}
-                for row in known
-            ])  # fmt: skip
+        query = select(table.c.season_id, table.c.bot_id).where(table.c.season_id == rows[0]["season_id"])
+        present = {tuple(key) for key in connection.execute(query)}
+        known = [row for row in rows if (row["season_id"], row["bot_id"]) in present]
+        insert_rows(connection, Standing, [row for row in rows if (row["season_id"], row["bot_id"]) not in present])
+        update_rows(connection, Standing, _KEYS, known)
 
     def _bound_logs(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Keep each bot's log a ring of 1 MiB: drop the older half once it has grown past that."""
@@ -174,9 +148,3 @@ class Recorder:
         first, last = connection.execute(select(func.min(table.c.id), func.max(table.c.id)).where(*where)).one()
         middle = first + (last - first) // 2
         connection.execute(delete(table).where(*where, table.c.id < middle))
-
-
-def insert_rows(connection: Connection, model: type[SQLModel], rows: Sequence[Row]) -> None:
-    """Insert rows in bulk."""
-    if rows:
-        connection.execute(insert(table_of(model)), list(rows))

@@ -86,3 +86,13 @@ def last_ticks(engine: Engine, season_id: str, count: int) -> list[Tick]:
             .order_by(col(Tick.n).desc()).limit(count)
         ).all()  # fmt: skip
         return list(reversed(found))
+
+
+def ended_symbols(engine: Engine, season_id: str) -> dict[str, float | None]:
+    """Return the symbols that have been settled in a season, with the price they were settled at."""
+    found: dict[str, float | None] = {}
+    with Session(engine) as session:
+        query = select(Tick.conditions).where(Tick.season_id == season_id, col(Tick.conditions).is_not(None))
+        for conditions in session.exec(query.order_by(col(Tick.n))):
+            found.update((conditions or {}).get("ended", {}))
+    return found

@@ -14,8 +14,8 @@ from uuid6 import uuid7
 
 from arena.core.exchange import RULES_VERSION, Rules
 from arena.errors import ConflictError
+from arena.store.bulk import table_of
 from arena.store.models import Bot, Entry, Season
-from arena.store.recorder import table_of
 
 
 def new_id() -> str:

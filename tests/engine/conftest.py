@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import Engine as Database
 from sqlalchemy import text
 
-from arena.core.exchange import Rules
+from arena.core.exchange import Conditions, Rules
 from arena.engine.backtest import hash_source
 from arena.engine.broadcast import Broadcast
 from arena.engine.engine import Engine
 from arena.engine.seat import Seat
-from arena.engine.sources import Source, SyntheticSource
+from arena.engine.sources import MarketState, Source, SyntheticSource
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database
 from arena.store.seasons import NewBot, SeasonPlan, enrol, resume_or_open
@@ -38,15 +38,15 @@ class Steady:
 
     def __init__(self, *prices: dict[str, float]) -> None:
         self.prices = list(prices) or [{"BTCUSDT": 100.0, "ETHUSDT": 10.0}]
-        self.old: frozenset[str] = frozenset()
+        self.strange: dict[int, Conditions] = {}
 
     def prices_at(self, n: int, time: float, previous: dict[str, float]) -> dict[str, float]:
         del time, previous
         return dict(self.prices[min(n, len(self.prices) - 1)])
 
-    def stale(self, time: float) -> frozenset[str]:
+    def conditions(self, time: float, market: MarketState) -> Conditions:
         del time
-        return self.old
+        return self.strange.get(market.n + 1, Conditions())
 
     def status(self) -> dict[str, Any]:
         return {}

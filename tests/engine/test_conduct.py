@@ -86,7 +86,7 @@ def test_three_strikes_are_quarantine_and_the_position_stays(deal: Deal) -> None
     assert seat.account.sizes() == {"BTCUSDT": 1.0}
     hand.tick(2)
     assert seat.status == "quarantined"
-    assert hand.events(seat) == [(0, "start"), (2, "late"), (3, "late"), (4, "quarantined")]
+    assert hand.events(seat) == [(0, "start"), (2, "late"), (3, "late"), (4, "late"), (4, "quarantined")]
     hand.tick(10)
     assert seat.worker is None
     assert seat.equity == 10_010.0
@@ -117,7 +117,8 @@ def test_an_endless_loop_is_killed_restarted_later_and_then_quarantined(deal: De
     seat = hand.admit(bot_source("ctx.log('here')\nwhile True: pass"))
     hand.tick(8)
     assert hand.events(seat) == [
-        (0, "start"), (0, "killed"), (1, "restarted"), (1, "killed"), (5, "restarted"), (5, "quarantined"),
+        (0, "start"), (0, "killed"), (1, "restarted"), (1, "killed"),
+        (5, "restarted"), (5, "killed"), (5, "quarantined"),
     ]  # fmt: skip
     assert seat.status == "quarantined"
     assert any("strike 1 of 3" in message for message in messages(hand, "WARNING"))

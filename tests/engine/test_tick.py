@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
+from arena.core.exchange import Conditions
 from arena.core.orders import Order
 from arena.engine.sources import LiveSource
 from arena.feeds.base import PriceUpdate
@@ -140,7 +142,7 @@ def test_what_is_published_has_been_written(deal: Deal) -> None:
 
 def test_without_a_price_the_clock_waits_and_keeps_what_is_queued(deal: Deal, caplog: pytest.LogCaptureFixture) -> None:
     market = LiveMarket()
-    hand = deal(LiveSource(market, SYMBOLS, 60.0))
+    hand = deal(LiveSource(market, SYMBOLS, 10.0))
     seat = hand.admit(bot_source(top='def init(ctx):\n    ctx.submit_order("BTCUSDT", "BUY", 1.0)\n'))
     with caplog.at_level(logging.INFO):
         for _ in range(2):
@@ -167,10 +169,43 @@ def test_nobody_trades_at_a_price_that_has_become_old(deal: Deal) -> None:
     hand = deal(market)
     seat = hand.admit(bot_at(0, 'ctx.submit_order("BTCUSDT", "BUY", 1.0)'))
     hand.tick()
-    market.old = frozenset({"BTCUSDT"})
+    market.strange[1] = Conditions({"BTCUSDT": "Price of BTCUSDT is stale", "ETHUSDT": "Price of ETHUSDT is stale"})
     hand.tick()
     assert [row[3:5] for row in hand.rows(ORDERS)] == [("rejected", "Price of BTCUSDT is stale")]
     assert seat.account.positions == {}
+    # Only what has mattered to an order is journaled.
+    kept = {"barred": {"BTCUSDT": "Price of BTCUSDT is stale"}}
+    assert [json.loads(row[0]) for row in hand.rows("SELECT conditions FROM ticks WHERE n = 1")] == [kept]
+
+
+def test_a_symbol_that_ends_is_settled_at_its_outcome_and_cannot_be_traded_any_more(deal: Deal) -> None:
+    both, one = {"BTCUSDT": 100.0, "ETHUSDT": 0.4}, {"BTCUSDT": 100.0}
+    market = Steady(both, both, one)
+    market.strange[2] = Conditions({"ETHUSDT": "Market ETHUSDT has ended."}, {"ETHUSDT": 1.0})
+    hand = deal(market)
+    seat = hand.admit(bot_source('ctx.submit_order("ETHUSDT", "BUY", 10.0)'))
+    hand.tick(4)
+    assert seat.account.cash == 10_000.0 - 4.0 + 10.0
+    assert (seat.account.realized, seat.account.positions, seat.score.wins) == (6.0, {}, 1)
+    assert hand.rows("SELECT side, size, price, order_id FROM trades ORDER BY id")[1:] == [("SELL", 10.0, 1.0, None)]
+    assert [row[3:5] for row in hand.rows(ORDERS)][1:3] == [
+        ("rejected", "Market ETHUSDT has ended."),
+        ("rejected", "No price available for ETHUSDT"),
+    ]
+    before = seat.account
+    hand.restart()
+    assert hand.engine.roster.get(seat.id).account == before
+    assert hand.engine.market.ended == {"ETHUSDT": 1.0}
+
+
+def test_a_cancelled_symbol_gives_back_what_was_paid(deal: Deal) -> None:
+    both = {"BTCUSDT": 100.0, "ETHUSDT": 0.4}
+    market = Steady(both, {**both, "ETHUSDT": 0.5}, {"BTCUSDT": 100.0})
+    market.strange[2] = Conditions({}, {"ETHUSDT": None})
+    hand = deal(market)
+    seat = hand.admit(bot_at(0, 'ctx.submit_order("ETHUSDT", "BUY", 10.0)'))
+    hand.tick(3)
+    assert (seat.account.cash, seat.account.realized, seat.account.positions) == (10_000.0, 0.0, {})
 
 
 def test_a_database_that_is_away_stops_the_clock_and_loses_nothing(deal: Deal) -> None:
@@ -219,12 +254,12 @@ def test_a_full_disk_stops_the_clock(deal: Deal, caplog: pytest.LogCaptureFixtur
     from pathlib import Path
 
     hand = deal()
-    hand.engine._disk, hand.engine._min_free = Path("/"), 1 << 60
+    hand.engine._journal._disk, hand.engine._journal._min_free = Path("/"), 1 << 60
     ticking = threading.Thread(target=hand.tick)
     ticking.start()
     until(lambda: hand.engine.state == "waiting", "the clock stands")
     assert any("MIN_FREE_DISK" in message for message in caplog.messages)
-    hand.engine._min_free = 0
+    hand.engine._journal._min_free = 0
     ticking.join(30)
     assert hand.engine.market.n == 0
 

@@ -7,12 +7,14 @@ import json
 import logging
 import math
 import threading
+from collections import Counter
 
 import pytest
 
 from arena.errors import FeedError
-from arena.feeds.base import FeedState, LiveFeed, PriceSink, PriceUpdate
-from arena.feeds.live import LiveMarket, price_of, run_feeds
+from arena.feeds.base import FeedState, LiveFeed, Pace, PriceSink, PriceUpdate, Resolution
+from arena.feeds.dialling import price_of
+from arena.feeds.live import LiveMarket, run_feeds
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 
@@ -94,9 +96,21 @@ def test_status_is_plain_json_and_since_moves_with_the_state_only() -> None:
     now = 105.0
     market.on_state("binance", FeedState.CONNECTING, "Still connecting.")
     assert json.loads(json.dumps(market.status())) == {
-        "feeds": {"binance": {"state": "connecting", "detail": "Still connecting.", "since": 100.0}},
-        "symbols": {BTC: {"price": 1.0, "event_time": 98.0, "receive_time": 99.0, "age": 6.0}},
+        "feeds": {"binance": {"state": "connecting", "detail": "Still connecting.", "since": 100.0, "counts": {}}},
+        "symbols": {
+            BTC: {
+                "price": 1.0,
+                "event_time": 98.0,
+                "receive_time": 99.0,
+                "feed": "",
+                "age": 6.0,
+                "limit": None,
+                "state": "fresh",
+            }
+        },
+        "resolved": {},
         "refused_prices": 0,
+        "overridden_prices": 0,
     }
     condition = market.condition("binance")
     assert condition is not None
@@ -125,10 +139,24 @@ def test_a_reader_in_another_thread_never_sees_the_future_or_a_half_written_mark
     assert wrong == []
 
 
-class Scripted:
+class Steady:
+    """What the feeds here have in common."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    async def reachable(self, timeout: float) -> bool:  # noqa: ASYNC109 - the protocol's word
+        return timeout > 0
+
+    def pace(self, symbol: str, now: float) -> Pace:
+        return Pace(10.0, open=now < 1_000.0 or symbol != BTC)
+
+
+class Scripted(Steady):
     """A feed that does one thing and ends."""
 
     def __init__(self, name: str, error: Exception | None = None) -> None:
+        super().__init__()
         self.name, self.symbols, self.error = name, (BTC,), error
 
     async def run(self, _sink: PriceSink) -> None:
@@ -154,7 +182,7 @@ class Watched(LiveMarket):
         self.priced.set()
 
 
-class Patient:
+class Patient(Steady):
     """A feed that outlives the failures of the others and still has a price to give."""
 
     name, symbols = "patient", (BTC,)
@@ -193,6 +221,32 @@ def test_a_feed_that_fails_is_named_and_the_others_go_on(caplog: pytest.LogCaptu
     assert "secret" not in feeds["broken"]["detail"]
     assert feeds["over"]["detail"] == "The feed over ended by itself."
     assert len(caplog.records) == 3
+
+
+def test_of_two_feeds_with_one_symbol_the_later_one_counts() -> None:
+    market = LiveMarket([Scripted("first"), Scripted("second")])
+    market.on_price(PriceUpdate(BTC, 2.0, 1.0, 1.0, "second"))
+    market.on_price(PriceUpdate(BTC, 1.0, 2.0, 2.0, "first"))
+    assert market.prices_at(3.0) == {BTC: 2.0}
+    assert market.status()["overridden_prices"] == 1
+    assert market.status()["symbols"][BTC]["feed"] == "second"
+
+
+def test_a_symbol_is_stale_after_some_of_its_feeds_own_intervals_and_closed_when_it_does_not_trade() -> None:
+    market = LiveMarket([Scripted("venue")], patience=3.0)
+    market.on_price(PriceUpdate(BTC, 1.0, 100.0, 100.0, "venue"))
+    assert [market.freshness(now)[BTC].words for now in (130.0, 130.1, 1_000.0)] == ["fresh", "stale", "closed"]
+
+
+def test_a_symbol_that_has_ended_has_no_price_and_the_first_word_counts() -> None:
+    market = LiveMarket()
+    tell(market, BTC, 0.7, event=1.0)
+    market.on_resolution(Resolution(BTC, 1.0, 5.0, 5.5, "YES"))
+    market.on_resolution(Resolution(BTC, 0.0, 6.0, 6.5, "NO"))
+    market.on_resolution(Resolution(ETH, math.nan, 6.0, 6.5))
+    assert market.prices_at(4.9) == {BTC: 0.7}
+    assert market.prices_at(5.0) == {}
+    assert {name: end.price for name, end in market.resolutions_at(9.0).items()} == {BTC: 1.0}
 
 
 def test_run_feeds_returns_when_all_have_ended() -> None:

@@ -50,7 +50,7 @@ def set_status(books: Books) -> Callable[[str, str], None]:
     """Set the status of an entry."""
     from sqlalchemy import update
 
-    from arena.store.recorder import table_of
+    from arena.store.bulk import table_of
 
     def change(bot_id: str, status: str) -> None:
         table = table_of(Entry)

@@ -9,8 +9,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from arena.store import queries
+from arena.store.bulk import table_of
 from arena.store.models import BotTick, Entry, EquityRow, LogRow, OrderRow, Standing, Tick, Trade
-from arena.store.recorder import LOG_RING_BYTES, Recorder, TickWrites, table_of
+from arena.store.recorder import LOG_RING_BYTES, Recorder, TickWrites
 from arena.store.recovered import recover
 from tests.store.conftest import Books
 

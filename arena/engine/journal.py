@@ -1,0 +1,52 @@
+"""Writing a tick so that it is there whole, once, or not at all, whatever the database does meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from sqlalchemy import Engine as Database
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from arena.errors import StoreError
+from arena.store.lease import Lease
+from arena.store.recorder import Recorder, TickWrites
+
+
+class Journal:
+    """The recorder with its surroundings: free space, and the lease that makes us the only writer."""
+
+    def __init__(
+        self, database: Database, *, lease: Lease | None = None, min_free_disk: int = 0, disk: Path | None = None
+    ) -> None:
+        self.recorder = Recorder(database)
+        self._lease = lease
+        self._min_free, self._disk = min_free_disk, disk
+        self._in_doubt = False
+
+    def write(self, writes: TickWrites) -> str | None:
+        """Write one tick; return None, or the sentence that says why it has not been written.
+
+        StoreError where another server has taken the database over meanwhile.
+        """
+        try:
+            self._check_disk()
+            if self._in_doubt and self._lease is not None:
+                self._lease.renew()
+            self.recorder.record(writes)
+        except IntegrityError as error:
+            # A connection lost in the middle of a commit does not say whether it took effect.
+            if not (self._in_doubt and self.recorder.holds(writes)):
+                raise StoreError(f"The database refuses what this server writes: {error}") from error
+        except (SQLAlchemyError, OSError) as error:
+            self._in_doubt = True
+            return str(error)
+        self._in_doubt = False
+        return None
+
+    def _check_disk(self) -> None:
+        if self._disk is None or not self._min_free:
+            return
+        free = shutil.disk_usage(self._disk).free
+        if free < self._min_free:
+            raise OSError(f"only {free >> 20} MiB of disk are free (MIN_FREE_DISK)")
