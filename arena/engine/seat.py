@@ -35,7 +35,7 @@ RUNNING = frozenset({Life.STARTING, Life.RECOVERING, Life.ACTIVE, Life.RESTARTIN
 
 @dataclass(slots=True)
 class Tally:
-    """Every order a bot has asked for, counted and chained, whether its row was kept or not.
+    """Every order a worker has told of, counted and chained, whether its row was kept or not.
 
     Of the orders that are rejected when they are made, the rows of only so many a day are kept.
     """

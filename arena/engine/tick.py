@@ -131,7 +131,6 @@ class TickBuilder:
             else:
                 rejected += 1
                 self._rejected_at_once(seat, seat.launched[1], seat.tally, request, rejected)
-        seat.tally.orders += deeds.overflow
         for level, text in deeds.logs:
             self.say(seat, level.name, text)
         for where, text, _ in deeds.errors:
@@ -151,7 +150,6 @@ class TickBuilder:
                 self._rejected_at_once(seat, self.time, candidate.tally, request, rejected)
         candidate.score.rejected += rejected + deeds.overflow
         if deeds.overflow:
-            candidate.tally.orders += deeds.overflow
             self.say(seat, "WARNING", f"{deeds.overflow} more orders rejected in this tick")
         for level, text in deeds.logs:
             self.say(seat, level.name, text)

@@ -1,0 +1,148 @@
+"""Everything it takes to prove one bot's record again, elsewhere: read from the tables, kept in a file.
+
+The file is a ZIP: `manifest.json` with the facts and the SHA-256 of every other member, `bot.py`, and
+ticks, events, orders, trades and equity as lines of JSON (floats by their shortest exact text).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import orjson
+from sqlalchemy import Engine, func, select
+from sqlmodel import SQLModel
+
+from arena.errors import NotFoundError, StoreError
+from arena.store.bulk import Row, table_of
+from arena.store.models import Bot, BotTick, Entry, EquityRow, OrderRow, Season, Tick, Trade
+
+FORMAT = 1
+_LISTS: dict[str, type[SQLModel]] = {
+    "ticks": Tick, "events": BotTick, "orders": OrderRow, "trades": Trade, "equity": EquityRow,
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Bundle:
+    """One bot's part in one season, up to the last recorded tick: facts, source, and rows in order."""
+
+    version: str
+    season: Row
+    bot: Row
+    entry: Row
+    source: str
+    ticks: list[Row]
+    events: list[Row]
+    orders: list[Row]
+    trades: list[Row]
+    equity: list[Row]
+
+    @property
+    def last(self) -> int:
+        """Return the number of the last tick, -1 if there is none."""
+        return int(self.ticks[-1]["n"]) if self.ticks else -1
+
+
+def read_bundle(engine: Engine, season_id: str, bot_id: str, version: str) -> Bundle:
+    """Return a bot's bundle as of the last tick; NotFoundError if it is not in the season.
+
+    The season may be running: what is read first bounds what is read after.
+    """
+    entry = _one(engine, Entry, season_id=season_id, bot_id=bot_id)
+    bot, season = _one(engine, Bot, id=bot_id), _one(engine, Season, id=season_id)
+    ticks = table_of(Tick)
+    with engine.connect() as connection:
+        last = connection.execute(select(func.max(ticks.c.n)).where(ticks.c.season_id == season_id)).scalar()
+    last = -1 if last is None else int(last)
+    first = first_tick(int(entry["admitted_tick"]))
+    lists = {name: _rows(engine, model, season_id, bot_id, first, last) for name, model in _LISTS.items()}
+    source = bot.pop("source")
+    return Bundle(version, season, bot, entry, source, **lists)
+
+
+def first_tick(admitted: int) -> int:
+    """Return the first tick that a proof needs: one before the ten that the bot came in at."""
+    return max(0, (admitted - 1) // 10 * 10 - 1)
+
+
+def _one(engine: Engine, model: type[SQLModel], **keys: str) -> Row:
+    table = table_of(model)
+    with engine.connect() as connection:
+        query = select(table).where(*(table.c[name] == value for name, value in keys.items()))
+        found = connection.execute(query).mappings().first()
+    if found is None:
+        raise NotFoundError("There is no such bot in this season.")
+    return dict(found)
+
+
+def _rows(engine: Engine, model: type[SQLModel], season_id: str, bot_id: str, first: int, last: int) -> list[Row]:
+    table = table_of(model)
+    if model is Tick:
+        where, order = [table.c.n >= first, table.c.n <= last], table.c.n
+    else:
+        where, order = [table.c.bot_id == bot_id, table.c.tick <= last], table.c.id
+    query = select(table).where(table.c.season_id == season_id, *where).order_by(order)
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def write_bundle(bundle: Bundle, file: Path | IO[bytes]) -> None:
+    """Write a bundle as a ZIP file."""
+    members = {"bot.py": bundle.source.encode()}
+    for name in _LISTS:
+        members[f"{name}.jsonl"] = b"".join(orjson.dumps(row) + b"\n" for row in getattr(bundle, name))
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    manifest = {
+        "format": FORMAT, "arena": bundle.version, "season": bundle.season, "bot": bundle.bot,
+        "entry": bundle.entry, "sha256": hashes,
+    }  # fmt: skip
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Read a bundle from a file; StoreError where it is none or one of its members was changed."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = orjson.loads(archive.read("manifest.json"))
+            members = {name: archive.read(name) for name in manifest["sha256"]}
+        for name, digest in manifest["sha256"].items():
+            if hashlib.sha256(members[name]).hexdigest() != digest:
+                raise StoreError(f"{path}: {name} is not what the manifest says (its SHA-256 differs).")
+        lists = {name: _lines(members[f"{name}.jsonl"]) for name in _LISTS}
+        source = members["bot.py"].decode()
+        return Bundle(manifest["arena"], manifest["season"], manifest["bot"], manifest["entry"], source, **lists)
+    except (zipfile.BadZipFile, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{path} is not a bundle of `arena export`: {error}.") from error
+
+
+def _lines(data: bytes) -> list[Row]:
+    return [orjson.loads(line) for line in data.splitlines()]
+
+
+def tick_models(rows: Sequence[Row]) -> list[Tick]:
+    """Return tick rows as models."""
+    return [Tick(**row) for row in rows]
+
+
+def event_models(rows: Sequence[Row]) -> list[BotTick]:
+    """Return event rows as models."""
+    return [BotTick(**row) for row in rows]
+
+
+def mark_verified(engine: Engine, season_id: str, bot_id: str, tick: int, words: str) -> None:
+    """Keep what a proof has shown, for the board."""
+    table = table_of(Entry)
+    with engine.begin() as connection:
+        connection.execute(
+            table.update()
+            .where(table.c.season_id == season_id, table.c.bot_id == bot_id)
+            .values(verified_tick=tick, verified_words=words)
+        )

@@ -1,0 +1,195 @@
+"""What a season has recorded comes out again, bit for bit; what was changed is found and named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from arena import __version__
+from arena.core.exchange import Conditions
+from arena.engine.proof import DIFFERS, OTHER_RUNTIME, REPRODUCED, UNPROVED, Proof, verify
+from arena.engine.seat import Seat
+from arena.errors import StoreError
+from arena.store.bundle import Bundle, open_bundle, read_bundle, write_bundle
+from tests.arenas import bot_source
+from tests.engine.conftest import LONG_SPIN, SPIN, Hand, Steady, plan_of
+
+ROOT = Path(__file__).parents[2]
+BOTS = sorted(path for path in (ROOT / "bots").glob("*.py"))
+ANSWERS = ROOT.parent / "shared" / "completions"
+Deal = Callable[..., Hand]
+TRADER = 'import random\nctx.submit_order("BTCUSDT", random.choice(["BUY", "SELL"]), random.random() / 50)'
+
+
+def bundle_of(hand: Hand, seat: Seat) -> Bundle:
+    return read_bundle(hand.database, hand.season_id, seat.id, __version__)
+
+
+def prove(hand: Hand, seat: Seat) -> Proof:
+    return verify(hand.pool, bundle_of(hand, seat))
+
+
+@pytest.mark.parametrize("fee", [0.0, 7.5])
+def test_every_shipped_bot_is_reproduced_bit_for_bit(deal: Deal, fee: float) -> None:
+    hand = deal(plan=plan_of(fee_bps=fee, slippage_bps=fee / 3))
+    seats = [hand.admit(path.read_text("utf-8")) for path in BOTS]
+    hand.tick(180)
+    hand.restart()
+    hand.tick(123)
+    for seat in seats:
+        proof = prove(hand, seat)
+        assert proof.status == REPRODUCED, (seat.name, proof.findings)
+    assert sum(proof.compared["trades"] for proof in (prove(hand, seat) for seat in seats)) > 50
+
+
+def accepted_answers() -> list[tuple[str, str]]:
+    from arena.submissions.extract import extract
+
+    found = []
+    for path in sorted(ANSWERS.glob("*.json")):
+        answer = json.loads(path.read_text("utf-8"))
+        completion = answer.get("completion") or answer.get("content") or ""
+        source = extract(completion)
+        if isinstance(source, str):
+            found.append((path.stem, source))
+    return found
+
+
+@pytest.mark.skipif(not ANSWERS.is_dir(), reason="the recorded answers are not here")
+def test_every_accepted_answer_of_a_model_is_reproduced_after_a_restart(deal: Deal) -> None:
+    hand = deal()
+    seats = []
+    for _, source in accepted_answers():
+        checked = hand.pool.check(source.encode())
+        if checked.accepted:
+            seats.append(hand.admit(source, author=f"author {len(seats)}", origin="generated"))
+    assert len(seats) >= 15
+    hand.tick(150)
+    hand.restart()
+    hand.tick(101)
+    for seat in seats:
+        proof = prove(hand, seat)
+        assert proof.status == REPRODUCED, (seat.name, proof.findings)
+
+
+def test_pauses_late_answers_kills_and_restarts_are_applied_not_decided_again(deal: Deal) -> None:
+    hand = deal()
+    late = hand.admit(bot_source(f"{TRADER}\nglobal n\nn += 1\nif n == 14:\n    {SPIN}", name="Late", top="n = 0"))
+    killed = hand.admit(
+        bot_source(f"{TRADER}\nglobal n\nn += 1\nif n == 9:\n    {LONG_SPIN}", name="Killed", top="n = 0")
+    )
+    paused = hand.admit(bot_source(TRADER, name="Paused"))
+    asked = bot_source(TRADER, name="Eager", top='def init(ctx):\n    ctx.submit_order("BTCUSDT", "BUY", 0.01)\n')
+    hand.tick(12)
+    hand.engine.roster.pause(paused.id)
+    eager = hand.admit(asked)
+    hand.tick(7)
+    hand.engine.roster.resume(paused.id)
+    hand.restart()
+    hand.tick(6)
+    eager = hand.engine.roster.get(eager.id)
+    hand.engine.roster.retire(eager.id)
+    hand.tick(8)
+    events = {event for seat in (late, killed, paused, eager) for _, event in hand.events(seat)}
+    assert {"late", "killed", "restarted", "paused", "resumed", "retired"} <= events
+    for seat in (late, killed, paused, eager):
+        proof = prove(hand, seat)
+        assert proof.status == REPRODUCED, (seat.name, proof.findings)
+        assert proof.compared["trades"] > 3
+
+
+def test_what_could_not_be_traded_and_what_ended_is_applied_too(deal: Deal) -> None:
+    both = {"BTCUSDT": 100.0, "ETHUSDT": 0.4}
+    market = Steady(*[both] * 5, {"BTCUSDT": 100.0})
+    market.strange = {2: Conditions({"ETHUSDT": "Price of ETHUSDT is stale"}), 5: Conditions({}, {"ETHUSDT": 1.0})}
+    hand = deal(market)
+    seat = hand.admit(bot_source('ctx.submit_order("ETHUSDT", "BUY", 10.0)'))
+    hand.tick(11)
+    assert [row[0] for row in hand.rows("SELECT reason FROM orders WHERE status = 'rejected'")][:1] == [
+        "Price of ETHUSDT is stale"
+    ]
+    proof = prove(hand, seat)
+    assert (proof.status, proof.findings) == (REPRODUCED, [])
+    hand.engine.finish()
+    assert prove(hand, seat).status == REPRODUCED
+
+
+def test_rejected_orders_beyond_the_days_allowance_are_in_the_digest(deal: Deal) -> None:
+    hand = deal()
+    seat = hand.admit(bot_source('for _ in range(300): ctx.submit_order("BTCUSDT", "HOLD", 1.0)'))
+    hand.tick(3)
+    hand.restart()
+    hand.tick(3)
+    proof = prove(hand, seat)
+    assert (proof.status, proof.compared["orders"]) == (REPRODUCED, 1000)
+    assert hand.rows("SELECT orders_count FROM entries") == [(1800,)]
+    hand.database.dispose()
+    with hand.database.begin() as connection:
+        connection.execute(text("UPDATE entries SET orders_digest = 'x'"))
+    assert "digest" in prove(hand, seat).findings[0]
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "named"),
+    [
+        ("trades", "price = price * 1.0000001", "price is recorded as"),
+        ("trades", "size = 5.0", "size is recorded as 5.0"),
+        ("orders", "status = 'rejected'", "status is recorded as 'rejected'"),
+        ("equity", "equity = equity + 1e-9", "equity is recorded as"),
+        ("ticks", "prices = '{\"BTCUSDT\": 1.0}'", "comes out as"),
+    ],
+)
+def test_a_changed_row_is_found_and_named(deal: Deal, table: str, change: str, named: str) -> None:
+    hand = deal()
+    seat = hand.admit(bot_source('ctx.submit_order("BTCUSDT", "BUY", 0.001)'))
+    hand.tick(25)
+    assert prove(hand, seat).status == REPRODUCED
+    key = "n" if table == "ticks" else "id"
+    with hand.database.begin() as connection:
+        (row,) = connection.execute(text(f"SELECT {key} FROM {table} ORDER BY {key} LIMIT 1 OFFSET 1")).one()
+        connection.execute(text(f"UPDATE {table} SET {change} WHERE {key} = {row}"))
+    proof = prove(hand, seat)
+    assert proof.status == DIFFERS
+    assert named in " ".join(proof.findings)
+    if table != "ticks":
+        assert f"{table} row 2, id {row} " in " ".join(proof.findings)
+
+
+def test_rows_that_were_taken_out_or_put_in_are_named(deal: Deal) -> None:
+    hand = deal()
+    seat = hand.admit(bot_source(TRADER))
+    hand.tick(25)
+    with hand.database.begin() as connection:
+        connection.execute(text("DELETE FROM trades WHERE id = (SELECT max(id) FROM trades)"))
+    assert "is missing from the record" in prove(hand, seat).findings[0]
+
+
+def test_a_bundle_proves_the_record_anywhere_and_shows_tampering(deal: Deal, tmp_path: Path) -> None:
+    hand = deal()
+    seat = hand.admit(bot_source(TRADER))
+    hand.tick(30)
+    path = tmp_path / "bot.zip"
+    write_bundle(bundle_of(hand, seat), path)
+    assert verify(hand.pool, open_bundle(path)) == prove(hand, seat)
+    bundle = open_bundle(path)
+    bundle.source += "\n"
+    assert verify(hand.pool, bundle).status == UNPROVED
+    data = path.read_bytes()
+    path.write_bytes(data[:-200] + b"\0" * 100 + data[-100:])
+    with pytest.raises(StoreError):
+        open_bundle(path)
+
+
+def test_a_difference_on_another_runtime_is_called_that(deal: Deal) -> None:
+    hand = deal()
+    seat = hand.admit(bot_source(TRADER))
+    hand.tick(5)
+    bundle = bundle_of(hand, seat)
+    bundle.season["runtime"] = {"python": "2.7", "numpy": "1.0", "machine": "vax"}
+    assert verify(hand.pool, bundle).status == REPRODUCED
+    bundle.trades[0]["price"] += 1.0
+    assert verify(hand.pool, bundle).status == OTHER_RUNTIME
