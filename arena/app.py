@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine as Database
 
 from arena import __version__
+from arena.clock import CLOCK
 from arena.config import ROOT, Settings
 from arena.engine.broadcast import Broadcast
 from arena.engine.engine import Engine
@@ -148,7 +149,7 @@ class Arena:
 
     def _make_context(self) -> Context:
         return Context(
-            settings=self.settings, database=self._database, engine=self.engine,
+            settings=self.settings, database=self._database, pool=self._pool, engine=self.engine,
             broadcast=self.broadcast, intake=self._intake, desk=self._desk, pipeline=self._pipeline,
             status=self.status, close_season=self.close_season, new_season=self.new_season,
         )  # fmt: skip
@@ -184,6 +185,7 @@ class Arena:
             "season": {name: season[name] for name in shown},
             "tick": {"n": market.n, "time": market.time} if market.n >= 0 else None,
             "tick_seconds": engine.tick_seconds,
+            "clock": {"missed_beats": engine.beats.missed, "jumps": CLOCK.jumps, "ahead_seconds": CLOCK.ahead},
             "feeds": engine.source_status(),
             "generator": {"kind": self.generator.kind, "model": self.generator.model},
             "isolation": {
@@ -198,9 +200,17 @@ class Arena:
         notes = []
         if self.engine.state == "waiting":
             notes.append("No prices have come yet: the clock waits.")
-        for name, feed in self.engine.source_status().get("feeds", {}).items():
+        source = self.engine.source_status()
+        for name, feed in source.get("feeds", {}).items():
             if feed["state"] in {"down", "failed"}:
                 notes.append(f"The {name} feed is down: {feed['detail']}")
+        for state, words in (("stale", "old: orders on them are rejected"), ("closed", "those of a closed market")):
+            found = [name for name, symbol in source.get("symbols", {}).items() if symbol["state"] == state]
+            if found:
+                notes.append(f"The prices of {', '.join(found)} are {words}.")
+        notes += [f"{name} has ended. {end['detail']}".rstrip() for name, end in source.get("resolved", {}).items()]
+        if CLOCK.ahead:
+            notes.append(f"The system clock was set back: the arena's is {CLOCK.ahead:.0f} s ahead of it.")
         return notes
 
     def close_season(self) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class Engine:
         self.roster = Roster(database, self)
         self._limit = RateLimit()
         self._ranked_at = -1
+        self._barred: set[str] = set()
         self._zygote_died = threading.Event()
         self._released = threading.Event()
 
@@ -139,6 +140,9 @@ class Engine:
         market.ended.update(conditions.ended)
         self._ranked_at = n if ranked else self._ranked_at
         self._publish(builder, ranked=ranked)
+        if conditions.barred.keys() != self._barred:
+            self._barred = set(conditions.barred)
+            self._broadcast.publish("status", {})
         self.tick_seconds = real_time.monotonic() - started
 
     def finish(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from arena.config import Settings
 from arena.errors import FeedError
+from arena.feeds.alpaca import AlpacaFeed
 from arena.feeds.base import LiveFeed
 from arena.feeds.binance import FALLBACKS, WS_URL, BinanceFeed
 
@@ -15,4 +16,11 @@ def make_feed(name: str, settings: Settings) -> LiveFeed:
         binance = sources.binance
         fallbacks = FALLBACKS if binance.ws_url == WS_URL else ()
         return BinanceFeed(binance.symbols, binance.ws_url, fallbacks, binance.stream)
+    if name == "alpaca":
+        alpaca = sources.alpaca
+        return AlpacaFeed(
+            alpaca.symbols, settings.alpaca_api_key.get_secret_value(), settings.alpaca_secret_key.get_secret_value(),
+            feed=alpaca.feed, location=alpaca.location, prices=alpaca.prices, encoding=alpaca.encoding,
+            ws_url=alpaca.ws_url,
+        )  # fmt: skip
     raise FeedError(f"'{name}' is not a live feed.")

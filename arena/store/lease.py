@@ -79,5 +79,7 @@ class Lease:
             os.close(self._file)
             self._file = None
         if self._connection is not None:
+            # Back in the pool its session, and the lock with it, would live on.
+            self._connection.invalidate()
             self._connection.close()
             self._connection = None

@@ -15,6 +15,7 @@ from arena.engine.engine import Engine
 from arena.submissions.desk import Desk
 from arena.submissions.intake import Intake
 from arena.submissions.pipeline import Pipeline
+from sandbox.pool import Pool
 
 
 @dataclass(slots=True)
@@ -23,6 +24,7 @@ class Context:
 
     settings: Settings
     database: Database
+    pool: Pool
     engine: Engine
     broadcast: Broadcast
     intake: Intake

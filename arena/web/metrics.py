@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from arena.clock import CLOCK
 from arena.web.context import Context
 
 
@@ -31,6 +33,25 @@ class _Arena(Collector):
         for symbol, price in engine.market.prices.items():
             prices.add_metric([symbol], price)
         yield prices
+        yield GaugeMetricFamily("arena_missed_beats", "Beats without a tick since the start", engine.beats.missed)
+        yield GaugeMetricFamily("arena_clock_jumps", "Jumps of the system clock since the start", CLOCK.jumps)
+        yield from _feeds(engine.source_status())
+
+
+def _feeds(status: dict[str, Any]) -> Iterator[Metric]:
+    """Yield how each live feed and each of its symbols is doing."""
+    up = GaugeMetricFamily("arena_feed_up", "1 while a feed delivers", labels=["feed"])
+    events = CounterMetricFamily("arena_feed_events", "What a feed has brought, by kind", labels=["feed", "kind"])
+    for name, feed in status.get("feeds", {}).items():
+        up.add_metric([name], feed["state"] == "live")
+        for kind, count in feed["counts"].items():
+            events.add_metric([name, kind], count)
+    age = GaugeMetricFamily("arena_symbol_age_seconds", "Since news of a symbol came", labels=["feed", "symbol"])
+    fresh = GaugeMetricFamily("arena_symbol_fresh", "1 while a symbol can be traded", labels=["feed", "symbol"])
+    for name, symbol in status.get("symbols", {}).items():
+        age.add_metric([symbol["feed"], name], symbol["age"])
+        fresh.add_metric([symbol["feed"], name], symbol["state"] == "fresh")
+    yield from (up, events, age, fresh)
 
 
 def exposition(context: Context) -> tuple[bytes, str]:

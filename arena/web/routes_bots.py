@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 
 from arena.errors import RefusedError
 from arena.store import queries
-from arena.web import schemas
+from arena.web import proofs, schemas
 from arena.web.context import Context, Ctx
 from arena.web.views import up_to_date, with_life
 
@@ -25,6 +25,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     409: {"model": schemas.Problem},
     422: {"model": schemas.Problem},
 }
+_ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 _UPLOAD_BODY = {
     "requestBody": {
         "required": True,
@@ -143,6 +144,24 @@ def equity(bot_id: str, context: Ctx, limit: Annotated[int, Query(ge=2, le=20_00
     found = queries.find_bot(context.database, context.season_id, bot_id)
     rows = queries.equity_curve(context.database, context.season_id, found, limit)
     return schemas.EquityCurve.model_validate({"items": rows})
+
+
+@router.get("/{bot_id:path}/verify", responses=_PROBLEMS)
+def verify(bot_id: str, context: Ctx) -> schemas.Proof:
+    """Run a bot again on the season's recorded ticks and say whether its record comes out."""
+    found = queries.find_bot(context.database, context.season_id, bot_id)
+    proof = proofs.prove(context, found)
+    return schemas.Proof(
+        bot_id=found, status=proof.status, tick=proof.tick, compared=proof.compared, findings=proof.findings
+    )
+
+
+@router.get("/{bot_id:path}/bundle", response_class=Response, responses={**_PROBLEMS, **_ZIP})
+def bundle(bot_id: str, context: Ctx) -> Response:
+    """Return everything that proves a bot's record elsewhere, as a ZIP file for `arena verify`."""
+    found = queries.find_bot(context.database, context.season_id, bot_id)
+    headers = {"content-disposition": f'attachment; filename="arena-{found}.zip"'}
+    return Response(proofs.bundle_file(context, found), media_type="application/zip", headers=headers)
 
 
 # Names may hold slashes, so this one stands behind the addresses that end in a word.

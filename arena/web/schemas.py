@@ -123,6 +123,18 @@ class BoardItem(BaseModel):
     errors: int
     last_error: str | None
     positions: dict[str, float] = {}
+    verified: str | None = Field(None, description="What running it again has shown: reproduced, or differs.")
+    verified_tick: int | None = Field(None, description="Up to which tick.")
+
+
+class Proof(BaseModel):
+    """What running a bot again on its recorded ticks has shown."""
+
+    bot_id: str
+    status: str = Field(description="reproduced, differs, different runtime, or not proved.")
+    tick: int
+    compared: dict[str, int]
+    findings: list[str]
 
 
 class Board(BaseModel):

@@ -53,7 +53,7 @@ def told(results: Sequence[Result], market: Market) -> dict[str, Any]:
     return {
         "document": document, "trades": report.trade_rows(results), "orders": report.order_rows(results),
         "logs": report.log_rows(results),
-        "equity": [result.play.ledger.equity for result in results if result.play],
+        "equity": [list(result.play.ledger.equity) for result in results if result.play],
         "scores": [dataclasses.asdict(result.play.score) for result in results if result.play],
     }  # fmt: skip
 

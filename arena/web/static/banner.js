@@ -68,7 +68,9 @@ export function drawPrices() {
   $("prices").replaceChildren(...symbols.map((symbol) => {
     // Only the arrow takes colour: prices move every second, and a page of blinking numbers is not calm.
     const tone = direction(prices[symbol], previous?.[symbol]);
-    return h("li", { "data-symbol": symbol }, h("span", { class: "symbol" }, symbol),
+    const { state, feed } = status?.feeds?.symbols?.[symbol] ?? {};
+    const old = state && state !== "fresh" ? h("small", { class: "old" }, state) : null;
+    return h("li", { "data-symbol": symbol, title: feed ? `from ${feed}` : null }, h("span", { class: "symbol" }, symbol, old),
       h("span", { class: "num" }, prices[symbol] === undefined ? DASH : price(prices[symbol])),
       h("span", { class: `arrow ${tone}`, "aria-hidden": "true" }));
   }));

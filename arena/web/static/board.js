@@ -31,6 +31,11 @@ const COLUMNS = [
       bot.status === "active" ? null : badge(h("span", { class: "badge" }), bot.status)),
   },
   {
+    label: "Proved", text: (bot) => bot.verified ?? "", value: (bot) => bot.verified ?? "",
+    node: (bot) => (bot.verified ? badge(h("span", { class: "badge" }), bot.verified === "reproduced" ? "proved" : bot.verified) : ""),
+    tip: (bot) => (bot.verified ? `Run again on the recorded ticks, up to tick ${whole(bot.verified_tick)}: ${bot.verified}` : null),
+  },
+  {
     label: "Status", text: (bot) => bot.status, value: (bot) => bot.status,
     node: (bot) => badge(h("span", { class: "badge" }), bot.status), tip: (bot) => bot.last_error,
   },

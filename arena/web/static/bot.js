@@ -107,6 +107,7 @@ function drawWords(bot) {
     ["Version", bot.version],
     ["Admitted", bot.admitted_at ? h("span", null, moment({ time: bot.admitted_at }), `, tick ${whole(bot.admitted_tick)}`) : null],
     ["File", bot.path],
+    ["Proved", bot.verified ? `${bot.verified}, up to tick ${whole(bot.verified_tick)}` : "not yet"],
     ["Source hash", bot.source_hash ? h("code", { title: bot.source_hash }, bot.source_hash.slice(0, 16)) : null],
   ]);
 }
@@ -121,6 +122,27 @@ function lists(url, signal, failed) {
     make("orders", ORDERS, 100, "Orders, newest first"),
     make("logs", LOGS, 200, "Log, newest first"),
   ];
+}
+
+/** What a second run has shown, in words. */
+function proofWords({ status, tick, compared, findings }) {
+  const counts = Object.entries(compared ?? {}).map(([kind, count]) => `${whole(count)} ${kind}`).join(", ");
+  return [`Run again up to tick ${whole(tick)}: ${status}.`, counts ? `Compared: ${counts}.` : "", ...(findings ?? [])].filter(Boolean).join(" ");
+}
+
+function listenProof(url, signal, failed) {
+  $("bot-bundle").href = `/api/v1${url}/bundle`;
+  $("bot-verify").addEventListener("click", async ({ target }) => {
+    target.disabled = true;
+    $("bot-proof").textContent = "The bot is run again …";
+    try {
+      $("bot-proof").replaceChildren(guest(proofWords(await get(`${url}/verify`, signal))));
+    } catch (error) {
+      if (!stopped(error)) failed(error);
+    } finally {
+      target.disabled = false;
+    }
+  }, { signal });
 }
 
 async function loadSource(url, signal) {
@@ -232,6 +254,7 @@ export async function showBot({ id, signal }) {
   live.addEventListener("status", () => curve.draw(), { signal });
   live.addEventListener("resync", async () => { loadSource(url, signal); await curve.load(failed); reload(); }, { signal });
   listenActions(url, apply, failed, signal);
+  listenProof(url, signal, failed);
 
   loadSource(url, signal);
   if (!live.prices) get("/prices", signal).then((now) => { takePrices(now); drawPositions(); }, () => {});

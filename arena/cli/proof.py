@@ -1,0 +1,108 @@
+"""`arena verify` and `arena export`: prove a bot's record, here or from a bundle anywhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from arena import __version__, config
+from arena.cli.output import complain, console, print_json
+from arena.errors import NotFoundError
+
+RUNTIME = "arena.runtime.bot:BotRuntime"
+
+Season = Annotated[str, typer.Option(help="Number or id of the season; else the newest one that has the bot.")]
+Db = Annotated[str, typer.Option(help="SQLite file; else the configured database.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(verify)
+    app.command()(export)
+
+
+def verify(
+    bot: Annotated[str, typer.Argument(help="Id or name of a bot, or a bundle of `arena export` (.zip).")],
+    season: Season = "",
+    db: Db = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Run a bot again on its season's recorded ticks and compare every order, fill and equity row."""
+    from arena.engine import proof
+    from arena.store.bundle import mark_verified
+    from sandbox.pool import Pool
+
+    settings = config.load(db_path=db or None)
+    bundle, database = _bundle(settings, bot, season)
+    pool = Pool(RUNTIME, settings.limits)
+    pool.start()
+    try:
+        found = proof.verify(pool, bundle)
+    finally:
+        pool.stop()
+    if database is not None and found.status != proof.UNPROVED:
+        mark_verified(database, bundle.season["id"], bundle.bot["id"], found.tick, found.status)
+    document = {
+        "bot": bundle.entry["bot_name"], "bot_id": bundle.bot["id"], "season": bundle.season["number"],
+        "status": found.status, "tick": found.tick, "compared": found.compared, "findings": found.findings,
+    }  # fmt: skip
+    _show(document, as_json=as_json)
+    if found.status != proof.REPRODUCED:
+        raise typer.Exit(1)
+
+
+def _show(document: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(document)
+        return
+    counts = ", ".join(f"{number:,} {name}" for name, number in document["compared"].items())
+    console.print(f"{document['bot']}: {document['status']} up to tick {document['tick']}", markup=False)
+    if counts:
+        console.print(f"  compared: {counts}", markup=False)
+    for words in document["findings"]:
+        console.print(f"  {words}", markup=False)
+
+
+def export(
+    bot: Annotated[str, typer.Argument(help="Id or name of a bot.")],
+    out: Annotated[Path, typer.Option(help="The bundle to write (.zip).")],
+    season: Season = "",
+    db: Db = "",
+) -> None:
+    """Write a bundle that proves a bot's record anywhere: source, ticks, rules, rows and their hashes."""
+    from arena.store.bundle import write_bundle
+
+    bundle, _ = _bundle(config.load(db_path=db or None), bot, season)
+    write_bundle(bundle, out)
+    complain(f"{bundle.entry['bot_name']}: {len(bundle.ticks):,} ticks, {len(bundle.trades):,} trades in {out}")
+
+
+def _bundle(settings: config.Settings, bot: str, season: str) -> tuple[Any, Any]:
+    """Return the bundle, and the database where it comes from one."""
+    from arena.store.bundle import open_bundle, read_bundle
+    from arena.store.database import open_database
+
+    if bot.endswith(".zip") and Path(bot).is_file():
+        return open_bundle(Path(bot)), None
+    if not settings.database_url and not Path(settings.db_path).is_file():
+        raise NotFoundError(f"There is no database {settings.db_path}; name one by --db or DB_PATH.")
+    database = open_database(settings.url)
+    season_id, bot_id = _find(database, bot, season)
+    return read_bundle(database, season_id, bot_id, __version__), database
+
+
+def _find(database: Any, bot: str, season: str) -> tuple[str, str]:
+    from arena.store import queries
+
+    seasons = queries.season_rows(database)
+    wanted = [row for row in seasons if not season or season in {row["id"], str(row["number"])}]
+    if not wanted:
+        raise NotFoundError(f"There is no season {season}.")
+    for row in wanted:
+        try:
+            return row["id"], queries.find_bot(database, row["id"], bot)
+        except NotFoundError:
+            continue
+    raise NotFoundError(f"There is no bot '{bot}' in {f'season {season}' if season else 'any season'}.")

@@ -1,0 +1,64 @@
+"""The venue's own Python client works against the fake, so the fake speaks the venue's protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+
+from test_alpaca import play
+
+from arena.feeds.fakes.alpaca import FakeAlpaca
+
+with warnings.catch_warnings():
+    # The client still uses the old interface of the websockets package.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from alpaca.data.live import CryptoDataStream, StockDataStream
+    from alpaca.data.models import Bar, Quote, Trade, TradeCancel, TradeCorrection
+
+
+def test_the_official_stock_client_logs_in_subscribes_and_reads_every_kind_of_message() -> None:
+    async def scene() -> None:
+        async with FakeAlpaca() as fake:
+            stream = StockDataStream(fake.key, fake.secret, url_override=f"{fake.url}/v2/iex")
+            inbox: asyncio.Queue[object] = asyncio.Queue()
+            stream.subscribe_trades(inbox.put, "AAPL")
+            stream.subscribe_quotes(inbox.put, "AAPL")
+            stream.subscribe_bars(inbox.put, "AAPL")
+            stream.register_trade_corrections(inbox.put)
+            stream.register_trade_cancels(inbox.put)
+            client = asyncio.create_task(stream._run_forever())
+            await fake.subscribed("AAPL", "b")
+            number = await fake.trade("AAPL", 187.5, moment=1_700_000_000_123_456_789)
+            await fake.quote("AAPL", 187.0, 188.0)
+            await fake.bar("AAPL", 187.25, opened=1_700_000_040 * 10**9)
+            await fake.cancel("AAPL", await fake.correct("AAPL", number, 187.75))
+            got = [await inbox.get() for _ in range(5)]
+            assert [type(message) for message in got] == [Trade, Quote, Bar, TradeCorrection, TradeCancel]
+            trade = got[0]
+            assert isinstance(trade, Trade)
+            assert (trade.symbol, trade.price, round(trade.timestamp.timestamp())) == ("AAPL", 187.5, 1_700_000_000)
+            await stream.stop_ws()
+            client.cancel()
+            await asyncio.gather(client, return_exceptions=True)
+            await stream.close()
+
+    play(scene)
+
+
+def test_the_official_crypto_client_reads_trades_of_pairs() -> None:
+    async def scene() -> None:
+        async with FakeAlpaca() as fake:
+            stream = CryptoDataStream(fake.key, fake.secret, url_override=f"{fake.url}/v1beta3/crypto/us")
+            inbox: asyncio.Queue[object] = asyncio.Queue()
+            stream.subscribe_trades(inbox.put, "BTC/USD")
+            client = asyncio.create_task(stream._run_forever())
+            await fake.subscribed("BTC/USD")
+            await fake.trade("BTC/USD", 71_856.1435, trade_id=3447222699101865076)
+            trade = await inbox.get()
+            assert isinstance(trade, Trade)
+            assert (trade.symbol, trade.price, trade.id) == ("BTC/USD", 71_856.1435, 3447222699101865076)
+            client.cancel()
+            await asyncio.gather(client, return_exceptions=True)
+            await stream.close()
+
+    play(scene)
