@@ -50,7 +50,7 @@ class LocalBoard:
         items = [
             {"name": s.name, "status": s.status, "cash": s.account.cash, "equity": s.equity,
              "realized_pnl": s.account.realized, "unrealized_pnl": s.unrealized,
-             "positions": s.account.sizes(), "last_error": s.entry.last_error}
+             "positions": s.account.sizes(), "last_error": s.last_error}
             for s in sorted(seats, key=lambda seat: -seat.equity)
         ]  # fmt: skip
         trades, _ = queries.page(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +40,18 @@ class Score:
     returns: int = 0
     return_mean: float = 0.0
     return_m2: float = 0.0
+
+    def copy(self) -> Score:
+        """Return one that goes on from here; spelled out, because it happens for every bot at every tick."""
+        return Score(
+            self.starting_cash, self.peak, self.max_drawdown, self.ticks, self.exposed_ticks, self.trades,
+            self.sells, self.wins, self.rejected, self.traded_value, self.last_equity, self.returns,
+            self.return_mean, self.return_m2,
+        )  # fmt: skip
+
+    def state(self) -> dict[str, float | None]:
+        """Return the fields by name, to be stored."""
+        return {name: getattr(self, name) for name in _SCORE_FIELDS}
 
     def mark(self, equity: float, *, exposed: bool) -> None:
         """Take the equity of one tick into the drawdown and the exposure."""
@@ -107,6 +119,9 @@ class Score:
         return self.return_mean / deviation * math.sqrt(SECONDS_A_YEAR / spacing)
 
 
+_SCORE_FIELDS = tuple(each.name for each in fields(Score))
+
+
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """The measures of CONTRACT section 7; percentages are of 100, None where undefined."""
@@ -118,6 +133,13 @@ class Metrics:
     turnover: float
     exposure_pct: float
     fees: float
+
+    def named(self) -> dict[str, float | None]:
+        """Return the measures by name."""
+        return {name: getattr(self, name) for name in METRIC_NAMES}
+
+
+METRIC_NAMES = tuple(each.name for each in fields(Metrics))
 
 
 @dataclass(frozen=True, slots=True)

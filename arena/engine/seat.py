@@ -86,20 +86,19 @@ class Seat:
     worker: Worker | None = None
     record: Record = field(default_factory=Record)
     symbols_told: int = -1
+    errors: int = 0
     errors_in_a_row: int = 0
+    last_error: str | None = None
     started: bool = False
     tally: Tally = field(default_factory=Tally)
+    recorded_orders: int = 0
     launched: tuple[int, float] = (-1, 0.0)
+    # Read for every bot at every tick, which a mapped attribute would make slow.
+    id: str = field(init=False)
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        """Return the registered name."""
-        return self.entry.bot_name
-
-    @property
-    def id(self) -> str:
-        """Return the bot's id."""
-        return self.bot.id
+    def __post_init__(self) -> None:
+        self.id, self.name = self.bot.id, self.entry.bot_name
 
     @property
     def status(self) -> str:
@@ -145,4 +144,8 @@ def restored_seat(
     life = Life(entry.status)
     tally = Tally(entry.orders_count, entry.orders_digest, entry.rejections_day, entry.rejections_today)
     waiting = [Pending(row.id or 0, Order(row.symbol, Side(row.side), float(row.size or 0.0))) for row in pending]
-    return Seat(bot, entry, account, score, life, waiting, equity=starting_cash, tally=tally)
+    return Seat(
+        bot, entry, account, score, life, waiting, equity=starting_cash, tally=tally,
+        recorded_orders=tally.orders, errors=entry.errors,
+        errors_in_a_row=entry.errors_in_a_row, last_error=entry.last_error,
+    )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,5 +50,5 @@ def _standing(candidate: Candidate, season_id: str, tick: int, time: float, spac
         "unrealized_pnl": candidate.valuation.unrealized, "trades": candidate.score.trades,
         "rejected": candidate.score.rejected, "errors": candidate.errors, "tick": tick, "as_of": time,
         "positions": candidate.account.sizes(),
-        "score": dataclasses.asdict(candidate.score), **dataclasses.asdict(metrics),
+        "score": candidate.score.state(), **metrics.named(),
     }  # fmt: skip

@@ -83,9 +83,8 @@ class TickBuilder:
 
     def _candidate(self, seat: Seat, account: Account, valuation: Valuation) -> Candidate:
         candidate = Candidate(
-            seat, account, valuation, dataclasses.replace(seat.score), dataclasses.replace(seat.tally),
-            errors=seat.entry.errors, errors_in_a_row=seat.errors_in_a_row,
-            last_error=seat.entry.last_error,
+            seat, account, valuation, seat.score.copy(), seat.tally,
+            errors=seat.errors, errors_in_a_row=seat.errors_in_a_row, last_error=seat.last_error,
         )  # fmt: skip
         self.candidates[seat.id] = candidate
         return candidate
@@ -141,6 +140,8 @@ class TickBuilder:
     def note(self, seat: Seat, deeds: Deeds) -> None:
         """Take what one bot did at this tick."""
         candidate = self.candidates[seat.id]
+        if deeds.requests:
+            candidate.tally = dataclasses.replace(seat.tally)
         rejected = 0
         for request in deeds.requests:
             if isinstance(request, Order):
@@ -258,12 +259,12 @@ class TickBuilder:
         """Write what has changed in the entries: error counts, last errors, and the chain of orders."""
         for candidate in self.candidates.values():
             seat, tally = candidate.seat, candidate.tally
-            entry = seat.entry
-            before = (entry.errors, entry.last_error, entry.orders_count)
-            if before != (candidate.errors, candidate.last_error, tally.orders):
+            before = (seat.errors, seat.last_error, seat.errors_in_a_row, seat.recorded_orders)
+            if before != (candidate.errors, candidate.last_error, candidate.errors_in_a_row, tally.orders):
                 self.writes.entries.append({
                     "season_id": self._season_id, "bot_id": seat.id,
                     "errors": candidate.errors, "last_error": candidate.last_error,
+                    "errors_in_a_row": candidate.errors_in_a_row,
                     "orders_count": tally.orders, "orders_digest": tally.digest,
                     "rejections_day": tally.day, "rejections_today": tally.rejected,
                 })  # fmt: skip
@@ -276,8 +277,8 @@ class TickBuilder:
             seat.equity = candidate.valuation.equity
             seat.unrealized = candidate.valuation.unrealized
             seat.pending, seat.tally = candidate.pending, candidate.tally
-            seat.entry.orders_count = candidate.tally.orders
-            seat.entry.errors, seat.entry.last_error = candidate.errors, candidate.last_error
+            seat.recorded_orders = candidate.tally.orders
+            seat.errors, seat.last_error = candidate.errors, candidate.last_error
             seat.errors_in_a_row = candidate.errors_in_a_row
 
 

@@ -86,6 +86,7 @@ class Entry(SQLModel, table=True):
     admitted_tick: int
     errors: int = 0
     last_error: str | None = Field(default=None, sa_column=Column(Text))
+    errors_in_a_row: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     orders_count: int = Field(default=0, sa_column=Column(_BIG, nullable=False, server_default="0"))
     orders_digest: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     rejections_day: int = Field(default=-1, sa_column=Column(Integer, nullable=False, server_default="-1"))

@@ -16,7 +16,7 @@ from arena.engine.seat import Seat
 from arena.errors import StoreError
 from arena.store.bundle import Bundle, open_bundle, read_bundle, write_bundle
 from tests.arenas import bot_source
-from tests.engine.conftest import LONG_SPIN, SPIN, Hand, Steady, plan_of
+from tests.engine.conftest import SPIN, Hand, Steady, plan_of
 
 ROOT = Path(__file__).parents[2]
 BOTS = sorted(path for path in (ROOT / "bots").glob("*.py"))
@@ -80,7 +80,7 @@ def test_pauses_late_answers_kills_and_restarts_are_applied_not_decided_again(de
     hand = deal()
     late = hand.admit(bot_source(f"{TRADER}\nglobal n\nn += 1\nif n == 14:\n    {SPIN}", name="Late", top="n = 0"))
     killed = hand.admit(
-        bot_source(f"{TRADER}\nglobal n\nn += 1\nif n == 9:\n    {LONG_SPIN}", name="Killed", top="n = 0")
+        bot_source(f"{TRADER}\nglobal n\nn += 1\nif n == 9:\n    while True: pass", name="Killed", top="n = 0")
     )
     paused = hand.admit(bot_source(TRADER, name="Paused"))
     asked = bot_source(TRADER, name="Eager", top='def init(ctx):\n    ctx.submit_order("BTCUSDT", "BUY", 0.01)\n')

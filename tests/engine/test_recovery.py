@@ -50,7 +50,7 @@ def picture(hand: Hand) -> dict[str, Any]:
     seats = {
         seat.name: (
             dataclasses.asdict(seat.account), dataclasses.asdict(seat.score), seat.equity, seat.unrealized,
-            [waiting.order for waiting in seat.pending], seat.status, seat.entry.errors, seat.record,
+            [waiting.order for waiting in seat.pending], seat.status, seat.errors, seat.record,
         )
         for seat in hand.engine.roster.seats()
     }  # fmt: skip

@@ -228,7 +228,7 @@ def test_the_error_of_a_bot_is_shown_and_clears_with_the_next_good_tick(live: Ru
     source = bot_source("global n\nn += 1\nif n < 10: raise ValueError('no luck')", name=own_name, top="n = 0")
     seat = live.admitted(source)
     # An answer that came late on a busy machine counts for nothing, so there may be fewer than nine.
-    until(lambda: seat.entry.errors and seat.entry.last_error is None, "errors, then none")
+    until(lambda: seat.errors and seat.last_error is None, "errors, then none")
     shown = live.get(f"/bots/{seat.id}")
     assert (shown["last_error"], shown["status"]) == (None, "active")
     assert 1 <= shown["errors"] <= 9

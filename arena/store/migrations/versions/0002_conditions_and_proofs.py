@@ -17,6 +17,7 @@ def upgrade() -> None:
     """Add the columns and the table."""
     op.add_column("ticks", sa.Column("conditions", sa.JSON(none_as_null=True), nullable=True))
     for column in (
+        sa.Column("errors_in_a_row", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("orders_count", _BIG, nullable=False, server_default="0"),
         sa.Column("orders_digest", sa.Text(), nullable=False, server_default=""),
         sa.Column("rejections_day", sa.Integer(), nullable=False, server_default="-1"),
@@ -38,12 +39,8 @@ def downgrade() -> None:
     """Take them away again."""
     op.drop_table("feed_usage")
     for name in (
-        "verified_words",
-        "verified_tick",
-        "rejections_today",
-        "rejections_day",
-        "orders_digest",
-        "orders_count",
-    ):
+        "verified_words", "verified_tick", "rejections_today", "rejections_day", "orders_digest", "orders_count",
+        "errors_in_a_row",
+    ):  # fmt: skip
         op.drop_column("entries", name)
     op.drop_column("ticks", "conditions")
