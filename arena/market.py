@@ -19,6 +19,7 @@ from arena.feeds.synthetic import SyntheticMarket
 from arena.feeds.venues import make_feed
 from arena.store.models import Season
 from arena.store.seasons import SeasonPlan, open_season_with_key
+from arena.store.usage import DatabaseUsage
 
 log = logging.getLogger("arena")
 
@@ -87,7 +88,7 @@ def load_market(
 
 def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
     """Put the configured feeds together; one that cannot be reached holds up nobody else."""
-    feeds = [make_feed(name, settings) for name in settings.feeds]
+    feeds = [make_feed(name, settings, DatabaseUsage(database, name)) for name in settings.feeds]
     symbols = tuple(dict.fromkeys(symbol for feed in feeds for symbol in feed.symbols))
     plan = _plan(settings, ",".join(feed.name for feed in feeds), symbols)
     reached = runner.reachable(feeds, settings.feed_wait_seconds)

@@ -29,7 +29,7 @@ class Stretch:
     """The life of one worker: ticks `first` to before `end` were its own.
 
     It was loaded after tick `loaded`. `unseen` ticks were not shown to it; the answers to `unheard`
-    ones did not count. `cancels` says that its waiting orders were cancelled at the end.
+    ones did not count. Once tick `quit` had been settled, what still waited was cancelled.
     """
 
     first: int
@@ -37,7 +37,7 @@ class Stretch:
     end: int
     unseen: set[int] = field(default_factory=set)
     unheard: set[int] = field(default_factory=set)
-    cancels: bool = False
+    quit: int | None = None
     died: bool = False
 
 
@@ -78,9 +78,9 @@ def _apply(here: Stretch, event: BotTick) -> None:
         here.end, here.died = min(here.end, event.tick), True
     elif event.event == "quarantined":
         # What it answered at this tick was taken, and cancelled with the rest.
-        here.end, here.cancels = min(here.end, event.tick + 1), True
+        here.end, here.quit = min(here.end, event.tick + 1), event.tick
     elif event.event == "retired":
-        here.end, here.cancels = min(here.end, event.tick), True
+        here.end, here.quit = min(here.end, event.tick), event.tick - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +182,10 @@ class Retrace:
 
     def _close_life(self) -> None:
         life = self._lives.pop(0)
-        if life.cancels:
+        if life.quit is not None:
+            self._go_to(life.quit + 1)
             self.play.cancel_pending()
-        if (self._lives or life.cancels or life.died) and self.worker is not None:
+        if (self._lives or life.quit is not None or life.died) and self.worker is not None:
             self.worker.close()
             self.worker = None
 

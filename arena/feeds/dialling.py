@@ -59,7 +59,8 @@ def is_loopback(url: str) -> bool:
 
 def setback_of(error: Exception, url: str) -> Setback:
     """Say in words why no connection came about."""
-    host = urlsplit(url).netloc
+    # Without what may stand before an @: that is nobody else's business.
+    host = urlsplit(url).netloc.rpartition("@")[2]
     if isinstance(error, InvalidStatus):
         return _refused(error, host)
     if isinstance(error, TimeoutError):

@@ -7,10 +7,17 @@ from arena.errors import FeedError
 from arena.feeds.alpaca import AlpacaFeed
 from arena.feeds.base import LiveFeed
 from arena.feeds.binance import FALLBACKS, WS_URL, BinanceFeed
+from arena.feeds.ccxt_feed import CcxtFeed
+from arena.feeds.manifold import ManifoldFeed
+from arena.feeds.stockdata import StockDataFeed
+from arena.feeds.stockdata_budget import EXTENDED, REGULAR, UsageBook
 
 
-def make_feed(name: str, settings: Settings) -> LiveFeed:
-    """Return the live feed of a venue as it is configured; FeedError where it cannot be built."""
+def make_feed(name: str, settings: Settings, book: UsageBook | None = None) -> LiveFeed:
+    """Return the live feed of a venue as it is configured; FeedError where it cannot be built.
+
+    `book` keeps the daily usage of a feed that has a budget; without one it is forgotten at the end.
+    """
     sources = settings.data_sources
     if name == "binance":
         binance = sources.binance
@@ -23,4 +30,18 @@ def make_feed(name: str, settings: Settings) -> LiveFeed:
             feed=alpaca.feed, location=alpaca.location, prices=alpaca.prices, encoding=alpaca.encoding,
             ws_url=alpaca.ws_url,
         )  # fmt: skip
+    if name == "manifold":
+        manifold = sources.manifold
+        return ManifoldFeed(manifold.markets, manifold.poll_seconds, manifold.base_url, manifold.ws_url)
+    if name == "stockdata":
+        stockdata = sources.stockdata
+        return StockDataFeed(
+            stockdata.symbols, settings.stockdata_api_key.get_secret_value(), stockdata.base_url,
+            poll_seconds=stockdata.poll_seconds, daily_requests=stockdata.daily_requests,
+            symbols_per_request=stockdata.symbols_per_request,
+            hours=EXTENDED if stockdata.extended_hours else REGULAR, book=book,
+        )  # fmt: skip
+    if name.startswith("ccxt:"):
+        ccxt = sources.ccxt
+        return CcxtFeed(name.removeprefix("ccxt:"), ccxt.symbols, ccxt.poll_seconds, base_url=ccxt.base_url)
     raise FeedError(f"'{name}' is not a live feed.")

@@ -18,10 +18,10 @@ from typing import Literal
 from arena.errors import FeedError
 from arena.feeds.alpaca.codec import Encoding
 from arena.feeds.alpaca.connection import Connection, Manner, Place, Timing
-from arena.feeds.alpaca.hours import Session, session_at
 from arena.feeds.alpaca.parser import AlpacaParser, Prices
 from arena.feeds.alpaca.session import Keys
 from arena.feeds.base import FeedState, Pace, PriceSink
+from arena.feeds.market_hours import Session, session_at
 
 log = logging.getLogger("arena.feeds.alpaca")
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from arena.feeds.alpaca.feed import AlpacaFeed, StockFeed
-from arena.feeds.alpaca.hours import Session, holidays, is_short, session_at
+from arena.feeds.market_hours import Session, holidays, is_short, session_at
 
 NEW_YORK = ZoneInfo("America/New_York")
 # As published by the exchange: days closed, and days that end at 13:00.

@@ -17,6 +17,7 @@ _DAY = timedelta(days=1)
 _FIRST, _OPEN = time(4), time(9, 30)
 _CLOSE, _LAST = time(16), time(20)
 _EARLY_CLOSE, _EARLY_LAST = time(13), time(17)
+SHORTER = timedelta(hours=3)
 _MONDAY, _THURSDAY, _SATURDAY, _SUNDAY = 0, 3, 5, 6
 
 
