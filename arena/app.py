@@ -100,6 +100,7 @@ class Arena:
         if self._thread is not None:
             self._thread.join(timeout=8)
         self._pipeline.stop()
+        self._chosen.end()
 
     def _open_season(self, chosen: Chosen) -> None:
         season, words = resume_or_open(self._database, chosen.plan, runtime=runtime_facts(), note=chosen.note)

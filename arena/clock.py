@@ -56,6 +56,10 @@ class Clock:
         self._behind = False
         self.jumps += 1
 
+    def now_ns(self) -> int:
+        """Return the time in whole nanoseconds."""
+        return int(self.now() * 1e9)
+
     @property
     def ahead(self) -> float:
         """Return how many seconds this clock is ahead of the system's after that went back, else 0."""

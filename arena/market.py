@@ -10,10 +10,15 @@ from pathlib import Path
 
 from sqlalchemy import Engine as Database
 
+from arena.clock import CLOCK
 from arena.config import Settings
+from arena.core.exchange import Conditions
 from arena.engine.player import Market
 from arena.engine.sources import LiveSource, ReplaySource, Source, SyntheticSource
+from arena.feeds.base import Frame, History, LiveFeed
 from arena.feeds.live import LiveMarket
+from arena.feeds.recording.start import start_recording
+from arena.feeds.recording.writer import Recording
 from arena.feeds.runner import FeedRunner
 from arena.feeds.synthetic import SyntheticMarket
 from arena.feeds.venues import make_feed
@@ -28,11 +33,12 @@ _ALWAYS = ("BTCUSDT", "ETHUSDT")
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A market, the season it belongs to, and what to say about it."""
+    """A market, the season it belongs to, and what to say about it; `end` is called as a season ends."""
 
     make_source: Callable[[Season], Source]
     plan: SeasonPlan
     note: str
+    end: Callable[[], None] = lambda: None
 
 
 def choose_market(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
@@ -83,7 +89,20 @@ def load_market(
     for note in history.notes:
         say(note)
     rows = np.ascontiguousarray(np.column_stack([history.times, history.prices]), dtype=np.float64)
-    return Market(history.symbols, rows)
+    return Market(history.symbols, rows, _ends(history))
+
+
+def _ends(history: History) -> dict[int, Conditions]:
+    """Return the conditions of the ticks at which recorded symbols came to their end."""
+    import numpy as np
+
+    found: dict[int, dict[str, float | None]] = {}
+    for symbol, (time, price) in sorted(history.resolutions.items()):
+        found.setdefault(int(np.searchsorted(history.times, time)), {})[symbol] = price
+    return {
+        n: Conditions({symbol: f"Market {symbol} has ended." for symbol in ended}, ended)
+        for n, ended in found.items()
+    }  # fmt: skip
 
 
 def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
@@ -102,6 +121,42 @@ def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
         return _synthetic(settings, "Binance cannot be reached: prices are made up by the synthetic market instead.")
     else:
         note = f"{names} cannot be reached: the feed is down. The clock waits for it."
-    market = LiveMarket(feeds, patience=settings.stale_intervals)
+    recorder = SeasonRecorder(settings, feeds)
+    market = LiveMarket(feeds, patience=settings.stale_intervals, record=recorder.write, clock=CLOCK.now)
     runner.start(feeds, market)
-    return Chosen(lambda season: LiveSource(market, symbols, season.interval), plan, note)
+
+    def make(season: Season) -> Source:
+        recorder.begin(season)
+        return LiveSource(market, symbols, season.interval)
+
+    return Chosen(make, plan, note, recorder.end)
+
+
+class SeasonRecorder:
+    """Keeps the raw payloads of every live season in a file of its own, where RECORD_DIR asks for it."""
+
+    def __init__(self, settings: Settings, feeds: list[LiveFeed]) -> None:
+        self._settings = settings
+        self._feeds = feeds
+        self._recording: Recording | None = None
+
+    def begin(self, season: Season) -> None:
+        """Go on with a season's recording, or begin it."""
+        folder = self._settings.record_dir
+        if not folder:
+            return
+        path = Path(folder) / f"season-{season.number}.arena"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._recording = start_recording(path, self._feeds, self._settings, append=path.exists())
+        log.info("What the feeds send is recorded in %s", path)
+
+    def write(self, frame: Frame) -> None:
+        """Take a payload; called from the feeds' thread."""
+        if self._recording is not None:
+            self._recording.write(frame)
+
+    def end(self) -> None:
+        """Close the recording with its season."""
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            recording.close()
