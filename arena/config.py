@@ -168,14 +168,20 @@ class Settings(BaseSettings):
             "stockdata": ("STOCKDATA_API_KEY", (self.stockdata_api_key,)),
         }  # fmt: skip
         for name, (setting, values) in keyed.items():
-            if name in enabled and not all(value.get_secret_value() for value in values):
-                found.append(f"{name} is enabled; set {setting}.")
+            wanted = "is enabled" if name in enabled else "is the FEED"
+            if (name in enabled or name in self.feeds) and not all(value.get_secret_value() for value in values):
+                found.append(f"{name} {wanted}; set {setting}.")
         if not enabled and not self.feed:
             found.append("No data source is enabled: enable one in DATA_SOURCES or set FEED.")
         found += [
             f"{name} is enabled but lists no {'markets' if name == 'manifold' else 'symbols'}."
             for name, symbols in enabled.items() if not symbols
         ]  # fmt: skip
+        found += [
+            f"{name} is the FEED but lists no {'markets' if name == 'manifold' else 'symbols'}."
+            for name in KNOWN_SOURCES
+            if name not in enabled and name in self.venues and not self.data_sources.symbols_of(name)
+        ]
         return found
 
     def _feed_problems(self) -> list[str]:
@@ -201,7 +207,13 @@ class Settings(BaseSettings):
             return [self.feed]
         if self.feed:
             return [name.strip() for name in self.feed.split(",") if name.strip()]
-        return list(self.data_sources.enabled())
+        ccxt = f"ccxt:{self.data_sources.ccxt.exchange}"
+        return [ccxt if name == "ccxt" else name for name in self.data_sources.enabled()]
+
+    @property
+    def venues(self) -> list[str]:
+        """Return the names in DATA_SOURCES of the chosen feeds."""
+        return [name.partition(":")[0] for name in self.feeds]
 
     @property
     def replay_files(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +140,9 @@ class SeasonRecorder:
         self._settings = settings
         self._feeds = feeds
         self._recording: Recording | None = None
+        # The feeds speak before the season is opened, and what they say first explains the rest.
+        self._lock = threading.Lock()
+        self._early: list[Frame] | None = [] if settings.record_dir else None
 
     def begin(self, season: Season) -> None:
         """Go on with a season's recording, or begin it."""
@@ -147,13 +151,21 @@ class SeasonRecorder:
             return
         path = Path(folder) / f"season-{season.number}.arena"
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._recording = start_recording(path, self._feeds, self._settings, append=path.exists())
+        recording = start_recording(path, self._feeds, self._settings, append=path.exists())
+        with self._lock:
+            early, self._early = self._early or [], None
+            for frame in early:
+                recording.write(frame)
+            self._recording = recording
         log.info("What the feeds send is recorded in %s", path)
 
     def write(self, frame: Frame) -> None:
         """Take a payload; called from the feeds' thread."""
-        if self._recording is not None:
-            self._recording.write(frame)
+        with self._lock:
+            if self._recording is not None:
+                self._recording.write(frame)
+            elif self._early is not None:
+                self._early.append(frame)
 
     def end(self) -> None:
         """Close the recording with its season."""

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from arena.cli import bots, local, remote, server
+from arena.cli import bots, fake_feed, local, proof, record, remote, server
 from arena.cli.output import complain
 from arena.errors import (
     ArenaError,
@@ -41,7 +41,7 @@ def root(context: typer.Context) -> None:
         server.serve()
 
 
-for part in (server, local, remote):
+for part in (server, local, record, proof, remote, fake_feed):
     part.register(app)
 app.add_typer(bots.app, name="bots")
 app.add_typer(local.db_app, name="db")

@@ -3,71 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from scenes import Heard, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, PriceUpdate
 from arena.feeds.binance import MAX_STREAMS, BinanceFeed, Timing
+from arena.feeds.dialling import is_loopback
 from arena.feeds.fakes.binance import FakeBinance
-from arena.feeds.live import is_loopback
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
-QUICK = Timing(open_timeout=2.0, first_delay=0.01, max_delay=0.05)
-
-
-class Heard:
-    """A sink that keeps everything and can be waited for."""
-
-    def __init__(self) -> None:
-        self.updates: list[PriceUpdate] = []
-        self.states: list[tuple[FeedState, str]] = []
-        self._news = asyncio.Event()
-
-    def on_price(self, update: PriceUpdate) -> None:
-        self.updates.append(update)
-        self._news.set()
-
-    def on_state(self, feed: str, state: FeedState, detail: str) -> None:
-        assert feed == "binance"
-        assert detail.endswith(".")
-        self.states.append((state, detail))
-        self._news.set()
-
-    @property
-    def prices(self) -> list[float]:
-        return [update.price for update in self.updates]
-
-    async def until(self, happened: Callable[[], bool]) -> None:
-        while not happened():
-            self._news.clear()
-            await self._news.wait()
-
-
-def play(scene: Callable[[], Awaitable[None]]) -> None:
-    """Run one scene to its end, within ten seconds."""
-
-    async def bounded() -> None:
-        async with asyncio.timeout(10):
-            await scene()
-
-    asyncio.run(bounded())
-
-
-@contextlib.asynccontextmanager
-async def running(feed: BinanceFeed) -> AsyncIterator[Heard]:
-    """Run a feed beside the scene and cancel it afterwards."""
-    heard = Heard()
-    task = asyncio.create_task(feed.run(heard))
-    try:
-        yield heard
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, FeedError):
-            await task
+QUICK = Timing(open_timeout=2.0, first_delay=0.01, max_delay=0.05, spacing=0.0)
 
 
 def feed_of(fake: FakeBinance, timing: Timing = QUICK, **more: object) -> BinanceFeed:
@@ -77,17 +25,20 @@ def feed_of(fake: FakeBinance, timing: Timing = QUICK, **more: object) -> Binanc
 def test_trades_arrive_with_the_venues_time_and_ours() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
-            feed = feed_of(fake, clock=lambda: 1_700_000_001.5)
+            feed = feed_of(fake, clock=lambda: 1_700_000_001_500_000_000)
             async with running(feed) as heard:
                 await fake.subscribed("ethusdt@trade")
                 await fake.trade(BTC, "69000.10", moment=1_700_000_000.123)
                 await fake.trade(ETH, "3450.5", moment=1_700_000_001.0)
                 await heard.until(lambda: len(heard.updates) == 2)
             assert heard.updates == [
-                PriceUpdate(BTC, 69000.10, 1_700_000_000.123, 1_700_000_001.5),
-                PriceUpdate(ETH, 3450.5, 1_700_000_001.0, 1_700_000_001.5),
+                PriceUpdate(BTC, 69000.10, 1_700_000_000.123, 1_700_000_001.5, "binance"),
+                PriceUpdate(ETH, 3450.5, 1_700_000_001.0, 1_700_000_001.5, "binance"),
             ]
             assert [state for state, _ in heard.states] == [FeedState.CONNECTING, FeedState.LIVE]
+            assert [frame.feed for frame in heard.frames] == ["binance"] * 2
+            assert heard.frames[0].receive_time_ns == 1_700_000_001_500_000_000
+            assert heard.frames[0].payload.startswith(b'{"stream":"btcusdt@trade","data":{"e":"trade",')
             assert fake.paths == ["/stream?streams=btcusdt@trade/ethusdt@trade"]
 
     play(scene)

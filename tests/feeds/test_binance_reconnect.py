@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from itertools import pairwise
 
 import pytest
-from test_binance import BTC, QUICK, Heard, feed_of, play, running
+from scenes import Heard, play, running
+from test_binance import BTC, QUICK, feed_of
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
@@ -39,7 +41,7 @@ def test_a_lost_connection_is_opened_again(how: str) -> None:
 def test_a_mute_but_open_socket_is_replaced() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
-            timing = Timing(silence=0.1, first_delay=0.01, max_delay=0.02)
+            timing = Timing(silence=0.1, first_delay=0.01, max_delay=0.02, spacing=0.0)
             async with running(feed_of(fake, timing)) as heard:
                 await fake.subscribed("btcusdt@trade")
                 await fake.trade(BTC, "1", trade_id=1000)
@@ -48,30 +50,33 @@ def test_a_mute_but_open_socket_is_replaced() -> None:
                 await fake.attempted(3)
                 fake.mute = False
                 assert any("silent" in sentence for _, sentence in heard.states)
-                # The venue counts anew after its break: its trades must not look old for ever.
+                await fake.connected(1)
                 while heard.prices[-1] != 2.0:
                     await fake.trade(BTC, "2")
                     await asyncio.sleep(0)
 
-    async def renumbered() -> None:
-        async with FakeBinance() as fake:
-            timing = Timing(silence=0.1, first_delay=0.01, max_delay=0.02)
-            async with running(feed_of(fake, timing)) as heard:
-                await fake.subscribed("btcusdt@trade")
-                await fake.trade(BTC, "1", trade_id=1000)
-                await heard.until(lambda: bool(heard.updates))
-                while heard.prices[-1] != 2.0:
-                    await fake.trade(BTC, "2", trade_id=5)
-                    await asyncio.sleep(0)
+    play(scene)
+
+
+def test_a_venue_that_counts_anew_after_a_break_is_believed() -> None:
+    async def scene() -> None:
+        async with FakeBinance() as fake, running(feed_of(fake)) as heard:
+            await fake.subscribed("btcusdt@trade")
+            now = time.time()
+            await fake.trade(BTC, "1", trade_id=1000, moment=now - 100)
+            await fake.trade(BTC, "2", trade_id=5, moment=now - 99)
+            await fake.trade(BTC, "3", trade_id=6, moment=now)
+            await fake.trade(BTC, "4", trade_id=7, moment=now)
+            await heard.until(lambda: len(heard.updates) == 3)
+            assert heard.prices == [1.0, 3.0, 4.0]
 
     play(scene)
-    play(renumbered)
 
 
 def test_an_announced_shutdown_loses_no_trade() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
-            feed = feed_of(fake, Timing(first_delay=60.0))
+            feed = feed_of(fake, Timing(first_delay=60.0, spacing=0.0))
             async with running(feed) as heard:
                 await fake.subscribed("btcusdt@trade")
                 await fake.trade(BTC, "1")
@@ -93,7 +98,7 @@ def test_an_announced_shutdown_loses_no_trade() -> None:
 def test_a_connection_is_replaced_before_the_venue_ends_it() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
-            async with running(feed_of(fake, Timing(life=0.2, first_delay=0.01))) as heard:
+            async with running(feed_of(fake, Timing(life=0.2, first_delay=0.01, spacing=0.0))) as heard:
                 sent = 0
                 while fake.attempts < 4:
                     sent += 1
@@ -173,3 +178,39 @@ def test_pauses_double_up_to_a_limit_and_never_overflow() -> None:
     for n, pause in enumerate(pauses):
         least = min(2.0 ** min(n, 10), 60.0)
         assert least <= pause <= 1.5 * least
+
+
+def test_good_but_short_connections_stay_below_the_venues_limit() -> None:
+    async def scene() -> None:
+        async with FakeBinance() as fake:
+            timing = Timing(first_delay=0.0, spacing=0.3)
+            async with running(feed_of(fake, timing)) as heard:
+                loop = asyncio.get_running_loop()
+                began = loop.time()
+                for count in range(1, 4):
+                    await fake.attempted(count)
+                    await fake.subscribed("btcusdt@trade")
+                    await fake.trade(BTC, str(count))
+                    await heard.until(lambda wanted=count: len(heard.updates) == wanted)
+                    await fake.announce_shutdown()
+                await fake.attempted(4)
+                assert loop.time() - began >= 0.85
+
+    play(scene)
+    assert 300 / Timing().spacing < 300
+
+
+def test_cancelling_closes_the_outgoing_connection_too() -> None:
+    async def scene() -> None:
+        async with FakeBinance() as fake:
+            before = asyncio.all_tasks()
+            async with running(feed_of(fake, Timing(spacing=0.0))) as heard:
+                await fake.subscribed("btcusdt@trade")
+                await fake.trade(BTC, "1")
+                await heard.until(lambda: bool(heard.updates))
+                await fake.announce_shutdown()
+                await fake.connected(2)
+            await fake.connected(0)
+            assert not [task for task in asyncio.all_tasks() - before if "binance" in task.get_name()]
+
+    play(scene)

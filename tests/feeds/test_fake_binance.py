@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import sys
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from scenes import play
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -17,14 +18,6 @@ from arena.feeds.fakes.binance import FakeBinance
 from arena.feeds.fakes.binance_session import Session
 
 COLUMN = "at line 1 column"
-
-
-def play(scene: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(10):
-            await scene()
-
-    asyncio.run(bounded())
 
 
 def dial(fake: FakeBinance, path: str) -> connect:
@@ -193,9 +186,81 @@ def test_rest_answers_as_documented() -> None:
                 assert (unknown.status_code, unknown.json()["code"]) == (400, -1121)
                 wrong = await get("/api/v3/klines?symbol=BTCUSDT&interval=9x")
                 assert wrong.json()["code"] == -1120
-                fake.refuse(418, retry_after="3")
+                fake.refuse_rest(418, retry_after="3")
                 banned = await get("/api/v3/ping")
                 assert (banned.status_code, banned.headers["Retry-After"]) == (418, "3")
                 assert banned.json()["code"] == -1003
+
+    play(scene)
+
+
+async def ids(socket: ClientConnection, count: int) -> list[int]:
+    return [(await heard(socket))["t"] for _ in range(count)]
+
+
+def test_events_can_repeat_and_come_in_the_wrong_order() -> None:
+    async def scene() -> None:
+        async with FakeBinance() as fake, dial(fake, "/ws/btcusdt@trade") as socket:
+            await fake.connected(1)
+            await fake.trade("BTCUSDT", "1")
+            await fake.again("BTCUSDT")
+            await fake.out_of_order("BTCUSDT", ["2", "3", "4"])
+            assert await ids(socket, 5) == [1, 1, 4, 3, 2]
+            status, tape = fake.board.answer("/api/v3/trades", {"symbol": ["BTCUSDT"]})
+            assert (status, [trade["id"] for trade in tape]) == (200, [1, 2, 3, 4])
+
+    play(scene)
+
+
+def test_a_frame_can_drip_and_a_line_can_be_cut_within_one() -> None:
+    async def scene() -> None:
+        async with FakeBinance() as fake, dial(fake, "/ws/btcusdt@trade") as socket:
+            await fake.connected(1)
+            await fake.drip("BTCUSDT", "1", every=0.0)
+            assert await ids(socket, 1) == [1]
+            fake.cut()
+            with pytest.raises(ConnectionClosed) as closed:
+                await socket.recv()
+            assert closed.value.rcvd is None
+
+    play(scene)
+
+
+def test_what_happens_while_the_fake_is_mute_is_on_its_board() -> None:
+    async def scene() -> None:
+        async with FakeBinance() as fake, dial(fake, "/ws/btcusdt@trade") as socket:
+            await fake.connected(1)
+            fake.mute = True
+            await fake.trade("BTCUSDT", "1", moment=60.0)
+            fake.mute = False
+            await fake.trade("BTCUSDT", "2", moment=61.0)
+            assert await ids(socket, 1) == [2]
+            asked = {"symbol": ["BTCUSDT"], "interval": ["1m"]}
+            assert [bar[1:5] for bar in fake.board.answer("/api/v3/klines", asked)[1]] == [["1", "2", "1", "2"]]
+            assert fake.board.answer("/api/v3/ticker/price", asked) == (200, {"symbol": "BTCUSDT", "price": "2"})
+            assert fake.board.answer("/api/v3/exchangeInfo", {"symbols": ['["BTCUSDT","X"]']})[0] == 400
+
+    play(scene)
+
+
+def test_the_command_line_client_of_websockets_sees_the_same_from_outside() -> None:
+    async def scene() -> None:
+        async with FakeBinance() as fake:
+            client = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "websockets", fake.url + "/ws",
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            assert client.stdin is not None
+            assert client.stdout is not None
+            await fake.connected(1)
+            client.stdin.write(b'{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":7}\n')
+            await fake.subscribed("btcusdt@trade")
+            await fake.trade("BTCUSDT", "69000.10")
+            seen = await client.stdout.readuntil(b'"p":"69000.10"')
+            client.stdin.close()
+            rest, _ = await client.communicate()
+            assert b'"id": 7' in seen
+            assert b"Connection closed: 1000 (OK)" in rest
+            assert client.returncode == 0
 
     play(scene)

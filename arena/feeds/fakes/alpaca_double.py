@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -99,7 +100,8 @@ class AlpacaDouble:
         return price
 
     async def _cut(self) -> None:
-        self.fake.cut()
+        with suppress(RuntimeError):  # one of the connections has ended already
+            self.fake.cut()
 
     async def _garbage(self) -> None:
         async with self._line:
@@ -127,7 +129,8 @@ class AlpacaDouble:
     async def _drip(self) -> None:
         async with self._line:
             self.fake.drip = 0.0005
-            await self._trade(self._symbols[0])
+            with suppress(RuntimeError):  # the connection has ended in the middle of the drip
+                await self._trade(self._symbols[0])
             self.fake.drip = 0.0
 
     async def _cancel(self) -> None:
@@ -148,12 +151,12 @@ class AlpacaDouble:
 
     async def _slow(self) -> None:
         await self.fake.error(407)
-        self.fake.cut()
+        await self._cut()
 
     async def _crowded(self) -> None:
         self.fake.refuse_login(406, times=2)
-        self.fake.cut()
+        await self._cut()
 
     async def _unavailable(self) -> None:
         self.fake.refuse(503, times=2)
-        self.fake.cut()
+        await self._cut()

@@ -14,27 +14,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import orjson
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from arena.feeds.fakes.binance_rest import RestBoard
+from arena.feeds.fakes.binance_rest import RestBoard, response
 from arena.feeds.fakes.binance_session import MESSAGES_PER_SECOND, Session
 
 
 class FakeBinance:
     """One venue; use it as an asynchronous context manager.
 
-    `mute` keeps connections open and silent. `ping_interval` and `ping_timeout` are the venue's 20
-    and 60 seconds, `life` its 24 hours. `sent` counts events by name, `attempts` the handshakes
-    asked for, refused ones included. `board` holds what the REST side answers.
+    `mute` keeps connections open and silent; what happens meanwhile is on the `board`, which holds what
+    the REST side answers, while `answering` is set. `ping_interval` and `ping_timeout` are the venue's 20
+    and 60 seconds, `life` its 24 hours. `sent` counts events by name, `attempts` the handshakes asked
+    for, refused ones included, and `asked` the REST requests by name.
     """
 
     def __init__(
@@ -48,6 +48,9 @@ class FakeBinance:
     ) -> None:
         self.mute = False
         self.attempts = 0
+        self.asked: Counter[str] = Counter()
+        self.answering = asyncio.Event()
+        self.answering.set()
         self.sent: Counter[str] = Counter()
         self.board = RestBoard(clock)
         self.paths: list[str] = []
@@ -57,7 +60,8 @@ class FakeBinance:
         self._clock = clock
         self._sessions: dict[ServerConnection, Session] = {}
         self._changed = asyncio.Condition()
-        self._refusals: list[tuple[int, str | None]] = []
+        self._refusals: dict[str, list[tuple[int, str | None]]] = {"socket": [], "rest": []}
+        self._last: dict[str, tuple[str, dict[str, Any]]] = {}
         self._ids: Counter[str] = Counter()
         self._server: Server
 
@@ -79,6 +83,7 @@ class FakeBinance:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.answering.set()
         self._server.close()
         await self._server.wait_closed()
 
@@ -105,6 +110,10 @@ class FakeBinance:
         """Wait until at least `count` handshakes have been asked for, refused ones included."""
         await self._until(lambda: self.attempts >= count)
 
+    async def rest_asked(self, name: str, count: int = 1) -> None:
+        """Wait until a REST path has been asked for at least `count` times."""
+        await self._until(lambda: self.asked[name] >= count)
+
     async def subscribed(self, stream: str) -> None:
         """Wait until some connection wants `stream`."""
         await self._until(lambda: any(stream in s.streams for s in self._sessions.values()))
@@ -118,17 +127,40 @@ class FakeBinance:
         moment: float | None = None,
     ) -> int:
         """Send one trade and return its id; a given id may repeat or go back."""
+        payload = self._made(symbol, price, trade_id, moment)
+        await self.event(f"{symbol.lower()}@trade", payload)
+        return int(payload["t"])
+
+    async def out_of_order(self, symbol: str, prices: Iterable[str]) -> None:
+        """Make trades in this order and send them in the opposite one."""
+        for payload in reversed([self._made(symbol, price, None, None) for price in prices]):
+            await self.event(f"{symbol.lower()}@trade", payload)
+
+    async def again(self, symbol: str) -> None:
+        """Send the symbol's last event once more."""
+        if symbol in self._last:
+            await self.event(*self._last[symbol])
+
+    async def drip(self, symbol: str, price: str, every: float) -> None:
+        """Send one trade a byte at a time, `every` so many seconds; on each connection in turn."""
+        stream = f"{symbol.lower()}@trade"
+        payload = self._made(symbol, price, None, None)
+        for connection, session in list(self._sessions.items()):
+            if stream in session.streams:
+                with suppress(ConnectionClosed):
+                    await connection.send(_slowly(session.frame(stream, payload), every))
+
+    def _made(self, symbol: str, price: str, trade_id: int | None, moment: float | None) -> dict[str, Any]:
+        """Make a trade: from now on the REST side knows it."""
         if trade_id is None:
             trade_id = self._ids[symbol] + 1
         self._ids[symbol] = max(self._ids[symbol], trade_id)
         made = self._stamp(moment)
-        payload = {
+        self.board.remember(symbol, trade_id, price, made)
+        return {
             "e": "trade", "E": self._stamp(None), "s": symbol, "t": trade_id, "p": price,
             "q": "0.01000000", "T": made, "m": False, "M": True,
         }  # fmt: skip
-        self.board.remember(symbol, trade_id, price, made)
-        await self.event(f"{symbol.lower()}@trade", payload)
-        return trade_id
 
     async def mini_ticker(self, symbol: str, price: str, *, moment: float | None = None) -> None:
         """Send one mini-ticker."""
@@ -148,6 +180,7 @@ class FakeBinance:
     async def event(self, stream: str, payload: dict[str, Any]) -> None:
         """Send any event to the connections that want `stream`."""
         self.sent[str(payload.get("e"))] += 1
+        self._last[str(payload.get("s"))] = stream, payload
         if not self.mute:
             await self._send_each(lambda session: session.frame(stream, payload) if stream in session.streams else "")
 
@@ -169,31 +202,43 @@ class FakeBinance:
         """Drop every connection in the middle of a frame."""
         for connection in list(self._sessions):
             # A text frame that promises 256 bytes and brings ten.
-            connection.transport.write(b'\x81\x7e\x01\x00{"e":"trad')
+            with suppress(RuntimeError):  # it has been closed already
+                connection.transport.write(b'\x81\x7e\x01\x00{"e":"trad')
             connection.transport.close()
 
     def refuse(self, status: int, retry_after: str | None = None, *, times: int = 1) -> None:
-        """Answer the next handshakes, or REST requests, with an HTTP error."""
-        self._refusals += [(status, retry_after)] * times
+        """Answer the next handshakes with an HTTP error."""
+        self._refusals["socket"] += [(status, retry_after)] * times
+
+    def refuse_rest(self, status: int, retry_after: str | None = None, *, times: int = 1) -> None:
+        """Answer the next REST requests with an HTTP error."""
+        self._refusals["rest"] += [(status, retry_after)] * times
 
     async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refuse, answer as REST, or return None to let the handshake go on."""
-        is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
-        if is_socket:
-            async with self._changed:
-                self.attempts += 1
-                self.paths.append(request.path)
-                self._changed.notify_all()
-        if self._refusals:
-            status, retry_after = self._refusals.pop(0)
-            body = {"code": -1003, "msg": "Too many requests."} if status in {418, 429} else {}
-            return _response(status, body, retry_after)
         url = urlsplit(request.path)
+        is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
+        await self._note(request.path, url.path, is_socket=is_socket)
+        refusals = self._refusals["socket" if is_socket else "rest"]
+        if refusals:
+            status, retry_after = refusals.pop(0)
+            body = {"code": -1003, "msg": "Too many requests."} if status in {418, 429} else {}
+            return response(status, body, retry_after)
         if not is_socket:
-            return _response(*self.board.answer(url.path, parse_qs(url.query)))
+            await self.answering.wait()
+            return response(*self.board.answer(url.path, parse_qs(url.query)))
         if url.path.startswith("/ws") or url.path == "/stream":
             return None
         return connection.respond(404, "Not found\n")
+
+    async def _note(self, path: str, place: str, *, is_socket: bool) -> None:
+        async with self._changed:
+            if is_socket:
+                self.attempts += 1
+                self.paths.append(path)
+            else:
+                self.asked[place.rpartition("/")[2]] += 1
+            self._changed.notify_all()
 
     async def _serve(self, connection: ServerConnection) -> None:
         assert connection.request is not None
@@ -248,13 +293,7 @@ class FakeBinance:
         return round((self._clock() if moment is None else moment) * 1000)
 
 
-def _response(status: int, body: object, retry_after: str | None = None) -> Response:
-    payload = orjson.dumps(body)
-    headers = Headers()
-    headers["Content-Type"] = "application/json;charset=UTF-8"
-    headers["Content-Length"] = str(len(payload))
-    headers["Connection"] = "close"
-    headers["X-MBX-USED-WEIGHT-1M"] = "2"
-    if retry_after is not None:
-        headers["Retry-After"] = retry_after
-    return Response(status, "Refused" if status >= 400 else "OK", headers, payload)
+async def _slowly(text: str, every: float) -> AsyncIterator[str]:
+    for letter in text:
+        yield letter
+        await asyncio.sleep(every)

@@ -1,0 +1,94 @@
+"""Four venues make one market: fakes in processes of their own, a real server, a bot that trades on all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from arena.feeds.history import load_history
+from tests.arenas import bot_source
+from tests.e2e.server import ROOT, Server
+
+VENUES = ("binance", "alpaca", "manifold", "stockdata")
+BUY_ALL = """
+for symbol in tick["prices"]:
+    if ctx.get_position(symbol) == 0:
+        ctx.submit_order(symbol, "BUY", 0.01)
+"""
+
+
+@contextmanager
+def fake(venue: str) -> Iterator[dict[str, str]]:
+    """Run a made-up venue and return the settings that it prints."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "arena", "fake-feed", venue, "--every", "0.1"],
+        stdout=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        settings: dict[str, str] = {}
+        while f"DATA_SOURCES__{venue.upper()}__BASE_URL" not in settings and (
+            f"DATA_SOURCES__{venue.upper()}__WS_URL" not in settings or venue != "alpaca"
+        ):
+            line = process.stdout.readline()
+            assert line, f"the fake {venue} has ended"
+            name, found, value = line.strip().partition("=")
+            if found and not line.startswith("#"):
+                settings[name] = value.strip("'")
+        yield settings
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        process.stdout.close()
+
+
+def test_four_feeds_make_one_market_and_one_of_them_may_go(tmp_path: Path) -> None:
+    (tmp_path / "bots").mkdir()
+    (tmp_path / "bots" / "all.py").write_text(bot_source(BUY_ALL, name="All"))
+    with ExitStack() as stack:
+        going = stack.enter_context(ExitStack())
+        settings = going.enter_context(fake("binance"))
+        for venue in VENUES[1:]:
+            settings |= stack.enter_context(fake(venue))
+        more = {
+            "FEED": ",".join(VENUES), "BOTS_DIR": str(tmp_path / "bots"), "RECORD_DIR": str(tmp_path / "raw"),
+            "STALE_INTERVALS": "0.3", "TICK_INTERVAL_SECONDS": "0.2",
+        }  # fmt: skip
+        server = Server(tmp_path, **{**settings, **more})
+        try:
+            symbols = server.wait_for(lambda: _all_priced(server), 30)
+            assert {found["feed"] for found in symbols.values()} == set(VENUES)
+            # New York may be closed at this hour; the other venues are always open.
+            wanted = {name for name, found in symbols.items() if found["feed"] != "stockdata"}
+            server.wait_for(lambda: wanted <= _traded(server), 30)
+            going.close()
+            server.wait_for(lambda: _states(server).get("BTCUSDT") == "stale", 30)
+            status = server.get("/status")
+            assert status["feeds"]["feeds"]["binance"]["state"] in {"down", "connecting"}
+            assert status["feeds"]["feeds"]["alpaca"]["state"] == "live"
+            assert _states(server)["AAPL"] == "fresh"
+            assert any("BTCUSDT" in note and "old" in note for note in status["notes"])
+            before = server.get("/prices")["tick"]
+            server.wait_for(lambda: server.get("/prices")["tick"] > before + 5, 20)
+        finally:
+            server.end()
+    history = load_history([str(tmp_path / "raw" / "season-1.arena")], interval=None)
+    assert set(history.symbols) >= set(symbols)
+
+
+def _all_priced(server: Server) -> dict[str, dict[str, str]] | None:
+    symbols: dict[str, dict[str, str]] = server.get("/status")["feeds"]["symbols"]
+    return symbols if {found["feed"] for found in symbols.values()} == set(VENUES) else None
+
+
+def _traded(server: Server) -> set[str]:
+    return {trade["symbol"] for trade in server.get("/bots/All/trades")["items"]}
+
+
+def _states(server: Server) -> dict[str, str]:
+    return {name: found["state"] for name, found in server.get("/status")["feeds"]["symbols"].items()}

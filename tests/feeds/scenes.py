@@ -1,0 +1,75 @@
+"""What the tests of the feeds share: a sink that remembers, and scenes with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from arena.errors import FeedError
+from arena.feeds.base import FeedState, Frame, LiveFeed, PriceUpdate, Resolution
+
+
+class Heard:
+    """A sink that keeps everything and can be waited for."""
+
+    def __init__(self) -> None:
+        self.updates: list[PriceUpdate] = []
+        self.resolutions: list[Resolution] = []
+        self.states: list[tuple[FeedState, str]] = []
+        self.frames: list[Frame] = []
+        self._news = asyncio.Event()
+
+    def on_price(self, update: PriceUpdate) -> None:
+        self.updates.append(update)
+        self._news.set()
+
+    def on_resolution(self, resolution: Resolution) -> None:
+        self.resolutions.append(resolution)
+        self._news.set()
+
+    def on_state(self, feed: str, state: FeedState, detail: str) -> None:
+        assert feed
+        assert detail.endswith((".", "…"))
+        self.states.append((state, detail))
+        self._news.set()
+
+    def on_frame(self, frame: Frame) -> None:
+        self.frames.append(frame)
+        self._news.set()
+
+    @property
+    def prices(self) -> list[float]:
+        return [update.price for update in self.updates]
+
+    @property
+    def words(self) -> str:
+        return " ".join(sentence for _, sentence in self.states)
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        while not happened():
+            self._news.clear()
+            await self._news.wait()
+
+
+def play(scene: Callable[[], Awaitable[None]]) -> None:
+    """Run one scene to its end, within half a minute: that is plenty even on a busy machine."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(30):
+            await scene()
+
+    asyncio.run(bounded())
+
+
+@contextlib.asynccontextmanager
+async def running(feed: LiveFeed) -> AsyncIterator[Heard]:
+    """Run a feed beside the scene and cancel it afterwards."""
+    heard = Heard()
+    task = asyncio.create_task(feed.run(heard))
+    try:
+        yield heard
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, FeedError):
+            await task

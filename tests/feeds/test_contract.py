@@ -1,0 +1,204 @@
+"""What every live feed promises, over real sockets against its venue's double."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from scenes import Heard, play, running
+
+from arena.errors import FeedError
+from arena.feeds.base import FeedState, LiveFeed
+from arena.feeds.fakes.doubles import NAMES, double_of
+from arena.feeds.fakes.faults import Double
+
+each_venue = pytest.mark.parametrize("name", NAMES)
+
+
+@contextlib.asynccontextmanager
+async def playing(name: str) -> AsyncIterator[tuple[Double, LiveFeed, Heard]]:
+    """Run a venue's connector against its double, from the first price on."""
+    async with double_of(name) as double:
+        feed = double.connector()
+        async with running(feed) as heard:
+            await double.wanted()
+            await fresh_price(double, heard)
+            yield double, feed, heard
+
+
+async def fresh_price(double: Double, heard: Heard) -> None:
+    """Publish until a price that is newer than this call arrives for every symbol."""
+    before = {symbol: len(made) for symbol, made in double.walk.made.items()}
+    while not all(newest(double, heard, symbol) >= number for symbol, number in before.items()):
+        for symbol in before:
+            await double.publish(symbol)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await heard.until(lambda: all(newest(double, heard, s) >= n for s, n in before.items()))
+
+
+async def live_again(double: Double, heard: Heard) -> None:
+    """Publish until prices flow and the feed says so; missed ones may come before that."""
+    await fresh_price(double, heard)
+    while heard.states[-1][0] is not FeedState.LIVE:
+        await fresh_price(double, heard)
+
+
+def newest(double: Double, heard: Heard, symbol: str) -> int:
+    """Return the number of the newest price of a symbol that was heard, -1 for none."""
+    numbers = [double.walk.number(symbol, update.price) for update in heard.updates if update.symbol == symbol]
+    assert None not in numbers, "a price was heard that was never sent"
+    return max((number for number in numbers if number is not None), default=-1)
+
+
+@each_venue
+def test_a_price_arrives_with_both_times_and_the_feeds_name(name: str) -> None:
+    async def scene() -> None:
+        async with playing(name) as (double, feed, heard):
+            assert feed.name == name
+            assert set(double.walk.made) == set(feed.symbols) == {update.symbol for update in heard.updates}
+            assert {update.feed for update in heard.updates} == {name}
+            assert all(0 < update.event_time <= update.receive_time + 1 for update in heard.updates)
+            assert heard.states[0][0] is FeedState.CONNECTING
+            assert heard.states[-1][0] is FeedState.LIVE
+            assert feed.counts["prices"] > 0
+            assert all(feed.pace(symbol, time.time()).interval > 0 for symbol in feed.symbols)
+
+    play(scene)
+
+
+@each_venue
+def test_the_frames_give_a_fresh_parser_the_same_prices(name: str) -> None:
+    async def scene() -> None:
+        async with playing(name) as (double, _, heard):
+            await double.faults["garbage"]()
+            await double.faults["repeat"]()
+            await double.faults["cut in mid-frame"]()
+            await fresh_price(double, heard)
+        assert {frame.feed for frame in heard.frames} == {name}
+        stamps = [frame.receive_time_ns for frame in heard.frames]
+        assert stamps == sorted(stamps)
+        parser = double.parser()
+        again = [u for frame in heard.frames for u in parser.parse(frame.payload, frame.receive_time_ns / 1e9)]
+        assert [u.receive_time for u in again] == pytest.approx([u.receive_time for u in heard.updates], abs=1e-6)
+        assert [replace(u, receive_time=0.0) for u in again] == [replace(u, receive_time=0.0) for u in heard.updates]
+
+    play(scene)
+
+
+@each_venue
+@pytest.mark.parametrize("fault", ["cut in mid-frame", "close"])
+def test_a_lost_connection_recovers(name: str, fault: str) -> None:
+    async def scene() -> None:
+        async with playing(name) as (double, _, heard):
+            await double.faults[fault]()
+            await heard.until(lambda: heard.states[-1][0] is FeedState.DOWN)
+            await live_again(double, heard)
+
+    play(scene)
+
+
+@each_venue
+def test_a_mute_venue_is_noticed_and_found_again(name: str) -> None:
+    async def scene() -> None:
+        async with playing(name) as (double, _, heard):
+            await double.go_mute()
+            await heard.until(lambda: heard.states[-1][0] is FeedState.DOWN)
+            await double.restore()
+            await live_again(double, heard)
+
+    play(scene)
+
+
+@each_venue
+def test_garbage_is_counted_and_harms_nothing(name: str) -> None:
+    async def scene() -> None:
+        async with playing(name) as (double, feed, heard):
+            before = feed.counts["garbled"]
+            await double.faults["garbage"]()
+            await fresh_price(double, heard)
+            while feed.counts["garbled"] == before:
+                await fresh_price(double, heard)
+
+    play(scene)
+
+
+@each_venue
+def test_every_fault_is_survived(name: str) -> None:
+    async def scene() -> None:
+        async with playing(name) as (double, _, heard):
+            for fault in double.faults.values():
+                await fault()
+                await double.restore()
+                await fresh_price(double, heard)
+
+    play(scene)
+
+
+@each_venue
+def test_a_refusal_for_good_ends_the_feed_with_a_sentence(name: str) -> None:
+    async def scene() -> None:
+        async with double_of(name) as double:
+            await double.refuse_for_good()
+            with pytest.raises(FeedError) as error:
+                await double.connector().run(Heard())
+            assert str(error.value).endswith(".")
+            assert len(str(error.value).split()) > 3
+
+    play(scene)
+
+
+@each_venue
+@pytest.mark.parametrize("venue", ["talking", "mute"])
+def test_cancelling_ends_it_promptly_and_leaves_nothing_behind(name: str, venue: str) -> None:
+    async def scene() -> None:
+        async with double_of(name) as double:
+            tasks, files = asyncio.all_tasks(), open_files()
+            async with running(double.connector()) as heard:
+                await double.wanted()
+                await fresh_price(double, heard)
+                if venue == "mute":
+                    await double.go_mute()
+                began = asyncio.get_running_loop().time()
+            assert asyncio.get_running_loop().time() - began < 2.0
+            await double.restore()
+        # The double's own side of the connections is gone with it.
+        assert asyncio.all_tasks() <= tasks
+        assert open_files() <= files
+
+    play(scene)
+
+
+def open_files() -> set[str]:
+    """Return the sockets and pipes of this process."""
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.add(str(entry.readlink()))
+    return {target for target in found if target.startswith("socket:")}
+
+
+@each_venue
+def test_reachable_tells_a_venue_from_none_in_time(name: str) -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        async with double_of(name) as double:
+            asking = asyncio.create_task(double.connector().reachable(5.0))
+            while not asking.done():
+                for symbol in double.walk.made:
+                    await double.publish(symbol)
+                await asyncio.wait([asking], timeout=0.02)
+            assert asking.result()
+            await double.go_mute()
+            began = loop.time()
+            assert not await double.connector().reachable(0.2)
+            assert loop.time() - began < 1.5
+            connector = double.connector()
+        assert not await connector.reachable(2.0)
+
+    play(scene)
