@@ -63,6 +63,11 @@ class Frame:
     receive_time_ns: int
     payload: bytes
 
+    @property
+    def receive_time(self) -> float:
+        """Return the time in seconds: what a parser is given, live and in a replay, to the last bit."""
+        return self.receive_time_ns / 1_000_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:

@@ -221,9 +221,9 @@ class BinanceFeed:
 
     def _take(self, payload: bytes, sink: PriceSink) -> str:
         """Pass on what a payload says, and return what kind it was."""
-        now = self._clock()
-        sink.on_frame(Frame(self.name, now, payload))
-        kind, updates = self._parser.read(payload, now / 1e9)
+        frame = Frame(self.name, self._clock(), payload)
+        sink.on_frame(frame)
+        kind, updates = self._parser.read(payload, frame.receive_time)
         for update in updates:
             sink.on_price(update)
         if kind in _WRONG:

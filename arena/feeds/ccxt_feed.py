@@ -96,9 +96,10 @@ class CcxtFeed:
     async def _poll(self, sink: PriceSink) -> None:
         """Pass on what the exchange says; raise StumbleError where that is no price."""
         self.counts["polls"] += 1
-        payload, now = frame_of(await self._exchange.tickers(self.symbols)), self._clock()
-        sink.on_frame(Frame(self.name, round(now * 1e9), payload))
-        found = self._parser.parse(payload, now)
+        payload = frame_of(await self._exchange.tickers(self.symbols))
+        frame = Frame(self.name, round(self._clock() * 1e9), payload)
+        sink.on_frame(frame)
+        found = self._parser.parse(payload, frame.receive_time)
         for update in found:
             sink.on_price(update)
         if not found:

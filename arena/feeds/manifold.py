@@ -221,11 +221,10 @@ class ManifoldFeed:
 
     def _take(self, payload: bytes, sink: PriceSink) -> None:
         """Hand on a payload, then what it says."""
-        stamp = round(self._clock() * 1e9)
-        sink.on_frame(Frame(self.name, stamp, payload))
+        frame = Frame(self.name, round(self._clock() * 1e9), payload)
+        sink.on_frame(frame)
         wrong = self._wrong()
-        # The time is the frame's, to the last bit: a replay of it then says the very same.
-        for item in self._parser.parse(payload, stamp / 1e9):
+        for item in self._parser.parse(payload, frame.receive_time):
             if isinstance(item, PriceUpdate):
                 sink.on_price(item)
             else:

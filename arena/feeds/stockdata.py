@@ -201,12 +201,13 @@ class StockDataFeed:
 
     def _take(self, answer: Answer, moment: float, group: tuple[str, ...], sink: PriceSink) -> list[PriceUpdate]:
         """Pass on what an answer says."""
-        sink.on_frame(Frame(self.name, round(moment * 1e9), answer.payload))
+        frame = Frame(self.name, round(moment * 1e9), answer.payload)
+        sink.on_frame(frame)
         if sentence := FATAL.get(answer.status):
             raise FeedError(sentence)
         if answer.status != 200:
             raise _Stumble(setback_of(answer.status, self._timing.rate_window))
-        found = self._parser.parse(answer.payload, moment)
+        found = self._parser.parse(answer.payload, frame.receive_time)
         if isinstance(quotes_of(answer.payload), str):
             raise _Stumble(_GARBLED)
         for update in found:

@@ -13,6 +13,7 @@ must survive is one method or switch.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections import Counter
@@ -184,7 +185,9 @@ class FakeAlpaca:
         """Drop every connection in the middle of a frame."""
         for connection in list(self._sessions):
             # A text frame that promises 256 bytes and brings nine.
-            connection.transport.write(b'\x81\x7e\x01\x00[{"T":"t"')
+            # It may be closing by itself at this moment.
+            with contextlib.suppress(RuntimeError):
+                connection.transport.write(b'\x81\x7e\x01\x00[{"T":"t"')
             connection.transport.close()
 
     def refuse(self, status: int, *, times: int = 1) -> None:
@@ -273,7 +276,7 @@ class FakeAlpaca:
             for byte in _frame(payload):
                 connection.transport.write(bytes((byte,)))
                 await asyncio.sleep(self.drip)
-        except ConnectionClosed:
+        except (ConnectionClosed, RuntimeError):
             pass  # it left while the others were being served
 
     async def _until(self, happened: Callable[[], bool]) -> None:

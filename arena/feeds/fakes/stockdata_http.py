@@ -104,7 +104,7 @@ class HttpFake:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
-            await self._respond(urlsplit(head.split(b" ", 2)[1].decode()), writer)
+            await self._respond(urlsplit(head.split(b" ", 2)[1].decode()), reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # whatever way the client left
         finally:
@@ -112,13 +112,14 @@ class HttpFake:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
-    async def _respond(self, url: Any, writer: asyncio.StreamWriter) -> None:
+    async def _respond(self, url: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         async with self._changed:
             self.requests.append((url.path, query))
             self._changed.notify_all()
         if self.mute:
-            await asyncio.Event().wait()
+            await reader.read()  # until the client has had enough
+            return
         reply = self._replies.pop(0) if self._replies else self.answer(url.path, query)
         head, body = reply.encoded()
         writer.write(head)
