@@ -84,7 +84,7 @@ def test_the_frames_give_a_fresh_parser_the_same_prices(name: str) -> None:
         stamps = [frame.receive_time_ns for frame in heard.frames]
         assert stamps == sorted(stamps)
         parser = double.parser()
-        again = [u for frame in heard.frames for u in parser.parse(frame.payload, frame.receive_time_ns / 1e9)]
+        again = [u for frame in heard.frames for u in parser.parse(frame.payload, frame.receive_time)]
         assert [u.receive_time for u in again] == [u.receive_time for u in heard.updates]
         assert [replace(u, receive_time=0.0) for u in again] == [replace(u, receive_time=0.0) for u in heard.updates]
 
