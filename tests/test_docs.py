@@ -49,7 +49,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GUIDE = ROOT.parent / "shared" / "GUIDE.md"
 PAGES = sorted(
     path
-    for pattern in ("*.md", "docs/*.md", "sandbox/*.md", "bots/*.md", "prompts/*.md", "benchmarks/*.md")
+    for pattern in ("*.md", "docs/*.md", "docs/feeds/*.md", "sandbox/*.md", "bots/*.md", "prompts/*.md", "benchmarks/*.md")
     for path in ROOT.glob(pattern)
 )
 README = (ROOT / "README.md").read_text("utf-8")

@@ -115,13 +115,14 @@ class Engine:
         started = real_time.monotonic()
         market = self.market
         prices = self._source.prices_at(n, time, market.prices)
-        if not prices:
+        conditions = self._source.conditions(time, market)
+        # The tick at which the last symbol ends has no prices, and still settles what is held of it.
+        if not prices and not conditions.ended:
             log.info(WAITING)
             self.state = "waiting"
             return
         self.state = "running"
         self._revive_if_lost()
-        conditions = self._source.conditions(time, market)
         market.admit_symbols(prices)
         last_prices = {**market.last_prices, **prices}
         builder = TickBuilder(self.season.id, n, time, self.rules, self._journal.recorder, self._limit)

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.errors import MarketDataError
 from arena.feeds.base import History
 
 if TYPE_CHECKING:
-    from arena.feeds.files.tape import Tape
+    from arena.feeds.files.columns import Columns
+    from arena.feeds.files.opening import Source
+    from arena.feeds.files.tape import Report, Tape
 
 
-def load_history(specs: Sequence[str], *, interval: float | None, default_interval: float = 1.0) -> History:
+_FINEST = 1e-6  # seconds between prices of a recording that are told apart where no ticks are asked for
+
+
+def load_history(
+    specs: Sequence[str], *, interval: float | None, default_interval: float = 1.0, columns: str | None = None
+) -> History:
     """Read the files of one market and sample them to ticks.
 
     Each of `specs` is `[SYMBOL=]PATH`. `interval` seconds resample anything; without it trades and
-    frames are sampled every `default_interval`, and bars and tables keep their own times.
+    frames are sampled every `default_interval`, and bars and tables keep their own times. `columns`
+    names the columns of tables that are not guessed right: `time=ts,price=last,symbol=pair`.
     """
     # The command line imports this module for its name alone; numpy and polars can wait.
     from arena.feeds.files.sampling import assemble
@@ -25,26 +35,47 @@ def load_history(specs: Sequence[str], *, interval: float | None, default_interv
     for seconds in (interval, default_interval):
         if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
             raise MarketDataError(f"--interval is {seconds:g}; it must be above 0.", usage=True)
-    if not specs:
-        raise MarketDataError("No market file was named; give --data PATH.", usage=True)
-    tapes = [tape for spec in specs for tape in _tapes(spec)]
+    tapes = read_tapes(specs, grid=default_interval if interval is None else interval, columns=columns)
     return assemble(tapes, interval=interval, default_interval=default_interval)
 
 
-def _tapes(spec: str) -> list[Tape]:
+def read_tapes(specs: Sequence[str], *, grid: float | None, columns: str | None = None) -> list[Tape]:
+    """Read files one by one; of trades only what ticks every `grid` seconds can show, without a grid all of them."""
+    from arena.feeds.files.columns import Columns, parse_columns
+
+    if not specs:
+        raise MarketDataError("No market file was named; give --data PATH.", usage=True)
+    told = Columns() if columns is None else parse_columns(columns)
+    return [tape for spec in specs for tape in _tapes(spec, grid, told)]
+
+
+def _tapes(spec: str, grid: float | None, columns: Columns) -> list[Tape]:
     """Read all files that one spec leads to; an archive may hold several."""
+    from arena.feeds.files.checksum import check
     from arena.feeds.files.naming import split_spec
-    from arena.feeds.files.opening import open_sources
+    from arena.feeds.files.opening import is_recording, open_sources
     from arena.feeds.files.reader import read
 
     symbol, path = split_spec(spec)
-    found = open_sources(path)
+    if is_recording(path):
+        from arena.feeds.files.arena_file import read_tape
+
+        return [read_tape(path, symbol, grid or _FINEST)]
+    verified = check(path) if Path(path).is_file() else ""
+    tapes = _read_all(open_sources(path), partial(read, symbol=symbol, grid=grid, columns=columns))
+    if verified:
+        tapes[0].report.remark(verified)
+    return tapes
+
+
+def _read_all(found: list[tuple[Source, Report]], read: Callable[[Source, Report], Tape]) -> list[Tape]:
+    """Read the members of an archive; those that hold no market are left out if another does."""
     if len(found) == 1:
-        return [read(*found[0], symbol)]
+        return [read(*found[0])]
     tapes, refused = [], []
     for source, report in found:
         try:
-            tapes.append(read(source, report, symbol))
+            tapes.append(read(source, report))
         except MarketDataError as error:
             if error.usage:
                 raise

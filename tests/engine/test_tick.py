@@ -198,6 +198,18 @@ def test_a_symbol_that_ends_is_settled_at_its_outcome_and_cannot_be_traded_any_m
     assert hand.engine.market.ended == {"ETHUSDT": 1.0}
 
 
+def test_the_end_of_the_only_symbol_is_settled_without_any_price(deal: Deal) -> None:
+    market = Steady({"ETHUSDT": 0.4}, {"ETHUSDT": 0.4}, {})
+    market.strange[2] = Conditions({"ETHUSDT": "Market ETHUSDT has ended."}, {"ETHUSDT": 0.0})
+    hand = deal(market)
+    seat = hand.admit(bot_at(0, 'ctx.submit_order("ETHUSDT", "BUY", 10.0)'))
+    assert hand.tick(3) == 2
+    assert (seat.account.cash, seat.account.realized, seat.account.positions) == (9_996.0, -4.0, {})
+    market.strange.clear()
+    assert hand.tick() == 2
+    assert hand.engine.state == "waiting"
+
+
 def test_a_cancelled_symbol_gives_back_what_was_paid(deal: Deal) -> None:
     both = {"BTCUSDT": 100.0, "ETHUSDT": 0.4}
     market = Steady(both, {**both, "ETHUSDT": 0.5}, {"BTCUSDT": 100.0})

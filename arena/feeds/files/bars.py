@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from arena.feeds.files.line import Line
 from arena.feeds.files.tape import Floats, Report
-
-_QUIET = 6 * 3600.0  # seconds; less is a thin market, not a clock
 
 Series = dict[str, tuple[Floats, Floats]]
 
@@ -37,16 +36,24 @@ def at_close(series: Series, step: float) -> Series:
 
 def count_silences(series: Series, report: Report) -> None:
     """Count jumps in time that do not fit a stream of trades, and say where the longest is."""
-    for symbol, (times, _) in series.items():
-        steps = np.diff(times)
-        if len(steps) < 2 or steps.max() <= _QUIET:
-            continue
-        moving = steps[steps > 0]
-        jumps = np.flatnonzero(steps > max(_QUIET, 1000 * float(np.median(moving))))
-        report.count("clock_jump", len(jumps))
-        if jumps.size:
-            place = int(jumps[np.argmax(steps[jumps])])
-            report.remark(
-                f"{symbol or 'The price'} stands still for {steps[place]:,.0f} s after "
-                f"{times[place]:.3f}; the clock jumped or the market was closed."
-            )
+    for symbol, (times, prices) in series.items():
+        line = Line()
+        line.add(times, prices, None)
+        count_pauses(symbol, line, report)
+
+
+def count_pauses(symbol: str, line: Line, report: Report) -> None:
+    """Do the same for the steps in time that one line has taken note of."""
+    usual = line.moving - len(line.pauses)
+    if line.rows < 3 or not line.pauses or not usual:
+        return
+    pauses = sorted(line.pauses)
+    step = (line.last - line.first - sum(length for _, length in pauses)) / usual
+    jumps = [pause for pause in pauses if pause[1] > 1000 * step]
+    report.count("clock_jump", len(jumps))
+    if jumps:
+        begin, length = max(jumps, key=lambda jump: jump[1])
+        report.remark(
+            f"{symbol or 'The price'} stands still for {length:,.0f} s after {begin:.3f}; "
+            "the clock jumped or the market was closed."
+        )

@@ -2,57 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import orjson
 
 from arena.errors import MarketDataError
-from arena.feeds.files.frames import from_messages, numbers
+from arena.feeds.files.columnar import from_records
+from arena.feeds.files.columns import Columns
+from arena.feeds.files.frames import from_lines, from_messages, numbers
+from arena.feeds.files.layouts import Layout
 from arena.feeds.files.messages import prices_of
 from arena.feeds.files.opening import ACCEPTED, Source
-from arena.feeds.files.table import record_rows
 from arena.feeds.files.tape import Codes, Kind, Report, Rows
 from arena.feeds.files.times import seconds, stamp
 
 _PEEK = 50
+_TRADES = Layout(Kind.TRADES, (), ())
+
+Read = tuple[Rows, Layout]
 
 
-def from_json(source: Source, report: Report) -> tuple[Rows, Kind] | None:
-    """Return the rows of a JSON document, or None if the file is not one document."""
+def from_json(source: Source, columns: Columns, report: Report) -> Read | None:
+    """Return the rows of a JSON document and what they are, or None if the file is not one document."""
     try:
         body = orjson.loads(source.data)
     except orjson.JSONDecodeError:
         return None
-    return _body(body, source, report)
+    return _body(body, source, columns, report)
 
 
-def _body(body: Any, source: Source, report: Report) -> tuple[Rows, Kind]:
+def from_json_lines(lines: Callable[[], Iterator[bytes]], source: Source, columns: Columns, report: Report) -> Read:
+    """Return the rows of a file of many JSON texts: messages of a venue, else flat records."""
+    first = next((found for found in map(_json, lines()) if found is not None), None)
+    if first is None:
+        raise MarketDataError(f"{source.label} is JSON that cannot be parsed. {ACCEPTED}")
+    nested = not isinstance(first, dict) or any(isinstance(value, (dict, list)) for value in first.values())
+    if nested or "raw" in first or prices_of(first)[0]:
+        return from_lines(lines(), report), Layout(Kind.TRADES, (), ())
+    objects = [_json(line) for line in filter(bytes.strip, lines())]
+    report.count("unparsable", objects.count(None))
+    return from_objects([found for found in objects if isinstance(found, dict)], source, columns, report)
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _body(body: Any, source: Source, columns: Columns, report: Report) -> Read:
     if isinstance(body, dict) and ("result" in body or "error" in body) and "id" not in body:
         return _kraken(body, source, report)
+    if isinstance(body, dict) and (rows := _enveloped(body)):
+        return from_objects(rows, source, columns, report)
     if isinstance(body, dict):
-        return from_messages([(None, body)], report), Kind.TRADES
+        return from_messages([body], report), _TRADES
     if not isinstance(body, list) or not body:
         raise MarketDataError(f"{source.label} holds JSON without any prices. {ACCEPTED}")
     if all(isinstance(row, list) for row in body):
         return _lists(body, source, report)
-    return from_objects([row for row in body if isinstance(row, dict)], source, report)
+    return from_objects([row for row in body if isinstance(row, dict)], source, columns, report)
 
 
-def from_objects(objects: list[Any], source: Source, report: Report) -> tuple[Rows, Kind]:
+def _enveloped(body: dict[str, Any]) -> list[Any]:
+    """Return the flat records that an answer like Coinbase's keeps under one name."""
+    lists = [value for value in body.values() if isinstance(value, list) and value]
+    rows = lists[0] if len(lists) == 1 else []
+    flat = all(isinstance(row, dict) and not prices_of(row)[0] and _is_dated(row) for row in rows)
+    return rows if flat else []
+
+
+def _is_dated(row: dict[str, Any]) -> bool:
+    return any(name.lower() in {"time", "timestamp", "start", "date", "t"} for name in row)
+
+
+def from_objects(objects: list[Any], source: Source, columns: Columns, report: Report) -> Read:
     """Return the rows of a list of events, of messages, or of flat records."""
     head = objects[:_PEEK]
     if any("Item" in event or "Reconnecting" in event for event in head):
-        return _barter(objects, source, report), Kind.TRADES
+        return _barter(objects, source, report), _TRADES
     if not head or any(prices_of(message)[0] for message in head):
-        return from_messages([(None, message) for message in objects], report), Kind.TRADES
-    rows, layout = record_rows(objects, source, report)
-    if layout.note:
-        report.remark(layout.note)
-    return rows, layout.kind
+        return from_messages(objects, report), _TRADES
+    return from_records(objects, source, columns, report)
 
 
-def _kraken(body: dict[str, Any], source: Source, report: Report) -> tuple[Rows, Kind]:
+def _kraken(body: dict[str, Any], source: Source, report: Report) -> Read:
     result = body.get("result")
     if not isinstance(result, dict):
         raise MarketDataError(f"{source.label} is an answer without data: {body.get('error')}.")
@@ -63,7 +100,8 @@ def _kraken(body: dict[str, Any], source: Source, report: Report) -> tuple[Rows,
     kind = found[0][1]
     if kind is Kind.BARS and (last := stamp(result.get("last"))) is not None:
         report.count("unclosed_bar", sum(int((rows.times > last).sum()) for rows, _ in found))
-    return _stacked({name: rows for name, (rows, _) in zip(pairs, found, strict=True)}), kind
+    rows = _stacked({name: rows for name, (rows, _) in zip(pairs, found, strict=True)})
+    return rows, Layout(kind, (), ())
 
 
 def _stacked(found: dict[str, Rows]) -> Rows:
@@ -91,16 +129,16 @@ def _pair(rows: list[list[Any]], source: Source) -> tuple[Rows, Kind]:
     raise MarketDataError(f"{source.label} is neither Kraken trades nor Kraken OHLC. {ACCEPTED}")
 
 
-def _lists(rows: list[list[Any]], source: Source, report: Report) -> tuple[Rows, Kind]:
+def _lists(rows: list[list[Any]], source: Source, report: Report) -> Read:
     """Read bare lists: freqtrade trades, Kraken trades, or bars of freqtrade and Binance."""
     first = next((row for row in rows if row), [])
     if _cell(first, 3) in {"buy", "sell"}:
-        return _columns(rows, 0, 4), Kind.TRADES
+        return _columns(rows, 0, 4), _TRADES
     if _cell(first, 3) in {"b", "s"}:
-        return _columns(rows, 2, 0), Kind.TRADES
+        return _columns(rows, 2, 0), _TRADES
     if len(first) >= 5 and (stamp(first[0]) or 0.0) >= 1e8:
         report.remark("Each list was taken as time, open, high, low, close, volume.")
-        return _columns(rows, 0, 4, 5), Kind.BARS
+        return _columns(rows, 0, 4, 5), Layout(Kind.BARS, (), ())
     raise MarketDataError(f"{source.label} has lists that are neither trades nor bars. {ACCEPTED}")
 
 

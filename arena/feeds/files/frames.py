@@ -4,24 +4,29 @@
     1633998512.0633569: {"stream":…}        cryptofeed: local seconds; lines of `wss://` are ours
     {"stream":…}                            bare messages, whose own time counts
 
-A frame counts when it was received, as it would have live. The book's middle sets prices only in a
-file without trades and mini tickers.
+A frame counts when it was received, as it would have live, and Binance's are read by the parser that
+reads them live. The book's middle sets prices only in a file without trades and mini tickers.
 """
 
 from __future__ import annotations
 
+import math
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import orjson
 
 from arena.errors import MarketDataError
-from arena.feeds.files.messages import BOOK, DEAL, prices_of
+from arena.feeds.base import PriceUpdate
+from arena.feeds.binance_frames import BinanceParser
+from arena.feeds.files.messages import BOOK, DEAL, LIVE, prices_of
 from arena.feeds.files.opening import ACCEPTED
-from arena.feeds.files.tape import Bools, Floats, Report, Rows
+from arena.feeds.files.tape import Floats, Report, Rows
 from arena.feeds.files.times import stamp
 
 _STAMPED = re.compile(rb"[^\s{\[]{6,40}:?\s+[{\[]")
@@ -31,8 +36,10 @@ _LEVELS = (
     "last prices of tickers and bars",
 )
 _SHOWN = 6
+# What the live parser calls payloads that hold prices of Binance, told before or not.
+_TOLD = frozenset({"prices", "duplicates", "backfilled"})
 
-Timed = tuple[float | None, object]
+Timed = tuple[float | None, bytes]
 
 
 def looks_recorded(head: bytes) -> bool:
@@ -50,13 +57,18 @@ def _time(text: bytes) -> float | None:
     return stamp(text.decode("ascii", errors="replace").removesuffix(":"))
 
 
-def from_lines(data: bytes, report: Report) -> Rows:
-    """Return the prices of a file of frames."""
-    return from_messages(_lines(data, report), report)
+def from_lines(lines: Iterable[bytes], report: Report) -> Rows:
+    """Return the prices of the lines of a file of frames."""
+    return _rows(_timed(lines, report), report)
 
 
-def _lines(data: bytes, report: Report) -> Iterator[Timed]:
-    for line in data.splitlines():
+def from_messages(messages: Iterable[object], report: Report) -> Rows:
+    """Return the prices of messages that stand in one JSON document, at their own times."""
+    return _rows(((None, orjson.dumps(message)) for message in messages), report)
+
+
+def _timed(lines: Iterable[bytes], report: Report) -> Iterator[Timed]:
+    for line in lines:
         text = line.strip()
         if not text or text.startswith((b"wss://", b"ws://", b"#")):
             continue
@@ -67,72 +79,138 @@ def _lines(data: bytes, report: Report) -> Iterator[Timed]:
             if received is None:
                 report.count("unparsable")
                 continue
-        try:
-            message = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            report.count("unparsable")
-            continue
-        yield from _unpacked(received, message)
+        yield received, text
 
 
-def _unpacked(received: float | None, message: Any) -> Iterator[Timed]:
-    """Open the envelope of a transcript, which keeps the frame's exact text under `raw`."""
-    if isinstance(message, dict) and isinstance(message.get("raw"), str):
-        if message.get("dir") == ">":
+def _rows(frames: Iterable[Timed], report: Report) -> Rows:
+    heard = _Heard(report)
+    for received, payload in frames:
+        heard.take(received, payload)
+    return heard.rows()
+
+
+@dataclass(slots=True)
+class _Level:
+    """Prices of one level, in few bytes each: a capture has many more of the book than it has deals."""
+
+    times: array[float] = field(default_factory=lambda: array("d"))
+    prices: array[float] = field(default_factory=lambda: array("d"))
+    codes: array[int] = field(default_factory=lambda: array("q"))
+    broken: bytearray = field(default_factory=bytearray)
+    symbols: dict[str, int] = field(default_factory=dict)
+
+    def add(self, time: float, symbol: str, cell: Any) -> None:
+        price = _number(cell)
+        self.times.append(time)
+        self.prices.append(price)
+        self.codes.append(self.symbols.setdefault(symbol, len(self.symbols)))
+        # What is no number at all, as against what says NaN.
+        self.broken.append(math.isnan(price) and str(cell).lower() != "nan")
+
+    def rows(self) -> Rows:
+        broken = np.array(self.broken, dtype=np.bool_)
+        names = sorted(self.symbols)
+        ranks = np.array([names.index(name) for name in self.symbols], dtype=np.int64)
+        return Rows(
+            np.array(self.times),
+            np.array(self.prices),
+            broken if broken.any() else None,
+            tuple(names),
+            ranks[np.array(self.codes, dtype=np.int64)],
+        )
+
+
+class _Heard:
+    """The prices of one file's frames so far, by level: deals, the book, other last prices."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._binance = BinanceParser()
+        self._level = len(_LEVELS)
+        self._found = _Level()
+        self._kinds: Counter[str] = Counter()
+        self._lags = array("d")
+
+    def take(self, received: float | None, payload: bytes) -> None:
+        """Read one frame, by Binance's parser first."""
+        kind, updates = self._binance.read(payload, math.inf if received is None else received)
+        if kind in _TOLD:
+            self._kinds["Binance prices"] += 1
+            self._report.count("repeated", kind == "duplicates")
+            for update in updates:
+                self._price(received, update)
             return
         try:
-            message = orjson.loads(message["raw"])
+            message = orjson.loads(payload)
         except orjson.JSONDecodeError:
             message = None
-    yield received, message
+        if message is None or kind == "bad_prices":
+            self._report.count("unparsable")
+        else:
+            self._take_other(received, message)
 
+    def _price(self, received: float | None, update: PriceUpdate) -> None:
+        self._add(DEAL, received, update.event_time, update.symbol, update.price)
 
-def from_messages(messages: Iterable[Timed], report: Report) -> Rows:
-    """Return the prices of messages, each with the time it was received or None."""
-    levels: tuple[list[tuple[float, Any, Any]], ...] = ([], [], [])
-    frames: Counter[str] = Counter()
-    lags: list[float] = []
-    for received, message in messages:
-        kind, prices = prices_of(message)
-        frames[kind] += 1
-        for level, symbol, price, event in prices:
-            time = event if received is None else received
-            if time is None or not isinstance(symbol, str):
-                report.count("no_time" if time is None else "no_symbol")
-                continue
-            levels[level].append((time, symbol, price))
+    def _add(self, level: int, received: float | None, event: float | None, symbol: object, cell: object) -> None:
+        """Keep one price, unless there are better ones."""
+        time = event if received is None else received
+        if time is None or not isinstance(symbol, str):
+            self._report.count("no_time" if time is None else "no_symbol")
+        elif level <= self._level:
+            if level < self._level:
+                self._level, self._found = level, _Level()
+            self._found.add(time, symbol, cell)
             if level == DEAL and received is not None and event is not None:
-                lags.append(received - event)
-    report.count("unknown_frames", frames.pop("", 0))
-    return _chosen(levels, frames, lags, report)
+                self._lags.append(received - event)
+
+    def _take_other(self, received: float | None, message: Any) -> None:
+        """Open what Binance's parser does not: transcripts, which keep a frame's text under `raw`, and lists."""
+        if isinstance(message, dict) and isinstance(message.get("raw"), str):
+            # What the recorder itself said sets no price.
+            if message.get("dir") != ">":
+                self.take(received, message["raw"].encode())
+        elif events := _events(message):
+            for event in events:
+                self.take(received, orjson.dumps(event))
+        else:
+            self._take_foreign(received, message)
+
+    def _take_foreign(self, received: float | None, message: object) -> None:
+        kind, prices = prices_of(message)
+        if kind in LIVE:
+            # The live parser has had it and could make nothing of it.
+            self._report.count("unparsable")
+            return
+        self._kinds[kind] += 1
+        for level, symbol, price, event in prices:
+            self._add(level, received, event, symbol, price)
+
+    def rows(self) -> Rows:
+        """Take the best level that the file has, and say what it was."""
+        report, kinds = self._report, self._kinds
+        report.count("unknown_frames", kinds.pop("", 0))
+        seen = ", ".join(f"{number:,} {kind}" for kind, number in kinds.most_common(_SHOWN))
+        if self._level == len(_LEVELS):
+            raise MarketDataError(
+                f"{report.name} has no frame that sets a price; it holds {seen or 'no known frame'}. {ACCEPTED}"
+            )
+        report.remark(f"Prices come from {_LEVELS[self._level]}; the frames are {seen}.")
+        if self._level >= BOOK:
+            report.remark("The file has no trade and no mini ticker.")
+        lag = float(np.median(self._lags)) if self._lags else 0.0
+        if abs(lag) > 0.5:
+            side = "behind" if lag < 0 else "ahead of"
+            report.remark(f"The recorder's clock is about {abs(lag):.2f} s {side} the exchange's.")
+        return self._found.rows()
 
 
-def _chosen(
-    levels: tuple[list[tuple[float, Any, Any]], ...],
-    frames: Counter[str],
-    lags: list[float],
-    report: Report,
-) -> Rows:
-    """Take the best level that the file has, and say what it was."""
-    seen = ", ".join(f"{number:,} {kind}" for kind, number in frames.most_common(_SHOWN))
-    level = next((place for place, found in enumerate(levels) if found), None)
-    if level is None:
-        raise MarketDataError(
-            f"{report.name} has no frame that sets a price; it holds {seen or 'no known frame'}. {ACCEPTED}"
-        )
-    report.remark(f"Prices come from {_LEVELS[level]}; the frames are {seen}.")
-    if level >= BOOK:
-        report.remark("The file has no trade and no mini ticker.")
-    if lags and abs(float(np.median(lags))) > 0.5:
-        lag = float(np.median(lags))
-        side = "behind" if lag < 0 else "ahead of"
-        report.remark(f"The recorder's clock is about {abs(lag):.2f} s {side} the exchange's.")
-    times, names, cells = zip(*levels[level], strict=True)
-    symbols = tuple(sorted(set(names)))
-    place = {symbol: number for number, symbol in enumerate(symbols)}
-    prices = numbers(cells)
-    codes = np.array([place[name] for name in names], dtype=np.int64)
-    return Rows(np.array(times), prices, _broken(cells, prices), symbols, codes)
+def _events(message: Any) -> list[dict[str, Any]]:
+    """Return Binance's events out of a list or an envelope that the live feed never gets, else nothing."""
+    inner = message.get("data") if isinstance(message, dict) else message
+    if isinstance(inner, dict) and "stream" not in message:
+        inner = [inner]
+    return inner if isinstance(inner, list) and all(isinstance(part, dict) and "e" in part for part in inner) else []
 
 
 def numbers(cells: Iterable[Any]) -> Floats:
@@ -149,11 +227,3 @@ def _number(cell: Any) -> float:
         return float(cell)
     except (TypeError, ValueError):
         return float("nan")
-
-
-def _broken(cells: Iterable[Any], prices: Floats) -> Bools | None:
-    """Mark the cells that are no number at all, as against those that say NaN."""
-    if not np.isnan(prices).any():
-        return None
-    pairs = zip(cells, prices, strict=True)
-    return np.array([np.isnan(price) and str(cell).lower() != "nan" for cell, price in pairs])

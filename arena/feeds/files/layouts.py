@@ -46,7 +46,8 @@ class Layout:
 
     Two `time` columns are a date and a clock, two `price` columns bid and ask, whose middle
     counts. `ends` tells bars that are labelled at their end. `day` is added to clock times, and
-    `zone` is where all of them were read off.
+    `zone` is where all of them were read off. `form` is how dates are written that are not ISO, and
+    `clock` how many digits a clock without colons has.
     """
 
     kind: Kind
@@ -60,7 +61,14 @@ class Layout:
     step: float | None = None
     day: float | None = None
     zone: str | None = None
+    form: str = ""
+    clock: int = 6
     note: str = ""
+
+    def used(self) -> set[int]:
+        """Return the places of all columns in use."""
+        optional = (self.symbol, self.volume, self.flag)
+        return {*self.time, *self.price, *(place for place in optional if place is not None)}
 
 
 class Header:

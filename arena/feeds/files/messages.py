@@ -1,7 +1,8 @@
-"""What one message of a venue says about prices.
+"""What one message of a venue says about prices, where no parser of a live feed reads it.
 
-A price is a tuple of level, symbol, price cell, and the venue's time or None. Deals set prices;
-the middle of the book only where a file has no deals; other last prices where it has neither.
+That is what only captures of others hold: books, tickers and bars of Binance, Coinbase, Alpaca's
+answers. A price is a tuple of level, symbol, price cell, and the venue's time or None. Deals set
+prices; the middle of the book only where a file has no deals; other last prices where it has neither.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from arena.feeds.files.times import stamp
 
 DEAL, BOOK, LAST = 0, 1, 2
+LIVE = frozenset(("trade", "aggTrade", "24hrMiniTicker"))  # Binance's events that its feed's parser reads
 
 Message = dict[str, Any]
 Price = tuple[int, Any, Any, float | None]
@@ -54,11 +56,6 @@ def _merge(parts: list[tuple[str, list[Price]]]) -> tuple[str, list[Price]]:
 def _binance(message: Message) -> tuple[str, list[Price]]:
     event = message["e"]
     get = message.get
-    if event in {"trade", "aggTrade"}:
-        time = stamp(get("T")) or stamp(get("E"))
-        return event, [(DEAL, get("s"), get("p"), time)]
-    if event == "24hrMiniTicker":
-        return event, [(DEAL, get("s"), get("c"), stamp(get("E")))]
     if event == "24hrTicker":
         return event, [(LAST, get("s"), get("c"), stamp(get("E")))]
     if event == "kline":
@@ -66,7 +63,7 @@ def _binance(message: Message) -> tuple[str, list[Price]]:
         return event, [(LAST, get("s"), bar.get("c"), stamp(get("E")))]
     if event == "bookTicker":
         return _binance_book(message)
-    return (event, []) if event in _SILENT_BINANCE else ("", [])
+    return (event, []) if event in _SILENT_BINANCE | LIVE else ("", [])
 
 
 def _binance_book(message: Message) -> tuple[str, list[Price]]:

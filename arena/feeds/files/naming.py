@@ -57,6 +57,11 @@ def symbol_of(names: Iterable[str]) -> str | None:
     return next(bulk, None) or next(filter(None, map(_from_parts, names)), None)
 
 
+def is_bulk(name: str) -> bool:
+    """Tell whether a file is named like those of Binance's archive."""
+    return _BULK.match(name) is not None
+
+
 def require_symbol(names: Iterable[str], path: str) -> str:
     """Return the symbol that the names carry, or say which flag gives one."""
     symbol = symbol_of(names)

@@ -2,38 +2,83 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from arena.errors import MarketDataError
 from arena.feeds.files.tape import Report
+from arena.feeds.files.wrapping import Inflated, Readable, unpacked_zstandard
+from arena.feeds.recording.layout import MAGIC
 
 ACCEPTED = (
-    "Accepted, plain or in .gz or .zip: CSV `time,symbol,price`; Binance klines, trades and "
-    "aggTrades; bars or trades as CSV or Parquet with a header; recorded websocket frames; Kraken, "
-    "freqtrade and barter JSON; NinjaTrader, Yahoo and LEAN exports."
+    "Accepted, plain or in .gz, .zip, .bz2, .xz or .zst: CSV `time,symbol,price`; Binance klines, trades and "
+    "aggTrades; bars or trades as CSV, Parquet or Feather with a header; recorded websocket frames; Kraken, "
+    "Coinbase, freqtrade and barter JSON; NinjaTrader, Yahoo and LEAN exports."
 )
+HEAD = 65536
 
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 _FOREIGN = {
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-    b"\x28\xb5\x2f\xfd": "zstandard",
     b"7z\xbc\xaf": "7-Zip",
+    b"Rar!": "RAR",
     b"SQLite format 3": "an SQLite database",
+    b"\x89HDF": "HDF5",
+    b"FEA1": "Feather of the first version",
 }
+_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+
+Opener = Callable[[], Readable]
 
 
-@dataclass(frozen=True, slots=True)
 class Source:
-    """The bytes of one file, with its path and, inside an archive, the member's name."""
+    """One file of plain bytes, with its path and, inside an archive, the member's name.
 
-    path: str
-    member: str
-    data: bytes
+    `content` is all of it, or opens a fresh stream of it. Once it was peeked at, `head` holds the first
+    bytes and `whole` tells whether there are no more. `cut` becomes true where compression ends too early.
+    """
+
+    def __init__(self, path: str, member: str, content: bytes | Opener) -> None:
+        self.path = path
+        self.member = member
+        self.cut = False
+        self._data = content if isinstance(content, bytes) else None
+        self._opener = (lambda: io.BytesIO(content)) if isinstance(content, bytes) else content
+        self.head = b""
+        self.whole = False
+
+    def peek(self) -> bytes:
+        """Read and return the head."""
+        stream = self.open()
+        try:
+            found = read_fully(stream, HEAD + 1)
+        finally:
+            stream.close()
+        self.head, self.whole = found[:HEAD], len(found) <= HEAD
+        return self.head
+
+    def open(self) -> Readable:
+        """Return a fresh stream of the plain bytes."""
+        return self._opener()
+
+    @property
+    def data(self) -> bytes:
+        """Return all bytes, for formats that cannot be read piece by piece."""
+        if self._data is None:
+            stream = self.open()
+            try:
+                self._data = b"".join(iter(lambda: stream.read(1 << 20), b""))
+            finally:
+                stream.close()
+        return self._data
+
+    def note_cut(self) -> None:
+        """Take note that the file ends too early."""
+        self.cut = True
 
     @property
     def label(self) -> str:
@@ -48,66 +93,135 @@ class Source:
         return tuple(name for name in names if name)
 
 
+def read_fully(stream: Readable, size: int) -> bytes:
+    """Return the next `size` bytes, fewer only at the end."""
+    parts = []
+    while size > 0 and (part := stream.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def is_recording(path: str) -> bool:
+    """Tell whether there is a recording of our own at a path."""
+    try:
+        with Path(path).open("rb") as stream:
+            return stream.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False  # opening it as another file says why not
+
+
 def open_sources(path: str) -> list[tuple[Source, Report]]:
     """Return all files that are found at `path`, each with a fresh report."""
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb"):
+            pass
     except FileNotFoundError:
         raise MarketDataError(f"There is no market file {path}.", usage=True) from None
     except IsADirectoryError:
         raise MarketDataError(f"{path} is a folder; name the files in it.", usage=True) from None
     except OSError as error:
         raise MarketDataError(f"{path} cannot be read: {error.strerror}.") from error
-    found = _unwrap(path, "", data, Report(Path(path).name))
-    for source, report in found:
-        report.name = source.label
+    found = _unwrap(Source(path, "", lambda: _plain(path)), archive=path)
+    return [(source, Report(source.label)) for source in found]
+
+
+def _plain(path: str) -> Readable:
+    return Path(path).open("rb")
+
+
+def _unwrap(source: Source, *, archive: str = "") -> list[Source]:
+    """Take off compression until plain bytes are left; `archive` is a path that could be opened as one."""
+    head = source.peek()
+    for magic, packing in _PACKED.items():
+        if head.startswith(magic):
+            return _unwrap(_inflated(source, packing))
+    if head.startswith(b"PK\x03\x04"):
+        return _unzip(source, archive)
+    if head.startswith(b"\x28\xb5\x2f\xfd"):
+        return _unwrap(_rewrapped(source, lambda: unpacked_zstandard(source.data, source.path)))
+    for magic, name in _FOREIGN.items():
+        if head.startswith(magic):
+            raise MarketDataError(f"{source.path} is {name}, which is not read. {ACCEPTED}")
+    if head.startswith(_MARKS):
+        return _unwrap(_unmarked(source, head))
+    if source.whole and not head.strip():
+        wrong = "is cut short before its first line" if source.cut else "is empty"
+        raise MarketDataError(f"{source.path} {wrong}. {ACCEPTED}")
+    return [source]
+
+
+def _rewrapped(source: Source, opener: Opener) -> Source:
+    return Source(source.path, source.member, opener)
+
+
+def _inflated(source: Source, packing: str) -> Source:
+    def opener() -> Readable:
+        return Inflated(source.open(), packing, source.path, found.note_cut)
+
+    found = _rewrapped(source, opener)
     return found
 
 
-def _unwrap(path: str, member: str, data: bytes, report: Report) -> list[tuple[Source, Report]]:
-    """Take off compression until plain bytes are left."""
-    if data.startswith(b"\x1f\x8b"):
-        return _unwrap(path, member, _gunzip(path, data, report), report)
-    if data.startswith(b"PK\x03\x04"):
-        return _unzip(path, data)
-    for magic, name in _FOREIGN.items():
-        if data.startswith(magic):
-            raise MarketDataError(f"{path} is {name}, which is not read. {ACCEPTED}")
-    text = _as_utf8(data)
-    if not text[:4096].strip() and not text.strip():
-        raise MarketDataError(f"{path} is empty. {ACCEPTED}")
-    return [(Source(path, member, text), report)]
-
-
-def _as_utf8(data: bytes) -> bytes:
+def _unmarked(source: Source, head: bytes) -> Source:
     """Return text without byte order mark; spreadsheets like to save UTF-16."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace").encode()
-    return data.removeprefix(b"\xef\xbb\xbf")
+    if not head.startswith(_MARKS[0]):
+        return _rewrapped(source, lambda: io.BytesIO(source.data.decode("utf-16", errors="replace").encode()))
+
+    def opener() -> Readable:
+        stream = source.open()
+        read_fully(stream, len(_MARKS[0]))
+        return stream
+
+    return _rewrapped(source, opener)
 
 
-def _gunzip(path: str, data: bytes, report: Report) -> bytes:
+def _unzip(source: Source, path: str) -> list[Source]:
+    """Open the members of an archive; one within another is read as a whole, for its end comes first."""
+
+    def archive() -> zipfile.ZipFile:
+        return zipfile.ZipFile(path or io.BytesIO(source.data))
+
     try:
-        return gzip.decompress(data)
-    except EOFError:
-        # A recorder that was killed leaves a stream without an end; what it wrote is still good.
-        report.count("truncated_file")
-        return zlib.decompressobj(wbits=31).decompress(data)
-    except (OSError, zlib.error) as error:
-        raise MarketDataError(f"{path} is a damaged gzip file: {error}.") from error
-
-
-def _unzip(path: str, data: bytes) -> list[tuple[Source, Report]]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = [
-                (info.filename, archive.read(info))
-                for info in archive.infolist()
-                if not info.is_dir() and not info.filename.startswith("__MACOSX/")
-            ]
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
-        raise MarketDataError(f"{path} is a zip file that cannot be read: {error}.") from error
-    full = [(name, body) for name, body in members if body.strip()]
+        with archive() as listed:
+            names = [info.filename for info in listed.infolist() if _is_content(info)]
+        found = [_member(source, archive, name) for name in names]
+        full = [member for member in found if member.peek().strip() or not member.whole]
+    except _BROKEN as error:
+        raise MarketDataError(f"{source.path} is a zip file that cannot be read: {error}.") from error
     if not full:
-        raise MarketDataError(f"{path} is an empty zip file. {ACCEPTED}")
-    return [pair for name, body in full for pair in _unwrap(path, name, body, Report(Path(path).name))]
+        raise MarketDataError(f"{source.path} is an empty zip file. {ACCEPTED}")
+    return [plain for member in full for plain in _unwrap(member)]
+
+
+def _is_content(info: zipfile.ZipInfo) -> bool:
+    return bool(not info.is_dir() and info.file_size and not info.filename.startswith("__MACOSX/"))
+
+
+def _member(source: Source, archive: Callable[[], zipfile.ZipFile], name: str) -> Source:
+    return Source(source.path, name, lambda: _Member(archive(), name, source.path))
+
+
+class _Member:
+    """One file of an archive, which is closed with it."""
+
+    def __init__(self, archive: zipfile.ZipFile, name: str, path: str) -> None:
+        self._archive = archive
+        self._path = path
+        try:
+            self._file = archive.open(name)
+        except BaseException:
+            archive.close()
+            raise
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes."""
+        try:
+            return self._file.read(size)
+        except _BROKEN as error:
+            raise MarketDataError(f"{self._path} is a zip file that cannot be read: {error}.") from error
+
+    def close(self) -> None:
+        """Close the file and its archive."""
+        self._file.close()
+        self._archive.close()

@@ -1,4 +1,4 @@
-"""From raw rows to clean series: what cannot be a price goes, and time runs forward.
+"""Which rows of a file count, and in which order: time runs forward, and what cannot be a price goes.
 
 Of rows out of order the late ones go. Only where one early row, a clock that jumped ahead, would
 condemn the many rows after it is that row the one to go.
@@ -9,26 +9,33 @@ from __future__ import annotations
 from bisect import bisect_right
 
 import numpy as np
-import numpy.typing as npt
 
-from arena.feeds.files.tape import Bools, Codes, Floats, Report, Rows
+from arena.feeds.files.tape import Bools, Floats, Report, Rows
 
+UNJUST = 10  # late rows per early row from which the early row is the wrong one
 _MOSTLY = 0.9  # share of steps that must go back for a file to be newest-first
-_UNJUST = 10  # late rows per early row from which the early row is the wrong one
 
 
 def tidy(rows: Rows, report: Report) -> Rows:
-    """Return the rows that can be used, in order of time; the report counts the others."""
-    rows = _usable(rows, report)
+    """Return the usable rows of one symbol in order of time; the report counts the others."""
+    rows = usable(rows, report)
     if len(rows.times) < 2 or not (rows.times[1:] < rows.times[:-1]).any():
         return rows
-    if _stacked(rows.codes):
-        return _unstack(rows, report)
-    return _forward(rows, report)
+    steps = np.diff(rows.times)
+    if backward := is_backward(int((steps < 0).sum()), int((steps != 0).sum())):
+        report.defects["reversed"] = 1
+    keep = kept(rows.times[::-1] if backward else rows.times)
+    report.count("out_of_order", int((~keep).sum()))
+    return rows.take(slice(None, None, -1 if backward else 1)).take(keep)
 
 
-def _usable(rows: Rows, report: Report) -> Rows:
-    """Drop rows without a time, a symbol, or a finite positive price."""
+def is_backward(back: int, moved: int) -> bool:
+    """Tell whether rows stand newest first, by how many of their steps in time go back."""
+    return back > _MOSTLY * moved
+
+
+def usable(rows: Rows, report: Report) -> Rows:
+    """Drop and count rows without a time, a symbol, or a finite positive price."""
     if not len(rows.times) or _sound(rows):
         return rows
     lost = ~(rows.times >= 0) | np.isinf(rows.times)
@@ -56,49 +63,27 @@ def _sound(rows: Rows) -> bool:
     )
 
 
-def _stacked(codes: Codes | None) -> bool:
-    """Tell whether a file holds one symbol's rows after the other's."""
-    if codes is None:
-        return False
-    runs = 1 + int((np.diff(codes) != 0).sum())
-    return 1 < runs == len(np.unique(codes)) < len(codes)
-
-
-def _unstack(rows: Rows, report: Report) -> Rows:
-    """Put each symbol's rows in order, then lay them side by side in time."""
-    if rows.codes is None:
-        return rows
-    report.remark("The file holds its symbols one after the other; they were merged by time.")
-    borders = np.flatnonzero(np.diff(rows.codes)) + 1
-    parts = np.split(np.arange(len(rows.codes)), borders)
-    kept = np.concatenate([part[_order(rows.times[part], report)] for part in parts])
-    return rows.take(kept[np.argsort(rows.times[kept], kind="stable")])
-
-
-def _forward(rows: Rows, report: Report) -> Rows:
-    return rows.take(_order(rows.times, report))
-
-
-def _order(times: Floats, report: Report) -> npt.NDArray[np.intp]:
-    """Return the places of the rows to keep, in order of time."""
-    places = np.arange(len(times))
-    steps = np.diff(times)
-    steps = steps[steps != 0]
-    if steps.size and (steps < 0).sum() > _MOSTLY * steps.size:
-        report.defects["reversed"] = 1
-        places = places[::-1]
-    keep = _keep(times[places])
-    report.count("out_of_order", int((~keep).sum()))
-    return places[keep]
-
-
-def _keep(times: Floats) -> Bools:
+def kept(times: Floats) -> Bools:
+    """Mark the rows that stay, of times that should run forward."""
     keep: Bools = times >= np.maximum.accumulate(times)
     late = int((~keep).sum())
-    if late <= _UNJUST:
+    if late <= UNJUST:
         return keep
-    longest = _longest_run(times)
-    return longest if late > _UNJUST * int((~longest).sum()) else keep
+    longest = _longest(times)
+    return longest if late > UNJUST * int((~longest).sum()) else keep
+
+
+def _longest(times: Floats) -> Bools:
+    """Mark the longest run of rows that never goes back; what is in order anyway needs no search."""
+    keep = np.ones(len(times), dtype=bool)
+    least_after = np.minimum.accumulate(times[::-1])[::-1]
+    whole = np.maximum.accumulate(times)[:-1] <= least_after[1:]
+    borders = np.concatenate([[0], np.flatnonzero(whole) + 1, [len(times)]])
+    del least_after, whole
+    for place in np.flatnonzero(np.diff(borders) > 1):
+        tangle = slice(int(borders[place]), int(borders[place + 1]))
+        keep[tangle] = _longest_run(times[tangle])
+    return keep
 
 
 def _longest_run(times: Floats) -> Bools:
@@ -125,21 +110,6 @@ def _longest_run(times: Floats) -> Bools:
         keep[place] = True
         place = int(before[place])
     return keep
-
-
-def split(rows: Rows) -> dict[str, tuple[Floats, Floats]]:
-    """Return times and prices by symbol; rows without symbols come back under the empty name."""
-    if rows.codes is None:
-        return {"": (rows.times, rows.prices)}
-    if len(rows.symbols) == 1:
-        return {rows.symbols[0]: (rows.times, rows.prices)}
-    order = np.argsort(rows.codes, kind="stable")
-    borders = np.searchsorted(rows.codes[order], np.arange(1, len(rows.symbols)))
-    return {
-        symbol: (rows.times[part], rows.prices[part])
-        for symbol, part in zip(rows.symbols, np.split(order, borders), strict=True)
-        if part.size
-    }
 
 
 def last_of_each_time(times: Floats, prices: Floats, report: Report) -> tuple[Floats, Floats]:

@@ -1,115 +1,85 @@
-"""One file to one tape: find the format, read the rows, check them, name them."""
+"""One file to one tape: read the rows, check them, name them."""
 
 from __future__ import annotations
 
-import orjson
+from typing import TypeVar
 
 from arena.errors import MarketDataError
-from arena.feeds.files import bars, bodies, frames, lean, order, table
-from arena.feeds.files.bare import from_cells
-from arena.feeds.files.layouts import Layout, from_header
-from arena.feeds.files.messages import prices_of
+from arena.feeds.files import bars, order
+from arena.feeds.files.blocks import BLOCK
+from arena.feeds.files.columns import Columns
+from arena.feeds.files.flow import Flow
+from arena.feeds.files.formats import Content, recognise
+from arena.feeds.files.layouts import Layout
+from arena.feeds.files.line import Line
 from arena.feeds.files.naming import bar_length, period_end, require_symbol
-from arena.feeds.files.opening import ACCEPTED, Source
-from arena.feeds.files.sniff import Shape, sniff
-from arena.feeds.files.tape import Kind, Report, Rows, Tape
+from arena.feeds.files.opening import Source
+from arena.feeds.files.tape import Fact, Floats, Kind, Report, Tape
 
 _SHORT = 3600.0  # a period that lacks less than an hour is a quiet market, not a truncated file
 
-
-def read(source: Source, report: Report, symbol: str | None) -> Tape:
-    """Return the tape of one opened file; `symbol` is the one its flag gave, if any."""
-    head = source.data[:65536].lstrip()
-    layout = Layout(Kind.TRADES, (), ())
-    named: str | None = None
-    if source.data.startswith(b"PAR1"):
-        rows, layout = table.parquet_rows(source, report)
-    elif head.startswith((b"{", b"[")):
-        rows, kind = bodies.from_json(source, report) or _lines(source, report)
-        layout = Layout(kind, (), ())
-    elif frames.looks_recorded(head):
-        rows = frames.from_lines(source.data, report)
-    else:
-        rows, layout, named = _table(source, report)
-    if layout.note:
-        report.remark(layout.note)
-    return _tape(rows, layout, source, report, (symbol, named))
+Found = TypeVar("Found", Line, tuple[Floats, Floats])
 
 
-def _lines(source: Source, report: Report) -> tuple[Rows, Kind]:
-    """Read JSON lines: messages of a venue, else flat records."""
-    lines = source.data.splitlines()
-    first = next(line for line in lines if line.strip())
-    try:
-        record = orjson.loads(first)
-    except orjson.JSONDecodeError:
-        raise MarketDataError(f"{source.label} is JSON that cannot be parsed. {ACCEPTED}") from None
-    nested = not isinstance(record, dict) or any(isinstance(value, (dict, list)) for value in record.values())
-    if not nested and "raw" not in record and not prices_of(record)[0]:
-        return bodies.from_objects(_objects(lines, report), source, report)
-    return frames.from_lines(source.data, report), Kind.TRADES
-
-
-def _objects(lines: list[bytes], report: Report) -> list[object]:
-    objects = []
-    for line in filter(bytes.strip, lines):
-        try:
-            objects.append(orjson.loads(line))
-        except orjson.JSONDecodeError:
-            report.count("unparsable")
-    return [found for found in objects if isinstance(found, dict)]
-
-
-def _table(source: Source, report: Report) -> tuple[Rows, Layout, str | None]:
-    shape = sniff(source.data)
-    if shape is None:
-        raise MarketDataError(f"{source.label} is not a market file that can be read. {ACCEPTED}")
-    if not shape.sample:
-        raise MarketDataError(f"{source.label} has a header and no rows. {ACCEPTED}")
-    layout, named = _layout(shape, source)
-    return table.csv_rows(source.data, shape, layout, report), layout, named
-
-
-def _layout(shape: Shape, source: Source) -> tuple[Layout, str | None]:
-    if shape.names is not None:
-        layout = from_header(shape.names, shape.sample)
-        columns = ", ".join(shape.names[:20])
-        problem = f"has no columns that can be read as time and price: {columns}"
-    else:
-        if found := lean.recognise(shape, source):
-            return found
-        layout = from_cells(shape)
-        problem = "has no header, and its columns are not those of a known format"
-    if layout is None:
-        raise MarketDataError(f"{source.label} {problem}. {ACCEPTED}")
-    return layout, None
-
-
-def _tape(
-    rows: Rows,
-    layout: Layout,
+def read(
     source: Source,
     report: Report,
-    symbols: tuple[str | None, str | None],
+    symbol: str | None,
+    *,
+    grid: float | None = None,
+    columns: Columns | None = None,
+    size: int = BLOCK,
 ) -> Tape:
-    rows = order.tidy(rows, report)
-    if not len(rows.times):
+    """Return the tape of one opened file.
+
+    `symbol` is the one its flag gave, if any. Of trades and quotes only what ticks every `grid`
+    seconds can show is kept; without a grid it is everything. `columns` are told by the user. Text is
+    read `size` bytes at a time.
+    """
+    content = recognise(source, report, columns or Columns(), size)
+    return tape_of(content, source, report, symbol, grid)
+
+
+def tape_of(content: Content, source: Source, report: Report, symbol: str | None, grid: float | None) -> Tape:
+    """Return the tape of a file whose content is known."""
+    if content.layout.note:
+        report.remark(content.layout.note)
+    flow = Flow(content.chunks, grid if content.layout.kind is Kind.TRADES else None, report)
+    if source.cut:
+        report.count("truncated_file")
+    lines = flow.lines()
+    if not lines:
         found = " ".join(report.notes()) or "It has no rows."
         raise MarketDataError(f"{source.label} holds no usable price. {found}")
-    series = _named(order.split(rows), source, report, symbols)
+    own = {id(line): name for name, line in lines.items()}
+    lines = named(lines, source, report, (symbol, content.symbol))
+    tape = _tape(lines, content, source, report)
+    if grid is not None and tape.kind is Kind.TRADES:
+        names = {name: own[id(line)] for name, line in lines.items()}
+        tape.facts = {name: Fact(line.rows, line.first, line.last) for name, line in lines.items()}
+        tape.reread = lambda name, first, last: flow.times(names[name], first, last)
+    return tape
+
+
+def _tape(lines: dict[str, Line], content: Content, source: Source, report: Report) -> Tape:
+    layout = content.layout
+    series = {name: line.series() for name, line in lines.items()}
+    tape = Tape(layout.kind, series, report)
     if layout.kind is Kind.TRADES:
-        bars.count_silences(series, report)
+        for name, line in lines.items():
+            bars.count_pauses(name, line, report)
     else:
-        series = {name: order.last_of_each_time(times, prices, report) for name, (times, prices) in series.items()}
+        tape.series = {name: order.last_of_each_time(*found, report) for name, found in series.items()}
     if layout.kind is Kind.BARS:
-        if rows.volumes is not None:
-            report.count("zero_volume", int((rows.volumes == 0).sum()))
-        series = _closed(series, layout, source, report)
-    _check_period(series, layout, source, report)
-    return Tape(layout.kind, series, report)
+        report.count("zero_volume", sum(line.silent for line in lines.values()))
+        _close(tape, layout, source)
+    _check_period(tape.series, layout, source, report)
+    return tape
 
 
-def _named(series: bars.Series, source: Source, report: Report, symbols: tuple[str | None, str | None]) -> bars.Series:
+def named(
+    series: dict[str, Found], source: Source, report: Report, symbols: tuple[str | None, str | None]
+) -> dict[str, Found]:
     """Give the series their symbols: the flag's, else the file's own, else its name's."""
     symbol, named = symbols
     if symbol is None:
@@ -124,19 +94,23 @@ def _named(series: bars.Series, source: Source, report: Report, symbols: tuple[s
             f"them {symbol}; give it without {symbol}=.",
             usage=True,
         )
-    others = sum(len(times) for name, (times, _) in series.items() if name != symbol)
-    report.count("other_symbols", others)
+    report.count("other_symbols", sum(_rows(found) for name, found in series.items() if name != symbol))
     return {symbol: series[symbol]}
 
 
-def _closed(series: bars.Series, layout: Layout, source: Source, report: Report) -> bars.Series:
+def _rows(found: Line | tuple[Floats, Floats]) -> int:
+    return found.rows if isinstance(found, Line) else len(found[0])
+
+
+def _close(tape: Tape, layout: Layout, source: Source) -> None:
     """Move bars to their close, by LEAN's own length, else by the most common step."""
-    step = layout.step or bars.common_step(series) or bar_length(source.names)
-    if step is None:
-        report.count("unknown_bar_length", sum(len(times) for times, _ in series.values()))
-        return series
-    bars.count_gaps(series, step, report)
-    return series if layout.ends else bars.at_close(series, step)
+    tape.step = layout.step or bars.common_step(tape.series) or bar_length(source.names)
+    if tape.step is None:
+        tape.report.count("unknown_bar_length", sum(len(times) for times, _ in tape.series.values()))
+        return
+    bars.count_gaps(tape.series, tape.step, tape.report)
+    if not layout.ends:
+        tape.series = bars.at_close(tape.series, tape.step)
 
 
 def _check_period(series: bars.Series, layout: Layout, source: Source, report: Report) -> None:

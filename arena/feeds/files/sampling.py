@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -20,15 +20,18 @@ def assemble(tapes: Sequence[Tape], *, interval: float | None, default_interval:
     """Return the market of all tapes; trades and frames, or an interval, put it on the grid."""
     total = Report("All files")
     series = _merged(tapes, total)
+    ends = _ends(tapes, series)
     symbols = tuple(sorted(series))
     sampled = interval is not None or any(tape.kind is Kind.TRADES for tape in tapes)
-    times = _grid(series, default_interval if interval is None else interval) if sampled else _own_times(series)
+    times = _grid(series, ends, default_interval if interval is None else interval) if sampled else _own_times(series)
     prices = np.full((len(times), len(symbols)), np.nan)
     for column, symbol in enumerate(symbols):
         own, values = series[symbol]
         places = np.searchsorted(own, times, side="right") - 1
         seen = int(np.searchsorted(places, 0))
         prices[seen:, column] = values[places[seen:]]
+        if symbol in ends:
+            prices[np.searchsorted(times, ends[symbol][0]) :, column] = np.nan
     reports = [*(tape.report for tape in tapes), total]
     return History(
         symbols,
@@ -36,7 +39,14 @@ def assemble(tapes: Sequence[Tape], *, interval: float | None, default_interval:
         prices,
         [note for report in reports for note in report.notes()],
         _sum(reports),
+        ends,
     )
+
+
+def _ends(tapes: Sequence[Tape], series: Series) -> dict[str, tuple[float, float | None]]:
+    """Return when and at what price each priced symbol ended; the first word counts."""
+    told = [found for tape in tapes for found in tape.ends.items() if found[0] in series]
+    return dict(sorted(told, key=lambda found: found[1][0], reverse=True))
 
 
 def _sum(reports: Sequence[Report]) -> dict[str, int]:
@@ -89,14 +99,15 @@ def _own_times(series: Series) -> Floats:
     return np.unique(np.concatenate([times for times, _ in series.values()]))
 
 
-def _grid(series: Series, interval: float) -> Floats:
-    """Return the grid points from the first price to the last, at least one."""
+def _grid(series: Series, ends: Mapping[str, tuple[float, float | None]], interval: float) -> Floats:
+    """Return the grid points from the first price to the last, at least one, and on to the last end of a symbol."""
     start = min(float(times[0]) for times, _ in series.values())
     end = max(float(times[-1]) for times, _ in series.values())
     first = _at_or_after(start, interval)
     last = _at_or_after(end, interval)
     if last * interval > end and last > first:
         last -= 1
+    last = max([last, *(_at_or_after(time, interval) for time, _ in ends.values())])
     ticks = last - first + 1
     if ticks * len(series) > _CELLS:
         raise MarketDataError(

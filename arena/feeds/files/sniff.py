@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-_HEAD = 65536
 _SAMPLE = 200
 _SEPARATORS = ("\t", ";", "|", ",")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?|nan|NaN|inf|-inf")
@@ -35,13 +34,12 @@ class Shape:
         return [row[place] if place < len(row) else "" for row in self.sample]
 
 
-def sniff(data: bytes) -> Shape | None:
-    """Return the shape of a text table, or None if the bytes are none."""
-    head = data[:_HEAD]
+def sniff(head: bytes, *, whole: bool) -> Shape | None:
+    """Return the shape of a text table by its first bytes, or None if it is none."""
     if b"\0" in head:
         return None
     lines = head.decode("utf-8", errors="replace").splitlines()
-    if len(data) > _HEAD and len(lines) > 1:
+    if not whole and len(lines) > 1:
         lines.pop()
     separator = _separator(lines)
     if separator is None:

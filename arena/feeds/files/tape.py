@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -33,6 +34,14 @@ DEFECTS = {
     "truncated_file": "files that are cut short, read as far as they go",
     "suspicious": "prints the vendor calls suspicious, kept",
     "reconnects": "reconnects of the recorder",
+    "repeated": "prices that an earlier frame had brought, skipped",
+    "overtaken": "prices older than one received before them, which no live tick would show, skipped",
+    "other_feed": "prices of symbols that another feed sets, skipped",
+    "after_end": "prices of symbols that had ended, skipped",
+    "damaged_blocks": "damaged stretches of the recording, skipped",
+    "torn_tail": "recordings that end within a block, read up to the last whole one",
+    "lost_frames": "frames that the recorder could not write",
+    "unread_frames": "frames of feeds that cannot be read, skipped",
     "unknown_frames": "frames of an unknown kind, ignored",
     "no_time": "price frames without any time, skipped",
     "no_symbol": "price frames without a symbol, skipped",
@@ -51,11 +60,15 @@ class Kind(StrEnum):
 
 @dataclass(slots=True)
 class Report:
-    """What was found out about one file; `name` opens each of its notes."""
+    """What was found out about one file; `name` opens each of its notes.
+
+    `columns` says by role which columns of a table were read.
+    """
 
     name: str
     defects: Counter[str] = field(default_factory=Counter)
     remarks: list[str] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
 
     def count(self, kind: str, number: int = 1) -> None:
         """Add `number` defects of a kind that `DEFECTS` knows."""
@@ -68,7 +81,7 @@ class Report:
 
     def notes(self) -> list[str]:
         """Return all of it as sentences."""
-        counted = [f"{DEFECTS[kind]}: {number:,}." for kind, number in self.defects.items()]
+        counted = [f"{words}: {self.defects[kind]:,}." for kind, words in DEFECTS.items() if kind in self.defects]
         return [f"{self.name}: {sentence}" for sentence in self.remarks + counted]
 
 
@@ -100,10 +113,33 @@ class Rows:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What is known of all rows of a symbol where not all were kept: how many, the first time and the last."""
+
+    rows: int
+    first: float
+    last: float
+
+
 @dataclass(slots=True)
 class Tape:
-    """One readable file: per symbol the times, in order, and the prices."""
+    """One readable file: per symbol the times, in order, and the prices.
+
+    `ends` are the symbols that came to their end: the time, and the price holdings are settled at.
+    Where only the rows that a tick can show were kept, `facts` tell of all of them, and `reread`
+    returns all times of a symbol between two. `step` is the length of a bar.
+    """
 
     kind: Kind
     series: dict[str, tuple[Floats, Floats]]
     report: Report
+    ends: dict[str, tuple[float, float | None]] = field(default_factory=dict)
+    facts: dict[str, Fact] = field(default_factory=dict)
+    reread: Callable[[str, float, float], Floats] | None = None
+    step: float | None = None
+
+    def fact(self, symbol: str) -> Fact:
+        """Return how many rows of a symbol count, and when the first and the last one is."""
+        times = self.series[symbol][0]
+        return self.facts.get(symbol) or Fact(len(times), float(times[0]), float(times[-1]))

@@ -12,7 +12,7 @@ DAY = 1704067200
 
 
 def trade(symbol: str, price: str, time: int, event: str = "trade") -> str:
-    return json.dumps({"e": event, "E": time + 1, "s": symbol, "p": price, "q": "1", "T": time})
+    return json.dumps({"e": event, "E": time + 1, "s": symbol, "t": time, "a": time, "p": price, "q": "1", "T": time})
 
 
 def book(symbol: str, bid: str, ask: str) -> str:

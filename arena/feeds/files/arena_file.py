@@ -1,0 +1,143 @@
+"""Our own recordings: the frames of an `.arena` file to prices, as a live market would have shown them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from arena.feeds.base import PriceUpdate, Resolution
+from arena.feeds.files.formats import Content
+from arena.feeds.files.layouts import Layout
+from arena.feeds.files.opening import Source
+from arena.feeds.files.reader import tape_of
+from arena.feeds.files.tape import Kind, Report, Rows, Tape
+from arena.feeds.parsers import parser_for
+from arena.feeds.recording.playing import Fate, Playing
+from arena.feeds.recording.reader import Batch, Damage, sessions
+from arena.feeds.recording.session import Session
+
+Ends = dict[str, tuple[float, float | None]]
+
+
+def read_tape(path: str, symbol: str | None, grid: float | None) -> Tape:
+    """Return the tape of a recording, read block by block; `symbol` is the one its flag gave, if any.
+
+    Only what ticks every `grid` seconds can show is kept; without a grid it is everything.
+    """
+    report = Report(Path(path).name)
+    recorded = _Recorded(path)
+    content = Content(recorded.chunks, Layout(Kind.TRADES, (), ()))
+    tape = tape_of(content, Source(path, "", b""), report, symbol, grid)
+    tape.ends = recorded.ends
+    if symbol is not None and symbol not in recorded.symbols:
+        # The only symbol there is was given another name.
+        [name] = recorded.symbols
+        tape.ends = {symbol: recorded.ends[name]} if name in recorded.ends else {}
+    return tape
+
+
+class _Recorded:
+    """A recording as chunks of rows; once read, `symbols` are those that had a price, and `ends` who ended."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.symbols: tuple[str, ...] = ()
+        self.ends: Ends = {}
+
+    def chunks(self, report: Report) -> Iterator[Rows]:
+        """Yield the prices of one block after the other, at the times of receipt."""
+        told = _Told(report)
+        with Path(self._path).open("rb") as stream:
+            for found in sessions(stream):
+                if isinstance(found, Session):
+                    told.begin(found)
+                elif isinstance(found, Damage):
+                    told.damaged(found)
+                elif len((rows := told.take(found)).times):
+                    yield rows
+        told.conclude()
+        self.symbols, self.ends = tuple(told.codes), told.ends
+
+
+class _Told:
+    """What a recording has told so far."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._playing: Playing | None = None
+        self._feeds: dict[str, None] = {}
+        self._sessions = self._frames = 0
+        self._span = (math.inf, -math.inf)
+        self.codes: dict[str, int] = {}
+        self.ends: Ends = {}
+
+    def begin(self, session: Session) -> None:
+        """Go on with the next session's parsers."""
+        self._sessions += 1
+        self._playing = Playing(session, parser_for)
+        self._feeds |= dict.fromkeys(feed.name for feed in session.feeds)
+        for problem in self._playing.problems:
+            self._report.remark(problem)
+
+    def take(self, batch: Batch) -> Rows:
+        """Return the prices in the frames of one block."""
+        assert self._playing is not None
+        shown: list[PriceUpdate] = []
+        self._report.count("lost_frames", batch.lost)
+        self._frames += len(batch.frames)
+        for frame in batch.frames:
+            time = frame.receive_time
+            self._span = min(self._span[0], time), max(self._span[1], time)
+            if not self._playing.reads(frame.feed):
+                self._report.count("unread_frames")
+            for news in self._playing.parse(frame):
+                if isinstance(news, Resolution):
+                    self._end(news)
+                elif self._is_shown(news, self._playing.fate(news)):
+                    shown.append(news)
+        return self._rows(shown)
+
+    def _is_shown(self, update: PriceUpdate, fate: Fate) -> bool:
+        if fate is not Fate.SHOWN:
+            self._report.count(fate.value)
+        elif update.symbol in self.ends:
+            self._report.count("after_end")
+        else:
+            return True
+        return False
+
+    def _end(self, end: Resolution) -> None:
+        """Take the end of a symbol; the first word counts, as live."""
+        if end.price is None or (math.isfinite(end.price) and end.price >= 0.0):
+            self.ends.setdefault(end.symbol, (end.receive_time, end.price))
+
+    def _rows(self, updates: list[PriceUpdate]) -> Rows:
+        codes = [self.codes.setdefault(update.symbol, len(self.codes)) for update in updates]
+        return Rows(
+            np.array([update.receive_time for update in updates]),
+            np.array([update.price for update in updates]),
+            None,
+            tuple(self.codes),
+            np.array(codes, dtype=np.int64),
+        )
+
+    def damaged(self, damage: Damage) -> None:
+        """Name what cannot be read."""
+        if damage.torn:
+            self._report.count("torn_tail")
+            self._report.remark(f"Its last {damage.size:,} bytes are no whole block; the rest was read.")
+        else:
+            self._report.count("damaged_blocks")
+            self._report.remark(f"{damage.size:,} bytes from byte {damage.offset:,} on are damaged and were skipped.")
+
+    def conclude(self) -> None:
+        """Say what the recording was."""
+        words = f"{self._frames:,} frames in {self._sessions:,} session{'s' * (self._sessions != 1)}"
+        if self._frames:
+            first, last = (datetime.fromtimestamp(time, UTC).isoformat(" ", "seconds") for time in self._span)
+            words += f", {first} to {last}"
+        self._report.remark(f"A recording of {', '.join(self._feeds) or 'nothing'}: {words}.")

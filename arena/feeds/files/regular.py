@@ -1,0 +1,144 @@
+"""Tables whose lines are all cut alike, read block by block with numpy alone.
+
+This is how nearly all market files are, and it is faster than a general reader, which has to expect
+anything anywhere. A block that holds anything else (a quote, a missing cell, a word for a number) is
+not read here at all: None sends it to the general reader, which gives the same numbers.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from arena.feeds.files.clock import iso_times
+from arena.feeds.files.layouts import Layout
+from arena.feeds.files.sniff import Shape
+from arena.feeds.files.tape import Codes, Floats
+from arena.feeds.files.words import MARGIN, Places, Text, Words, decimals
+
+_SPECIAL = ord(",")  # all signs that can part cells or lines come before the digits
+_HARMLESS = b" +"  # signs that may stand inside a cell
+_MOST_SYMBOLS = 64  # of one block
+_HEADS = np.array([2 ** (8 * n) - 1 for n in range(9)], dtype=np.uint64)
+
+
+@dataclass(slots=True)
+class Cells:
+    """The cells in use of one block: times as they stand there, the price's sides, and the rest."""
+
+    times: Floats
+    sides: list[Floats]
+    symbols: tuple[str, ...] = ()
+    codes: Codes | None = None
+    volumes: Floats | None = None
+    flags: Floats | None = None
+
+
+class Cutter:
+    """Where the cells of one block begin and end."""
+
+    def __init__(self, text: Text, marks: npt.NDArray[np.int64], separator: int) -> None:
+        self.text = text
+        self.fits = False
+        signs = text.bytes[marks]
+        ends = np.flatnonzero(signs[:4096] == ord("\n"))
+        width = int(ends[0]) + 1 if ends.size else 0
+        if not width or len(marks) % width:
+            return
+        self._grid = marks.reshape(-1, width)
+        line = signs[:width]
+        self._inner = [n for n, sign in enumerate(line) if sign == separator]
+        self._last = width - 2 if line[width - 2 :].tobytes() == b"\r\n" else width - 1
+        others = set(line[: self._last].tobytes()) - {separator, *_HARMLESS}
+        self.fits = not others and bool((signs.reshape(-1, width) == line).all())
+
+    @property
+    def width(self) -> int:
+        """Return the number of columns."""
+        return len(self._inner) + 1
+
+    def column(self, place: int) -> tuple[Places, Places]:
+        """Return where the cells of a column begin and end."""
+        if place:
+            starts = self._grid[:, self._inner[place - 1]] + 1
+        else:
+            starts = np.concatenate([[MARGIN], self._grid[:-1, -1] + 1])
+        return starts, self._grid[:, self._inner[place] if place < len(self._inner) else self._last]
+
+
+def cut(block: bytes, separator: str) -> Cutter | None:
+    """Return where the cells of a block are, or None if its lines differ."""
+    text = Text(block)
+    sign = ord(separator)
+    inside = text.bytes[MARGIN:-MARGIN]
+    special = inside <= _SPECIAL
+    if sign > _SPECIAL:
+        special |= inside == sign
+    found = Cutter(text, np.flatnonzero(special) + MARGIN, sign)
+    return found if found.fits else None
+
+
+def can_read(shape: Shape, layout: Layout) -> bool:
+    """Tell whether a table is of the kind that is read here at all."""
+    return len(layout.time) == 1 and not shape.decimal_comma and sys.byteorder == "little"
+
+
+def read_block(block: bytes, shape: Shape, layout: Layout, *, numeric: bool) -> Cells | None:
+    """Return the cells of a block, or None if one of them needs the general reader."""
+    found = cut(block, shape.separator)
+    if found is None or max(layout.used()) >= found.width:
+        return None
+    times = (decimals if numeric else iso_times)(found.text, *found.column(layout.time[0]))
+    if times is None or np.isnan(times.max()):
+        return None
+    optional = (layout.volume, layout.flag)
+    columns = [None if place is None else _decimals(found, place) for place in (*layout.price, *optional)]
+    wanted = [place is not None for place in (*layout.price, *optional)]
+    if any(want and column is None for want, column in zip(wanted, columns, strict=True)):
+        return None
+    *sides, volumes, flags = columns
+    cells = Cells(times, [side for side in sides if side is not None], volumes=volumes, flags=flags)
+    return cells if layout.symbol is None or _name(cells, found, layout.symbol) else None
+
+
+def _decimals(found: Cutter, place: int) -> Floats | None:
+    return decimals(found.text, *found.column(place))
+
+
+def _name(cells: Cells, found: Cutter, place: int) -> bool:
+    """Put in the symbols of up to sixteen characters; codes stay away where there is only one."""
+    starts, ends = found.column(place)
+    widths = ends - starts
+    if widths.min() < 1 or widths.max() > 16:
+        return False
+    low = found.text.load(starts) & _HEADS[np.minimum(widths, 8)]
+    high = found.text.load(starts + 8) & _HEADS[np.maximum(widths - 8, 0)]
+    codes = _numbered(low, high)
+    if codes is None:
+        return False
+    firsts = [int(np.argmax(codes == code)) for code in range(int(codes.max()) + 1)]
+    raw = [found.text.bytes[starts[n] : ends[n]].tobytes() for n in firsts]
+    names = [name.decode("latin-1").strip() for name in raw]
+    if not all(name.isascii() and name for name in names):
+        return False
+    cells.symbols = tuple(sorted(set(names)))
+    places = np.array([cells.symbols.index(name) for name in names], dtype=np.int64)
+    cells.codes = None if len(cells.symbols) == 1 else places[codes]
+    return True
+
+
+def _numbered(low: Words, high: Words) -> Codes | None:
+    """Return numbers that are equal where words are, or None if there are too many kinds."""
+    codes = np.full(len(low), -1, dtype=np.int64)
+    at = 0
+    for number in range(_MOST_SYMBOLS):
+        same = (low == low[at]) & (high == high[at])
+        codes[same] = number
+        rest = codes < 0
+        at = int(np.argmax(rest))
+        if not rest[at]:
+            return codes
+    return None
