@@ -11,7 +11,7 @@ def parser_for(feed: RecordedFeed) -> FrameParser:
     """Return a fresh parser of a recorded feed's payloads; FeedError where this version has none."""
     venue = feed.name.partition(":")[0]
     if venue == "binance":
-        from arena.feeds.binance_frames import BinanceParser
+        from arena.feeds.binance.frames import BinanceParser
 
         return BinanceParser(feed.symbols)
     if venue == "alpaca":
@@ -19,15 +19,15 @@ def parser_for(feed: RecordedFeed) -> FrameParser:
 
         return AlpacaParser(feed.symbols, feed.options.get("prices"), feed.name)
     if venue == "manifold":
-        from arena.feeds.manifold_frames import ManifoldParser
+        from arena.feeds.manifold.frames import ManifoldParser
 
         return ManifoldParser(feed.options.get("markets") or feed.symbols)
     if venue == "stockdata":
-        from arena.feeds.stockdata_wire import StockDataParser
+        from arena.feeds.stockdata.wire import StockDataParser
 
         return StockDataParser(feed.symbols, feed.name)
     if venue == "ccxt":
-        from arena.feeds.ccxt_wire import CcxtParser
+        from arena.feeds.ccxt.wire import CcxtParser
 
         return CcxtParser(feed.name, feed.symbols)
     raise FeedError(f"The frames of the feed {feed.name} cannot be read by this version.")

@@ -7,11 +7,11 @@ from arena.config import Settings
 from arena.errors import FeedError
 from arena.feeds.alpaca import AlpacaFeed
 from arena.feeds.base import LiveFeed
-from arena.feeds.binance import FALLBACKS, WS_URL, BinanceFeed
-from arena.feeds.ccxt_feed import CcxtFeed
-from arena.feeds.manifold import ManifoldFeed
-from arena.feeds.stockdata import StockDataFeed
-from arena.feeds.stockdata_budget import EXTENDED, REGULAR, UsageBook
+from arena.feeds.binance.feed import FALLBACKS, WS_URL, BinanceFeed
+from arena.feeds.ccxt.feed import CcxtFeed
+from arena.feeds.manifold.feed import ManifoldFeed
+from arena.feeds.stockdata.budget import EXTENDED, REGULAR, UsageBook
+from arena.feeds.stockdata.feed import StockDataFeed
 
 
 def make_feed(name: str, settings: Settings, book: UsageBook | None = None) -> LiveFeed:

@@ -10,7 +10,7 @@ from scenes import Heard, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, PriceUpdate
-from arena.feeds.binance import MAX_STREAMS, BinanceFeed, Timing
+from arena.feeds.binance.feed import MAX_STREAMS, BinanceFeed, Timing
 from arena.feeds.dialling import is_loopback
 from arena.feeds.fakes.binance import FakeBinance
 

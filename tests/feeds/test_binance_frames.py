@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from arena.feeds.base import Frame, PriceUpdate
-from arena.feeds.binance_frames import RENUMBERED_AFTER, BinanceParser, enveloped
+from arena.feeds.binance.frames import RENUMBERED_AFTER, BinanceParser, enveloped
 from arena.feeds.live import LiveMarket
 
 WS = Path(__file__).resolve().parents[3] / "shared" / "data" / "ws"

@@ -12,7 +12,7 @@ from test_binance import BTC, QUICK, feed_of
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
-from arena.feeds.binance import BinanceFeed, Timing
+from arena.feeds.binance.feed import BinanceFeed, Timing
 from arena.feeds.fakes.binance import FakeBinance
 
 

@@ -10,9 +10,9 @@ from test_binance import BTC, ETH, QUICK
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
-from arena.feeds.binance import BinanceFeed, Timing
-from arena.feeds.binance_frames import BinanceParser
-from arena.feeds.binance_rest import _REQUESTS_PER_MINUTE, BinanceRest
+from arena.feeds.binance.feed import BinanceFeed, Timing
+from arena.feeds.binance.frames import BinanceParser
+from arena.feeds.binance.rest import _REQUESTS_PER_MINUTE, BinanceRest
 from arena.feeds.fakes.binance import FakeBinance
 from arena.feeds.live import LiveMarket
 

@@ -11,9 +11,9 @@ from scenes import Heard, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
-from arena.feeds.ccxt_exchange import Timing
-from arena.feeds.ccxt_feed import CcxtFeed
-from arena.feeds.ccxt_wire import CcxtParser, frame_of
+from arena.feeds.ccxt.exchange import Timing
+from arena.feeds.ccxt.feed import CcxtFeed
+from arena.feeds.ccxt.wire import CcxtParser, frame_of
 from arena.feeds.fakes.ccxt_kraken import FakeKraken
 
 needs_ccxt = pytest.mark.usefixtures("package")

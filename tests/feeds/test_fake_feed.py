@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from arena.cli.fake_feed import register
 from arena.config import load
-from arena.feeds.binance import BinanceFeed
+from arena.feeds.binance.feed import BinanceFeed
 from arena.feeds.fakes.doubles import NAMES, double_of
 
 PROGRAM = (

@@ -11,8 +11,8 @@ from scenes import Heard, play, running
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, Pace
 from arena.feeds.fakes.manifold import FakeManifold
-from arena.feeds.manifold import ManifoldFeed, Timing
-from arena.feeds.manifold_frames import ManifoldParser
+from arena.feeds.manifold.feed import ManifoldFeed, Timing
+from arena.feeds.manifold.frames import ManifoldParser
 
 RAIN, WHO = "EvIhzcJXwhL0HavaszD7", "ZNlNdzz690"
 BETS = f"contract/{RAIN}/new-bet"

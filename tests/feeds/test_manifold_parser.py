@@ -10,8 +10,8 @@ import pytest
 from arena.feeds.base import PriceUpdate
 from arena.feeds.fakes.manifold_board import Board
 from arena.feeds.fakes.manifold_session import broadcast
-from arena.feeds.manifold_frames import ManifoldParser
-from arena.feeds.manifold_names import MAX_SYMBOL, entry_of
+from arena.feeds.manifold.frames import ManifoldParser
+from arena.feeds.manifold.names import MAX_SYMBOL, entry_of
 
 RAIN, WHO = "EvIhzcJXwhL0HavaszD7", "ZNlNdzz690"
 START = 1_700_000_000.0

@@ -15,7 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
 from arena.feeds.fakes.manifold import FakeManifold
-from arena.feeds.manifold import ManifoldFeed, Timing
+from arena.feeds.manifold.feed import ManifoldFeed, Timing
 
 
 @pytest.mark.parametrize("how", ["cut", "going away", "normal"])

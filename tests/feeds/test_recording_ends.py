@@ -14,7 +14,7 @@ from arena.feeds.base import History, PriceUpdate, Resolution
 from arena.feeds.fakes.manifold import FakeManifold
 from arena.feeds.files import arena_file
 from arena.feeds.history import load_history
-from arena.feeds.manifold import ManifoldFeed
+from arena.feeds.manifold.feed import ManifoldFeed
 from arena.feeds.recording.session import RecordedFeed
 from arena.feeds.recording.start import start_recording
 

@@ -13,8 +13,8 @@ from test_stockdata_wire import at
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
 from arena.feeds.fakes.stockdata import FakeStockData
-from arena.feeds.stockdata import StockDataFeed, Timing
-from arena.feeds.stockdata_budget import EXTENDED, MemoryBook
+from arena.feeds.stockdata.budget import EXTENDED, MemoryBook
+from arena.feeds.stockdata.feed import StockDataFeed, Timing
 
 TOKEN = "s3cr3t/token+of-the=plan"
 QUICK = Timing(connect_timeout=8.0, answer_timeout=8.0, first_delay=0.01, max_delay=0.02, rate_window=0.05, nap=0.01)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena.feeds.stockdata_budget import (
+from arena.feeds.stockdata.budget import (
     EXTENDED,
     REGULAR,
     Budget,
@@ -21,7 +21,7 @@ from arena.feeds.stockdata_budget import (
     us_session_open,
     utc_day,
 )
-from arena.feeds.stockdata_wire import StockDataParser, event_time_of
+from arena.feeds.stockdata.wire import StockDataParser, event_time_of
 
 NEW_YORK = ZoneInfo("America/New_York")
 

@@ -8,8 +8,8 @@ from typing import Self
 
 import orjson
 
-from arena.feeds.binance import BinanceFeed, Timing
-from arena.feeds.binance_frames import BinanceParser
+from arena.feeds.binance.feed import BinanceFeed, Timing
+from arena.feeds.binance.frames import BinanceParser
 from arena.feeds.fakes.binance import FakeBinance
 from arena.feeds.fakes.faults import Fault, Walk
 

@@ -10,8 +10,8 @@ import orjson
 
 from arena.feeds.fakes.faults import Fault, Odds
 from arena.feeds.fakes.manifold import FakeManifold
-from arena.feeds.manifold import ManifoldFeed, Timing
-from arena.feeds.manifold_frames import ManifoldParser
+from arena.feeds.manifold.feed import ManifoldFeed, Timing
+from arena.feeds.manifold.frames import ManifoldParser
 
 _TIMING = Timing(
     open_timeout=2.0, request_timeout=0.5, ack_timeout=0.3, ping_every=0.1, first_delay=0.02, max_delay=0.2,

@@ -12,9 +12,9 @@ import orjson
 
 from arena.feeds.fakes.faults import Fault, Walk
 from arena.feeds.fakes.stockdata import FakeStockData
-from arena.feeds.stockdata import StockDataFeed, Timing
-from arena.feeds.stockdata_budget import NEW_YORK
-from arena.feeds.stockdata_wire import StockDataParser
+from arena.feeds.stockdata.budget import NEW_YORK
+from arena.feeds.stockdata.feed import StockDataFeed, Timing
+from arena.feeds.stockdata.wire import StockDataParser
 
 _TIMING = Timing(
     connect_timeout=1.0, answer_timeout=0.5, first_delay=0.02, max_delay=0.2, rate_window=0.2, nap=0.05

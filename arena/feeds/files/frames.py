@@ -23,7 +23,7 @@ import orjson
 
 from arena.errors import MarketDataError
 from arena.feeds.base import PriceUpdate
-from arena.feeds.binance_frames import BinanceParser
+from arena.feeds.binance.frames import BinanceParser
 from arena.feeds.files.messages import BOOK, DEAL, LIVE, prices_of
 from arena.feeds.files.opening import ACCEPTED
 from arena.feeds.files.tape import Floats, Report, Rows

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, Frame, Pace, PriceSink
-from arena.feeds.ccxt_exchange import CcxtExchange, StumbleError, Timing
-from arena.feeds.ccxt_wire import CcxtParser, frame_of
+from arena.feeds.ccxt.exchange import CcxtExchange, StumbleError, Timing
+from arena.feeds.ccxt.wire import CcxtParser, frame_of
 from arena.feeds.dialling import Setback, back_off
 
 log = logging.getLogger("arena.feeds.ccxt")

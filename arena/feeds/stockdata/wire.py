@@ -15,7 +15,7 @@ import orjson
 
 from arena.feeds.base import PriceUpdate
 from arena.feeds.dialling import Setback, price_of
-from arena.feeds.stockdata_budget import NEW_YORK
+from arena.feeds.stockdata.budget import NEW_YORK
 
 _CLOCK_TOLERANCE = 60.0
 

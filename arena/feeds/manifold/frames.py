@@ -19,10 +19,10 @@ from typing import Any
 import orjson
 
 from arena.feeds.base import PriceUpdate
-from arena.feeds.manifold_market import WHOLE, Market, News
-from arena.feeds.manifold_names import Entry, entry_of
-from arena.feeds.manifold_outcome import Outcome, chosen_outcomes, own_outcome, shared
-from arena.feeds.manifold_values import (
+from arena.feeds.manifold.market import WHOLE, Market, News
+from arena.feeds.manifold.names import Entry, entry_of
+from arena.feeds.manifold.outcome import Outcome, chosen_outcomes, own_outcome, shared
+from arena.feeds.manifold.values import (
     fields_of,
     items_of,
     number_of,

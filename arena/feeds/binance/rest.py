@@ -16,7 +16,7 @@ from functools import cache
 import httpx2
 import orjson
 
-from arena.feeds.binance_frames import enveloped
+from arena.feeds.binance.frames import enveloped
 from arena.feeds.dialling import is_loopback
 
 log = logging.getLogger("arena.feeds.binance")

@@ -12,9 +12,9 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from arena.feeds.dialling import Setback
-from arena.feeds.manifold_frames import ManifoldParser
-from arena.feeds.manifold_names import Entry
-from arena.feeds.manifold_rest import MOST_IDS, ManifoldRest, RefusalError
+from arena.feeds.manifold.frames import ManifoldParser
+from arena.feeds.manifold.names import Entry
+from arena.feeds.manifold.rest import MOST_IDS, ManifoldRest, RefusalError
 
 log = logging.getLogger("arena.feeds.manifold")
 

@@ -24,10 +24,10 @@ from websockets.exceptions import ConnectionClosed, InvalidURI
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, Frame, Pace, PriceSink
-from arena.feeds.binance_frames import FEED, BinanceParser
-from arena.feeds.binance_rest import BinanceRest
-from arena.feeds.binance_streams import MAX_STREAMS, Stream, Wishes
-from arena.feeds.binance_symbols import sorted_out
+from arena.feeds.binance.frames import FEED, BinanceParser
+from arena.feeds.binance.rest import BinanceRest
+from arena.feeds.binance.streams import MAX_STREAMS, Stream, Wishes
+from arena.feeds.binance.symbols import sorted_out
 from arena.feeds.dialling import DIAL_ERRORS, Setback, back_off, dial, setback_of
 
 log = logging.getLogger("arena.feeds.binance")

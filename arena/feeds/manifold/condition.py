@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 
 from arena.feeds.base import FeedState, PriceSink
-from arena.feeds.manifold_market import FEED
+from arena.feeds.manifold.market import FEED
 
 log = logging.getLogger("arena.feeds.manifold")
 

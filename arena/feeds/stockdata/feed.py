@@ -22,9 +22,9 @@ import httpx2
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, Frame, Pace, PriceSink, PriceUpdate
 from arena.feeds.dialling import Setback, back_off
-from arena.feeds.stockdata_budget import EXTENDED, REGULAR, Budget, Hours, MemoryBook, UsageBook, us_session_open
-from arena.feeds.stockdata_http import Answer, NoAnswerError, QuoteClient
-from arena.feeds.stockdata_wire import FATAL, USED_UP, StockDataParser, quotes_of, setback_of, tickers_of
+from arena.feeds.stockdata.budget import EXTENDED, REGULAR, Budget, Hours, MemoryBook, UsageBook, us_session_open
+from arena.feeds.stockdata.http import Answer, NoAnswerError, QuoteClient
+from arena.feeds.stockdata.wire import FATAL, USED_UP, StockDataParser, quotes_of, setback_of, tickers_of
 
 log = logging.getLogger("arena.feeds.stockdata")
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from arena.feeds.manifold_values import fields_of, number_of, share_of, text_of
+from arena.feeds.manifold.values import fields_of, number_of, share_of, text_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from arena.feeds.base import PriceUpdate, Resolution
-from arena.feeds.manifold_names import MAX_SYMBOL, Entry, answer_name
-from arena.feeds.manifold_outcome import Outcome
+from arena.feeds.manifold.names import MAX_SYMBOL, Entry, answer_name
+from arena.feeds.manifold.outcome import Outcome
 
 FEED = "manifold"
 WHOLE = ""  # in the place of an answer's id: the market itself, where it is a yes/no market

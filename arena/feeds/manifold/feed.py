@@ -21,13 +21,13 @@ from websockets.exceptions import ConnectionClosed, InvalidURI
 from arena.errors import FeedError
 from arena.feeds.base import Frame, Pace, PriceSink, PriceUpdate
 from arena.feeds.dialling import DIAL_ERRORS, Setback, back_off, dial, setback_of
-from arena.feeds.manifold_condition import Condition
-from arena.feeds.manifold_frames import ManifoldParser
-from arena.feeds.manifold_line import Line, LineError
-from arena.feeds.manifold_market import FEED, WHOLE, Market
-from arena.feeds.manifold_names import entry_of
-from arena.feeds.manifold_polling import Polling
-from arena.feeds.manifold_rest import ManifoldRest, RefusalError
+from arena.feeds.manifold.condition import Condition
+from arena.feeds.manifold.frames import ManifoldParser
+from arena.feeds.manifold.line import Line, LineError
+from arena.feeds.manifold.market import FEED, WHOLE, Market
+from arena.feeds.manifold.names import entry_of
+from arena.feeds.manifold.polling import Polling
+from arena.feeds.manifold.rest import ManifoldRest, RefusalError
 
 log = logging.getLogger("arena.feeds.manifold")
 

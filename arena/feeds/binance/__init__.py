@@ -1,0 +1,1 @@
+"""Binance: the spot exchange's public streams."""

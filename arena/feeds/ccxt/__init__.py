@@ -1,0 +1,1 @@
+"""Every exchange that the package ccxt knows, by polling."""

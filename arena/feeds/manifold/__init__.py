@@ -1,0 +1,1 @@
+"""Manifold: prediction markets."""

@@ -1,0 +1,1 @@
+"""StockData.org: quotes by polling."""
