@@ -201,6 +201,8 @@ class Arena:
         notes = []
         if self.engine.state == "waiting":
             notes.append("No prices have come yet: the clock waits.")
+        if self.engine.tick_seconds > self._season.interval:
+            notes.append(f"Ticks take longer than their interval: {self.engine.beats.missed} beats were missed.")
         source = self.engine.source_status()
         for name, feed in source.get("feeds", {}).items():
             if feed["state"] in {"down", "failed"}:

@@ -198,7 +198,9 @@ def _equity(play: Play, name: str, first: int, bundle: Bundle) -> Iterator[Row]:
     """Yield the equity rows from the bot's admission to its retirement."""
     retired = [row["tick"] for row in bundle.events if row["event"] == "retired"]
     end = min([*retired, bundle.last + 1])
-    last = bundle.last if bundle.season["status"] == "closed" else None
+    # The last tick has a row of its own once the season is closed, or its recording has been played.
+    told = bool(bundle.equity) and bundle.equity[-1]["tick"] == bundle.last
+    last = bundle.last if told or bundle.season["status"] == "closed" else None
     for n, time, equity, realized, unrealized, cash in play.ledger.equity:
         tick = n + first
         if bundle.entry["admitted_tick"] <= tick < end and (tick % SNAPSHOT_EVERY == 0 or tick == last):

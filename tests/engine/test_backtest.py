@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import pytest
 
 from arena.core.exchange import Rules
 from arena.engine import report
-from arena.engine.backtest import Candidate, Result, backtest, ranked_results
+from arena.engine.backtest import Candidate, Result, backtest, check_candidates, play_entries, ranked_results
 from arena.engine.player import Market
+from arena.engine.records import EquityCurve
 from arena.feeds.synthetic import SyntheticMarket
+from sandbox.limits import Limits
 from sandbox.pool import Pool
 from sandbox.verdict import Verdict
 from tests.arenas import bot_source
@@ -151,3 +154,79 @@ def test_csv_has_plain_floats_empty_nulls_and_no_formula(calm: Pool, tmp_path: P
     assert lines[1].startswith("1700000000.0,'=1+1,BTCUSDT,BUY,0.01,filled,,1700000060.0,")
     assert lines[2].startswith("1700000000.0,'=1+1,BTCUSDT,BUY,-1.0,rejected,Invalid order size: -1")
     assert lines[2].endswith(",,,")
+
+
+def test_prices_that_are_missing_are_the_same_in_both_modes(calm: Pool) -> None:
+    market = seeded(300)
+    market.rows[:40, 2] = np.nan
+    market.rows[100:110, 2] = np.nan
+    market = Market(SYMBOLS, market.rows)
+    ahead = told(backtest(calm, shipped(), market, RULES), market)
+    step = told(backtest(calm, shipped(), market, RULES, run=1), market)
+    assert json.dumps(ahead) == json.dumps(step)
+
+
+def test_a_run_whose_talk_grows_long_ends_early_and_loses_nothing(calm: Pool) -> None:
+    market = seeded(900)
+    talker = own(bot_source(f"ctx.log('x' * 900)\n{BUY.replace('0.01', '0.001')}"))
+    (ahead,) = backtest(calm, talker, market, RULES)
+    (step,) = backtest(calm, talker, market, RULES, run=1)
+    assert ahead.mode == "run-ahead"
+    assert told([ahead], market)["logs"] == told([step], market)["logs"]
+    assert told([ahead], market)["orders"] == told([step], market)["orders"]
+    assert sum(row["message"] == "x" * 900 for row in told([ahead], market)["logs"]) == 900
+
+
+@pytest.mark.parametrize("bots", [1, 3])
+@pytest.mark.parametrize("run", [1, 512])
+def test_pinning_changes_no_result_and_is_undone(calm: Pool, bots: int, run: int) -> None:
+    market, before = seeded(120), os.sched_getaffinity(0)
+    entries = check_candidates(calm, shipped()[:bots])
+    pinned = play_entries(calm, entries, market, RULES, run=run, pin=True)
+    assert os.sched_getaffinity(0) == before
+    free = play_entries(calm, entries, market, RULES, run=run)
+    assert json.dumps(told(pinned, market)) == json.dumps(told(free, market))
+
+
+def test_one_cpu_is_enough(calm: Pool) -> None:
+    market, before = seeded(120), os.sched_getaffinity(0)
+    entries = check_candidates(calm, shipped()[:2])
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        results = play_entries(calm, entries, market, RULES, pin=True)
+        assert os.sched_getaffinity(0) == {min(before)}
+    finally:
+        os.sched_setaffinity(0, before)
+    assert [result.status for result in results] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("run", [1, 20])
+def test_a_mirror_that_differs_costs_the_bot_its_place_and_no_other(run: int) -> None:
+    market = seeded(400)
+    pool = Pool("tests.engine.cheats:Cheat", Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0, uid_base=35_000))
+    pool.start()
+    try:
+        alone = backtest(pool, own(bot_source(BUY, name="Good")), market, RULES, run=run)
+        both = backtest(pool, own(bot_source(BUY, name="Cheat"), bot_source(BUY, name="Good")), market, RULES, run=run)
+    finally:
+        pool.stop()
+    assert (both[0].status, both[0].mode) == ("quarantined", "lockstep")
+    assert {verdict for _, verdict, _ in both[0].endings} == {Verdict.PROTOCOL_ERROR}
+    assert "differs" in both[0].endings[0][2]
+    assert both[0].endings[0][0] == 2
+    assert report.order_rows(alone) == report.order_rows(both[1:])
+
+
+def test_an_equity_curve_reads_like_a_list_of_rows() -> None:
+    rows = [(n, 1.5 * n, 100.0 + n, 0.25, -1.0, 99.0) for n in range(0, 50, 10)]
+    curve, other = EquityCurve(), EquityCurve()
+    assert not curve
+    curve.extend(np.array(rows).tobytes())
+    assert (len(curve), list(curve), curve[0], curve[-1], curve[1:3]) == (5, rows, rows[0], rows[-1], rows[1:3])
+    assert type(curve[2][0]) is int
+    assert curve == rows
+    assert curve != other
+    other.extend(np.array(rows).tobytes())
+    assert curve == other
+    with pytest.raises(IndexError):
+        curve[5]

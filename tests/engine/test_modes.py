@@ -1,0 +1,104 @@
+"""One bot on one market gives the same orders and fills in every mode, whatever the market is like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from arena.core.exchange import Conditions, Rules
+from arena.engine import report
+from arena.engine.backtest import Candidate, Result, backtest
+from arena.engine.player import Market
+from arena.engine.proof import REPRODUCED
+from arena.engine.sources import ReplaySource
+from sandbox.pool import Pool
+from tests.arenas import bot_source
+from tests.engine.conftest import SYMBOLS, Hand, plan_of
+from tests.engine.test_proof import prove
+
+ROOT = Path(__file__).parents[2]
+EAGER = bot_source(
+    "import random\nctx.submit_order(random.choice(SYMBOLS), random.choice(['BUY', 'SELL', 'HOLD']),"
+    " random.choice([0, 0.01, 3, 1e9]))\nif random.random() < 0.1: 1 / 0",
+    name="Eager", symbols=str(list(SYMBOLS)),
+)  # fmt: skip
+SOURCES = [EAGER, *(path.read_text("utf-8") for path in sorted((ROOT / "bots").glob("*.py")))]
+
+
+@st.composite
+def markets(draw: st.DrawFn) -> Market:
+    """Return a market with jumps, symbols that come late or lose their price, stale ticks and an end."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    ticks = draw(st.integers(20, 160))
+    steps = rng.normal(0.0, draw(st.sampled_from([1e-4, 1e-2, 0.2])), (ticks, len(SYMBOLS)))
+    prices = np.exp(np.cumsum(steps, axis=0)) * np.array([40_000.0, 0.5])
+    prices[: draw(st.integers(0, 15)), 1] = np.nan
+    conditions = {
+        n: Conditions({SYMBOLS[n % 2]: f"Price of {SYMBOLS[n % 2]} is stale"})
+        for n in draw(st.sets(st.integers(1, ticks - 1), max_size=6))
+    }
+    end = draw(st.integers(10, 200))
+    if end < ticks:
+        prices[end:, 1] = np.nan
+        outcome = draw(st.sampled_from([0.0, 1.0, None]))
+        conditions[end] = Conditions({SYMBOLS[1]: "It has ended."}, {SYMBOLS[1]: outcome})
+    times = 1_700_000_000.0 + 10.0 * np.arange(ticks)
+    return Market(SYMBOLS, np.ascontiguousarray(np.column_stack([times, prices])), conditions)
+
+
+def play(pool: Pool, market: Market, rules: Rules, seed: int, run: int) -> list[Result]:
+    candidates = [Candidate(f"{n}.py", source.encode()) for n, source in enumerate(SOURCES)]
+    return backtest(pool, candidates, market, rules, seed=seed, run=run)
+
+
+def fills(results: list[Result]) -> dict[str, list[tuple[Any, ...]]]:
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for row in report.trade_rows(results):
+        columns = ("time", "symbol", "side", "size", "price", "cash_after", "position_after", "fee", "realized_pnl")
+        found.setdefault(str(row["bot_name"]), []).append(tuple(row[name] for name in columns))
+    return found
+
+
+@pytest.mark.timeout(120)
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(market=markets(), fee=st.sampled_from([0.0, 12.5]))
+def test_run_ahead_lockstep_and_a_season_agree_to_the_last_bit(
+    calm: Pool, deal: Callable[..., Hand], market: Market, fee: float
+) -> None:
+    rules = Rules(10_000.0, fee, fee / 2)
+    hand = deal(ReplaySource(market), plan_of(fee_bps=fee, slippage_bps=fee / 2), pool=calm)
+    seed = hand.season.seed
+    ahead, lockstep = play(calm, market, rules, seed, 512), play(calm, market, rules, seed, 1)
+    assert report.order_rows(ahead) == report.order_rows(lockstep)
+    assert report.log_rows(ahead) == report.log_rows(lockstep)
+    expected = fills(lockstep)
+    assert fills(ahead) == expected
+    try:
+        assert_season_agrees(hand, market, expected)
+    finally:
+        hand.engine.finish()
+        hand.engine.stop()
+
+
+def assert_season_agrees(hand: Hand, market: Market, expected: dict[str, list[tuple[Any, ...]]]) -> None:
+    """Play the market as a season, tick by tick, and compare its fills; then prove every record."""
+    seats = [hand.admit(source) for source in SOURCES]
+    for n in range(len(market)):
+        hand.engine.on_tick(n, market.time(n), last=n + 1 == len(market))
+    recorded: dict[str, list[tuple[Any, ...]]] = {}
+    query = (
+        "SELECT bot_name, time, symbol, side, size, price, cash_after, position_after, fee, realized_pnl "
+        "FROM trades WHERE season_id = :season ORDER BY id"
+    )
+    for name, *rest in hand.rows(query):
+        recorded.setdefault(name, []).append(tuple(rest))
+    assert recorded == expected
+    for seat in seats:
+        proof = prove(hand, seat)
+        assert proof.status == REPRODUCED, proof.findings
