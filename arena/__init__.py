@@ -1,3 +1,3 @@
 """Arena: say a trading strategy in plain words and see how it does against everyone else's."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
