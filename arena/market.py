@@ -29,6 +29,7 @@ from arena.store.usage import DatabaseUsage
 
 log = logging.getLogger("arena")
 
+_VENUES = {"binance": "Binance", "alpaca": "Alpaca", "manifold": "Manifold", "stockdata": "StockData.org"}
 _ALWAYS = ("BTCUSDT", "ETHUSDT")
 
 
@@ -112,12 +113,12 @@ def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
     symbols = tuple(dict.fromkeys(symbol for feed in feeds for symbol in feed.symbols))
     plan = _plan(settings, ",".join(feed.name for feed in feeds), symbols)
     reached = runner.reachable(feeds, settings.feed_wait_seconds)
-    names = " and ".join(feed.name.capitalize() for feed in feeds)
-    missing = [feed.name.capitalize() for feed in feeds if feed.name not in reached]
+    names = _listed([feed.name for feed in feeds])
+    missing = [feed.name for feed in feeds if feed.name not in reached]
     if not missing:
         note = f"Prices are live, from {names}."
     elif reached:
-        note = f"Prices are live, from {names}; {' and '.join(missing)} cannot be reached yet and is tried again."
+        note = f"Prices are live, from {names}; {_listed(missing)} cannot be reached yet and will be tried again."
     elif settings.feeds == ["binance"] and not open_season_with_key(database, plan.key()):
         return _synthetic(settings, "Binance cannot be reached: prices are made up by the synthetic market instead.")
     else:
@@ -131,6 +132,12 @@ def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
         return LiveSource(market, symbols, season.interval)
 
     return Chosen(make, plan, note, recorder.end)
+
+
+def _listed(feeds: list[str]) -> str:
+    """Return the names of venues as people write them, one after the other."""
+    words = [_VENUES.get(name, name) for name in feeds]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 class SeasonRecorder:

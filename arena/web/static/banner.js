@@ -9,7 +9,7 @@ const WRITERS = { template: "rule-based templates, no model" };
 const withNote = (text, note) => h("span", null, text, note ? h("small", null, note) : null);
 
 function market(season) {
-  return season ? withNote(season.feed, season.feed_note) : null;
+  return season ? withNote(season.feed.replaceAll(",", ", "), season.feed_note) : null;
 }
 
 function writer(generator) {
