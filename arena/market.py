@@ -13,10 +13,9 @@ from sqlalchemy import Engine as Database
 
 from arena.clock import CLOCK
 from arena.config import Settings
-from arena.core.exchange import Conditions
-from arena.engine.player import Market
+from arena.engine.recording import read_market
 from arena.engine.sources import LiveSource, ReplaySource, Source, SyntheticSource
-from arena.feeds.base import Frame, History, LiveFeed
+from arena.feeds.base import Frame, LiveFeed
 from arena.feeds.live import LiveMarket
 from arena.feeds.recording.start import start_recording
 from arena.feeds.recording.writer import Recording
@@ -68,7 +67,7 @@ def _synthetic(settings: Settings, note: str) -> Chosen:
 
 
 def _replay(settings: Settings) -> Chosen:
-    market = load_market(settings.replay_files, None, settings.tick_interval_seconds, log.info)
+    market = read_market(settings.replay_files, None, settings.tick_interval_seconds, log.info)
     digest = hashlib.sha256(market.rows.tobytes()).hexdigest()[:12]
     names = ", ".join(Path(spec.rpartition("=")[2]).name for spec in settings.replay_files)
     plan = _plan(settings, f"replay:{names}:{digest}", market.symbols)
@@ -77,34 +76,6 @@ def _replay(settings: Settings) -> Chosen:
         plan,
         f"A recording is played: {names}, {len(market):,} ticks.",
     )
-
-
-def load_market(
-    specs: list[str], interval: float | None, default_interval: float, say: Callable[[str], None]
-) -> Market:
-    """Load market files as ticks; what was skipped, reversed or guessed is said."""
-    import numpy as np
-
-    from arena.feeds.history import load_history
-
-    history = load_history(specs, interval=interval, default_interval=default_interval)
-    for note in history.notes:
-        say(note)
-    rows = np.ascontiguousarray(np.column_stack([history.times, history.prices]), dtype=np.float64)
-    return Market(history.symbols, rows, _ends(history))
-
-
-def _ends(history: History) -> dict[int, Conditions]:
-    """Return the conditions of the ticks at which recorded symbols came to their end."""
-    import numpy as np
-
-    found: dict[int, dict[str, float | None]] = {}
-    for symbol, (time, price) in sorted(history.resolutions.items()):
-        found.setdefault(int(np.searchsorted(history.times, time)), {})[symbol] = price
-    return {
-        n: Conditions({symbol: f"Market {symbol} has ended." for symbol in ended}, ended)
-        for n, ended in found.items()
-    }  # fmt: skip
 
 
 def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:

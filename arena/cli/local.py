@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from arena import __version__, config
-from arena.cli.output import complain, console, print_json, print_table
+from arena.cli.output import complain, console, errors, print_json, print_table
 
 db_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 config_app = typer.Typer(help="The settings.", no_args_is_help=True)
@@ -87,25 +89,13 @@ def backtest(
     db: Annotated[Path | None, typer.Option(help="Also write the tables into this SQLite file.")] = None,
 ) -> None:
     """Play bots, each in its own locked process, over a recorded market."""
-    from arena.engine import report
-    from arena.engine.backtest import RUN_AHEAD, Candidate, ranked_results
-    from arena.engine.backtest import backtest as play
-    from arena.market import load_market
-
     settings = config.load()
-    candidates = [Candidate(str(path), _read(path)) for path in bots]
-    market = load_market(data, interval, settings.tick_interval_seconds, complain)
-    pool = _pool(settings)
-    started = time.monotonic()
-    try:
-        with _progress(len(market) * len(candidates)) as advance:
-            results = play(
-                pool, candidates, market, settings.rules,
-                seed=seed, run=1 if lockstep else RUN_AHEAD, progress=advance,
-            )  # fmt: skip
-    finally:
-        pool.stop()
-    found = report.document(results, market, time.monotonic() - started)
+    candidates = [(path, _read(path)) for path in bots]
+    seconds, market, results = _play(settings, candidates, data, interval, seed, lockstep=lockstep)
+    from arena.engine import report
+    from arena.engine.backtest import ranked_results
+
+    found = report.document(results, market, seconds)
     if json_out is not None:
         json_out.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", "utf-8")
     if trades is not None:
@@ -122,28 +112,61 @@ def backtest(
     _show_results([report.bot_document(result, gap) for result in ranked_results(results)], found)
 
 
-def _pool(settings: config.Settings) -> Any:
+def _play(
+    settings: config.Settings,
+    bots: list[tuple[Path, bytes]],
+    data: list[str],
+    interval: float | None,
+    seed: int,
+    *,
+    lockstep: bool,
+) -> tuple[float, Any, Any]:
+    """Play the bots; return the seconds it took, the market, and the results."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from sandbox.pool import Pool
 
     pool = Pool(RUNTIME, settings.limits)
-    pool.start()
-    return pool
+    notes: list[str] = []
+    with ThreadPoolExecutor(1) as reader:
+        # The sandbox comes up in a process of its own; the file is read meanwhile.
+        reading = reader.submit(_read_market, data, interval, settings.tick_interval_seconds, notes)
+        try:
+            pool.start()
+            from arena.engine.backtest import RUN_AHEAD, Candidate, check_candidates, play_entries
+
+            entries = check_candidates(pool, [Candidate(str(path), source) for path, source in bots])
+            market = reading.result()
+            for note in notes:
+                complain(note)
+            started = time.monotonic()
+            with _progress(len(market) * len(entries)) as advance:
+                results = play_entries(
+                    pool, entries, market, settings.rules,
+                    seed=seed, run=1 if lockstep else RUN_AHEAD, progress=advance, pin=True,
+                )  # fmt: skip
+            return time.monotonic() - started, market, results
+        finally:
+            pool.stop()
 
 
-def _progress(total: int) -> Any:
-    import contextlib
+def _read_market(data: list[str], interval: float | None, default_interval: float, notes: list[str]) -> Any:
+    from arena.engine.recording import read_market
 
+    return read_market(data, interval, default_interval, notes.append)
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None] | None]:
+    """Show a bar where a person watches."""
+    if not errors.is_terminal:
+        yield None
+        return
     from rich.progress import Progress
 
-    from arena.cli.output import errors
-
-    @contextlib.contextmanager
-    def bar() -> Any:
-        with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
-            task = progress.add_task("ticks", total=total)
-            yield lambda ticks: progress.advance(task, ticks)
-
-    return bar()
+    with Progress(console=errors, transient=True) as progress:
+        task = progress.add_task("ticks", total=total)
+        yield lambda ticks: progress.advance(task, ticks)
 
 
 def _show_results(rows: list[dict[str, Any]], found: dict[str, Any]) -> None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from arena.core.ledger import Account, Valuation, mark
 from arena.core.orders import Fill, Order, Rejection, Side
 
 RULES_VERSION = 1
+# A member is looked up through the enumeration's class each time, which shows in a replay.
+_BUY, _SELL = Side.BUY, Side.SELL
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Rules:
     def fill_price(self, side: Side, price: float) -> float:
         """Return the price a market order gets: worse than `price` by the slippage."""
         slip = self.slippage_bps / 1e4
-        return price * (1.0 + slip) if side is Side.BUY else price * (1.0 - slip)
+        return price * (1.0 + slip) if side is _BUY else price * (1.0 - slip)
 
     def fee(self, price: float, size: float) -> float:
         """Return the fee in quote currency for trading `size` at the fill price."""
@@ -53,8 +56,7 @@ class Conditions:
 USUAL = Conditions()
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """The account after a batch of orders, and one outcome per order in the order submitted."""
 
     account: Account
@@ -77,7 +79,7 @@ def settle(
             outcome: Fill | Rejection = _refused(order, barred[order.symbol])
         elif price is None:
             outcome = _refused(order, f"No price available for {order.symbol}")
-        elif order.side is Side.SELL:
+        elif order.side is _SELL:
             account, outcome = _sell(bot_name, account, order, price, rules)
         else:
             account, outcome = _buy(bot_name, account, order, price, rules)
@@ -93,7 +95,7 @@ def redeem(account: Account, ended: Mapping[str, float | None]) -> tuple[Account
         price = ended[symbol]
         price = held.average if price is None else price
         account, gain = account.sold(symbol, held.size, price, 0.0)
-        fills.append(Fill(symbol, Side.SELL, held.size, price, 0.0, gain, account.cash, 0.0))
+        fills.append(Fill(symbol, _SELL, held.size, price, 0.0, gain, account.cash, 0.0))
     return account, tuple(fills)
 
 
@@ -102,7 +104,7 @@ def _refused(order: Order, reason: str) -> Rejection:
 
 
 def _buy(bot_name: str, account: Account, order: Order, price: float, rules: Rules) -> tuple[Account, Fill | Rejection]:
-    fill_price = rules.fill_price(Side.BUY, price)
+    fill_price = rules.fill_price(_BUY, price)
     fee = rules.fee(fill_price, order.size)
     cost = fill_price * order.size + fee
     if not account.cash >= cost:
@@ -121,7 +123,7 @@ def _sell(
     if held <= 0.0:
         return account, _refused(order, f"Bot '{bot_name}' has no position in {order.symbol} to sell")
     size = min(order.size, held)
-    fill_price = rules.fill_price(Side.SELL, price)
+    fill_price = rules.fill_price(_SELL, price)
     fee = rules.fee(fill_price, size)
     after, gain = account.sold(order.symbol, size, fill_price, fee)
     if not math.isfinite(after.cash):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 MAX_ORDERS_PER_TICK = 100
 MAX_SYMBOL_LENGTH = 64
@@ -23,6 +24,9 @@ class Side(StrEnum):
     SELL = "SELL"
 
 
+_SIDES = {side.value: side for side in Side}
+
+
 class OrderStatus(StrEnum):
     """Where an order stands; `PENDING` ones wait for the next tick."""
 
@@ -33,8 +37,7 @@ class OrderStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """A well-formed market order that waits for the next tick."""
 
     symbol: str
@@ -42,8 +45,7 @@ class Order:
     size: float
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(NamedTuple):
     """One executed order: `size` is what was really traded, `realized` the profit it locked in."""
 
     symbol: str
@@ -124,6 +126,15 @@ _NUMPY_NUMBERS = frozenset(
 
 def check_order(symbol: object, side: object, size: object, already: int) -> Order | Rejection:
     """Check one request of a tick that has made `already` requests before it; never raises."""
+    # The usual case in few tests, for speed; whatever fails one of them is looked at closely.
+    if type(size) is float and type(side) is str and type(symbol) is str and already < MAX_ORDERS_PER_TICK:
+        known = _SIDES.get(side)
+        if known is not None and 0.0 < size < math.inf and len(symbol) <= MAX_SYMBOL_LENGTH:
+            return Order(symbol, known, size)
+    return _look_closely(symbol, side, size, already)
+
+
+def _look_closely(symbol: object, side: object, size: object, already: int) -> Order | Rejection:
     number = real_number(size)
     shown_symbol = symbol[:MAX_SYMBOL_LENGTH] if type(symbol) is str else _shown(symbol)
     shown_side = str(side) if type(side) is str and len(side) <= _SHOWN else _shown(side)

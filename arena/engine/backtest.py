@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from arena.core.exchange import Rules
-from arena.engine.discipline import Action, Record
-from arena.engine.player import Market, Play
+from arena.engine.placement import Placement, placement
+from arena.engine.player import Market
+from arena.engine.relay import Relay
+from arena.engine.stage import Result, Stage
 from arena.runtime.contract import read_facts
-from arena.runtime.start import Start
-from sandbox.barrier import Answer, Ask, gather
+from sandbox.barrier import Answer
+from sandbox.checked import Checked
 from sandbox.pool import Pool
-from sandbox.protocol import Kind
-from sandbox.verdict import Ending, Verdict
-from sandbox.worker import Worker
 
-RUN_AHEAD = 512
+__all__ = [
+    "RUN_AHEAD", "Candidate", "Entry", "Result", "backtest", "check_candidates", "hash_source", "play_entries",
+    "ranked_results", "seed_of",
+]  # fmt: skip
+
+RUN_AHEAD = 2048
 
 Progress = Callable[[int], None]
 
@@ -33,20 +38,6 @@ class Candidate:
 
     file: str
     source: bytes
-
-
-@dataclass(slots=True)
-class Result:
-    """What became of one candidate."""
-
-    name: str
-    file: str
-    status: str
-    symbols: tuple[str, ...] = ()
-    violations: list[dict[str, Any]] = field(default_factory=list)
-    play: Play | None = None
-    endings: list[tuple[int, Verdict, str]] = field(default_factory=list)
-    mode: str = "run-ahead"
 
 
 def seed_of(season_seed: int, name: str, source_hash: str) -> int:
@@ -60,6 +51,33 @@ def hash_source(source: bytes) -> str:
     return hashlib.sha256(source).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A candidate that has been checked; without a program it was refused."""
+
+    candidate: Candidate
+    bot_name: str = ""
+    symbols: tuple[str, ...] = ()
+    program: bytes = b""
+    violations: tuple[dict[str, Any], ...] = ()
+
+
+def check_candidates(pool: Pool, candidates: Sequence[Candidate]) -> list[Entry]:
+    """Check every source, the same one once only."""
+    found = {source: pool.check(source) for source in dict.fromkeys(each.source for each in candidates)}
+    return [_entry(candidate, found[candidate.source]) for candidate in candidates]
+
+
+def _entry(candidate: Candidate, checked: Checked) -> Entry:
+    if not checked.accepted:
+        return Entry(candidate, violations=tuple(checked.violations))
+    try:
+        bot_name, symbols = read_facts(checked.facts)
+    except ValueError:
+        return Entry(candidate)
+    return Entry(candidate, bot_name, symbols, checked.program)
+
+
 def backtest(
     pool: Pool,
     candidates: Sequence[Candidate],
@@ -71,26 +89,36 @@ def backtest(
     progress: Progress | None = None,
 ) -> list[Result]:
     """Play every candidate over the whole market and return the results in the order given."""
+    return play_entries(pool, check_candidates(pool, candidates), market, rules, seed=seed, run=run, progress=progress)
+
+
+def play_entries(
+    pool: Pool,
+    entries: Sequence[Entry],
+    market: Market,
+    rules: Rules,
+    *,
+    seed: int = 0,
+    run: int = RUN_AHEAD,
+    progress: Progress | None = None,
+    pin: bool = False,
+) -> list[Result]:
+    """Play what has been checked; `pin` places workers and this thread on CPUs of their own meanwhile."""
     results, stages = [], []
     taken: dict[str, int] = {}
-    for candidate in candidates:
-        checked = pool.check(candidate.source)
-        if not checked.accepted:
-            results.append(Result("", candidate.file, "refused", violations=list(checked.violations)))
+    for entry in entries:
+        file, source = entry.candidate.file, entry.candidate.source
+        if not entry.program:
+            results.append(Result("", file, "refused", violations=list(entry.violations)))
             continue
-        try:
-            bot_name, symbols = read_facts(checked.facts)
-        except ValueError:
-            results.append(Result("", candidate.file, "refused"))
-            continue
-        name = _own_name(bot_name, taken)
-        result = Result(name, candidate.file, "ok", symbols)
-        if not set(symbols) & set(market.symbols):
+        result = Result(_own_name(entry.bot_name, taken), file, "ok", entry.symbols)
+        if not set(entry.symbols) & set(market.symbols):
             result.status = "no_market"
         results.append(result)
-        bot_seed = seed_of(seed, bot_name, hash_source(candidate.source))
-        stages.append(Stage(pool, result, checked.program, market, rules, bot_seed, run))
-    _play_all(stages, progress)
+        bot_seed = seed_of(seed, entry.bot_name, hash_source(source))
+        stages.append(Stage(pool, result, entry.program, market, rules, bot_seed, run))
+    with placement(len(stages)) if pin else nullcontext() as places:
+        _play_all(stages, progress, places)
     return results
 
 
@@ -99,138 +127,37 @@ def _own_name(name: str, taken: dict[str, int]) -> str:
     return name if taken[name] == 1 else f"{name} #{taken[name]}"
 
 
-def _play_all(stages: Sequence[Stage], progress: Progress | None) -> None:
-    open_stages = list(stages)
-    try:
-        while open_stages:
-            asks = [stage.next_ask() for stage in open_stages]
-            for stage, answer in zip(open_stages, gather(asks), strict=True):
-                moved = stage.take(answer)
-                if progress is not None and moved:
-                    progress(moved)
-            for stage in open_stages:
-                if stage.over:
-                    stage.close()
-            open_stages = [stage for stage in open_stages if not stage.over]
-    finally:
-        for stage in stages:
-            stage.close()
-
-
-class Stage:
-    """One bot on its way through a market: its worker, its play, its discipline."""
-
-    def __init__(
-        self,
-        pool: Pool,
-        result: Result,
-        program: bytes,
-        market: Market,
-        rules: Rules,
-        seed: int,
-        run: int,
-    ) -> None:
-        self._pool = pool
-        self._result = result
-        self._program = program
-        self._market = market
-        self._rules = rules
-        self._seed = seed
-        self._run = run
-        self.over = False
-        self._reset()
-
-    def _reset(self) -> None:
-        self._play = Play(self._result.name, self._market, self._rules)
-        self._result.play = self._play
-        self._result.mode = "lockstep" if self._run == 1 else "run-ahead"
-        self._record = Record()
-        self._worker: Worker | None = None
-        self._sent = 0
-        self._starting = False
-
-    # -- one exchange -----------------------------------------------------------------------------
-
-    def next_ask(self) -> Ask:
-        """Return the next request to the worker, starting it first."""
-        if self._worker is None:
-            return self._start()
-        limits = self._pool.limits
-        payload, self._sent = self._play.next_run(self._run)
-        soft = limits.tick_cpu_soft if self._run == 1 else limits.run_cpu(self._sent)
-        hard = limits.tick_cpu_hard if self._run == 1 else soft
-        return Ask(self._worker, Kind.CALL, payload, soft, hard, limits.wall_backstop)
-
-    def _start(self) -> Ask:
-        at = self._play.sent
-        seen = at > 0
-        start = Start(
-            bot_name=self._result.name, seed=self._seed,
-            now=self._market.time(at - 1) if seen else 0.0, seen=seen,
-            prices=self._market.prices(at - 1) if seen else {},
-            last_prices=self._market.prices(at - 1) if seen else {},
-            symbols=self._market.symbols, account=self._play.account,
-            rules=(self._rules.starting_cash, self._rules.fee_bps, self._rules.slippage_bps),
-        )  # fmt: skip
-        self._worker, ask = self._pool.spawn(self._program, start.pack())
-        self._starting = True
-        return ask
-
-    def take(self, answer: Answer) -> int:
-        """Take the worker's answer; return how many ticks went by."""
-        before = self._play.sent
+def _play_all(stages: Sequence[Stage], progress: Progress | None, places: Placement | None) -> None:
+    with Relay[Stage]() as relay:
         try:
-            if answer.payload is None:
-                self._fault(answer.verdict, answer.reason)
-            elif self._starting:
-                self._starting = False
-                self._play.started(answer.payload)
-            else:
-                self._play.take(answer.payload, self._sent)
-        except ValueError as error:
-            assert self._worker is not None
-            self._worker.kill(Ending(Verdict.PROTOCOL_ERROR, str(error)))
-            self._fault(Verdict.PROTOCOL_ERROR, f"broke the protocol: {error}")
-        if self._play.finished and not self._starting:
-            self._finish("failed" if self._play.ledger.load_failed else None)
-        return self._play.sent - before
+            for stage in stages:
+                stage.places = places
+                relay.ask(stage, stage.next_ask())
+            while relay:
+                for stage, answer in relay.turn():
+                    moved = _advance(relay, stage, answer)
+                    if progress is not None and moved:
+                        progress(moved)
+        finally:
+            for stage in stages:
+                stage.close()
 
-    def _fault(self, verdict: Verdict, reason: str) -> None:
-        assert self._worker is not None
-        if self._run > 1 and not verdict.quarantines:
-            self._worker.close()
-            self._run = 1
-            self._reset()
-            return
-        tick = self._play.sent
-        self._result.endings.append((tick, verdict, reason))
-        dead = self._starting or not self._worker.alive
-        action = self._record.judge(verdict, tick, dead=dead)
-        if action is Action.QUARANTINE:
-            self._play.cancel_pending()
-            self._play.mark_rest()
-            self._finish("quarantined")
-            return
-        if dead:
-            self._worker.close()
-            self._worker = None
-            for _ in range(min(self._record.restart_at, len(self._market)) - tick):
-                self._play.skip()
-        else:
-            self._play.skip()
-        self._starting = False
 
-    def _finish(self, status: str | None) -> None:
-        self._play.close()
-        if self._result.status == "ok" and status is not None:
-            self._result.status = status
-        self.over = True
-
-    def close(self) -> None:
-        """End the worker."""
-        if self._worker is not None:
-            self._worker.close()
-            self._worker = None
+def _advance(relay: Relay[Stage], stage: Stage, answer: Answer) -> int:
+    """Take an answer and ask on: the worker plays its next run while the last one is recomputed here."""
+    before, worker = stage.position, stage.worker
+    ask = stage.receive(answer)
+    if ask is not None:
+        relay.ask(stage, ask)
+    if not stage.read():
+        ask = None
+    if stage.over:
+        stage.close()
+    if worker is not None and stage.worker is not worker:
+        relay.forget(worker)
+    if ask is None and not stage.over:
+        relay.ask(stage, stage.next_ask())
+    return stage.position - before
 
 
 def ranked_results(results: Sequence[Result]) -> list[Result]:

@@ -28,6 +28,7 @@ class Roster:
         self._engine = engine
         self._lock = threading.Lock()
         self._seats: dict[str, Seat] = {}
+        self.revision = 0
 
     def seats(self) -> list[Seat]:
         """Return all seats, in the order of admission."""
@@ -38,6 +39,12 @@ class Roster:
         """Add a seat."""
         with self._lock:
             self._seats[seat.id] = seat
+        self.changed()
+
+    def changed(self) -> None:
+        """Count a change that stands in the database, so that readers look again; callable from any thread."""
+        with self._lock:
+            self.revision += 1
 
     def get(self, bot_id: str) -> Seat:
         """Return a seat; NotFoundError if there is none."""
@@ -119,6 +126,7 @@ class Roster:
                 "season_id": season.id, "tick": market.n + 1, "bot_id": seat.id, "event": event,
                 "detail": "",
             }])  # fmt: skip
+        self.changed()
 
     def _cancel(self, seat: Seat) -> None:
         self._end_orders([waiting.id for waiting in seat.pending], OrderStatus.CANCELLED)

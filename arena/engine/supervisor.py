@@ -131,7 +131,8 @@ class Supervisor:
     ) -> None:  # fmt: skip
         """Show this tick to every bot that is free and note what each did by the deadline."""
         free = [seat for seat in seats if self._is_free(seat, builder)]
-        asks = [self._ask_of(seat, rows, symbols, version, builder) for seat in free]
+        unchanged = pack_run(rows, 1, symbols, None, with_symbols=False)
+        asks = [self._ask_of(seat, rows, symbols, version, builder, unchanged) for seat in free]
         for seat, answer in zip(free, gather(asks, self._deadline), strict=True):
             self._take(seat, answer, builder)
         self._spread(seats, builder)
@@ -164,11 +165,17 @@ class Supervisor:
         return False
 
     def _ask_of(
-        self, seat: Seat, rows: bytes, symbols: Sequence[str], version: int, builder: TickBuilder
+        self, seat: Seat, rows: bytes, symbols: Sequence[str], version: int, builder: TickBuilder,
+        unchanged: bytes,
     ) -> Ask:  # fmt: skip
         assert seat.worker is not None
         account = builder.candidates[seat.id].account
-        payload = pack_run(rows, 1, symbols, account, with_symbols=seat.symbols_told != version)
+        if seat.worker.told is account and seat.symbols_told == version:
+            # It has this very account and has ordered nothing since: its mirror is true.
+            payload = unchanged
+        else:
+            payload = pack_run(rows, 1, symbols, account, with_symbols=seat.symbols_told != version)
+        seat.worker.told = None
         seat.symbols_told = version
         limits = self._pool.limits
         return Ask(
@@ -187,7 +194,9 @@ class Supervisor:
         except ValueError as error:
             self._broke_protocol(seat, builder, error)
             return
-        deeds = reply.deeds.get(0, Deeds())
+        deeds = reply.deeds.get(0) or Deeds()
+        if seat.worker is not None and not deeds.requests:
+            seat.worker.told = builder.candidates[seat.id].account
         builder.note(seat, deeds)
         if any(memory for _, _, memory in deeds.errors):
             self.fault(seat, builder, Verdict.MEMORY, "ran out of memory", dead=False, answered=True)

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from arena.core.exchange import Rules, settle
-from arena.core.ledger import Account, mark
+from arena.core.ledger import Account, worth
 from arena.core.orders import Order, Rejection, check_order
 from arena.core.text import clean_name
 from arena.runtime.contract import broken_rules
 from arena.runtime.ctx import Context
+from arena.runtime.rehearsal import rehearsal
 from arena.runtime.start import Start
 from arena.runtime.wire import (
     LOG_BYTES_PER_TICK,
@@ -53,19 +54,25 @@ class BotRuntime:
         self._host = host
         self._writer = ReplyWriter()
         self._tick = 0
+        self._noted = False
         self._requests = 0
         self._rejections = 0
         self._log_bytes = 0
         self._logs_dropped = 0
         self._pending: list[Order] = []
         self._account = Account(0.0)
+        self._sizes: dict[str, float] = {}
         self._prices: dict[str, float] = {}
         self._last_prices: dict[str, float] = {}
         self._symbols: tuple[str, ...] = ()
+        self._known_symbols = True
         self._rules = Rules()
         self._bot_name = ""
         self._namespace: Namespace = {}
         self._ctx = self._make_context()
+
+    # Played by the zygote before it forks.
+    rehearsal = staticmethod(rehearsal)
 
     @property
     def context(self) -> Context:
@@ -88,15 +95,17 @@ class BotRuntime:
         """Load the module and call init; both see the clock and the account they are told."""
         told = Start.read(meta)
         self._bot_name = told.bot_name
-        self._account = told.account
+        self._use(told.account)
         self._rules = Rules(*told.rules)
         self._symbols = told.symbols
         self._prices = dict(told.prices) if told.seen else {}
         self._last_prices = dict(told.last_prices)
+        # Else it may hold what the coming ticks say nothing of.
+        self._known_symbols = told.last_prices.keys() <= set(told.symbols)
         self._host.seed(told.seed)
         self._host.set_time(told.now)
         self._host.set_log(self._log_line)
-        self._begin(0)
+        self._tick = 0
         try:
             self._namespace = load()
         except BaseException as error:  # noqa: BLE001 - whatever a bot raises is reported
@@ -115,48 +124,61 @@ class BotRuntime:
         run = read_run(payload, self._symbols)
         self._symbols = run.symbols
         if run.account is not None:
-            self._account = run.account
-            self._pending = []
-        done = 0
-        for index in range(run.ticks):
-            self._one_tick(run, index)
-            done += 1
-            if self._writer.size > _EARLY:
-                break
-        return self._finish(done)
+            self._use(run.account)
+        return self._finish(self._play(run))
 
-    def _one_tick(self, run: Run, index: int) -> None:
-        width = 1 + len(run.symbols)
-        row = run.values[index * width : (index + 1) * width]
-        now = row[0]
-        prices = {
-            symbol: price for symbol, price in zip(run.symbols, row[1:], strict=True)
-            if price == price  # noqa: PLR0124 - NaN marks a symbol without a price
-        }  # fmt: skip
-        self._prices = prices
-        self._last_prices.update(prices)
-        if self._pending:
-            settled = settle(self._bot_name, self._account, self._pending, prices, self._rules)
-            self._account = settled.account
-            self._pending = []
-        self._host.set_time(now)
-        self._begin(index)
-        account = self._account
-        value = mark(account, self._last_prices)
-        tick = {
-            "time": now,
-            "prices": prices.copy(),
-            "bot": {
-                "cash": account.cash,
-                "positions": account.sizes(),
-                "equity": value.equity,
-                "realized_pnl": account.realized,
-                "unrealized_pnl": value.unrealized,
-            },
-        }
-        on_tick = self._namespace.get("on_tick")
-        self._guarded(Where.on_tick, on_tick, self._ctx, tick)
-        self._end_tick()
+    def _play(self, run: Run) -> int:
+        """Show the ticks of a run and return how many; the hot loop of every replay."""
+        symbols, last_prices = run.symbols, self._last_prices
+        whole = run.whole and self._known_symbols
+        namespace, ctx, set_time, writer = self._namespace, self._ctx, self._host.set_time, self._writer
+        account, sizes = self._account, self._sizes
+        index = -1
+        for index, row in enumerate(run.rows):
+            now = row[0]
+            prices = dict(zip(symbols, row[1:], strict=False))
+            if whole:
+                last_prices = prices
+            else:
+                prices = {symbol: price for symbol, price in prices.items() if price == price}  # noqa: PLR0124
+                last_prices.update(prices)
+            self._prices = prices
+            self._tick = index
+            if self._pending:
+                self._settle(prices)
+                account, sizes = self._account, self._sizes
+            set_time(now)
+            equity, unrealized = worth(account, last_prices) if sizes else (account.cash, 0.0)
+            tick = {
+                "time": now,
+                "prices": prices.copy(),
+                "bot": {
+                    "cash": account.cash,
+                    "positions": sizes.copy(),
+                    "equity": equity,
+                    "realized_pnl": account.realized,
+                    "unrealized_pnl": unrealized,
+                },
+            }
+            try:
+                namespace.get("on_tick")(ctx, tick)  # type: ignore[misc]
+            except BaseException as error:  # noqa: BLE001 - whatever a bot raises is reported
+                self._note_error(Where.on_tick, error)
+            if self._noted:
+                self._end_tick()
+                if writer.size > _EARLY:
+                    break
+        self._last_prices = last_prices
+        return index + 1
+
+    def _settle(self, prices: dict[str, float]) -> None:
+        settled = settle(self._bot_name, self._account, self._pending, prices, self._rules)
+        self._use(settled.account)
+
+    def _use(self, account: Account) -> None:
+        """Go on with an account that knows of every order so far."""
+        self._account, self._sizes = account, account.sizes()
+        self._pending = []
 
     def _guarded(self, where: Where, function: Any, *args: object) -> None:
         try:
@@ -165,12 +187,9 @@ class BotRuntime:
             self._note_error(where, error)
 
     def _note_error(self, where: Where, error: BaseException) -> None:
+        self._noted = True
         memory = isinstance(error, MemoryError)
         self._writer.error(self._tick, where, _describe(error), memory=memory)
-
-    def _begin(self, index: int) -> None:
-        self._tick = index
-        self._requests = self._rejections = self._log_bytes = self._logs_dropped = 0
 
     def _end_tick(self) -> None:
         beyond = self._rejections - MAX_REJECTIONS_PER_TICK
@@ -178,11 +197,11 @@ class BotRuntime:
             self._writer.overflow(self._tick, beyond)
         if self._logs_dropped:
             self._writer.logs_dropped(self._tick, self._logs_dropped)
+        self._requests = self._rejections = self._log_bytes = self._logs_dropped = 0
+        self._noted = False
 
     def _finish(self, done: int) -> bytes:
-        reply = self._writer.finish(done, self._account.cash, self._account.realized)
-        self._writer = ReplyWriter()
-        return reply
+        return self._writer.finish(done, self._account.cash, self._account.realized)
 
     # -- what ctx does --------------------------------------------------------------------------------
 
@@ -197,7 +216,7 @@ class BotRuntime:
 
         def get_position(symbol: str) -> float:
             """Return the held size of a symbol, 0 if none."""
-            return self._account.size_of(symbol)
+            return self._sizes.get(symbol, 0.0)
 
         def submit_order(symbol: str, side: str, size: float) -> None:
             """Submit a market order; it fills at the next tick."""
@@ -213,6 +232,7 @@ class BotRuntime:
         )  # fmt: skip
 
     def _submit(self, symbol: object, side: object, size: object) -> None:
+        self._noted = True
         outcome = check_order(symbol, side, size, self._requests)
         self._requests += 1
         if isinstance(outcome, Rejection):
@@ -226,6 +246,7 @@ class BotRuntime:
     def _log_line(self, level: str, message: object) -> None:
         text = message if type(message) is str else _printable(message)
         text = text[:MAX_LINE]
+        self._noted = True
         self._log_bytes += len(text) + 8
         if self._log_bytes > LOG_BYTES_PER_TICK:
             self._logs_dropped += 1

@@ -1,0 +1,106 @@
+"""A recorded market, tick by tick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from arena.core.exchange import Conditions
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from arena.feeds.base import History
+
+
+@dataclass(slots=True)
+class Market:
+    """Recorded ticks: `rows` is float64 (ticks, 1 + symbols), time first, NaN for no price.
+
+    `conditions` are those of the ticks that had any. A symbol that has lost its price is valued at
+    its last one: `marks` is `rows` with these carried on, from `before` where the first rows lack them.
+    """
+
+    symbols: tuple[str, ...]
+    rows: npt.NDArray[np.float64]
+    conditions: Mapping[int, Conditions] = field(default_factory=dict)
+    before: Mapping[str, float] = field(default_factory=dict)
+    marks: npt.NDArray[np.float64] = field(init=False)
+    whole: bool = field(init=False)
+    values: memoryview[float] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        import numpy as np
+
+        self.rows = np.ascontiguousarray(self.rows, dtype=np.float64)
+        self.marks = carried(self.rows, [self.before.get(symbol) for symbol in self.symbols])
+        self.whole = self.marks is self.rows
+        # The same doubles one after another: a single one costs a tenth of what numpy takes to give it.
+        self.values = memoryview(self.rows.reshape(-1))  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def prices(self, n: int) -> dict[str, float]:
+        """Return the prices of tick n."""
+        return self._priced(self.rows[n].tolist())
+
+    def last_prices(self, n: int) -> dict[str, float]:
+        """Return the last known prices as of tick n."""
+        return self._priced(self.marks[n].tolist())
+
+    def _priced(self, row: list[float]) -> dict[str, float]:
+        if self.whole:
+            return dict(zip(self.symbols, row[1:], strict=True))
+        return {s: p for s, p in zip(self.symbols, row[1:], strict=True) if p == p}  # noqa: PLR0124
+
+    def time(self, n: int) -> float:
+        """Return the time of tick n."""
+        return float(self.rows[n, 0])
+
+
+def carried(rows: npt.NDArray[np.float64], before: Sequence[float | None]) -> npt.NDArray[np.float64]:
+    """Return the rows with each missing price replaced by the one before it; the same array if none is missing."""
+    import numpy as np
+
+    missing = np.isnan(rows)
+    if not missing.any():
+        return rows
+    filled = rows.copy()
+    for column, price in enumerate(before, 1):
+        gaps = missing[:, column]
+        last = np.where(gaps, -1, np.arange(len(rows)))
+        last = np.maximum.accumulate(last)
+        first = np.nan if price is None else price
+        filled[:, column] = np.where(last >= 0, rows[last, column], first)
+    return filled
+
+
+def read_market(
+    specs: Sequence[str], interval: float | None, default_interval: float, say: Callable[[str], None]
+) -> Market:
+    """Read market files as ticks; what was skipped, reversed or guessed is said."""
+    import numpy as np
+
+    from arena.feeds.history import load_history
+
+    history = load_history(specs, interval=interval, default_interval=default_interval)
+    for note in history.notes:
+        say(note)
+    rows = np.ascontiguousarray(np.column_stack([history.times, history.prices]), dtype=np.float64)
+    return Market(history.symbols, rows, _ends(history))
+
+
+def _ends(history: History) -> dict[int, Conditions]:
+    """Return the conditions of the ticks at which recorded symbols came to their end."""
+    import numpy as np
+
+    found: dict[int, dict[str, float | None]] = {}
+    for symbol, (time, price) in sorted(history.resolutions.items()):
+        found.setdefault(int(np.searchsorted(history.times, time)), {})[symbol] = price
+    return {
+        n: Conditions({symbol: f"Market {symbol} has ended." for symbol in ended}, ended)
+        for n, ended in found.items()
+    }  # fmt: skip

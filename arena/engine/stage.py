@@ -1,0 +1,172 @@
+"""One bot on its way through a recorded market: its worker, its play, its discipline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from arena.core.exchange import Rules
+from arena.engine.discipline import Action, Record
+from arena.engine.placement import Placement
+from arena.engine.player import Market, Play
+from arena.runtime.start import Start
+from sandbox.barrier import Answer, Ask
+from sandbox.pool import Pool
+from sandbox.protocol import Kind
+from sandbox.verdict import Ending, Verdict
+from sandbox.worker import Worker
+
+# A run is written at once, because it fits into a pipe (64 KiB).
+_RUN_BYTES = 48 * 1024
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of one candidate."""
+
+    name: str
+    file: str
+    status: str
+    symbols: tuple[str, ...] = ()
+    violations: list[dict[str, Any]] = field(default_factory=list)
+    play: Play | None = None
+    endings: list[tuple[int, Verdict, str]] = field(default_factory=list)
+    mode: str = "run-ahead"
+
+
+class Stage:
+    """One bot on its way through a market: its worker, its play, its discipline."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        result: Result,
+        program: bytes,
+        market: Market,
+        rules: Rules,
+        seed: int,
+        run: int,
+    ) -> None:
+        self._pool = pool
+        limits = pool.limits
+        self._soft, self._hard, self._wall = limits.tick_cpu_soft, limits.tick_cpu_hard, limits.wall_backstop
+        self._result = result
+        self._program = program
+        self._market = market
+        self._rules = rules
+        self._seed = seed
+        self._run = max(1, min(run, _RUN_BYTES // (8 + 8 * len(market.symbols))))
+        self.places: Placement | None = None
+        self.over = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._play = Play(self._result.name, self._market, self._rules)
+        self._result.play = self._play
+        self._result.mode = "lockstep" if self._run == 1 else "run-ahead"
+        self._record = Record()
+        self.worker: Worker | None = None
+        self._sent = 0
+        self._starting = False
+
+    @property
+    def position(self) -> int:
+        """Return how many ticks have been played."""
+        return self._play.sent
+
+    # -- one exchange -----------------------------------------------------------------------------
+
+    def next_ask(self) -> Ask:
+        """Return the next request to the worker, starting it first."""
+        worker = self.worker
+        if worker is None:
+            return self._start()
+        payload, self._sent = self._play.next_run(self._run)
+        if self._run == 1:
+            return Ask(worker, Kind.CALL, payload, self._soft, self._hard, self._wall)
+        budget = self._pool.limits.run_cpu(self._sent)
+        return Ask(worker, Kind.CALL, payload, budget, budget, self._wall)
+
+    def _start(self) -> Ask:
+        at = self._play.sent
+        seen = at > 0
+        start = Start(
+            bot_name=self._result.name, seed=self._seed,
+            now=self._market.time(at - 1) if seen else 0.0, seen=seen,
+            prices=self._market.prices(at - 1) if seen else {},
+            last_prices=self._market.last_prices(at - 1) if seen else {},
+            symbols=self._market.symbols, account=self._play.account,
+            rules=(self._rules.starting_cash, self._rules.fee_bps, self._rules.slippage_bps),
+        )  # fmt: skip
+        self.worker, ask = self._pool.spawn(self._program, start.pack())
+        if self.places is not None:
+            self.places.place(self.worker, in_turn=self._run == 1)
+        self._starting = True
+        return ask
+
+    def receive(self, answer: Answer) -> Ask | None:
+        """Take an answer; return the next request where it need not wait until `read` is done."""
+        try:
+            if answer.payload is None:
+                assert self.worker is not None
+                self._fault(answer.verdict, answer.reason, dead=self._starting or not self.worker.alive)
+            elif self._starting:
+                self._starting = False
+                self._play.started(answer.payload)
+            else:
+                self._play.receive(answer.payload, self._sent)
+                return self.next_ask() if self._play.runs_on else None
+        except ValueError as error:
+            self._broke_protocol(error)
+        return None
+
+    def read(self) -> bool:
+        """Recompute what was received; False where it broke the protocol and the worker is gone."""
+        held = True
+        try:
+            self._play.read()
+        except ValueError as error:
+            self._broke_protocol(error)
+            held = False
+        if self._play.finished and not self._starting:
+            self._finish("failed" if self._play.ledger.load_failed else None)
+        return held
+
+    def _broke_protocol(self, error: ValueError) -> None:
+        assert self.worker is not None
+        self.worker.kill(Ending(Verdict.PROTOCOL_ERROR, str(error)))
+        self._fault(Verdict.PROTOCOL_ERROR, f"broke the protocol: {error}", dead=True)
+
+    def _fault(self, verdict: Verdict, reason: str, *, dead: bool) -> None:
+        if self._run > 1 and not verdict.quarantines:
+            self.close()
+            self._run = 1
+            self._reset()
+            return
+        tick = self._play.sent
+        self._result.endings.append((tick, verdict, reason))
+        action = self._record.judge(verdict, tick, dead=dead)
+        self._starting = False
+        if action is Action.QUARANTINE:
+            self._play.cancel_pending()
+            self._play.mark_rest()
+            self._finish("quarantined")
+            return
+        skipped = 1
+        if dead:
+            self.close()
+            skipped = min(self._record.restart_at, len(self._market)) - tick
+        for _ in range(skipped):
+            self._play.skip()
+
+    def _finish(self, status: str | None) -> None:
+        self._play.close()
+        if self._result.status == "ok" and status is not None:
+            self._result.status = status
+        self.over = True
+
+    def close(self) -> None:
+        """End the worker."""
+        if self.worker is not None:
+            self.worker.close()
+            self.worker = None
