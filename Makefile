@@ -30,8 +30,7 @@ check: install-dev
 	$(BIN)/mypy
 
 bench: install-dev
-	for name in guards replay live; do $(BIN)/python -m benchmarks.bench_$$name || exit 1; done
-	$(BIN)/python -m benchmarks.fuzz_frames
+	$(BIN)/python -m benchmarks.run
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --custom-compile-command 'make lock' requirements.in -o requirements.txt

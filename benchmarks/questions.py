@@ -1,0 +1,193 @@
+"""The questions of docs/performance.md in their order, and the goals of each."""
+
+from __future__ import annotations
+
+from benchmarks.goals import Goal, Question, Table
+
+
+def _several(bots: int) -> Goal:
+    row = f"many/bots={bots}"
+    return Goal(
+        f"{bots} bots x 20,000 ticks, against two pinned plain loops at once", f"{row}/ratio", "x", 0.70,
+        "{} against {} bot-ticks/s", (f"{row}/arena_bot_ticks_s", f"{row}/two_loops_bot_ticks_s"),
+    )  # fmt: skip
+
+
+def _peer(name: str, peer: str, bound: float) -> Goal:
+    row = f"engines/{peer}"
+    return Goal(
+        f"against {name}, whole process", f"{row}/arena_is_whole_times", "x", bound,
+        "{} against {} events/s; {}x in the run alone",
+        ("engines/arena/whole_events_per_second", f"{row}/whole_events_per_second", f"{row}/arena_is_run_times"),
+    )  # fmt: skip
+
+
+def _live(bots: int, what: str, key: str, bound: float) -> Goal:
+    row = f"bots={bots}"
+    return Goal(
+        f"{bots:,} bots: {what}", f"{row}/{key}", " ms", bound,
+        "bare pipe barrier: p50 {} ms, p99 {} ms; ours takes {} times the bare one at p50",
+        (f"{row}/bare_ms_p50", f"{row}/bare_ms_p99", f"{row}/barrier_over_bare_p50"), at_most=True,
+    )  # fmt: skip
+
+
+def _bulk(name: str, database: str) -> Goal:
+    row = f"figures/{database}/trades"
+    return Goal(
+        f"20,000 trades in bulk on {name}, against `session.add_all`", f"{row}/ratio", "x", 20,
+        "{} ms against {} ms", (f"{row}/ours_ms", f"{row}/session_ms"),
+    )  # fmt: skip
+
+
+def _guarded(bot: str, bound: float | None = 1.10) -> Goal:
+    row = f"bots/{bot}"
+    return Goal(
+        f"`on_tick` under the wall, {bot}", f"{row}/ratio", "x", bound,
+        "{} µs against {} µs a tick", (f"{row}/wall_us_per_tick", f"{row}/plain_us_per_tick"), at_most=True,
+    )  # fmt: skip
+
+
+REPLAY = Question(
+    "replay", "How fast is a backtest?",
+    "The bot runs in a locked process of its own, behind the language wall, and every fill is computed by the arena. "
+    "The baseline has none of that: a fresh Python process that reads the same file with the same loader and plays "
+    "the bot and a full ledger in one plain loop. 1x would mean that isolation is free.",
+    (
+        Goal("one bot, 500,000 ticks, whole `arena backtest` process (hoped for: 0.9x)", "one/whole_ratio", "x", 0.60,
+             "{} s against {} s", ("one/arena_process_s", "one/plain_process_s")),
+        Goal("the same, run phase alone", "one/run_ratio", "x", None,
+             "{} against {} ticks/s", ("one/arena_run_ticks_s", "one/plain_loop_ticks_s")),
+        *(_several(bots) for bots in (2, 10, 100)),
+    ),
+)  # fmt: skip
+
+PEERS = Question(
+    "peers", "How does that compare with other engines?",
+    "The same one-minute bars from the same CSV, the same strategy (moving averages of 10 and 30 closes, long or flat, "
+    "orders fill at the next bar), each engine as a fresh process in an environment of its own, and as its makers "
+    "would have it run: averages computed beforehand where the library can, charts, logs and statistics off where "
+    "they can be. The peers know about order types and commissions that the "
+    "arena does not have; the arena isolates the bot, which no peer does.",
+    (
+        _peer("backtesting.py", "backtesting", 3), _peer("nautilus_trader", "nautilus_trader", 12),
+        _peer("backtrader", "backtrader", 50),
+        Goal("most fills by which an engine differs from ours on the same bars", "fills_apart", "", 0,
+             "{} fills of ours", ("engines/arena/fills",), at_most=True),
+    ),
+    (Table("Medians; events are bars, and the run leaves out start-up, imports and, where the engine lets it be told "
+           "apart, reading the file. The slowest engine plays fewer bars, so its start weighs more in its own "
+           "figure.", "engines", (
+        ("Engine", ""), ("Version", "version"), ("Bars", "bars"), ("Fills", "fills"), ("Process, s", "whole_s"),
+        ("fastest to slowest", "whole_s_range"), ("Events/s, process", "whole_events_per_second"),
+        ("Events/s, run", "run_events_per_second"))),),
+)  # fmt: skip
+
+LOCKSTEP = Question(
+    "lockstep", "What does it cost never to show a bot the future?",
+    "A ranked replay sends one tick at a time, so that no future price is ever inside the bot's process. Each tick is "
+    "then a round trip between two processes; the floor is the same round trip with children that do nothing.",
+    (
+        Goal("one bot, against the plain loop", "one/of_plain", "x", 0.08,
+             "{} against {} ticks/s; a bare ping-pong makes {}",
+             ("one/lockstep_bot_ticks_s", "one/plain_bot_ticks_s", "one/bare_bot_ticks_s")),
+        Goal("100 bots, against the bare pipe barrier", "many/of_bare", "x", 0.85,
+             "{} against {} bot-ticks/s", ("many/lockstep_bot_ticks_s", "many/bare_bot_ticks_s")),
+    ),
+)  # fmt: skip
+
+LIVE = Question(
+    "live", "How many bots can play live?",
+    "A live season as the server runs it: a beat a second, every bot asked at once with one deadline, every tick "
+    "recorded in SQLite. The barrier is the time until the last bot has answered; the tick adds settling, marking "
+    "and recording. The bare barrier, between the beats, is as many forked children that only echo.",
+    (
+        _live(1000, "barrier p99", "barrier_ms_p99", 60), _live(1000, "tick p99", "tick_ms_p99", 300),
+        Goal("1,000 bots: memory that each takes from the machine", "bots=1000/mem_available_kib_per_bot", " MiB", 2.0,
+             "{} KiB private to a worker, {} KiB of the kernel's",
+             ("bots=1000/private_kib_per_bot", "bots=1000/kernel_kib_per_bot"), at_most=True, scale=1 / 1024),
+        _live(2000, "barrier p99", "barrier_ms_p99", 100),
+    ),
+    (Table("", "", (
+        ("Bots", "bots"), ("Ticks", "ticks"), ("Barrier p50, ms", "barrier_ms_p50"), ("p99", "barrier_ms_p99"),
+        ("Tick p50, ms", "tick_ms_p50"), ("p99", "tick_ms_p99"), ("Honest bots that missed a tick",
+         "honest_bots_that_missed_a_tick"))),),
+)  # fmt: skip
+
+OFFENDERS = Question(
+    "offenders", "Do bad bots slow the good ones?",
+    "The same season with offenders among the bots: a third of them slow, a third dead, a third in an endless loop. "
+    "The barrier counts the honest bots only.",
+    (
+        Goal("1,000 bots, some of them bad: barrier p99 of the honest", "bots=1000/barrier_ms_p99", " ms", None,
+             "{} offenders; bare pipe barrier p99 {} ms", ("bots=1000/offenders", "bots=1000/bare_ms_p99")),
+        Goal("honest bots that missed a tick", "bots=1000/honest_bots_that_missed_a_tick", "", None),
+    ),
+)  # fmt: skip
+
+START = Question(
+    "start", "How long until a new bot plays?",
+    "From the posted source to the first tick that the bot has answered: checked, stored, started in a locked "
+    "process, loaded, asked; with a trial run of one tick, since its length is a setting and not a cost of the way.",
+    (
+        Goal("posted over HTTP, p50", "http_ms_p50", " ms", 10,
+             "{} ms without HTTP and trial; a bare fork {} ms", ("direct_ms_p50", "bare_fork_ms_p50"), at_most=True),
+        Goal("posted over HTTP, p99", "http_ms_p99", " ms", 20,
+             "{} ms without HTTP and trial", ("direct_ms_p99",), at_most=True),
+    ),
+)  # fmt: skip
+
+BOARD = Question(
+    "board", "How many people can look at the board?",
+    "One worker process serves the leaderboard of a season; 16 connections ask again and again. The baseline is the "
+    "usual way, a select and a response model at every request, in the same process.",
+    (
+        Goal("1,000 rows as JSON", "figures/json/requests_per_second", " requests/s", 5000,
+             "the usual way {}, so {}x; p99 {} ms",
+             ("figures/baseline/requests_per_second", "figures/json/ratio", "figures/json/p99_ms")),
+    ),
+    (Table("", "figures", (
+        ("Asked for", ""), ("Bytes", "bytes"), ("Requests/s", "requests_per_second"), ("p50, ms", "p50_ms"),
+        ("p99, ms", "p99_ms"), ("of the usual way", "ratio"))),),
+)  # fmt: skip
+
+_WRITTEN = (
+    ("Written", ""), ("Rows", "rows"), ("Session, ms", "session_ms"), ("Ours, ms", "ours_ms"), ("Times", "ratio"),
+)  # fmt: skip
+
+WRITES = Question(
+    "writes", "How fast are results written?",
+    "Rows in one transaction through the store's bulk insert, against model objects through a session. The goals are "
+    "those of the real table of trades with its indexes; `rows` below is a bare table without them.",
+    (_bulk("SQLite", "sqlite"), _bulk("PostgreSQL", "postgresql")),
+    (
+        Table("SQLite: the same for whole ticks of a season, as the recorder writes them.", "figures/sqlite", _WRITTEN),
+        Table("PostgreSQL:", "figures/postgresql", _WRITTEN),
+    ),
+)  # fmt: skip
+
+FILES = Question(
+    "files", "How fast are market files read?",
+    "Reading recordings of a market into ticks, checked row by row, against polars reading the same file into columns.",
+    (Goal("the slowest format, against polars", "worst_ratio", "x", 1.5, at_most=True),),
+)  # fmt: skip
+
+GUARDS = Question(
+    "guards", "What does the language wall cost?",
+    "Ordinary bots compiled by the wall and as plain Python, in the same process in turns. The last one, whose every "
+    "attribute has a name that must be guarded, is the worst case and no goal.",
+    (
+        *(_guarded(bot) for bot in ("sma with deques", "ema in a dict", "z-score in a class")),
+        _guarded("a guarded name only", None),
+    ),
+)  # fmt: skip
+
+FRAMES = Question(
+    "frames", "Do damaged replies do damage?",
+    "Random and mutated frames, as a hostile worker could send them, through the parsers of the server. Whatever comes "
+    "out other than a reading or a refusal ends this run.",
+    (Goal("frames parsed without anything else happening", "frames", "", None,
+          "{} read, {} incomplete, {} refused as frames, {} refused as replies; {} KiB held at most",
+          ("read", "incomplete", "refused_frame", "refused_reply", "peak_kib")),),
+)  # fmt: skip
+
+QUESTIONS = (REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, START, BOARD, WRITES, FILES, GUARDS, FRAMES)
