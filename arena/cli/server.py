@@ -69,7 +69,15 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> Non
         name = f"[{settings.host}]" if ":" in settings.host else settings.host
         complain(f"http://{name}:{bound}  (Ctrl-C stops)")
         server = _server(
-            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3, lifespan="off"),
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http="httptools",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=3,
+                lifespan="off",
+            ),
             arena,
         )
         screen = _start_dashboard(arena, server, lines) if lines is not None else None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,7 +18,9 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 def open_database(url: str) -> Engine:
     """Return an engine for the URL; StoreError says why it cannot be used."""
     try:
-        engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        engine = create_engine(
+            url, pool_pre_ping=not url.startswith("sqlite"), json_serializer=_to_json, json_deserializer=_from_json
+        )
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _set_up_sqlite)
         with engine.connect() as connection:
@@ -24,6 +28,21 @@ def open_database(url: str) -> Engine:
     except (SQLAlchemyError, ImportError) as error:
         raise StoreError(f"The database cannot be opened: {error}") from error
     return engine
+
+
+def _to_json(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        # Half a surrogate pair in a program's text, say: the standard library writes it as an escape.
+        return json.dumps(value)
+
+
+def _from_json(text: str | bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
@@ -17,6 +18,8 @@ from arena.errors import StoreError
 
 # "arena" in ASCII: the key of the advisory lock.
 _KEY = 0x6172656E61
+# A database server takes a moment to notice that a session's client has died.
+_PATIENCE = 2.0
 _TAKEN = (
     "Another arena server is using this database ({where}). Stop it first, or give this one a database of its own "
     "(DB_PATH or DATABASE_URL)."
@@ -52,15 +55,24 @@ class Lease:
             raise StoreError(_TAKEN.format(where=self._engine.url.database)) from None
 
     def _lock_session(self) -> None:
-        if self._connection is not None and self._still_there(self._connection):
+        held, self._connection = self._connection, None
+        if held is not None and self._still_there(held):
+            self._connection = held
             return
         connection = self._engine.connect()
+        end = time.monotonic() + _PATIENCE
+        while not self._try_session(connection):
+            if time.monotonic() > end:
+                connection.close()
+                raise StoreError(_TAKEN.format(where=self._engine.url.render_as_string(hide_password=True)))
+            time.sleep(0.1)
+        self._connection = connection
+
+    @staticmethod
+    def _try_session(connection: Connection) -> bool:
         taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar()
         connection.commit()
-        if not taken:
-            connection.close()
-            raise StoreError(_TAKEN.format(where=self._engine.url.render_as_string(hide_password=True)))
-        self._connection = connection
+        return bool(taken)
 
     @staticmethod
     def _still_there(connection: Connection) -> bool:

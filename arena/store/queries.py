@@ -30,7 +30,9 @@ _STANDINGS, _BOTS, _ENTRIES = table_of(Standing), table_of(Bot), table_of(Entry)
 
 def _rows(engine: Engine, statement: Select[Any]) -> list[Row]:
     with engine.connect() as connection:
-        return [dict(row) for row in connection.execute(statement).mappings()]
+        found = connection.execute(statement)
+        names = tuple(found.keys())
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def season_row(engine: Engine, season_id: str) -> Row:
@@ -59,6 +61,7 @@ def _entry_columns() -> Select[Any]:
             _STANDINGS.c.trades, _STANDINGS.c.rejected, _STANDINGS.c.win_rate_pct,
             _STANDINGS.c.turnover, _STANDINGS.c.exposure_pct, _STANDINGS.c.fees, _STANDINGS.c.positions,
             _ENTRIES.c.errors, _ENTRIES.c.last_error, _STANDINGS.c.as_of,
+            _ENTRIES.c.verified_words.label("verified"), _ENTRIES.c.verified_tick,
         )
         .join(_BOTS, _BOTS.c.id == _ENTRIES.c.bot_id)
         .outerjoin(
@@ -73,12 +76,10 @@ def board(engine: Engine, season_id: str) -> list[Row]:
     statement = _entry_columns().where(_ENTRIES.c.season_id == season_id, _ENTRIES.c.status != "retired")
     rows = _rows(engine, statement)
     rows.sort(key=lambda row: (row["rank"] is None, row["rank"] or 0, row["name"]))
-    return [_present(row, number) for number, row in enumerate(rows, 1)]
-
-
-def _present(row: Row, number: int) -> Row:
-    # A retired bot leaves a gap in the stored ranks until the next snapshot; readers see none.
-    return {**row, "rank": number, "trades": row["trades"] or 0, "rejected": row["rejected"] or 0}
+    for number, row in enumerate(rows, 1):
+        # A retired bot leaves a gap in the stored ranks until the next snapshot; readers see none.
+        row.update(rank=number, trades=row["trades"] or 0, rejected=row["rejected"] or 0)
+    return rows
 
 
 def bot_row(engine: Engine, season_id: str, bot_id: str) -> Row:

@@ -5,12 +5,13 @@ The recorder has one user, the engine's thread. What it has written is what the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, LargeBinary, cast, delete, func, select
+from sqlalchemy import Connection, Engine, LargeBinary, cast, delete, func, select, tuple_
 
-from arena.store.bulk import Row, insert_rows, table_of, update_rows
+from arena.store.bulk import Row, insert_rows, table_of, update_rows, upsert_rows
 from arena.store.models import (
     BotTick,
     Entry,
@@ -41,6 +42,7 @@ class TickWrites:
 
 
 _KEYS = ("season_id", "bot_id")
+_KEYS_A_QUERY = 400  # SQLite takes so many parameters only
 
 
 class Recorder:
@@ -109,42 +111,53 @@ class Recorder:
 
     @staticmethod
     def _upsert_standings(connection: Connection, rows: Sequence[Row]) -> None:
-        if not rows:
-            return
-        table = table_of(Standing)
-        query = select(table.c.season_id, table.c.bot_id).where(table.c.season_id == rows[0]["season_id"])
-        present = {tuple(key) for key in connection.execute(query)}
-        known = [row for row in rows if (row["season_id"], row["bot_id"]) in present]
-        insert_rows(connection, Standing, [row for row in rows if (row["season_id"], row["bot_id"]) not in present])
-        update_rows(connection, Standing, _KEYS, known)
+        upsert_rows(connection, Standing, _KEYS, [_storable(row) for row in rows])
 
     def _bound_logs(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Keep each bot's log a ring of 1 MiB: drop the older half once it has grown past that."""
+        grown: dict[tuple[str, str], int] = {}
         for row in rows:
             key = (row["season_id"], row["bot_id"])
-            size = self._log_bytes.get(key)
-            if size is None:
-                size = self._measure_log(connection, key)
-            size += len(row["message"].encode()) + 32
-            if size > LOG_RING_BYTES:
-                self._drop_older_half(connection, key)
-                size = self._measure_log(connection, key)
-            self._log_bytes[key] = size
+            grown[key] = grown.get(key, 0) + len(row["message"].encode()) + 32
+        unknown = [key for key in grown if key not in self._log_bytes]
+        # Counted after these rows went in, so they are in it.
+        sizes = {key: self._log_bytes[key] + more for key, more in grown.items() if key in self._log_bytes}
+        sizes.update(_measure_logs(connection, unknown))
+        full = [key for key, size in sizes.items() if size > LOG_RING_BYTES]
+        for key in full:
+            _drop_older_half(connection, key)
+        self._log_bytes.update(sizes)
+        self._log_bytes.update(_measure_logs(connection, full))
 
-    @staticmethod
-    def _measure_log(connection: Connection, key: tuple[str, str]) -> int:
-        table = table_of(LogRow)
-        message = table.c.message
-        sqlite = connection.dialect.name == "sqlite"
-        length = func.length(cast(message, LargeBinary)) if sqlite else func.octet_length(message)
-        size = func.coalesce(func.sum(length + 32), 0)
-        where = (table.c.season_id == key[0], table.c.bot_id == key[1])
-        return int(connection.execute(select(size).where(*where)).scalar() or 0)
 
-    @staticmethod
-    def _drop_older_half(connection: Connection, key: tuple[str, str]) -> None:
-        table = table_of(LogRow)
-        where = (table.c.season_id == key[0], table.c.bot_id == key[1])
-        first, last = connection.execute(select(func.min(table.c.id), func.max(table.c.id)).where(*where)).one()
-        middle = first + (last - first) // 2
-        connection.execute(delete(table).where(*where, table.c.id < middle))
+def _storable(row: Row) -> Row:
+    """Return a standing that JSON can hold; a score that has seen no tick has no peak, as by default."""
+    score = row["score"]
+    if score.get("peak") != -math.inf:
+        return row
+    return {**row, "score": {name: value for name, value in score.items() if name != "peak"}}
+
+
+def _measure_logs(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Return the bytes of each bot's log."""
+    table = table_of(LogRow)
+    sqlite = connection.dialect.name == "sqlite"
+    length = func.length(cast(table.c.message, LargeBinary)) if sqlite else func.octet_length(table.c.message)
+    found: dict[tuple[str, str], int] = {}
+    for first in range(0, len(keys), _KEYS_A_QUERY):
+        some = keys[first : first + _KEYS_A_QUERY]
+        query = (
+            select(table.c.season_id, table.c.bot_id, func.sum(length + 32))
+            .where(tuple_(table.c.season_id, table.c.bot_id).in_(some))
+            .group_by(table.c.season_id, table.c.bot_id)
+        )
+        found.update(((season, bot), int(size)) for season, bot, size in connection.execute(query))
+    return found
+
+
+def _drop_older_half(connection: Connection, key: tuple[str, str]) -> None:
+    table = table_of(LogRow)
+    where = (table.c.season_id == key[0], table.c.bot_id == key[1])
+    first, last = connection.execute(select(func.min(table.c.id), func.max(table.c.id)).where(*where)).one()
+    middle = first + (last - first) // 2
+    connection.execute(delete(table).where(*where, table.c.id < middle))

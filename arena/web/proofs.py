@@ -43,6 +43,7 @@ def prove(context: Context, wanted: str) -> Proof:
         proof = verify(context.pool, bundle)
         if proof.status != UNPROVED:
             mark_verified(context.database, context.season_id, bot_id, proof.tick, proof.status)
+            context.engine.roster.changed()
     finally:
         _busy.release()
     return proof

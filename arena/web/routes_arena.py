@@ -11,10 +11,10 @@ from sse_starlette import EventSourceResponse
 
 from arena.store import queries
 from arena.web import schemas
+from arena.web.board import Board
 from arena.web.context import Context, Ctx
 from arena.web.problems import problem_response
 from arena.web.security import COOKIE, session_value
-from arena.web.views import board_csv, board_items
 
 router = APIRouter(tags=["arena"])
 
@@ -24,22 +24,21 @@ Sort = Literal[
 ]  # fmt: skip
 
 
-@router.get("/leaderboard", responses={200: {"content": {"text/csv": {}}}}, response_model=schemas.Board)
-def leaderboard(
+@router.get(
+    "/leaderboard",
+    response_model=schemas.Board,
+    responses={200: {"content": {"text/csv": {}}}, 304: {"description": "Not changed since the given ETag."}},
+)
+async def leaderboard(
     request: Request,
-    context: Ctx,
     sort: Sort = "rank",
     order: Literal["asc", "desc"] = "asc",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[int, Query(ge=0)] = 0,
-) -> Any:
+) -> Response:
     """Return the ranked bots of the season, as JSON or, by `Accept: text/csv`, as CSV."""
-    items, following = board_items(context, sort, order, limit, cursor)
-    if "text/csv" in request.headers.get("accept", ""):
-        return Response(board_csv(items), media_type="text/csv")
-    as_of = max((item["as_of"] for item in items if item["as_of"] is not None), default=None)
-    season = queries.season_row(context.database, context.season_id)
-    return {"season": season, "as_of": as_of, "items": items, "next_cursor": following}
+    board: Board = request.app.state.board
+    return await board.first(request.scope, sort, order, limit, cursor)
 
 
 @router.get("/seasons")

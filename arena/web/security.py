@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -143,13 +143,30 @@ class _Bounded:
 def _dressed(send: Send, path: str) -> Send:
     async def dressed(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            policy = _DOCS_POLICY if path.startswith("/docs") else _POLICY
-            headers.setdefault("content-security-policy", policy)
-            headers.setdefault("x-content-type-options", "nosniff")
-            headers.setdefault("referrer-policy", "no-referrer")
-            headers.setdefault("cross-origin-resource-policy", "same-origin")
-            headers.setdefault("cache-control", "no-store" if path.startswith("/api") else "no-cache")
+            given = message["headers"]
+            present = {name for name, _ in given}
+            message["headers"] = [*given, *(header for header in _dress_of(path) if header[0] not in present)]
         await send(message)
 
     return dressed
+
+
+def _dress_of(path: str) -> tuple[tuple[bytes, bytes], ...]:
+    if path.startswith("/api"):
+        return _API_DRESS
+    return _DOCS_DRESS if path.startswith("/docs") else _PAGE_DRESS
+
+
+def _dress(policy: str, caching: str) -> tuple[tuple[bytes, bytes], ...]:
+    return (
+        (b"content-security-policy", policy.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"cross-origin-resource-policy", b"same-origin"),
+        (b"cache-control", caching.encode()),
+    )
+
+
+_API_DRESS = _dress(_POLICY, "no-store")
+_DOCS_DRESS = _dress(_DOCS_POLICY, "no-cache")
+_PAGE_DRESS = _dress(_POLICY, "no-cache")

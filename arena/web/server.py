@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from arena import __version__
 from arena.web import pages, problems, routes_arena, routes_bots, routes_strategies, schemas
+from arena.web.board import Board, Front
 from arena.web.context import Context
 from arena.web.security import Door
 
@@ -19,13 +20,17 @@ def create_app(context: Context) -> FastAPI:
     """Return the app that serves one arena."""
     app = FastAPI(
         title="Arena", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None,
+        # Nobody is told of traces here; asking at each request whether someone is costs more than the board does.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )  # fmt: skip
     app.state.context = context
+    app.state.board = board = Board(context)
     api = APIRouter(prefix="/api/v1", responses={422: {"model": schemas.Problem}})
     for part in (routes_strategies, routes_bots, routes_arena):
         api.include_router(part.router)
     app.include_router(api)
     pages.install(app)
     problems.install(app)
+    app.add_middleware(Front, board=board)
     app.add_middleware(Door, settings=context.settings)
     return app

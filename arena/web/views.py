@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable
 from typing import Any
 
 from arena.engine.report import csv_cell
 from arena.errors import NotFoundError
-from arena.store import queries
 from arena.web.context import Context
 
 CSV_COLUMNS = (
@@ -50,28 +52,8 @@ def up_to_date(context: Context, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def board_items(
-    context: Context, sort: str, order: str, limit: int, cursor: int
-) -> tuple[list[dict[str, Any]], int | None]:
-    """Return a page of the board and the cursor of the next one."""
-    rows = queries.board(context.database, context.season_id)
-    if sort != "rank" or order == "desc":
-        known = [row for row in rows if row[sort] is not None]
-        unknown = [row for row in rows if row[sort] is None]
-        rows = sorted(known, key=lambda row: row[sort], reverse=order == "desc") + unknown
-    shown = [with_life(context, row) for row in rows[cursor : cursor + limit]]
-    following = cursor + limit if cursor + limit < len(rows) else None
-    return shown, following
-
-
-def board_csv(items: list[dict[str, Any]]) -> str:
-    """Return the board as CSV; a name that a spreadsheet would run is defused."""
-    import csv
-    import io
-
+def csv_line(cells: Iterable[object]) -> str:
+    """Return one line of CSV; a name that a spreadsheet would run is defused."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for item in items:
-        writer.writerow([csv_cell(item[column]) for column in CSV_COLUMNS])
+    csv.writer(out, lineterminator="\n").writerow([csv_cell(cell) for cell in cells])
     return out.getvalue()

@@ -63,7 +63,8 @@ def test_a_tick_that_somebody_else_has_written_ends_the_engine_in_words(database
 def test_a_database_that_drops_every_connection_costs_a_second_and_no_tick(database: Database, season_id: str) -> None:
     if database.dialect.name == "sqlite":
         pytest.skip("a file has no connections to drop")
-    journal = Journal(database, lease=Lease(database))
+    lease = Lease(database)
+    journal = Journal(database, lease=lease)
     other = open_database(database.url.render_as_string(hide_password=False))
     for n in range(6):
         with other.begin() as connection:
@@ -74,4 +75,5 @@ def test_a_database_that_drops_every_connection_costs_a_second_and_no_tick(datab
         while journal.write(tick(season_id, n)) is not None:
             pass
     assert numbers(other) == list(range(6))
+    lease.release()
     other.dispose()

@@ -36,6 +36,7 @@ def test_a_lease_that_was_lost_with_its_connection_is_taken_again_or_refused(dat
     with pytest.raises(StoreError, match="Another arena server"):
         first.renew()
     usurper.release()
+    first.release()
     other.dispose()
 
 

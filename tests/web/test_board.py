@@ -97,6 +97,34 @@ def test_the_board_comes_as_csv_where_csv_is_accepted(live: Running, ranked: lis
     assert repr(float(row["equity"])) == row["equity"]
 
 
+def test_a_change_to_a_bot_is_on_the_board_when_its_answer_has_come(live: Running, own_name: str) -> None:
+    seat = live.admitted(bot_source(name=own_name))
+
+    def status() -> list[str]:
+        return [item["status"] for item in whole_board(live) if item["bot_id"] == seat.id]
+
+    assert status() == ["active"]
+    live.api("POST", f"/bots/{seat.id}/pause")
+    assert status() == ["paused"]
+    live.api("POST", f"/bots/{seat.id}/resume")
+    assert status() == ["active"]
+    live.api("DELETE", f"/bots/{seat.id}")
+    assert status() == []
+
+
+def test_the_board_is_packed_and_revalidated_over_the_wire(live: Running, ranked: list[str]) -> None:
+    del ranked
+
+    def unchanged() -> bool:
+        # A snapshot may come between the two questions.
+        tag = live.api("GET", "/leaderboard").headers["etag"]
+        answer = live.api("GET", "/leaderboard", headers={"if-none-match": tag})
+        return answer.status_code == 304 and not answer.content
+
+    assert live.api("GET", "/leaderboard").headers["content-encoding"] == "gzip"
+    until(unchanged, "the same board twice")
+
+
 def test_seasons_prices_and_trades_are_listed(live: Running, ranked: list[str]) -> None:
     (season,) = live.get("/seasons")["items"]
     assert (season["number"], season["status"], season["interval"]) == (1, "open", 0.1)

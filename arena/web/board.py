@@ -1,0 +1,215 @@
+"""The board as bytes: read and encoded once whenever what it shows has changed, then handed out.
+
+An *edition* is the board at one moment, its rows encoded one by one; a *page* is what one question gets
+of it. Whether an edition is still true is asked in two steps. The cheap one compares a few numbers and
+runs at each request. When they have moved on, the seats are compared with those the edition shows, because
+most ticks change nothing on the board; only if these differ is the database read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from arena.core.scoring import SNAPSHOT_EVERY
+from arena.store import queries
+from arena.web import schemas
+from arena.web.context import Context
+from arena.web.editions import Edition, Question, takes_gzip
+
+PATH = "/api/v1/leaderboard"
+MAX_PAGES = 64
+MAX_PAGE_BYTES = 16 * 1024 * 1024
+MAX_KNOWN = 256
+MAX_WORDS = 2000  # bytes of a request's words that are worth keeping
+RECHECK_SECONDS = 1.0  # within which is seen what no counter tells, as that a bot has recovered
+
+_FIELDS = tuple(schemas.BoardItem.model_fields)
+_SEASON_FIELDS = tuple(schemas.Season.model_fields)
+
+
+class Ready(Response):
+    """An answer whose headers are encoded already; FastAPI and the front both send it."""
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = body
+        # The door adds its own to the list.
+        self.raw_headers = headers.copy()
+
+
+@dataclass(slots=True)
+class Page:
+    """One answer, with and without its bytes."""
+
+    tag: str
+    body: bytes
+    found: list[tuple[bytes, bytes]] = field(init=False)
+    unchanged: list[tuple[bytes, bytes]] = field(init=False)
+
+    def dress(self, asked: Question) -> Page:
+        """Encode the headers once."""
+        self.unchanged = [
+            (b"etag", self.tag.encode()),
+            (b"cache-control", b"no-cache"),
+            (b"vary", b"Accept, Accept-Encoding"),
+        ]
+        kind = b"text/csv; charset=utf-8" if asked.csv else b"application/json"
+        self.found = [*self.unchanged, (b"content-type", kind), (b"content-length", str(len(self.body)).encode())]
+        if asked.gzip:
+            self.found.append((b"content-encoding", b"gzip"))
+        return self
+
+
+class Board:
+    """The present edition and its pages; used by the event loop only, which alone changes it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._key: tuple[Any, ...] = ()
+        self._edition: Edition | None = None
+        self._pages: OrderedDict[Question, Page] = OrderedDict()
+        self._bytes = 0
+        self._known: dict[tuple[bytes, str, str], Question] = {}
+        self._building = asyncio.Lock()
+        self.builds = 0
+
+    async def first(self, scope: Scope, sort: str, order: str, limit: int, cursor: int) -> Response:
+        """Answer a request whose question has just been checked, and know it from now on."""
+        wanted = _wanted(scope)
+        asked = Question(sort, order, limit, cursor, "text/csv" in wanted.accept, takes_gzip(wanted.accept_encoding))
+        if sum(map(len, wanted.words)) <= MAX_WORDS:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[wanted.words] = asked
+        return await self._answer(asked, wanted.if_none_match)
+
+    async def again(self, scope: Scope) -> Response | None:
+        """Answer a request whose very words have been checked before, else None."""
+        wanted = _wanted(scope)
+        asked = self._known.get(wanted.words)
+        return None if asked is None else await self._answer(asked, wanted.if_none_match)
+
+    async def _answer(self, asked: Question, if_none_match: str) -> Response:
+        page = self._pages.get(asked) if self._key == self._present() else None
+        if page is not None:
+            self._pages.move_to_end(asked)
+        else:
+            async with self._building:
+                page = await self._built(asked)
+        if if_none_match and _matches(if_none_match, page.tag):
+            return Ready(304, page.unchanged, b"")
+        return Ready(200, page.found, page.body)
+
+    def _present(self) -> tuple[Any, ...]:
+        engine = self._context.engine
+        season = engine.season
+        slot = int(time.monotonic() / RECHECK_SECONDS)
+        return season.id, season.status, engine.market.n, engine.roster.revision, slot
+
+    async def _built(self, asked: Question) -> Page:
+        # The key is taken before the data: what changes in between makes the next request look again.
+        key = self._present()
+        if key != self._key:
+            shown = _shown(self._context)
+            if self._edition is None or self._edition.shown != shown:
+                self._edition = await run_in_threadpool(self._read, shown)
+                self._pages.clear()
+                self._bytes = 0
+            self._key = key
+        assert self._edition is not None
+        page = self._pages.get(asked)
+        if page is None:
+            page = await run_in_threadpool(_page, self._edition, asked)
+            self._keep(asked, page)
+        return page
+
+    def _keep(self, asked: Question, page: Page) -> None:
+        self._pages[asked] = page
+        self._bytes += len(page.body)
+        while len(self._pages) > MAX_PAGES or self._bytes > MAX_PAGE_BYTES:
+            _, dropped = self._pages.popitem(last=False)
+            self._bytes -= len(dropped.body)
+
+    def _read(self, shown: tuple[Any, ...]) -> Edition:
+        context = self._context
+        self.builds += 1
+        season = queries.season_row(context.database, context.season_id)
+        rows = queries.board(context.database, context.season_id)
+        present = {seat.id: seat.status for seat in context.engine.roster.seats()}
+        for row in rows:
+            row["status"] = present.get(row["bot_id"], row["status"])
+            row["positions"] = row["positions"] or {}
+        return Edition(
+            shown,
+            orjson.dumps({name: season[name] for name in _SEASON_FIELDS}),
+            [{name: row[name] for name in _FIELDS} for row in rows],
+            [row["as_of"] for row in rows],
+        )
+
+
+class Front:
+    """Middleware before the framework: it routes and checks the same words once, not five thousand times a second."""
+
+    def __init__(self, app: ASGIApp, board: Board) -> None:
+        self._app = app
+        self._board = board
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what the board knows, hand on the rest."""
+        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET":
+            response = await self._board.again(scope)
+            if response is not None:
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class _Wanted(NamedTuple):
+    """What of a request decides its answer."""
+
+    query: bytes
+    accept: str
+    accept_encoding: str
+    if_none_match: str
+
+    @property
+    def words(self) -> tuple[bytes, str, str]:
+        return self.query, self.accept, self.accept_encoding
+
+
+def _wanted(scope: Scope) -> _Wanted:
+    found = {b"accept": "", b"accept-encoding": "", b"if-none-match": ""}
+    for name, value in scope["headers"]:
+        if name in found:
+            text = value.decode("latin-1")
+            found[name] = f"{found[name]}, {text}" if found[name] else text
+    return _Wanted(scope["query_string"], found[b"accept"], found[b"accept-encoding"], found[b"if-none-match"])
+
+
+def _page(edition: Edition, asked: Question) -> Page:
+    return Page(edition.tag(asked), edition.body(asked)).dress(asked)
+
+
+def _shown(context: Context) -> tuple[Any, ...]:
+    """Return all that can change on the board, as the engine holds it."""
+    engine = context.engine
+    seats = [
+        (seat.id, seat.status, seat.entry.errors, seat.entry.last_error) for seat in engine.roster.seats()
+    ]  # fmt: skip
+    snapshot = engine.market.n // SNAPSHOT_EVERY
+    return engine.season.id, engine.season.status, engine.roster.revision, snapshot, seats
+
+
+def _matches(given: str, tag: str) -> bool:
+    """Say whether If-None-Match names this tag; RFC 9110 compares weakly here."""
+    return given == tag or given.strip() == "*" or tag in {one.strip().removeprefix("W/") for one in given.split(",")}
