@@ -1,28 +1,49 @@
-"""How long does a live tick's barrier take with many locked bots?
+"""How long does a live tick take with many locked bots, and what does a bot weigh?
 
-N locked workers with the SMA bot are asked once a round and all answer; the baseline is a bare pipe
-barrier over N forked children that echo the same number of bytes. Rounds interleaved, medians.
+N locked workers with the SMA bot play a live season: the real engine, a beat a second, every tick recorded
+in SQLite. Between the beats a bare pipe barrier over N trivial forked children gives the machine's own
+measure. With `--offenders` a share of the bots is slow, dead or spinning, and the others are timed.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import logging
 import os
+import resource
 import signal
 import statistics
-import struct
 import sys
+import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
-from arena.core.ledger import Account
-from arena.runtime.start import Start
-from arena.runtime.wire import pack_run
+from arena.core.exchange import Rules
+from arena.engine.backtest import hash_source
+from arena.engine.broadcast import Broadcast
+from arena.engine.engine import Engine
+from arena.engine.seat import Life, Seat
+from arena.engine.sources import SyntheticSource
+from arena.feeds.synthetic import SyntheticMarket
+from arena.store.database import open_database, upgrade
+from arena.store.seasons import NewBot, SeasonPlan, enrol, resume_or_open
 from benchmarks.bench_replay import SOURCE
-from sandbox.barrier import Ask, gather
+from sandbox import barrier
+from sandbox.limits import Limits
 from sandbox.pool import Pool
-from sandbox.protocol import Kind
 
-ROUNDS = 30
+RUNTIME = "arena.runtime.bot:BotRuntime"
+SYMBOLS = ("BTCUSDT",)
+WARM = 40
+# Offenders begin when the market's clock, which is ours to set, passes this.
+BEGIN = 3_000_000_000.0
+_HEAD = "def on_tick(ctx, tick):\n"
+SPINS = SOURCE.replace(_HEAD, f"{_HEAD}    while tick['time'] >= {BEGIN}: pass\n")
+SLOW = SOURCE.replace(_HEAD, f"{_HEAD}    for _ in range(6_000_000 if tick['time'] >= {BEGIN} else 0): pass\n")
 
 
 class BareBarrier:
@@ -36,6 +57,7 @@ class BareBarrier:
             up_read, up_write = os.pipe()
             pid = os.fork()
             if pid == 0:
+                os.nice(Limits().nice)
                 while data := os.read(down_read, 65536):
                     os.write(up_write, data[:32])
                 os._exit(0)
@@ -55,48 +77,215 @@ class BareBarrier:
 
     def stop(self) -> None:
         """End the children."""
-        for pid, _, _ in self._pipes:
+        for pid, down, up in self._pipes:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+            os.close(down)
+            os.close(up)
+
+
+class Stopwatch:
+    """Notes when the last of the watched workers answered, counted from the first request."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.offenders: set[int] = set()
+        self._began = 0.0
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Watch every round of the barrier."""
+        round_of = barrier._Round  # noqa: SLF001 - timed where it happens
+        begin, close = round_of.__init__, round_of._close  # noqa: SLF001
+
+        def timed_begin(round_: Any, asks: Any) -> None:
+            self._began, self.seconds = time.perf_counter(), 0.0
+            begin(round_, asks)
+
+        def timed_close(round_: Any, index: int, answer: Any) -> None:
+            close(round_, index, answer)
+            if round_.asks[index].worker.pid not in self.offenders:
+                self.seconds = time.perf_counter() - self._began
+
+        round_of.__init__, round_of._close = timed_begin, timed_close  # type: ignore[method-assign]  # noqa: SLF001
+        try:
+            yield
+        finally:
+            round_of.__init__, round_of._close = begin, close  # type: ignore[method-assign]  # noqa: SLF001
+
+
+class Season:
+    """A live season in a database of its own, its clock beaten by `beat`."""
+
+    def __init__(self, folder: str, limits: Limits) -> None:
+        self.pool = Pool(RUNTIME, limits)
+        self.pool.start()
+        self._database = open_database(f"sqlite:///{folder}/lab.db")
+        upgrade(self._database)
+        plan = SeasonPlan("synthetic", SYMBOLS, 1.0, Rules(), 7)
+        self._season, _ = resume_or_open(self._database, plan, runtime={})
+        source = SyntheticSource(SyntheticMarket(self._season.seed, SYMBOLS, 1.0))
+        self.engine = Engine(self._database, self.pool, source, self._season, Broadcast())
+        self.engine.start()
+        self._programs: dict[str, bytes] = {}
+
+    def admit(self, number: int, source: str) -> Seat:
+        """Let one more bot take part; all bots of a source share one check."""
+        if source not in self._programs:
+            self._programs[source] = self.pool.check(source.encode()).program
+        text = f"{source}# {number}\n"
+        new = NewBot(f"SMA {number}", "local", "upload", text, hash_source(text.encode()), SYMBOLS)
+        return self.engine.roster.admit(enrol(self._database, self._season.id, new), self._programs[source])
+
+    def beat(self, at_least: float = 0.0) -> None:
+        """Tick once, a second of the market's clock later."""
+        market = self.engine.market
+        self.engine.on_tick(market.n + 1, max(market.time + 1.0, 1_700_000_000.0, at_least))
+
+    def settle_in(self) -> None:
+        """Beat until every bot has been loaded."""
+        while any(not seat.started for seat in self.engine.roster.seats()):
+            time.sleep(0.05)
+            self.beat()
+
+    def events(self, after: int) -> dict[str, set[str]]:
+        """Return what happened to bots since a tick, as bot ids by event."""
+        found: dict[str, set[str]] = {}
+        with self._database.connect() as connection:
+            rows = connection.exec_driver_sql("SELECT event, bot_id FROM bot_ticks WHERE tick > ?", (after,))
+            for event, bot_id in rows:
+                found.setdefault(event, set()).add(bot_id)
+        return found
+
+    def stop(self) -> None:
+        """End everything."""
+        self.engine.stop()
+        self.pool.stop()
+        self._database.dispose()
+
+
+def memory() -> tuple[int, int]:
+    """Return the machine's MemAvailable, and what the kernel itself uses for processes, in KiB."""
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    known = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    return known["MemAvailable"], known["PageTables"] + known["KernelStack"] + known["SUnreclaim"]
+
+
+def private(seats: Sequence[Seat]) -> float | None:
+    """Return the median of what some workers have to themselves, in KiB; None where that may not be read."""
+    found = []
+    for seat in seats[:: max(1, len(seats) // 20)]:
+        try:
+            text = Path(f"/proc/{seat.worker.pid}/smaps_rollup").read_text(encoding="ascii")  # type: ignore[union-attr]
+        except OSError:
+            return None
+        found.append(sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_")))
+    return statistics.median(found)
+
+
+def high(values: Sequence[float], share: float = 0.99) -> float:
+    """Return a high percentile in milliseconds."""
+    ordered = sorted(values)
+    return round(1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)
+
+
+def measure(bots: int = 1000, ticks: int = 30, offenders: float = 0.0) -> dict[str, Any]:
+    """Play a season of so many bots and return its figures."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    limits = Limits(uid_count=max(10_000, 2 * bots))
+    bare = BareBarrier(bots, 80)
+    with tempfile.TemporaryDirectory() as folder:
+        season = Season(folder, limits)
+        try:
+            return _measure(season, bare, bots, ticks, offenders)
+        finally:
+            season.stop()
+            bare.stop()
+
+
+def _measure(season: Season, bare: BareBarrier, bots: int, ticks: int, offenders: float) -> dict[str, Any]:
+    bad = int(bots * offenders)
+    sources = [(SLOW, SPINS, SOURCE)[number % 3] if number < bad else SOURCE for number in range(bots)]
+    before, began = memory(), time.perf_counter()
+    seats = [season.admit(number, source) for number, source in enumerate(sources)]
+    admitted = time.perf_counter() - began
+    season.settle_in()
+    for _ in range(WARM):
+        season.beat()
+    time.sleep(0.3)
+    after = memory()
+    own = private(seats[bad:])
+    watch = Stopwatch()
+    _misbehave(season, watch, seats, bad)
+    first = season.engine.market.n
+    rounds, whole, plain = [], [], []
+    with watch.installed():
+        for _ in range(ticks):
+            time.sleep(1.0 - time.time() % 1.0)
+            _note_pids(watch, seats[:bad])
+            started = time.perf_counter()
+            season.beat()
+            whole.append(time.perf_counter() - started)
+            rounds.append(watch.seconds)
+            if time.time() % 1.0 < 0.8:
+                plain.append(bare.round())
+    events = season.events(first)
+    honest = {seat.id for seat in seats[bad:]}
+    missed = set().union(*(ids for event, ids in events.items() if event != "start")) & honest
+    return {
+        "question": "a live tick with many locked bots", "bots": bots, "ticks": ticks, "offenders": bad,
+        "barrier_ms_p50": high(rounds, 0.5), "barrier_ms_p99": high(rounds),
+        "tick_ms_p50": high(whole, 0.5), "tick_ms_p99": high(whole),
+        "bare_ms_p50": high(plain, 0.5), "bare_ms_p99": high(plain),
+        "barrier_over_bare_p50": round(statistics.median(rounds) / statistics.median(plain), 2),
+        "honest_bots_that_missed_a_tick": len(missed),
+        "events": {event: len(ids) for event, ids in sorted(events.items())},
+        "mem_available_kib_per_bot": round((before[0] - after[0]) / bots),
+        "private_kib_per_bot": own, "kernel_kib_per_bot": round((after[1] - before[1]) / bots),
+        "admit_ms_per_bot": round(1000 * admitted / bots, 2),
+        "running": sum(seat.life is Life.ACTIVE for seat in seats),
+    }  # fmt: skip
+
+
+def _misbehave(season: Season, watch: Stopwatch, seats: Sequence[Seat], bad: int) -> None:
+    """Let the offenders begin: the dead die, and every one of them has its first strike."""
+    if not bad:
+        return
+    _note_pids(watch, seats[:bad])
+    for seat in seats[2:bad:3]:
+        if seat.worker is not None:
+            os.kill(seat.worker.pid, signal.SIGKILL)
+    season.beat(BEGIN)
+    season.beat()
+
+
+def _note_pids(watch: Stopwatch, seats: Sequence[Seat]) -> None:
+    watch.offenders = {seat.worker.pid for seat in seats if seat.worker is not None}
+
+
+def show(figures: dict[str, Any]) -> None:
+    """Print figures as a table."""
+    for name, value in figures.items():
+        print(f"{name:32} {value}")
+    print()
 
 
 def main() -> None:
     """Measure and print."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    pool = Pool("arena.runtime.bot:BotRuntime")
-    pool.start()
-    program = pool.check(SOURCE.encode()).program
-    workers = []
-    started = time.perf_counter()
-    for number in range(count):
-        start = Start("SMA", number, 0.0, False, {}, {}, ("BTCUSDT",), Account(10_000.0), (10_000.0, 0.0, 0.0))
-        worker, ask = pool.spawn(program, start.pack())
-        gather([ask])
-        workers.append(worker)
-    spawn = (time.perf_counter() - started) / count
-    bare = BareBarrier(count, 80)
-    locked, plain = [], []
-    try:
-        for n in range(ROUNDS):
-            rows = struct.pack("<2d", 1.7e9 + n, 69_000.0 + n)
-            run = pack_run(rows, 1, ("BTCUSDT",), Account(10_000.0), with_symbols=False)
-            before = time.perf_counter()
-            answers = gather([Ask(w, Kind.CALL, run, 0.1, 1.0) for w in workers], 5.0)
-            locked.append(time.perf_counter() - before)
-            assert all(answer.payload is not None for answer in answers)
-            plain.append(bare.round())
-    finally:
-        bare.stop()
-        pool.stop()
-    print(json.dumps({
-        "question": "a live tick's barrier with locked bots against a bare pipe barrier", "bots": count,
-        "start_ms_per_bot": round(spawn * 1000, 2),
-        "locked_ms_p50": round(statistics.median(locked) * 1000, 2),
-        "locked_ms_max": round(max(locked) * 1000, 2),
-        "bare_ms_p50": round(statistics.median(plain) * 1000, 2),
-        "ratio": round(statistics.median(plain) / statistics.median(locked), 3),
-    }, indent=2))  # fmt: skip
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bots", type=int, nargs="*", default=[1000])
+    parser.add_argument("--ticks", type=int, default=30)
+    parser.add_argument("--offenders", type=float, default=0.0)
+    parser.add_argument("--json", type=Path)
+    told = parser.parse_args()
+    logging.disable(logging.WARNING)
+    found = [measure(bots, told.ticks, told.offenders) for bots in told.bots]
+    for figures in found:
+        show(figures)
+    if told.json is not None:
+        told.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

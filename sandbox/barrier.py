@@ -16,6 +16,7 @@ from sandbox.verdict import Ending, Verdict
 from sandbox.worker import Worker
 
 _SLICE = 0.02
+_GROUP = 64
 
 
 @dataclass(slots=True)
@@ -48,15 +49,11 @@ def gather(asks: Sequence[Ask], deadline: float | None = None) -> list[Answer]:
 
     Without a deadline each request may take until its CPU or its own wall limit.
     """
-    round_ = _Round(asks)
     end = None if deadline is None else time.monotonic() + deadline
-    while round_.open:
-        now = time.monotonic()
-        if end is not None and now >= end:
-            round_.call_time()
-            break
-        wait = _SLICE if end is None else min(_SLICE, end - now)
-        round_.turn(wait)
+    round_ = _Round(asks)
+    round_.sweep(end)
+    if round_.open:
+        round_.wait_for_stragglers(end)
     return [round_.answers[index] for index in range(len(asks))]
 
 
@@ -66,48 +63,87 @@ class _Round:
         self.answers: dict[int, Answer] = {}
         self.open: dict[int, int] = {}
         self._writers: dict[int, int] = {}
-        self._poll = select.epoll()
-        self._demoted: set[int] = set()
         self._checked = time.monotonic()
         for index, ask in enumerate(asks):
-            ask.worker.ask(ask.kind, ask.payload)
-            self.open[ask.worker.fileno()] = index
-            self._poll.register(ask.worker.fileno(), select.EPOLLIN)
-            if ask.worker.unsent:
-                self._watch_writer(index)
+            worker = ask.worker
+            worker.ask(ask.kind, ask.payload)
+            self.open[worker.fileno()] = index
+            if worker.unsent:
+                self._writers[worker.down_fileno] = index
 
-    def _watch_writer(self, index: int) -> None:
-        descriptor = self.asks[index].worker.down_fileno
-        self._writers[descriptor] = index
-        self._poll.register(descriptor, select.EPOLLOUT)
+    # -- in order ----------------------------------------------------------------------------------
 
-    def turn(self, wait: float) -> None:
+    def sweep(self, end: float | None) -> None:
+        """Take the answers in the order asked, waiting only for the last worker of each group.
+
+        By then most of its group have answered: one wait for many, and one read for each. Where that
+        last one is slow, the rest is taken as it comes.
+        """
+        patient = True
+        for first in range(0, len(self.asks), _GROUP):
+            group = range(first, min(first + _GROUP, len(self.asks)))
+            patient = patient and self._await(group[-1], end)
+            for index in group:
+                self._read(index)
+            self._look_at_clocks()
+
+    def _await(self, index: int, end: float | None) -> bool:
+        wait = _SLICE if end is None else min(_SLICE, end - time.monotonic())
+        waiting = select.poll()
+        waiting.register(self.asks[index].worker.fileno(), select.POLLIN)
+        return bool(waiting.poll(max(0.0, wait * 1000)))
+
+    # -- as they come ------------------------------------------------------------------------------
+
+    def wait_for_stragglers(self, end: float | None) -> None:
+        """Take what is still open as it comes, until the deadline."""
+        with select.epoll() as poll:
+            for descriptor in self.open:
+                poll.register(descriptor, select.EPOLLIN)
+            for descriptor in self._writers:
+                poll.register(descriptor, select.EPOLLOUT)
+            while self.open:
+                now = time.monotonic()
+                if end is not None and now >= end:
+                    self._call_time()
+                    return
+                self._turn(poll, _SLICE if end is None else min(_SLICE, end - now))
+
+    def _turn(self, poll: select.epoll, wait: float) -> None:
         """Wait a little, take what has come, and look at the clocks of the others."""
-        for descriptor, _ in self._poll.poll(wait):
+        for descriptor, _ in poll.poll(wait):
             writer = self._writers.get(descriptor)
             if writer is not None:
-                self._write_more(descriptor, writer)
+                self._write_more(poll, descriptor, writer)
             elif descriptor in self.open:
                 self._read(self.open[descriptor])
+                if descriptor not in self.open:
+                    poll.unregister(descriptor)
+        self._look_at_clocks()
+
+    def _write_more(self, poll: select.epoll, descriptor: int, index: int) -> None:
+        worker = self.asks[index].worker
+        worker.flush()
+        if not worker.unsent:
+            del self._writers[descriptor]
+            poll.unregister(descriptor)
+
+    def _look_at_clocks(self) -> float:
         now = time.monotonic()
         if now - self._checked >= _SLICE:
             self._checked = now
             for index in list(self.open.values()):
                 self._check_clock(index, now)
-
-    def _write_more(self, descriptor: int, index: int) -> None:
-        worker = self.asks[index].worker
-        worker.flush()
-        if not worker.unsent:
-            del self._writers[descriptor]
-            self._poll.unregister(descriptor)
+        return now
 
     def _read(self, index: int) -> None:
         ask = self.asks[index]
         got = ask.worker.receive()
+        if got is None:
+            return
         if isinstance(got, Ending):
             self._close(index, Answer(got.verdict, None, got.reason, 0.0))
-        elif got is not None:
+        else:
             self._close(index, self._judge(ask, got))
 
     def _judge(self, ask: Ask, frame: Frame) -> Answer:
@@ -130,20 +166,18 @@ class _Round:
             ask.worker.kill(Ending(Verdict.TIMEOUT, f"used more than {ask.hard:g} s of CPU"))
         elif now - ask.worker.asked_at > ask.wall:
             ask.worker.kill(Ending(Verdict.TIMEOUT, f"gave no answer for {ask.wall:g} s"))
-        elif used > ask.soft and index not in self._demoted:
-            self._demoted.add(index)
+        elif used > ask.soft and not ask.worker.demoted:
             ask.worker.demote()
 
     def _close(self, index: int, answer: Answer) -> None:
         worker = self.asks[index].worker
         self.answers[index] = answer
         del self.open[worker.fileno()]
-        self._poll.unregister(worker.fileno())
-        if index in self._demoted:
+        # Once too slow, it stands back until it has answered within its limit again.
+        if worker.demoted and answer.verdict is Verdict.OK:
             worker.restore()
-        worker.extend_lifetime()
 
-    def call_time(self) -> None:
+    def _call_time(self) -> None:
         """End the round at the deadline: who has not answered is late, or over its soft limit."""
         for index in list(self.open.values()):
             self._read(index)
@@ -163,7 +197,6 @@ def settle_late(worker: Worker, hard: float, wall: float) -> Ending | bool:
     if isinstance(got, Ending):
         return got
     if worker.waiting_for is None:
-        worker.restore()
         return True
     if worker.cpu_since_asked() > hard:
         worker.kill(Ending(Verdict.TIMEOUT, f"used more than {hard:g} s of CPU in one tick"))

@@ -60,6 +60,7 @@ def build(services: Services, modules: Mapping[str, Facade]) -> dict[str, Any]:
             return nothing
         if level or type(name) is not str or name not in modules:
             raise ModuleNotFoundError(f"No module named {name!r} is offered to bots", name=str(name))
+        services.imports(name)
         return modules[name] if fromlist else modules[name.split(".", maxsplit=1)[0]]
 
     offered = {name: getattr(builtins, name) for name in _OFFERED.split()}

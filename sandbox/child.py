@@ -7,15 +7,17 @@ import marshal
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sandbox import lockdown
-from sandbox.compiler import FILENAME, compile_bot
 from sandbox.host import Guest, Host, Namespace
 from sandbox.limits import Limits
 from sandbox.protocol import HEADER, Kind, pack_pair, unpack_pair
-from sandbox.rules import Violation, violation
 from sandbox.verdict import LOCKDOWN_EXIT, MEMORY_EXIT
+
+if TYPE_CHECKING:
+    # The compiler is for checkers; imported here, it would lie between the objects that workers use.
+    from sandbox.rules import Violation
 
 
 @dataclass(slots=True)
@@ -23,8 +25,10 @@ class Kit:
     """What the zygote has prepared for all its children."""
 
     host: Host
-    guest: Callable[[Host], Guest]
-    namespace: Callable[[], Namespace]
+    make_guest: Callable[[Host], Guest]
+    # Guest and namespace are made before the fork: a worker gets its own by copy, and uses them once.
+    guest: Guest
+    namespace: Namespace
     offered: dict[str, frozenset[str]]
     tripwire: lockdown.Tripwire
     limits: Limits
@@ -33,68 +37,74 @@ class Kit:
 def run(kit: Kit, cage: lockdown.Confinement) -> NoReturn:
     """Lock this process down, say so, and serve frames until the server hangs up."""
     try:
-        kit.tripwire.install()
         lockdown.lock(cage)
     except Exception as error:  # noqa: BLE001 - our own fault: the server logs it
         _send(Kind.FAULT, 0, f"{type(error).__name__}: {error}".encode())
         os._exit(LOCKDOWN_EXIT)
-    _send(Kind.LOCKED, 0, _json({"level": cage.level, "layers": cage.layers, "notes": cage.notes}))
+    _send(Kind.LOCKED, 0, cage.report())
     try:
-        _serve(kit)
+        while serve_one(kit):
+            pass
     except MemoryError:
         os._exit(MEMORY_EXIT)
     os._exit(0)
 
 
-def _serve(kit: Kit) -> None:
-    guest = kit.guest(kit.host)
-    while True:
-        kind, seq, payload = _receive()
-        if kind == Kind.CALL:
-            _send(Kind.REPLY, seq, guest.call(payload))
-        elif kind == Kind.START:
-            _send(Kind.STARTED, seq, _start(kit, guest, payload))
-        elif kind == Kind.CHECK:
-            _send(Kind.CHECKED, seq, check(kit, guest, payload))
-            return
+def serve_one(kit: Kit) -> bool:
+    """Answer one frame; False after a check, which ends a checker's life."""
+    kind, seq, payload = _receive()
+    if kind == Kind.CALL:
+        _send(Kind.REPLY, seq, kit.guest.call(payload))
+    elif kind == Kind.START:
+        _send(Kind.STARTED, seq, _start(kit, payload))
+    elif kind == Kind.CHECK:
+        _send(Kind.CHECKED, seq, check(kit, payload))
+        return False
+    return True
 
 
-def _start(kit: Kit, guest: Guest, payload: bytes) -> bytes:
+def _start(kit: Kit, payload: bytes) -> bytes:
     meta, program = unpack_pair(payload)
     code = marshal.loads(program)  # noqa: S302 - only inside the cage
 
     def load() -> Namespace:
-        namespace = kit.namespace()
         kit.tripwire.arm()
         # Counted as quiet because exec itself raises an audit event; what the module body runs
         # raises events only from code that is watched once this returns.
         with kit.tripwire.quiet():
-            exec(code, namespace)  # noqa: S102 - this is the one place where a bot runs
-        return namespace
+            exec(code, kit.namespace)  # noqa: S102 - this is the one place where a bot runs
+        return kit.namespace
 
-    return guest.start(meta, load)
+    return kit.guest.start(meta, load)
 
 
-def check(kit: Kit, guest: Guest, source: bytes) -> bytes:
+def check(kit: Kit, source: bytes) -> bytes:
     """Return what is wrong with a source, or its facts and marshalled code."""
+    from sandbox.compiler import compile_bot
+    from sandbox.rules import violation
+
     code, violations = compile_bot(source, kit.offered, kit.limits.source_bytes)
     facts: dict[str, Any] = {}
     if code is not None:
-        namespace = kit.namespace()
+        namespace = kit.namespace
         kit.host.seed(0)
         try:
             exec(code, namespace)  # noqa: S102 - the bot's module body, in a cage of its own
         except BaseException as error:  # noqa: BLE001 - whatever a bot raises is a violation
             violations = [_load_violation(error)]
         else:
-            broken, facts = guest.inspect(namespace)
+            broken, facts = kit.guest.inspect(namespace)
             violations = [violation(rule, 1, 1, detail) for rule, detail in broken]
-    head = _json({"violations": [v.as_dict() for v in violations], "facts": facts})
+    told = {"violations": [v.as_dict() for v in violations], "facts": facts}
+    head = json.dumps(told, ensure_ascii=True).encode()
     program = marshal.dumps(code) if code is not None and not violations else b""
     return pack_pair(head, program)
 
 
 def _load_violation(error: BaseException) -> Violation:
+    from sandbox.compiler import FILENAME
+    from sandbox.rules import violation
+
     line, trace = 1, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == FILENAME:
@@ -113,24 +123,39 @@ def describe(error: BaseException) -> str:
     return (text if type(text) is str and text else name)[:500]
 
 
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=True).encode()
+# What came behind the frame that was wanted.
+_ahead = b""
+# One tick fits, and so does the buffer for it into CPython's own allocator, which asks malloc for none.
+_USUAL = 472
 
 
 def _receive() -> tuple[int, int, bytes]:
-    length, kind, seq = HEADER.unpack(_read(HEADER.size))
-    return kind, seq, _read(length)
+    """Return the next frame; one read where it is short and nothing is ahead."""
+    global _ahead  # noqa: PLW0603 - one inbox a process is the point
+    data = _ahead or _read(_USUAL)
+    if len(data) < HEADER.size:
+        data += _exactly(HEADER.size - len(data))
+    length, kind, seq = HEADER.unpack_from(data)
+    end = HEADER.size + length
+    if len(data) < end:
+        data += _exactly(end - len(data))
+    _ahead = data[end:]
+    return kind, seq, data[HEADER.size : end]
+
+
+def _exactly(size: int) -> bytes:
+    parts = []
+    while size:
+        parts.append(_read(min(size, 1 << 20)))
+        size -= len(parts[-1])
+    return b"".join(parts)
 
 
 def _read(size: int) -> bytes:
-    parts = []
-    while size:
-        part = os.read(0, min(size, 1 << 20))
-        if not part:
-            os._exit(0)
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+    data = os.read(0, size)
+    if not data:
+        os._exit(0)
+    return data
 
 
 def _send(kind: Kind, seq: int, payload: bytes) -> None:

@@ -34,13 +34,21 @@ class Host:
         """Send `print` and `logging` to a sink of (level, text)."""
         self._services.log = sink
 
+    def reset(self) -> None:
+        """Forget what a rehearsal has set."""
+        self._services.reset()
+
     def arm(self) -> None:
         """Start the tripwire: from now on only guest code runs between frames."""
         self._tripwire.arm()
 
 
 class Guest(Protocol):
-    """The server's runtime beside a bot; all its input comes from the server as bytes."""
+    """The server's runtime beside a bot; all its input comes from the server as bytes.
+
+    One is made in the zygote and copied into every worker by the fork. A class may also offer
+    `rehearsal()`, which returns a source, a start and a call that are played before any fork.
+    """
 
     def __init__(self, host: Host) -> None: ...
 

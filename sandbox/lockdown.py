@@ -6,19 +6,31 @@ one that fails lowers the level. Level A is everything; B lacks Landlock or a se
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import functools
 import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sandbox import kernel, landlock, seccomp
 from sandbox.limits import Limits
 from sandbox.verdict import TRIPWIRE_EXIT
+
+_NO_LIMIT = resource.RLIM_INFINITY
+_PAGE = resource.getpagesize()
+_SPACE, _CPU, _DESCRIPTORS = resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_NOFILE
+_ALWAYS = (
+    (resource.RLIMIT_FSIZE, 0, 0),
+    (resource.RLIMIT_CORE, 0, 0),
+    (resource.RLIMIT_STACK, 8 << 20, 8 << 20),
+    (resource.RLIMIT_NPROC, 0, 0),
+    (resource.RLIMIT_MEMLOCK, 0, 0),
+    (resource.RLIMIT_MSGQUEUE, 0, 0),
+)
 
 
 class LockdownError(Exception):
@@ -42,6 +54,10 @@ class Confinement:
         """Return A or B."""
         separated = "uid" in self.layers or "namespaces" in self.layers
         return "A" if separated and "landlock" in self.layers else "B"
+
+    def report(self) -> bytes:
+        """Return what a child says of its cage: level, layers, and a line for each note."""
+        return "\n".join((self.level, " ".join(self.layers), *self.notes)).encode()
 
 
 def die_with_parent(cage: Confinement) -> None:
@@ -68,28 +84,20 @@ def separate(cage: Confinement) -> None:
 
 def limit_resources(cage: Confinement) -> None:
     """Set the rlimits; address space is what is mapped now plus the bot's allowance."""
-    # In bytes: a codec may not be importable any more once the identity has changed.
-    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123
-        mapped = int(statm.read().split()[0]) * resource.getpagesize()
+    # Raw calls here and below: a file object and its codec would cost a child a dozen pages.
+    statm = os.open("/proc/self/statm", os.O_RDONLY)
+    mapped = int(os.read(statm, 128).split()[0]) * _PAGE
+    os.close(statm)
     space = mapped + cage.limits.memory_bytes
     # A limit that the server cannot move forward would end honest bots of a certain age.
-    life = cage.limits.lifetime_cpu if cage.extendable else resource.RLIM_INFINITY
+    life = cage.limits.lifetime_cpu if cage.extendable else _NO_LIMIT
     if not cage.extendable:
         cage.notes.append("no lifetime CPU limit (moving it needs CAP_SYS_RESOURCE)")
-    for kind, soft, hard in (
-        (resource.RLIMIT_AS, space, space),
-        (resource.RLIMIT_CPU, life, resource.RLIM_INFINITY),
-        (resource.RLIMIT_FSIZE, 0, 0),
-        (resource.RLIMIT_CORE, 0, 0),
-        (resource.RLIMIT_STACK, 8 << 20, 8 << 20),
-        (resource.RLIMIT_NPROC, 0, 0),
-        (resource.RLIMIT_MEMLOCK, 0, 0),
-        (resource.RLIMIT_MSGQUEUE, 0, 0),
-    ):
+    for kind, soft, hard in ((_SPACE, space, space), (_CPU, life, _NO_LIMIT), *_ALWAYS):
         _, ceiling = resource.getrlimit(kind)
-        if ceiling != resource.RLIM_INFINITY:
-            hard = ceiling if hard == resource.RLIM_INFINITY else min(hard, ceiling)  # noqa: PLW2901
-            soft = hard if soft == resource.RLIM_INFINITY else min(soft, hard)  # noqa: PLW2901
+        if ceiling != _NO_LIMIT:
+            hard = ceiling if hard == _NO_LIMIT else min(hard, ceiling)  # noqa: PLW2901
+            soft = hard if soft == _NO_LIMIT else min(soft, hard)  # noqa: PLW2901
         resource.setrlimit(kind, (soft, hard))
     os.nice(cage.limits.nice)
     cage.layers.append("rlimits")
@@ -123,7 +131,7 @@ def fence_files(cage: Confinement) -> None:
 
 def close_descriptors(cage: Confinement) -> None:
     """Allow no new descriptor beside the two pipes and the null device."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+    resource.setrlimit(_DESCRIPTORS, (3, 3))
     cage.layers.append("descriptors")
 
 
@@ -134,14 +142,16 @@ def _program(machine: str) -> bytes | None:
     return None if table is None else seccomp.build(table)
 
 
-_program(kernel.machine())
+_MACHINE = kernel.machine()
+if (_ready := _program(_MACHINE)) is not None:
+    kernel.prepare_filter(_ready)
 
 
 def filter_calls(cage: Confinement) -> None:
     """Install the seccomp filter: the wall that everything else only supports."""
-    program = _program(kernel.machine())
+    program = _program(_MACHINE)
     if program is None:
-        raise LockdownError(f"no system call filter is known for {kernel.machine()}")
+        raise LockdownError(f"no system call filter is known for {_MACHINE}")
     try:
         kernel.install_filter(program)
     except OSError as error:
@@ -151,15 +161,14 @@ def filter_calls(cage: Confinement) -> None:
     cage.layers.append("seccomp")
 
 
+_FORBIDDEN: tuple[tuple[Any, ...], ...] = ((os.open, "/proc/self/status", os.O_RDONLY), (os.dup, 0))
+
+
 def prove(cage: Confinement) -> None:
     """Try two forbidden acts and leave unless both are refused."""
-    acts: tuple[Callable[[], object], ...] = (
-        lambda: os.open("/proc/self/status", os.O_RDONLY),
-        lambda: os.dup(0),
-    )
-    for act in acts:
+    for act, *arguments in _FORBIDDEN:
         try:
-            act()
+            act(*arguments)
         except OSError as error:
             if error.errno == errno.EPERM:
                 continue
@@ -210,6 +219,7 @@ class Tripwire:
     def __init__(self) -> None:
         self._armed = False
         self._quiet = 0
+        self._pause = _Pause(self)
 
     def install(self) -> None:
         """Add the hook; it cannot be removed again."""
@@ -219,15 +229,28 @@ class Tripwire:
         """Start watching."""
         self._armed = True
 
-    @contextlib.contextmanager
-    def quiet(self) -> Iterator[None]:
+    def quiet(self) -> _Pause:
         """Let our own code raise events for a while."""
-        self._quiet += 1
-        try:
-            yield
-        finally:
-            self._quiet -= 1
+        return self._pause
+
+    def _more_quiet(self, by: int) -> None:
+        self._quiet += by
 
     def _hook(self, event: str, _args: object) -> None:
         if self._armed and not self._quiet and event.startswith(_HOST_EVENTS):
             os._exit(TRIPWIRE_EXIT)
+
+
+class _Pause:
+    """The time for which a tripwire is quiet; may be entered again while it lasts."""
+
+    __slots__ = ("_wire",)
+
+    def __init__(self, wire: Tripwire) -> None:
+        self._wire = wire
+
+    def __enter__(self) -> None:
+        self._wire._more_quiet(1)  # noqa: SLF001 - its own other half
+
+    def __exit__(self, *_: object) -> None:
+        self._wire._more_quiet(-1)  # noqa: SLF001 - its own other half

@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from sandbox import kernel
 from sandbox.barrier import Ask, gather
 from sandbox.checked import Checked, read_checked, refused
-from sandbox.errors import OutOfSlotsError, SandboxUnavailableError, ZygoteDiedError
-from sandbox.identities import free_uids
+from sandbox.errors import OutOfSlotsError, SandboxError, SandboxUnavailableError, ZygoteDiedError
+from sandbox.identities import Identities, free_uids
+from sandbox.launch import launch
 from sandbox.limits import Limits
-from sandbox.protocol import CONTROL_BYTES, Kind, pack_pair
+from sandbox.order import Order, two_pipes
+from sandbox.protocol import CONTROL, Kind, Word, pack_pair
 from sandbox.rules import violation
 from sandbox.verdict import Ending, Verdict
 from sandbox.worker import Worker
 
-ROOT = Path(__file__).resolve().parent.parent
-_ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",
-    "LANG": "C.UTF-8",
-    "TZ": "UTC",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-}
-_START = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from sandbox.zygote import main; main()"
+# Children that stand ready, locked and not yet anyone's: one to check a bot, one to run it.
+_SPARES = 2
 
 
 class Pool:
@@ -57,7 +51,9 @@ class Pool:
         self._listener: threading.Thread | None = None
         self._spawning: dict[int, Future[tuple[int, int]]] = {}
         self._next_id = 0
-        self._slots: list[int] = []
+        self._spares: deque[Order] = deque()
+        self._ended: socket.socket | None = None
+        self._identities = Identities()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._stopping = False
@@ -70,7 +66,10 @@ class Pool:
             raise SandboxUnavailableError(
                 "bots run on Linux only: this system has no seccomp. Use WSL2 or a Linux container (see README)."
             )
-        self._slots = free_uids(self.limits) if os.geteuid() == 0 else []
+        self._identities = Identities(free_uids(self.limits) if os.geteuid() == 0 else None)
+        # Three descriptors a worker: the usual 1024 would end at 330 bots.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._launch()
         probe = self.check(b'NAME = "probe"\nSYMBOLS = ["X"]\ndef on_tick(ctx, tick):\n    pass\n')
         if not probe.accepted:
@@ -80,28 +79,8 @@ class Pool:
             raise SandboxUnavailableError(f"Bots cannot run here: {reason}")
 
     def _launch(self) -> None:
-        # The server's own memory holds keys: no process of the same user may look into it.
-        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        paths = ":".join([str(ROOT), *(path for path in sys.path if "site-packages" in path)])
-        command = [
-            sys.executable, "-s", "-P", "-B", "-c", _START, paths,
-            str(theirs.fileno()), self._runtime, json.dumps(asdict(self.limits)),
-        ]  # fmt: skip
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command, env=_ENVIRONMENT, cwd="/", close_fds=True, pass_fds=(theirs.fileno(),),
-            start_new_session=True, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        theirs.close()
-        self._control = ours
-        data = ours.recv(CONTROL_BYTES)
-        if not data or json.loads(data).get("op") != "ready":
-            self._process.kill()
-            self._process.wait()
-            self._process, self._control = None, None
-            ours.close()
-            raise SandboxUnavailableError("the process that starts bots did not come up")
-        self._listener = threading.Thread(target=self._listen, args=(ours,), name="zygote", daemon=True)
+        self._process, self._control = launch(self._runtime, self.limits)
+        self._listener = threading.Thread(target=self._listen, args=(self._control,), name="zygote", daemon=True)
         self._listener.start()
 
     def stop(self) -> None:
@@ -113,6 +92,8 @@ class Pool:
             self._control.shutdown(socket.SHUT_RDWR)
             self._control.close()
             self._control = None
+        if self._listener is not None:
+            self._listener.join(timeout=3)
         if self._process is not None:
             try:
                 self._process.wait(timeout=3)
@@ -143,101 +124,154 @@ class Pool:
     def _listen(self, control: socket.socket) -> None:
         while True:
             try:
-                data, descriptors, _, _ = socket.recv_fds(control, CONTROL_BYTES, 1)
+                data, descriptors, _, _ = socket.recv_fds(control, CONTROL.size, 1)
             except OSError:
                 data, descriptors = b"", []
             if not data:
                 break
-            self._take(json.loads(data), descriptors)
-        self._zygote_ended()
+            word, about, told = CONTROL.unpack(data)
+            self._take(word, about, told, descriptors)
+        self._zygote_ended(control)
 
-    def _take(self, message: dict[str, Any], descriptors: list[int]) -> None:
-        if message["op"] == "exit":
-            with self._lock:
-                worker = self._workers.get(message["pid"])
-                if worker is None:
-                    # Kept only for a worker that is still being adopted: process ids come again.
-                    if message["pid"] in self._unadopted:
-                        self._early_exits[message["pid"]] = message["status"]
-                    return
-            worker.exited(message["status"])
+    def _take(self, word: int, about: int, told: int, descriptors: list[int]) -> None:
+        if word == Word.EXIT:
+            self._take_exit(about, told)
             return
-        future = self._spawning.pop(message["id"])
-        if message["op"] == "spawned":
+        future = self._spawning.pop(about)
+        if word == Word.SPAWNED:
             with self._lock:
-                self._unadopted.add(message["pid"])
-            future.set_result((message["pid"], descriptors[0]))
+                self._unadopted.add(told)
+            future.set_result((told, descriptors[0]))
         else:
-            future.set_exception(OutOfSlotsError(f"cannot start a worker: {message['reason']}"))
+            future.set_exception(OutOfSlotsError(f"cannot start a worker: {os.strerror(told)}"))
 
-    def _zygote_ended(self) -> None:
-        for future in list(self._spawning.values()):
-            future.set_exception(ZygoteDiedError("the process that starts bots has ended"))
-        self._spawning.clear()
+    def _take_exit(self, pid: int, status: int) -> None:
         with self._lock:
+            worker = self._workers.get(pid)
+            if worker is None:
+                # Kept only for a worker that is still being adopted: process ids come again.
+                if pid in self._unadopted:
+                    self._early_exits[pid] = status
+                return
+        worker.exited(status)
+
+    def _zygote_ended(self, control: socket.socket) -> None:
+        with self._lock:
+            self._ended = control
             orphans = [worker for worker in self._workers.values() if worker.alive]
+            hopes = list(self._spawning.values())
+            self._spawning.clear()
+        for future in hopes:
+            future.set_exception(ZygoteDiedError("the process that starts bots has ended"))
+        with contextlib.suppress(IndexError):
+            while True:
+                self._drop(self._spares.popleft())
         for worker in orphans:
-            worker.kill(Ending(Verdict.LOST, "was lost with the process that starts bots"))
-            worker.exited(signal.SIGKILL)
+            self._lose(worker)
         if not self._stopping and self._on_zygote_death is not None:
             self._on_zygote_death()
+
+    @staticmethod
+    def _lose(worker: Worker) -> None:
+        worker.kill(Ending(Verdict.LOST, "was lost with the process that starts bots"))
+        worker.exited(signal.SIGKILL)
 
     # -- workers ----------------------------------------------------------------------------------
 
     def _spawn(self) -> Worker:
-        uid = self._take_uid()
-        down_read, down_write = os.pipe2(os.O_CLOEXEC)
-        up_read, up_write = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(down_write, False)
-        os.set_blocking(up_read, False)
-        future: Future[tuple[int, int]] = Future()
+        """Return a locked child: one that stands ready, or a new one; and have another made ready."""
+        worker = self._ready()
+        if worker is None:
+            worker = self._receive(self._order())
+        with contextlib.suppress(SandboxError):
+            while len(self._spares) < _SPARES:
+                self._spares.append(self._order())
+        return worker
+
+    def _ready(self) -> Worker | None:
+        if self._process is None or self._process.poll() is not None:
+            return None
         try:
-            self._request(uid, [down_read, up_write], future)
-            pid, pidfd = future.result(timeout=10)
-        except BaseException as error:
+            worker = self._receive(self._spares.popleft())
+        except (IndexError, SandboxError):
+            return None
+        if worker.running:
+            return worker
+        # It ended while it waited, before any bot: that is nobody's fault.
+        worker.close()
+        return None
+
+    def _order(self) -> Order:
+        """Ask the zygote for a child; it forks and locks down while we go on."""
+        uid = self._identities.take()
+        try:
+            down_read, down_write, up_read, up_write = two_pipes()
+        except OSError as error:
+            self._identities.give_back(uid)
+            raise OutOfSlotsError(f"cannot start a worker: {error.strerror}") from error
+        try:
+            return self._request(uid, (down_write, up_read), [down_read, up_write])
+        except BaseException:
             os.close(down_write)
             os.close(up_read)
-            if uid is not None:
-                self._slots.append(uid)
-            if isinstance(error, OSError | TimeoutError):
-                raise ZygoteDiedError("the process that starts bots has ended") from error
+            self._identities.give_back(uid)
             raise
         finally:
             os.close(down_read)
             os.close(up_write)
-        return self._adopt(pid, pidfd, (down_write, up_read), uid)
 
-    def _request(self, uid: int | None, pipes: list[int], future: Future[tuple[int, int]]) -> None:
+    def _request(self, uid: int | None, ours: tuple[int, int], theirs: list[int]) -> Order:
         with self._lock:
-            if self._control is None:
-                raise ZygoteDiedError("the sandbox is not running")
+            if self._control is None or self._control is self._ended:
+                raise ZygoteDiedError("the process that starts bots has ended")
             self._next_id += 1
-            self._spawning[self._next_id] = future
-            request = json.dumps({"op": "spawn", "id": self._next_id, "uid": uid}).encode()
-            socket.send_fds(self._control, [request], pipes)
+            order = Order(uid, self._control, *ours)
+            self._spawning[self._next_id] = order.future
+            request = CONTROL.pack(Word.SPAWN, self._next_id, -1 if uid is None else uid)
+            try:
+                socket.send_fds(self._control, [request], theirs)
+            except OSError as error:
+                del self._spawning[self._next_id]
+                raise ZygoteDiedError("the process that starts bots has ended") from error
+        return order
 
-    def _adopt(self, pid: int, pidfd: int, pipes: tuple[int, int], uid: int | None) -> Worker:
+    def _receive(self, order: Order) -> Worker:
+        """Wait for what has been ordered."""
+        try:
+            pid, pidfd = order.future.result(timeout=10)
+        except BaseException as error:
+            self._drop(order)
+            if isinstance(error, TimeoutError):
+                raise ZygoteDiedError("the process that starts bots does not answer") from error
+            raise
+        return self._adopt(order, pid, pidfd)
+
+    def _drop(self, order: Order) -> None:
+        pid = order.drop()
+        if pid is not None:
+            with self._lock:
+                self._unadopted.discard(pid)
+                self._early_exits.pop(pid, None)
+        self._identities.give_back(order.uid)
+
+    def _adopt(self, order: Order, pid: int, pidfd: int) -> Worker:
         def release() -> None:
             with self._lock:
-                if self._workers.pop(pid, None) is not None and uid is not None:
-                    self._slots.append(uid)
+                known = self._workers.pop(pid, None)
+            if known is not None:
+                self._identities.give_back(order.uid)
 
-        worker = Worker(pid, pidfd, pipes, self.limits, release)
+        worker = Worker(pid, pidfd, (order.down, order.up), self.limits, release)
         with self._lock:
             self._workers[pid] = worker
             self._unadopted.discard(pid)
             status = self._early_exits.pop(pid, None)
+            lost = order.control is self._ended
         if status is not None:
             worker.exited(status)
+        if lost:
+            self._lose(worker)
         return worker
-
-    def _take_uid(self) -> int | None:
-        if os.geteuid() != 0:
-            return None
-        with self._lock:
-            if not self._slots:
-                raise OutOfSlotsError("every worker identity is in use; no more bots can start")
-            return self._slots.pop(0)
 
     # -- what callers use -------------------------------------------------------------------------
 

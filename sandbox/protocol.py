@@ -8,12 +8,25 @@ or a `ProtocolFault`, never with anything else.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 HEADER = struct.Struct("<IBI")
-CONTROL_BYTES = 4096
+# A message on the control socket: a word and two numbers; descriptors ride beside it.
+CONTROL = struct.Struct("<iqq")
+DESCRIPTORS = struct.Struct("2i")
+DESCRIPTOR = struct.Struct("i")
 _LENGTH = struct.Struct("<I")
+
+
+class Word(IntEnum):
+    """What server and zygote say to each other, with its two numbers."""
+
+    SPAWN = 1  # request, user id or -1; goes down with two pipe ends
+    READY = 2  # process id, nothing
+    SPAWNED = 3  # request, process id; goes up with a pidfd
+    FAILED = 4  # request, errno
+    EXIT = 5  # process id, wait status
 
 
 class Kind(IntEnum):
@@ -29,8 +42,7 @@ class Kind(IntEnum):
     FAULT = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One message."""
 
     kind: Kind

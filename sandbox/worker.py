@@ -6,16 +6,21 @@ import contextlib
 import errno
 import os
 import resource
+import select
 import signal
 import time
 from collections.abc import Callable
 from typing import Any
 
 from sandbox.limits import Limits
-from sandbox.protocol import Frame, FrameReader, Kind, ProtocolFault, encode
+from sandbox.protocol import HEADER, Frame, FrameReader, Kind, ProtocolFault, encode
 from sandbox.verdict import Ending, Verdict, read_exit
 
 _UNSENT_LIMIT = 8 << 20
+_GRACE = 0.2
+# Most answers are shorter than this, and come whole; the buffer still fits into CPython's own allocator.
+_USUAL = 472
+_ANSWERS = {int(kind): kind for kind in (Kind.REPLY, Kind.STARTED, Kind.CHECKED)}
 
 
 class Worker:
@@ -34,10 +39,15 @@ class Worker:
         self.asked_at = 0.0
         self.asked_cpu = 0.0
         self.waiting_for: int | None = None
+        # The server's own note of what this worker knows; no more than a mark here.
+        self.told: object = None
+        self.demoted = False
         # Each question may be answered once, in time or late; anything more is a forgery.
         self._unanswered: set[int] = set()
         self._closed = False
         self._pidfd = pidfd
+        # The kernel's name for another process's CPU clock.
+        self._clock = (~pid << 3) | 2
         self._down, self._up = pipes
         self._limits = limits
         self._release = release
@@ -66,6 +76,8 @@ class Worker:
         self._unanswered.add(self._seq)
         self.asked_at = time.monotonic()
         self.asked_cpu = self.cpu()
+        if self.asked_cpu * 2 > self._allowance:
+            self._extend(self.asked_cpu)
         if len(self._unsent) > _UNSENT_LIMIT:
             self.kill(Ending(Verdict.PROTOCOL_ERROR, "does not read its ticks"))
         self._unsent += encode(kind, self._seq, payload)
@@ -100,17 +112,10 @@ class Worker:
         Answers to earlier requests are dropped: they came too late.
         """
         try:
-            while True:
-                frame = self._reader.next()
-                if frame is not None:
-                    accepted = self._accept(frame)
-                    if accepted is not None:
-                        return accepted
-                    continue
-                data = os.read(self._up, min(self._reader.wanted, 1 << 18))
-                if not data:
-                    return self._ended()
-                self._reader.feed(data)
+            if self._reader.pending:
+                return self._next()
+            data = os.read(self._up, min(self._reader.wanted, _USUAL))
+            return self._whole_answer(data) or self._next(data)
         except BlockingIOError:
             return None
         except ProtocolFault as fault:
@@ -121,6 +126,36 @@ class Worker:
             if error.errno != errno.EBADF:
                 raise
             return self._ended()
+
+    def _next(self, data: bytes | None = None) -> Frame | Ending:
+        """Return the next frame that counts, of bytes that have been read and of those to come."""
+        reader = self._reader
+        while True:
+            if data is not None:
+                if not data:
+                    return self._ended()
+                reader.feed(data)
+            frame = reader.next()
+            while frame is not None:
+                accepted = self._accept(frame)
+                if accepted is not None:
+                    return accepted
+                frame = reader.next()
+            data = os.read(self._up, min(reader.wanted, 1 << 18))
+
+    def _whole_answer(self, data: bytes) -> Frame | None:
+        """Return the frame if the bytes are the awaited answer, the whole of it, and nothing else."""
+        if len(data) < HEADER.size:
+            return None
+        length, kind, seq = HEADER.unpack_from(data)
+        if seq != self.waiting_for or length != len(data) - HEADER.size or length > self._reader.budget:
+            return None
+        known = _ANSWERS.get(kind)
+        if known is None:
+            return None
+        self._unanswered.discard(seq)
+        self.waiting_for = None
+        return Frame(known, seq, data[HEADER.size :])
 
     def _accept(self, frame: Frame) -> Frame | Ending | None:
         if frame.kind is Kind.LOCKED and frame.seq == 0 and not self.confinement:
@@ -143,7 +178,7 @@ class Worker:
     def cpu(self) -> float:
         """Return the CPU seconds this child has used, read from the kernel."""
         try:
-            return time.clock_gettime((~self.pid << 3) | 2)
+            return time.clock_gettime(self._clock)
         except OSError:
             return self._allowance
 
@@ -153,19 +188,25 @@ class Worker:
 
     def extend_lifetime(self) -> None:
         """Move the lifetime CPU limit forward for a bot that has aged honestly."""
-        if self.cpu() * 2 > self._allowance:
-            self._allowance = self.cpu() * 2 + self._limits.lifetime_cpu
-            with contextlib.suppress(OSError, ValueError):
-                _, hard = resource.prlimit(self.pid, resource.RLIMIT_CPU)
-                resource.prlimit(self.pid, resource.RLIMIT_CPU, (int(self._allowance), hard))
+        used = self.cpu()
+        if used * 2 > self._allowance:
+            self._extend(used)
+
+    def _extend(self, used: float) -> None:
+        self._allowance = used * 2 + self._limits.lifetime_cpu
+        with contextlib.suppress(OSError, ValueError):
+            _, hard = resource.prlimit(self.pid, resource.RLIMIT_CPU)
+            resource.prlimit(self.pid, resource.RLIMIT_CPU, (int(self._allowance), hard))
 
     def demote(self) -> None:
         """Let it run only when nothing else wants the CPU, where that can be taken back again."""
+        self.demoted = True
         if os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_NICE)[0] >= 20 - self._limits.nice:
             self._schedule(os.SCHED_IDLE)
 
     def restore(self) -> None:
         """Give it its ordinary share again."""
+        self.demoted = False
         self._schedule(os.SCHED_OTHER)
 
     def _schedule(self, policy: int) -> None:
@@ -178,6 +219,13 @@ class Worker:
     def alive(self) -> bool:
         """Say whether it has not been seen to end."""
         return self._ending is None and self._status is None
+
+    @property
+    def running(self) -> bool:
+        """Ask the kernel whether the process runs, where the zygote's word may not have come yet."""
+        waiting = select.poll()
+        waiting.register(self._pidfd, select.POLLIN)
+        return self.alive and not waiting.poll(0)
 
     def kill(self, reason: Ending) -> None:
         """End it now, for a stated reason; the first reason stands."""
@@ -195,9 +243,10 @@ class Worker:
     def _ended(self) -> Ending:
         """Read the ending; where the status has not come yet, wait a moment for it."""
         if self._ending is None:
-            deadline = time.monotonic() + 2.0
-            while self._status is None and time.monotonic() < deadline:
-                if self._killed_for is None:
+            began = time.monotonic()
+            while self._status is None and (waited := time.monotonic() - began) < 2.0:
+                # The zygote's word may be under way: that it ended, or that all have ended with the zygote.
+                if waited > _GRACE and self._killed_for is None:
                     self.kill(Ending(Verdict.EXITED, "closed its pipe"))
                 time.sleep(0.0005)
             status = 9 if self._status is None else self._status
@@ -217,12 +266,5 @@ class Worker:
 
 
 def _confinement(payload: bytes) -> dict[str, Any]:
-    import json
-
-    try:
-        told = json.loads(payload)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolFault("a confinement report that cannot be read") from error
-    if not isinstance(told, dict):
-        raise ProtocolFault("a confinement report that cannot be read")
-    return told
+    level, layers, *notes = (payload.decode("ascii", "replace") + "\n").split("\n")
+    return {"level": level, "layers": layers.split(), "notes": [note for note in notes if note]}

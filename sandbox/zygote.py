@@ -15,19 +15,21 @@ import select
 import signal
 import socket
 import sys
-import threading
-from typing import Any
+from pathlib import Path
 
-from sandbox import builtin_names, guards, kernel, landlock, lockdown
-from sandbox.botclass import MODULE_NAME
-from sandbox.child import Kit, run
-from sandbox.host import Host, Namespace
-from sandbox.limits import Limits
-from sandbox.modules import build
-from sandbox.modules.facade import names_of
-from sandbox.modules.services import Services
-from sandbox.protocol import CONTROL_BYTES
-from sandbox.universe import freeze_host_classes
+# First of ours, and before what it should not lie between: see there.
+from sandbox.packing import fill_holes
+
+fill_holes()
+
+from sandbox import kernel, landlock, lockdown  # noqa: E402
+from sandbox.child import Kit, run  # noqa: E402
+from sandbox.host import Host  # noqa: E402
+from sandbox.limits import Limits  # noqa: E402
+from sandbox.modules.services import Services  # noqa: E402
+from sandbox.protocol import CONTROL, DESCRIPTOR, DESCRIPTORS, Word  # noqa: E402
+
+_ROOM = socket.CMSG_SPACE(DESCRIPTORS.size)
 
 
 def fix_layout() -> None:
@@ -41,23 +43,32 @@ def fix_layout() -> None:
 
 
 def prepare(runtime: str, limits: Limits) -> Kit:
-    """Import the guest, build the facades, and freeze what workers share."""
+    """Import the guest, build the facades, freeze what workers share, and rehearse."""
     services, tripwire = Services(), lockdown.Tripwire()
     services.quiet = tripwire.quiet
     module_name, _, name = runtime.partition(":")
-    guest = getattr(importlib.import_module(module_name), name)
+    make_guest = getattr(importlib.import_module(module_name), name)
+    # Late, so that what only a checker needs does not lie between what workers use.
+    from sandbox import builtin_names, guards
+    from sandbox.botclass import MODULE_NAME
+    from sandbox.compiler import FILENAME
+    from sandbox.modules import build
+    from sandbox.modules.facade import names_of
+    from sandbox.rehearsal import rehearse
+    from sandbox.universe import freeze_host_classes
+
     modules = build(services)
     builtins = builtin_names.build(services, modules)
     gates = guards.build(services)
-
-    def namespace() -> Namespace:
-        own: dict[str, Any] = {"__builtins__": dict(builtins), "__name__": MODULE_NAME}
-        return {**own, "__file__": "bot.py", "__doc__": None, **gates}
-
     _warm_up(services)
     freeze_host_classes()
+    host = Host(services, tripwire)
     offered = {key: names_of(module) for key, module in modules.items()}
-    return Kit(Host(services, tripwire), guest, namespace, offered, tripwire, limits)
+    own = {"__builtins__": builtins, "__name__": MODULE_NAME, "__file__": FILENAME, "__doc__": None, **gates}
+    kit = Kit(host, make_guest, make_guest(host), own, offered, tripwire, limits)
+    tripwire.install()
+    rehearse(kit)
+    return kit
 
 
 def _warm_up(services: Services) -> None:
@@ -68,76 +79,75 @@ def _warm_up(services: Services) -> None:
         "x".encode(codec).decode(codec)
     dt.datetime.strptime("2024-01-02 03:04", "%Y-%m-%d %H:%M").strftime("%c")  # noqa: DTZ007
     services.rng.seed("a text: hashing it is a late import in 3.13")
-    services.seed(0)
+    services.reset()
 
 
 class Zygote:
     """Serves spawn requests until the server hangs up."""
 
-    def __init__(self, control: socket.socket, kit: Kit) -> None:
+    def __init__(self, control: socket.socket, null: int, kit: Kit) -> None:
         self._control = control
+        self._null = null
         self._kit = kit
         self._landlock = landlock.abi()
         # The server has the same capabilities: it moves the limit of a foreign uid only with this one.
         self._extends = os.geteuid() != 0 or kernel.has_capability(kernel.CAP_SYS_RESOURCE)
-        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._highest = os.sysconf("SC_OPEN_MAX")
 
     def main_loop(self) -> None:
         """Fork on request, report exits, end when the control socket closes."""
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        self._tell({"op": "ready", "landlock": self._landlock, "pid": os.getpid()})
+        ended = kernel.watch_children()
+        self._tell(Word.READY, os.getpid(), 0)
         waiting = select.poll()
-        waiting.register(self._control, select.POLLIN)
-        waiting.register(self._wake_read, select.POLLIN)
+        waiting.register(self._control.fileno(), select.POLLIN)
+        waiting.register(ended, select.POLLIN)
         while True:
             for descriptor, _ in waiting.poll():
-                if descriptor == self._wake_read:
-                    os.read(self._wake_read, 4096)
+                if descriptor == ended:
+                    os.read(ended, 4096)
                 elif not self._serve_one():
                     return
             self._reap()
 
     def _serve_one(self) -> bool:
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES, 2)
+            data, extra, _, _ = self._control.recvmsg(CONTROL.size, _ROOM)
         except ConnectionResetError:
             return False
         if not data:
             return False
-        request = json.loads(data)
-        self._spawn(request, descriptors)
+        _, number, uid = CONTROL.unpack(data)
+        down, up = DESCRIPTORS.unpack(extra[0][2])
+        self._spawn(number, uid, down, up)
+        os.close(down)
+        os.close(up)
         return True
 
-    def _spawn(self, request: dict[str, Any], descriptors: list[int]) -> None:
+    # Lean on purpose, as is all that runs between two forks: each page written to here is a page more
+    # for every worker, because parent and child no longer share it.
+    def _spawn(self, number: int, uid: int, down: int, up: int) -> None:
         parent = os.getpid()
         try:
-            pid = os.fork()
+            pid = kernel.fork()
         except OSError as error:
-            self._tell({"op": "failed", "id": request["id"], "reason": error.strerror})
-        else:
-            if pid == 0:
-                self._become_child(request, descriptors, parent)
-            handle = os.pidfd_open(pid)
-            self._tell({"op": "spawned", "id": request["id"], "pid": pid}, [handle])
-            os.close(handle)
-        for descriptor in descriptors:
-            os.close(descriptor)
+            self._tell(Word.FAILED, number, error.errno or 0)
+            return
+        if pid == 0:
+            self._become_child(uid, down, up, parent)
+        handle = os.pidfd_open(pid)
+        self._tell(Word.SPAWNED, number, pid, [(socket.SOL_SOCKET, socket.SCM_RIGHTS, DESCRIPTOR.pack(handle))])
+        os.close(handle)
 
-    def _become_child(self, request: dict[str, Any], descriptors: list[int], parent: int) -> None:
+    def _become_child(self, uid: int, down: int, up: int, parent: int) -> None:
         try:
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_DFL)
             os.setsid()
-            null = os.open("/dev/null", os.O_WRONLY)
-            # Lifted out of the way first: a received descriptor may itself be 0, 1 or 2.
-            high = [_lifted(descriptor) for descriptor in (*descriptors, null)]
-            for target, descriptor in enumerate(high):
-                os.dup2(descriptor, target)
-            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-            cage = lockdown.Confinement(self._kit.limits, request.get("uid"), parent, self._landlock, self._extends)
-            run(self._kit, cage)
+            # `main` has seen to it that none of these is itself 0, 1 or 2.
+            os.dup2(down, 0)
+            os.dup2(up, 1)
+            os.dup2(self._null, 2)
+            os.closerange(3, self._highest)
+            identity = None if uid < 0 else uid
+            run(self._kit, lockdown.Confinement(self._kit.limits, identity, parent, self._landlock, self._extends))
         finally:
             os._exit(70)
 
@@ -149,32 +159,36 @@ class Zygote:
                 return
             if pid == 0:
                 return
-            self._tell({"op": "exit", "pid": pid, "status": status})
+            self._tell(Word.EXIT, pid, status)
 
-    def _tell(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
-        data = json.dumps(message).encode()
+    def _tell(self, word: Word, about: int, told: int, beside: list[tuple[int, int, bytes]] | None = None) -> None:
         try:
-            socket.send_fds(self._control, [data], descriptors or [])
+            self._control.sendmsg([CONTROL.pack(word, about, told)], beside or [])
         except (BrokenPipeError, ConnectionResetError):
             os._exit(0)
 
 
-def _lifted(descriptor: int) -> int:
-    import fcntl
-
-    return fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10)
+def _occupy_standard() -> int:
+    """Make sure that 0, 1 and 2 are taken; return a descriptor of the null device above them."""
+    while (null := os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)) < 3:
+        pass
+    return null
 
 
 def main() -> None:
     """Run a zygote on the control socket given on the command line."""
     fix_layout()
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    null = _occupy_standard()
+    # Workers inherit it: a C-level default, where Python would run a handler.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     descriptor, runtime, limits = sys.argv[1], sys.argv[2], Limits(**json.loads(sys.argv[3]))
     control = socket.socket(fileno=int(descriptor))
     control.set_inheritable(False)
     kit = prepare(runtime, limits)
-    if threading.active_count() != 1:
+    if len(list(Path("/proc/self/task").iterdir())) != 1:
         raise RuntimeError("the zygote must have one thread")
     gc.collect()
+    fill_holes()
     gc.freeze()
-    Zygote(control, kit).main_loop()
+    Zygote(control, null, kit).main_loop()

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -85,13 +85,17 @@ def backtest(
         bool, typer.Option("--lockstep", help="Ship one tick at a time: no future price in a bot.")
     ] = False,
     interval: Annotated[float | None, typer.Option(help="Resample the market, seconds.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns that are not guessed right: time=ts,price=last,symbol=pair.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the season.")] = 0,
     db: Annotated[Path | None, typer.Option(help="Also write the tables into this SQLite file.")] = None,
 ) -> None:
     """Play bots, each in its own locked process, over a recorded market."""
     settings = config.load()
     candidates = [(path, _read(path)) for path in bots]
-    seconds, market, results = _play(settings, candidates, data, interval, seed, lockstep=lockstep)
+    files = _Files(data, interval, columns)
+    seconds, market, results = _play(settings, candidates, files, seed, lockstep=lockstep)
     from arena.engine import report
     from arena.engine.backtest import ranked_results
 
@@ -112,11 +116,18 @@ def backtest(
     _show_results([report.bot_document(result, gap) for result in ranked_results(results)], found)
 
 
+class _Files(NamedTuple):
+    """The market files of a backtest, and how they are to be read."""
+
+    data: list[str]
+    interval: float | None
+    columns: str | None
+
+
 def _play(
     settings: config.Settings,
     bots: list[tuple[Path, bytes]],
-    data: list[str],
-    interval: float | None,
+    files: _Files,
     seed: int,
     *,
     lockstep: bool,
@@ -130,7 +141,7 @@ def _play(
     notes: list[str] = []
     with ThreadPoolExecutor(1) as reader:
         # The sandbox comes up in a process of its own; the file is read meanwhile.
-        reading = reader.submit(_read_market, data, interval, settings.tick_interval_seconds, notes)
+        reading = reader.submit(_read_market, files, settings.tick_interval_seconds, notes)
         try:
             pool.start()
             from arena.engine.backtest import RUN_AHEAD, Candidate, check_candidates, play_entries
@@ -150,10 +161,10 @@ def _play(
             pool.stop()
 
 
-def _read_market(data: list[str], interval: float | None, default_interval: float, notes: list[str]) -> Any:
+def _read_market(files: _Files, default_interval: float, notes: list[str]) -> Any:
     from arena.engine.recording import read_market
 
-    return read_market(data, interval, default_interval, notes.append)
+    return read_market(files.data, files.interval, default_interval, notes.append, files.columns)
 
 
 @contextlib.contextmanager

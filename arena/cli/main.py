@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from arena.cli import bots, fake_feed, local, proof, record, remote, server
+from arena.cli import bots, data, fake_feed, local, proof, record, remote, server
 from arena.cli.output import complain
 from arena.errors import (
     ArenaError,
@@ -44,6 +44,7 @@ def root(context: typer.Context) -> None:
 for part in (server, local, record, proof, remote, fake_feed):
     part.register(app)
 app.add_typer(bots.app, name="bots")
+app.add_typer(data.app, name="data")
 app.add_typer(local.db_app, name="db")
 app.add_typer(local.config_app, name="config")
 app.add_typer(remote.season_app, name="season")

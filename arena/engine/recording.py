@@ -79,14 +79,18 @@ def carried(rows: npt.NDArray[np.float64], before: Sequence[float | None]) -> np
 
 
 def read_market(
-    specs: Sequence[str], interval: float | None, default_interval: float, say: Callable[[str], None]
+    specs: Sequence[str],
+    interval: float | None,
+    default_interval: float,
+    say: Callable[[str], None],
+    columns: str | None = None,
 ) -> Market:
     """Read market files as ticks; what was skipped, reversed or guessed is said."""
     import numpy as np
 
     from arena.feeds.history import load_history
 
-    history = load_history(specs, interval=interval, default_interval=default_interval)
+    history = load_history(specs, interval=interval, default_interval=default_interval, columns=columns)
     for note in history.notes:
         say(note)
     rows = np.ascontiguousarray(np.column_stack([history.times, history.prices]), dtype=np.float64)

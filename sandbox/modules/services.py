@@ -20,14 +20,28 @@ class Services:
         self.now = 0.0
         self.rng = random.Random(0)
         self.log: LogSink = _nowhere
+        self._numpy_seed: int | None = None
         self.quiet: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
 
     def seed(self, seed: int) -> None:
-        """Seed everything that is random for this bot."""
-        import numpy as np
-
+        """Seed everything that is random for this bot; numpy's once the bot imports it."""
         self.rng.seed(seed)
-        np.random.seed(seed & 0xFFFFFFFF)  # noqa: NPY002 - the very stream that bots may ask for
+        self._numpy_seed = seed & 0xFFFFFFFF
+
+    def imports(self, name: str) -> None:
+        """Take note that the bot imports an offered module."""
+        if self._numpy_seed is not None and name.startswith("numpy"):
+            import numpy as np
+
+            # Most bots never come here, and its state is pages of memory.
+            np.random.seed(self._numpy_seed)  # noqa: NPY002 - the very stream that bots may ask for
+            self._numpy_seed = None
+
+    def reset(self) -> None:
+        """Put clock, chance and log back to where a worker finds them."""
+        self.now, self.log = 0.0, _nowhere
+        self.seed(0)
+        self.imports("numpy")
 
     @contextlib.contextmanager
     def announced(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import re
@@ -41,15 +42,14 @@ def canaries_in(regions: list[tuple[int, int]]) -> int:
     return found
 
 
-# Noted when the zygote imports this: a worker has the same layout and may not look itself.
-_REGIONS = readable_memory()
-
-
 class Liar:
     """Does what the request names, by raw writes to the pipe where that is the point."""
 
     def __init__(self, host: Host) -> None:
         del host
+        gc.collect()
+        # Noted in the zygote, where this is made: a worker has the same layout and may not look itself.
+        self._regions = readable_memory()
 
     def inspect(self, namespace: Namespace) -> tuple[list[tuple[str, str]], dict[str, object]]:
         if "RAW" in namespace:
@@ -133,7 +133,7 @@ class Liar:
         return sorted({*names, *os.environ})
 
     def canaries(self) -> int:
-        return canaries_in(_REGIONS)
+        return canaries_in(self._regions)
 
     def try_paths(self, *paths: str) -> list[str]:
         return [attempt(lambda path=path: os.open(path, os.O_RDONLY)) for path in paths]
@@ -142,9 +142,12 @@ class Liar:
 class Naked(BotRuntime):
     """Runs a bot with Python's real built-ins and no tripwire: only the process wall is left."""
 
+    # Its start is not the one that would be played to it.
+    rehearsal = None
+
     def start(self, meta: bytes, load: Callable[[], Namespace]) -> bytes:
         del load
-        told, _, source = meta.partition(b"\0")
+        told, _, source = meta.rpartition(b"\0")
 
         def unguarded() -> Namespace:
             real: Namespace = {"__name__": "bot"}

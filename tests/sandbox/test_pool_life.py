@@ -133,18 +133,30 @@ def test_an_honest_bot_outlives_its_first_cpu_allowance() -> None:
 
 
 def scheduling_after_a_soft_miss() -> tuple[int, int]:
-    """Return a worker's scheduling policy before and after it used too much CPU once."""
+    """Return a worker's policy before it used too much CPU once, and after it answered in time again."""
     pool = Pool(RUNTIME)
     pool.start()
     try:
         worker, _ = pool.spawn(b"", b"")
         before = os.sched_getscheduler(worker.pid)
         gather([Ask(worker, Kind.CALL, b'["burn", 0.2]', 0.01, 5.0, 20.0)])
+        gather([Ask(worker, Kind.CALL, b'["echo", "x"]', 5.0, 5.0, 20.0)])
         after = os.sched_getscheduler(worker.pid)
         worker.close()
         return before, after
     finally:
         pool.stop()
+
+
+@as_root
+def test_a_worker_that_was_too_slow_stands_back_until_it_is_in_time_again(liars: Pool) -> None:
+    worker, _ = liars.spawn(b"", b"")
+    policies = []
+    for call, soft in ((b'["burn", 0.2]', 0.01), (b'["burn", 0.2]', 0.01), (b'["echo", "x"]', 5.0)):
+        gather([Ask(worker, Kind.CALL, call, soft, 5.0, 20.0)])
+        policies.append(os.sched_getscheduler(worker.pid))
+    worker.close()
+    assert policies == [os.SCHED_IDLE, os.SCHED_IDLE, os.SCHED_OTHER]
 
 
 def test_a_soft_miss_leaves_no_mark_on_the_scheduling() -> None:
@@ -220,3 +232,35 @@ def test_a_guest_that_does_not_exist_is_refused_in_words() -> None:
     with pytest.raises(SandboxUnavailableError, match="did not come up"):
         pool.start()
     pool.stop()
+
+
+def test_a_child_that_ends_while_it_stands_ready_is_given_to_nobody() -> None:
+    pool = Pool(RUNTIME)
+    pool.start()
+    try:
+        program = pool.check(SOURCE).program
+        for order in list(pool._spares):
+            pid, pidfd = order.future.result(timeout=10)
+            os.kill(pid, signal.SIGKILL)
+            assert gone([os.dup(pidfd)])
+        both = [pool.spawn(program, b"") for _ in range(4)]
+        answers = gather([ask for _, ask in both])
+        assert [answer.verdict for answer in answers] == [Verdict.OK] * 4
+    finally:
+        pool.stop()
+
+
+def test_a_child_is_used_once(liars: Pool) -> None:
+    pids = [worker.pid for worker in started(liars, 6)]
+    assert len(set(pids)) == 6
+
+
+def test_children_that_stand_ready_take_no_slot_from_a_bot() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root: only root changes its uid")
+    pool = Pool(RUNTIME, Limits(uid_base=28_100, uid_count=2))
+    pool.start()
+    try:
+        assert len(started(pool, 2)) == 2
+    finally:
+        pool.stop()

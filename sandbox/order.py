@@ -1,0 +1,44 @@
+"""A child that has been asked of the zygote and has not been handed to anyone yet."""
+
+from __future__ import annotations
+
+import os
+import socket
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Order:
+    """One request to fork: the identity set aside for it, our ends of its pipes, and what will come."""
+
+    uid: int | None
+    control: socket.socket
+    down: int
+    up: int
+    # The process id and a pidfd.
+    future: Future[tuple[int, int]] = field(default_factory=Future)
+
+    def drop(self) -> int | None:
+        """Close what belongs to it; return the process id if there is one."""
+        os.close(self.down)
+        os.close(self.up)
+        if not self.future.done() or self.future.exception() is not None:
+            return None
+        pid, pidfd = self.future.result()
+        os.close(pidfd)
+        return pid
+
+
+def two_pipes() -> tuple[int, int, int, int]:
+    """Return two pipes, each as its reading and its writing end; our own two do not block."""
+    down_read, down_write = os.pipe2(os.O_CLOEXEC)
+    try:
+        up_read, up_write = os.pipe2(os.O_CLOEXEC)
+    except OSError:
+        os.close(down_read)
+        os.close(down_write)
+        raise
+    os.set_blocking(down_write, False)
+    os.set_blocking(up_read, False)
+    return down_read, down_write, up_read, up_write

@@ -1,0 +1,51 @@
+"""What the zygote plays before it forks changes nothing that a bot can tell."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = """
+import json, sys
+import numpy as np
+limit = sys.getrecursionlimit()
+from sandbox import zygote
+from sandbox.limits import Limits
+kit = zygote.prepare("arena.runtime.bot:BotRuntime", Limits())
+services = kit.host._services
+first = (services.rng.random(), float(np.random.random()))
+services.seed(0)
+services.imports("numpy")
+print(json.dumps({
+    "recursion": sys.getrecursionlimit() == limit,
+    "clock": services.now, "armed": kit.tripwire._armed, "log": services.log.__name__,
+    "chance": first == (services.rng.random(), float(np.random.random())),
+    "namespace": sorted(name for name in kit.namespace if name[0] not in "@_"),
+    "account": kit.guest._account.cash, "numbered": __import__("sandbox.botclass").botclass._numbered,
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def after() -> dict[str, object]:
+    done = subprocess.run(
+        [sys.executable, "-s", "-P", "-B", "-c", f"import sys; sys.path[:0] = [{str(ROOT)!r}, *sys.argv[1:]]\n{SCRIPT}",
+         *sys.path],
+        capture_output=True, text=True, timeout=60, check=False, cwd="/",
+        env={"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(("what", "expected"), [
+    ("recursion", True), ("clock", 0.0), ("armed", False), ("log", "_nowhere"), ("chance", True),
+    ("namespace", []), ("account", 0.0), ("numbered", 0),
+])  # fmt: skip
+def test_a_rehearsal_leaves_nothing_behind(after: dict[str, object], what: str, expected: object) -> None:
+    assert after[what] == expected
