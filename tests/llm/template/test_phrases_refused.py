@@ -137,6 +137,7 @@ def test_a_symbol_that_does_not_look_like_one_is_never_written(symbol):
 @pytest.mark.parametrize("piece", ["9" * 40, "buy ", "20 % ", "the ", "1/", "ema ", "last ", "- ", "a" * 50])
 def test_a_long_prompt_is_answered_quickly(piece):
     prompt = (piece * 4000)[:4000]
-    start = time.perf_counter()
+    # CPU time, which other programs on the machine do not change.
+    start = time.process_time()
     write_bot(prompt, MARKET)
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
