@@ -144,29 +144,12 @@ class _Round:
         if isinstance(got, Ending):
             self._close(index, Answer(got.verdict, None, got.reason, 0.0))
         else:
-            self._close(index, self._judge(ask, got))
-
-    def _judge(self, ask: Ask, frame: Frame) -> Answer:
-        # Less wall time than the soft limit cannot hold more CPU time: the usual case costs nothing.
-        brief = time.monotonic() - ask.worker.asked_at <= ask.soft
-        used = 0.0 if brief else ask.worker.cpu_since_asked()
-        if frame.kind is not _EXPECTED[ask.kind]:
-            ending = Ending(Verdict.PROTOCOL_ERROR, f"answered with a {frame.kind.name} frame")
-            ask.worker.kill(ending)
-            return Answer(ending.verdict, None, ending.reason, used)
-        if used > ask.soft:
-            reason = f"used {used * 1000:.0f} ms of CPU where {ask.soft * 1000:.0f} are allowed"
-            return Answer(Verdict.TIMEOUT, None, reason, used)
-        return Answer(Verdict.OK, frame.payload, "", used)
+            self._close(index, judge(ask, got, time.monotonic()))
 
     def _check_clock(self, index: int, now: float) -> None:
         ask = self.asks[index]
-        used = ask.worker.cpu_since_asked()
-        if used > ask.hard:
-            ask.worker.kill(Ending(Verdict.TIMEOUT, f"used more than {ask.hard:g} s of CPU"))
-        elif now - ask.worker.asked_at > ask.wall:
-            ask.worker.kill(Ending(Verdict.TIMEOUT, f"gave no answer for {ask.wall:g} s"))
-        elif used > ask.soft and not ask.worker.demoted:
+        used = end_if_overdue(ask, now)
+        if used > ask.soft and not ask.worker.demoted and ask.worker.alive:
             ask.worker.demote()
 
     def _close(self, index: int, answer: Answer) -> None:
@@ -189,6 +172,31 @@ class _Round:
             reason = f"gave no answer in time ({used * 1000:.0f} ms of CPU used)"
             self.answers[index] = Answer(verdict, None, reason, used)
         self.open.clear()
+
+
+def judge(ask: Ask, frame: Frame, now: float) -> Answer:
+    """Return what an answer that came at `now` counts for, by its kind and the kernel's CPU clock."""
+    # Less wall time than the soft limit cannot hold more CPU time: the usual case costs nothing.
+    brief = now - ask.worker.asked_at <= ask.soft
+    used = 0.0 if brief else ask.worker.cpu_since_asked()
+    if frame.kind is not _EXPECTED[ask.kind]:
+        ending = Ending(Verdict.PROTOCOL_ERROR, f"answered with a {frame.kind.name} frame")
+        ask.worker.kill(ending)
+        return Answer(ending.verdict, None, ending.reason, used)
+    if used > ask.soft:
+        reason = f"used {used * 1000:.0f} ms of CPU where {ask.soft * 1000:.0f} are allowed"
+        return Answer(Verdict.TIMEOUT, None, reason, used)
+    return Answer(Verdict.OK, frame.payload, "", used)
+
+
+def end_if_overdue(ask: Ask, now: float) -> float:
+    """Kill a worker that is past its hard limit of CPU or wall time; return the CPU seconds used so far."""
+    used = ask.worker.cpu_since_asked()
+    if used > ask.hard:
+        ask.worker.kill(Ending(Verdict.TIMEOUT, f"used more than {ask.hard:g} s of CPU"))
+    elif now - ask.worker.asked_at > ask.wall:
+        ask.worker.kill(Ending(Verdict.TIMEOUT, f"gave no answer for {ask.wall:g} s"))
+    return used
 
 
 def settle_late(worker: Worker, hard: float, wall: float) -> Ending | bool:

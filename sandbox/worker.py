@@ -186,12 +186,6 @@ class Worker:
         """Return the CPU seconds used since the last request."""
         return self.cpu() - self.asked_cpu
 
-    def extend_lifetime(self) -> None:
-        """Move the lifetime CPU limit forward for a bot that has aged honestly."""
-        used = self.cpu()
-        if used * 2 > self._allowance:
-            self._extend(used)
-
     def _extend(self, used: float) -> None:
         self._allowance = used * 2 + self._limits.lifetime_cpu
         with contextlib.suppress(OSError, ValueError):

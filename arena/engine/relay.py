@@ -12,15 +12,13 @@ import time
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from sandbox.barrier import Answer, Ask
-from sandbox.protocol import Frame, Kind
-from sandbox.verdict import Ending, Verdict
+from sandbox.barrier import Answer, Ask, end_if_overdue, judge
+from sandbox.verdict import Ending
 from sandbox.worker import Worker
 
 Key = TypeVar("Key")
 
 _SLICE = 0.02
-_EXPECTED = {Kind.CALL: Kind.REPLY, Kind.START: Kind.STARTED}
 
 
 class Relay(Generic[Key]):
@@ -82,7 +80,7 @@ class Relay(Generic[Key]):
         if now - self._checked >= _SLICE:
             self._checked = now
             for _, ask in self._open.values():
-                _check_clock(ask, now)
+                end_if_overdue(ask, now)
         return found
 
     def _write_more(self, worker: Worker) -> None:
@@ -111,27 +109,4 @@ class Relay(Generic[Key]):
             return None if opened is None else (opened[0], Answer(got.verdict, None, got.reason, 0.0))
         if opened is None:
             return None
-        return opened[0], _judge(opened[1], got, now)
-
-
-def _judge(ask: Ask, frame: Frame, now: float) -> Answer:
-    # Less wall time than the soft limit cannot hold more CPU time: the usual case costs nothing.
-    brief = now - ask.worker.asked_at <= ask.soft
-    used = 0.0 if brief else ask.worker.cpu_since_asked()
-    if frame.kind is not _EXPECTED[ask.kind]:
-        ending = Ending(Verdict.PROTOCOL_ERROR, f"answered with a {frame.kind.name} frame")
-        ask.worker.kill(ending)
-        return Answer(ending.verdict, None, ending.reason, used)
-    if used > ask.soft:
-        reason = f"used {used * 1000:.0f} ms of CPU where {ask.soft * 1000:.0f} are allowed"
-        return Answer(Verdict.TIMEOUT, None, reason, used)
-    return Answer(Verdict.OK, frame.payload, "", used)
-
-
-def _check_clock(ask: Ask, now: float) -> None:
-    worker = ask.worker
-    used = worker.cpu_since_asked()
-    if used > ask.hard:
-        worker.kill(Ending(Verdict.TIMEOUT, f"used more than {ask.hard:g} s of CPU"))
-    elif now - worker.asked_at > ask.wall:
-        worker.kill(Ending(Verdict.TIMEOUT, f"gave no answer for {ask.wall:g} s"))
+        return opened[0], judge(opened[1], got, now)

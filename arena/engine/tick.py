@@ -287,10 +287,8 @@ def _journaled(conditions: Conditions, seats: Sequence[Seat]) -> dict[str, Any] 
     if not conditions:
         return None
     asked = {waiting.order.symbol for seat in seats for waiting in seat.pending} & conditions.barred.keys()
-    found = {
-        "barred": {symbol: conditions.barred[symbol] for symbol in sorted(asked)},
-        "ended": dict(conditions.ended),
-    }
+    barred = {symbol: conditions.barred[symbol] for symbol in sorted(asked)}
+    found = {"barred": barred, "ended": dict(conditions.ended)}
     return {name: value for name, value in found.items() if value} or None
 
 

@@ -1,4 +1,7 @@
-"""The shapes of requests and answers; unknown fields of a request are refused."""
+"""The shapes of requests and answers; unknown fields of a request are refused.
+
+Long because it is one list: every shape of the API, in the order of its routes.
+"""
 
 from __future__ import annotations
 

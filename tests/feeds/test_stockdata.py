@@ -1,4 +1,7 @@
-"""The StockData.org connector against a loopback venue, over real sockets."""
+"""The StockData.org connector against a loopback venue, over real sockets.
+
+Long because every error of the venue and every trap of its answers has a scene of its own.
+"""
 
 from __future__ import annotations
 

@@ -6,8 +6,7 @@
         await fake.trade("AAPL", 187.5)
 
 It says nothing by itself: whoever drives it sends each message. Logins by message and by header,
-limits, encodings and replies are as the venue's documents state; each misbehaviour that a connector
-must survive is one method or switch.
+limits, encodings and replies are as the venue documents them; each misbehaviour is a method or switch.
 """
 
 from __future__ import annotations

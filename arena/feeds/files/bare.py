@@ -15,11 +15,13 @@ _EPOCH = 1e8  # seconds in 1973; anything below is a count, not a time
 def from_cells(shape: Shape) -> Layout | None:
     """Return the layout that the sampled cells of a table speak of, or None."""
     return (
-        _ninja_trader(shape)
+        _histdata(shape)
+        or _ninja_trader(shape)
         or _binance(shape)
         or _native(shape)
         or _dated_bars(shape)
         or _bars(shape)
+        or _dated_trades(shape)
         or _trades(shape)
     )
 
@@ -44,6 +46,12 @@ def _epochs(shape: Shape, place: int) -> bool:
 
 def _booleans(shape: Shape, place: int) -> bool:
     return place < shape.width and _mostly([cell.lower() in {"true", "false"} for cell in shape.column(place)])
+
+
+def _histdata(shape: Shape) -> Layout | None:
+    """Recognise HistData's ticks: time to the millisecond, bid, ask, and a volume that is always 0."""
+    times = _mostly([bool(re.fullmatch(r"\d{8} \d{9}", cell)) for cell in shape.column(0)])
+    return Layout(Kind.TRADES, (0,), (1, 2)) if times and shape.width in {3, 4} else None
 
 
 def _ninja_trader(shape: Shape) -> Layout | None:
@@ -99,6 +107,15 @@ def _dated_bars(shape: Shape) -> Layout | None:
     if shape.width >= 6 and _mostly(clock) and _consistent(shape, 2):
         return Layout(Kind.BARS, (0, 1), (5,), None, 6 if shape.width > 6 else None)
     return None
+
+
+def _dated_trades(shape: Shape) -> Layout | None:
+    """Recognise prices behind a date and a clock in two columns."""
+    clock = [bool(re.fullmatch(r"\d\d:\d\d(:\d\d(\.\d+)?)?", cell)) for cell in shape.column(1)]
+    if shape.width < 3 or not _mostly(clock) or not _numbers(shape, 2):
+        return None
+    note = "The file has no header; columns 1 and 2 were taken as date and clock, column 3 as price."
+    return Layout(Kind.NATIVE if shape.width == 3 else Kind.TRADES, (0, 1), (2,), note=note)
 
 
 def _bars(shape: Shape) -> Layout | None:

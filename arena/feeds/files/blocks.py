@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from arena.feeds.files.opening import Source
 from arena.feeds.files.sniff import Shape
 from arena.feeds.files.tape import Report
+from arena.feeds.files.words import MARGIN, Text
+from arena.feeds.files.wrapping import Readable
 
+Done = TypeVar("Done")
+
+_THREADS = min(4, len(os.sched_getaffinity(0)))
 BLOCK = 1 << 20  # bytes; the work on one block stays in the processor's cache
 
 
@@ -17,17 +30,19 @@ def line_end(head: bytes) -> bytes:
     return b"\n" if b"\n" in head else b"\r"
 
 
-def blocks_of(source: Source, shape: Shape, size: int) -> Iterator[bytes]:
+def blocks_of(source: Source, shape: Shape, size: int) -> Iterator[Text]:
     """Yield the lines of data, without the header, about `size` bytes at a time."""
-    end = line_end(source.head)
     skip = shape.skip
-    for block in _whole_lines(source, end, size):
-        data = block
+    for block in _whole_lines(source, size):
+        if not skip and shape.separator != " ":
+            yield block
+            continue
+        data = block.content()
         while skip and data:
-            data = data[data.index(end) + 1 :]
+            data = data[data.index(line_end(source.head)) + 1 :]
             skip -= 1
         if data:
-            yield _squeezed(data) if shape.separator == " " else data
+            yield Text.of(_squeezed(data) if shape.separator == " " else data)
 
 
 def _squeezed(block: bytes) -> bytes:
@@ -35,27 +50,72 @@ def _squeezed(block: bytes) -> bytes:
     return re.sub(rb"(?m)^ | (?=\r?$)", b"", re.sub(rb" +", b" ", block))
 
 
-def _whole_lines(source: Source, end: bytes, size: int) -> Iterator[bytes]:
-    stream = source.open()
-    waiting: list[bytes] = []
-    try:
-        while piece := stream.read(size):
-            cut = piece.rfind(end) + 1
-            if cut:
-                yield b"".join([*waiting, piece[:cut]])
-                waiting.clear()
-            if cut < len(piece):
-                waiting.append(piece[cut:])
-    finally:
-        stream.close()
-    if waiting:
-        yield b"".join([*waiting, end])
-
-
 def lines_of(source: Source, size: int = BLOCK) -> Iterator[bytes]:
     """Yield the lines of a text file."""
-    for block in _whole_lines(source, line_end(source.head), size):
-        yield from block.splitlines()
+    for block in _whole_lines(source, size):
+        yield from block.content().splitlines()
+
+
+def _whole_lines(source: Source, size: int) -> Iterator[Text]:
+    end = line_end(source.head)
+    stream = source.open()
+    rest = b""
+    try:
+        while True:
+            raw = np.empty(MARGIN + len(rest) + size + MARGIN, np.uint8)
+            begin = MARGIN + len(rest)
+            raw[MARGIN:begin] = np.frombuffer(rest, np.uint8)
+            stop = begin + _fill(stream, raw[begin : begin + size])
+            if stop == begin:
+                break
+            cut = _after_last(raw, end, begin, stop)
+            rest = raw[cut:stop].tobytes()
+            if cut > MARGIN:
+                yield Text(raw, cut)
+    finally:
+        stream.close()
+    if rest:
+        yield Text.of(rest + end)
+
+
+def _fill(stream: Readable, room: npt.NDArray[np.uint8]) -> int:
+    """Read into a stretch of memory; return how many bytes came."""
+    if isinstance(stream, io.BufferedIOBase):
+        return stream.readinto(room.data)
+    piece = stream.read(len(room))
+    room[: len(piece)] = np.frombuffer(piece, np.uint8)
+    return len(piece)
+
+
+def _after_last(raw: npt.NDArray[np.uint8], end: bytes, begin: int, stop: int) -> int:
+    """Return the place behind the last line end, the margin's end if there is none."""
+    high = stop
+    while high > begin:
+        low = max(begin, high - 4096)
+        found = raw[low:high].tobytes().rfind(end)
+        if found >= 0:
+            return low + found + 1
+        high = low
+    return MARGIN
+
+
+def side_by_side(work: Callable[[Text], Done], blocks: Iterator[Text]) -> Iterator[Done]:
+    """Yield the work done on each block, in order; numpy lets several threads work at once."""
+    first = next(blocks, None)
+    second = None if first is None else next(blocks, None)
+    if first is None or second is None or _THREADS < 2:
+        yield from map(work, filter(None, chain((first, second), blocks)))
+        return
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_THREADS, "market-file") as pool:
+        waiting: deque[Future[Done]] = deque()
+        for block in chain((first, second), blocks):
+            waiting.append(pool.submit(work, block))
+            if len(waiting) > _THREADS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def mended(block: bytes, report: Report) -> bytes:

@@ -137,7 +137,7 @@ def _lists(rows: list[list[Any]], source: Source, report: Report) -> Read:
     if _cell(first, 3) in {"b", "s"}:
         return _columns(rows, 2, 0), _TRADES
     if len(first) >= 5 and (stamp(first[0]) or 0.0) >= 1e8:
-        report.remark("Each list was taken as time, open, high, low, close, volume.")
+        report.remark("Each list was taken as a bar: first the time, fifth the close, sixth the volume.")
         return _columns(rows, 0, 4, 5), Layout(Kind.BARS, (), ())
     raise MarketDataError(f"{source.label} has lists that are neither trades nor bars. {ACCEPTED}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
@@ -14,6 +13,8 @@ ENDING = ".CHECKSUM"
 
 def digest_of(path: Path) -> str:
     """Return the SHA-256 of a file, as hex."""
+    import hashlib  # most files have no checksum, and it brings OpenSSL with it
+
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

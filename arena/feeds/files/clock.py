@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arena.feeds.files.tape import Bools, Floats
-from arena.feeds.files.words import ZEROS, Places, Text, eight, strangers, tails
+from arena.feeds.files.words import ZEROS, Places, Text, Words, eight, strangers, tails
 
 ISO = re.compile(
     r"(\d{4})([-/.]?)(\d\d)\2(\d\d)"
@@ -20,7 +20,7 @@ ISO = re.compile(
 )
 _SHORTEST, _LONGEST = 8, 40
 _PARTS = (1, 3, 4, 5, 6, 7, 8)  # year to fraction
-_NONE = np.zeros(1, dtype=np.int64)
+_MINUTE = len("2024-01-31 23:59")
 
 Numbers = npt.NDArray[np.int64]
 Span = tuple[int, int]
@@ -44,64 +44,92 @@ def _alike(text: Text, starts: Places, width: int) -> Floats:
     match = ISO.fullmatch(first.decode("latin-1")) if _SHORTEST <= width <= _LONGEST else None
     if match is None or not first.isascii():
         return np.full(len(starts), np.nan)
-    cells = _Cells(text, starts, width)
+    words = text.load(starts, -(-width // 8))
+    cells = _Cells(words, width)
     spans = [match.span(part) for part in _PARTS]
-    times = _seconds(cells, spans) - offset_of(match.group(9) or "")
-    times[cells.unlike_the_first(spans)] = np.nan
+    minutes, wrong = _minutes(words, cells, spans)
+    times, wild = _seconds(minutes, cells, spans)
+    times -= offset_of(match.group(9) or "")
+    times[wrong | wild | cells.unlike_the_first(spans)] = np.nan
     return times
 
 
 class _Cells:
-    """Cells of one width, loaded eight characters at a time; the last eight may overlap."""
+    """Cells of one width, eight characters to a word; behind the last character stands anything."""
 
-    def __init__(self, text: Text, starts: Places, width: int) -> None:
-        self._text, self._starts, self._width = text, starts, width
-        self._offsets = [*range(0, width - 8, 8), width - 8]
-        self._words = [text.load(starts + offset) for offset in self._offsets]
+    def __init__(self, words: list[Words], width: int) -> None:
+        self._words, self._width = words, width
 
     def unlike_the_first(self, spans: list[Span]) -> Bools:
-        """Mark cells without digits in these spans, or elsewhere with something that the first has not."""
-        marks = np.zeros(self._width, np.uint8)
+        """Mark cells without digits in these spans, or elsewhere with something that the first cell has not."""
+        marks = np.zeros((2, 8 * len(self._words)), np.uint8)
+        marks[1, : self._width] = 255
         for start, end in spans:
-            marks[max(start, 0) : max(end, 0)] = 255
-        strange = np.zeros(len(self._starts), dtype=np.uint64)
-        for offset, word in zip(self._offsets, self._words, strict=True):
-            digits = marks[offset : offset + 8].view("<u8")[0]
-            strange |= (word ^ word[0]) & ~digits
-            strange |= strangers((word & digits) | (ZEROS & ~digits))
+            marks[0, max(start, 0) : max(end, 0)] = 255
+        strange = np.zeros(len(self._words[0]), dtype=np.uint64)
+        for word, digits, inside in zip(self._words, *marks.view("<u8"), strict=True):
+            strange |= (word ^ word[0]) & inside & ~digits
+            if digits:
+                strange |= strangers((word & digits) | (ZEROS & ~digits))
         return np.asarray(strange != 0)
 
+    def _at(self, place: int) -> Words:
+        """Return the eight characters from a place on, as far as there are words."""
+        n, shift = place // 8, _U(8 * (place % 8))
+        word = self._words[n] >> shift
+        if shift and n + 1 < len(self._words):
+            word |= self._words[n + 1] << (_U(64) - shift)
+        return word
+
     def pair(self, place: int) -> Numbers:
-        """Return the number of the two digits at a place."""
-        for offset, word in zip(self._offsets, self._words, strict=True):
-            if offset <= place <= offset + 6:
-                two = word >> _U(8 * (place - offset))
-                break
-        else:
-            two = self._text.load(self._starts + place)
-        number = (two & _U(0x0F)) * _U(10) + ((two >> _U(8)) & _U(0x0F))
-        return number.astype(np.int64)
+        """Return the number of the two digits at a place, 0 where there is none."""
+        if place < 0:
+            return np.zeros(1, dtype=np.int64)
+        two = self._at(place)
+        return ((two & _U(0x0F)) * _U(10) + ((two >> _U(8)) & _U(0x0F))).astype(np.int64)
 
     def fraction(self, start: int, end: int) -> Numbers:
         """Return the number of up to nine digits."""
-        last = tails(self._text, self._starts + end, np.array([end - start]))
-        value = eight(last).astype(np.int64)
+        value = eight(tails(self._at(end - 8), end - start)).astype(np.int64)
         if end - start == 9:
-            value += (self._text.bytes[self._starts + start].astype(np.int64) - 48) * 10**8
+            value += (self._at(start) & _U(0x0F)).astype(np.int64) * 10**8
         return value
 
 
-def _seconds(cells: _Cells, spans: list[Span]) -> Floats:
-    (start, _), *pairs, (point, end) = spans
+def _minutes(words: list[Words], cells: _Cells, spans: list[Span]) -> tuple[Numbers, Bools]:
+    """Return the Unix seconds of all cells' minutes, and the wrong ones.
+
+    Rows come in order of time, so that many in succession share a minute, which is then worked out once.
+    """
+    if spans[4][1] != _MINUTE:
+        return _minute(cells, spans)
+    low, high = words[:2]
+    firsts = np.flatnonzero(np.append([True], (low[1:] != low[:-1]) | (high[1:] != high[:-1])))
+    minutes, wrong = _minute(_Cells([low[firsts], high[firsts]], _MINUTE), spans)
+    lengths = np.diff(firsts, append=len(low))
+    return np.repeat(minutes, lengths), np.repeat(wrong, lengths)
+
+
+def _minute(cells: _Cells, spans: list[Span]) -> tuple[Numbers, Bools]:
+    (start, _), *pairs = spans[:5]
     year = cells.pair(start) * 100 + cells.pair(start + 2)
-    month, day, hour, minute, second = (cells.pair(place) if place >= 0 else _NONE for place, _ in pairs)
+    month, day, hour, minute = (cells.pair(place) for place, _ in pairs)
     days, real = _days(year, month, day)
-    whole = np.broadcast_to(days * 86400 + hour * 3600 + minute * 60 + second, year.shape)
+    seconds = days * 86400 + hour * 3600 + minute * 60
+    wrong = ~(real & (hour <= 23) & (minute <= 59))
+    return np.broadcast_to(seconds, year.shape), np.broadcast_to(wrong, year.shape)
+
+
+def _seconds(minutes: Numbers, cells: _Cells, spans: list[Span]) -> tuple[Floats, Bools]:
+    (place, _), (point, end) = spans[5:]
+    second = cells.pair(place)
+    whole = minutes + second
+    wild = np.broadcast_to(second > 60, whole.shape)
     # Nine digits of a fraction are nanoseconds; what follows adds nothing.
     end = min(end, point + 9)
-    times = _with_fraction(whole, cells.fraction(point, end), end - point) if end > point else whole.astype(np.float64)
-    times[~np.broadcast_to(real & (hour <= 23) & (minute <= 59) & (second <= 60), year.shape)] = np.nan
-    return times
+    if end <= point:
+        return whole.astype(np.float64), wild
+    return _with_fraction(whole, cells.fraction(point, end), end - point), wild
 
 
 def _with_fraction(whole: Numbers, fraction: Numbers, digits: int) -> Floats:

@@ -17,6 +17,8 @@ from arena.feeds.files.order import UNJUST, is_backward, kept, usable
 from arena.feeds.files.survey import ALL, Survey
 from arena.feeds.files.tape import Bools, Codes, Floats, Report, Rows
 
+_SEARCHED = 4_000_000  # rows whose times are kept at once, 8 bytes each, and more of those out of order
+
 Chunks = Callable[[Report], Iterator[Rows]]
 
 
@@ -118,8 +120,12 @@ class Flow:
         if backward or ALL not in groups:
             self._again({group: Judge(group in backward, survey.ceilings(group)) for group in groups})
         tangled = [group for group, judge in self._judges.items() if judge.late > UNJUST]
-        if tangled:
-            self._untangle(tangled)
+        if searched := [group for group in tangled if self._judges[group].seen <= _SEARCHED]:
+            self._untangle(searched)
+        if len(searched) < len(tangled):
+            report.remark(
+                "Many rows are late; there are too many to find out whether a few early ones are wrong instead."
+            )
 
     def _again(self, judges: dict[int, Judge]) -> None:
         self._judges = judges

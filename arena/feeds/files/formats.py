@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-import orjson
-
 from arena.errors import MarketDataError
 from arena.feeds.files import columnar, lean, table
 from arena.feeds.files.bare import from_cells
@@ -69,6 +67,8 @@ def _json(source: Source, columns: Columns, report: Report) -> tuple[Rows, Layou
 
 
 def _is_json(line: bytes) -> bool:
+    import orjson
+
     try:
         orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -122,4 +122,4 @@ def _with_times(layout: Layout, shape: Shape, source: Source) -> Layout:
 def _days(source: Source, shape: Shape) -> Iterator[str]:
     """Yield all days of the kind 31/12/2024 that a file names."""
     for block in blocks_of(source, shape, BLOCK):
-        yield from {day.decode() for day in _DAYS.findall(block)}
+        yield from {day.decode() for day in _DAYS.findall(block.content())}

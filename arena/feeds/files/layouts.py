@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from arena.feeds.files.sniff import MONEY
 from arena.feeds.files.tape import Kind
-from arena.feeds.files.times import looks_like_time, looks_numeric
+from arena.feeds.files.times import looks_like_time, looks_numeric, stamp
 
 # In order of trust. Event times stand before the time a recorder received them.
 _OPEN_TIMES = (
@@ -20,15 +20,26 @@ _TIMES = (
     "unixtimestamp", "timestamp", "timestampms", "timestampus", "timestampns", "tsevent", "time",
     "datetime", "dateandtime", "timeutc", "utctime", "timestamputc", "utctimestamp", "datetimeutc",
     "utc", "gmttime", "eventtime", "createdtime", "createdat", "executedat", "epoch", "ts", "date",
-    "day", "t", "localtimestamp", "receivetime", "timereceived", "", "unnamed", "index",
+    "day", "t", "datum", "localtimestamp", "receivetime", "timereceived", "", "unnamed", "index",
 )  # fmt: skip
 _END_TIMES = ("closetime", "timeclose", "endtime", "barend", "end", "timeperiodend")
 _RECEIVED = ("timestampofreceive", "receivetime", "localtimestamp", "timereceived")
-_CLOSES = ("close", "c", "closeprice", "closelast", "lastclose", "last", "tradecclose", "kclose")
+_CLOSES = (
+    "close",
+    "c",
+    "closeprice",
+    "closelast",
+    "lastclose",
+    "last",
+    "tradecclose",
+    "kclose",
+    "schluss",
+    "schlusskurs",
+)
 _OPENS = ("open", "o", "openprice", "kopen")
 _PRICES = (
     "price", "p", "lastprice", "tradeprice", "last", "px", "dealprice", "fillprice",
-    "executedprice", "exprice", "rate", "mid", "midprice", "markprice", "value", "avgprice",
+    "executedprice", "exprice", "rate", "mid", "midprice", "markprice", "value", "avgprice", "kurs",
 )  # fmt: skip
 _BIDS = ("bid", "bidprice", "bestbid", "bestbidprice", "bidpx", "b", "bidclose")
 _ASKS = ("ask", "askprice", "bestask", "bestaskprice", "askpx", "offer", "a", "askclose")
@@ -101,6 +112,14 @@ class Header:
         found = self.find(keys)
         return next((place for place in found if looks_like_time(self.cells(place))), None)
 
+    def is_plainly_time(self, place: int) -> bool:
+        """Tell whether a column of any name holds dates, or epochs of our days in order."""
+        cells = [cell for cell in self.cells(place) if cell]
+        if not looks_numeric(cells):
+            return bool(cells) and not all(map(_is_number, cells)) and looks_like_time(cells)
+        times = [stamp(cell) or 0.0 for cell in cells]
+        return min(times) > 9e8 and max(times) < 4.2e9 and times in (sorted(times), sorted(times, reverse=True))
+
 
 def _is_number(cell: str) -> bool:
     try:
@@ -137,7 +156,7 @@ def _close(header: Header) -> int | None:
 def _bars(header: Header) -> Layout | None:
     close = _close(header)
     opened = header.first(_OPENS) is not None or any(k.startswith("open") for k in header.keys)
-    if close is None or not (opened or header.keys[close].startswith("close")):
+    if close is None or not (opened or header.keys[close].startswith(("close", "schluss"))):
         return None
     volumes = header.find(_VOLUMES) or [place for place, key in enumerate(header.keys) if key.startswith("vol")]
     volume = next((place for place in volumes if header.numeric(place)), None)
@@ -154,14 +173,16 @@ def _when(header: Header, start: int | None = None) -> tuple[int, ...] | None:
     """Return the time column, or the two columns of a date and a clock."""
     if start is not None:
         return (start,)
-    clocks = header.find(("time", "clock", "hour"))
+    clocks = header.find(("time", "clock", "hour", "zeit", "uhrzeit"))
     clock = next((place for place in clocks if _is_clock(header.cells(place))), None)
-    date = next((p for p in header.find(("date", "day", "dtyyyymmdd")) if p != clock), None)
+    date = next((p for p in header.find(("date", "day", "dtyyyymmdd", "datum")) if p != clock), None)
     if clock is not None and date is not None:
         return (date, clock)
     found = header.time(_TIMES)
     if found is None:
         found = _time_in_id(header)
+    if found is None:
+        found = next((place for place in range(len(header.names)) if header.is_plainly_time(place)), None)
     return None if found is None else (found,)
 
 
@@ -192,6 +213,8 @@ def _ticks(header: Header) -> Layout | None:
     if price is None:
         named = (place for place, key in enumerate(header.keys) if key.startswith("price"))
         price = next(filter(header.numeric, named), None)
+    if price is None:
+        price = _only_number(header)
     # A table with a stream column is a recording of frames, whose time is when they came in.
     received = header.time(_RECEIVED) if header.find(("stream", "streamname")) else None
     time = _when(header, received)
@@ -201,6 +224,15 @@ def _ticks(header: Header) -> Layout | None:
     columns = {*time, price, symbol} - {None}
     kind = Kind.NATIVE if len(columns) == len(header.names) else Kind.TRADES
     return Layout(kind, time, (price,), symbol)
+
+
+def _only_number(header: Header) -> int | None:
+    """Return the one column of numbers that are no times, if there is but one beside no quote."""
+    if header.find(_BIDS) or header.find(_ASKS):
+        return None
+    told = {*(_when(header) or ()), *header.find((*_VOLUMES, *_SYMBOLS))}
+    numbers = [place for place in range(len(header.names)) if place not in told and header.numeric(place)]
+    return numbers[0] if len(numbers) == 1 else None
 
 
 def _quotes(header: Header) -> Layout | None:

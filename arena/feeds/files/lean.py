@@ -69,7 +69,8 @@ def recognise(shape: Shape, source: Source) -> tuple[Layout, str | None] | None:
     dated = all(re.fullmatch(r"\d{8} \d\d:\d\d", cell) for cell in first)
     name = read_name(source)
     if dated and shape.separator == ",":
-        return _layout(shape, name, name.resolution or "daily"), name.symbol
+        by_hour = any(not cell.endswith("00:00") for cell in first)
+        return _layout(shape, name, name.resolution or ("hour" if by_hour else "daily")), name.symbol
     words = any(re.search(r"[A-Za-z]", cell) for cell in shape.column(1))
     if not clocks or words or shape.width < 3 or not (name.day or name.resolution):
         return None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,8 +27,6 @@ _FOREIGN = {
     b"FEA1": "Feather of the first version",
 }
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 
 Opener = Callable[[], Readable]
 
@@ -137,7 +133,9 @@ def _unwrap(source: Source, *, archive: str = "") -> list[Source]:
         if head.startswith(magic):
             return _unwrap(_inflated(source, packing))
     if head.startswith(b"PK\x03\x04"):
-        return _unzip(source, archive)
+        from arena.feeds.files import zipped
+
+        return [plain for member in zipped.members(source, archive) for plain in _unwrap(member)]
     if head.startswith(b"\x28\xb5\x2f\xfd"):
         return _unwrap(_rewrapped(source, lambda: unpacked_zstandard(source.data, source.path)))
     for magic, name in _FOREIGN.items():
@@ -174,54 +172,3 @@ def _unmarked(source: Source, head: bytes) -> Source:
         return stream
 
     return _rewrapped(source, opener)
-
-
-def _unzip(source: Source, path: str) -> list[Source]:
-    """Open the members of an archive; one within another is read as a whole, for its end comes first."""
-
-    def archive() -> zipfile.ZipFile:
-        return zipfile.ZipFile(path or io.BytesIO(source.data))
-
-    try:
-        with archive() as listed:
-            names = [info.filename for info in listed.infolist() if _is_content(info)]
-        found = [_member(source, archive, name) for name in names]
-        full = [member for member in found if member.peek().strip() or not member.whole]
-    except _BROKEN as error:
-        raise MarketDataError(f"{source.path} is a zip file that cannot be read: {error}.") from error
-    if not full:
-        raise MarketDataError(f"{source.path} is an empty zip file. {ACCEPTED}")
-    return [plain for member in full for plain in _unwrap(member)]
-
-
-def _is_content(info: zipfile.ZipInfo) -> bool:
-    return bool(not info.is_dir() and info.file_size and not info.filename.startswith("__MACOSX/"))
-
-
-def _member(source: Source, archive: Callable[[], zipfile.ZipFile], name: str) -> Source:
-    return Source(source.path, name, lambda: _Member(archive(), name, source.path))
-
-
-class _Member:
-    """One file of an archive, which is closed with it."""
-
-    def __init__(self, archive: zipfile.ZipFile, name: str, path: str) -> None:
-        self._archive = archive
-        self._path = path
-        try:
-            self._file = archive.open(name)
-        except BaseException:
-            archive.close()
-            raise
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next bytes."""
-        try:
-            return self._file.read(size)
-        except _BROKEN as error:
-            raise MarketDataError(f"{self._path} is a zip file that cannot be read: {error}.") from error
-
-    def close(self) -> None:
-        """Close the file and its archive."""
-        self._file.close()
-        self._archive.close()

@@ -6,6 +6,7 @@ condemn the many rows after it is that row the one to go.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 
 import numpy as np
@@ -91,8 +92,8 @@ def _longest_run(times: Floats) -> Bools:
 
     Patience sorting from the end, so that of two rows that exclude each other the earlier stays.
     """
-    tops: list[float] = []
-    heads: list[int] = []
+    tops = array("d")
+    heads = array("q")
     before = np.full(len(times), -1)
     for place in range(len(times) - 1, -1, -1):
         value = -float(times[place])

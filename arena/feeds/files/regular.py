@@ -1,7 +1,7 @@
 """Tables whose lines are all cut alike, read block by block with numpy alone.
 
 This is how nearly all market files are, and it is faster than a general reader, which has to expect
-anything anywhere. A block that holds anything else (a quote, a missing cell, a word for a number) is
+anything anywhere. A block that holds anything else (a stray quote, a missing cell, a word for a number) is
 not read here at all: None sends it to the general reader, which gives the same numbers.
 """
 
@@ -20,7 +20,7 @@ from arena.feeds.files.tape import Codes, Floats
 from arena.feeds.files.words import MARGIN, Places, Text, Words, decimals
 
 _SPECIAL = ord(",")  # all signs that can part cells or lines come before the digits
-_HARMLESS = b" +"  # signs that may stand inside a cell
+_HARMLESS = b' +"'  # signs that may stand inside a cell, or around it
 _MOST_SYMBOLS = 64  # of one block
 _HEADS = np.array([2 ** (8 * n) - 1 for n in range(9)], dtype=np.uint64)
 
@@ -50,30 +50,48 @@ class Cutter:
             return
         self._grid = marks.reshape(-1, width)
         line = signs[:width]
-        self._inner = [n for n, sign in enumerate(line) if sign == separator]
         self._last = width - 2 if line[width - 2 :].tobytes() == b"\r\n" else width - 1
+        self._ends, self._quotes = _columns(line[: self._last].tobytes(), separator)
         others = set(line[: self._last].tobytes()) - {separator, *_HARMLESS}
         self.fits = not others and bool((signs.reshape(-1, width) == line).all())
 
     @property
     def width(self) -> int:
         """Return the number of columns."""
-        return len(self._inner) + 1
+        return len(self._quotes)
 
     def column(self, place: int) -> tuple[Places, Places]:
-        """Return where the cells of a column begin and end."""
+        """Return where the cells of a column begin and end; they come back empty if quotes are not around them all."""
         if place:
-            starts = self._grid[:, self._inner[place - 1]] + 1
+            starts = self._grid[:, self._ends[place - 1]] + 1
         else:
             starts = np.concatenate([[MARGIN], self._grid[:-1, -1] + 1])
-        return starts, self._grid[:, self._inner[place] if place < len(self._inner) else self._last]
+        ends = self._grid[:, self._ends[place] if place < len(self._ends) else self._last]
+        quotes = self._quotes[place]
+        if not quotes:
+            return starts, ends
+        first, last = self._grid[:, quotes[0]], self._grid[:, quotes[-1]]
+        around = len(quotes) == 2 and (first == starts).all() and (last == ends - 1).all()
+        return (starts + 1, last) if around else (starts, starts)
 
 
-def cut(block: bytes, separator: str) -> Cutter | None:
+def _columns(line: bytes, separator: int) -> tuple[list[int], list[list[int]]]:
+    """Return by the signs of a line which of them end a column, and which are the quotes of each."""
+    ends: list[int] = []
+    quotes: list[list[int]] = [[]]
+    for n, sign in enumerate(line):
+        if sign == ord('"'):
+            quotes[-1].append(n)
+        elif sign == separator and len(quotes[-1]) % 2 == 0:
+            ends.append(n)
+            quotes.append([])
+    return ends, quotes
+
+
+def cut(text: Text, separator: str) -> Cutter | None:
     """Return where the cells of a block are, or None if its lines differ."""
-    text = Text(block)
     sign = ord(separator)
-    inside = text.bytes[MARGIN:-MARGIN]
+    inside = text.bytes[MARGIN : text.stop]
     special = inside <= _SPECIAL
     if sign > _SPECIAL:
         special |= inside == sign
@@ -86,7 +104,7 @@ def can_read(shape: Shape, layout: Layout) -> bool:
     return len(layout.time) == 1 and not shape.decimal_comma and sys.byteorder == "little"
 
 
-def read_block(block: bytes, shape: Shape, layout: Layout, *, numeric: bool) -> Cells | None:
+def read_block(block: Text, shape: Shape, layout: Layout, *, numeric: bool) -> Cells | None:
     """Return the cells of a block, or None if one of them needs the general reader."""
     found = cut(block, shape.separator)
     if found is None or max(layout.used()) >= found.width:
@@ -114,8 +132,9 @@ def _name(cells: Cells, found: Cutter, place: int) -> bool:
     widths = ends - starts
     if widths.min() < 1 or widths.max() > 16:
         return False
-    low = found.text.load(starts) & _HEADS[np.minimum(widths, 8)]
-    high = found.text.load(starts + 8) & _HEADS[np.maximum(widths - 8, 0)]
+    words = found.text.load(starts, 2 if widths.max() > 8 else 1)
+    low, high = words[0] & _HEADS[np.minimum(widths, 8)], words[-1]
+    high = low if len(words) == 1 else high & _HEADS[np.maximum(widths - 8, 0)]
     codes = _numbered(low, high)
     if codes is None:
         return False
@@ -132,6 +151,8 @@ def _name(cells: Cells, found: Cutter, place: int) -> bool:
 
 def _numbered(low: Words, high: Words) -> Codes | None:
     """Return numbers that are equal where words are, or None if there are too many kinds."""
+    if (low == low[0]).all() and (high == high[0]).all():
+        return np.zeros(len(low), dtype=np.int64)
     codes = np.full(len(low), -1, dtype=np.int64)
     at = 0
     for number in range(_MOST_SYMBOLS):

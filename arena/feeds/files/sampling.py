@@ -19,7 +19,7 @@ _CELLS = 100_000_000  # prices of a market, 800 MB: more is a wrong time or a wr
 def assemble(tapes: Sequence[Tape], *, interval: float | None, default_interval: float) -> History:
     """Return the market of all tapes; trades and frames, or an interval, put it on the grid."""
     total = Report("All files")
-    series = _merged(tapes, total)
+    series = merged(tapes, total)
     ends = _ends(tapes, series)
     symbols = tuple(sorted(series))
     sampled = interval is not None or any(tape.kind is Kind.TRADES for tape in tapes)
@@ -27,9 +27,12 @@ def assemble(tapes: Sequence[Tape], *, interval: float | None, default_interval:
     prices = np.full((len(times), len(symbols)), np.nan)
     for column, symbol in enumerate(symbols):
         own, values = series[symbol]
-        places = np.searchsorted(own, times, side="right") - 1
-        seen = int(np.searchsorted(places, 0))
-        prices[seen:, column] = values[places[seen:]]
+        if own is times:
+            prices[:, column] = values
+        else:
+            places = np.searchsorted(own, times, side="right") - 1
+            seen = int(np.searchsorted(places, 0))
+            prices[seen:, column] = values[places[seen:]]
         if symbol in ends:
             prices[np.searchsorted(times, ends[symbol][0]) :, column] = np.nan
     reports = [*(tape.report for tape in tapes), total]
@@ -38,7 +41,7 @@ def assemble(tapes: Sequence[Tape], *, interval: float | None, default_interval:
         times,
         prices,
         [note for report in reports for note in report.notes()],
-        _sum(reports),
+        summed(reports),
         ends,
     )
 
@@ -49,7 +52,8 @@ def _ends(tapes: Sequence[Tape], series: Series) -> dict[str, tuple[float, float
     return dict(sorted(told, key=lambda found: found[1][0], reverse=True))
 
 
-def _sum(reports: Sequence[Report]) -> dict[str, int]:
+def summed(reports: Sequence[Report]) -> dict[str, int]:
+    """Return the defects of several reports together."""
     defects: dict[str, int] = {}
     for report in reports:
         for kind, number in report.defects.items():
@@ -57,40 +61,51 @@ def _sum(reports: Sequence[Report]) -> dict[str, int]:
     return defects
 
 
-def _merged(tapes: Sequence[Tape], report: Report) -> Series:
+def merged(tapes: Sequence[Tape], report: Report) -> Series:
     """Join the files of each symbol; the same time in two files is the later file's."""
-    parts: dict[str, list[tuple[Floats, Floats]]] = {}
+    holders: dict[str, list[Tape]] = {}
     for tape in tapes:
-        for symbol, found in tape.series.items():
-            parts.setdefault(symbol, []).append(found)
-    return {symbol: _joined(found, report) for symbol, found in parts.items()}
+        for symbol in tape.series:
+            holders.setdefault(symbol, []).append(tape)
+    return {symbol: _joined(symbol, found, report) for symbol, found in holders.items()}
 
 
-def _joined(parts: list[tuple[Floats, Floats]], report: Report) -> tuple[Floats, Floats]:
-    if len(parts) == 1:
-        return parts[0]
-    ordered = sorted(range(len(parts)), key=lambda n: float(parts[n][0][0]))
-    apart = all(parts[one][0][-1] < parts[two][0][0] for one, two in pairwise(ordered))
+def _joined(symbol: str, tapes: list[Tape], report: Report) -> tuple[Floats, Floats]:
+    if len(tapes) == 1:
+        return tapes[0].series[symbol]
+    spans = sorted((tape.fact(symbol).first, tape.fact(symbol).last) for tape in tapes)
+    apart = all(one[1] < two[0] for one, two in pairwise(spans))
     if not apart:
-        parts, ordered = _without_overridden(parts, report), list(range(len(parts)))
-    times = np.concatenate([parts[n][0] for n in ordered])
-    prices = np.concatenate([parts[n][1] for n in ordered])
+        report.count("overridden", _overridden(symbol, tapes))
+    times = np.concatenate([tape.series[symbol][0] for tape in tapes])
+    prices = np.concatenate([tape.series[symbol][1] for tape in tapes])
+    order = np.argsort(times, kind="stable")
+    times, prices = times[order], prices[order]
     if apart:
         return times, prices
-    order = np.argsort(times, kind="stable")
-    return times[order], prices[order]
+    last = np.append(times[1:] != times[:-1], values=True)
+    return times[last], prices[last]
 
 
-def _without_overridden(parts: list[tuple[Floats, Floats]], report: Report) -> list[tuple[Floats, Floats]]:
-    """Take out of each file the times that a later one has as well."""
-    kept = [parts[-1]]
-    later = parts[-1][0]
-    for times, prices in reversed(parts[:-1]):
-        own = ~np.isin(times, later)
-        report.count("overridden", int((~own).sum()))
-        kept.append((times[own], prices[own]))
-        later = np.concatenate([later, times])
-    return kept[::-1]
+def _overridden(symbol: str, tapes: list[Tape]) -> int:
+    """Count the rows of each file whose time a later one has as well, where any two of them overlap."""
+    facts = [tape.fact(symbol) for tape in tapes]
+    begin, end = sorted(fact.first for fact in facts)[1], sorted(fact.last for fact in facts)[-2]
+    later = _times(tapes[-1], symbol, begin, end)
+    number = 0
+    for tape in reversed(tapes[:-1]):
+        own = _times(tape, symbol, begin, end)
+        number += int(np.isin(own, later).sum())
+        later = np.union1d(later, own)
+    return number
+
+
+def _times(tape: Tape, symbol: str, begin: float, end: float) -> Floats:
+    """Return all times of a symbol between two, those that were not kept as well."""
+    if tape.reread is not None:
+        return tape.reread(symbol, begin, end)
+    times = tape.series[symbol][0]
+    return times[np.searchsorted(times, begin) : np.searchsorted(times, end, side="right")]
 
 
 def _own_times(series: Series) -> Floats:

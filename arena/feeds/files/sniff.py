@@ -8,9 +8,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 _SAMPLE = 200
-_SEPARATORS = ("\t", ";", "|", ",")
+_LINES = 500
+_LOOKED_AT = 20
+_SEPARATORS = ("\t", ";", "|", ",", " ")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?|nan|NaN|inf|-inf")
-MONEY = re.compile(r"[$€£]?\s?[+-]?\d{1,3}(,\d{3})*(\.\d*)?|[$€£]\s?\d+(\.\d*)?")
+# Thousands apart, a sign of money before; and the same where the comma is the decimal point.
+MONEY_PATTERN = r"[$€£]?\s?[+-]?\d{1,3}(?:[,'\s\x{a0}]\d{3})*(?:\.\d*)?|[$€£]\s?\d+(?:\.\d*)?"
+COMMA_PATTERN = r"[$€£]?\s?[+-]?(?:\d{1,3}(?:[.'\s\x{a0}]\d{3})*|\d+)(?:,\d*)?\s?[$€£]?"
+MONEY = re.compile(MONEY_PATTERN.replace(r"\x{a0}", r"\xa0"))
+_COMMA = re.compile(COMMA_PATTERN.replace(r"\x{a0}", r"\xa0"))
 _DATE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{2,4}|\d{8} \d")
 
 
@@ -41,14 +47,19 @@ def sniff(head: bytes, *, whole: bool) -> Shape | None:
     lines = head.decode("utf-8", errors="replace").splitlines()
     if not whole and len(lines) > 1:
         lines.pop()
+    lines = lines[:_LINES]
     separator = _separator(lines)
     if separator is None:
         return None
+    if separator == " ":
+        lines = [re.sub(" +", " ", line).strip(" ") for line in lines]
     rows = [[cell.strip() for cell in row] for row in _cells(lines, separator)]
     widths = Counter(len(row) for row in rows if len(row) > 1)
     if not widths:
         return None
     width = widths.most_common(1)[0][0]
+    if all(row[-1] == "" for row in rows if len(row) == width > 2):
+        width -= 1  # a separator ends each line
     start = next(n for n, row in enumerate(rows) if len(row) >= width and not _comment(row))
     names = rows[start] if _is_header(rows[start]) else None
     skip = start + (names is not None)
@@ -56,9 +67,9 @@ def sniff(head: bytes, *, whole: bool) -> Shape | None:
         # Newer yfinance puts three lines of header over its dates, and calls the first one Price.
         names, skip = ["Date", *names[1:]], skip + 2
     sample = [row for row in rows[skip : skip + _SAMPLE] if len(row) >= width]
-    comma = separator != "," and _has_decimal_commas(sample)
+    comma = _has_decimal_commas(sample, separator)
     if comma:
-        sample = [[cell.replace(",", ".") for cell in row] for row in sample]
+        sample = [[_with_point(cell) for cell in row] for row in sample]
     return Shape(separator, skip, names, sample, comma)
 
 
@@ -86,5 +97,14 @@ def _is_header(row: list[str]) -> bool:
     return not value and any(re.search(r"[A-Za-z]", cell) for cell in row)
 
 
-def _has_decimal_commas(sample: list[list[str]]) -> bool:
-    return any(re.fullmatch(r"[+-]?\d+,\d+", cell) for row in sample[:20] for cell in row)
+def _has_decimal_commas(sample: list[list[str]], separator: str) -> bool:
+    """Tell whether commas are decimal points; before three digits they may as well part thousands."""
+    cells = [cell for row in sample[:_LOOKED_AT] for cell in row]
+    plain = r"[+-]?[\d.]+,(\d{1,2}|\d{4,})"
+    commas = plain if separator == "," else rf"{plain}|[+-]?\d+,\d{{3}}"
+    points = r"[+-]?[\d,]+\.(\d{1,2}|\d{4,})"
+    return any(re.fullmatch(commas, cell) for cell in cells) and not any(re.fullmatch(points, cell) for cell in cells)
+
+
+def _with_point(cell: str) -> str:
+    return re.sub(r"[^\d,+-]", "", cell).replace(",", ".") if "," in cell and _COMMA.fullmatch(cell) else cell

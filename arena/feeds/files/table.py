@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from arena.errors import MarketDataError
-from arena.feeds.files.blocks import BLOCK, blocks_of, line_end, mended
+from arena.feeds.files.blocks import BLOCK, blocks_of, line_end, mended, side_by_side
 from arena.feeds.files.layouts import Layout
 from arena.feeds.files.opening import Source
 from arena.feeds.files.regular import Cells, can_read, read_block
-from arena.feeds.files.sniff import Shape
+from arena.feeds.files.sniff import COMMA_PATTERN, MONEY_PATTERN, Shape
 from arena.feeds.files.tape import Bools, Codes, Floats, Report, Rows
 from arena.feeds.files.times import from_text, looks_numeric, seconds, to_utc
+from arena.feeds.files.words import Text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,43 +25,53 @@ def csv_rows(source: Source, shape: Shape, layout: Layout, report: Report, size:
     """Yield a text table's rows, block by block."""
     numeric = _numeric_times(shape, layout)
     regular = can_read(shape, layout)
-    for block in blocks_of(source, shape, size):
+
+    def parsed(block: Text) -> tuple[Rows, Report]:
+        told = Report("")
         cells = read_block(block, shape, layout, numeric=numeric) if regular else None
         if cells is None:
-            yield _general(mended(block, report), shape, layout, report)
-        else:
-            if numeric:
-                cells.times = _of_epoch(cells.times, layout)
-            yield rows_of(cells, layout, None, report)
+            return _general(mended(block.content(), told), shape, layout, told), told
+        if numeric:
+            cells.times = _of_epoch(cells.times, layout)
+        return rows_of(cells, layout, None, told), told
+
+    for rows, told in side_by_side(parsed, blocks_of(source, shape, size)):
+        report.defects += told.defects
+        yield rows
 
 
 def _general(block: bytes, shape: Shape, layout: Layout, report: Report) -> Rows:
     """Read a block with a reader that expects anything anywhere."""
     import polars as pl
 
-    types: dict[str, type[pl.DataType]] = {f"column_{place}": pl.String for place in range(shape.width)}
-    for place in layout.time:
-        types[f"column_{place}"] = pl.Float64 if _numeric_times(shape, layout) else pl.String
-    for number in (*layout.price, layout.volume, layout.flag):
-        if number is not None:
-            money = any("," in cell or cell[:1] in "$€£" for cell in shape.column(number) if cell)
-            types[f"column_{number}"] = pl.String if money else pl.Float64
-    if layout.symbol is not None:
-        types[f"column_{layout.symbol}"] = pl.Categorical
-    frame = _read(block, shape, layout, types, report)
-    for number in layout.price:
-        if frame[f"column_{number}"].dtype == pl.String:
-            plain = pl.col(f"column_{number}").str.replace_all(r"[$€£,\s]", "")
-            frame = frame.with_columns(plain)
-    return frame_rows(frame, layout, report)
+    frame = _read(block, shape, layout)
+    numbers = {*layout.price, layout.volume, layout.flag} - {None}
+    columns = [_number(f"column_{place}", comma=shape.decimal_comma) for place in numbers]
+    if _numeric_times(shape, layout):
+        cells = pl.col(f"column_{layout.time[0]}")
+        cells = cells.str.replace(",", ".", literal=True) if shape.decimal_comma else cells
+        columns.append(cells.str.strip_chars().cast(pl.Float64, strict=False))
+    return frame_rows(frame.with_columns(columns), layout, report)
 
 
-def _read(
-    block: bytes, shape: Shape, layout: Layout, types: dict[str, type[pl.DataType]], report: Report
-) -> pl.DataFrame:
-    """Return the columns in use."""
+def _number(name: str, *, comma: bool) -> pl.Expr:
+    """Return a column of numbers: plain ones, and those with signs of money or thousands apart."""
     import polars as pl
 
+    cells = pl.col(name).str.strip_chars()
+    plain = cells.cast(pl.Float64, strict=False)
+    if comma:
+        money = pl.when(cells.str.contains(f"^(?:{COMMA_PATTERN})$")).then(cells)
+        return money.str.replace_all(r"[^\d,+-]", "").str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+    money = pl.when(plain.is_null() & cells.str.contains(f"^(?:{MONEY_PATTERN})$")).then(cells)
+    return pl.coalesce(plain, money.str.replace_all(r"[^\d.+-]", "").cast(pl.Float64, strict=False))
+
+
+def _read(block: bytes, shape: Shape, layout: Layout) -> pl.DataFrame:
+    """Return the columns in use, as text."""
+    import polars as pl
+
+    types: dict[str, type[pl.DataType]] = {f"column_{place}": pl.String for place in range(shape.width)}
     try:
         return pl.read_csv(
             block,
@@ -72,13 +83,27 @@ def _read(
             ignore_errors=True,
             missing_columns="insert",
             extra_columns="ignore",
-            decimal_comma=shape.decimal_comma,
             encoding="utf8" if block.isascii() else "utf8-lossy",
             eol_char=line_end(block).decode(),
             raise_if_empty=False,
         )
-    except pl.exceptions.ComputeError as error:
-        raise MarketDataError(f"{report.name} is a table that cannot be cut into cells: {error}.") from error
+    except pl.exceptions.ComputeError:
+        return _read_by_hand(block, shape, layout)
+
+
+def _read_by_hand(block: bytes, shape: Shape, layout: Layout) -> pl.DataFrame:
+    """Cut lines one by one, where one that is malformed would spoil all of them."""
+    import polars as pl
+
+    lines = block.decode("utf-8", errors="replace").splitlines()
+    rows = [next(csv.reader([line], delimiter=shape.separator), []) for line in lines]
+    return pl.DataFrame(
+        {
+            f"column_{place}": [row[place] if place < len(row) else None for row in rows]
+            for place in sorted(layout.used())
+        },
+        schema_overrides={f"column_{place}": pl.String for place in layout.used()},
+    )
 
 
 def _numeric_times(shape: Shape, layout: Layout) -> bool:

@@ -97,7 +97,7 @@ def from_text(cells: pl.Series, form: str = "") -> Floats:
     if not ends.size:
         return np.empty(0)
     starts = np.concatenate([[MARGIN], ends[:-1] + 1])
-    times = iso_times(Text(cells.str.join("\n")[0].encode()), starts, ends)
+    times = iso_times(Text.of(cells.str.join("\n")[0].encode()), starts, ends)
     late = np.flatnonzero(np.isnan(times) & (ends > starts))
     if late.size:
         times[late] = _odd(cells.gather(late), form)

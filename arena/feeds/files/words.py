@@ -15,7 +15,7 @@ from arena.feeds.files.tape import Bools, Floats
 Words = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 
-MARGIN = 32  # bytes before and after a block that may be loaded with a cell
+MARGIN = 64  # bytes before and after a block that may be loaded with a cell
 _LONGEST = 24  # characters of a number
 
 _U = np.uint64
@@ -29,31 +29,47 @@ ZEROS, _DOTS, _ONES, _HIGH = _all(0x30), _all(0x2E), _all(0x01), _all(0x80)
 _UPPER, _LOWER, _SIX = _all(0xF0), _all(0x0F), _all(0x06)
 # The last n of eight bytes; on a little-endian load they are the upper ones.
 TAILS = np.array([(2**64 - 1) ^ (2 ** (64 - 8 * n) - 1) if n else 0 for n in range(9)], dtype=_U)
-_FILL = ZEROS & ~TAILS
+_PAIRINGS = (
+    (_U(10 * 2**8 + 1), _U(8), _U(0x00FF00FF00FF00FF)),
+    (_U(100 * 2**16 + 1), _U(16), _U(0x0000FFFF0000FFFF)),
+    (_U(10000 * 2**32 + 1), _U(32), _U(0x00000000FFFFFFFF)),
+)
 _EXACT = 2.0**53  # integers up to here are doubles
 _POWERS = np.array([float(f"1e{n}") for n in range(23)])  # all of them exact
 
 
 class Text:
-    """A block of text that can be loaded from at any place."""
+    """A block of text that can be loaded from at any place.
 
-    def __init__(self, data: bytes) -> None:
-        padded = b"".join((b"0" * MARGIN, data, b"0" * MARGIN))
-        self.bytes = np.frombuffer(padded, np.uint8)
-        self._words: Words = np.ndarray((len(padded) - 7,), "<u8", padded, strides=(1,))
+    It stands in `bytes` from `MARGIN` to `stop`, with at least a margin of anything behind it.
+    """
 
-    def load(self, places: Places) -> Words:
-        """Return the eight bytes at each place."""
-        return self._words[places]
+    def __init__(self, raw: npt.NDArray[np.uint8], stop: int) -> None:
+        self.bytes = raw
+        self.stop = stop
+
+    @classmethod
+    def of(cls, data: bytes) -> Text:
+        """Return a block of a copy of these bytes."""
+        margin = bytes(MARGIN)
+        return cls(np.frombuffer(b"".join((margin, data, margin)), np.uint8), MARGIN + len(data))
+
+    def content(self) -> bytes:
+        """Return the text."""
+        return self.bytes[MARGIN : self.stop].tobytes()
+
+    def load(self, places: Places, count: int) -> list[Words]:
+        """Return the first eight bytes at each place, the next eight, and so on."""
+        # Bytes of no meaning may stand anywhere, and to fetch many at once costs as little as few.
+        size = 8 * count
+        at = np.ndarray((len(self.bytes) - size + 1,), f"V{size}", self.bytes.data, strides=(1,))
+        found = at[places].view("<u8").reshape(-1, count)
+        return [found[:, 0]] if count == 1 else list(np.ascontiguousarray(found.T))
 
 
-def tails(text: Text, ends: Places, widths: Places) -> Words:
-    """Return the last bytes of cells, up to eight, with zeros before them."""
-    word = text.load(ends - 8)
-    if widths.min() < 8:
-        kept = np.clip(widths, 0, 8)
-        word = (word & TAILS[kept]) | _FILL[kept]
-    return word
+def tails(word: Words, widths: Places | int) -> Words:
+    """Return only the last bytes of words, up to eight, with zeros before them."""
+    return ZEROS ^ ((word ^ ZEROS) & TAILS[np.minimum(widths, 8)])
 
 
 def strangers(word: Words) -> Words:
@@ -64,9 +80,12 @@ def strangers(word: Words) -> Words:
 def eight(word: Words) -> Words:
     """Return the number that eight digits spell."""
     value = word & _LOWER
-    value = (value * _U(10) + (value >> _U(8))) & _U(0x00FF00FF00FF00FF)
-    value = (value * _U(100) + (value >> _U(16))) & _U(0x0000FFFF0000FFFF)
-    return (value * _U(10000) + (value >> _U(32))) & _U(0xFFFFFFFF)
+    for factor, bits, mask in _PAIRINGS:
+        # The factor adds what is in the upper half of each field to ten, a hundred … times the lower.
+        value *= factor
+        value >>= bits
+        value &= mask
+    return value
 
 
 def decimals(text: Text, starts: Places, ends: Places) -> Floats | None:
@@ -75,15 +94,43 @@ def decimals(text: Text, starts: Places, ends: Places) -> Floats | None:
     if widths.min() < 1 or widths.max() > _LONGEST:
         return None
     count = -(-int(widths.max()) // 8)
-    words = [tails(text, ends - 8 * n, np.maximum(widths - 8 * n, 0)) for n in range(count)]
-    scale = _drop_points(words, widths)
+    words = text.load(ends - 8 * count, count)[::-1]
+    words = [tails(word, np.maximum(widths - 8 * n, 0) if n else widths) for n, word in enumerate(words)]
+    common = _common_point(text, starts, widths)
+    scale = _drop_points(words, widths) if common is None else _drop_common(words, common)
     if scale is None or any(strangers(word).any() for word in words):
         return None
     return _value([eight(word) for word in words], scale)
 
 
+def _common_point(text: Text, starts: Places, widths: Places) -> int | None:
+    """Return how many decimals all cells have, if they are equally long and have one point alike."""
+    width = int(widths[0])
+    point = bytes(text.bytes[starts[0] : starts[0] + width]).find(b".")
+    if point < 0 or width < 2 or (widths != width).any() or (text.bytes[starts + point] != ord(".")).any():
+        return None
+    return width - point - 1
+
+
+def _drop_common(words: list[Words], decimals: int) -> npt.NDArray[np.uint8]:
+    """Close a gap that is at the same place in all cells; another point is no digit."""
+    n, place = divmod(decimals, 8)
+    point = _U(0x80 << (8 * (7 - place)))
+    _close(words, n, (point >> _U(7)) - _U(1), TAILS[place])
+    return np.full(1, decimals, np.uint8)
+
+
+def _close(words: list[Words], n: int, below: Words | np.uint64, above: Words | np.uint64) -> None:
+    """Move the bytes `below` a point in word `n`, and all words that come before it, one digit on."""
+    for place in range(n, len(words)):
+        word = words[place]
+        carried = words[place + 1] >> _U(56) if place + 1 < len(words) else _U(0x30)
+        kept = (word & above) | ((word & below) << _U(8)) if place == n else word << _U(8)
+        words[place] = kept | carried
+
+
 def _drop_points(words: list[Words], widths: Places) -> npt.NDArray[np.uint8] | None:
-    """Close the gaps that decimal points leave; return the number of decimals of each cell."""
+    """Close the gaps that points leave; return the number of decimals of each cell, None if one has two points."""
     scale = np.zeros(len(words[0]), np.uint8)
     pointed = widths == 0
     for n, word in enumerate(words):
@@ -100,18 +147,16 @@ def _drop_points(words: list[Words], widths: Places) -> npt.NDArray[np.uint8] | 
 
 
 def _drop(words: list[Words], n: int, mark: Words, found: Bools) -> npt.NDArray[np.uint8]:
-    """Move what stands before a point in word `n`, and all words above it, one digit down."""
+    """Close the gaps that points in word `n` leave; return the number of decimals of each cell."""
     point = mark & (~mark + _U(1))
     above = ~((point << _U(1)) - _U(1))
-    below = (point >> _U(7)) - _U(1)
-    everywhere = bool(found.all())
-    for place in range(n, len(words)):
-        word = words[place]
-        carried = words[place + 1] >> _U(56) if place + 1 < len(words) else _U(0x30)
-        moved = (word & above) | ((word & below) << _U(8)) | carried if place == n else (word << _U(8)) | carried
-        words[place] = moved if everywhere else np.where(found, moved, word)
     behind = (np.bitwise_count(above) >> np.uint8(3)) + np.uint8(8 * n)
-    return np.asarray(behind if everywhere else np.where(found, behind, np.uint8(0)))
+    before = words.copy()
+    _close(words, n, (point >> _U(7)) - _U(1), above)
+    if found.all():
+        return np.asarray(behind)
+    words[n:] = [np.where(found, new, old) for new, old in zip(words[n:], before[n:], strict=True)]
+    return np.where(found, behind, np.uint8(0))
 
 
 def _value(parts: list[Words], scale: npt.NDArray[np.uint8]) -> Floats | None:

@@ -1,0 +1,78 @@
+"""Files larger than memory: a process that may not hold them loads them, and gets the same ticks."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arena.feeds.base import History
+from arena.feeds.files.opening import open_sources
+from arena.feeds.files.reader import read
+from arena.feeds.files.sampling import assemble
+
+BLOCKS = 64
+ROOM = 40 << 20  # bytes that the process may take beyond what its imports took
+INTERVAL = 60.0
+# What the limit bounds is all private memory that can be written to: heap, arrays, stacks of threads.
+CHILD = """
+import hashlib, resource, sys
+from arena.feeds.files import formats, reader, sampling
+from arena.feeds.history import load_history
+load_history([sys.argv[3]], interval=60.0)
+taken = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData")) << 10
+resource.setrlimit(resource.RLIMIT_DATA, (taken + int(sys.argv[2]),) * 2)
+market = load_history([sys.argv[1]], interval=60.0)
+print(hashlib.sha256(market.times.tobytes() + market.prices.tobytes()).hexdigest(), market.defects)
+"""
+
+
+def block_of_trades() -> bytes:
+    """About a mebibyte of Binance's trades, with a place for the day."""
+    lines = [f"{n},{100 + n % 977 / 8:.8f},1.00000000,9.0,#####{n * 4300:08d},True,True\n" for n in range(18_000)]
+    return "".join(lines).encode()
+
+
+def write(path: Path, *, backward: bool, packed: bool) -> None:
+    text = block_of_trades()
+    if backward:
+        text = b"".join(text.splitlines(keepends=True)[::-1])
+    days = range(17000, 17000 + BLOCKS)
+    with path.open("wb") as file:
+        for day in reversed(days) if backward else days:
+            block = text.replace(b"#####", str(day).encode())
+            file.write(gzip.compress(block, 1) if packed else block)
+
+
+def small(tmp_path: Path) -> Path:
+    """A file that makes a process do all its imports and start its threads."""
+    path = tmp_path / "SMALLUSDT-trades-2023-11-14.csv"
+    path.write_bytes(block_of_trades().replace(b"#####", b"17000") + block_of_trades().replace(b"#####", b"17001"))
+    return path
+
+
+def read_at_once(path: Path) -> History:
+    [(source, report)] = open_sources(str(path))
+    tape = read(source, report, None, size=BLOCKS << 21)
+    return assemble([tape], interval=INTERVAL, default_interval=1.0)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_DATA bounds mappings on Linux only")
+@pytest.mark.parametrize(
+    ("backward", "packed"), [(False, False), (True, False), (False, True)], ids=["in order", "newest first", "gz"]
+)
+def test_a_process_that_may_not_hold_a_file_gets_the_ticks_of_all_of_it(tmp_path, backward, packed):
+    path = tmp_path / ("BTCUSDT-trades-2023-11.csv" + ".gz" * packed)
+    write(path, backward=backward, packed=packed)
+    arguments = [sys.executable, "-c", CHILD, str(path), str(ROOM), str(small(tmp_path))]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    digest, _, defects = done.stdout.strip().partition(" ")
+    whole = read_at_once(path)
+    assert whole.times.nbytes * 20 < ROOM < BLOCKS << 20
+    assert digest == hashlib.sha256(whole.times.tobytes() + whole.prices.tobytes()).hexdigest()
+    assert defects == str(whole.defects)
