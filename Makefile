@@ -22,7 +22,7 @@ run: install
 	$(if $(HOST),HOST=$(HOST)) $(if $(PORT),PORT=$(PORT)) $(BIN)/arena serve
 
 test: install-dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: install-dev
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
 BOTS = sorted((ROOT / "bots").glob("*.py"))
 
+TICKS = 6_000  # enough for every shipped bot to trade; the plain simulator is slow
 MARKETS = {
     "frames": ["ws/binance_spot_btcusdt_20240808.frames.gz", "ws/binance_spot_ethusdt_20240808.frames.gz"],
     "kraken-trades": ["BTCUSDT=trades/kraken_xbtusdt_trades_20251110.json.gz"],
@@ -48,7 +49,7 @@ def market_of(name: str) -> Market:
             pytest.skip(f"the recorded market {path} is not present")
         specs.append(f"{symbol}={DATA / path}" if symbol else str(DATA / path))
     history = load_history(specs, interval=None)
-    rows = np.ascontiguousarray(np.column_stack([history.times, history.prices]))
+    rows = np.ascontiguousarray(np.column_stack([history.times, history.prices]))[:TICKS]
     return Market(history.symbols, rows)
 
 

@@ -66,7 +66,7 @@ def fills(results: list[Result]) -> dict[str, list[tuple[Any, ...]]]:
 
 
 @pytest.mark.timeout(120)
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(market=markets(), fee=st.sampled_from([0.0, 12.5]))
 def test_run_ahead_lockstep_and_a_season_agree_to_the_last_bit(
     calm: Pool, deal: Callable[..., Hand], market: Market, fee: float

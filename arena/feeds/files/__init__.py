@@ -1,11 +1,17 @@
 """Readers of market files, one module per family of formats.
 
 The rule of the package: content decides, names only help with what content cannot say (a symbol, a
-day). Nothing is dropped without being counted, and no price is made up.
+day). Nothing is dropped without being counted, and no price is made up. Text comes in blocks, and what
+is made of it does not depend on where one block ends.
 
-    opening  bytes out of plain, gzip and zip files      naming   symbols and periods out of names
-    sniff    what a text table looks like                layouts  which columns mean what
-    table    tables to rows                              frames   recorded websocket frames
-    bodies   JSON answers and lists                      order    rows to series, in order
-    sampling several tapes to one History
+    opening, wrapping, zipped   bytes out of whatever they are packed in; checksum beside them
+    formats                     what kind of file it is
+    sniff, layouts, bare, lean  what a table looks like, and which of its columns mean what
+    columns                     columns told by the user; naming: symbols and periods out of names
+    blocks, regular, table      tables to rows: fast where all lines are alike, else by polars
+    words, clock, times, dates  numbers and times out of text
+    columnar, bodies            Parquet, Feather, JSON
+    frames, messages            recorded websocket frames; arena_file: recordings of our own
+    flow, survey, order, line   rows to one line a symbol, in order; bars: to their close
+    reader, sampling            one file to a Tape; several tapes to one History
 """
