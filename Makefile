@@ -1,8 +1,8 @@
-# install · run · test · check · bench · test-versions · lock · clean
+# install · run · test · check · bench · soak · test-versions · lock · clean
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev run test check bench test-versions lock clean
+.PHONY: install install-dev run test check bench soak test-versions lock clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -31,6 +31,10 @@ check: install-dev
 
 bench: install-dev
 	$(BIN)/python -m benchmarks.run
+
+soak: install-dev
+	$(BIN)/python -m benchmarks.soak_crash --kills 200
+	$(BIN)/python -m benchmarks.soak_feeds --minutes 30
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --custom-compile-command 'make lock' requirements.in -o requirements.txt
