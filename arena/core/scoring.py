@@ -61,12 +61,6 @@ class Score:
         if self.peak > 0.0:
             self.max_drawdown = max(self.max_drawdown, (self.peak - equity) / self.peak)
 
-    def mark_flat(self, cash: float, ticks: int) -> None:
-        """Take `ticks` ticks without a position, all at the same equity."""
-        if ticks:
-            self.mark(cash, exposed=False)
-            self.ticks += ticks - 1
-
     def mark_many(self, equity: Floats, *, exposed: bool) -> None:
         """Take the equities of many ticks at once; the same bits as one by one."""
         import numpy as np

@@ -110,10 +110,6 @@ class FakeBinance:
         """Wait until at least `count` handshakes have been asked for, refused ones included."""
         await self._until(lambda: self.attempts >= count)
 
-    async def rest_asked(self, name: str, count: int = 1) -> None:
-        """Wait until a REST path has been asked for at least `count` times."""
-        await self._until(lambda: self.asked[name] >= count)
-
     async def subscribed(self, stream: str) -> None:
         """Wait until some connection wants `stream`."""
         await self._until(lambda: any(stream in s.streams for s in self._sessions.values()))

@@ -34,14 +34,6 @@ def at_close(series: Series, step: float) -> Series:
     return {symbol: (times + step, prices) for symbol, (times, prices) in series.items()}
 
 
-def count_silences(series: Series, report: Report) -> None:
-    """Count jumps in time that do not fit a stream of trades, and say where the longest is."""
-    for symbol, (times, prices) in series.items():
-        line = Line()
-        line.add(times, prices, None)
-        count_pauses(symbol, line, report)
-
-
 def count_pauses(symbol: str, line: Line, report: Report) -> None:
     """Do the same for the steps in time that one line has taken note of."""
     usual = line.moving - len(line.pauses)

@@ -17,19 +17,6 @@ UNJUST = 10  # late rows per early row from which the early row is the wrong one
 _MOSTLY = 0.9  # share of steps that must go back for a file to be newest-first
 
 
-def tidy(rows: Rows, report: Report) -> Rows:
-    """Return the usable rows of one symbol in order of time; the report counts the others."""
-    rows = usable(rows, report)
-    if len(rows.times) < 2 or not (rows.times[1:] < rows.times[:-1]).any():
-        return rows
-    steps = np.diff(rows.times)
-    if backward := is_backward(int((steps < 0).sum()), int((steps != 0).sum())):
-        report.defects["reversed"] = 1
-    keep = kept(rows.times[::-1] if backward else rows.times)
-    report.count("out_of_order", int((~keep).sum()))
-    return rows.take(slice(None, None, -1 if backward else 1)).take(keep)
-
-
 def is_backward(back: int, moved: int) -> bool:
     """Tell whether rows stand newest first, by how many of their steps in time go back."""
     return back > _MOSTLY * moved
