@@ -80,7 +80,9 @@ class Running:
         return document
 
     def seat(self, name: str) -> Seat:
-        return next(seat for seat in self.arena.engine.roster.seats() if seat.name == name)
+        """Return a bot's seat; the board may know of the bot a moment before the engine does."""
+        roster = self.arena.engine.roster
+        return until(lambda: next((seat for seat in roster.seats() if seat.name == name), None), f"{name} has a seat")
 
     def admitted(self, source: str, author: str = "local") -> Seat:
         """Upload a bot and wait until it is asked."""
