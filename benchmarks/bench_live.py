@@ -32,7 +32,7 @@ from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database, upgrade
 from arena.store.seasons import NewBot, SeasonPlan, enrol, resume_or_open
 from benchmarks.bench_replay import SOURCE
-from sandbox import barrier
+from sandbox.barrier import Answer, Ask, Round
 from sandbox.limits import Limits
 from sandbox.pool import Pool
 
@@ -95,23 +95,29 @@ class Stopwatch:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Watch every round of the barrier."""
-        round_of = barrier._Round  # noqa: SLF001 - timed where it happens
-        begin, close = round_of.__init__, round_of._close  # noqa: SLF001
+        begin, take, close = Round.__init__, Round._take_group, Round._close  # noqa: SLF001 - timed where it happens
 
-        def timed_begin(round_: Any, asks: Any) -> None:
+        def timed_begin(round_: Round, asks: Sequence[Ask]) -> None:
             self._began, self.seconds = time.perf_counter(), 0.0
             begin(round_, asks)
 
-        def timed_close(round_: Any, index: int, answer: Any) -> None:
+        def timed_take(round_: Round, first: int, group: Sequence[Ask]) -> None:
+            take(round_, first, group)
+            for ask, answer in zip(group, round_.answers[first:], strict=True):
+                if answer is not None and ask.worker.pid not in self.offenders:
+                    self.seconds = time.perf_counter() - self._began
+                    return
+
+        def timed_close(round_: Round, index: int, answer: Answer) -> None:
             close(round_, index, answer)
             if round_.asks[index].worker.pid not in self.offenders:
                 self.seconds = time.perf_counter() - self._began
 
-        round_of.__init__, round_of._close = timed_begin, timed_close  # type: ignore[method-assign]  # noqa: SLF001
+        Round.__init__, Round._take_group, Round._close = timed_begin, timed_take, timed_close  # type: ignore[method-assign]  # noqa: SLF001
         try:
             yield
         finally:
-            round_of.__init__, round_of._close = begin, close  # type: ignore[method-assign]  # noqa: SLF001
+            Round.__init__, Round._take_group, Round._close = begin, take, close  # type: ignore[method-assign]  # noqa: SLF001
 
 
 class Season:

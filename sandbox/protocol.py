@@ -7,6 +7,7 @@ or a `ProtocolFault`, never with anything else.
 
 from __future__ import annotations
 
+import itertools
 import struct
 from enum import IntEnum
 from typing import NamedTuple
@@ -56,6 +57,14 @@ class ProtocolFault(Exception):  # noqa: N818 - a verdict in the making, not an 
     def __init__(self, reason: str, *, oversize: bool = False) -> None:
         super().__init__(reason)
         self.oversize = oversize
+
+
+_numbers = itertools.count(1)
+
+
+def next_number() -> int:
+    """Return the number of a new request, or of one that goes to many workers alike."""
+    return next(_numbers) & 0xFFFFFFFF
 
 
 def encode(kind: Kind, seq: int, payload: bytes) -> bytes:

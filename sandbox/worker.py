@@ -13,13 +13,15 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.limits import Limits
-from sandbox.protocol import HEADER, Frame, FrameReader, Kind, ProtocolFault, encode
+from sandbox.protocol import HEADER, Frame, FrameReader, Kind, ProtocolFault, encode, next_number
 from sandbox.verdict import Ending, Verdict, read_exit
 
 _UNSENT_LIMIT = 8 << 20
 _GRACE = 0.2
 # Most answers are shorter than this, and come whole; the buffer still fits into CPython's own allocator.
-_USUAL = 472
+_SHORT = 472
+# Stands for an answer that was just what was expected.
+AS_USUAL = Frame(Kind.REPLY, -1, b"")
 _ANSWERS = {int(kind): kind for kind in (Kind.REPLY, Kind.STARTED, Kind.CHECKED)}
 
 
@@ -37,13 +39,12 @@ class Worker:
         self.pid = pid
         self.confinement: dict[str, Any] = {}
         self.asked_at = 0.0
-        self.asked_cpu = 0.0
         self.waiting_for: int | None = None
-        # The server's own note of what this worker knows; no more than a mark here.
-        self.told: object = None
         self.demoted = False
         # Each question may be answered once, in time or late; anything more is a forgery.
-        self._unanswered: set[int] = set()
+        self._missed: set[int] = set()
+        # Read at the first look at the clock after a request, not at the request: most never need it.
+        self._asked_cpu: float | None = None
         self._closed = False
         self._pidfd = pidfd
         # The kernel's name for another process's CPU clock.
@@ -53,8 +54,9 @@ class Worker:
         self._release = release
         self._reader = FrameReader(limits.frame_bytes)
         self._unsent = b""
-        self._seq = 0
         self._allowance = float(limits.lifetime_cpu)
+        # What may still be asked of it before the kernel's own limit must be moved.
+        self._credit = self._allowance / 2
         self._killed_for: Ending | None = None
         self._ending: Ending | None = None
         self._status: int | None = None
@@ -69,20 +71,40 @@ class Worker:
         """Set how large the next answers may be, in bytes."""
         self._reader.budget = size
 
-    def ask(self, kind: Kind, payload: bytes) -> int:
-        """Send a request and return its sequence number."""
-        self._seq = (self._seq + 1) & 0xFFFFFFFF
-        self.waiting_for = self._seq
-        self._unanswered.add(self._seq)
-        self.asked_at = time.monotonic()
-        self.asked_cpu = self.cpu()
-        if self.asked_cpu * 2 > self._allowance:
-            self._extend(self.asked_cpu)
+    def ask(self, kind: Kind, payload: bytes, worst: float) -> None:
+        """Send a request that may take up to `worst` seconds of CPU, counted from now."""
+        seq = next_number()
+        self.send(encode(kind, seq, payload), seq, time.monotonic(), worst)
+        self._asked_cpu = self.cpu()
+
+    def send(self, frame: bytes, seq: int, now: float, worst: float) -> None:
+        """Send a request that has been encoded as `seq`; its CPU time counts from the first look at the clock.
+
+        Lean, because it runs once a bot and tick.
+        """
+        if self.waiting_for is not None:
+            self._missed.add(self.waiting_for)
+        self.waiting_for, self.asked_at, self._asked_cpu = seq, now, None
+        self._credit -= worst
+        if self._credit < 0.0:
+            self._renew_credit(worst)
+        if self._unsent:
+            self._queue(frame)
+            return
+        try:
+            sent = os.write(self._down, frame)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return
+        if sent != len(frame):
+            self._unsent = frame[sent:]
+
+    def _queue(self, frame: bytes) -> None:
         if len(self._unsent) > _UNSENT_LIMIT:
             self.kill(Ending(Verdict.PROTOCOL_ERROR, "does not read its ticks"))
-        self._unsent += encode(kind, self._seq, payload)
+        self._unsent += frame
         self.flush()
-        return self._seq
 
     @property
     def unsent(self) -> bool:
@@ -106,15 +128,19 @@ class Worker:
                 return
             self._unsent = self._unsent[sent:]
 
-    def receive(self) -> Frame | Ending | None:
+    def receive(self, usual: bytes | None = None) -> Frame | Ending | None:
         """Return the answer to the last request, the worker's end, or None if neither is there.
 
-        Answers to earlier requests are dropped: they came too late.
+        A frame that is `usual` to the byte is not taken apart: AS_USUAL stands for it. Answers to earlier
+        requests are dropped: they came too late.
         """
         try:
             if self._reader.pending:
                 return self._next()
-            data = os.read(self._up, min(self._reader.wanted, _USUAL))
+            data = os.read(self._up, _SHORT)
+            if data == usual:
+                self.waiting_for = None
+                return AS_USUAL
             return self._whole_answer(data) or self._next(data)
         except BlockingIOError:
             return None
@@ -153,7 +179,6 @@ class Worker:
         known = _ANSWERS.get(kind)
         if known is None:
             return None
-        self._unanswered.discard(seq)
         self.waiting_for = None
         return Frame(known, seq, data[HEADER.size :])
 
@@ -165,13 +190,13 @@ class Worker:
             reason = "could not be locked down: " + frame.payload[:300].decode("utf-8", "replace")
             self.kill(Ending(Verdict.EXITED, reason))
             return self._ended()
-        if frame.seq not in self._unanswered:
+        if frame.seq == self.waiting_for:
+            self.waiting_for = None
+            return frame
+        if frame.seq not in self._missed:
             raise ProtocolFault("an answer that nobody asked for")
-        self._unanswered.discard(frame.seq)
-        if frame.seq != self.waiting_for:
-            return None
-        self.waiting_for = None
-        return frame
+        self._missed.discard(frame.seq)
+        return None
 
     # -- measuring ----------------------------------------------------------------------------
 
@@ -183,11 +208,17 @@ class Worker:
             return self._allowance
 
     def cpu_since_asked(self) -> float:
-        """Return the CPU seconds used since the last request."""
-        return self.cpu() - self.asked_cpu
+        """Return the CPU seconds used since the last request, or since the first call after `send`."""
+        used = self.cpu()
+        if self._asked_cpu is None:
+            self._asked_cpu = used
+        return used - self._asked_cpu
 
-    def _extend(self, used: float) -> None:
-        self._allowance = used * 2 + self._limits.lifetime_cpu
+    def _renew_credit(self, worst: float) -> None:
+        """Move the kernel's limit so far ahead that it cannot be reached by what is asked next."""
+        used = self.cpu()
+        self._allowance = used + 2 * self._limits.lifetime_cpu + worst
+        self._credit = float(self._limits.lifetime_cpu)
         with contextlib.suppress(OSError, ValueError):
             _, hard = resource.prlimit(self.pid, resource.RLIMIT_CPU)
             resource.prlimit(self.pid, resource.RLIMIT_CPU, (int(self._allowance), hard))

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.core.exchange import Rules
-from arena.engine.placement import Placement, placement
+from arena.engine.placement import placement
 from arena.engine.player import Market
 from arena.engine.relay import Relay
 from arena.engine.stage import Result, Stage
 from arena.runtime.contract import read_facts
-from sandbox.barrier import Answer
+from sandbox.barrier import Answer, gather
 from sandbox.checked import Checked
 from sandbox.pool import Pool
 
@@ -118,7 +118,13 @@ def play_entries(
         bot_seed = seed_of(seed, entry.bot_name, hash_source(source))
         stages.append(Stage(pool, result, entry.program, market, rules, bot_seed, run))
     with placement(len(stages)) if pin else nullcontext() as places:
-        _play_all(stages, progress, places)
+        for stage in stages:
+            stage.places = places
+        try:
+            (_play_in_step if run == 1 else _play_apart)(stages, progress)
+        finally:
+            for stage in stages:
+                stage.close()
     return results
 
 
@@ -127,20 +133,31 @@ def _own_name(name: str, taken: dict[str, int]) -> str:
     return name if taken[name] == 1 else f"{name} #{taken[name]}"
 
 
-def _play_all(stages: Sequence[Stage], progress: Progress | None, places: Placement | None) -> None:
-    with Relay[Stage]() as relay:
-        try:
-            for stage in stages:
-                stage.places = places
-                relay.ask(stage, stage.next_ask())
-            while relay:
-                for stage, answer in relay.turn():
-                    moved = _advance(relay, stage, answer)
-                    if progress is not None and moved:
-                        progress(moved)
-        finally:
-            for stage in stages:
+def _play_in_step(stages: Sequence[Stage], progress: Progress | None) -> None:
+    """Show every bot one tick after the other, all of them at once: one request serves for many."""
+    while stages:
+        asks, moved, left = [stage.next_ask() for stage in stages], 0, len(stages)
+        for stage, answer in zip(stages, gather(asks), strict=True):
+            moved += stage.take(answer)
+            if stage.over:
                 stage.close()
+                left -= 1
+        if progress is not None:
+            progress(moved)
+        if left < len(stages):
+            stages = [stage for stage in stages if not stage.over]
+
+
+def _play_apart(stages: Sequence[Stage], progress: Progress | None) -> None:
+    """Keep every bot busy at its own pace."""
+    with Relay[Stage]() as relay:
+        for stage in stages:
+            relay.ask(stage, stage.next_ask())
+        while relay:
+            for stage, answer in relay.turn():
+                moved = _advance(relay, stage, answer)
+                if progress is not None and moved:
+                    progress(moved)
 
 
 def _advance(relay: Relay[Stage], stage: Stage, answer: Answer) -> int:

@@ -25,9 +25,10 @@ from arena.engine.pacing import LiveBeats, ReplayBeats
 from arena.engine.recovery import Recovery
 from arena.engine.roster import Roster
 from arena.engine.seat import Life, Seat
+from arena.engine.shown import Shown
 from arena.engine.sources import MarketState, ReplaySource, Source
 from arena.engine.supervisor import Supervisor
-from arena.engine.tick import TickBuilder, pack_rows
+from arena.engine.tick import TickBuilder
 from arena.log import RateLimit
 from arena.store.models import Season
 from arena.store.seasons import close_season
@@ -130,8 +131,7 @@ class Engine:
         self._launch_due(n)
         self.supervisor.collect_starts(seats, builder)
         builder.settle(seats, prices, last_prices, conditions)
-        rows = pack_rows(time, market.symbols, prices)
-        self.supervisor.ask(seats, rows, market.symbols, market.version, builder)
+        self.supervisor.ask(seats, Shown(time, market.symbols, prices, market.version), builder)
         builder.entry_updates()
         ranked = builder.snapshot(seats, self.season.interval * SNAPSHOT_EVERY, last=last)
         if not self._record(builder):

@@ -17,7 +17,7 @@ from arena.core.text import clean_line
 from arena.engine.marking import Marks
 from arena.engine.recording import Market
 from arena.engine.records import Ledger, OrderRecord, TradeRecord, rejected_count
-from arena.runtime.wire import HEAD_BYTES, Deeds, Level, Reply, Where, pack_run, read_head, read_reply
+from arena.runtime.wire import HEAD_BYTES, Deeds, Level, Reply, Where, pack_run, quiet_reply, read_head, read_reply
 
 __all__ = ["Market", "OrderRecord", "Play", "TradeRecord", "rejected_count"]
 
@@ -45,6 +45,8 @@ class Play:
         self._unread: tuple[bytes, int, int] | None = None
         self._mirrored = False
         self._told_symbols = False
+        self._usual_of: Account | None = None
+        self._usual = b""
         self._heads: dict[int, bytes] = {}
         self._columns = {symbol: i for i, symbol in enumerate(market.symbols, 1)}
         self._ticks = len(market)
@@ -83,6 +85,27 @@ class Play:
             return self._head(end - start) + rows, end - start
         with_symbols, self._told_symbols = not self._told_symbols, True
         return self._pack(rows, end - start, account, with_symbols=with_symbols), end - start
+
+    def next_tick(self) -> tuple[bytes, bytes | None]:
+        """Return a run of the next tick alone, and the reply that says what is known already: that nothing was done.
+
+        What waits is settled first, so that the account after this tick is known before the worker is asked.
+        """
+        n = self.sent
+        if not (self._mirrored and self._told_symbols) or self._unusual:
+            return self.next_run(1)[0], None
+        if self._pending:
+            self._settle_before(n + 1)
+        account = self.account
+        if account is not self._usual_of:
+            self._usual_of, self._usual = account, quiet_reply(account)
+        return self.market.alone(n), self._usual
+
+    def pass_tick(self) -> None:
+        """Take the reply that says that nothing was done at the tick sent last."""
+        self.sent = self._settled = self.sent + 1
+        if self.sent >= self._ticks or self.sent - self._marks.until >= _MARKED_AT_ONCE:
+            self._mark()
 
     def _pack(
         self, rows: bytes | memoryview[float], count: int, account: Account | None, *, with_symbols: bool = False

@@ -50,7 +50,7 @@ class Relay(Generic[Key]):
             self._poll.register(descriptor, select.EPOLLIN)
             self._known[descriptor] = worker
         self._open[descriptor] = (key, ask)
-        worker.ask(ask.kind, ask.payload)
+        worker.ask(ask.kind, ask.payload, ask.hard)
         if worker.unsent:
             self._writing[worker.down_fileno] = worker
             self._poll.register(worker.down_fileno, select.EPOLLOUT)

@@ -71,7 +71,8 @@ class Pending:
 class Seat:
     """One bot in the running season; changed by the engine's thread only.
 
-    `launched` are the number and time of the tick that its worker was loaded after.
+    `launched` are the number and time of the tick that its worker was loaded after. `told` is the account
+    that its worker is known to have, and the reply that then says that the bot did nothing.
     """
 
     bot: Bot
@@ -86,6 +87,7 @@ class Seat:
     worker: Worker | None = None
     record: Record = field(default_factory=Record)
     symbols_told: int = -1
+    told: tuple[Account, bytes] | None = None
     errors: int = 0
     errors_in_a_row: int = 0
     last_error: str | None = None

@@ -12,10 +12,11 @@ from arena.core.ledger import Account
 from arena.engine.backtest import seed_of
 from arena.engine.discipline import Action
 from arena.engine.seat import RUNNING, Life, Seat
+from arena.engine.shown import Shown
 from arena.engine.tick import TickBuilder
 from arena.runtime.start import Start
-from arena.runtime.wire import Deeds, Reply, pack_run, read_reply
-from sandbox.barrier import Answer, Ask, gather, settle_late
+from arena.runtime.wire import Deeds, Reply, quiet_reply, read_reply
+from sandbox.barrier import AS_EXPECTED, Answer, Ask, gather, settle_late
 from sandbox.errors import SandboxError
 from sandbox.pool import Pool
 from sandbox.protocol import Frame, Kind
@@ -68,7 +69,7 @@ class Supervisor:
         seat.started = False
         seat.launched = (after, start.now)
         self._struck.discard(seat.id)
-        seat.worker.ask(ask.kind, ask.payload)
+        seat.worker.ask(ask.kind, ask.payload, ask.hard)
 
     def collect_starts(self, seats: Sequence[Seat], builder: TickBuilder) -> None:
         """Take the answers of bots that have been loading; their orders settle at this tick."""
@@ -125,14 +126,10 @@ class Supervisor:
 
     # -- asking ---------------------------------------------------------------------------------------
 
-    def ask(
-        self, seats: Sequence[Seat], rows: bytes, symbols: Sequence[str], version: int,
-        builder: TickBuilder,
-    ) -> None:  # fmt: skip
+    def ask(self, seats: Sequence[Seat], tick: Shown, builder: TickBuilder) -> None:
         """Show this tick to every bot that is free and note what each did by the deadline."""
         free = [seat for seat in seats if self._is_free(seat, builder)]
-        unchanged = pack_run(rows, 1, symbols, None, with_symbols=False)
-        asks = [self._ask_of(seat, rows, symbols, version, builder, unchanged) for seat in free]
+        asks = [self._ask_of(seat, tick, builder) for seat in free]
         for seat, answer in zip(free, gather(asks, self._deadline), strict=True):
             self._take(seat, answer, builder)
         self._spread(seats, builder)
@@ -164,26 +161,24 @@ class Supervisor:
         builder.event(seat, "skipped")
         return False
 
-    def _ask_of(
-        self, seat: Seat, rows: bytes, symbols: Sequence[str], version: int, builder: TickBuilder,
-        unchanged: bytes,
-    ) -> Ask:  # fmt: skip
+    def _ask_of(self, seat: Seat, tick: Shown, builder: TickBuilder) -> Ask:
         assert seat.worker is not None
-        account = builder.candidates[seat.id].account
-        if seat.worker.told is account and seat.symbols_told == version:
+        account, limits = builder.candidates[seat.id].account, self._pool.limits
+        ask = Ask(seat.worker, Kind.CALL, tick.alone, limits.tick_cpu_soft, limits.tick_cpu_hard, limits.wall_backstop)
+        if seat.told is not None and seat.told[0] is account and seat.symbols_told == tick.version:
             # It has this very account and has ordered nothing since: its mirror is true.
-            payload = unchanged
+            ask.usual = seat.told[1]
         else:
-            payload = pack_run(rows, 1, symbols, account, with_symbols=seat.symbols_told != version)
-        seat.worker.told = None
-        seat.symbols_told = version
-        limits = self._pool.limits
-        return Ask(
-            seat.worker, Kind.CALL, payload, limits.tick_cpu_soft, limits.tick_cpu_hard,
-            limits.wall_backstop,
-        )  # fmt: skip
+            ask.payload = tick.packed(account, with_symbols=seat.symbols_told != tick.version)
+            seat.told = None
+        seat.symbols_told = tick.version
+        return ask
 
     def _take(self, seat: Seat, answer: Answer, builder: TickBuilder) -> None:
+        if answer is AS_EXPECTED:
+            builder.note_nothing(seat)
+            return
+        seat.told = None
         if answer.payload is None:
             dead = seat.worker is None or not seat.worker.alive
             self.fault(seat, builder, answer.verdict, answer.reason, dead=dead)
@@ -195,8 +190,9 @@ class Supervisor:
             self._broke_protocol(seat, builder, error)
             return
         deeds = reply.deeds.get(0) or Deeds()
-        if seat.worker is not None and not deeds.requests:
-            seat.worker.told = builder.candidates[seat.id].account
+        if not deeds.requests:
+            account = builder.candidates[seat.id].account
+            seat.told = (account, quiet_reply(account))
         builder.note(seat, deeds)
         if any(memory for _, _, memory in deeds.errors):
             self.fault(seat, builder, Verdict.MEMORY, "ran out of memory", dead=False, answered=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -158,6 +157,12 @@ class TickBuilder:
             self.say(seat, "WARNING", f"{deeds.logs_dropped} log lines dropped")
         self._errors(candidate, deeds)
 
+    def note_nothing(self, seat: Seat) -> None:
+        """Take that a bot did nothing at this tick, and so nothing wrong."""
+        candidate = self.candidates[seat.id]
+        candidate.errors_in_a_row = 0
+        candidate.last_error = None
+
     def _errors(self, candidate: Candidate, deeds: Deeds) -> None:
         if not deeds.errors:
             candidate.errors_in_a_row = 0
@@ -290,10 +295,3 @@ def _journaled(conditions: Conditions, seats: Sequence[Seat]) -> dict[str, Any] 
     barred = {symbol: conditions.barred[symbol] for symbol in sorted(asked)}
     found = {"barred": barred, "ended": dict(conditions.ended)}
     return {name: value for name, value in found.items() if value} or None
-
-
-def pack_rows(time: float, symbols: Sequence[str], prices: Mapping[str, float]) -> bytes:
-    """Return the row of one tick as float64: time, then a price or NaN per symbol."""
-    nan = float("nan")
-    values = [time, *(prices.get(symbol, nan) for symbol in symbols)]
-    return struct.pack(f"<{len(values)}d", *values)

@@ -23,7 +23,7 @@ from arena.runtime.wire import (
     MAX_REJECTIONS_PER_TICK,
     Level,
     ReplyWriter,
-    Run,
+    Rows,
     Where,
     read_run,
 )
@@ -97,11 +97,9 @@ class BotRuntime:
         self._bot_name = told.bot_name
         self._use(told.account)
         self._rules = Rules(*told.rules)
-        self._symbols = told.symbols
         self._prices = dict(told.prices) if told.seen else {}
         self._last_prices = dict(told.last_prices)
-        # Else it may hold what the coming ticks say nothing of.
-        self._known_symbols = told.last_prices.keys() <= set(told.symbols)
+        self._know(told.symbols)
         self._host.seed(told.seed)
         self._host.set_time(told.now)
         self._host.set_log(self._log_line)
@@ -121,20 +119,26 @@ class BotRuntime:
 
     def call(self, payload: bytes) -> bytes:
         """Show the bot a run of ticks; stop early when the reply grows large."""
-        run = read_run(payload, self._symbols)
-        self._symbols = run.symbols
-        if run.account is not None:
-            self._use(run.account)
-        return self._finish(self._play(run))
+        symbols, account, rows, whole = read_run(payload, self._symbols)
+        if symbols is not None:
+            self._know(symbols)
+        if account is not None:
+            self._use(account)
+        return self._finish(self._play(rows, whole))
 
-    def _play(self, run: Run) -> int:
+    def _know(self, symbols: tuple[str, ...]) -> None:
+        """Take the market's symbols, and note whether the bot may hold one that is not among them."""
+        self._symbols = symbols
+        self._known_symbols = self._last_prices.keys() <= set(symbols)
+
+    def _play(self, rows: Rows, whole: int) -> int:
         """Show the ticks of a run and return how many; the hot loop of every replay."""
-        symbols, last_prices = run.symbols, self._last_prices
-        whole = run.whole and self._known_symbols
-        namespace, ctx, set_time, writer = self._namespace, self._ctx, self._host.set_time, self._writer
+        symbols, last_prices = self._symbols, self._last_prices
+        whole = whole and self._known_symbols
+        named, ctx, set_time, writer = self._namespace.get, self._ctx, self._host.set_time, self._writer
         account, sizes = self._account, self._sizes
         index = -1
-        for index, row in enumerate(run.rows):
+        for index, row in enumerate(rows):
             now = row[0]
             prices = dict(zip(symbols, row[1:], strict=False))
             if whole:
@@ -161,7 +165,7 @@ class BotRuntime:
                 },
             }
             try:
-                namespace.get("on_tick")(ctx, tick)  # type: ignore[misc]
+                named("on_tick")(ctx, tick)  # type: ignore[misc]
             except BaseException as error:  # noqa: BLE001 - whatever a bot raises is reported
                 self._note_error(Where.on_tick, error)
             if self._noted:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 
+from arena.core.ledger import Account
 from arena.core.orders import MAX_ORDERS_PER_TICK, MAX_SYMBOL_LENGTH, Order, Rejection, Side
 
 MAX_REJECTIONS_PER_TICK = 1000
@@ -110,6 +111,11 @@ class ReplyWriter:
         self._parts.clear()
         self.size = _REPLY.size
         return reply
+
+
+def quiet_reply(account: Account) -> bytes:
+    """Return the reply to one tick of a bot that did nothing and whose mirror is this account."""
+    return _REPLY.pack(1, account.cash, account.realized)
 
 
 def _text(text: str) -> bytes:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from arena.core.ledger import Account, Position
 from arena.runtime.reply import (
@@ -25,13 +25,15 @@ from arena.runtime.reply import (
     Reply,
     ReplyWriter,
     Where,
+    quiet_reply,
     read_head,
     read_reply,
 )
 
 __all__ = [
     "HEAD_BYTES", "LOG_BYTES_PER_TICK", "MAX_REJECTIONS_PER_TICK", "Deeds", "Level", "Record", "Reply",
-    "ReplyWriter", "Run", "Where", "pack_run", "read_head", "read_reply", "read_run",
+    "ReplyWriter", "Rows", "Run", "Where", "pack_run", "quiet_reply", "read_head", "read_reply",
+    "read_run",
 ]  # fmt: skip
 
 HAS_SYMBOLS = 1
@@ -39,6 +41,7 @@ HAS_ACCOUNT = 2
 HAS_ALL_PRICES = 4
 
 _RUN = struct.Struct("<BIH")
+_HEAD = _RUN.size
 _ACCOUNT = struct.Struct("<3dH")
 _POSITION = struct.Struct("<H2d")
 _U32 = struct.Struct("<I")
@@ -76,26 +79,33 @@ def pack_run(
     return b"".join(parts)
 
 
-@dataclass(slots=True)
-class Run:
-    """A run of ticks as the worker sees it: `rows` yields time and prices, tick after tick."""
+Rows = Iterator[tuple[float, ...]]
 
-    ticks: int
-    symbols: tuple[str, ...]
+
+class Run(NamedTuple):
+    """A run of ticks as the worker sees it: `rows` yields time and prices, tick after tick.
+
+    `symbols` and `account` are None where they are as before; `whole` says that no price is missing.
+    """
+
+    symbols: tuple[str, ...] | None
     account: Account | None
-    rows: Iterator[tuple[float, ...]]
-    whole: bool
+    rows: Rows
+    whole: int
 
 
 def read_run(payload: bytes, known: tuple[str, ...]) -> Run:
     """Read a run; it comes from the server and is trusted."""
-    flags, ticks, count = _RUN.unpack_from(payload)
-    at = _RUN.size
-    symbols = known
+    flags, _, count = _RUN.unpack_from(payload)
+    if not flags & (HAS_SYMBOLS | HAS_ACCOUNT):
+        # The usual one; a slice of it is cheaper than a view.
+        return Run(None, None, _row(count).iter_unpack(payload[_HEAD:]), flags & HAS_ALL_PRICES)
+    at = _HEAD
+    symbols = None
     if flags & HAS_SYMBOLS:
         (size,) = _U32.unpack_from(payload, at)
         at += _U32.size
-        symbols = tuple(json.loads(payload[at : at + size]))
+        known = symbols = tuple(json.loads(payload[at : at + size]))
         at += size
     account = None
     if flags & HAS_ACCOUNT:
@@ -105,10 +115,9 @@ def read_run(payload: bytes, known: tuple[str, ...]) -> Run:
         for _ in range(held):
             index, size_held, average = _POSITION.unpack_from(payload, at)
             at += _POSITION.size
-            positions[symbols[index]] = Position(size_held, average)
+            positions[known[index]] = Position(size_held, average)
         account = Account(cash, positions, realized, fees)
-    rows = _row(count).iter_unpack(memoryview(payload)[at:])
-    return Run(ticks, symbols, account, rows, bool(flags & HAS_ALL_PRICES))
+    return Run(symbols, account, _row(count).iter_unpack(payload[at:]), flags & HAS_ALL_PRICES)
 
 
 @lru_cache(maxsize=8)

@@ -15,7 +15,7 @@ import pytest
 from sandbox import kernel
 from sandbox.barrier import Answer, Ask, gather, settle_late
 from sandbox.pool import Pool
-from sandbox.protocol import HEADER, Kind, encode
+from sandbox.protocol import HEADER, Kind, encode, next_number
 from sandbox.verdict import Verdict
 from sandbox.worker import Worker
 from tests.sandbox.market import HARD, SOFT, WALL
@@ -43,6 +43,11 @@ def ask(worker: Worker, *what: object, hard: float = HARD, wall: float = WALL) -
     return gather([Ask(worker, Kind.CALL, payload, SOFT, hard, wall)])[0]
 
 
+def coming() -> int:
+    """Return the number that the next request will have, which a hostile worker can guess."""
+    return next_number() + 1
+
+
 def test_an_honest_guest_is_heard(liar: Worker) -> None:
     assert ask(liar, "echo", "hello").payload == b'"hello"'
 
@@ -67,18 +72,18 @@ def test_garbage_is_a_broken_protocol(liar: Worker, times: int) -> None:
 
 
 def test_half_a_frame_is_waited_for_only_so_long(liar: Worker) -> None:
-    half = encode(Kind.REPLY, 2, b"whole")[:-2]
+    half = encode(Kind.REPLY, coming(), b"whole")[:-2]
     assert ask(liar, "raw", half.hex(), wall=0.2).verdict is Verdict.TIMEOUT
 
 
-@pytest.mark.parametrize("seq", [0, 3, 100, 2**32 - 1])
-def test_an_answer_to_a_question_not_asked_is_a_broken_protocol(liar: Worker, seq: int) -> None:
-    assert ask(liar, "forge", REPLY, seq, "forged", 1).verdict is Verdict.PROTOCOL_ERROR
+@pytest.mark.parametrize("off", [-1, 1, 98, 2**31])
+def test_an_answer_to_a_question_not_asked_is_a_broken_protocol(liar: Worker, off: int) -> None:
+    assert ask(liar, "forge", REPLY, coming() + off, "forged", 1).verdict is Verdict.PROTOCOL_ERROR
 
 
 @pytest.mark.parametrize("kind", [STARTED, int(Kind.CHECKED), int(Kind.CALL), LOCKED])
 def test_an_answer_of_another_kind_is_a_broken_protocol(liar: Worker, kind: int) -> None:
-    assert ask(liar, "forge", kind, 2, "{}", 1).verdict is Verdict.PROTOCOL_ERROR
+    assert ask(liar, "forge", kind, coming(), "{}", 1).verdict is Verdict.PROTOCOL_ERROR
 
 
 def test_a_second_confinement_report_is_a_broken_protocol(liar: Worker) -> None:
@@ -89,7 +94,7 @@ def test_a_second_confinement_report_is_a_broken_protocol(liar: Worker) -> None:
 
 
 def test_a_reply_sent_twice_does_not_answer_the_next_question(liar: Worker) -> None:
-    assert ask(liar, "forge", REPLY, 2, "first", 2).payload == b"first"
+    assert ask(liar, "forge", REPLY, coming(), "first", 2).payload == b"first"
     assert ask(liar, "echo", "second", wall=0.3).payload is None
 
 
@@ -103,7 +108,7 @@ def test_old_answers_sent_for_ever_do_not_hold_the_server(liar: Worker) -> None:
 
 def test_a_late_answer_is_dropped_by_its_number(liar: Worker) -> None:
     # Sent without gathering: the answer, whenever it comes, belongs to a question that is no longer asked.
-    liar.ask(Kind.CALL, json.dumps(["echo", "late"]).encode())
+    liar.ask(Kind.CALL, json.dumps(["echo", "late"]).encode(), 1.0)
     assert ask(liar, "echo", "now").payload == b'"now"'
 
 
