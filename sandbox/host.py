@@ -22,9 +22,10 @@ class Host:
         self._services = services
         self._tripwire = tripwire
 
-    def set_time(self, now: float) -> None:
-        """Set the virtual clock, Unix seconds."""
-        self._services.now = now
+    @property
+    def clock(self) -> Services:
+        """Return what has the virtual clock: its `now`, Unix seconds, is set at every tick."""
+        return self._services
 
     def seed(self, seed: int) -> None:
         """Seed all chance of this process."""

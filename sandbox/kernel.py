@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import mmap
 import os
 import platform
 import signal
@@ -30,6 +31,12 @@ CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS = (
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 _libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+_libc.mmap.restype = _libc.mremap.restype = ctypes.c_void_p
+_libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+_libc.mremap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p]
+_libc.mprotect.argtypes = _libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_MREMAP_MAYMOVE, _MREMAP_FIXED, _MADV_HUGEPAGE = 1, 2, 14
+_MAP_FAILED = ctypes.c_void_p(-1).value
 # Called with the interpreter's lock held, which the child then holds as the parent does.
 _fork = ctypes.PyDLL(None, use_errno=True).fork
 _SIGCHLD_SET = (ctypes.c_uint64 * 16)(1 << (signal.SIGCHLD - 1))
@@ -43,20 +50,12 @@ def machine() -> str:
 def syscall(number: int, *args: int | bytes | None) -> int:
     """Make one raw system call; OSError where the kernel refuses."""
     prepared = [a if isinstance(a, bytes) or a is None else ctypes.c_long(a) for a in args]
-    result: int = _libc.syscall(ctypes.c_long(number), *prepared)
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return result
+    return _checked(_libc.syscall(ctypes.c_long(number), *prepared))
 
 
 def prctl(option: int, value: int = 0, third: int = 0) -> int:
     """Set an attribute of this process by prctl; OSError where the kernel refuses."""
-    result: int = _libc.prctl(option, value, third, 0, 0)
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return result
+    return _checked(_libc.prctl(option, value, third, 0, 0))
 
 
 def has_capability(number: int) -> bool:
@@ -68,14 +67,47 @@ def has_capability(number: int) -> bool:
 
 def unshare(flags: int) -> None:
     """Leave shared namespaces; OSError where the kernel refuses."""
-    if _libc.unshare(ctypes.c_int(flags)) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+    _checked(_libc.unshare(ctypes.c_int(flags)))
 
 
 def personality(persona: int) -> int:
     """Set the execution domain and return the old one; 0xFFFFFFFF only asks."""
     return int(_libc.personality(ctypes.c_ulong(persona)))
+
+
+def map_memory(size: int) -> int:
+    """Map so many bytes of private memory, readable and writable, and return its address."""
+    address = _libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+    return _checked_address(address)
+
+
+def move_memory(address: int, size: int, to: int) -> None:
+    """Move mapped memory to another address, in the place of what is mapped there."""
+    _checked_address(_libc.mremap(address, size, size, _MREMAP_MAYMOVE | _MREMAP_FIXED, to))
+
+
+def protect(address: int, size: int, access: int) -> None:
+    """Set what may be done with mapped memory."""
+    _checked(_libc.mprotect(address, size, access))
+
+
+def advise_huge(address: int, size: int) -> None:
+    """Ask for huge pages in a mapping."""
+    _checked(_libc.madvise(address, size, _MADV_HUGEPAGE))
+
+
+def _checked_address(address: int | None) -> int:
+    if address is None or address == _MAP_FAILED:
+        _checked(-1)
+    assert address is not None
+    return address
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
 
 
 @functools.lru_cache(maxsize=1)
@@ -99,11 +131,7 @@ def fork() -> int:
     seeds itself): with one thread there is nothing to repair, and the hooks alone cost a quarter of
     a megabyte of memory a child.
     """
-    pid: int = _fork()
-    if pid < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return pid
+    return _checked(_fork())
 
 
 def watch_children() -> int:

@@ -22,7 +22,7 @@ from sandbox.packing import fill_holes
 
 fill_holes()
 
-from sandbox import kernel, landlock, lockdown  # noqa: E402
+from sandbox import huge_pages, kernel, landlock, lockdown  # noqa: E402
 from sandbox.child import Kit, run  # noqa: E402
 from sandbox.host import Host  # noqa: E402
 from sandbox.limits import Limits  # noqa: E402
@@ -179,6 +179,7 @@ def _occupy_standard() -> int:
 def main() -> None:
     """Run a zygote on the control socket given on the command line."""
     fix_layout()
+    huge_pages.move_code()
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     null = _occupy_standard()
     # Workers inherit it: a C-level default, where Python would run a handler.

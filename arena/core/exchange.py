@@ -26,11 +26,18 @@ class Rules:
     starting_cash: float = 10_000.0
     fee_bps: float = 0.0
     slippage_bps: float = 0.0
+    # What a market order's price is worse by: computed once, since every fill needs it.
+    _dearer: float = field(init=False, repr=False, compare=False)
+    _cheaper: float = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        slip = self.slippage_bps / 1e4
+        object.__setattr__(self, "_dearer", 1.0 + slip)
+        object.__setattr__(self, "_cheaper", 1.0 - slip)
 
     def fill_price(self, side: Side, price: float) -> float:
         """Return the price a market order gets: worse than `price` by the slippage."""
-        slip = self.slippage_bps / 1e4
-        return price * (1.0 + slip) if side is _BUY else price * (1.0 - slip)
+        return price * (self._dearer if side is _BUY else self._cheaper)
 
     def fee(self, price: float, size: float) -> float:
         """Return the fee in quote currency for trading `size` at the fill price."""
@@ -104,36 +111,34 @@ def _refused(order: Order, reason: str) -> Rejection:
 
 
 def _buy(bot_name: str, account: Account, order: Order, price: float, rules: Rules) -> tuple[Account, Fill | Rejection]:
-    fill_price = rules.fill_price(_BUY, price)
-    fee = rules.fee(fill_price, order.size)
-    cost = fill_price * order.size + fee
+    symbol, side, size = order
+    fill_price = rules.fill_price(side, price)
+    fee = rules.fee(fill_price, size)
+    cost = fill_price * size + fee
     if not account.cash >= cost:
         reason = f"Bot '{bot_name}' has insufficient cash: ${account.cash:.2f} < ${cost:.2f}"
         return account, _refused(order, reason)
-    after = account.bought(order.symbol, order.size, fill_price, fee)
-    if not math.isfinite(after.positions[order.symbol].average):
-        return account, _refused(order, f"Invalid order size: {order.size!r}")
-    return after, _fill(order, order.size, fill_price, fee, 0.0, after)
+    after = account.bought(symbol, size, fill_price, fee)
+    held, average = after.positions[symbol]
+    if not math.isfinite(average):
+        return account, _refused(order, f"Invalid order size: {size!r}")
+    return after, Fill(symbol, side, size, fill_price, fee, 0.0, after.cash, held)
 
 
 def _sell(
     bot_name: str, account: Account, order: Order, price: float, rules: Rules
 ) -> tuple[Account, Fill | Rejection]:
-    held = account.size_of(order.symbol)
+    symbol, side, size = order
+    held = account.size_of(symbol)
     if held <= 0.0:
-        return account, _refused(order, f"Bot '{bot_name}' has no position in {order.symbol} to sell")
-    size = min(order.size, held)
-    fill_price = rules.fill_price(_SELL, price)
+        return account, _refused(order, f"Bot '{bot_name}' has no position in {symbol} to sell")
+    size = min(size, held)
+    fill_price = rules.fill_price(side, price)
     fee = rules.fee(fill_price, size)
-    after, gain = account.sold(order.symbol, size, fill_price, fee)
+    after, gain = account.sold(symbol, size, fill_price, fee)
     if not math.isfinite(after.cash):
         return account, _refused(order, f"Invalid order size: {order.size!r}")
-    return after, _fill(order, size, fill_price, fee, gain, after)
-
-
-def _fill(order: Order, size: float, price: float, fee: float, realized: float, after: Account) -> Fill:
-    held = after.size_of(order.symbol)
-    return Fill(order.symbol, order.side, size, price, fee, realized, after.cash, held)
+    return after, Fill(symbol, side, size, fill_price, fee, gain, after.cash, after.size_of(symbol))
 
 
 @dataclass(frozen=True, slots=True)

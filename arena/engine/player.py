@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from arena.core.exchange import USUAL, Rules, redeem, settle
+from arena.core.exchange import USUAL, Conditions, Rules, redeem, settle
 from arena.core.ledger import Account
 from arena.core.orders import Fill, Order, OrderStatus, Rejection, Side
 from arena.core.scoring import Score
@@ -17,11 +17,10 @@ from arena.core.text import clean_line
 from arena.engine.marking import Marks
 from arena.engine.recording import Market
 from arena.engine.records import Ledger, OrderRecord, TradeRecord, rejected_count
-from arena.runtime.wire import HEAD_BYTES, Deeds, Level, Reply, Where, pack_run, quiet_reply, read_head, read_reply
+from arena.runtime.wire import HEAD_BYTES, Deeds, Reply, pack_run, quiet_reply, read_head, read_reply
 
 __all__ = ["Market", "OrderRecord", "Play", "TradeRecord", "rejected_count"]
 
-MAX_LOG_LINES = 20_000
 # Looked up once: an enumeration's attribute costs ten times a global.
 _SELL, _FILLED = Side.SELL, OrderStatus.FILLED
 # So many ticks are marked at once: few calls of numpy, and its arrays stay in the CPU's cache.
@@ -190,23 +189,7 @@ class Play:
     def _note(self, deeds: Deeds, tick: int, time: float) -> None:
         for request in deeds.requests:
             self._note_request(request, tick, time)
-        self.ledger.overflow += deeds.overflow
-        for level, text in deeds.logs:
-            self._log(time, level.name, text)
-        if deeds.logs_dropped:
-            self._log(time, Level.WARNING.name, f"{deeds.logs_dropped} log lines dropped")
-        if not deeds.errors:
-            self.ledger.last_error = None
-            return
-        self.ledger.error_ticks += 1
-        for where, text, _ in deeds.errors:
-            self._note_error(where, text, time)
-
-    def _note_error(self, where: Where, text: str, time: float) -> None:
-        self.ledger.errors += 1
-        self.ledger.last_error = text
-        self.ledger.load_failed |= where is Where.load
-        self._log(time, "ERROR", f"Error in bot '{self.bot_name}' {where.name}: {text}")
+        self.ledger.note(self.bot_name, deeds, time)
 
     def _note_request(self, request: Order | Rejection, tick: int, time: float) -> None:
         if isinstance(request, Order):
@@ -218,12 +201,8 @@ class Play:
             symbol = clean_line(request.symbol, 80)
             reason = clean_line(request.reason)
             record = OrderRecord(tick, time, symbol, side, request.size, OrderStatus.REJECTED, reason, at_once=True)
-            self._log(time, "WARNING", reason)
+            self.ledger.say(time, "WARNING", reason)
         self.ledger.orders.append(record)
-
-    def _log(self, time: float, level: str, text: str) -> None:
-        if len(self.ledger.logs) < MAX_LOG_LINES:
-            self.ledger.logs.append((time, level, clean_line(text)))
 
     # -- settling -----------------------------------------------------------------------------------
 
@@ -248,22 +227,24 @@ class Play:
             for fill in redeemed:
                 self._fill(n, time, fill)
         if self._pending:
-            waiting, self._pending = self._pending, []
-            orders = [order for _, order in waiting]
-            settled = settle(
-                self.bot_name, self.account, orders, self._prices_of(orders, n), self.rules, conditions.barred
-            )
-            self.account = settled.account
-            for (record, _), outcome in zip(waiting, settled.outcomes, strict=True):
-                if type(outcome) is Fill:
-                    record.status, record.fill_time = _FILLED, time
-                    record.fill_price, record.fill_size = outcome.price, outcome.size
-                    self._fill(n, time, outcome)
-                elif isinstance(outcome, Rejection):
-                    record.status, record.reason = OrderStatus.REJECTED, clean_line(outcome.reason)
-                    self._log(time, "WARNING", outcome.reason)
+            self._settle_waiting(n, time, conditions)
         if self.account is not before:
             self._marks.changes(n, before)
+
+    def _settle_waiting(self, n: int, time: float, conditions: Conditions) -> None:
+        waiting, self._pending = self._pending, []
+        orders = [order for _, order in waiting]
+        self.account, outcomes = settle(
+            self.bot_name, self.account, orders, self._prices_of(orders, n), self.rules, conditions.barred
+        )
+        for (record, _), outcome in zip(waiting, outcomes, strict=True):
+            if type(outcome) is Fill:
+                record.status, record.fill_time = _FILLED, time
+                record.fill_price, record.fill_size = outcome.price, outcome.size
+                self._fill(n, time, outcome)
+            elif isinstance(outcome, Rejection):
+                record.status, record.reason = OrderStatus.REJECTED, clean_line(outcome.reason)
+                self.ledger.say(time, "WARNING", outcome.reason)
 
     def _prices_of(self, orders: list[Order], n: int) -> dict[str, float]:
         """Return the prices of tick n that these orders can meet."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import overload
+from typing import NamedTuple, overload
 
 from arena.core.orders import Fill, OrderStatus
+from arena.core.text import clean_line
+from arena.runtime.wire import Deeds, Level, Where
 
+MAX_LOG_LINES = 20_000
 EquityRow = tuple[int, float, float, float, float, float]
 
 
@@ -29,8 +32,7 @@ class OrderRecord:
     at_once: bool = False
 
 
-@dataclass(slots=True)
-class TradeRecord:
+class TradeRecord(NamedTuple):
     """One fill as it is reported; `tick` is the tick it happened at."""
 
     tick: int
@@ -88,6 +90,28 @@ class Ledger:
     error_ticks: int = 0
     last_error: str | None = None
     load_failed: bool = False
+
+    def note(self, bot_name: str, deeds: Deeds, time: float) -> None:
+        """Take what a bot said and what went wrong in it at a tick; its orders are the account's business."""
+        self.overflow += deeds.overflow
+        for level, text in deeds.logs:
+            self.say(time, level.name, text)
+        if deeds.logs_dropped:
+            self.say(time, Level.WARNING.name, f"{deeds.logs_dropped} log lines dropped")
+        if not deeds.errors:
+            self.last_error = None
+            return
+        self.error_ticks += 1
+        for where, text, _ in deeds.errors:
+            self.errors += 1
+            self.last_error = text
+            self.load_failed |= where is Where.load
+            self.say(time, "ERROR", f"Error in bot '{bot_name}' {where.name}: {text}")
+
+    def say(self, time: float, level: str, text: str) -> None:
+        """Keep a log line, up to a limit."""
+        if len(self.logs) < MAX_LOG_LINES:
+            self.logs.append((time, level, clean_line(text)))
 
 
 def rejected_count(ledger: Ledger) -> int:

@@ -101,7 +101,7 @@ class BotRuntime:
         self._last_prices = dict(told.last_prices)
         self._know(told.symbols)
         self._host.seed(told.seed)
-        self._host.set_time(told.now)
+        self._host.clock.now = told.now
         self._host.set_log(self._log_line)
         self._tick = 0
         try:
@@ -135,12 +135,13 @@ class BotRuntime:
         """Show the ticks of a run and return how many; the hot loop of every replay."""
         symbols, last_prices = self._symbols, self._last_prices
         whole = whole and self._known_symbols
-        named, ctx, set_time, writer = self._namespace.get, self._ctx, self._host.set_time, self._writer
-        account, sizes = self._account, self._sizes
+        named, ctx, clock, writer = self._namespace.get, self._ctx, self._host.clock, self._writer
+        only = symbols[0] if len(symbols) == 1 else None
+        (cash, positions, realized, _), sizes = self._account, self._sizes
         index = -1
         for index, row in enumerate(rows):
-            now = row[0]
-            prices = dict(zip(symbols, row[1:], strict=False))
+            clock.now = row[0]
+            prices = dict(zip(symbols, row[1:], strict=False)) if only is None else {only: row[1]}
             if whole:
                 last_prices = prices
             else:
@@ -150,17 +151,16 @@ class BotRuntime:
             self._tick = index
             if self._pending:
                 self._settle(prices)
-                account, sizes = self._account, self._sizes
-            set_time(now)
-            equity, unrealized = worth(account, last_prices) if sizes else (account.cash, 0.0)
+                (cash, positions, realized, _), sizes = self._account, self._sizes
+            equity, unrealized = worth(cash, positions, last_prices) if sizes else (cash, 0.0)
             tick = {
-                "time": now,
+                "time": row[0],
                 "prices": prices.copy(),
                 "bot": {
-                    "cash": account.cash,
+                    "cash": cash,
                     "positions": sizes.copy(),
                     "equity": equity,
-                    "realized_pnl": account.realized,
+                    "realized_pnl": realized,
                     "unrealized_pnl": unrealized,
                 },
             }

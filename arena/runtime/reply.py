@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
@@ -41,7 +41,7 @@ class Record(IntEnum):
 _ORDER_KIND = int(Record.ORDER)
 HEAD_BYTES = _REPLY.size
 # Looked up once: an enumeration's attribute costs ten times a global.
-_BUY, _SELL = Side.BUY, Side.SELL
+_BUY, _SELL, _INFINITE = Side.BUY, Side.SELL, math.inf
 
 
 class Level(IntEnum):
@@ -123,16 +123,16 @@ def _text(text: str) -> bytes:
     return _U16.pack(len(data)) + data
 
 
-@dataclass(slots=True)
 class Deeds:
-    """What a bot did at one tick."""
+    """What a bot did at one tick; spelled out, because one is made for every tick with an order."""
 
-    requests: list[Order | Rejection] = field(default_factory=list)
-    overflow: int = 0
-    logs: list[tuple[Level, str]] = field(default_factory=list)
-    logs_dropped: int = 0
-    log_bytes: int = 0
-    errors: list[tuple[Where, str, bool]] = field(default_factory=list)
+    __slots__ = ("errors", "log_bytes", "logs", "logs_dropped", "overflow", "requests")
+
+    def __init__(self) -> None:
+        self.requests: list[Order | Rejection] = []
+        self.overflow = self.logs_dropped = self.log_bytes = 0
+        self.logs: list[tuple[Level, str]] = []
+        self.errors: list[tuple[Where, str, bool]] = []
 
     @property
     def orders(self) -> list[Order]:
@@ -192,7 +192,8 @@ def read_reply(payload: bytes, sent: int) -> Reply:
         own = deeds.get(tick)
         if own is None:
             own = deeds[tick] = Deeds()
-        at = _read_record(kind, payload, at + _RECORD.size, own)
+        at += _RECORD.size
+        at = _read_order(payload, at, own) if kind == _ORDER_KIND else _read_record(kind, payload, at, own)
     return Reply(done, cash, realized, deeds)
 
 
@@ -207,9 +208,7 @@ def read_head(payload: bytes, sent: int) -> tuple[int, float, float]:
 
 
 def _read_record(kind: int, payload: bytes, at: int, deeds: Deeds) -> int:
-    """Read the record of a kind at a place into `deeds`; return where the next one begins."""
-    if kind == _ORDER_KIND:
-        return _read_order(payload, at, deeds)
+    """Read a record other than an order at a place into `deeds`; return where the next one begins."""
     cursor = _Cursor(payload, at)
     _read_other(kind, cursor, deeds)
     return cursor.at
@@ -249,13 +248,14 @@ def _read_order(payload: bytes, at: int, deeds: Deeds) -> int:
     if end > len(payload):
         raise ValueError("a text that ends too early")
     symbol = _symbol(payload[start:end])
-    if side > 1 or not 0.0 < size < math.inf:
+    if side > 1 or not 0.0 < size < _INFINITE:
         raise ValueError("an order that no bot can make")
     if len(symbol) > MAX_SYMBOL_LENGTH:
         raise ValueError("a symbol that no market has")
-    if len(deeds.requests) >= MAX_ORDERS_PER_TICK and len(deeds.orders) >= MAX_ORDERS_PER_TICK:
+    requests = deeds.requests
+    if len(requests) >= MAX_ORDERS_PER_TICK and len(deeds.orders) >= MAX_ORDERS_PER_TICK:
         raise ValueError("more orders than a tick may have")
-    deeds.requests.append(Order(symbol, _SELL if side else _BUY, size))
+    requests.append(Order(symbol, _SELL if side else _BUY, size))
     return end
 
 

@@ -49,7 +49,7 @@ def picture(hand: Hand) -> dict[str, Any]:
     """Return everything that a bot's author could see, without the ids."""
     seats = {
         seat.name: (
-            dataclasses.asdict(seat.account), dataclasses.asdict(seat.score), seat.equity, seat.unrealized,
+            seat.account._asdict(), dataclasses.asdict(seat.score), seat.equity, seat.unrealized,
             [waiting.order for waiting in seat.pending], seat.status, seat.errors, seat.record,
         )
         for seat in hand.engine.roster.seats()
@@ -165,7 +165,7 @@ def test_retired_and_quarantined_bots_stay_out_and_their_accounts_exact(deal: De
     assert (after["Gone"].status, after["Bad"].status) == ("retired", "quarantined")
     assert {name: seat.worker for name, seat in after.items()} == {"Gone": None, "Bad": None}
     for name, seat in after.items():
-        assert dataclasses.asdict(seat.account) == before[name][0]
+        assert seat.account._asdict() == before[name][0]
     assert after["Bad"].equity == 10_030.0
 
 
