@@ -2,7 +2,8 @@
 
 N locked workers with the SMA bot play a live season: the real engine, a beat a second, every tick recorded
 in SQLite. Between the beats a bare pipe barrier over N trivial forked children gives the machine's own
-measure. With `--offenders` a share of the bots is slow, dead or spinning, and the others are timed.
+measure. With `--offenders` a share of the bots turns slow, dead or spinning after as many clean beats, and
+the others are timed before and after.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from arena.engine.sources import SyntheticSource
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database, upgrade
 from arena.store.seasons import NewBot, SeasonPlan, enrol, resume_or_open
+from benchmarks.bare_pipes import BarePipes
 from benchmarks.bench_replay import SOURCE
 from sandbox.barrier import Answer, Ask, Round
 from sandbox.limits import Limits
@@ -44,44 +46,6 @@ BEGIN = 3_000_000_000.0
 _HEAD = "def on_tick(ctx, tick):\n"
 SPINS = SOURCE.replace(_HEAD, f"{_HEAD}    while tick['time'] >= {BEGIN}: pass\n")
 SLOW = SOURCE.replace(_HEAD, f"{_HEAD}    for _ in range(6_000_000 if tick['time'] >= {BEGIN} else 0): pass\n")
-
-
-class BareBarrier:
-    """N children that echo; pipes, blocking reads in order."""
-
-    def __init__(self, count: int, size: int) -> None:
-        self._pipes = []
-        self._size = size
-        for _ in range(count):
-            down_read, down_write = os.pipe()
-            up_read, up_write = os.pipe()
-            pid = os.fork()
-            if pid == 0:
-                os.nice(Limits().nice)
-                while data := os.read(down_read, 65536):
-                    os.write(up_write, data[:32])
-                os._exit(0)
-            os.close(down_read)
-            os.close(up_write)
-            self._pipes.append((pid, down_write, up_read))
-
-    def round(self) -> float:
-        """Ask all, read all; return the seconds."""
-        message = b"x" * self._size
-        started = time.perf_counter()
-        for _, down, _ in self._pipes:
-            os.write(down, message)
-        for _, _, up in self._pipes:
-            os.read(up, 65536)
-        return time.perf_counter() - started
-
-    def stop(self) -> None:
-        """End the children."""
-        for pid, down, up in self._pipes:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            os.close(down)
-            os.close(up)
 
 
 class Stopwatch:
@@ -200,7 +164,7 @@ def measure(bots: int = 1000, ticks: int = 30, offenders: float = 0.0) -> dict[s
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     limits = Limits(uid_count=max(10_000, 2 * bots))
-    bare = BareBarrier(bots, 80)
+    bare = BarePipes(bots, 80, nice=Limits().nice)
     with tempfile.TemporaryDirectory() as folder:
         season = Season(folder, limits)
         try:
@@ -210,7 +174,7 @@ def measure(bots: int = 1000, ticks: int = 30, offenders: float = 0.0) -> dict[s
             bare.stop()
 
 
-def _measure(season: Season, bare: BareBarrier, bots: int, ticks: int, offenders: float) -> dict[str, Any]:
+def _measure(season: Season, bare: BarePipes, bots: int, ticks: int, offenders: float) -> dict[str, Any]:
     bad = int(bots * offenders)
     sources = [(SLOW, SPINS, SOURCE)[number % 3] if number < bad else SOURCE for number in range(bots)]
     before, began = memory(), time.perf_counter()
@@ -223,22 +187,14 @@ def _measure(season: Season, bare: BareBarrier, bots: int, ticks: int, offenders
     after = memory()
     own = private(seats[bad:])
     watch = Stopwatch()
+    clean = _beats(season, bare, watch, [], ticks)[0] if bad else []
     _misbehave(season, watch, seats, bad)
     first = season.engine.market.n
-    rounds, whole, plain = [], [], []
-    with watch.installed():
-        for _ in range(ticks):
-            time.sleep(1.0 - time.time() % 1.0)
-            _note_pids(watch, seats[:bad])
-            started = time.perf_counter()
-            season.beat()
-            whole.append(time.perf_counter() - started)
-            rounds.append(watch.seconds)
-            if time.time() % 1.0 < 0.8:
-                plain.append(bare.round())
+    rounds, whole, plain = _beats(season, bare, watch, seats[:bad], ticks)
     events = season.events(first)
     honest = {seat.id for seat in seats[bad:]}
     missed = set().union(*(ids for event, ids in events.items() if event != "start")) & honest
+    against = {"clean_ms_p99": high(clean), "p99_over_clean": round(high(rounds) / high(clean), 2)} if bad else {}
     return {
         "question": "a live tick with many locked bots", "bots": bots, "ticks": ticks, "offenders": bad,
         "barrier_ms_p50": high(rounds, 0.5), "barrier_ms_p99": high(rounds),
@@ -250,8 +206,26 @@ def _measure(season: Season, bare: BareBarrier, bots: int, ticks: int, offenders
         "mem_available_kib_per_bot": round((before[0] - after[0]) / bots),
         "private_kib_per_bot": own, "kernel_kib_per_bot": round((after[1] - before[1]) / bots),
         "admit_ms_per_bot": round(1000 * admitted / bots, 2),
-        "running": sum(seat.life is Life.ACTIVE for seat in seats),
+        "running": sum(seat.life is Life.ACTIVE for seat in seats), **against,
     }  # fmt: skip
+
+
+def _beats(
+    season: Season, bare: BarePipes, watch: Stopwatch, offenders: Sequence[Seat], ticks: int
+) -> tuple[list[float], list[float], list[float]]:
+    """Beat so many times; return the seconds of the barriers, of the whole ticks and of the bare barriers."""
+    rounds, whole, plain = [], [], []
+    with watch.installed():
+        for _ in range(ticks):
+            time.sleep(1.0 - time.time() % 1.0)
+            _note_pids(watch, offenders)
+            started = time.perf_counter()
+            season.beat()
+            whole.append(time.perf_counter() - started)
+            rounds.append(watch.seconds)
+            if time.time() % 1.0 < 0.8:
+                plain.append(bare.rounds())
+    return rounds, whole, plain
 
 
 def _misbehave(season: Season, watch: Stopwatch, seats: Sequence[Seat], bad: int) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import statistics
 import time
 from pathlib import Path
@@ -19,48 +18,12 @@ from typing import Any
 from arena.core.exchange import Rules
 from arena.engine.backtest import Candidate, check_candidates, play_entries
 from arena.engine.recording import Market
+from benchmarks.bare_pipes import BarePipes
 from benchmarks.bench_replay import SOURCE, random_walk
 from benchmarks.plain_loop import play
 from sandbox.pool import Pool
 
 _FRAME = 32
-
-
-class Children:
-    """Trivial children that echo a frame of a tick's size."""
-
-    def __init__(self, count: int) -> None:
-        self._children: list[tuple[int, int, int]] = []
-        for _ in range(count):
-            down_read, down_write = os.pipe()
-            up_read, up_write = os.pipe()
-            pid = os.fork()
-            if pid == 0:
-                while data := os.read(down_read, 4096):
-                    os.write(up_write, data)
-                os._exit(0)
-            os.close(down_read)
-            os.close(up_write)
-            self._children.append((pid, down_write, up_read))
-
-    def rounds(self, ticks: int) -> float:
-        """Ask all and read all, so many times; return the seconds."""
-        message = b"x" * _FRAME
-        started = time.perf_counter()
-        for _ in range(ticks):
-            for _, down, _ in self._children:
-                os.write(down, message)
-            for _, _, up in self._children:
-                os.read(up, 4096)
-        return time.perf_counter() - started
-
-    def stop(self) -> None:
-        """End the children."""
-        for pid, down, up in self._children:
-            os.close(down)
-            os.close(up)
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
 
 
 def measure(rounds: int = 5, ticks: int = 20_000, many: int = 100, many_ticks: int = 500) -> dict[str, Any]:
@@ -99,7 +62,7 @@ def _bare(count: int, ticks: int) -> float:
     before = os.sched_getaffinity(0)
     if count == 1:
         os.sched_setaffinity(0, {min(before)})
-    children = Children(count)
+    children = BarePipes(count, _FRAME)
     try:
         return children.rounds(ticks)
     finally:

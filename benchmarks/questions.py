@@ -118,9 +118,11 @@ OFFENDERS = Question(
     "The same season with offenders among the bots: a third of them slow, a third dead, a third in an endless loop. "
     "The barrier counts the honest bots only.",
     (
-        Goal("1,000 bots, some of them bad: barrier p99 of the honest", "bots=1000/barrier_ms_p99", " ms", None,
-             "{} offenders; bare pipe barrier p99 {} ms", ("bots=1000/offenders", "bots=1000/bare_ms_p99")),
-        Goal("honest bots that missed a tick", "bots=1000/honest_bots_that_missed_a_tick", "", None),
+        Goal("1,000 bots, 5 % of them bad: barrier p99 of the honest, against the beats before",
+             "bots=1000/p99_over_clean", "x", 1.5, "{} ms against {} ms; {} offenders; bare pipe barrier p99 {} ms",
+             ("bots=1000/barrier_ms_p99", "bots=1000/clean_ms_p99", "bots=1000/offenders", "bots=1000/bare_ms_p99"),
+             at_most=True),
+        Goal("honest bots that missed a tick", "bots=1000/honest_bots_that_missed_a_tick", "", 0, at_most=True),
     ),
 )  # fmt: skip
 
