@@ -13,7 +13,7 @@ from sqlalchemy import Engine as Database
 
 from arena.core.orders import OrderStatus
 from arena.core.text import clean_line, clean_name
-from arena.engine.backtest import Candidate, Result, backtest, hash_source
+from arena.engine.backtest import Candidate, Entry, Result, hash_source, play_entries
 from arena.engine.engine import Engine
 from arena.engine.player import Market
 from arena.errors import RefusedError
@@ -27,6 +27,8 @@ from sandbox.pool import Pool
 log = logging.getLogger("arena.submissions")
 
 _HISTORY_FLOOR = 60
+# Two submissions at once find a child each to check them, to try them, and to run them.
+_READERS, _WORKERS = 2, 4
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class Intake:
         self._trial_ticks = trial_ticks
         self._max_bots = max_bots
         self._door = threading.Lock()
+        pool.keep_ready(readers=_READERS, workers=_WORKERS)
 
     # -- examining --------------------------------------------------------------------------------------
 
@@ -92,16 +95,15 @@ class Intake:
             before_trial()
         market = self._trial_market(examined.symbols)
         season = self._engine.season
-        candidate = Candidate("trial", source)
-        result = backtest(self._pool, [candidate], market, self._engine.rules, seed=season.seed)[0]
+        # What was checked is what runs, here and after admission.
+        entry = Entry(Candidate("trial", source), examined.name, examined.symbols, examined.program)
+        result = play_entries(self._pool, [entry], market, self._engine.rules, seed=season.seed)[0]
         self._judge_trial(examined, result, len(market))
         return examined
 
     def _judge_trial(self, examined: Examined, result: Result, ticks: int) -> None:
         play = result.play
-        if result.status == "refused" or play is None:
-            examined.violations = result.violations
-            return
+        assert play is not None
         if result.status == "failed":
             hint = "Make sure that the module can be loaded anywhere, at any time."
             message = f"The bot fails while it is loaded: {play.ledger.last_error}"
@@ -141,8 +143,7 @@ class Intake:
         season = self._engine.season
         recorded = last_ticks(self._database, season.id, self._trial_ticks)
         if len(recorded) >= min(_HISTORY_FLOOR, self._trial_ticks):
-            names = tuple(sorted({symbol for tick in recorded for symbol in tick.prices}))
-            rows = [(tick.time, tick.prices) for tick in recorded]
+            names, rows = tuple(sorted({symbol for _, prices in recorded for symbol in prices})), recorded
         else:
             names = tuple(sorted({*self._engine.market.symbols, *symbols}))
             made = SyntheticMarket(season.seed, names, season.interval)
