@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, update
+from sqlalchemy import Connection, Engine, Row, bindparam, func, update
 from sqlmodel import Session, col, select
 from uuid6 import uuid7
 
@@ -20,7 +20,11 @@ from arena.store.models import Bot, Entry, Season
 
 _BOTS, _ENTRIES = table_of(Bot), table_of(Entry)
 # Made once: to build a statement takes longer than to run it.
-_NAMES = select(_ENTRIES.c.bot_name).where(_ENTRIES.c.season_id == bindparam("season"))
+_LIKE_NAMED = (
+    select(_ENTRIES.c.bot_name)
+    .where(_ENTRIES.c.season_id == bindparam("season"))
+    .where(func.substr(_ENTRIES.c.bot_name, 1, bindparam("length")) == bindparam("name"))
+)
 _VERSIONS = (
     select(_BOTS.c.id, _BOTS.c.version, _BOTS.c.source_hash, _ENTRIES.c.status)
     .where(_BOTS.c.id == _ENTRIES.c.bot_id, _ENTRIES.c.season_id == bindparam("season"))
@@ -175,7 +179,7 @@ def enrol(engine: Engine, season_id: str, new: NewBot, *, room: int = 1) -> Enro
             if new.origin != "generated" and version.source_hash == new.source_hash and version.status != "retired":
                 return Enrolled(_bot_of(connection, version.id), created=False)
         _refuse_quarantined(connection, new.source_hash)
-        taken = _names(connection, season_id)
+        taken = _like_named(connection, season_id, new.name)
         number, bot_name, replaces = 1, new.name, None
         if versions and new.origin != "generated":
             number = max(version.version for version in versions) + 1
@@ -206,8 +210,10 @@ def _versions(connection: Connection, season_id: str, new: NewBot) -> Sequence[R
     return connection.execute(_VERSIONS, given).all()
 
 
-def _names(connection: Connection, season_id: str) -> set[str]:
-    return set(connection.scalars(_NAMES, {"season": season_id}))
+def _like_named(connection: Connection, season_id: str, name: str) -> set[str]:
+    """Return the names in a season that begin with this one."""
+    given = {"season": season_id, "name": name, "length": len(name)}
+    return {row.bot_name for row in connection.execute(_LIKE_NAMED, given).all()}
 
 
 def _bot_of(connection: Connection, bot_id: str) -> Bot:
