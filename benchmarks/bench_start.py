@@ -65,8 +65,10 @@ def _direct(bots: int) -> tuple[list[float], list[float]]:
     with tempfile.TemporaryDirectory() as folder:
         season = Season(folder, Limits())
         try:
+            season.pool.keep_ready()
             season.beat()
             for number in range(bots):
+                time.sleep(_PAUSE)
                 began = time.perf_counter()
                 seat = season.admit(number, f"{SOURCE}# bot {number}\n")
                 assert seat.worker is not None
@@ -95,6 +97,7 @@ def _posted(bots: int, pause: float) -> list[float]:
                 engine.on_tick(engine.market.n + 1, max(engine.market.time, time.time()) + 1.0)
 
             engine.call(tick).result()
+            arena.get("/bots")
             for number in range(bots):
                 time.sleep(pause)
                 source = SOURCE.replace('"SMA"', f'"SMA {number}"')

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -17,7 +17,7 @@ from sandbox.barrier import Ask, gather
 from sandbox.checked import Checked, read_checked, refused
 from sandbox.errors import OutOfSlotsError, SandboxError, SandboxUnavailableError, ZygoteDiedError
 from sandbox.identities import Identities, free_uids
-from sandbox.launch import launch
+from sandbox.launch import allow_descriptors, launch
 from sandbox.limits import Limits
 from sandbox.order import Order, two_pipes
 from sandbox.protocol import CONTROL, Kind, Word, pack_pair
@@ -64,9 +64,7 @@ class Pool:
                 "bots run on Linux only: this system has no seccomp. Use WSL2 or a Linux container (see README)."
             )
         self._identities = Identities(free_uids(self.limits) if os.geteuid() == 0 else None)
-        # Three descriptors a worker: the usual 1024 would end at 330 bots.
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        allow_descriptors()
         self._launch()
         probe = self.check(b'NAME = "probe"\nSYMBOLS = ["X"]\ndef on_tick(ctx, tick):\n    pass\n')
         if not probe.accepted:
@@ -161,7 +159,7 @@ class Pool:
             self._spawning.clear()
         for future in hopes:
             future.set_exception(ZygoteDiedError("the process that starts bots has ended"))
-        while (spare := self._spares.take_any()) is not None:
+        for spare in self._spares.take_all():
             self._drop(spare)
         for worker in orphans:
             self._lose(worker)
@@ -175,9 +173,9 @@ class Pool:
 
     # -- workers ----------------------------------------------------------------------------------
 
-    def keep_ready(self, *, readers: int, workers: int) -> None:
+    def keep_ready(self) -> None:
         """Have children stand ready for the next sources to check and the next bots to run."""
-        self._spares.keep(readers, workers)
+        self._spares.keep()
 
     def _spawn(self, *, reader: bool = False) -> Worker:
         """Return a locked child: one that stands ready, or a new one; and have another made ready."""
@@ -187,25 +185,22 @@ class Pool:
 
     def _new(self) -> Worker:
         try:
-            order = self._order()
+            return self._receive(self._order())
         except OutOfSlotsError:
             worker = self._ready(self._spares.take_any())
             if worker is None:
                 raise
             return worker
-        return self._receive(order)
 
     def _ready(self, order: Order | None) -> Worker | None:
         if order is None:
             return None
-        try:
+        with contextlib.suppress(SandboxError):
             worker = self._receive(order)
-        except SandboxError:
-            return None
-        if worker.running:
-            return worker
-        # It ended while it waited, before any bot: that is nobody's fault.
-        worker.close()
+            if worker.running and self._process is not None and self._process.poll() is None:
+                return worker
+            # It or the zygote ended while it waited, before any bot: that is nobody's fault.
+            worker.close()
         return None
 
     def _order(self, reading: bool = False) -> Order:  # noqa: FBT001, FBT002 - `Spares` places by it
@@ -213,19 +208,18 @@ class Pool:
         uid = self._identities.take()
         try:
             down_read, down_write, up_read, up_write = two_pipes()
-        except OSError as error:
-            self._identities.give_back(uid)
-            raise OutOfSlotsError(f"cannot start a worker: {error.strerror}") from error
-        try:
-            return self._request(uid, reading, (down_write, up_read), [down_read, up_write])
+            try:
+                return self._request(uid, reading, (down_write, up_read), [down_read, up_write])
+            except BaseException:
+                os.close(down_write)
+                os.close(up_read)
+                raise
+            finally:
+                os.close(down_read)
+                os.close(up_write)
         except BaseException:
-            os.close(down_write)
-            os.close(up_read)
             self._identities.give_back(uid)
             raise
-        finally:
-            os.close(down_read)
-            os.close(up_write)
 
     def _request(self, uid: int | None, reading: bool, ours: tuple[int, int], theirs: list[int]) -> Order:  # noqa: FBT001
         with self._lock:

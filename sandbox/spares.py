@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sandbox.errors import SandboxError
 from sandbox.order import Order
@@ -18,6 +18,8 @@ from sandbox.order import Order
 _QUIET = 0.03
 # Where many are wanted at once, so many are on their way while one is put to use.
 _BURST = 2
+# Two submissions at once find a child each to be checked in, to be tried in, and to run in.
+_READERS, _WORKERS = 2, 4
 
 Place = Callable[[bool], Order]
 
@@ -32,7 +34,6 @@ class Spares:
         self._place = place
         self._readers: deque[Order] = deque()
         self._workers: deque[Order] = deque()
-        self._wanted = (0, 0)
         self._taken = threading.Event()
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -40,9 +41,8 @@ class Spares:
     def __len__(self) -> int:
         return len(self._readers) + len(self._workers)
 
-    def keep(self, readers: int, workers: int) -> None:
-        """Have so many of each made whenever it is quiet."""
-        self._wanted = (readers, workers)
+    def keep(self) -> None:
+        """Have both stocks filled whenever it is quiet."""
         if self._thread is None and not self._stopping:
             self._thread = threading.Thread(target=self._refill, name="spares", daemon=True)
             self._thread.start()
@@ -58,6 +58,11 @@ class Spares:
     def take_any(self) -> Order | None:
         """Return one where no more can be made."""
         return self.take(reader=False) or self.take(reader=True)
+
+    def take_all(self) -> Iterator[Order]:
+        """Return every one, because the zygote has ended."""
+        while (order := self.take_any()) is not None:
+            yield order
 
     def look_ahead(self) -> None:
         """Order more at once where none is left, else when it is quiet."""
@@ -82,10 +87,8 @@ class Spares:
             self._fill_up()
 
     def _fill_up(self) -> None:
-        readers, workers = self._wanted
         # No identity is left, say, or the zygote has ended: the next to want one is told.
         with contextlib.suppress(SandboxError):
-            for stock, wanted, reading in ((self._workers, workers, False), (self._readers, readers, True)):
+            for stock, wanted, reading in ((self._workers, _WORKERS, False), (self._readers, _READERS, True)):
                 while len(stock) < wanted and not self._stopping and not self._taken.is_set():
-                    order = self._place(reading)
-                    stock.append(order)
+                    stock.append(self._place(reading))

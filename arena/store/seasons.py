@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, func, update
+from sqlalchemy import Connection, Engine, bindparam, func, update
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 from uuid6 import uuid7
 
@@ -20,19 +21,17 @@ from arena.store.models import Bot, Entry, Season
 
 _BOTS, _ENTRIES = table_of(Bot), table_of(Entry)
 # Made once: to build a statement takes longer than to run it.
-_LIKE_NAMED = (
-    select(_ENTRIES.c.bot_name)
-    .where(_ENTRIES.c.season_id == bindparam("season"))
-    .where(func.substr(_ENTRIES.c.bot_name, 1, bindparam("length")) == bindparam("name"))
-)
-_VERSIONS = (
-    select(_BOTS.c.id, _BOTS.c.version, _BOTS.c.source_hash, _ENTRIES.c.status)
+_ALIKE = (
+    sql_select(
+        _BOTS.c.id, _BOTS.c.name, _BOTS.c.author, _BOTS.c.version, _BOTS.c.source_hash,
+        _ENTRIES.c.bot_name, _ENTRIES.c.status,
+    )
     .where(_BOTS.c.id == _ENTRIES.c.bot_id, _ENTRIES.c.season_id == bindparam("season"))
-    .where(_BOTS.c.name == bindparam("name"), _BOTS.c.author == bindparam("author"))
+    .where(func.substr(_ENTRIES.c.bot_name, 1, bindparam("length")) == bindparam("name"))
     .order_by(_BOTS.c.id)
-)
+)  # fmt: skip
 _QUARANTINED = (
-    select(_ENTRIES.c.reason)
+    sql_select(_ENTRIES.c.reason)
     .where(_BOTS.c.id == _ENTRIES.c.bot_id, _ENTRIES.c.status == "quarantined")
     .where(_BOTS.c.source_hash == bindparam("source_hash"))
 )
@@ -173,13 +172,14 @@ def enrol(engine: Engine, season_id: str, new: NewBot, *, room: int = 1) -> Enro
     ConflictError if the name is another's, or if there is no room and it replaces nobody.
     """
     with engine.begin() as connection:
-        versions = _versions(connection, season_id, new)
+        alike = _alike(connection, season_id, new.name)
+        versions = [row for row in alike if row.name == new.name and row.author == new.author]
         for version in versions:
             # Two prompts are two bots, even where the writer gave both the same program.
             if new.origin != "generated" and version.source_hash == new.source_hash and version.status != "retired":
                 return Enrolled(_bot_of(connection, version.id), created=False)
         _refuse_quarantined(connection, new.source_hash)
-        taken = _like_named(connection, season_id, new.name)
+        taken = {row.bot_name for row in alike}
         number, bot_name, replaces = 1, new.name, None
         if versions and new.origin != "generated":
             number = max(version.version for version in versions) + 1
@@ -204,16 +204,10 @@ def _new_bot(new: NewBot, version: int, bot_name: str) -> Bot:
     )  # fmt: skip
 
 
-def _versions(connection: Connection, season_id: str, new: NewBot) -> Sequence[Row[Any]]:
-    """Return the author's bots of this name in the season, oldest first."""
-    given = {"season": season_id, "name": new.name, "author": new.author}
-    return connection.execute(_VERSIONS, given).all()
-
-
-def _like_named(connection: Connection, season_id: str, name: str) -> set[str]:
-    """Return the names in a season that begin with this one."""
+def _alike(connection: Connection, season_id: str, name: str) -> Sequence[Any]:
+    """Return a season's bots whose names begin with this one, oldest first: its versions, and what bars a name."""
     given = {"season": season_id, "name": name, "length": len(name)}
-    return {row.bot_name for row in connection.execute(_LIKE_NAMED, given).all()}
+    return connection.execute(_ALIKE, given).all()
 
 
 def _bot_of(connection: Connection, bot_id: str) -> Bot:

@@ -27,8 +27,6 @@ from sandbox.pool import Pool
 log = logging.getLogger("arena.submissions")
 
 _HISTORY_FLOOR = 60
-# Two submissions at once find a child each to check them, to try them, and to run them.
-_READERS, _WORKERS = 2, 4
 
 
 @dataclass(slots=True)
@@ -63,7 +61,7 @@ class Intake:
         self._trial_ticks = trial_ticks
         self._max_bots = max_bots
         self._door = threading.Lock()
-        pool.keep_ready(readers=_READERS, workers=_WORKERS)
+        pool.keep_ready()
 
     # -- examining --------------------------------------------------------------------------------------
 
