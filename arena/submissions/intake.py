@@ -6,6 +6,7 @@ import logging
 import struct
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +62,7 @@ class Intake:
         self._trial_ticks = trial_ticks
         self._max_bots = max_bots
         self._door = threading.Lock()
+        self._beside = ThreadPoolExecutor(2, thread_name_prefix="trial-market")
         pool.keep_ready()
 
     # -- examining --------------------------------------------------------------------------------------
@@ -86,13 +88,15 @@ class Intake:
 
     def examine(self, source: bytes, *, before_trial: Callable[[], None] | None = None) -> Examined:
         """Check a source and, if it passes, let it run on the last ticks."""
+        season = self._engine.season
+        # The database is read while the checker works.
+        recorded = self._beside.submit(last_ticks, self._database, season.id, self._trial_ticks)
         examined = self.check(source)
         if not examined.accepted:
             return examined
         if before_trial is not None:
             before_trial()
-        market = self._trial_market(examined.symbols)
-        season = self._engine.season
+        market = self._trial_market(examined.symbols, recorded.result())
         # What was checked is what runs, here and after admission.
         entry = Entry(Candidate("trial", source), examined.name, examined.symbols, examined.program)
         result = play_entries(self._pool, [entry], market, self._engine.rules, seed=season.seed)[0]
@@ -134,12 +138,11 @@ class Intake:
                 f"In the trial run {len(rejected)} orders were rejected, the first: {rejected[0].reason}"
             )
 
-    def _trial_market(self, symbols: Sequence[str]) -> Market:
+    def _trial_market(self, symbols: Sequence[str], recorded: list[tuple[float, dict[str, float]]]) -> Market:
         """Return the last recorded ticks, or a synthetic market where there are not enough."""
         import numpy as np
 
         season = self._engine.season
-        recorded = last_ticks(self._database, season.id, self._trial_ticks)
         if len(recorded) >= min(_HISTORY_FLOOR, self._trial_ticks):
             names, rows = tuple(sorted({symbol for _, prices in recorded for symbol in prices})), recorded
         else:
