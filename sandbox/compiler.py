@@ -44,10 +44,10 @@ def _compile(  # noqa: PLR0911 - each step may refuse
     tree = _parse(text)
     if isinstance(tree, Violation):
         return None, [tree]
-    too_complex = _measure(tree)
-    if too_complex is not None:
-        return None, [too_complex]
-    policy = Policy(GUARDED_LOADS, GUARDED_STORES, _bound_names(tree), modules)
+    nodes = _all_nodes(tree)
+    if isinstance(nodes, Violation):
+        return None, [nodes]
+    policy = Policy(GUARDED_LOADS, GUARDED_STORES, _bound_names(nodes), modules)
     tree = policy.visit(tree)
     if policy.violations:
         return None, sorted(set(policy.violations), key=lambda v: (v.line, v.column, v.rule))
@@ -88,25 +88,38 @@ def _syntax(error: SyntaxError) -> Violation:
     return violation("syntax", error.lineno or 1, max(error.offset or 1, 1), error.msg or "syntax")
 
 
-def _measure(tree: ast.AST) -> Violation | None:
-    """Refuse trees that would overflow a recursive walk; the measuring itself does not recurse."""
-    level, depth, count = [tree], 0, 0
+def _all_nodes(tree: ast.AST) -> list[ast.AST] | Violation:
+    """Return every node, or refuse a tree that would overflow a recursive walk; this one does not recurse."""
+    nodes: list[ast.AST] = []
+    level, depth = [tree], 0
     while level:
         depth += 1
-        count += len(level)
+        nodes += level
         if depth > MAX_DEPTH:
             line = next((n.lineno for n in level if hasattr(n, "lineno")), 1)
             return violation("too-complex", line, 1, f"more than {MAX_DEPTH} levels deep")
-        if count > MAX_NODES:
+        if len(nodes) > MAX_NODES:
             return violation("too-complex", 1, 1, f"more than {MAX_NODES} syntax nodes")
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
-    return None
+        level = _children(level)
+    return nodes
 
 
-def _bound_names(tree: ast.AST) -> frozenset[str]:
+def _children(level: list[ast.AST]) -> list[ast.AST]:
+    found: list[ast.AST] = []
+    for node in level:
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if type(value) is list:
+                found += [each for each in value if isinstance(each, ast.AST)]
+            elif isinstance(value, ast.AST):
+                found.append(value)
+    return found
+
+
+def _bound_names(nodes: list[ast.AST]) -> frozenset[str]:
     """Return every name that the source itself binds anywhere."""
     bound: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.Name(ctx=ast.Store()):
                 bound.add(node.id)

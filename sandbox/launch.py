@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
 import subprocess
 import sys
@@ -23,6 +24,12 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 _START = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from sandbox.zygote import main; main()"
+
+
+def allow_descriptors() -> None:
+    """Raise the limit as far as it goes: at three descriptors a worker the usual 1024 would end at 330 bots."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def launch(runtime: str, limits: Limits) -> tuple[subprocess.Popen[bytes], socket.socket]:

@@ -7,6 +7,8 @@ import socket
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from sandbox.errors import OutOfSlotsError
+
 
 @dataclass(slots=True)
 class Order:
@@ -32,13 +34,15 @@ class Order:
 
 def two_pipes() -> tuple[int, int, int, int]:
     """Return two pipes, each as its reading and its writing end; our own two do not block."""
-    down_read, down_write = os.pipe2(os.O_CLOEXEC)
+    ends: list[int] = []
     try:
-        up_read, up_write = os.pipe2(os.O_CLOEXEC)
-    except OSError:
-        os.close(down_read)
-        os.close(down_write)
-        raise
+        ends += os.pipe2(os.O_CLOEXEC)
+        ends += os.pipe2(os.O_CLOEXEC)
+    except OSError as error:
+        for end in ends:
+            os.close(end)
+        raise OutOfSlotsError(f"cannot start a worker: {error.strerror}") from error
+    down_read, down_write, up_read, up_write = ends
     os.set_blocking(down_write, False)
     os.set_blocking(up_read, False)
     return down_read, down_write, up_read, up_write

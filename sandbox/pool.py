@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -19,16 +17,15 @@ from sandbox.barrier import Ask, gather
 from sandbox.checked import Checked, read_checked, refused
 from sandbox.errors import OutOfSlotsError, SandboxError, SandboxUnavailableError, ZygoteDiedError
 from sandbox.identities import Identities, free_uids
-from sandbox.launch import launch
+from sandbox.launch import allow_descriptors, launch
 from sandbox.limits import Limits
 from sandbox.order import Order, two_pipes
 from sandbox.protocol import CONTROL, Kind, Word, pack_pair
+from sandbox.request import Request
 from sandbox.rules import violation
+from sandbox.spares import Spares
 from sandbox.verdict import Ending, Verdict
 from sandbox.worker import Worker
-
-# Children that stand ready, locked and not yet anyone's: one to check a bot, one to run it.
-_SPARES = 2
 
 
 class Pool:
@@ -51,7 +48,7 @@ class Pool:
         self._listener: threading.Thread | None = None
         self._spawning: dict[int, Future[tuple[int, int]]] = {}
         self._next_id = 0
-        self._spares: deque[Order] = deque()
+        self._spares = Spares(self._order)
         self._ended: socket.socket | None = None
         self._identities = Identities()
         self._process: subprocess.Popen[bytes] | None = None
@@ -67,9 +64,7 @@ class Pool:
                 "bots run on Linux only: this system has no seccomp. Use WSL2 or a Linux container (see README)."
             )
         self._identities = Identities(free_uids(self.limits) if os.geteuid() == 0 else None)
-        # Three descriptors a worker: the usual 1024 would end at 330 bots.
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        allow_descriptors()
         self._launch()
         probe = self.check(b'NAME = "probe"\nSYMBOLS = ["X"]\ndef on_tick(ctx, tick):\n    pass\n')
         if not probe.accepted:
@@ -86,6 +81,7 @@ class Pool:
     def stop(self) -> None:
         """End all workers and the zygote; nothing is left behind."""
         self._stopping = True
+        self._spares.stop()
         for worker in list(self._workers.values()):
             worker.close()
         if self._control is not None:
@@ -163,9 +159,8 @@ class Pool:
             self._spawning.clear()
         for future in hopes:
             future.set_exception(ZygoteDiedError("the process that starts bots has ended"))
-        with contextlib.suppress(IndexError):
-            while True:
-                self._drop(self._spares.popleft())
+        for spare in self._spares.take_all():
+            self._drop(spare)
         for worker in orphans:
             self._lose(worker)
         if not self._stopping and self._on_zygote_death is not None:
@@ -178,56 +173,62 @@ class Pool:
 
     # -- workers ----------------------------------------------------------------------------------
 
-    def _spawn(self) -> Worker:
+    def keep_ready(self) -> None:
+        """Have children stand ready for the next sources to check and the next bots to run."""
+        self._spares.keep()
+
+    def _spawn(self, *, reader: bool = False) -> Worker:
         """Return a locked child: one that stands ready, or a new one; and have another made ready."""
-        worker = self._ready()
-        if worker is None:
-            worker = self._receive(self._order())
-        with contextlib.suppress(SandboxError):
-            while len(self._spares) < _SPARES:
-                self._spares.append(self._order())
+        worker = self._ready(self._spares.take(reader=reader)) or self._new()
+        self._spares.look_ahead()
         return worker
 
-    def _ready(self) -> Worker | None:
-        if self._process is None or self._process.poll() is not None:
-            return None
+    def _new(self) -> Worker:
         try:
-            worker = self._receive(self._spares.popleft())
-        except (IndexError, SandboxError):
-            return None
-        if worker.running:
+            return self._receive(self._order())
+        except OutOfSlotsError:
+            worker = self._ready(self._spares.take_any())
+            if worker is None:
+                raise
             return worker
-        # It ended while it waited, before any bot: that is nobody's fault.
-        worker.close()
+
+    def _ready(self, order: Order | None) -> Worker | None:
+        if order is None:
+            return None
+        with contextlib.suppress(SandboxError):
+            worker = self._receive(order)
+            if worker.running and self._process is not None and self._process.poll() is None:
+                return worker
+            # It or the zygote ended while it waited, before any bot: that is nobody's fault.
+            worker.close()
         return None
 
-    def _order(self) -> Order:
+    def _order(self, reading: bool = False) -> Order:  # noqa: FBT001, FBT002 - `Spares` places by it
         """Ask the zygote for a child; it forks and locks down while we go on."""
         uid = self._identities.take()
         try:
             down_read, down_write, up_read, up_write = two_pipes()
-        except OSError as error:
-            self._identities.give_back(uid)
-            raise OutOfSlotsError(f"cannot start a worker: {error.strerror}") from error
-        try:
-            return self._request(uid, (down_write, up_read), [down_read, up_write])
+            try:
+                return self._request(uid, reading, (down_write, up_read), [down_read, up_write])
+            except BaseException:
+                os.close(down_write)
+                os.close(up_read)
+                raise
+            finally:
+                os.close(down_read)
+                os.close(up_write)
         except BaseException:
-            os.close(down_write)
-            os.close(up_read)
             self._identities.give_back(uid)
             raise
-        finally:
-            os.close(down_read)
-            os.close(up_write)
 
-    def _request(self, uid: int | None, ours: tuple[int, int], theirs: list[int]) -> Order:
+    def _request(self, uid: int | None, reading: bool, ours: tuple[int, int], theirs: list[int]) -> Order:  # noqa: FBT001
         with self._lock:
             if self._control is None or self._control is self._ended:
                 raise ZygoteDiedError("the process that starts bots has ended")
             self._next_id += 1
             order = Order(uid, self._control, *ours)
             self._spawning[self._next_id] = order.future
-            request = CONTROL.pack(Word.SPAWN, self._next_id, -1 if uid is None else uid)
+            request = Request(self._next_id, uid, reading).pack()
             try:
                 socket.send_fds(self._control, [request], theirs)
             except OSError as error:
@@ -280,7 +281,7 @@ class Pool:
         if len(source) > self.limits.source_bytes:
             limit = f"{self.limits.source_bytes // 1024} KiB"
             return refused(violation("source-too-large", 1, 1, limit).as_dict())
-        worker = self._spawn()
+        worker = self._spawn(reader=True)
         worker.allow_frame(self.limits.program_bytes)
         try:
             limit_cpu = self.limits.load_cpu

@@ -28,6 +28,7 @@ from sandbox.host import Host  # noqa: E402
 from sandbox.limits import Limits  # noqa: E402
 from sandbox.modules.services import Services  # noqa: E402
 from sandbox.protocol import CONTROL, DESCRIPTOR, DESCRIPTORS, Word  # noqa: E402
+from sandbox.request import REQUEST_SIZE, Request, read_request  # noqa: E402
 
 _ROOM = socket.CMSG_SPACE(DESCRIPTORS.size)
 
@@ -111,34 +112,33 @@ class Zygote:
 
     def _serve_one(self) -> bool:
         try:
-            data, extra, _, _ = self._control.recvmsg(CONTROL.size, _ROOM)
+            data, extra, _, _ = self._control.recvmsg(REQUEST_SIZE, _ROOM)
         except ConnectionResetError:
             return False
         if not data:
             return False
-        _, number, uid = CONTROL.unpack(data)
         down, up = DESCRIPTORS.unpack(extra[0][2])
-        self._spawn(number, uid, down, up)
+        self._spawn(read_request(data), down, up)
         os.close(down)
         os.close(up)
         return True
 
     # Lean on purpose, as is all that runs between two forks: each page written to here is a page more
     # for every worker, because parent and child no longer share it.
-    def _spawn(self, number: int, uid: int, down: int, up: int) -> None:
+    def _spawn(self, request: Request, down: int, up: int) -> None:
         parent = os.getpid()
         try:
             pid = kernel.fork()
         except OSError as error:
-            self._tell(Word.FAILED, number, error.errno or 0)
+            self._tell(Word.FAILED, request.number, error.errno or 0)
             return
         if pid == 0:
-            self._become_child(uid, down, up, parent)
+            self._become_child(request, down, up, parent)
         handle = os.pidfd_open(pid)
-        self._tell(Word.SPAWNED, number, pid, [(socket.SOL_SOCKET, socket.SCM_RIGHTS, DESCRIPTOR.pack(handle))])
+        self._tell(Word.SPAWNED, request.number, pid, [(socket.SOL_SOCKET, socket.SCM_RIGHTS, DESCRIPTOR.pack(handle))])
         os.close(handle)
 
-    def _become_child(self, uid: int, down: int, up: int, parent: int) -> None:
+    def _become_child(self, request: Request, down: int, up: int, parent: int) -> None:
         try:
             # In the zygote's own session: with one each, the kernel's autogroups would give every bot the
             # same share as the server, whatever its niceness, and a switch between two would cost more.
@@ -147,8 +147,13 @@ class Zygote:
             os.dup2(up, 1)
             os.dup2(self._null, 2)
             os.closerange(3, self._highest)
-            identity = None if uid < 0 else uid
-            run(self._kit, lockdown.Confinement(self._kit.limits, identity, parent, self._landlock, self._extends))
+            kit = self._kit
+            if request.reading:
+                # Our own source, and nothing of any bot's yet.
+                from sandbox.rehearsal import read_ahead
+
+                read_ahead(kit)
+            run(kit, lockdown.Confinement(kit.limits, request.uid, parent, self._landlock, self._extends))
         finally:
             os._exit(70)
 

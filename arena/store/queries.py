@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine, Select, Table, select
+from sqlalchemy import Engine, Select, Table, bindparam, select
 
 from arena.errors import NotFoundError
 from arena.store.bulk import table_of
@@ -26,11 +26,12 @@ MAX_PAGE = 1000
 _HIDDEN = frozenset({"season_id", "bot_id", "order_id", "tick"})
 
 _STANDINGS, _BOTS, _ENTRIES = table_of(Standing), table_of(Bot), table_of(Entry)
+_SUBMISSIONS = table_of(Submission)
 
 
-def _rows(engine: Engine, statement: Select[Any]) -> list[Row]:
+def _rows(engine: Engine, statement: Select[Any], given: Row | None = None) -> list[Row]:
     with engine.connect() as connection:
-        found = connection.execute(statement)
+        found = connection.execute(statement, given)
         names = tuple(found.keys())
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
@@ -82,20 +83,27 @@ def board(engine: Engine, season_id: str) -> list[Row]:
     return rows
 
 
-def bot_row(engine: Engine, season_id: str, bot_id: str) -> Row:
-    """Return one bot with its program's facts; NotFoundError if it is not in the season."""
-    statement = _entry_columns().add_columns(
+# Made once: to build a statement of so many columns takes longer than to run it.
+_BOT_ROW = (
+    _entry_columns()
+    .add_columns(
         _BOTS.c.symbols, _BOTS.c.version, _BOTS.c.source_hash, _BOTS.c.path, _BOTS.c.submission_id,
         _ENTRIES.c.admitted_at, _ENTRIES.c.admitted_tick, _ENTRIES.c.reason, _ENTRIES.c.season_id,
-    ).where(_ENTRIES.c.season_id == season_id, _ENTRIES.c.bot_id == bot_id)  # fmt: skip
-    found = _rows(engine, statement)
+        _SUBMISSIONS.c.prompt,
+    )
+    .outerjoin(_SUBMISSIONS, _SUBMISSIONS.c.id == _BOTS.c.submission_id)
+    .where(_ENTRIES.c.season_id == bindparam("season"), _ENTRIES.c.bot_id == bindparam("bot"))
+)  # fmt: skip
+
+
+def bot_row(engine: Engine, season_id: str, bot_id: str) -> Row:
+    """Return one bot with its program's facts; NotFoundError if it is not in the season."""
+    found = _rows(engine, _BOT_ROW, {"season": season_id, "bot": bot_id})
     if not found:
         raise NotFoundError(f"There is no bot {bot_id} in this season.")
     row = found[0]
     row["trades"], row["rejected"] = row["trades"] or 0, row["rejected"] or 0
-    table = table_of(Submission)
-    prompts = _rows(engine, select(table.c.prompt).where(table.c.id == row["submission_id"]))
-    return {**row, "prompt": prompts[0]["prompt"] if prompts else None}
+    return row
 
 
 def bot_rows(engine: Engine, season_id: str) -> list[Row]:

@@ -6,10 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, func
+from sqlalchemy import Engine, bindparam, func
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
+from arena.store.bulk import table_of
 from arena.store.models import Bot, BotTick, Entry, OrderRow, Standing, Tick, Trade
+
+_TICKS = table_of(Tick)
+_LAST_TICKS = (
+    sql_select(_TICKS.c.time, _TICKS.c.prices)
+    .where(_TICKS.c.season_id == bindparam("season"))
+    .order_by(_TICKS.c.n.desc())
+    .limit(bindparam("count"))
+)
 
 
 @dataclass(slots=True)
@@ -78,14 +88,11 @@ def tick_rows(engine: Engine, season_id: str, first: int, last: int) -> list[Tic
         ).all())  # fmt: skip
 
 
-def last_ticks(engine: Engine, season_id: str, count: int) -> list[Tick]:
-    """Return the last recorded ticks of a season, oldest first."""
-    with Session(engine, expire_on_commit=False) as session:
-        found = session.exec(
-            select(Tick).where(Tick.season_id == season_id)
-            .order_by(col(Tick.n).desc()).limit(count)
-        ).all()  # fmt: skip
-        return list(reversed(found))
+def last_ticks(engine: Engine, season_id: str, count: int) -> list[tuple[float, dict[str, float]]]:
+    """Return time and prices of the last recorded ticks of a season, oldest first."""
+    with engine.connect() as connection:
+        found = connection.execute(_LAST_TICKS, {"season": season_id, "count": count})
+        return [(time, prices) for time, prices in reversed(found.all())]
 
 
 def ended_symbols(engine: Engine, season_id: str) -> dict[str, float | None]:

@@ -5,17 +5,36 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Connection, Engine, bindparam, func, update
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 from uuid6 import uuid7
 
 from arena.core.exchange import RULES_VERSION, Rules
 from arena.errors import ConflictError
-from arena.store.bulk import table_of
+from arena.store.bulk import insert_rows, table_of
 from arena.store.models import Bot, Entry, Season
+
+_BOTS, _ENTRIES = table_of(Bot), table_of(Entry)
+# Made once: to build a statement takes longer than to run it.
+_ALIKE = (
+    sql_select(
+        _BOTS.c.id, _BOTS.c.name, _BOTS.c.author, _BOTS.c.version, _BOTS.c.source_hash,
+        _ENTRIES.c.bot_name, _ENTRIES.c.status,
+    )
+    .where(_BOTS.c.id == _ENTRIES.c.bot_id, _ENTRIES.c.season_id == bindparam("season"))
+    .where(func.substr(_ENTRIES.c.bot_name, 1, bindparam("length")) == bindparam("name"))
+    .order_by(_BOTS.c.id)
+)  # fmt: skip
+_QUARANTINED = (
+    sql_select(_ENTRIES.c.reason)
+    .where(_BOTS.c.id == _ENTRIES.c.bot_id, _ENTRIES.c.status == "quarantined")
+    .where(_BOTS.c.source_hash == bindparam("source_hash"))
+)
 
 
 def new_id() -> str:
@@ -152,47 +171,55 @@ def enrol(engine: Engine, season_id: str, new: NewBot, *, room: int = 1) -> Enro
 
     ConflictError if the name is another's, or if there is no room and it replaces nobody.
     """
-    with Session(engine, expire_on_commit=False) as session:
-        rows = session.exec(select(Bot, Entry).where(Bot.id == Entry.bot_id, Entry.season_id == season_id)).all()
-        same = [(b, e) for b, e in rows if b.source_hash == new.source_hash and e.status != "retired"]
-        for bot, _ in same:
+    with engine.begin() as connection:
+        alike = _alike(connection, season_id, new.name)
+        versions = [row for row in alike if row.name == new.name and row.author == new.author]
+        for version in versions:
             # Two prompts are two bots, even where the writer gave both the same program.
-            if new.origin != "generated" and bot.author == new.author and bot.name == new.name:
-                return Enrolled(bot, created=False)
-        _refuse_quarantined(session, new.source_hash)
-        taken = {bot.bot_name for bot, _ in rows}
-        relatives = [(b, e) for b, e in rows if b.name == new.name and b.author == new.author]
-        version, replaces = 1, None
-        bot_name = new.name
-        if relatives and new.origin != "generated":
-            version = max(bot.version for bot, _ in relatives) + 1
-            bot_name = f"{new.name} v{version}"
-            active = [bot.id for bot, entry in relatives if entry.status != "retired"]
+            if new.origin != "generated" and version.source_hash == new.source_hash and version.status != "retired":
+                return Enrolled(_bot_of(connection, version.id), created=False)
+        _refuse_quarantined(connection, new.source_hash)
+        taken = {row.bot_name for row in alike}
+        number, bot_name, replaces = 1, new.name, None
+        if versions and new.origin != "generated":
+            number = max(version.version for version in versions) + 1
+            bot_name = f"{new.name} v{number}"
+            active = [version.id for version in versions if version.status != "retired"]
             replaces = active[-1] if active else None
         elif bot_name in taken and new.origin != "generated":
             raise ConflictError(f"The name '{bot_name}' belongs to another author; choose another.")
         if room <= 0 and replaces is None:
             raise ConflictError("There is no room for another bot (MAX_BOTS); retire one first.")
-        bot_name = _free_name(bot_name, taken)
-        bot = Bot(
-            id=new_id(), name=new.name, bot_name=bot_name, author=new.author, origin=new.origin,
-            model=new.model, version=version, source=new.source, source_hash=new.source_hash,
-            symbols=list(new.symbols), path=new.path, submission_id=new.submission_id,
-            created_at=time.time(),
-        )  # fmt: skip
-        session.add(bot)
-        session.commit()
+        bot = _new_bot(new, number, _free_name(bot_name, taken))
+        insert_rows(connection, Bot, [bot.model_dump()])
         return Enrolled(bot, created=True, replaces=replaces)
 
 
-def _refuse_quarantined(session: Session, source_hash: str) -> None:
+def _new_bot(new: NewBot, version: int, bot_name: str) -> Bot:
+    return Bot(
+        id=new_id(), name=new.name, bot_name=bot_name, author=new.author, origin=new.origin,
+        model=new.model, version=version, source=new.source, source_hash=new.source_hash,
+        symbols=list(new.symbols), path=new.path, submission_id=new.submission_id,
+        created_at=time.time(),
+    )  # fmt: skip
+
+
+def _alike(connection: Connection, season_id: str, name: str) -> Sequence[Any]:
+    """Return a season's bots whose names begin with this one, oldest first: its versions, and what bars a name."""
+    given = {"season": season_id, "name": name, "length": len(name)}
+    return connection.execute(_ALIKE, given).all()
+
+
+def _bot_of(connection: Connection, bot_id: str) -> Bot:
+    with Session(connection, expire_on_commit=False) as session:
+        return session.exec(select(Bot).where(Bot.id == bot_id)).one()
+
+
+def _refuse_quarantined(connection: Connection, source_hash: str) -> None:
     """Keep a source out that has been quarantined in any season: it would do the same again."""
-    found = session.exec(
-        select(Entry).join(Bot, col(Bot.id) == col(Entry.bot_id))
-        .where(Bot.source_hash == source_hash, Entry.status == "quarantined")
-    ).first()  # fmt: skip
-    if found is not None:
-        raise ConflictError(f"This very source is quarantined: it {found.reason}. Change it first.")
+    reason = connection.scalar(_QUARANTINED, {"source_hash": source_hash})
+    if reason is not None:
+        raise ConflictError(f"This very source is quarantined: it {reason}. Change it first.")
 
 
 def _free_name(wanted: str, taken: set[str]) -> str:
@@ -206,8 +233,5 @@ def _free_name(wanted: str, taken: set[str]) -> str:
 
 def add_entry(engine: Engine, entry: Entry) -> None:
     """Let a bot take part in a season."""
-    with Session(engine, expire_on_commit=False) as session:
-        session.add(entry)
-        session.commit()
-        session.refresh(entry)
-        session.expunge(entry)
+    with engine.begin() as connection:
+        insert_rows(connection, Entry, [entry.model_dump()])

@@ -6,6 +6,7 @@ import logging
 import struct
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy import Engine as Database
 
 from arena.core.orders import OrderStatus
 from arena.core.text import clean_line, clean_name
-from arena.engine.backtest import Candidate, Result, backtest, hash_source
+from arena.engine.backtest import Candidate, Entry, Result, hash_source, play_entries
 from arena.engine.engine import Engine
 from arena.engine.player import Market
 from arena.errors import RefusedError
@@ -61,6 +62,8 @@ class Intake:
         self._trial_ticks = trial_ticks
         self._max_bots = max_bots
         self._door = threading.Lock()
+        self._beside = ThreadPoolExecutor(2, thread_name_prefix="trial-market")
+        pool.keep_ready()
 
     # -- examining --------------------------------------------------------------------------------------
 
@@ -85,23 +88,24 @@ class Intake:
 
     def examine(self, source: bytes, *, before_trial: Callable[[], None] | None = None) -> Examined:
         """Check a source and, if it passes, let it run on the last ticks."""
+        season = self._engine.season
+        # The database is read while the checker works.
+        recorded = self._beside.submit(last_ticks, self._database, season.id, self._trial_ticks)
         examined = self.check(source)
         if not examined.accepted:
             return examined
         if before_trial is not None:
             before_trial()
-        market = self._trial_market(examined.symbols)
-        season = self._engine.season
-        candidate = Candidate("trial", source)
-        result = backtest(self._pool, [candidate], market, self._engine.rules, seed=season.seed)[0]
+        market = self._trial_market(examined.symbols, recorded.result())
+        # What was checked is what runs, here and after admission.
+        entry = Entry(Candidate("trial", source), examined.name, examined.symbols, examined.program)
+        result = play_entries(self._pool, [entry], market, self._engine.rules, seed=season.seed)[0]
         self._judge_trial(examined, result, len(market))
         return examined
 
     def _judge_trial(self, examined: Examined, result: Result, ticks: int) -> None:
         play = result.play
-        if result.status == "refused" or play is None:
-            examined.violations = result.violations
-            return
+        assert play is not None
         if result.status == "failed":
             hint = "Make sure that the module can be loaded anywhere, at any time."
             message = f"The bot fails while it is loaded: {play.ledger.last_error}"
@@ -134,15 +138,13 @@ class Intake:
                 f"In the trial run {len(rejected)} orders were rejected, the first: {rejected[0].reason}"
             )
 
-    def _trial_market(self, symbols: Sequence[str]) -> Market:
+    def _trial_market(self, symbols: Sequence[str], recorded: list[tuple[float, dict[str, float]]]) -> Market:
         """Return the last recorded ticks, or a synthetic market where there are not enough."""
         import numpy as np
 
         season = self._engine.season
-        recorded = last_ticks(self._database, season.id, self._trial_ticks)
         if len(recorded) >= min(_HISTORY_FLOOR, self._trial_ticks):
-            names = tuple(sorted({symbol for tick in recorded for symbol in tick.prices}))
-            rows = [(tick.time, tick.prices) for tick in recorded]
+            names, rows = tuple(sorted({symbol for _, prices in recorded for symbol in prices})), recorded
         else:
             names = tuple(sorted({*self._engine.market.symbols, *symbols}))
             made = SyntheticMarket(season.seed, names, season.interval)

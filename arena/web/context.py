@@ -40,7 +40,7 @@ class Context:
         return self.engine.season.id
 
 
-def context_of(request: Request) -> Context:
+async def context_of(request: Request) -> Context:
     """Return the context of the app that serves this request."""
     found: Context = request.app.state.context
     return found

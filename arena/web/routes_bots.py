@@ -51,15 +51,21 @@ def bot_document(context: Context, bot_id: str) -> dict[str, Any]:
     return up_to_date(context, row)
 
 
-@router.post("", status_code=201, responses={**_PROBLEMS, 200: {"model": schemas.Bot}}, openapi_extra=_UPLOAD_BODY)
-async def upload(request: Request, response: Response, context: Ctx) -> schemas.Bot:
+@router.post(
+    "", status_code=201, response_model=schemas.Bot, responses={**_PROBLEMS, 200: {"model": schemas.Bot}},
+    openapi_extra=_UPLOAD_BODY,
+)  # fmt: skip
+async def upload(request: Request, context: Ctx) -> Response:
     """Upload a handwritten bot: JSON `{source}` or a multipart `file`."""
     source, author = await _uploaded(request)
-    bot, created, warnings = await run_in_threadpool(context.intake.upload, source, author=author)
-    response.status_code = 201 if created else 200
-    response.headers["location"] = f"/api/v1/bots/{bot.id}"
-    document = await run_in_threadpool(bot_document, context, bot.id)
-    return schemas.Bot.model_validate({**document, "warnings": warnings})
+    return await run_in_threadpool(_admit, context, source, author)
+
+
+def _admit(context: Context, source: bytes, author: str) -> Response:
+    bot, created, warnings = context.intake.upload(source, author=author)
+    document = schemas.Bot.model_validate({**bot_document(context, bot.id), "warnings": warnings})
+    headers = {"location": f"/api/v1/bots/{bot.id}"}
+    return Response(document.model_dump_json(), 201 if created else 200, headers, media_type="application/json")
 
 
 async def _uploaded(request: Request) -> tuple[bytes, str]:

@@ -239,7 +239,7 @@ def test_a_child_that_ends_while_it_stands_ready_is_given_to_nobody() -> None:
     pool.start()
     try:
         program = pool.check(SOURCE).program
-        for order in list(pool._spares):
+        for order in list(pool._spares._workers):
             pid, pidfd = order.future.result(timeout=10)
             os.kill(pid, signal.SIGKILL)
             assert gone([os.dup(pidfd)])

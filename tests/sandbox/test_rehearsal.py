@@ -16,7 +16,10 @@ import numpy as np
 limit = sys.getrecursionlimit()
 from sandbox import zygote
 from sandbox.limits import Limits
+from sandbox.rehearsal import read_ahead
 kit = zygote.prepare("arena.runtime.bot:BotRuntime", Limits())
+if READS:
+    read_ahead(kit)
 services = kit.host._services
 first = (services.rng.random(), float(np.random.random()))
 services.seed(0)
@@ -31,11 +34,11 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(scope="module")
-def after() -> dict[str, object]:
+@pytest.fixture(scope="module", params=[False, True], ids=["zygote", "reader"])
+def after(request: pytest.FixtureRequest) -> dict[str, object]:
+    head = f"import sys; sys.path[:0] = [{str(ROOT)!r}, *sys.argv[1:]]\nREADS = {request.param}\n"
     done = subprocess.run(
-        [sys.executable, "-s", "-P", "-B", "-c", f"import sys; sys.path[:0] = [{str(ROOT)!r}, *sys.argv[1:]]\n{SCRIPT}",
-         *sys.path],
+        [sys.executable, "-s", "-P", "-B", "-c", head + SCRIPT, *sys.path],
         capture_output=True, text=True, timeout=60, check=False, cwd="/",
         env={"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
     )  # fmt: skip

@@ -152,6 +152,13 @@ def test_a_generated_bot_is_no_new_version_of_its_authors_other_bots(books: Book
     assert first.bot_name == "A"
 
 
+def test_a_name_that_only_begins_alike_is_another_name(books: Books) -> None:
+    books.admit("AB", "one")
+    names = [books.admit("A", source).bot_name for source in ("two", "three")]
+    assert names == ["A", "A v2"]
+    assert books.admit("a", "four").bot_name == "a"
+
+
 def test_a_version_gives_way_to_a_bot_that_is_really_called_so(books: Books) -> None:
     books.admit("A v2", "zero", "Ann")
     books.admit("A", "one")

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.barrier import Ask
+from sandbox.checked import Checked
+from sandbox.pool import Pool
+from sandbox.worker import Worker
 from tests.arenas import BUYER, Running, bot_source, running, settings_for
 
 
@@ -19,6 +23,27 @@ def test_uploads_at_the_same_moment_never_share_a_name(live: Running, own_name: 
     assert sorted(names) == [own_name, f"{own_name} v2", f"{own_name} v3", f"{own_name} v4"]
     statuses = [live.get(f"/bots/{name}")["status"] for name in sorted(names)]
     assert statuses[:3] == ["retired"] * 3
+
+
+def test_a_source_is_checked_once_and_what_was_checked_runs(
+    live: Running, own_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked, spawned = [], []
+    check, spawn = Pool.check, Pool.spawn
+
+    def counted_check(pool: Pool, source: bytes) -> Checked:
+        checked.append(check(pool, source))
+        return checked[-1]
+
+    def counted_spawn(pool: Pool, program: bytes, meta: bytes) -> tuple[Worker, Ask]:
+        spawned.append(program)
+        return spawn(pool, program, meta)
+
+    monkeypatch.setattr(Pool, "check", counted_check)
+    monkeypatch.setattr(Pool, "spawn", counted_spawn)
+    live.admitted(bot_source(name=own_name))
+    (once,) = checked
+    assert spawned == [once.program] * 2
 
 
 def test_a_full_arena_says_so(tmp_path: Path) -> None:
