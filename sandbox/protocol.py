@@ -23,7 +23,6 @@ _LENGTH = struct.Struct("<I")
 class Word(IntEnum):
     """What server and zygote say to each other, with its two numbers."""
 
-    SPAWN = 1  # request, user id or -1; goes down with two pipe ends
     READY = 2  # process id, nothing
     SPAWNED = 3  # request, process id; goes up with a pidfd
     FAILED = 4  # request, errno

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ def run_apart(script: Path, *arguments: object, python: str = sys.executable) ->
         "PATH": os.defpath, "PYTHONHASHSEED": "0", "TZ": "UTC", "LANG": "C.UTF-8",
         "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(map(str, paths)),
     }  # fmt: skip
-    done = subprocess.run(
-        [python, "-B", str(script), *map(str, arguments)],
-        capture_output=True, text=True, env=environment, timeout=110, check=False,
-    )  # fmt: skip
+    # An attack that succeeds where there is no wall may leave files behind.
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [python, "-B", str(script), *map(str, arguments)],
+            capture_output=True, text=True, env=environment, timeout=110, check=False, cwd=folder,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
