@@ -126,6 +126,18 @@ OFFENDERS = Question(
     ),
 )  # fmt: skip
 
+READERS = Question(
+    "readers", "Is the board quick while the bots play?",
+    "The real server with 1,000 locked bots at a beat a second. Another process asks for the whole board on a fixed "
+    "schedule; an answer's time counts from the moment its question was due.",
+    (
+        Goal("1,000 rows, 200 requests/s: p99", "read_ms_p99", " ms", 50,
+             "p50 {} ms; the bots' tick meanwhile: p50 {} ms, without readers {} ms",
+             ("read_ms_p50", "tick_ms_p50", "alone_ms_p50"), at_most=True),
+        Goal("beats missed meanwhile", "missed_beats", "", 0, at_most=True),
+    ),
+)  # fmt: skip
+
 START = Question(
     "start", "How long until a new bot plays?",
     "From the posted source to the first tick that the bot has answered: checked, stored, started in a locked "
@@ -192,4 +204,4 @@ FRAMES = Question(
           ("read", "incomplete", "refused_frame", "refused_reply", "peak_kib")),),
 )  # fmt: skip
 
-QUESTIONS = (REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, START, BOARD, WRITES, FILES, GUARDS, FRAMES)
+QUESTIONS = (REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, START, BOARD, WRITES, FILES, GUARDS, FRAMES)

@@ -48,6 +48,7 @@ BENCHES = {
     "lockstep": Bench("bench_lockstep", "", "--rounds 1"),
     "live": Bench("bench_live", "1000 2000 --ticks 60", "50 --ticks 3"),
     "offenders": Bench("bench_live", "1000 --ticks 60 --offenders 0.05", "50 --ticks 3 --offenders 0.1"),
+    "readers": Bench("bench_readers", "", "--bots 20 --seconds 3"),
     "start": Bench("bench_start", "", "--bots 10"),
     "board": Bench("bench_board", "", "--rounds 1 --seconds 0.2"),
     "writes": Bench("bench_writes", "", "--rounds 1 --rows 2000 --bots 100"),
