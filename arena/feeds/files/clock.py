@@ -10,8 +10,9 @@ import re
 import numpy as np
 import numpy.typing as npt
 
+from arena.feeds.files.aligned import runs
 from arena.feeds.files.tape import Bools, Floats
-from arena.feeds.files.words import ZEROS, Places, Text, Words, eight, strangers, tails
+from arena.feeds.files.words import ZEROS, Places, Text, Words, at, eight, strangers, tails
 
 ISO = re.compile(
     r"(\d{4})([-/.]?)(\d\d)\2(\d\d)"
@@ -50,8 +51,15 @@ def _alike(text: Text, starts: Places, width: int) -> Floats:
     minutes, wrong = _minutes(words, cells, spans)
     times, wild = _seconds(minutes, cells, spans)
     times -= offset_of(match.group(9) or "")
-    times[wrong | wild | cells.unlike_the_first(spans)] = np.nan
+    lost = wrong | wild | cells.unlike_the_first(spans, begin=2 if _by_minute(spans) else 0)
+    if lost.any():
+        times[lost] = np.nan
     return times
+
+
+def _by_minute(spans: list[Span]) -> bool:
+    """Tell whether the first two words are a time to the minute."""
+    return spans[4][1] == _MINUTE
 
 
 class _Cells:
@@ -60,39 +68,35 @@ class _Cells:
     def __init__(self, words: list[Words], width: int) -> None:
         self._words, self._width = words, width
 
-    def unlike_the_first(self, spans: list[Span]) -> Bools:
-        """Mark cells without digits in these spans, or elsewhere with something that the first cell has not."""
+    def unlike_the_first(self, spans: list[Span], begin: int = 0) -> Bools:
+        """Mark cells without digits in these spans, or elsewhere with something that the first cell has not.
+
+        Words before the number `begin` are taken as checked.
+        """
         marks = np.zeros((2, 8 * len(self._words)), np.uint8)
         marks[1, : self._width] = 255
         for start, end in spans:
             marks[0, max(start, 0) : max(end, 0)] = 255
         strange = np.zeros(len(self._words[0]), dtype=np.uint64)
-        for word, digits, inside in zip(self._words, *marks.view("<u8"), strict=True):
-            strange |= (word ^ word[0]) & inside & ~digits
+        for word, digits, inside in list(zip(self._words, *marks.view("<u8"), strict=True))[begin:]:
+            if fixed := inside & ~digits:
+                strange |= (word ^ word[0]) & fixed
             if digits:
                 strange |= strangers((word & digits) | (ZEROS & ~digits))
         return np.asarray(strange != 0)
-
-    def _at(self, place: int) -> Words:
-        """Return the eight characters from a place on, as far as there are words."""
-        n, shift = place // 8, _U(8 * (place % 8))
-        word = self._words[n] >> shift
-        if shift and n + 1 < len(self._words):
-            word |= self._words[n + 1] << (_U(64) - shift)
-        return word
 
     def pair(self, place: int) -> Numbers:
         """Return the number of the two digits at a place, 0 where there is none."""
         if place < 0:
             return np.zeros(1, dtype=np.int64)
-        two = self._at(place)
+        two = at(self._words, place)
         return ((two & _U(0x0F)) * _U(10) + ((two >> _U(8)) & _U(0x0F))).astype(np.int64)
 
     def fraction(self, start: int, end: int) -> Numbers:
         """Return the number of up to nine digits."""
-        value = eight(tails(self._at(end - 8), end - start)).astype(np.int64)
+        value = eight(tails(at(self._words, end - 8), end - start)).astype(np.int64)
         if end - start == 9:
-            value += (self._at(start) & _U(0x0F)).astype(np.int64) * 10**8
+            value += (at(self._words, start) & _U(0x0F)).astype(np.int64) * 10**8
         return value
 
 
@@ -101,13 +105,13 @@ def _minutes(words: list[Words], cells: _Cells, spans: list[Span]) -> tuple[Numb
 
     Rows come in order of time, so that many in succession share a minute, which is then worked out once.
     """
-    if spans[4][1] != _MINUTE:
+    if not _by_minute(spans):
         return _minute(cells, spans)
-    low, high = words[:2]
-    firsts = np.flatnonzero(np.append([True], (low[1:] != low[:-1]) | (high[1:] != high[:-1])))
-    minutes, wrong = _minute(_Cells([low[firsts], high[firsts]], _MINUTE), spans)
-    lengths = np.diff(firsts, append=len(low))
-    return np.repeat(minutes, lengths), np.repeat(wrong, lengths)
+    firsts = runs(words[:2])
+    few = _Cells([word[firsts] for word in words[:2]], _MINUTE)
+    minutes, wrong = _minute(few, spans)
+    lengths = np.diff(firsts, append=len(words[0]))
+    return np.repeat(minutes, lengths), np.repeat(wrong | few.unlike_the_first(spans), lengths)
 
 
 def _minute(cells: _Cells, spans: list[Span]) -> tuple[Numbers, Bools]:

@@ -41,6 +41,9 @@ class Judge:
         """Mark the rows that count, of the group's next ones."""
         if self.marks is not None:
             keep = self.marks[self.seen : self.seen + len(times)]
+        elif not self.backward and times[0] >= self.high and (times[1:] >= times[:-1]).all():
+            keep = np.ones(len(times), dtype=bool)
+            self.high = float(times[-1])
         elif self.backward:
             later = np.maximum.accumulate(times[::-1])[::-1]
             keep = times >= np.maximum(later, self.ceilings[chunk])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from arena.feeds.files.aligned import HEADS, aligned
 from arena.feeds.files.clock import iso_times
 from arena.feeds.files.layouts import Layout
 from arena.feeds.files.sniff import Shape
@@ -22,7 +23,6 @@ from arena.feeds.files.words import MARGIN, Places, Text, Words, decimals
 _SPECIAL = ord(",")  # all signs that can part cells or lines come before the digits
 _HARMLESS = b' +"'  # signs that may stand inside a cell, or around it
 _MOST_SYMBOLS = 64  # of one block
-_HEADS = np.array([2 ** (8 * n) - 1 for n in range(9)], dtype=np.uint64)
 
 
 @dataclass(slots=True)
@@ -53,7 +53,8 @@ class Cutter:
         self._last = width - 2 if line[width - 2 :].tobytes() == b"\r\n" else width - 1
         self._ends, self._quotes = _columns(line[: self._last].tobytes(), separator)
         others = set(line[: self._last].tobytes()) - {separator, *_HARMLESS}
-        self.fits = not others and bool((signs.reshape(-1, width) == line).all())
+        # Lines are alike where every sign is that of the line before.
+        self.fits = not others and bool((signs[width:] == signs[:-width]).all())
 
     @property
     def width(self) -> int:
@@ -109,7 +110,7 @@ def read_block(block: Text, shape: Shape, layout: Layout, *, numeric: bool) -> C
     found = cut(block, shape.separator)
     if found is None or max(layout.used()) >= found.width:
         return None
-    times = (decimals if numeric else iso_times)(found.text, *found.column(layout.time[0]))
+    times = _decimals(found, layout.time[0]) if numeric else iso_times(block, *found.column(layout.time[0]))
     if times is None or np.isnan(times.max()):
         return None
     optional = (layout.volume, layout.flag)
@@ -123,7 +124,9 @@ def read_block(block: Text, shape: Shape, layout: Layout, *, numeric: bool) -> C
 
 
 def _decimals(found: Cutter, place: int) -> Floats | None:
-    return decimals(found.text, *found.column(place))
+    starts, ends = found.column(place)
+    numbers = aligned(found.text, starts, ends)
+    return decimals(found.text, starts, ends) if numbers is None else numbers
 
 
 def _name(cells: Cells, found: Cutter, place: int) -> bool:
@@ -133,8 +136,8 @@ def _name(cells: Cells, found: Cutter, place: int) -> bool:
     if widths.min() < 1 or widths.max() > 16:
         return False
     words = found.text.load(starts, 2 if widths.max() > 8 else 1)
-    low, high = words[0] & _HEADS[np.minimum(widths, 8)], words[-1]
-    high = low if len(words) == 1 else high & _HEADS[np.maximum(widths - 8, 0)]
+    low, high = words[0] & HEADS[np.minimum(widths, 8)], words[-1]
+    high = low if len(words) == 1 else high & HEADS[np.maximum(widths - 8, 0)]
     codes = _numbered(low, high)
     if codes is None:
         return False

@@ -34,7 +34,7 @@ _PAIRINGS = (
     (_U(100 * 2**16 + 1), _U(16), _U(0x0000FFFF0000FFFF)),
     (_U(10000 * 2**32 + 1), _U(32), _U(0x00000000FFFFFFFF)),
 )
-_EXACT = 2.0**53  # integers up to here are doubles
+EXACT = 2**53  # integers up to here are doubles
 _POWERS = np.array([float(f"1e{n}") for n in range(23)])  # all of them exact
 
 
@@ -62,9 +62,18 @@ class Text:
         """Return the first eight bytes at each place, the next eight, and so on."""
         # Bytes of no meaning may stand anywhere, and to fetch many at once costs as little as few.
         size = 8 * count
-        at = np.ndarray((len(self.bytes) - size + 1,), f"V{size}", self.bytes.data, strides=(1,))
-        found = at[places].view("<u8").reshape(-1, count)
+        view = np.ndarray((len(self.bytes) - size + 1,), f"V{size}", self.bytes.data, strides=(1,))
+        found = view[places].view("<u8").reshape(-1, count)
         return [found[:, 0]] if count == 1 else list(np.ascontiguousarray(found.T))
+
+
+def at(words: list[Words], place: int) -> Words:
+    """Return the eight characters from a place on, as far as there are words."""
+    n, shift = place // 8, _U(8 * (place % 8))
+    word = words[n] >> shift
+    if shift and n + 1 < len(words):
+        word |= words[n + 1] << (_U(64) - shift)
+    return word
 
 
 def tails(word: Words, widths: Places | int) -> Words:
@@ -96,31 +105,13 @@ def decimals(text: Text, starts: Places, ends: Places) -> Floats | None:
     count = -(-int(widths.max()) // 8)
     words = text.load(ends - 8 * count, count)[::-1]
     words = [tails(word, np.maximum(widths - 8 * n, 0) if n else widths) for n, word in enumerate(words)]
-    common = _common_point(text, starts, widths)
-    scale = _drop_points(words, widths) if common is None else _drop_common(words, common)
+    scale = _drop_points(words, widths)
     if scale is None or any(strangers(word).any() for word in words):
         return None
     return _value([eight(word) for word in words], scale)
 
 
-def _common_point(text: Text, starts: Places, widths: Places) -> int | None:
-    """Return how many decimals all cells have, if they are equally long and have one point alike."""
-    width = int(widths[0])
-    point = bytes(text.bytes[starts[0] : starts[0] + width]).find(b".")
-    if point < 0 or width < 2 or (widths != width).any() or (text.bytes[starts + point] != ord(".")).any():
-        return None
-    return width - point - 1
-
-
-def _drop_common(words: list[Words], decimals: int) -> npt.NDArray[np.uint8]:
-    """Close a gap that is at the same place in all cells; another point is no digit."""
-    n, place = divmod(decimals, 8)
-    point = _U(0x80 << (8 * (7 - place)))
-    _close(words, n, (point >> _U(7)) - _U(1), TAILS[place])
-    return np.full(1, decimals, np.uint8)
-
-
-def _close(words: list[Words], n: int, below: Words | np.uint64, above: Words | np.uint64) -> None:
+def _close(words: list[Words], n: int, below: Words, above: Words) -> None:
     """Move the bytes `below` a point in word `n`, and all words that come before it, one digit on."""
     for place in range(n, len(words)):
         word = words[place]
@@ -171,6 +162,6 @@ def _value(parts: list[Words], scale: npt.NDArray[np.uint8]) -> Floats | None:
     lowest, highest = int(scale.min()), int(scale.max())
     if highest == 0:
         return number
-    if highest > 22 or (number > _EXACT).any():
+    if highest > 22 or (number > EXACT).any():
         return None
     return np.asarray(number / (_POWERS[lowest] if lowest == highest else _POWERS[scale]), dtype=np.float64)

@@ -1,0 +1,83 @@
+"""Numbers whose points stand at one place in all cells of a column, or that are all equally long.
+
+That is how times and prices stand in most files. Each number is read in two parts: its head, which
+few neighbours change and which is then worked out once for all of them, and its tail.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from arena.feeds.files.tape import Floats
+from arena.feeds.files.words import EXACT, ZEROS, Places, Text, Words, at, eight, strangers
+
+_LONGEST = 16  # digits of a head
+_TAIL = 8  # digits of a tail, one word
+_U = np.uint64
+# The first n of eight bytes; on a little-endian load they are the lower ones.
+HEADS = np.array([2 ** (8 * n) - 1 for n in range(9)], dtype=_U)
+
+
+def aligned(text: Text, starts: Places, ends: Places) -> Floats | None:
+    """Return the numbers of cells, or None if one is not laid out like the first, or spelt otherwise."""
+    first = bytes(text.bytes[starts[0] : max(ends[0], starts[0])])
+    point = first.find(b".")
+    head = len(first) - _TAIL if point < 0 else point
+    widths = ends - starts - (head + (point >= 0))
+    shortest, digits = int(widths.min()), int(widths.max())
+    if not 0 < head <= _LONGEST or shortest < 1 or digits > _TAIL or (point < 0 and shortest < digits):
+        return None
+    begin = head + (point >= 0)
+    words = text.load(starts, -(-(begin + digits) // 8))
+    whole = _heads(words, head, 10**digits, pointed=point >= 0)
+    if whole is None:
+        return None
+    tails = ZEROS ^ ((at(words, begin) ^ ZEROS) & HEADS[digits if shortest == digits else widths])
+    if strangers(tails).any():
+        return None
+    whole += eight(tails << _U(8 * (_TAIL - digits)))
+    numbers = whole.astype(np.float64)
+    return numbers if point < 0 else np.asarray(numbers / 10.0**digits)
+
+
+def _heads(words: list[Words], width: int, unit: int, *, pointed: bool) -> Words | None:
+    """Return the first digits of all cells in units of the tail, or None if they are none or too many.
+
+    Behind them must stand a point if there is to be one.
+    """
+    *words, last = words[: -(-(width + pointed) // 8)]
+    words.append(last & HEADS[(width + pointed - 1) % 8 + 1])
+    firsts = runs(words)
+    heads = _digits([word[firsts] for word in words], width, pointed=pointed)
+    if heads is None or int(heads.max()) >= EXACT // unit:
+        return None
+    heads *= _U(unit)
+    return np.repeat(heads, np.diff(firsts, append=len(last)))
+
+
+def runs(words: list[Words]) -> npt.NDArray[np.intp]:
+    """Return where rows begin that differ from the row before."""
+    fresh = np.ones(len(words[0]), dtype=bool)
+    np.not_equal(words[0][1:], words[0][:-1], out=fresh[1:])
+    for word in words[1:]:
+        fresh[1:] |= word[1:] != word[:-1]
+    return np.flatnonzero(fresh)
+
+
+def _digits(words: list[Words], width: int, *, pointed: bool) -> Words | None:
+    """Return the numbers that the first bytes of words spell."""
+    n, place = divmod(width, 8)
+    if pointed:
+        shift = _U(8 * place)
+        if ((words[n] >> shift) != ord(".")).any():
+            return None
+        words[n] = words[n] & HEADS[place]
+    value = np.zeros(len(words[0]), dtype=_U)
+    for number, word in enumerate(words[: n + (place > 0)]):
+        digits = min(8, width - 8 * number)
+        padded = word if digits == 8 else (word << _U(64 - 8 * digits)) | (ZEROS & HEADS[8 - digits])
+        if strangers(padded).any():
+            return None
+        value = value * _U(10**digits) + eight(padded)
+    return value
