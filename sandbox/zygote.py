@@ -141,7 +141,7 @@ class Zygote:
     def _become_child(self, request: Request, down: int, up: int, parent: int) -> None:
         try:
             # In the zygote's own session: with one each, the kernel's autogroups would give every bot the
-            # same share as the server, whatever its niceness, and a switch between two would cost more.
+            # same share as the server, whatever its niceness.
             # `main` has seen to it that none of these is itself 0, 1 or 2.
             os.dup2(down, 0)
             os.dup2(up, 1)
