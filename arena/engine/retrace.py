@@ -15,7 +15,7 @@ from arena.core.ledger import Account
 from arena.engine.player import Market, Play
 from arena.runtime.start import Start
 from arena.store.models import BotTick, Tick
-from sandbox.barrier import Answer, Ask
+from sandbox.barrier import AS_EXPECTED, Answer, Ask
 from sandbox.errors import SandboxError
 from sandbox.pool import Pool
 from sandbox.protocol import Kind
@@ -175,10 +175,15 @@ class Retrace:
         start = self._now
         special = [n for n in life.unseen | life.unheard if start < n < start + self._run]
         length = 1 if start in life.unheard else min([*special, start + self._run, life.end]) - start
-        payload, self._sent = self.play.next_run(length)
+        usual = None
+        if length == 1:
+            self._sent = 1
+            payload, usual = self.play.next_tick()
+        else:
+            payload, self._sent = self.play.next_run(length)
         limits = self._pool.limits
         budget = limits.run_cpu(self._sent) * 4
-        return Ask(self.worker, Kind.CALL, payload, budget, budget, limits.wall_backstop)
+        return Ask(self.worker, Kind.CALL, payload, budget, budget, limits.wall_backstop, usual)
 
     def _close_life(self) -> None:
         life = self._lives.pop(0)
@@ -225,6 +230,8 @@ class Retrace:
                 self.play.started(answer.payload, self._as_of(self._lives[0].loaded)[0])
             elif self._now in self._lives[0].unheard:
                 self.play.skip()
+            elif answer is AS_EXPECTED:
+                self.play.pass_tick()
             else:
                 self.play.take(answer.payload, self._sent)
         except ValueError as error:
