@@ -159,12 +159,12 @@ def high(values: Sequence[float], share: float = 0.99) -> float:
     return round(1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)
 
 
-def measure(bots: int = 1000, ticks: int = 30, offenders: float = 0.0) -> dict[str, Any]:
-    """Play a season of so many bots and return its figures."""
+def measure(bots: int = 1000, ticks: int = 30, offenders: float = 0.0, bare_bots: int | None = None) -> dict[str, Any]:
+    """Play a season of so many bots and return its figures; beside as many bare children, or so many."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     limits = Limits(uid_count=max(10_000, 2 * bots))
-    bare = BarePipes(bots, 80, nice=Limits().nice)
+    bare = BarePipes(bots if bare_bots is None else bare_bots, 80, nice=Limits().nice)
     with tempfile.TemporaryDirectory() as folder:
         season = Season(folder, limits)
         try:
@@ -257,10 +257,11 @@ def main() -> None:
     parser.add_argument("bots", type=int, nargs="*", default=[1000])
     parser.add_argument("--ticks", type=int, default=30)
     parser.add_argument("--offenders", type=float, default=0.0)
+    parser.add_argument("--bare", type=int, help="so many bare children, where descriptors do not last for all")
     parser.add_argument("--json", type=Path)
     told = parser.parse_args()
     logging.disable(logging.WARNING)
-    found = [measure(bots, told.ticks, told.offenders) for bots in told.bots]
+    found = [measure(bots, told.ticks, told.offenders, told.bare) for bots in told.bots]
     for figures in found:
         show(figures)
     if told.json is not None:
