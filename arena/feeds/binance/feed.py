@@ -33,7 +33,7 @@ from arena.feeds.dialling import DIAL_ERRORS, Setback, back_off, dial, setback_o
 log = logging.getLogger("arena.feeds.binance")
 
 WS_URL = "wss://data-stream.binance.vision"
-FALLBACKS = ("wss://stream.binance.com:9443",)
+FALLBACKS = ("wss://stream.binance.com:9443", "wss://stream.binance.com:443")  # some networks let only 443 out
 
 # Seconds between two news of a pair that is traded at all. Mini-tickers come every second, but only of
 # pairs that have changed; one that is quiet for a few is no sign of trouble.
