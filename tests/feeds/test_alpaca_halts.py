@@ -133,6 +133,20 @@ def test_an_older_status_that_comes_late_changes_nothing() -> None:
     assert halted_after(status("H", 5), status("T", 4)) != ""
 
 
+def test_a_status_or_trade_from_far_ahead_does_not_outrank_all_that_follow() -> None:
+    far = "2099-03-06T17:00:00Z"
+    for ahead in (status("H", t=far), status("H") | {"t": None}):
+        parser = AlpacaParser(["AAPL"])
+        parser.parse(json.dumps([ahead]).encode(), NOW)
+        assert parser.halts.reason("AAPL")
+        parser.parse(json.dumps([status("T", t="2026-03-06T17:05:00Z")]).encode(), NOW + 300)
+        assert not parser.halts.reason("AAPL")
+    parser = AlpacaParser(["AAPL"])
+    parser.parse(json.dumps([status("H"), deal(2) | {"t": far}]).encode(), NOW)
+    parser.parse(json.dumps([status("H", t="2026-03-06T17:05:00Z")]).encode(), NOW + 300)
+    assert parser.halts.reason("AAPL")
+
+
 def test_a_trade_made_after_a_halt_ends_it_and_one_from_before_does_not() -> None:
     assert halted_after(status("H", 5), deal(6)) == ""
     assert halted_after(status("H", 5), deal(4)) != ""

@@ -21,7 +21,7 @@ from arena.feeds.dialling import price_of
 Prices = Literal["trades", "quotes", "bars"]
 
 _BAR_LENGTH = 60 * NANOSECONDS
-# A time further ahead than this is wrong; without a limit one such trade would outrank all others.
+# A time further ahead than this is wrong; without a limit one such trade, or halt, would outrank all others.
 _AHEAD = 60 * NANOSECONDS
 _CONTROLS = frozenset({"success", "error", "subscription"})
 # What is read, and the choice of prices that it belongs to; statuses belong to all.
@@ -108,12 +108,14 @@ class AlpacaParser:
             return "not_price"
         if self._wanted is not None and symbol not in self._wanted:
             return "unknown"
-        told = self._readers[kind](symbol, message, int(receive_time * NANOSECONDS))
+        received = int(receive_time * NANOSECONDS)
+        told = self._readers[kind](symbol, message, received)
         if isinstance(told, str):
             return told
         if kind != "q":  # quotations go on in a halt
             # A bar counts from its end, and may have begun before a halt.
-            self.halts.traded(symbol, told.time - (_BAR_LENGTH if kind == "b" else 0))
+            made = told.time - (_BAR_LENGTH if kind == "b" else 0)
+            self.halts.traded(symbol, min(made, received + _AHEAD))
         return PriceUpdate(symbol, told.price, told.time / NANOSECONDS, receive_time, self._name)
 
     def _trade(self, symbol: str, message: Message, received: int) -> Told | str:
@@ -155,7 +157,7 @@ class AlpacaParser:
         return "bad_prices" if close is None else self._newer(symbol, close, opened + _BAR_LENGTH, received)
 
     def _status(self, symbol: str, message: Message, received: int) -> str:
-        return self.halts.hear(symbol, message, nanoseconds(message.get("t")) or received)
+        return self.halts.hear(symbol, message, min(nanoseconds(message.get("t")) or received, received + _AHEAD))
 
     def _newer(self, symbol: str, price: float, time: int, received: int) -> Told | str:
         """Let a price through that is no older than the one before and does not repeat it."""
