@@ -68,21 +68,22 @@ def test_a_halted_symbols_orders_are_rejected_with_the_reason_until_it_resumes()
 
 def test_a_connection_whose_symbols_are_all_halted_is_not_a_silent_one() -> None:
     async def scene() -> None:
-        silences, quiet = 0, asyncio.Event()
+        halted, silences, quiet = asyncio.Event(), 0, asyncio.Event()
 
-        def clock() -> int:
+        def clock() -> int:  # asked once for every silence
             nonlocal silences
-            silences += 1
-            if silences > 30:  # some for the login and the statuses, then a few for every silence
+            silences += halted.is_set()
+            if silences > 2:
                 quiet.set()
             return OPEN
 
         async with FakeAlpaca(clock_ns=lambda: OPEN) as fake:
-            feed = feed_of(fake, timing=replace(QUICK, silence=0.05), clock=clock)
+            feed = feed_of(fake, timing=replace(QUICK, silence=0.4), clock=clock)
             async with running(feed) as heard:
                 await fake.subscribed("AAPL", "s")
                 await fake.status("AAPL")
                 await heard.until(lambda: any(b"Trading Halt" in frame.payload for frame in heard.frames))
+                halted.set()
                 await quiet.wait()
                 assert fake.attempts == 1
                 await fake.status("AAPL", "T", "Trading Resumption")
