@@ -38,6 +38,12 @@ from sandbox.pool import Pool
 
 log = logging.getLogger("arena")
 
+_NOT_FRESH = {
+    "halted": "of before a trading halt: orders on them are rejected",
+    "stale": "old: orders on them are rejected",
+    "closed": "those of a closed market",
+}
+
 RUNTIME = "arena.runtime.bot:BotRuntime"
 
 
@@ -207,7 +213,7 @@ class Arena:
         for name, feed in source.get("feeds", {}).items():
             if feed["state"] in {"down", "failed"}:
                 notes.append(f"The {name} feed is down: {feed['detail']}")
-        for state, words in (("stale", "old: orders on them are rejected"), ("closed", "those of a closed market")):
+        for state, words in _NOT_FRESH.items():
             found = [name for name, symbol in source.get("symbols", {}).items() if symbol["state"] == state]
             if found:
                 notes.append(f"The prices of {', '.join(found)} are {words}.")

@@ -34,6 +34,8 @@ _EVERY = 0.02  # seconds between two prices of a symbol
 _PATIENCE = 5.0  # the longest back-off of the doubles' connectors, and a busy machine's delay
 _GIVEN_UP = 30.0
 _BUSY = 12  # tasks and files that the connectors and doubles open and close all the time
+# What the doubles and this program remember is full or small after some minutes: from then on memory is flat.
+_SETTLED, _MEMORY_KIB = 15 * 60.0, 16 * 1024
 
 
 class Shown(LiveMarket):
@@ -194,6 +196,9 @@ def failures(found: dict[str, Any], patience: float = _PATIENCE) -> list[str]:
         f"{what} grew from {used['first']:g} to {used['last']:g}."
         for what, used in found["used"].items() if what != "resident_kib" and used["last"] > used["first"] + _BUSY
     ]  # fmt: skip
+    memory = found["used"]["resident_kib"]
+    if found["seconds"] >= _SETTLED and memory["last"] > memory["first"] + _MEMORY_KIB:
+        wrong.append(f"The memory grew from {memory['first']:g} to {memory['last']:g} KiB.")
     return wrong + [f"{count} {what} were left open." for what, count in found["left_open"].items() if count > 0]
 
 

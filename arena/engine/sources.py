@@ -83,7 +83,10 @@ class LiveSource:
         return self._market.prices_at(time)
 
     def conditions(self, time: float, market: MarketState) -> Conditions:
-        """Return what has ended since the last tick, and what cannot be traded: stale, closed, or after a gap."""
+        """Return what has ended since the last tick, and what cannot be traded.
+
+        That is what is halted, stale or of a closed market, and everything after a gap.
+        """
         found = self._market.resolutions_at(time)
         ended = {name: end.price for name, end in found.items() if name not in market.ended}
         barred = {name: f"Market {name} has ended. {found[name].detail}".rstrip() for name in ended}
@@ -91,7 +94,9 @@ class LiveSource:
         for name, news in self._market.freshness(time).items():
             if name in found:
                 continue
-            if not news.fresh:
+            if news.halted:
+                barred[name] = f"Trading of {name} is halted ({news.halted})"
+            elif not news.fresh:
                 what = "is stale" if news.open else "is not new: its market is closed"
                 barred[name] = f"Price of {name} {what} (nothing heard for {news.age:.0f} s)"
             elif waited > news.limit:

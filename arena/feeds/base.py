@@ -31,13 +31,17 @@ class FeedState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PriceUpdate:
-    """One price of one symbol, with the venue's time and ours, and the feed that brought it."""
+    """One price of one symbol, with the venue's time and ours, and the feed that brought it.
+
+    `recalled`: it was asked for, not pushed, and may be days old; its age counts from the event time.
+    """
 
     symbol: str
     price: float
     event_time: float
     receive_time: float
     feed: str = ""
+    recalled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often news of a symbol are to be expected: seconds between two, and whether it trades now."""
+    """How often news of a symbol are to be expected: seconds between two, and whether it trades now.
+
+    `halted` says why the symbol's trading is halted; empty where it is not.
+    """
 
     interval: float
     open: bool = True
+    halted: str = ""
 
 
 class PriceSink(Protocol):

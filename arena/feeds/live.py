@@ -43,7 +43,7 @@ class _Series:
         place = bisect_right(self.times, effective)
         self.times.insert(place, effective)
         self.updates.insert(place, update)
-        self.heard = max(self.heard, update.receive_time)
+        self.heard = max(self.heard, effective if update.recalled else update.receive_time)
         if len(self.times) > self.prune_at:
             self._prune(history)
 
@@ -77,15 +77,18 @@ class Freshness:
     age: float
     limit: float
     open: bool
+    halted: str = ""
 
     @property
     def fresh(self) -> bool:
         """Say whether the symbol may be traded at its price."""
-        return self.age <= self.limit
+        return self.age <= self.limit and not self.halted
 
     @property
     def words(self) -> str:
-        """Return fresh, closed (no news are due) or stale."""
+        """Return fresh, halted, closed (no news are due) or stale."""
+        if self.halted:
+            return "halted"
         if self.fresh:
             return "fresh"
         return "stale" if self.open else "closed"
@@ -191,15 +194,18 @@ class LiveMarket:
     def freshness(self, now: float) -> dict[str, Freshness]:
         """Return how old the news of every priced symbol are.
 
-        Ages count from receipt, so that a venue with a slow clock or delayed data is not always stale.
+        Ages count from receipt, so that a venue with a slow clock or delayed data is not always stale;
+        of a closed market from the venue's time, since an old price that is told again is no news.
         """
         with self._lock:
-            heard = {name: (series.heard, self._owners[name]) for name, series in sorted(self._series.items())}
+            heard = {name: (each.heard, each.times[-1]) for name, each in sorted(self._series.items())}
+            owners = {name: self._owners[name] for name in heard}
         found = {}
-        for name, (at, owner) in heard.items():
-            feed = self._by_name.get(owner)
+        for name, (received, effective) in heard.items():
+            feed = self._by_name.get(owners[name])
             pace = feed.pace(name, now) if feed is not None else Pace(math.inf)
-            found[name] = Freshness(owner, max(0.0, now - at), pace.interval * self._patience, pace.open)
+            age = max(0.0, now - (received if pace.open else min(received, effective)))
+            found[name] = Freshness(owners[name], age, pace.interval * self._patience, pace.open, pace.halted)
         return found
 
     def last(self, symbol: str) -> PriceUpdate | None:

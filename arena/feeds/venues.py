@@ -31,7 +31,7 @@ def make_feed(name: str, settings: Settings, book: UsageBook | None = None) -> L
         return AlpacaFeed(
             alpaca.symbols, settings.alpaca_api_key.get_secret_value(), settings.alpaca_secret_key.get_secret_value(),
             feed=alpaca.feed, location=alpaca.location, prices=alpaca.prices, encoding=alpaca.encoding,
-            ws_url=alpaca.ws_url, clock=CLOCK.now_ns,
+            ws_url=alpaca.ws_url, base_url=alpaca.base_url, clock=CLOCK.now_ns,
         )  # fmt: skip
     if name == "manifold":
         manifold = sources.manifold

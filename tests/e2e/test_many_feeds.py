@@ -32,9 +32,7 @@ def fake(venue: str) -> Iterator[dict[str, str]]:
     assert process.stdout is not None
     try:
         settings: dict[str, str] = {}
-        while f"DATA_SOURCES__{venue.upper()}__BASE_URL" not in settings and (
-            f"DATA_SOURCES__{venue.upper()}__WS_URL" not in settings or venue != "alpaca"
-        ):
+        while f"DATA_SOURCES__{venue.upper()}__BASE_URL" not in settings:
             line = process.stdout.readline()
             assert line, f"the fake {venue} has ended"
             name, found, value = line.strip().partition("=")

@@ -1,4 +1,4 @@
-"""What a live market tells the engine beside its prices: stale, closed, after a gap, ended."""
+"""What a live market tells the engine beside its prices: stale, closed, halted, after a gap, ended."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Venue:
     def __init__(self, name: str = "venue", interval: float = 10.0) -> None:
         self.name, self.symbols, self.interval = name, SYMBOLS, interval
         self.counts: Counter[str] = Counter()
-        self.open = True
+        self.open, self.halted = True, ""
 
     async def run(self, sink: PriceSink) -> None:
         del sink
@@ -33,7 +33,7 @@ class Venue:
 
     def pace(self, symbol: str, now: float) -> Pace:
         del symbol, now
-        return Pace(self.interval, self.open)
+        return Pace(self.interval, self.open, self.halted)
 
 
 @pytest.fixture
@@ -60,6 +60,25 @@ def test_a_mute_symbol_is_barred_with_the_reason_and_another_goes_on(venue: Venu
     assert "its market is closed" in source.conditions(START + 40.0, MarketState()).barred[BTC]
     venue.interval = 60.0
     assert not source.conditions(START + 40.0, MarketState())
+
+
+def test_orders_on_a_halted_symbol_are_rejected_with_its_reason_and_filled_after_it(
+    deal: Callable[..., Hand], venue: Venue, market: LiveMarket
+) -> None:
+    hand = deal(LiveSource(market, SYMBOLS, 10.0))
+    tell(market, BTC, 100.0, START)
+    seat = hand.admit(bot_source(f'ctx.submit_order("{BTC}", "BUY", 1.0)'))
+    hand.tick(1)
+    venue.halted = "News Pending"
+    hand.tick(1)
+    assert seat.account.sizes() == {}
+    assert market.freshness(START)[BTC].words == "halted"
+    assert hand.rows("SELECT reason FROM orders WHERE status = 'rejected'") == [
+        (f"Trading of {BTC} is halted (News Pending)",)
+    ]
+    venue.halted = ""
+    hand.tick(1)
+    assert seat.account.sizes() == {BTC: 1.0}
 
 
 def test_orders_that_waited_across_a_gap_are_barred_once(market: LiveMarket) -> None:

@@ -48,6 +48,7 @@ class Heard:
 
     def on_frame(self, frame: Frame) -> None:
         self.frames.append(frame)
+        self._news.set()
 
     @property
     def prices(self) -> list[float]:
@@ -91,7 +92,7 @@ async def running(feed: AlpacaFeed) -> AsyncIterator[Heard]:
 
 
 def feed_of(fake: FakeAlpaca, *symbols: str, **more: Any) -> AlpacaFeed:
-    settings = {"timing": QUICK, "ws_url": fake.url} | more
+    settings = {"timing": QUICK, "ws_url": fake.url, "base_url": fake.rest_url} | more
     return AlpacaFeed(symbols or ("AAPL",), fake.key, fake.secret, **settings)
 
 
@@ -112,7 +113,9 @@ def test_trades_arrive_with_the_venues_time_and_ours(encoding: str) -> None:
             ]
             assert [state for state, _ in heard.states] == [FeedState.CONNECTING, FeedState.LIVE]
             assert fake.paths == ["/v2/iex"]
-            assert fake.requests[1:] == [{"action": "subscribe", "trades": ["AAPL", "TSLA"]}]
+            assert fake.requests[1:] == [
+                {"action": "subscribe", channel: ["AAPL", "TSLA"]} for channel in ("trades", "statuses")
+            ]
 
     play(scene)
 
@@ -243,8 +246,10 @@ def test_the_keys_show_nowhere(caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
         async with FakeAlpaca(key=key, secret=secret) as fake:
             feed = feed_of(fake)
+            fake.rest.refuse(503)
             async with running(feed) as heard:
                 await fake.subscribed("AAPL")
+                await fake.asked(2)
                 await fake.say(f'[{{"T":"error","code":500,"msg":"{key}"}}]')
                 await fake.attempted(2)
             fake.refuse_login(402)
@@ -253,10 +258,12 @@ def test_the_keys_show_nowhere(caplog: pytest.LogCaptureFixture) -> None:
             shown.extend((heard.states, caught.value, vars(feed), [vars(each) for each in feed._connections]))
             assert secret not in str([frame.payload for frame in heard.frames])
 
-    with caplog.at_level(logging.DEBUG, logger="websockets.client"), caplog.at_level(logging.DEBUG, "arena"):
+    with caplog.at_level(logging.DEBUG):
         play(scene)
+    assert "latest" in caplog.text
+    own = [record.getMessage() for record in caplog.records if not record.name.startswith("websockets.server")]
     assert key not in repr(shown)
-    assert secret not in repr(shown) + caplog.text
+    assert secret not in repr(shown) + repr(own)
 
 
 def test_reachable_says_yes_when_every_endpoint_greets_and_takes_no_login() -> None:

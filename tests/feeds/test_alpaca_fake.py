@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
+import httpx2
 import msgpack
 import pytest
 from test_alpaca import play
@@ -150,6 +152,49 @@ def test_a_client_that_does_not_log_in_is_sent_away() -> None:
             assert [await heard(socket), await heard(socket)] == [CONNECTED, error(404)]
             with pytest.raises(ConnectionClosed):
                 await socket.recv()
+
+    play(scene)
+
+
+def question(fake: FakeAlpaca, path: str, **headers: str) -> tuple[int, Any, Any]:
+    keys = {"APCA-API-KEY-ID": fake.key, "APCA-API-SECRET-KEY": fake.secret}
+    answer = httpx2.get(fake.rest_url + path, headers=keys | headers, trust_env=False)
+    return answer.status_code, answer.json(), answer.headers
+
+
+def test_rest_tells_the_last_of_each_symbol_to_who_has_the_keys() -> None:
+    async def scene() -> None:
+        async with FakeAlpaca() as fake:
+            await fake.trade("AAPL", 1.5, moment=1_700_000_000_123_456_000)
+            wrong = await fake.trade("AAPL", 2.5, moment=1_700_000_001_000_000_000)
+            await fake.cancel("AAPL", wrong)
+            path = "/v2/stocks/trades/latest?symbols=AAPL,TSLA&feed=iex"
+            status, found, _ = await asyncio.to_thread(question, fake, path)
+            assert (status, found) == (200, {"trades": {"AAPL": {
+                "t": "2023-11-14T22:13:20.123456Z", "i": 1, "p": 1.5, "s": 1, "x": "V", "c": ["@"], "z": "C",
+            }}})  # fmt: skip
+            for more, expected in (({"APCA-API-SECRET-KEY": "x"}, 401), ({}, 200)):
+                assert (await asyncio.to_thread(lambda m=more: question(fake, path, **m)))[0] == expected
+            assert (await asyncio.to_thread(question, fake, "/v2/stocks/bars/latest?feed=iex"))[0] == 400
+            assert (await asyncio.to_thread(question, fake, path.replace("iex", "test")))[0] == 400
+
+    play(scene)
+
+
+def test_rest_counts_the_requests_of_a_minute_and_says_when_it_ends() -> None:
+    async def scene() -> None:
+        now = 1_700_000_000
+
+        async with FakeAlpaca(rest_limit=1, clock_ns=lambda: now * 10**9) as fake:
+            path = "/v1beta3/crypto/us/latest/quotes?symbols=BTC/USD"
+            statuses = []
+            for _ in range(2):
+                status, _, headers = await asyncio.to_thread(question, fake, path)
+                statuses.append((status, headers["X-RateLimit-Limit"], headers["X-RateLimit-Remaining"]))
+            assert statuses == [(200, "1", "0"), (429, "1", "0")]
+            assert int(headers["X-RateLimit-Reset"]) == now // 60 * 60 + 60
+            now += 60
+            assert (await asyncio.to_thread(question, fake, path))[0] == 200
 
     play(scene)
 

@@ -224,11 +224,18 @@ _values = st.recursive(
 )
 _messages = st.fixed_dictionaries(
     {"T": st.sampled_from("tcxqbsludo") | _values},
-    optional=dict.fromkeys(("S", "i", "x", "p", "t", "c", "z", "oi", "ci", "cp", "cc", "bp", "ap"), _values),
+    optional=dict.fromkeys(("S", "i", "x", "p", "t", "c", "z", "oi", "ci", "cp", "cc", "bp", "ap", "sc"), _values),
+)
+_answers = st.dictionaries(
+    st.sampled_from(["trades", "quotes", "bars", "message"]), st.dictionaries(st.text(max_size=2), _messages) | _values
 )
 
 
-@given(st.binary(max_size=60) | _messages.map(lambda m: msgpack.packb([m | {"S": "A", "t": msgpack.Timestamp(9)}, m])))
+@given(
+    st.binary(max_size=60)
+    | _messages.map(lambda m: msgpack.packb([m | {"S": "A", "t": msgpack.Timestamp(9)}, m]))
+    | _answers.map(msgpack.packb)
+)
 def test_whatever_arrives_only_good_prices_come_out(payload: bytes) -> None:
     for prices in ("trades", "quotes", "bars"):
         for update in AlpacaParser(prices=prices).parse(payload, NOW):  # type: ignore[arg-type]

@@ -154,6 +154,16 @@ def test_a_feed_without_any_known_symbol_gives_up_in_words() -> None:
     play(scene)
 
 
+def test_a_venue_that_has_none_of_the_symbols_is_reachable_so_that_the_feed_can_say_so() -> None:
+    async def scene() -> None:
+        async with venue() as fake:
+            assert await feed_of(fake, "BTCUSD").reachable(10.0)
+            assert not await feed_of(fake, "BTCUSD", BTC).reachable(0.3)
+            assert not await feed_of(fake, "BTCUSD", base_url="").reachable(0.3)
+
+    play(scene)
+
+
 def test_symbols_that_cannot_be_checked_are_taken_as_they_are() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:

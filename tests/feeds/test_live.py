@@ -238,6 +238,25 @@ def test_a_symbol_is_stale_after_some_of_its_feeds_own_intervals_and_closed_when
     assert [market.freshness(now)[BTC].words for now in (130.0, 130.1, 1_000.0)] == ["fresh", "stale", "closed"]
 
 
+def test_an_old_price_that_is_told_again_does_not_make_a_closed_market_fresh() -> None:
+    market = LiveMarket([Scripted("venue")], patience=3.0)
+    market.on_price(PriceUpdate(BTC, 1.0, 100.0, 2_000.0, "venue"))
+    market.on_price(PriceUpdate(ETH, 1.0, 100.0, 2_000.0, "venue"))
+    assert {name: each.words for name, each in market.freshness(2_000.0).items()} == {BTC: "closed", ETH: "fresh"}
+    market.on_price(PriceUpdate(BTC, 1.0, 1_990.0, 2_000.0, "venue"))
+    assert market.freshness(2_000.0)[BTC].words == "fresh"
+
+
+def test_a_price_that_was_asked_for_is_as_old_as_its_event() -> None:
+    market = LiveMarket([Scripted("venue")], patience=3.0)
+    market.on_price(PriceUpdate(BTC, 1.0, 100.0, 131.0, "venue", recalled=True))
+    assert (market.freshness(131.0)[BTC].words, market.age(BTC, 131.0)) == ("stale", 31.0)
+    market.on_price(PriceUpdate(BTC, 1.0, 100.0, 132.0, "venue"))
+    assert market.freshness(132.0)[BTC].words == "fresh"
+    market.on_price(PriceUpdate(BTC, 1.0, 100.0, 133.0, "venue", recalled=True))
+    assert market.age(BTC, 133.0) == 1.0
+
+
 def test_a_symbol_that_has_ended_has_no_price_and_the_first_word_counts() -> None:
     market = LiveMarket()
     tell(market, BTC, 0.7, event=1.0)

@@ -16,6 +16,7 @@ from test_stockdata_wire import at
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
 from arena.feeds.fakes.stockdata import FakeStockData
+from arena.feeds.live import LiveMarket
 from arena.feeds.stockdata.budget import EXTENDED, MemoryBook
 from arena.feeds.stockdata.feed import StockDataFeed, Timing
 
@@ -150,6 +151,10 @@ def test_a_closed_market_is_asked_once_for_a_price_and_not_again_until_it_opens(
                 assert len(fake.requests) == 1
                 assert heard.prices == [512.5, 440.0]
                 assert heard.states[-1][0] is FeedState.LIVE
+                market = LiveMarket([feed])
+                for update in heard.updates:
+                    market.on_price(update)
+                assert {each.words for each in market.freshness(clock()).values()} == {"closed"}
                 clock.set(OPEN)
                 await fake.asked(3)
             assert feed.pace("SPY", clock()).open

@@ -7,17 +7,18 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidURI
 
 from arena.errors import FeedError
-from arena.feeds.alpaca.codec import CONTENT_TYPES, NANOSECONDS, Encoding, decode, encode
-from arena.feeds.alpaca.parser import AlpacaParser, Prices
-from arena.feeds.alpaca.session import CONNECTION_LIMIT, SLOW_CLIENT, Keys, LostError, Session
-from arena.feeds.base import FeedState, Frame, Pace, PriceSink
+from arena.feeds.alpaca.codec import CONTENT_TYPES, NANOSECONDS, decode, encode
+from arena.feeds.alpaca.manner import Manner, Place
+from arena.feeds.alpaca.parser import AlpacaParser, Reading
+from arena.feeds.alpaca.recall import Recall
+from arena.feeds.alpaca.session import CONNECTION_LIMIT, SLOW_CLIENT, LostError, Session
+from arena.feeds.base import FeedState, Frame, PriceSink
 from arena.feeds.dialling import DIAL_ERRORS, Setback, back_off, dial, setback_of
 
 log = logging.getLogger("arena.feeds.alpaca")
@@ -26,47 +27,6 @@ Say = Callable[[str, FeedState, str], None]
 _SILENT_INTERVALS, _LEAST_SILENCE = 5.0, 120.0
 _NAMED = 10
 _WRONG = ("garbled", "bad_prices", "unknown")
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How long the feed waits for what, in seconds.
-
-    `login` covers greeting to subscription; the venue itself allows ten seconds. An open market that
-    is silent for `silence`, by default five of its usual intervals and at least two minutes, means a
-    connection that is dead. `limit_delay` begins the back-off after a refusal for too many
-    connections: the venue may go on counting a lost one for a while.
-    """
-
-    open_timeout: float = 10.0
-    login: float = 10.0
-    silence: float | None = None
-    first_delay: float = 1.0
-    max_delay: float = 60.0
-    limit_delay: float = 15.0
-    max_limit_delay: float = 300.0
-    complaint_every: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An endpoint: what it is called, its address, its symbols, and when its market trades."""
-
-    label: str
-    url: str
-    symbols: tuple[str, ...]
-    pace: Callable[[float], Pace]
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How to talk to every endpoint."""
-
-    keys: Keys
-    prices: Prices
-    encoding: Encoding
-    timing: Timing
-    clock: Callable[[], int] = time.time_ns
 
 
 class Connection:
@@ -83,6 +43,8 @@ class Connection:
         self._failures = 0
         self._limit_failures = 0
         self._had_prices = False
+        self._statuses = place.halts
+        self._recall = Recall(place, manner, self._counts)
         self._next_complaint = 0.0
 
     async def run(self, sink: PriceSink, say: Say) -> None:
@@ -119,7 +81,10 @@ class Connection:
                 # The library can log every frame, and one of ours holds the secret.
                 socket.protocol.debug = False
                 self._counts["connections"] += 1
-                setback = await self._converse(socket, sink, say)
+                try:
+                    setback = await self._converse(socket, sink, say)
+                finally:
+                    await self._recall.end()
         except InvalidURI as error:
             raise FeedError(f"The address of Alpaca is wrong: {error}.") from error
         except DIAL_ERRORS as error:
@@ -131,7 +96,7 @@ class Connection:
     async def _converse(self, socket: ClientConnection, sink: PriceSink, say: Say) -> Setback:
         """Log in, subscribe and read, until the connection is of no more use."""
         loop, timing = asyncio.get_running_loop(), self._timing
-        session = Session(self._manner.keys, self._manner.prices, self.place.symbols)
+        session = Session(self._manner.keys, self._manner.prices, self.place.symbols, self._statuses)
         deadline = loop.time() + timing.login
         while True:
             was_ready = session.ready
@@ -145,32 +110,44 @@ class Connection:
             except TimeoutError:
                 if not session.ready:
                     return Setback("Alpaca did not complete the login in time.")
-                if self._is_open():
+                if self._owes_news():
                     return Setback("the connection was open but silent; it is being replaced.")
-                has_news = True  # a closed market owes us none
+                has_news = True
             if session.ready and not was_ready:
                 self._limit_failures = 0
+                self._begin(session, sink)
                 say(self.place.label, FeedState.LIVE, _welcome(self.place.label, session))
             if has_news or session.ready != was_ready:
                 deadline = loop.time() + self._silence()
 
     async def _take(self, socket: ClientConnection, session: Session, sink: PriceSink) -> bool:
-        """Receive one payload, pass on its prices, and answer it; return whether it had prices."""
-        payload = await socket.recv(decode=False)
+        """Receive one payload, pass on its prices, and answer it; return whether it had news of a symbol."""
+        reading = self._read(await socket.recv(decode=False), sink)
+        self._had_prices |= bool(reading.updates)
+        for control in reading.controls:
+            answer = session.hear(control)
+            self._statuses = session.statuses
+            if answer is not None:
+                await socket.send(encode(answer, self._manner.encoding))
+        return bool(reading.updates or reading.statuses)
+
+    def _read(self, payload: bytes, sink: PriceSink) -> Reading:
+        """Pass on the prices of a payload, and return all that it says."""
         received = self._manner.clock()
         sink.on_frame(Frame(self._name, received, payload))
         wrong = sum(self._counts[kind] for kind in _WRONG)
         reading = self._parser.read(payload, received / NANOSECONDS)
         for update in reading.updates:
-            self._had_prices = True
             sink.on_price(update)
         if sum(self._counts[kind] for kind in _WRONG) > wrong:
             self._complain(payload)
-        for control in reading.controls:
-            answer = session.hear(control)
-            if answer is not None:
-                await socket.send(encode(answer, self._manner.encoding))
-        return bool(reading.updates)
+        return reading
+
+    def _begin(self, session: Session, sink: PriceSink) -> None:
+        """Ask for what the stream does not repeat, once it is subscribed."""
+        if self._manner.prices == "quotes" and self.place.halts:
+            self._parser.halts.forget()  # without trades nothing would end one that ended meanwhile
+        self._recall.begin(session.priced(), lambda answer: self._read(answer, sink))
 
     def _lost(self, error: LostError) -> Setback:
         self._counts[f"error_{error.code}"] += 1
@@ -187,10 +164,11 @@ class Connection:
             return self._timing.silence
         return max(_SILENT_INTERVALS * self.place.pace(self._now()).interval, _LEAST_SILENCE)
 
-    def _is_open(self) -> bool:
-        """Return whether the market was open for the whole time of the silence."""
+    def _owes_news(self) -> bool:
+        """Return whether the market was open for the whole time of the silence, and not all of it is halted."""
         now = self._now()
-        return self.place.pace(now).open and self.place.pace(now - self._silence()).open
+        was_open = self.place.pace(now).open and self.place.pace(now - self._silence()).open
+        return was_open and not self._parser.halts.cover(self.place.symbols)
 
     def _now(self) -> float:
         return self._manner.clock() / NANOSECONDS

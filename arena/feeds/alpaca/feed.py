@@ -2,7 +2,8 @@
 
 Rules kept here: symbols with a slash are crypto pairs, all others stocks, and each kind has a
 connection of its own; one kind may fail for good without ending the other; a market that is closed
-is not a silent connection; the keys are sent to the venue and shown nowhere.
+is not a silent connection, nor is one whose symbols are all halted; the keys are sent to the venue
+and shown nowhere.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
 from arena.errors import FeedError
 from arena.feeds.alpaca.codec import Encoding
-from arena.feeds.alpaca.connection import Connection, Manner, Place, Timing
+from arena.feeds.alpaca.connection import Connection
+from arena.feeds.alpaca.manner import Manner, Place, Timing
 from arena.feeds.alpaca.parser import AlpacaParser, Prices
+from arena.feeds.alpaca.rest import BASE_URL, LatestPrices, Question
 from arena.feeds.alpaca.session import Keys
 from arena.feeds.base import FeedState, Pace, PriceSink
 from arena.feeds.market_hours import Session, session_at
@@ -43,6 +47,8 @@ _LEVELS = {FeedState.DOWN: logging.WARNING, FeedState.FAILED: logging.ERROR}
 class AlpacaFeed:
     """Trades, quotes or minute bars of stocks and crypto pairs, at the venue's time.
 
+    After each login the last prices are asked for at `base_url`, not at all where that is empty.
+
     `counts` says what arrived: prices, duplicates, late, corrections, cancels, garbled and so on;
     how many connections were opened; and `slow_client`, how often the venue found us too slow.
     """
@@ -60,6 +66,7 @@ class AlpacaFeed:
         prices: Prices = "trades",
         encoding: Encoding = "msgpack",
         ws_url: str = WS_URL,
+        base_url: str = BASE_URL,
         timing: Timing | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -75,11 +82,19 @@ class AlpacaFeed:
         base = ws_url.rstrip("/")
         self._stock_pace = partial(stock_pace, feed, prices)
         self._pair_pace = Pace(_USUAL[prices])
+        # The test stream has no REST side.
+        stock_question = None if feed == "test" else Question(f"/v2/stocks/{prices}/latest", {"feed": feed})
+        pair_question = Question(f"/v1beta3/crypto/{location}/latest/{prices}")
         places = (
-            Place(f"stocks ({feed})", f"{base}/v2/{feed}", stocks, self._stock_pace),
-            Place(f"crypto ({location})", f"{base}/v1beta3/crypto/{location}", pairs, lambda _now: self._pair_pace),
-        )
-        manner = Manner(Keys(key, secret), prices, encoding, timing or Timing(), clock)
+            Place(f"stocks ({feed})", f"{base}/v2/{feed}", stocks, self._stock_pace, stock_question, halts=True),
+            Place(
+                f"crypto ({location})", f"{base}/v1beta3/crypto/{location}", pairs, lambda _now: self._pair_pace,
+                pair_question,
+            ),
+        )  # fmt: skip
+        keys, times = Keys(key, secret), timing or Timing()
+        rest = LatestPrices(base_url, keys, times.open_timeout, clock) if base_url else None
+        manner = Manner(keys, prices, encoding, times, clock, rest)
         self._connections = [Connection(self.name, place, manner, self._parser) for place in places if place.symbols]
         self._conditions: dict[str, tuple[FeedState, str]] = {}
 
@@ -98,8 +113,11 @@ class AlpacaFeed:
             return False
 
     def pace(self, symbol: str, now: float) -> Pace:
-        """Return the usual pace of a symbol, and whether its market is open."""
-        return self._pair_pace if is_crypto(symbol) else self._stock_pace(now)
+        """Return the usual pace of a symbol, whether its market is open, and whether it is halted."""
+        if is_crypto(symbol):
+            return self._pair_pace
+        pace, halted = self._stock_pace(now), self._parser.halts.reason(symbol)
+        return replace(pace, halted=halted) if halted else pace
 
     async def _keep(self, connection: Connection, sink: PriceSink) -> str:
         """Run a connection for good and return why it cannot go on."""

@@ -2,17 +2,18 @@
 
 A trade sets the price, and so does what is told in its place when it is corrected or cancelled; or
 the middle of the quotes does, or the close of the minute bars. News older than the price that holds
-changes nothing.
+changes nothing. What REST answers to the question for the last prices is read by the same rules.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from arena.feeds.alpaca.codec import NANOSECONDS, Message, decode, nanoseconds
+from arena.feeds.alpaca.halts import Halts
 from arena.feeds.alpaca.tape import Deal, Key, Order, Tape, Told
 from arena.feeds.base import PriceUpdate
 from arena.feeds.dialling import price_of
@@ -20,11 +21,14 @@ from arena.feeds.dialling import price_of
 Prices = Literal["trades", "quotes", "bars"]
 
 _BAR_LENGTH = 60 * NANOSECONDS
-# A time further ahead than this is wrong; without a limit one such trade would outrank all others.
+# A time further ahead than this is wrong; without a limit one such trade, or halt, would outrank all others.
 _AHEAD = 60 * NANOSECONDS
 _CONTROLS = frozenset({"success", "error", "subscription"})
-_PRICED = {"t": "trades", "c": "trades", "x": "trades", "q": "quotes", "b": "bars"}
-_UNPRICED = frozenset({"u", "d", "s", "l", "o", "n", "i"})
+# What is read, and the choice of prices that it belongs to; statuses belong to all.
+_READ = {"t": "trades", "c": "trades", "x": "trades", "q": "quotes", "b": "bars", "s": ""}
+_UNPRICED = frozenset({"u", "d", "l", "o", "n", "i"})
+# The keys of a REST answer, each with the kind of message that its entries are.
+_ANSWERS = {"trades": "t", "quotes": "q", "bars": "b"}
 # Conditions of trades that were not made at the market's price of the moment: late or out of
 # sequence, at an average, an earlier or a derived price, for cash or later delivery, parts of a
 # larger deal, and the official open and close told again.
@@ -33,23 +37,25 @@ _NOT_THE_MARKET = frozenset("CHMNPQRUVWZ47")
 
 @dataclass(slots=True)
 class Reading:
-    """What a payload holds: prices, and the messages about the connection itself."""
+    """What a payload holds: prices, the messages about the connection itself, and trading statuses."""
 
     updates: list[PriceUpdate] = field(default_factory=list)
     controls: list[Message] = field(default_factory=list)
+    statuses: int = 0
 
 
 class AlpacaParser:
     """Reads payloads of both encodings and of both kinds of streams; `symbols` None means all.
 
     Where `prices` is not given, the subscription that the venue confirms in a recording decides.
-    `counts` says what came, by kind.
+    `counts` says what came, by kind; `halts` which stocks are halted now.
     """
 
     def __init__(
         self, symbols: Iterable[str] | None = None, prices: Prices | None = None, name: str = "alpaca"
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.halts = Halts()
         self._wanted = None if symbols is None else frozenset(symbols)
         self._prices = prices
         self._learned: str = prices or "trades"
@@ -58,6 +64,7 @@ class AlpacaParser:
         self._newest: dict[str, tuple[Order, float]] = {}
         self._readers: dict[str, Callable[[str, Message, int], Told | str]] = {
             "t": self._trade, "c": self._correction, "x": self._cancel, "q": self._quote, "b": self._bar,
+            "s": self._status,
         }  # fmt: skip
 
     def parse(self, payload: bytes, receive_time: float) -> list[PriceUpdate]:
@@ -71,15 +78,17 @@ class AlpacaParser:
         if messages is None:
             self.counts["garbled"] += 1
             return reading
-        for message in messages:
+        answered = _entries(messages)
+        for message in messages if answered is None else answered:
             kind = message.get("T") if isinstance(message, dict) else None
             if isinstance(kind, str) and kind in _CONTROLS:
                 self._control(kind, message)
                 reading.controls.append(message)
                 continue
-            found = self._price(kind, message, receive_time) if isinstance(kind, str) else "garbled"
+            found = self._news(kind, message, receive_time) if isinstance(kind, str) else "garbled"
             if isinstance(found, PriceUpdate):
-                reading.updates.append(found)
+                reading.updates.append(found if answered is None else replace(found, recalled=True))
+            reading.statuses += kind == "s"
             self.counts[found if isinstance(found, str) else "prices"] += 1
         return reading
 
@@ -88,20 +97,25 @@ class AlpacaParser:
         if kind == "subscription" and self._prices is None:
             self._learned = next((name for name in ("trades", "quotes", "bars") if message.get(name)), self._learned)
 
-    def _price(self, kind: str, message: Message, receive_time: float) -> PriceUpdate | str:
+    def _news(self, kind: str, message: Message, receive_time: float) -> PriceUpdate | str:
         """Return the price in a message, or the kind of message that sets none."""
-        if kind not in _PRICED:
+        if kind not in _READ:
             return "not_price" if kind in _UNPRICED else "unknown"
         symbol = message.get("S")
         if not isinstance(symbol, str):
             return "garbled"
-        if _PRICED[kind] != self._learned:
+        if _READ[kind] not in {"", self._learned}:
             return "not_price"
         if self._wanted is not None and symbol not in self._wanted:
             return "unknown"
-        told = self._readers[kind](symbol, message, int(receive_time * NANOSECONDS))
+        received = int(receive_time * NANOSECONDS)
+        told = self._readers[kind](symbol, message, received)
         if isinstance(told, str):
             return told
+        if kind != "q":  # quotations go on in a halt
+            # A bar counts from its end, and may have begun before a halt.
+            made = told.time - (_BAR_LENGTH if kind == "b" else 0)
+            self.halts.traded(symbol, min(made, received + _AHEAD))
         return PriceUpdate(symbol, told.price, told.time / NANOSECONDS, receive_time, self._name)
 
     def _trade(self, symbol: str, message: Message, received: int) -> Told | str:
@@ -142,6 +156,9 @@ class AlpacaParser:
             return "garbled"
         return "bad_prices" if close is None else self._newer(symbol, close, opened + _BAR_LENGTH, received)
 
+    def _status(self, symbol: str, message: Message, received: int) -> str:
+        return self.halts.hear(symbol, message, min(nanoseconds(message.get("t")) or received, received + _AHEAD))
+
     def _newer(self, symbol: str, price: float, time: int, received: int) -> Told | str:
         """Let a price through that is no older than the one before and does not repeat it."""
         order = _order(time, received)
@@ -156,6 +173,20 @@ class AlpacaParser:
 
     def _tape(self, symbol: str) -> Tape:
         return self._tapes.setdefault(symbol, Tape())
+
+
+def _entries(messages: list[Any]) -> list[Any] | None:
+    """Return the entries of a REST answer as the messages that the stream would have sent, None if it is none."""
+    answer = messages[0] if len(messages) == 1 else None
+    if not isinstance(answer, dict) or "T" in answer:
+        return None
+    held = [(kind, answer[key]) for key, kind in _ANSWERS.items() if isinstance(answer.get(key), dict)]
+    if not held:
+        return None
+    return [
+        {**entry, "T": kind, "S": symbol} if isinstance(entry, dict) else entry
+        for kind, entries in held for symbol, entry in entries.items()
+    ]  # fmt: skip
 
 
 def _order(time: int, received: int) -> Order:

@@ -1,7 +1,8 @@
 """One conversation with an Alpaca endpoint: greeting, login, subscriptions. No sockets here.
 
 Messages of the venue go in, what to send next comes out. A request that is refused because it holds
-too many symbols is made again in smaller parts, so that what the plan allows is subscribed.
+too many symbols is made again in smaller parts, so that what the plan allows is subscribed. Trading
+statuses are asked for last: a venue that has none of them refuses nothing else.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _LOST = {
 }
 CONNECTION_LIMIT, SLOW_CLIENT = 406, 407
 _ALREADY_IN, _SYMBOL_LIMIT, _NOT_ON_THIS_FEED = 403, 405, 410
+_NO_STATUSES = frozenset({400, 405, 409, 410})
 
 
 class LostError(Exception):
@@ -49,16 +51,18 @@ class Keys:
 
 @dataclass(slots=True)
 class Session:
-    """What was asked on one connection and what came of it."""
+    """What was asked on one connection and what came of it; `statuses` says whether those are wanted and had."""
 
     keys: Keys
     channel: Prices
     symbols: Sequence[str]
+    statuses: bool = False
     subscribed: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
     ready: bool = False
     _asked: tuple[str, ...] = ()
     _to_ask: list[tuple[str, ...]] = field(default_factory=list)
+    _awaits_statuses: bool = False
 
     def hear(self, message: Message) -> Message | None:
         """Return the answer to a control message, if it needs one.
@@ -78,7 +82,8 @@ class Session:
         return None
 
     def _confirmed(self, names: object) -> Message | None:
-        if not isinstance(names, list) or not self._asked:
+        self._awaits_statuses = False
+        if not isinstance(names, list) or not self._asked or self.ready:
             return None
         self.subscribed = {name for name in self.symbols if name in names}
         for name in self._asked:
@@ -88,6 +93,9 @@ class Session:
 
     def _refused(self, code: object) -> Message | None:
         if not isinstance(code, int):
+            return None
+        if self._awaits_statuses and code in _NO_STATUSES:
+            self._awaits_statuses = self.statuses = False
             return None
         if code in _FATAL:
             raise FeedError(_FATAL[code])
@@ -116,4 +124,9 @@ class Session:
             reasons = " and ".join(sorted(set(self.refused.values())))
             raise FeedError(f"Alpaca sends the {self.channel} of none of the symbols asked for: {reasons}.")
         self.ready = True
-        return None
+        self._awaits_statuses = self.statuses
+        return {"action": "subscribe", "statuses": self.priced()} if self.statuses else None
+
+    def priced(self) -> list[str]:
+        """Return the subscribed symbols in the order they were given."""
+        return [name for name in self.symbols if name in self.subscribed]

@@ -33,7 +33,7 @@ from arena.feeds.dialling import DIAL_ERRORS, Setback, back_off, dial, setback_o
 log = logging.getLogger("arena.feeds.binance")
 
 WS_URL = "wss://data-stream.binance.vision"
-FALLBACKS = ("wss://stream.binance.com:9443",)
+FALLBACKS = ("wss://stream.binance.com:9443", "wss://stream.binance.com:443")  # some networks let only 443 out
 
 # Seconds between two news of a pair that is traded at all. Mini-tickers come every second, but only of
 # pairs that have changed; one that is quiet for a few is no sign of trouble.
@@ -119,8 +119,12 @@ class BinanceFeed:
             await asyncio.gather(*self._outgoing, return_exceptions=True)
 
     async def reachable(self, timeout: float) -> bool:  # noqa: ASYNC109 - the caller's budget
-        """Return whether a price arrives from any address within `timeout` seconds."""
+        """Return whether a price arrives from any address within `timeout` seconds.
+
+        A venue that has none of the symbols is there as well: `run` says so in words.
+        """
         asked = [asyncio.create_task(self._answers(address)) for address in self._addresses]
+        asked.append(asyncio.create_task(self._has_none()))
         try:
             async with asyncio.timeout(timeout):
                 for answer in asyncio.as_completed(asked):
@@ -150,6 +154,10 @@ class BinanceFeed:
             log.debug("No answer from %s: %s", address, error)
             return False
         return True
+
+    async def _has_none(self) -> bool:
+        known = await self._rest.listed(self.symbols) if self._rest is not None else None
+        return known is not None and known.isdisjoint(self.symbols)
 
     async def _check_symbols(self) -> None:
         """Leave out the symbols that the venue does not have, and say so from now on."""

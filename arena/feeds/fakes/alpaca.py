@@ -1,7 +1,7 @@
-"""An Alpaca on 127.0.0.1: the market data streams of stocks and crypto on one port.
+"""An Alpaca on 127.0.0.1: the market data streams of stocks and crypto and the last prices on one port.
 
     async with FakeAlpaca() as fake:
-        feed = AlpacaFeed(["AAPL"], fake.key, fake.secret, ws_url=fake.url)
+        feed = AlpacaFeed(["AAPL"], fake.key, fake.secret, ws_url=fake.url, base_url=fake.rest_url)
         await fake.subscribed("AAPL")
         await fake.trade("AAPL", 187.5)
 
@@ -15,23 +15,23 @@ import asyncio
 import contextlib
 import re
 import time
-from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from arena.feeds.alpaca.codec import CONTENT_TYPES, decode, encode, stamp_of
+from arena.feeds.alpaca.codec import CONTENT_TYPES, decode, encode
 from arena.feeds.fakes import alpaca_messages as messages
+from arena.feeds.fakes.alpaca_board import Board, Message
+from arena.feeds.fakes.alpaca_rest import PATHS as REST_PATHS
+from arena.feeds.fakes.alpaca_rest import RestSide
 from arena.feeds.fakes.alpaca_session import FINAL, Session, error
 
 _PATHS = re.compile(r"/v2/(iex|sip|delayed_sip|test)|/v1beta3/crypto/(us|us-1|eu-1)")
-
-Message = dict[str, Any]
 
 
 class FakeAlpaca:
@@ -39,7 +39,9 @@ class FakeAlpaca:
 
     `connection_limit` counts logins of an endpoint, `symbol_limit` trades and quotes of a connection.
     `mute` keeps connections open and silent; `twice` sends every data message twice, `swapped` each
-    pair of them in the wrong order; `drip` is the pause after every byte of a data frame.
+    pair of them in the wrong order; `drip` is the pause after every byte of a data frame; `lacks` has
+    the channels that may not be subscribed, each with its error. `rest` is the REST side; `requests`
+    and `paths` are the streams' alone.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class FakeAlpaca:
         secret: str = "a-secret",  # noqa: S107 - of an account that exists here only
         connection_limit: int = 1,
         symbol_limit: int | None = 30,
+        rest_limit: int = 200,
         auth_timeout: float = 10.0,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -57,6 +60,7 @@ class FakeAlpaca:
         self.connection_limit, self.symbol_limit = connection_limit, symbol_limit
         self.mute = self.twice = self.swapped = False
         self.drip = 0.0
+        self.lacks: dict[str, int] = {}
         self.attempts = 0
         self.paths: list[str] = []
         self.requests: list[object] = []
@@ -67,10 +71,9 @@ class FakeAlpaca:
         self._changed = asyncio.Condition()
         self._refusals: list[int] = []
         self._login_errors: list[int] = []
-        self._reply_errors: list[int] = []
         self._held: list[Message] = []
-        self._trades: dict[tuple[str, int], Message] = {}
-        self._ids: Counter[str] = Counter()
+        self._board = Board()
+        self.rest = RestSide(self._board, key, secret, clock_ns, rest_limit)
         self._server: Server
 
     async def __aenter__(self) -> Self:
@@ -94,6 +97,11 @@ class FakeAlpaca:
         return f"ws://127.0.0.1:{self._port}"
 
     @property
+    def rest_url(self) -> str:
+        """The `base_url` for a connector."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
     def connections(self) -> int:
         """How many connections are open."""
         return len(self._sessions)
@@ -106,6 +114,10 @@ class FakeAlpaca:
         """Wait until at least `count` handshakes have been asked for, refused ones included."""
         await self._until(lambda: self.attempts >= count)
 
+    async def asked(self, count: int) -> None:
+        """Wait until at least `count` questions have come to the REST side."""
+        await self._until(lambda: len(self.rest.asked) >= count)
+
     async def subscribed(self, symbol: str, kind: str = "t") -> None:
         """Wait until some connection wants the messages of a kind, named by their T, of a symbol."""
         wanted = {"T": kind, "S": symbol}
@@ -117,38 +129,33 @@ class FakeAlpaca:
         self, symbol: str, price: float, *, trade_id: int | None = None, moment: int | None = None, **more: object
     ) -> int:
         """Send one trade and return its id; `more` replaces fields."""
-        if trade_id is None:
-            trade_id = self._ids[symbol] + 1
-        self._ids[symbol] = max(self._ids[symbol], trade_id)
-        made = messages.trade(symbol, price, trade_id, self._moment(moment)) | more
-        self._trades[symbol, trade_id] = made
+        made = self._board.trade(symbol, price, trade_id, self._moment(moment), **more)
         await self.publish(made)
-        return trade_id
+        return int(made["i"])
 
     async def correct(self, symbol: str, trade_id: int, price: float) -> int:
         """Correct a trade that was sent and return the id of what stands in its place."""
-        self._ids[symbol] += 1
-        new_id = self._ids[symbol]
-        original = self._trades[symbol, trade_id]
-        self._trades[symbol, new_id] = original | {"i": new_id, "p": price}
-        await self.publish(messages.correction(original, new_id, price, self._moment(None)))
-        return new_id
+        made = self._board.correct(symbol, trade_id, price, self._moment(None))
+        await self.publish(made)
+        return int(made["ci"])
 
     async def cancel(self, symbol: str, trade_id: int) -> None:
         """Cancel a trade that was sent."""
-        await self.publish(messages.cancel(self._trades[symbol, trade_id], self._moment(None)))
+        await self.publish(self._board.cancel(symbol, trade_id, self._moment(None)))
 
     async def quote(self, symbol: str, bid: float, ask: float, *, moment: int | None = None) -> None:
         """Send one quote."""
-        await self.publish(messages.quote(symbol, bid, ask, self._moment(moment)))
+        await self.publish(self._board.quote(symbol, bid, ask, self._moment(moment)))
 
     async def bar(self, symbol: str, close: float, *, opened: int) -> None:
         """Send one minute bar."""
-        await self.publish(messages.bar(symbol, close, opened))
+        await self.publish(self._board.bar(symbol, close, opened))
 
-    async def status(self, symbol: str, code: str = "H", words: str = "Trading Halt") -> None:
+    async def status(
+        self, symbol: str, code: str = "H", words: str = "Trading Halt", *, moment: int | None = None
+    ) -> None:
         """Send a trading status."""
-        await self.publish(messages.status(symbol, code, words, self._moment(None)))
+        await self.publish(messages.status(symbol, code, words, self._moment(moment)))
 
     async def publish(self, *data: Message) -> None:
         """Send data messages, in one array, to the connections that want them; `t` in nanoseconds."""
@@ -159,21 +166,21 @@ class FakeAlpaca:
         if self.mute:
             return
         for connection, session in list(self._sessions.items()):
-            wanted = [_stamped(message, session) for message in batch if session.wants(message)]
+            wanted = [session.stamped(message) for message in batch if session.wants(message)]
             if wanted:
-                await self._send(connection, encode(wanted, session.encoding))
+                await self._send(connection, session, encode(wanted, session.encoding))
 
     # -- misbehaviour -----------------------------------------------------------------------------
 
     async def error(self, code: int) -> None:
         """Send an error to every connection."""
         for connection, session in list(self._sessions.items()):
-            await self._send(connection, encode([error(code)], session.encoding))
+            await self._send(connection, session, encode([error(code)], session.encoding))
 
     async def say(self, payload: str | bytes) -> None:
         """Send anything, proper or not, to every connection."""
-        for connection in list(self._sessions):
-            await self._send(connection, payload)
+        for connection, session in list(self._sessions.items()):
+            await self._send(connection, session, payload)
 
     async def hang_up(self, code: int = 1000) -> None:
         """Close every connection politely."""
@@ -197,17 +204,15 @@ class FakeAlpaca:
         """Answer the next logins with an error."""
         self._login_errors += [code] * times
 
-    def refuse_subscription(self, code: int, *, times: int = 1) -> None:
-        """Answer the next messages after the login with an error."""
-        self._reply_errors += [code] * times
-
     # -- the server -------------------------------------------------------------------------------
 
     async def _greet_http(self, connection: ServerConnection, request: Request) -> Response | None:
         async with self._changed:
+            self._changed.notify_all()
+            if REST_PATHS.fullmatch(urlsplit(request.path).path):
+                return self.rest.answer(request.path, request.headers)
             self.attempts += 1
             self.paths.append(request.path)
-            self._changed.notify_all()
         if self._refusals:
             return connection.respond(self._refusals.pop(0), "Refused\n")
         return None if _PATHS.fullmatch(urlsplit(request.path).path) else connection.respond(404, "Not found\n")
@@ -245,10 +250,8 @@ class FakeAlpaca:
                 return
             request = (decode(payload) or [None])[0]
             self.requests.append(request)
-            session.symbol_limit = self.symbol_limit
-            refused = session.authenticated and self._reply_errors
-            answer = error(self._reply_errors.pop(0)) if refused else session.answer(request)
-            await self._reply(connection, session, answer)
+            session.symbol_limit, session.lacks = self.symbol_limit, self.lacks
+            await self._reply(connection, session, session.answer(request))
 
     def _admit(self, path: str, key: object, secret: object) -> int | None:
         """Return why a login is refused, None if it is not."""
@@ -261,22 +264,27 @@ class FakeAlpaca:
 
     async def _reply(self, connection: ServerConnection, session: Session, answer: Message) -> None:
         if not self.mute:
-            await connection.send(encode([answer], session.encoding))
+            async with session.line:
+                await connection.send(encode([answer], session.encoding))
         if answer.get("code") in FINAL:
             await connection.close(1000)
         async with self._changed:
             self._changed.notify_all()
 
-    async def _send(self, connection: ServerConnection, payload: str | bytes) -> None:
+    async def _send(self, connection: ServerConnection, session: Session, payload: str | bytes) -> None:
         try:
-            if not self.drip:
-                await connection.send(payload)
-                return
-            for byte in _frame(payload):
-                connection.transport.write(bytes((byte,)))
-                await asyncio.sleep(self.drip)
+            async with session.line:
+                await self._emit(connection, payload)
         except (ConnectionClosed, RuntimeError):
             pass  # it left while the others were being served
+
+    async def _emit(self, connection: ServerConnection, payload: str | bytes) -> None:
+        if not self.drip:
+            await connection.send(payload)
+            return
+        for byte in messages.frame(payload):
+            connection.transport.write(bytes((byte,)))
+            await asyncio.sleep(self.drip)
 
     async def _until(self, happened: Callable[[], bool]) -> None:
         async with self._changed:
@@ -284,17 +292,3 @@ class FakeAlpaca:
 
     def _moment(self, moment: int | None) -> int:
         return self._clock_ns() if moment is None else moment
-
-
-def _stamped(message: Message, session: Session) -> Message:
-    """Write the time of a message as the connection's encoding does; one that is no number stays."""
-    moment = message.get("t")
-    return message | {"t": stamp_of(moment, session.encoding)} if isinstance(moment, int) else message
-
-
-def _frame(payload: str | bytes) -> bytes:
-    """Return one whole websocket frame, as a server writes it."""
-    body = payload.encode() if isinstance(payload, str) else payload
-    head = 0x81 if isinstance(payload, str) else 0x82
-    size = bytes((len(body),)) if len(body) < 126 else b"\x7e" + len(body).to_bytes(2, "big")
-    return bytes((head,)) + size + body

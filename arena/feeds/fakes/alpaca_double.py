@@ -38,7 +38,8 @@ class AlpacaDouble:
             "garbage": self._garbage, "unknown event": self._unknown, "repeat": self._repeat,
             "wrong order": self._wrong_order, "slow drip": self._drip, "cancelled trade": self._cancel,
             "corrected trade": self._correct, "internal error": self._internal, "slow client": self._slow,
-            "too many connections": self._crowded, "HTTP 503": self._unavailable,
+            "too many connections": self._crowded, "HTTP 503": self._unavailable, "halt": self._halt,
+            "no last prices": self._forgetful,
         }  # fmt: skip
 
     async def __aenter__(self) -> Self:
@@ -59,12 +60,15 @@ class AlpacaDouble:
             "DATA_SOURCES__ALPACA__SYMBOLS": orjson.dumps(self._symbols).decode(),
             "DATA_SOURCES__ALPACA__FEED": "test",
             "DATA_SOURCES__ALPACA__WS_URL": self.fake.url,
+            "DATA_SOURCES__ALPACA__BASE_URL": self.fake.rest_url,
         }
 
     def connector(self) -> AlpacaFeed:
         """Return the connector, with short waits."""
         fake = self.fake
-        return AlpacaFeed(self._symbols, fake.key, fake.secret, feed="test", ws_url=fake.url, timing=_TIMING)
+        return AlpacaFeed(
+            self._symbols, fake.key, fake.secret, feed="test", ws_url=fake.url, base_url=fake.rest_url, timing=_TIMING
+        )
 
     def parser(self) -> AlpacaParser:
         """Return a fresh parser of what the connector is sent."""
@@ -144,6 +148,15 @@ class AlpacaDouble:
             for symbol, (trade_id, number) in list(self._ids.items()):
                 self.walk.withdrawn.add((symbol, number))
                 await self.fake.correct(symbol, trade_id, self.walk.next(symbol))
+
+    async def _halt(self) -> None:
+        async with self._line:
+            for code, words in (("H", "Trading Halt"), ("T", "Trading Resumption")):
+                await self.fake.status(self._symbols[0], code, words)
+
+    async def _forgetful(self) -> None:
+        self.fake.rest.refuse(503, times=2)
+        await self._cut()
 
     async def _internal(self) -> None:
         await self.fake.error(500)

@@ -1,4 +1,4 @@
-"""The fake Alpaca's data messages, as the documents state them; times are integer nanoseconds."""
+"""The fake Alpaca's data messages, as the documents state them, and their frames; times are integer nanoseconds."""
 
 from __future__ import annotations
 
@@ -50,3 +50,11 @@ def status(symbol: str, code: str, words: str, moment: int) -> Message:
     return {
         "T": "s", "S": symbol, "sc": code, "sm": words, "rc": "T12", "rm": "News pending", "z": "C", "t": moment,
     }  # fmt: skip
+
+
+def frame(payload: str | bytes) -> bytes:
+    """Return one whole websocket frame, as a server writes it."""
+    body = payload.encode() if isinstance(payload, str) else payload
+    head = 0x81 if isinstance(payload, str) else 0x82
+    size = bytes((len(body),)) if len(body) < 126 else b"\x7e" + len(body).to_bytes(2, "big")
+    return bytes((head,)) + size + body

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from arena.feeds.alpaca.codec import Encoding
+from arena.feeds.alpaca.codec import Encoding, stamp_of
 
 Message = dict[str, Any]
 
@@ -48,6 +49,8 @@ class Session:
         self.encoding = encoding
         self.authenticated = False
         self.symbol_limit: int | None = None
+        self.lacks: Mapping[str, int] = {}
+        self.line = asyncio.Lock()  # one frame at a time, however slowly it goes out
         self._admit = admit
         self._channels = _CRYPTO if crypto else _STOCKS
         self._following = () if crypto else _FOLLOWING
@@ -58,6 +61,11 @@ class Session:
         channel = CHANNEL_OF.get(str(message.get("T")))
         names = self._wants.get("trades" if channel in self._following else str(channel), {})
         return message.get("S") in names or "*" in names
+
+    def stamped(self, message: Message) -> Message:
+        """Write the time of a message as the connection's encoding does; one that is no number stays."""
+        moment = message.get("t")
+        return message | {"t": stamp_of(moment, self.encoding)} if isinstance(moment, int) else message
 
     def answer(self, request: object) -> Message:
         """Return the reply to one message of the client."""
@@ -86,6 +94,8 @@ class Session:
             return error(400)
         if not named.keys() <= set(self._channels):
             return error(410)
+        if lacking := named.keys() & self.lacks.keys():
+            return error(self.lacks[min(lacking)])
         wanted = {name: dict(symbols) for name, symbols in self._wants.items()}
         for name, symbols in named.items():
             for symbol in symbols:

@@ -120,14 +120,14 @@ class StockDataDouble:
 
     async def _repeat(self) -> None:
         """Let the last prices stand for a while: they are answered again and again."""
-        await self.fake.asked(len(self.fake.requests) + 2)
+        await self.fake.asked(self.fake.count + 2)
 
     async def _wrong_fields(self) -> None:
         self.fake.reply(200, {"meta": {}, "data": [{"ticker": s, "price": "x"} for s in self._symbols]})
 
     async def _drip(self) -> None:
         self.fake.drip = 0.0002
-        await self.fake.asked(len(self.fake.requests) + 1)
+        await self.fake.asked(self.fake.count + 1)
         self.fake.drip = 0.0
 
     async def _too_many(self) -> None:

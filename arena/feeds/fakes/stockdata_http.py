@@ -17,6 +17,8 @@ import orjson
 
 _Query = Mapping[str, str]
 
+_KEPT = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -42,12 +44,13 @@ class HttpFake:
     """One polled venue; use it as an asynchronous context manager.
 
     `mute` takes requests and never answers; `drip` above 0 sends bodies byte by byte with that many
-    seconds between; `requests` holds the path and query of every request.
+    seconds between; `count` is the number of requests, `requests` the path and query of the last of them.
     """
 
     def __init__(self, *, port: int = 0) -> None:
         self.mute = False
         self.drip = 0.0
+        self.count = 0
         self.requests: list[tuple[str, _Query]] = []
         self._port = port
         self._replies: list[Reply] = []
@@ -77,7 +80,7 @@ class HttpFake:
 
     async def asked(self, count: int) -> None:
         """Wait until at least `count` requests have come."""
-        await self.until(lambda: len(self.requests) >= count)
+        await self.until(lambda: self.count >= count)
 
     async def until(self, happened: Callable[[], bool]) -> None:
         """Wait until something is so after a request."""
@@ -115,7 +118,10 @@ class HttpFake:
     async def _respond(self, url: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         async with self._changed:
+            self.count += 1
             self.requests.append((url.path, query))
+            if len(self.requests) > 2 * _KEPT:
+                del self.requests[:_KEPT]
             self._changed.notify_all()
         if self.mute:
             await reader.read()  # until the client has had enough
