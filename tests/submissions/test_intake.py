@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from arena.submissions.intake import remedy_of
 from tests.arenas import BUYER, Running, bot_source, running, settings_for
 
 
@@ -19,6 +20,20 @@ def test_uploads_at_the_same_moment_never_share_a_name(live: Running, own_name: 
     assert sorted(names) == [own_name, f"{own_name} v2", f"{own_name} v3", f"{own_name} v4"]
     statuses = [live.get(f"/bots/{name}")["status"] for name in sorted(names)]
     assert statuses[:3] == ["retired"] * 3
+
+
+@pytest.mark.parametrize(
+    ("feed", "remedy"),
+    [
+        ("binance", "; add it to DATA_SOURCES__BINANCE__SYMBOLS"),
+        ("synthetic", "; add it to DATA_SOURCES__BINANCE__SYMBOLS"),
+        ("alpaca,manifold", "; add it to DATA_SOURCES__ALPACA__SYMBOLS or DATA_SOURCES__MANIFOLD__MARKETS"),
+        ("ccxt:kraken", "; add it to DATA_SOURCES__CCXT__SYMBOLS"),
+        ("replay:a.csv, b.csv:0123", ""),
+    ],
+)
+def test_a_symbol_that_a_market_lacks_comes_with_the_setting_of_that_market(feed: str, remedy: str) -> None:
+    assert remedy_of(feed) == remedy
 
 
 def test_a_full_arena_says_so(tmp_path: Path) -> None:
