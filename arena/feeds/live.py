@@ -119,7 +119,7 @@ class LiveMarket:
         self._record = record
         self._lock = threading.Lock()
         self._series: dict[str, _Series] = {}
-        self._owners = {symbol: feed.name for feed in feeds for symbol in feed.symbols}
+        self._owners = _owners_of(feeds)
         self._resolved: dict[str, Resolution] = {}
         self._conditions: dict[str, FeedCondition] = {}
         self._refused = 0
@@ -247,6 +247,17 @@ class LiveMarket:
             "state": condition.state.value, "detail": condition.detail, "since": condition.since,
             "counts": dict(sorted(feed.counts.items())) if feed is not None else {},
         }  # fmt: skip
+
+
+def _owners_of(feeds: Iterable[LiveFeed]) -> dict[str, str]:
+    """Return whose price of a symbol counts; say where two were asked for it."""
+    owners: dict[str, str] = {}
+    for feed in feeds:
+        for symbol in feed.symbols:
+            if symbol in owners:
+                log.warning("Both %s and %s have %s: the price is %s's", owners[symbol], feed.name, symbol, feed.name)
+            owners[symbol] = feed.name
+    return owners
 
 
 def _effective(end: Resolution) -> float:

@@ -28,6 +28,7 @@ from sandbox.pool import Pool
 log = logging.getLogger("arena.submissions")
 
 _HISTORY_FLOOR = 60
+_LISTS = {"manifold": "MARKETS"}  # what a venue's setting of symbols is called, where not SYMBOLS
 
 
 @dataclass(slots=True)
@@ -50,6 +51,15 @@ class Examined:
 def problem(rule: str, message: str, hint: str) -> dict[str, Any]:
     """Return a violation that concerns the whole file."""
     return {"line": 1, "column": 1, "rule": rule, "message": message, "hint": hint}
+
+
+def remedy_of(feed: str) -> str:
+    """Return which setting adds a symbol to the market of a season's feed; for a recording there is none."""
+    if feed.startswith("replay:"):
+        return ""
+    venues = ["binance"] if feed == "synthetic" else [name.partition(":")[0] for name in feed.split(",")]
+    settings = [f"DATA_SOURCES__{venue.upper()}__{_LISTS.get(venue, 'SYMBOLS')}" for venue in venues]
+    return f"; add it to {' or '.join(settings)}"
 
 
 class Intake:
@@ -80,9 +90,9 @@ class Intake:
 
     def _unpriced(self, symbols: Sequence[str]) -> list[str]:
         known = self._engine.market.symbols
+        remedy = remedy_of(self._engine.season.feed)
         return [
-            f"{symbol} is not in this market; add it to DATA_SOURCES__BINANCE__SYMBOLS "
-            f"(the market has {', '.join(known) or 'no symbols yet'})."
+            f"{symbol} is not in this market{remedy} (the market has {', '.join(known)})."
             for symbol in symbols if known and symbol not in known
         ]  # fmt: skip
 

@@ -223,8 +223,11 @@ def test_a_feed_that_fails_is_named_and_the_others_go_on(caplog: pytest.LogCaptu
     assert len(caplog.records) == 3
 
 
-def test_of_two_feeds_with_one_symbol_the_later_one_counts() -> None:
+def test_of_two_feeds_with_one_symbol_the_later_one_counts_and_a_warning_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     market = LiveMarket([Scripted("first"), Scripted("second")])
+    assert caplog.messages == [f"Both first and second have {BTC}: the price is second's"]
     market.on_price(PriceUpdate(BTC, 2.0, 1.0, 1.0, "second"))
     market.on_price(PriceUpdate(BTC, 1.0, 2.0, 2.0, "first"))
     assert market.prices_at(3.0) == {BTC: 2.0}

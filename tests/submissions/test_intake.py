@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from arena.submissions.intake import remedy_of
 from sandbox.barrier import Ask
 from sandbox.checked import Checked
 from sandbox.pool import Pool
@@ -44,6 +45,20 @@ def test_a_source_is_checked_once_and_what_was_checked_runs(
     live.admitted(bot_source(name=own_name))
     (once,) = checked
     assert spawned == [once.program] * 2
+
+
+@pytest.mark.parametrize(
+    ("feed", "remedy"),
+    [
+        ("binance", "; add it to DATA_SOURCES__BINANCE__SYMBOLS"),
+        ("synthetic", "; add it to DATA_SOURCES__BINANCE__SYMBOLS"),
+        ("alpaca,manifold", "; add it to DATA_SOURCES__ALPACA__SYMBOLS or DATA_SOURCES__MANIFOLD__MARKETS"),
+        ("ccxt:kraken", "; add it to DATA_SOURCES__CCXT__SYMBOLS"),
+        ("replay:a.csv, b.csv:0123", ""),
+    ],
+)
+def test_a_symbol_that_a_market_lacks_comes_with_the_setting_of_that_market(feed: str, remedy: str) -> None:
+    assert remedy_of(feed) == remedy
 
 
 def test_a_full_arena_says_so(tmp_path: Path) -> None:
