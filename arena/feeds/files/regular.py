@@ -22,6 +22,8 @@ from arena.feeds.files.words import MARGIN, Places, Text, Words, decimals
 
 _SPECIAL = ord(",")  # all signs that can part cells or lines come before the digits
 _HARMLESS = b' +"'  # signs that may stand inside a cell, or around it
+_BLANK = ord(" ")  # before it are signs of control
+_PEEK = 200  # bytes in which quotes show, if all lines have some
 _MOST_SYMBOLS = 64  # of one block
 
 
@@ -76,6 +78,52 @@ class Cutter:
         return (starts + 1, last) if around else (starts, starts)
 
 
+class QuotedCutter:
+    """Where the cells of one block begin and end, if whole columns have quotes around all of their cells.
+
+    Quotes are then only looked for where cells begin and end, and counted, for there may be no others.
+    """
+
+    def __init__(self, text: Text, separator: int) -> None:
+        self.text = text
+        self.fits = False
+        inside = text.bytes[MARGIN : text.stop]
+        borders = inside == separator
+        borders |= inside == ord("\n")
+        marks = np.flatnonzero(borders)
+        marks += MARGIN
+        signs = text.bytes[marks]
+        self.width = signs.tobytes().find(b"\n") + 1
+        if not self.width or len(marks) % self.width or (signs[self.width :] != signs[: -self.width]).any():
+            return
+        self._grid = marks.reshape(-1, self.width)
+        self._quoted = [text.bytes[self._cells(place)[0][0]] == ord('"') for place in range(self.width)]
+        controls = len(self._grid) * (self.width if separator < _BLANK else 1)
+        self.fits = bool(np.count_nonzero(inside < _BLANK) == controls) and self._is_quoted(inside)
+
+    def _cells(self, place: int) -> tuple[Places, Places]:
+        if place:
+            return self._grid[:, place - 1] + 1, self._grid[:, place]
+        return np.concatenate([[MARGIN], self._grid[:-1, -1] + 1]), self._grid[:, 0]
+
+    def _is_quoted(self, inside: npt.NDArray[np.uint8]) -> bool:
+        """Tell whether all quotes are those around the cells of quoted columns."""
+        if np.count_nonzero(inside == ord('"')) != 2 * sum(self._quoted) * len(self._grid):
+            return False
+        quoted = [self._cells(place) for place, marked in enumerate(self._quoted) if marked]
+        return all(self._have_quotes(starts, ends - 1) for starts, ends in quoted)
+
+    def _have_quotes(self, firsts: Places, lasts: Places) -> bool:
+        signs = self.text.bytes
+        both = (signs[firsts] == ord('"')) & (signs[lasts] == ord('"')) & (firsts < lasts)
+        return bool(both.all())
+
+    def column(self, place: int) -> tuple[Places, Places]:
+        """Return where the cells of a column begin and end, without their quotes."""
+        starts, ends = self._cells(place)
+        return (starts + 1, ends - 1) if self._quoted[place] else (starts, ends)
+
+
 def _columns(line: bytes, separator: int) -> tuple[list[int], list[list[int]]]:
     """Return by the signs of a line which of them end a column, and which are the quotes of each."""
     ends: list[int] = []
@@ -89,10 +137,14 @@ def _columns(line: bytes, separator: int) -> tuple[list[int], list[list[int]]]:
     return ends, quotes
 
 
-def cut(text: Text, separator: str) -> Cutter | None:
+def cut(text: Text, separator: str) -> Cutter | QuotedCutter | None:
     """Return where the cells of a block are, or None if its lines differ."""
     sign = ord(separator)
     inside = text.bytes[MARGIN : text.stop]
+    if (inside[:_PEEK] == ord('"')).any():
+        quoted = QuotedCutter(text, sign)
+        if quoted.fits:
+            return quoted
     special = inside <= _SPECIAL
     if sign > _SPECIAL:
         special |= inside == sign
@@ -123,13 +175,13 @@ def read_block(block: Text, shape: Shape, layout: Layout, *, numeric: bool) -> C
     return cells if layout.symbol is None or _name(cells, found, layout.symbol) else None
 
 
-def _decimals(found: Cutter, place: int) -> Floats | None:
+def _decimals(found: Cutter | QuotedCutter, place: int) -> Floats | None:
     starts, ends = found.column(place)
     numbers = aligned(found.text, starts, ends)
     return decimals(found.text, starts, ends) if numbers is None else numbers
 
 
-def _name(cells: Cells, found: Cutter, place: int) -> bool:
+def _name(cells: Cells, found: Cutter | QuotedCutter, place: int) -> bool:
     """Put in the symbols of up to sixteen characters; codes stay away where there is only one."""
     starts, ends = found.column(place)
     widths = ends - starts
