@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 # Looked up once: an enumeration's attribute costs ten times a global.
-_CALL, _REPLY = int(Kind.CALL), int(Kind.REPLY)
+_CALL, _REPLY, _HEAD = int(Kind.CALL), int(Kind.REPLY), HEADER.size
+# One tick fits, and so does the buffer for it into CPython's own allocator, which asks malloc for none.
+_USUAL = 472
 
 
 @dataclass(slots=True)
@@ -47,24 +49,36 @@ def run(kit: Kit, cage: lockdown.Confinement) -> NoReturn:
         os._exit(LOCKDOWN_EXIT)
     _send(Kind.LOCKED, 0, cage.report())
     try:
-        while serve_one(kit):
-            pass
+        serve(kit)
     except MemoryError:
         os._exit(MEMORY_EXIT)
     os._exit(0)
 
 
-def serve_one(kit: Kit) -> bool:
-    """Answer one frame; False after a check, which ends a checker's life."""
-    kind, seq, payload = _receive()
-    if kind == _CALL:
-        _send(_REPLY, seq, kit.guest.call(payload))
-    elif kind == Kind.START:
-        _send(Kind.STARTED, seq, _start(kit, payload))
-    elif kind == Kind.CHECK:
-        _send(Kind.CHECKED, seq, check(kit, payload))
-        return False
-    return True
+def serve(kit: Kit) -> None:
+    """Answer frames until the server hangs up, or a source has been checked."""
+    read, write, parse, pack, call = os.read, os.write, HEADER.unpack_from, HEADER.pack, kit.guest.call
+    ahead = b""
+    while data := ahead or read(0, _USUAL):
+        if len(data) < _HEAD:
+            data += _exactly(_HEAD - len(data))
+        length, kind, seq = parse(data)
+        end = _HEAD + length
+        if len(data) < end:
+            data += _exactly(end - len(data))
+        # What came behind the frame that was wanted.
+        ahead = data[end:]
+        if kind == _CALL:
+            answer = call(data[_HEAD:end])
+            answer = pack(len(answer), _REPLY, seq) + answer
+            sent = write(1, answer)
+            if sent < len(answer):
+                _write(answer[sent:])
+        elif kind == Kind.START:
+            _send(Kind.STARTED, seq, _start(kit, data[_HEAD:end]))
+        elif kind == Kind.CHECK:
+            _send(Kind.CHECKED, seq, check(kit, data[_HEAD:end]))
+            return
 
 
 def _start(kit: Kit, payload: bytes) -> bytes:
@@ -127,44 +141,21 @@ def describe(error: BaseException) -> str:
     return (text if type(text) is str and text else name)[:500]
 
 
-# What came behind the frame that was wanted.
-_ahead = b""
-# One tick fits, and so does the buffer for it into CPython's own allocator, which asks malloc for none.
-_USUAL = 472
-_HEAD = HEADER.size
-
-
-def _receive() -> tuple[int, int, bytes]:
-    """Return the next frame; one read where it is short and nothing is ahead."""
-    global _ahead  # noqa: PLW0603 - one inbox a process is the point
-    data = _ahead or _read(_USUAL)
-    if len(data) < _HEAD:
-        data += _exactly(_HEAD - len(data))
-    length, kind, seq = HEADER.unpack_from(data)
-    end = _HEAD + length
-    if len(data) < end:
-        data += _exactly(end - len(data))
-    _ahead = data[end:]
-    return kind, seq, data[_HEAD:end]
-
-
 def _exactly(size: int) -> bytes:
     parts = []
     while size:
-        parts.append(_read(min(size, 1 << 20)))
-        size -= len(parts[-1])
+        data = os.read(0, min(size, 1 << 20))
+        if not data:
+            os._exit(0)
+        parts.append(data)
+        size -= len(data)
     return b"".join(parts)
 
 
-def _read(size: int) -> bytes:
-    data = os.read(0, size)
-    if not data:
-        os._exit(0)
-    return data
-
-
 def _send(kind: int, seq: int, payload: bytes) -> None:
-    data = HEADER.pack(len(payload), kind, seq) + payload
-    sent = os.write(1, data)
-    while sent < len(data):
-        sent += os.write(1, data[sent:])
+    _write(HEADER.pack(len(payload), kind, seq) + payload)
+
+
+def _write(data: bytes) -> None:
+    while data:
+        data = data[os.write(1, data) :]

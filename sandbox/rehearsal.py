@@ -81,12 +81,12 @@ def _play(kit: Kit, *frames: bytes) -> None:
     os.dup2(down_read, 0)
     os.dup2(up_write, 1)
     try:
-        for frame in frames:
-            os.write(down_write, frame)
-            child.serve_one(kit)
-            os.read(up_read, 1 << 16)
+        os.write(down_write, b"".join(frames))
+        # Hung up on beforehand, so that serving ends with the last of them.
+        os.close(down_write)
+        child.serve(kit)
     finally:
         for standard, descriptor in enumerate(kept):
             os.dup2(descriptor, standard)
-        for descriptor in (down_read, down_write, up_read, up_write, *kept):
+        for descriptor in (down_read, up_read, up_write, *kept):
             os.close(descriptor)

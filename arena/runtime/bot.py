@@ -7,7 +7,7 @@ it is sent along.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 from arena.core.exchange import Rules, settle
@@ -26,6 +26,7 @@ from arena.runtime.wire import (
     Rows,
     Where,
     read_run,
+    usual_run,
 )
 from sandbox.host import Host, Namespace
 
@@ -64,12 +65,12 @@ class BotRuntime:
         self._sizes: dict[str, float] = {}
         self._prices: dict[str, float] = {}
         self._last_prices: dict[str, float] = {}
-        self._symbols: tuple[str, ...] = ()
-        self._known_symbols = True
+        self._know(())
         self._rules = Rules()
         self._bot_name = ""
         self._namespace: Namespace = {}
         self._ctx = self._make_context()
+        self._take_seat()
 
     # Played by the zygote before it forks.
     rehearsal = staticmethod(rehearsal)
@@ -113,67 +114,84 @@ class BotRuntime:
             if told.run_init and init is not None:
                 self._guarded(Where.init, init, self._ctx)
         self._end_tick()
-        return self._finish(0)
+        self._take_seat()
+        return self._writer.finish(0, self._account.cash, self._account.realized)
 
     # -- ticking --------------------------------------------------------------------------------------
 
     def call(self, payload: bytes) -> bytes:
         """Show the bot a run of ticks; stop early when the reply grows large."""
+        if payload.startswith(self._usual_head):
+            return self._show(((self._usual_row(payload),), True))
         symbols, account, rows, whole = read_run(payload, self._symbols)
-        if symbols is not None:
-            self._know(symbols)
-        if account is not None:
-            self._use(account)
-        return self._finish(self._play(rows, whole))
+        if symbols is not None or account is not None:
+            if symbols is not None:
+                self._know(symbols)
+            if account is not None:
+                self._use(account)
+            self._take_seat()
+        return self._show((rows, whole))
 
     def _know(self, symbols: tuple[str, ...]) -> None:
         """Take the market's symbols, and note whether the bot may hold one that is not among them."""
         self._symbols = symbols
+        self._usual_head, self._usual_row = usual_run(len(symbols))
         self._known_symbols = self._last_prices.keys() <= set(symbols)
 
-    def _play(self, rows: Rows, whole: int) -> int:
-        """Show the ticks of a run and return how many; the hot loop of every replay."""
-        symbols, last_prices = self._symbols, self._last_prices
-        whole = whole and self._known_symbols
+    def _take_seat(self) -> None:
+        """Begin to play with the symbols and the account there are now."""
+        player = self._play()
+        next(player)
+        self._show = player.send
+
+    def _play(self) -> Generator[bytes, tuple[Rows, bool], None]:
+        """Show the ticks of one run after another and yield what the bot did; the hot loop of every replay.
+
+        A generator, so that its local names outlive a run: where a run is one tick, to look them up again
+        would cost as much as the tick.
+        """
+        symbols, last_prices, known = self._symbols, self._last_prices, self._known_symbols
         named, ctx, clock, writer = self._namespace.get, self._ctx, self._host.clock, self._writer
         only = symbols[0] if len(symbols) == 1 else None
         (cash, positions, realized, _), sizes = self._account, self._sizes
-        index = -1
-        for index, row in enumerate(rows):
-            clock.now = row[0]
-            prices = dict(zip(symbols, row[1:], strict=False)) if only is None else {only: row[1]}
-            if whole:
-                last_prices = prices
-            else:
-                prices = {symbol: price for symbol, price in prices.items() if price == price}  # noqa: PLR0124
-                last_prices.update(prices)
-            self._prices = prices
-            self._tick = index
-            if self._pending:
-                self._settle(prices)
-                (cash, positions, realized, _), sizes = self._account, self._sizes
-            equity, unrealized = worth(cash, positions, last_prices) if sizes else (cash, 0.0)
-            tick = {
-                "time": row[0],
-                "prices": prices.copy(),
-                "bot": {
-                    "cash": cash,
-                    "positions": sizes.copy(),
-                    "equity": equity,
-                    "realized_pnl": realized,
-                    "unrealized_pnl": unrealized,
-                },
-            }
-            try:
-                named("on_tick")(ctx, tick)  # type: ignore[misc]
-            except BaseException as error:  # noqa: BLE001 - whatever a bot raises is reported
-                self._note_error(Where.on_tick, error)
-            if self._noted:
-                self._end_tick()
-                if writer.size > _EARLY:
-                    break
-        self._last_prices = last_prices
-        return index + 1
+        rows, whole = yield b""
+        while True:
+            index = -1
+            for index, row in enumerate(rows):
+                clock.now = row[0]
+                prices = dict(zip(symbols, row[1:], strict=False)) if only is None else {only: row[1]}
+                if whole and known:
+                    last_prices = prices
+                else:
+                    prices = {symbol: price for symbol, price in prices.items() if price == price}  # noqa: PLR0124
+                    last_prices.update(prices)
+                self._prices = prices
+                self._tick = index
+                if self._pending:
+                    self._settle(prices)
+                    (cash, positions, realized, _), sizes = self._account, self._sizes
+                equity, unrealized = worth(cash, positions, last_prices) if sizes else (cash, 0.0)
+                tick = {
+                    "time": row[0],
+                    "prices": prices.copy(),
+                    "bot": {
+                        "cash": cash,
+                        "positions": sizes.copy(),
+                        "equity": equity,
+                        "realized_pnl": realized,
+                        "unrealized_pnl": unrealized,
+                    },
+                }
+                try:
+                    named("on_tick")(ctx, tick)  # type: ignore[misc]
+                except BaseException as error:  # noqa: BLE001 - whatever a bot raises is reported
+                    self._note_error(Where.on_tick, error)
+                if self._noted:
+                    self._end_tick()
+                    if writer.size > _EARLY:
+                        break
+            self._last_prices = last_prices
+            rows, whole = yield writer.finish(index + 1, cash, realized)
 
     def _settle(self, prices: dict[str, float]) -> None:
         settled = settle(self._bot_name, self._account, self._pending, prices, self._rules)
@@ -203,9 +221,6 @@ class BotRuntime:
             self._writer.logs_dropped(self._tick, self._logs_dropped)
         self._requests = self._rejections = self._log_bytes = self._logs_dropped = 0
         self._noted = False
-
-    def _finish(self, done: int) -> bytes:
-        return self._writer.finish(done, self._account.cash, self._account.realized)
 
     # -- what ctx does --------------------------------------------------------------------------------
 

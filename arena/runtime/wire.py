@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -79,7 +79,7 @@ def pack_run(
     return b"".join(parts)
 
 
-Rows = Iterator[tuple[float, ...]]
+Rows = Iterable[tuple[float, ...]]
 
 
 class Run(NamedTuple):
@@ -91,7 +91,13 @@ class Run(NamedTuple):
     symbols: tuple[str, ...] | None
     account: Account | None
     rows: Rows
-    whole: int
+    whole: bool
+
+
+def usual_run(symbols: int) -> tuple[bytes, Callable[[bytes], tuple[float, ...]]]:
+    """Return how a run of one whole tick begins that tells nothing else, and what reads its row."""
+    head = _RUN.pack(HAS_ALL_PRICES, 1, symbols)
+    return head, struct.Struct(f"<{len(head)}x{1 + symbols}d").unpack
 
 
 def read_run(payload: bytes, known: tuple[str, ...]) -> Run:
@@ -99,7 +105,7 @@ def read_run(payload: bytes, known: tuple[str, ...]) -> Run:
     flags, _, count = _RUN.unpack_from(payload)
     if not flags & (HAS_SYMBOLS | HAS_ACCOUNT):
         # The usual one; a slice of it is cheaper than a view.
-        return Run(None, None, _row(count).iter_unpack(payload[_HEAD:]), flags & HAS_ALL_PRICES)
+        return Run(None, None, _row(count).iter_unpack(payload[_HEAD:]), bool(flags & HAS_ALL_PRICES))
     at = _HEAD
     symbols = None
     if flags & HAS_SYMBOLS:
@@ -117,7 +123,7 @@ def read_run(payload: bytes, known: tuple[str, ...]) -> Run:
             at += _POSITION.size
             positions[known[index]] = Position(size_held, average)
         account = Account(cash, positions, realized, fees)
-    return Run(symbols, account, _row(count).iter_unpack(payload[at:]), flags & HAS_ALL_PRICES)
+    return Run(symbols, account, _row(count).iter_unpack(payload[at:]), bool(flags & HAS_ALL_PRICES))
 
 
 @lru_cache(maxsize=8)
