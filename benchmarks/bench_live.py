@@ -26,6 +26,7 @@ from typing import Any
 from arena.core.exchange import Rules
 from arena.engine.backtest import hash_source
 from arena.engine.broadcast import Broadcast
+from arena.engine.collector import keep_for_good
 from arena.engine.engine import Engine
 from arena.engine.seat import Life, Seat
 from arena.engine.sources import SyntheticSource
@@ -97,6 +98,7 @@ class Season:
         source = SyntheticSource(SyntheticMarket(self._season.seed, SYMBOLS, 1.0))
         self.engine = Engine(self._database, self.pool, source, self._season, Broadcast())
         self.engine.start()
+        keep_for_good()
         self._programs: dict[str, bytes] = {}
 
     def admit(self, number: int, source: str) -> Seat:

@@ -19,6 +19,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from arena.engine.collector import keep_for_good
 from benchmarks.bench_board import Line
 from benchmarks.bench_live import high
 from benchmarks.bench_replay import SOURCE
@@ -72,6 +73,7 @@ def measure(bots: int, rate: float, seconds: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         settings = settings_for(Path(folder), trial_ticks=1, tick_interval_seconds=1.0)
         with running(settings, Path(folder)) as arena:
+            keep_for_good()
             for number in range(bots):
                 arena.upload(SOURCE.replace('"SMA"', f'"SMA {number}"'))
             seats = arena.arena.engine.roster.seats

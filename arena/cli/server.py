@@ -61,10 +61,12 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> Non
     import uvicorn
 
     from arena.app import Arena
+    from arena.engine.collector import keep_for_good
 
     arena = Arena(settings, _prove())
     try:
         app = arena.start()
+        keep_for_good()
         bound = listening.getsockname()[1]
         name = f"[{settings.host}]" if ":" in settings.host else settings.host
         complain(f"http://{name}:{bound}  (Ctrl-C stops)")

@@ -18,6 +18,7 @@ from sqlalchemy import Engine as Database
 
 from arena.core.exchange import Rules
 from arena.core.scoring import SNAPSHOT_EVERY
+from arena.engine import collector
 from arena.engine.broadcast import Broadcast
 from arena.engine.calls import Calls
 from arena.engine.journal import Journal
@@ -129,11 +130,12 @@ class Engine:
         builder = TickBuilder(self.season.id, n, time, self.rules, self._journal.recorder, self._limit)
         seats = self.roster.seats()
         self._launch_due(n)
-        self.supervisor.collect_starts(seats, builder)
-        builder.settle(seats, prices, last_prices, conditions)
-        self.supervisor.ask(seats, Shown(time, market.symbols, prices, market.version), builder)
-        builder.entry_updates()
-        ranked = builder.snapshot(seats, self.season.interval * SNAPSHOT_EVERY, last=last)
+        with collector.resting():
+            self.supervisor.collect_starts(seats, builder)
+            builder.settle(seats, prices, last_prices, conditions)
+            self.supervisor.ask(seats, Shown(time, market.symbols, prices, market.version), builder)
+            builder.entry_updates()
+            ranked = builder.snapshot(seats, self.season.interval * SNAPSHOT_EVERY, last=last)
         if not self._record(builder):
             return
         builder.apply()
