@@ -25,7 +25,10 @@ def fill_holes() -> None:
 
 
 def _fill(size: int, make: Callable[[], object]) -> None:
-    """Make objects of a size until most of a pool has come in one run."""
+    """Make objects of a size until most of a pool has come in one run, and the last of it too.
+
+    What is made next begins a pool, whose head and first blocks are one page.
+    """
     enough = _POOL // size * 3 // 4
     run, before = 0, 0
     # The bound is for an allocator of another build, whose runs are not ours to know.
@@ -34,5 +37,5 @@ def _fill(size: int, make: Callable[[], object]) -> None:
         _kept.append(block)
         run = run + 1 if id(block) == before + size else 0
         before = id(block)
-        if run >= enough:
+        if run >= enough and before % _POOL + 2 * size > _POOL:
             return

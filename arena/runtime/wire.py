@@ -94,6 +94,7 @@ class Run(NamedTuple):
     whole: bool
 
 
+@lru_cache(maxsize=8)
 def usual_run(symbols: int) -> tuple[bytes, Callable[[bytes], tuple[float, ...]]]:
     """Return how a run of one whole tick begins that tells nothing else, and what reads its row."""
     head = _RUN.pack(HAS_ALL_PRICES, 1, symbols)
