@@ -12,6 +12,7 @@ install-dev: .venv/installed-dev
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m compileall -q arena sandbox
 	touch $@
 
 .venv/installed-dev: .venv/installed requirements-dev.txt

@@ -32,25 +32,44 @@ def allow_descriptors() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def launch(runtime: str, limits: Limits) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """Start a zygote and wait until it is ready; return it, and the control socket to it."""
-    # The server's own memory holds keys: no process of the same user may look into it.
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    paths = ":".join([str(ROOT), *(path for path in sys.path if "site-packages" in path)])
-    command = [
-        sys.executable, "-s", "-P", "-B", "-c", _START, paths,
-        str(theirs.fileno()), runtime, json.dumps(asdict(limits)),
-    ]  # fmt: skip
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        command, env=_ENVIRONMENT, cwd="/", close_fds=True, pass_fds=(theirs.fileno(),),
-        start_new_session=True, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    theirs.close()
-    data = ours.recv(CONTROL.size)
-    if not data or CONTROL.unpack(data)[0] != Word.READY:
+class Launch:
+    """A zygote on its way; it prepares itself while the server does the same, and waits for its limits."""
+
+    def __init__(self, runtime: str) -> None:
+        # The server's own memory holds keys: no process of the same user may look into it.
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        paths = ":".join([str(ROOT), *(path for path in sys.path if "site-packages" in path)])
+        command = [sys.executable, "-s", "-P", "-c", _START, paths, str(theirs.fileno()), runtime]
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command, env=_ENVIRONMENT, cwd="/", close_fds=True, pass_fds=(theirs.fileno(),),
+            start_new_session=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        theirs.close()
+
+    def finish(self, limits: Limits) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        """Tell the limits and wait until it is ready; return the zygote, and the control socket to it."""
+        try:
+            self._control.send(json.dumps(asdict(limits)).encode())
+            data = self._control.recv(CONTROL.size)
+        except OSError:
+            data = b""
+        if not data or CONTROL.unpack(data)[0] != Word.READY:
+            self.drop()
+            raise SandboxUnavailableError("the process that starts bots did not come up")
+        return self._process, self._control
+
+    def drop(self) -> None:
+        """End it before it is of use."""
+        self._process.kill()
+        self._process.wait()
+        self._control.close()
+
+
+def see_off(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a zygote that has been hung up on; kill it where it does not end by itself."""
+    try:
+        process.wait(timeout=3)
+    except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        ours.close()
-        raise SandboxUnavailableError("the process that starts bots did not come up")
-    return process, ours

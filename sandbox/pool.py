@@ -17,7 +17,7 @@ from sandbox.barrier import Ask, gather
 from sandbox.checked import Checked, read_checked, refused
 from sandbox.errors import OutOfSlotsError, SandboxError, SandboxUnavailableError, ZygoteDiedError
 from sandbox.identities import Identities, free_uids
-from sandbox.launch import allow_descriptors, launch
+from sandbox.launch import Launch, allow_descriptors, see_off
 from sandbox.limits import Limits
 from sandbox.order import Order, two_pipes
 from sandbox.protocol import CONTROL, Kind, Word, pack_pair
@@ -36,11 +36,14 @@ class Pool:
         runtime: str,
         limits: Limits | None = None,
         on_zygote_death: Callable[[], None] | None = None,
+        begun: Launch | None = None,
     ) -> None:
+        """Make a pool; `begun` is a first zygote of this runtime that is on its way already."""
         self.limits = limits or Limits()
         self.confinement: dict[str, Any] = {"level": "none", "layers": [], "notes": []}
         self._runtime = runtime
         self._on_zygote_death = on_zygote_death
+        self._begun = begun
         self._lock = threading.Lock()
         self._workers: dict[int, Worker] = {}
         self._early_exits: dict[int, int] = {}
@@ -74,7 +77,8 @@ class Pool:
             raise SandboxUnavailableError(f"Bots cannot run here: {reason}")
 
     def _launch(self) -> None:
-        self._process, self._control = launch(self._runtime, self.limits)
+        begun, self._begun = self._begun, None
+        self._process, self._control = (begun or Launch(self._runtime)).finish(self.limits)
         self._listener = threading.Thread(target=self._listen, args=(self._control,), name="zygote", daemon=True)
         self._listener.start()
 
@@ -91,11 +95,7 @@ class Pool:
         if self._listener is not None:
             self._listener.join(timeout=3)
         if self._process is not None:
-            try:
-                self._process.wait(timeout=3)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            see_off(self._process)
             self._process = None
 
     def restart_zygote(self) -> None:

@@ -31,6 +31,7 @@ from sandbox.protocol import CONTROL, DESCRIPTOR, DESCRIPTORS, Word  # noqa: E40
 from sandbox.request import REQUEST_SIZE, Request, read_request  # noqa: E402
 
 _ROOM = socket.CMSG_SPACE(DESCRIPTORS.size)
+_MOST_LIMITS = 4096  # bytes of JSON
 
 
 def fix_layout() -> None:
@@ -43,7 +44,7 @@ def fix_layout() -> None:
             os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - our own command line
 
 
-def prepare(runtime: str, limits: Limits) -> Kit:
+def prepare(runtime: str) -> Kit:
     """Import the guest, build the facades, freeze what workers share, and rehearse."""
     services, tripwire = Services(), lockdown.Tripwire()
     services.quiet = tripwire.quiet
@@ -66,7 +67,7 @@ def prepare(runtime: str, limits: Limits) -> Kit:
     host = Host(services, tripwire)
     offered = {key: names_of(module) for key, module in modules.items()}
     own = {"__builtins__": builtins, "__name__": MODULE_NAME, "__file__": FILENAME, "__doc__": None, **gates}
-    kit = Kit(host, make_guest, make_guest(host), own, offered, tripwire, limits)
+    kit = Kit(host, make_guest, make_guest(host), own, offered, tripwire, Limits())
     tripwire.install()
     rehearse(kit)
     return kit
@@ -189,13 +190,17 @@ def main() -> None:
     null = _occupy_standard()
     # Workers inherit it: a C-level default, where Python would run a handler.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    descriptor, runtime, limits = sys.argv[1], sys.argv[2], Limits(**json.loads(sys.argv[3]))
+    descriptor, runtime = sys.argv[1:3]
     control = socket.socket(fileno=int(descriptor))
     control.set_inheritable(False)
-    kit = prepare(runtime, limits)
+    kit = prepare(runtime)
     if len(list(Path("/proc/self/task").iterdir())) != 1:
         raise RuntimeError("the zygote must have one thread")
     gc.collect()
     fill_holes()
     gc.freeze()
+    told = control.recv(_MOST_LIMITS)
+    if not told:
+        return
+    kit.limits = Limits(**json.loads(told))
     Zygote(control, null, kit).main_loop()

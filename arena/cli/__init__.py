@@ -1,5 +1,14 @@
 """The `arena` command."""
 
-from arena.cli.main import main
+import sys
+from typing import NoReturn
 
-__all__ = ["main"]
+from arena.cli import early
+
+
+def main() -> NoReturn:
+    """Run a command and exit with its code."""
+    early.begin(sys.argv[1:])
+    from arena.cli.main import main as run
+
+    run()

@@ -13,12 +13,12 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from arena import __version__, config
+from arena.cli.early import RUNTIME, taken
 from arena.cli.output import complain, console, errors, print_json, print_table
 
 db_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 config_app = typer.Typer(help="The settings.", no_args_is_help=True)
 
-RUNTIME = "arena.runtime.bot:BotRuntime"
 _PASSWORD = re.compile(r"(://[^/@\s\"]*?:)[^/@\s\"]+@")  # that of a URL
 
 Files = Annotated[list[Path], typer.Argument(help="Bot files.", show_default=False)]
@@ -44,7 +44,7 @@ def check(files: Files, as_json: AsJson = False) -> None:
     """Validate bot files without running them on a market."""
     from sandbox.pool import Pool
 
-    pool = Pool(RUNTIME, config.load().limits)
+    pool = Pool(RUNTIME, config.load().limits, begun=taken())
     sources = [(path, _read(path)) for path in files]
     pool.start()
     try:
@@ -137,7 +137,7 @@ def _play(
 
     from sandbox.pool import Pool
 
-    pool = Pool(RUNTIME, settings.limits)
+    pool = Pool(RUNTIME, settings.limits, begun=taken())
     notes: list[str] = []
     with ThreadPoolExecutor(1) as reader:
         # The sandbox comes up in a process of its own; the file is read meanwhile.

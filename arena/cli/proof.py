@@ -8,10 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from arena import __version__, config
+from arena.cli.early import RUNTIME, taken
 from arena.cli.output import complain, console, print_json
 from arena.errors import NotFoundError
-
-RUNTIME = "arena.runtime.bot:BotRuntime"
 
 Season = Annotated[str, typer.Option(help="Number or id of the season; else the newest one that has the bot.")]
 Db = Annotated[str, typer.Option(help="SQLite file; else the configured database.")]
@@ -36,7 +35,7 @@ def verify(
 
     settings = config.load(db_path=db or None)
     bundle, database = _bundle(settings, bot, season)
-    pool = Pool(RUNTIME, settings.limits)
+    pool = Pool(RUNTIME, settings.limits, begun=taken())
     pool.start()
     try:
         found = proof.verify(pool, bundle)

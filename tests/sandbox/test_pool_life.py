@@ -14,6 +14,7 @@ import pytest
 
 from sandbox.barrier import Answer, Ask, gather
 from sandbox.errors import OutOfSlotsError, SandboxUnavailableError, ZygoteDiedError
+from sandbox.launch import Launch
 from sandbox.limits import Limits
 from sandbox.pool import Pool
 from sandbox.protocol import Kind
@@ -69,6 +70,26 @@ def test_stopping_a_pool_leaves_no_process() -> None:
     pool.stop()
     assert gone(handles)
     assert pool.zygote_pid is None
+
+
+def test_a_zygote_that_was_begun_early_learns_its_limits_late() -> None:
+    pool = Pool(RUNTIME, Limits(nice=3), begun=Launch(RUNTIME))
+    pool.start()
+    try:
+        (worker,) = started(pool, 1)
+        assert os.getpriority(os.PRIO_PROCESS, worker.pid) == 3
+    finally:
+        pool.stop()
+
+
+def test_a_zygote_that_nobody_takes_ends_with_whoever_began_it() -> None:
+    code = f"import os; from sandbox.launch import Launch; print(Launch({RUNTIME!r})._process.pid, flush=True)"
+    begun = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    try:
+        handle = os.pidfd_open(int(begun.stdout))
+    except ProcessLookupError:
+        return
+    assert gone([handle])
 
 
 def test_when_the_zygote_dies_its_workers_die_and_a_new_one_serves() -> None:

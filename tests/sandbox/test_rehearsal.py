@@ -15,9 +15,8 @@ import json, sys
 import numpy as np
 limit = sys.getrecursionlimit()
 from sandbox import zygote
-from sandbox.limits import Limits
 from sandbox.rehearsal import read_ahead
-kit = zygote.prepare("arena.runtime.bot:BotRuntime", Limits())
+kit = zygote.prepare("arena.runtime.bot:BotRuntime")
 if READS:
     read_ahead(kit)
 services = kit.host._services

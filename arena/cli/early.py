@@ -1,0 +1,28 @@
+"""Begins what takes longest, the sandbox, before the command line itself has been imported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.launch import Launch
+
+RUNTIME = "arena.runtime.bot:BotRuntime"
+_COMMANDS = frozenset({"backtest", "check", "verify"})
+_HELP = frozenset({"-h", "--help"})
+_begun: list[Launch] = []
+
+
+def begin(arguments: Sequence[str]) -> None:
+    """Start a zygote where a command will want one; it ends with us where nobody takes it."""
+    if sys.platform == "linux" and _COMMANDS & set(arguments[:1]) and not _HELP & set(arguments):
+        from sandbox.launch import Launch
+
+        _begun.append(Launch(RUNTIME))
+
+
+def taken() -> Launch | None:
+    """Return the zygote that was begun, once."""
+    return _begun.pop() if _begun else None
