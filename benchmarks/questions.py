@@ -142,12 +142,14 @@ READERS = Question(
 START = Question(
     "start", "How long until a new bot plays?",
     "From the posted source to the first tick that the bot has answered: checked, stored, started in a locked "
-    "process, loaded, asked; with a trial run of one tick, since its length is a setting and not a cost of the way.",
+    "process, loaded, asked. The trial run before admission is apart: its length is a setting and not a cost of the "
+    "way.",
     (
-        Goal("posted over HTTP, p50", "http_ms_p50", " ms", 10,
-             "{} ms without HTTP and trial; a bare fork {} ms", ("direct_ms_p50", "bare_fork_ms_p50"), at_most=True),
-        Goal("posted over HTTP, p99", "http_ms_p99", " ms", 20,
-             "{} ms without HTTP and trial", ("direct_ms_p99",), at_most=True),
+        Goal("posted over HTTP, p50", "http_apart_ms_p50", " ms", 10,
+             "{} ms with a trial run of one tick, {} ms without HTTP; a bare fork {} ms",
+             ("http_ms_p50", "direct_ms_p50", "bare_fork_ms_p50"), at_most=True),
+        Goal("posted over HTTP, p99", "http_apart_ms_p99", " ms", 20,
+             "{} ms with a trial run of one tick, {} ms without HTTP", ("http_ms_p99", "direct_ms_p99"), at_most=True),
     ),
 )  # fmt: skip
 
