@@ -69,6 +69,9 @@ class Supervisor:
         seat.started = False
         seat.launched = (after, start.now)
         self._struck.discard(seat.id)
+        if seat.record.strikes:
+            # It has cost the others time already: until it answers in time it runs when no other wants to.
+            seat.worker.demote()
         seat.worker.ask(ask.kind, ask.payload, ask.hard)
 
     def collect_starts(self, seats: Sequence[Seat], builder: TickBuilder) -> None:

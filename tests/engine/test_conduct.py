@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine as Database
@@ -122,6 +123,28 @@ def test_an_endless_loop_is_killed_restarted_later_and_then_quarantined(deal: De
     ]  # fmt: skip
     assert seat.status == "quarantined"
     assert any("strike 1 of 3" in message for message in messages(hand, "WARNING"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: only root may give a share back")
+def test_a_bot_with_a_strike_starts_behind_the_others_until_it_answers_in_time(deal: Deal) -> None:
+    market = Steady()
+    hand = deal(market)
+    seat = hand.admit(bot_source("while ctx.get_price('BTCUSDT') == 100.0: pass"))
+    policies = []
+    hand.tick()
+    market.prices = [{"BTCUSDT": 101.0}]
+    launch = hand.engine.supervisor.launch
+
+    def noting(*given: Any) -> None:
+        launch(*given)
+        policies.append(os.sched_getscheduler(given[0].worker.pid))
+
+    hand.engine.supervisor.launch = noting  # type: ignore[method-assign]
+    hand.tick(3)
+    assert hand.events(seat) == [(0, "start"), (0, "killed"), (1, "restarted")]
+    assert seat.worker is not None
+    policies.append(os.sched_getscheduler(seat.worker.pid))
+    assert policies == [os.SCHED_IDLE, os.SCHED_OTHER]
 
 
 def test_too_much_memory_is_a_strike(deal: Deal) -> None:
