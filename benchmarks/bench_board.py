@@ -8,7 +8,6 @@ select and a response model at each request, in a second app of the same process
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import selectors
@@ -23,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks import telling
 from benchmarks.board_server import BOTS, serve
 
 CONNECTIONS = 16
@@ -184,8 +184,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     found = measure(given.rows, given.rounds, given.seconds)
-    if given.json:
-        given.json.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    telling.write(found, given.json)
     print(f"{'':14}{'bytes':>9}{'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'per CPU s':>11}{'ratio':>8}")
     for name, row in found["figures"].items():
         print(

@@ -9,7 +9,6 @@ the others are timed before and after.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import resource
@@ -33,6 +32,7 @@ from arena.engine.sources import SyntheticSource
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database, upgrade
 from arena.store.seasons import NewBot, SeasonPlan, enrol, resume_or_open
+from benchmarks import telling
 from benchmarks.bare_pipes import BarePipes
 from benchmarks.bench_replay import SOURCE
 from sandbox.barrier import Answer, Ask, Round
@@ -115,8 +115,11 @@ class Season:
         self.engine.on_tick(market.n + 1, max(market.time + 1.0, 1_700_000_000.0, at_least))
 
     def settle_in(self) -> None:
-        """Beat until every bot has been loaded."""
-        while any(not seat.started for seat in self.engine.roster.seats()):
+        """Beat until every bot has been loaded; RuntimeError where some never are."""
+        patience = time.monotonic() + 300.0
+        while late := sum(not seat.started for seat in self.engine.roster.seats()):
+            if time.monotonic() > patience:
+                raise RuntimeError(f"{late} bots cannot be started; the log says why")
             time.sleep(0.05)
             self.beat()
 
@@ -246,13 +249,6 @@ def _note_pids(watch: Stopwatch, seats: Sequence[Seat]) -> None:
     watch.offenders = {seat.worker.pid for seat in seats if seat.worker is not None}
 
 
-def show(figures: dict[str, Any]) -> None:
-    """Print figures as a table."""
-    for name, value in figures.items():
-        print(f"{name:32} {value}")
-    print()
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -265,9 +261,8 @@ def main() -> None:
     logging.disable(logging.WARNING)
     found = [measure(bots, told.ticks, told.offenders, told.bare) for bots in told.bots]
     for figures in found:
-        show(figures)
-    if told.json is not None:
-        told.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        telling.show(figures)
+    telling.write(found, told.json)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ pipe barrier over as many trivial forked children. Rounds are interleaved; media
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import time
@@ -18,6 +17,7 @@ from typing import Any
 from arena.core.exchange import Rules
 from arena.engine.backtest import Candidate, check_candidates, play_entries
 from arena.engine.recording import Market
+from benchmarks import telling
 from benchmarks.bare_pipes import BarePipes
 from benchmarks.bench_replay import SOURCE, random_walk
 from benchmarks.plain_loop import play
@@ -103,8 +103,7 @@ def main() -> None:
     given = parser.parse_args()
     found = measure(given.rounds)
     show(found)
-    if given.json is not None:
-        given.json.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    telling.write(found, given.json)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.engine.collector import keep_for_good
+from benchmarks import telling
 from benchmarks.bench_board import Line
 from benchmarks.bench_live import high
 from benchmarks.bench_replay import SOURCE
@@ -110,10 +111,8 @@ def main() -> None:
         return
     logging.disable(logging.WARNING)
     figures = measure(told.bots, told.rate, told.seconds)
-    for name, value in figures.items():
-        print(f"{name:32} {value}")
-    if told.json is not None:
-        told.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    telling.show(figures)
+    telling.write(figures, told.json)
 
 
 if __name__ == "__main__":

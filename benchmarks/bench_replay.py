@@ -24,6 +24,7 @@ import numpy as np
 from arena.core.exchange import Rules
 from arena.engine.backtest import Candidate, check_candidates, play_entries
 from arena.engine.recording import Market
+from benchmarks import telling
 from benchmarks.plain_loop import play
 from sandbox.pool import Pool
 
@@ -224,8 +225,7 @@ def main() -> None:
     given = parser.parse_args()
     found = measure(given.rounds, given.ticks, tuple(given.bots))
     show(found)
-    if given.json is not None:
-        given.json.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    telling.write(found, given.json)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 from arena.engine.collector import keep_for_good
 from arena.engine.seat import Seat
 from arena.submissions import intake
+from benchmarks import telling
 from benchmarks.bench_live import Season, high
 from benchmarks.bench_replay import SOURCE
 from sandbox.limits import Limits
@@ -182,10 +183,8 @@ def main() -> None:
     told = parser.parse_args()
     logging.disable(logging.WARNING)
     figures = measure(told.bots)
-    for name, value in figures.items():
-        print(f"{name:32} {value}")
-    if told.json is not None:
-        told.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    telling.show(figures)
+    telling.write(figures, told.json)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ also trades, a tick at which every bot trades, and a usual one, against the same
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -29,6 +28,7 @@ from arena.store.bulk import Row, insert_rows, table_of
 from arena.store.database import open_database, upgrade
 from arena.store.models import Entry, EquityRow, LogRow, OrderRow, Season, Standing, Tick, Trade
 from arena.store.recorder import Recorder, TickWrites
+from benchmarks import telling
 from benchmarks.board_server import BOTS, START, season_of, standings
 
 ROWS = 20_000
@@ -241,8 +241,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     found = measure(given.rows, given.bots, given.rounds)
-    if given.json:
-        given.json.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    telling.write(found, given.json)
     print(f"{'':12}{'':10}{'rows':>8}{'session ms':>12}{'ours ms':>10}{'ratio':>8}")
     for database, kinds in found["figures"].items():
         for kind, row in kinds.items():
