@@ -6,7 +6,7 @@ import json
 import marshal
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sandbox import lockdown
@@ -38,6 +38,9 @@ class Kit:
     offered: dict[str, frozenset[str]]
     tripwire: lockdown.Tripwire
     limits: Limits
+    # Frames that play what most bots do, and the memory that this writes to.
+    rehearsal: list[bytes] = field(default_factory=list)
+    pages: bytes = b""
 
 
 def run(kit: Kit, cage: lockdown.Confinement) -> NoReturn:

@@ -48,7 +48,8 @@ class Guest(Protocol):
     """The server's runtime beside a bot; all its input comes from the server as bytes.
 
     One is made in the zygote and copied into every worker by the fork. A class may also offer
-    `rehearsal()`, which returns a source, a start and a call that are played before any fork.
+    `rehearsal()`, which returns a source and some starts, each with calls to follow it, that are played before
+    any fork; the last of them does what most bots do.
     """
 
     def __init__(self, host: Host) -> None: ...

@@ -35,7 +35,7 @@ _libc.mmap.restype = _libc.mremap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
 _libc.mremap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p]
 _libc.mprotect.argtypes = _libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-_MREMAP_MAYMOVE, _MREMAP_FIXED, _MADV_HUGEPAGE = 1, 2, 14
+_MREMAP_MAYMOVE, _MREMAP_FIXED, _MADV_HUGEPAGE, _MADV_POPULATE_WRITE = 1, 2, 14, 23
 _MAP_FAILED = ctypes.c_void_p(-1).value
 # Called with the interpreter's lock held, which the child then holds as the parent does.
 _fork = ctypes.PyDLL(None, use_errno=True).fork
@@ -94,6 +94,11 @@ def protect(address: int, size: int, access: int) -> None:
 def advise_huge(address: int, size: int) -> None:
     """Ask for huge pages in a mapping."""
     _checked(_libc.madvise(address, size, _MADV_HUGEPAGE))
+
+
+def populate(address: int, size: int) -> None:
+    """Have memory there as if it had been written to; OSError where the kernel knows no such thing."""
+    _checked(_libc.madvise(address, size, _MADV_POPULATE_WRITE))
 
 
 def _checked_address(address: int | None) -> int:

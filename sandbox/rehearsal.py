@@ -26,14 +26,17 @@ def rehearse(kit: Kit) -> None:
     words = getattr(kit.make_guest, "rehearsal", None)
     if words is None:
         return
-    source, meta, call = words()
+    source, performances = words()
     for _ in range(_TIMES):
         stage = _stage(kit)
         program = _read(stage, source)
     _forget_lookups()
-    start = encode(Kind.START, 1, pack_pair(meta, program))
-    for _ in range(_TIMES):
-        _play(stage, start, encode(Kind.CALL, 2, call))
+    for meta, calls in performances:
+        frames = [encode(Kind.START, 1, pack_pair(meta, program))]
+        frames += [encode(Kind.CALL, number, call) for number, call in enumerate(calls, 2)]
+        for _ in range(_TIMES):
+            _play(stage, *frames)
+        kit.rehearsal = frames
     kit.host.reset()
 
 
@@ -41,7 +44,7 @@ def read_ahead(kit: Kit) -> None:
     """Check that bot in a child that is to check another: what checking writes to is then its own already."""
     words = getattr(kit.make_guest, "rehearsal", None)
     if words is not None:
-        source, _, _ = words()
+        source, _ = words()
         _read(_stage(kit), source)
         kit.host.reset()
 

@@ -27,6 +27,7 @@ from sandbox.child import Kit, run  # noqa: E402
 from sandbox.host import Host  # noqa: E402
 from sandbox.limits import Limits  # noqa: E402
 from sandbox.modules.services import Services  # noqa: E402
+from sandbox.prefault import copy_ahead, foresee  # noqa: E402
 from sandbox.protocol import CONTROL, DESCRIPTOR, DESCRIPTORS, Word  # noqa: E402
 from sandbox.request import REQUEST_SIZE, Request, read_request  # noqa: E402
 
@@ -154,6 +155,8 @@ class Zygote:
                 from sandbox.rehearsal import read_ahead
 
                 read_ahead(kit)
+            else:
+                copy_ahead(kit.pages)
             run(kit, lockdown.Confinement(kit.limits, request.uid, parent, self._landlock, self._extends))
         finally:
             os._exit(70)
@@ -199,6 +202,7 @@ def main() -> None:
     gc.collect()
     fill_holes()
     gc.freeze()
+    kit.pages = foresee(kit, kit.rehearsal)
     told = control.recv(_MOST_LIMITS)
     if not told:
         return
