@@ -70,4 +70,8 @@ def _named(lazy: pl.LazyFrame, table: Names, columns: Columns, report: Report) -
     if texts and not numbers:
         form, note = form_of(cells[texts[0]], lambda: cells[texts[0]])
         layout = replace(layout, form=form, note=f"{layout.note} {note}".strip())
-    return frame_rows(frame.with_columns(numbers), layout, report), layout
+    rows = frame_rows(frame.with_columns(numbers), layout, report)
+    if layout.has_deals():
+        told = pl.struct(pl.all()) if layout.id is None else pl.col(names[layout.id])
+        rows.again = lazy.select(~told.is_first_distinct()).collect().to_series().to_numpy()
+    return rows, layout

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from arena.feeds.files.aligned import HEADS, aligned
 from arena.feeds.files.clock import iso_times
 from arena.feeds.files.layouts import Layout
+from arena.feeds.files.repeats import Repeats, of_ids, of_lines
 from arena.feeds.files.sniff import Shape
 from arena.feeds.files.tape import Codes, Floats
 from arena.feeds.files.words import MARGIN, Places, Text, Words, decimals
@@ -37,6 +38,7 @@ class Cells:
     codes: Codes | None = None
     volumes: Floats | None = None
     flags: Floats | None = None
+    repeats: Repeats | None = None
 
 
 class Cutter:
@@ -63,12 +65,16 @@ class Cutter:
         """Return the number of columns."""
         return len(self._quotes)
 
+    def lines(self) -> tuple[Places, Places]:
+        """Return where the lines begin and end."""
+        return _lines(self._grid)
+
     def column(self, place: int) -> tuple[Places, Places]:
         """Return where the cells of a column begin and end; they come back empty if quotes are not around them all."""
         if place:
             starts = self._grid[:, self._ends[place - 1]] + 1
         else:
-            starts = np.concatenate([[MARGIN], self._grid[:-1, -1] + 1])
+            starts, _ = self.lines()
         ends = self._grid[:, self._ends[place] if place < len(self._ends) else self._last]
         quotes = self._quotes[place]
         if not quotes:
@@ -101,10 +107,13 @@ class QuotedCutter:
         controls = len(self._grid) * (self.width if separator < _BLANK else 1)
         self.fits = bool(np.count_nonzero(inside < _BLANK) == controls) and self._is_quoted(inside)
 
+    def lines(self) -> tuple[Places, Places]:
+        """Return where the lines begin and end."""
+        return _lines(self._grid)
+
     def _cells(self, place: int) -> tuple[Places, Places]:
-        if place:
-            return self._grid[:, place - 1] + 1, self._grid[:, place]
-        return np.concatenate([[MARGIN], self._grid[:-1, -1] + 1]), self._grid[:, 0]
+        starts = self._grid[:, place - 1] + 1 if place else self.lines()[0]
+        return starts, self._grid[:, place]
 
     def _is_quoted(self, inside: npt.NDArray[np.uint8]) -> bool:
         """Tell whether all quotes are those around the cells of quoted columns."""
@@ -122,6 +131,10 @@ class QuotedCutter:
         """Return where the cells of a column begin and end, without their quotes."""
         starts, ends = self._cells(place)
         return (starts + 1, ends - 1) if self._quoted[place] else (starts, ends)
+
+
+def _lines(grid: Places) -> tuple[Places, Places]:
+    return np.concatenate([[MARGIN], grid[:-1, -1] + 1]), grid[:, -1]
 
 
 def _columns(line: bytes, separator: int) -> tuple[list[int], list[list[int]]]:
@@ -172,7 +185,14 @@ def read_block(block: Text, shape: Shape, layout: Layout, *, numeric: bool) -> C
         return None
     *sides, volumes, flags = columns
     cells = Cells(times, [side for side in sides if side is not None], volumes=volumes, flags=flags)
-    return cells if layout.symbol is None or _name(cells, found, layout.symbol) else None
+    if layout.symbol is not None and not _name(cells, found, layout.symbol):
+        return None
+    if layout.has_deals():
+        if layout.id is None:
+            cells.repeats = of_lines(block, *found.lines(), times, cells.sides[0])
+        else:
+            cells.repeats = of_ids(block, *found.column(layout.id), cells.codes)
+    return cells
 
 
 def _decimals(found: Cutter | QuotedCutter, place: int) -> Floats | None:
