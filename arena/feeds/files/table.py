@@ -13,6 +13,7 @@ from arena.feeds.files.layouts import Layout
 from arena.feeds.files.opening import Source
 from arena.feeds.files.regular import Cells, can_read, read_block
 from arena.feeds.files.repeats import Across, Repeats, of_told_ids, of_told_lines
+from arena.feeds.files.room import require_room
 from arena.feeds.files.sniff import COMMA_PATTERN, MONEY_PATTERN, Shape
 from arena.feeds.files.tape import Bools, Codes, Floats, Report, Rows
 from arena.feeds.files.times import from_text, looks_numeric, seconds, to_utc
@@ -30,6 +31,8 @@ def csv_rows(source: Source, shape: Shape, layout: Layout, report: Report, size:
     def parsed(block: Text) -> tuple[Rows, Repeats | None, Report]:
         told = Report("")
         cells = read_block(block, shape, layout, numeric=numeric) if regular else None
+        if cells is None or layout.zone is not None:
+            require_room(source.label)
         if cells is None:
             return *_general(mended(block.content(), told), shape, layout, told), told
         if numeric:
