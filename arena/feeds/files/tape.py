@@ -130,7 +130,8 @@ class Fact:
 class Tape:
     """One readable file: per symbol the times, in order, and the prices.
 
-    `ends` are the symbols that came to their end: the time, and the price holdings are settled at.
+    `ends` are the symbols that came to their end: the time, and the price holdings are settled at;
+    `halts` by symbol from when on its trading was halted, and why, or went on, where that is empty.
     Where only the rows that a tick can show were kept, `facts` tell of all of them, and `reread`
     returns all times of a symbol between two. `step` is the length of a bar.
     """
@@ -139,6 +140,7 @@ class Tape:
     series: dict[str, tuple[Floats, Floats]]
     report: Report
     ends: dict[str, tuple[float, float | None]] = field(default_factory=dict)
+    halts: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
     facts: dict[str, Fact] = field(default_factory=dict)
     reread: Callable[[str, float, float], Floats] | None = None
     step: float | None = None
