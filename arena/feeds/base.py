@@ -132,7 +132,7 @@ class LiveFeed(Protocol):
         """Push prices until cancelled; raise FeedError only when trying again cannot help."""
 
     async def reachable(self, timeout: float) -> bool:  # noqa: ASYNC109 - the caller's budget
-        """Return whether the venue answers with a price within `timeout` seconds."""
+        """Return whether the venue answers with a price within `timeout` seconds; raise FeedError if it never will."""
 
     def pace(self, symbol: str, now: float) -> Pace:
         """Return how often news of a symbol are to be expected at this time."""
