@@ -18,7 +18,7 @@ from arena.feeds.files.clock import iso_times
 from arena.feeds.files.layouts import Layout
 from arena.feeds.files.repeats import Repeats, of_ids, of_lines
 from arena.feeds.files.sniff import Shape
-from arena.feeds.files.tape import Codes, Floats
+from arena.feeds.files.tape import Bools, Codes, Floats
 from arena.feeds.files.words import MARGIN, Places, Text, Words, decimals
 
 _SPECIAL = ord(",")  # all signs that can part cells or lines come before the digits
@@ -94,18 +94,21 @@ class QuotedCutter:
         self.text = text
         self.fits = False
         inside = text.bytes[MARGIN : text.stop]
-        borders = inside == separator
-        borders |= inside == ord("\n")
+        borders = inside == ord("\n")
+        lines = int(np.count_nonzero(borders))
+        borders |= inside == separator
         marks = np.flatnonzero(borders)
         marks += MARGIN
-        signs = text.bytes[marks]
-        self.width = signs.tobytes().find(b"\n") + 1
-        if not self.width or len(marks) % self.width or (signs[self.width :] != signs[: -self.width]).any():
+        if not lines or len(marks) % lines:
             return
+        self.width = len(marks) // lines
         self._grid = marks.reshape(-1, self.width)
-        self._quoted = [text.bytes[self._cells(place)[0][0]] == ord('"') for place in range(self.width)]
+        if (text.bytes[self._grid[:, -1]] != ord("\n")).any():
+            return
+        first = [MARGIN, *(self._grid[0, :-1] + 1)]
+        self._quoted = [bool(text.bytes[begin] == ord('"')) for begin in first]
         controls = len(self._grid) * (self.width if separator < _BLANK else 1)
-        self.fits = bool(np.count_nonzero(inside < _BLANK) == controls) and self._is_quoted(inside)
+        self.fits = bool(np.count_nonzero(inside < _BLANK) == controls) and self._is_quoted(inside, borders)
 
     def lines(self) -> tuple[Places, Places]:
         """Return where the lines begin and end."""
@@ -115,10 +118,17 @@ class QuotedCutter:
         starts = self._grid[:, place - 1] + 1 if place else self.lines()[0]
         return starts, self._grid[:, place]
 
-    def _is_quoted(self, inside: npt.NDArray[np.uint8]) -> bool:
+    def _is_quoted(self, inside: npt.NDArray[np.uint8], borders: Bools) -> bool:
         """Tell whether all quotes are those around the cells of quoted columns."""
-        if np.count_nonzero(inside == ord('"')) != 2 * sum(self._quoted) * len(self._grid):
+        quotes = inside == ord('"')
+        if np.count_nonzero(quotes) != 2 * sum(self._quoted) * len(self._grid):
             return False
+        if all(self._quoted):
+            # To look at the text from left to right is quicker than to go to where each cell begins and ends.
+            flanked = borders[1:-1] & quotes[:-2]
+            flanked &= quotes[2:]
+            apart = np.diff(self._grid.reshape(-1), prepend=MARGIN - 1).min() > len('""')
+            return bool(apart and quotes[-2] and np.count_nonzero(flanked) == self._grid.size - 1)
         quoted = [self._cells(place) for place, marked in enumerate(self._quoted) if marked]
         return all(self._have_quotes(starts, ends - 1) for starts, ends in quoted)
 
