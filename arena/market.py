@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,16 +84,9 @@ def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
     symbols = tuple(dict.fromkeys(symbol for feed in feeds for symbol in feed.symbols))
     plan = _plan(settings, ",".join(feed.name for feed in feeds), symbols)
     reached = runner.reachable(feeds, settings.feed_wait_seconds)
-    names = _listed([feed.name for feed in feeds])
-    missing = [feed.name for feed in feeds if feed.name not in reached]
-    if not missing:
-        note = f"Prices are live, from {names}."
-    elif reached:
-        note = f"Prices are live, from {names}; {_listed(missing)} cannot be reached yet and will be tried again."
-    elif settings.feeds == ["binance"] and not open_season_with_key(database, plan.key()):
+    if not reached and settings.feeds == ["binance"] and not open_season_with_key(database, plan.key()):
         return _synthetic(settings, "Binance cannot be reached: prices are made up by the synthetic market instead.")
-    else:
-        note = f"{names} cannot be reached: the feed is down. The clock waits for it."
+    note = _live_note([feed.name for feed in feeds], reached)
     recorder = SeasonRecorder(settings, feeds)
     market = LiveMarket(feeds, patience=settings.stale_intervals, record=recorder.write, clock=CLOCK.now)
     runner.start(feeds, market)
@@ -103,6 +96,21 @@ def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
         return LiveSource(market, symbols, season.interval)
 
     return Chosen(make, plan, note, recorder.end)
+
+
+def _live_note(feeds: list[str], reached: Mapping[str, str]) -> str:
+    """Say which feeds have prices, which cannot be reached, and why others have none to give."""
+    missing = [name for name in feeds if name not in reached]
+    live = [name for name in feeds if reached.get(name) == ""]
+    refusals = list(filter(None, reached.values()))
+    if live:
+        note = f"Prices are live, from {_listed(live)}"
+        note += f"; {_listed(missing)} cannot be reached yet and will be tried again." if missing else "."
+    elif missing:
+        note = f"{_listed(missing)} cannot be reached: the feed is down. The clock waits for it."
+    else:
+        note = "No feed has prices to give: the clock waits."
+    return " ".join([*refusals, note])
 
 
 def _listed(feeds: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from arena.core.exchange import Conditions
@@ -105,17 +106,29 @@ def read_market(
     for note in history.notes:
         say(note)
     rows = np.ascontiguousarray(np.column_stack([history.times, history.prices]), dtype=np.float64)
-    return Market(history.symbols, rows, _ends(history))
+    return Market(history.symbols, rows, _conditions(history))
 
 
-def _ends(history: History) -> dict[int, Conditions]:
-    """Return the conditions of the ticks at which recorded symbols came to their end."""
+def _conditions(history: History) -> dict[int, Conditions]:
+    """Return the conditions of the ticks at which recorded symbols came to their end or were halted."""
     import numpy as np
 
-    found: dict[int, dict[str, float | None]] = {}
+    barred: dict[int, dict[str, str]] = {}
+    ended: dict[int, dict[str, float | None]] = {}
+    for symbol, changes in sorted(history.halts.items()):
+        priced = np.isfinite(history.prices[:, history.symbols.index(symbol)])
+        for (begin, reason), (end, _) in pairwise([*changes, (np.inf, "")]):
+            first, last = np.searchsorted(history.times, (begin, end)).tolist()
+            for n in range(first, last if reason else first):
+                if priced[n]:
+                    barred.setdefault(n, {})[symbol] = halted(symbol, reason)
     for symbol, (time, price) in sorted(history.resolutions.items()):
-        found.setdefault(int(np.searchsorted(history.times, time)), {})[symbol] = price
-    return {
-        n: Conditions({symbol: f"Market {symbol} has ended." for symbol in ended}, ended)
-        for n, ended in found.items()
-    }  # fmt: skip
+        n = int(np.searchsorted(history.times, time))
+        ended.setdefault(n, {})[symbol] = price
+        barred.setdefault(n, {})[symbol] = f"Market {symbol} has ended."
+    return {n: Conditions(reasons, ended.get(n, {})) for n, reasons in sorted(barred.items())}
+
+
+def halted(symbol: str, reason: str) -> str:
+    """Return why orders on a halted symbol are rejected."""
+    return f"Trading of {symbol} is halted ({reason})"

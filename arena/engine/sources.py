@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from arena.core.exchange import USUAL, Conditions
-from arena.engine.player import Market
+from arena.engine.recording import Market, halted
 from arena.feeds.live import LiveMarket
 from arena.feeds.synthetic import SyntheticMarket
 
@@ -95,7 +95,7 @@ class LiveSource:
             if name in found:
                 continue
             if news.halted:
-                barred[name] = f"Trading of {name} is halted ({news.halted})"
+                barred[name] = halted(name, news.halted)
             elif not news.fresh:
                 what = "is stale" if news.open else "is not new: its market is closed"
                 barred[name] = f"Price of {name} {what} (nothing heard for {news.age:.0f} s)"

@@ -60,6 +60,16 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """The halt of a symbol's trading, for the venue's `reason`, or its end where that is empty."""
+
+    symbol: str
+    reason: str
+    receive_time: float
+    feed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One payload of a venue, byte for byte as it was received; the time in nanoseconds."""
 
@@ -104,8 +114,8 @@ class PriceSink(Protocol):
 class FrameParser(Protocol):
     """Knows what one venue's payloads mean; keeps what it must to count every price once."""
 
-    def parse(self, payload: bytes, receive_time: float) -> Sequence[PriceUpdate | Resolution]:
-        """Return what a payload says about prices; never raises, whatever arrives."""
+    def parse(self, payload: bytes, receive_time: float) -> Sequence[PriceUpdate | Resolution | Halt]:
+        """Return what a payload says about prices and who may be traded; never raises, whatever arrives."""
 
 
 class LiveFeed(Protocol):
@@ -122,7 +132,7 @@ class LiveFeed(Protocol):
         """Push prices until cancelled; raise FeedError only when trying again cannot help."""
 
     async def reachable(self, timeout: float) -> bool:  # noqa: ASYNC109 - the caller's budget
-        """Return whether the venue answers with a price within `timeout` seconds."""
+        """Return whether the venue answers with a price within `timeout` seconds; raise FeedError if it never will."""
 
     def pace(self, symbol: str, now: float) -> Pace:
         """Return how often news of a symbol are to be expected at this time."""
@@ -136,7 +146,8 @@ class History:
     (ticks, symbols) with NaN where a symbol has not been seen yet. `symbols` is sorted. `notes`
     are sentences about what was skipped, reversed or overridden, `defects` the same as counts.
     `resolutions` are the symbols that came to their end, with the time from which they have no price
-    and the price holdings are settled at, their own cost where that is None.
+    and the price holdings are settled at, their own cost where that is None. `halts` are by symbol the
+    times from which its trading was halted, with the reason, or went on, where that is empty.
     """
 
     symbols: tuple[str, ...]
@@ -145,3 +156,4 @@ class History:
     notes: list[str] = field(default_factory=list)
     defects: dict[str, int] = field(default_factory=dict)
     resolutions: dict[str, tuple[float, float | None]] = field(default_factory=dict)
+    halts: dict[str, list[tuple[float, str]]] = field(default_factory=dict)

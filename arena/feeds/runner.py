@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
+from arena.errors import FeedError
 from arena.feeds.base import LiveFeed
 from arena.feeds.live import LiveMarket, run_feeds
 
@@ -21,14 +22,17 @@ class FeedRunner:
         self._thread.start()
         self._task: asyncio.Task[None] | None = None
 
-    def reachable(self, feeds: Sequence[LiveFeed], timeout: float) -> frozenset[str]:
-        """Return the names of the feeds that answer with a price in time; all are asked at once."""
+    def reachable(self, feeds: Sequence[LiveFeed], timeout: float) -> dict[str, str]:
+        """Return the feeds that answer in time: with a price, or with a sentence why there will be none.
+
+        All are asked at once.
+        """
         future = asyncio.run_coroutine_threadsafe(_reached(feeds, timeout), self._loop)
         try:
             return future.result(timeout + 1.0)
         except FutureTimeoutError:
             future.cancel()
-            return frozenset()
+            return {}
 
     def start(self, feeds: Sequence[LiveFeed], market: LiveMarket) -> None:
         """Let the feeds push into the market until `stop`."""
@@ -55,6 +59,8 @@ class FeedRunner:
         self._loop.stop()
 
 
-async def _reached(feeds: Sequence[LiveFeed], timeout: float) -> frozenset[str]:  # noqa: ASYNC109 - passed on
+async def _reached(feeds: Sequence[LiveFeed], timeout: float) -> dict[str, str]:  # noqa: ASYNC109 - passed on
     answers = await asyncio.gather(*(feed.reachable(timeout) for feed in feeds), return_exceptions=True)
-    return frozenset(feed.name for feed, answer in zip(feeds, answers, strict=True) if answer is True)
+    found = {feed.name: answer for feed, answer in zip(feeds, answers, strict=True)}
+    words = {name: str(answer) for name, answer in found.items() if isinstance(answer, FeedError)}
+    return words | {name: "" for name, answer in found.items() if answer is True}

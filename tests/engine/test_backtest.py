@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arena.core.exchange import Rules
+from arena.core.exchange import Conditions, Rules
 from arena.engine import report
 from arena.engine.backtest import Candidate, Result, backtest, check_candidates, play_entries, ranked_results
 from arena.engine.player import Market
@@ -230,3 +230,13 @@ def test_an_equity_curve_reads_like_a_list_of_rows() -> None:
     assert curve == other
     with pytest.raises(IndexError):
         curve[5]
+
+
+def test_orders_on_a_halted_symbol_are_rejected_ahead_as_in_lockstep(calm: Pool) -> None:
+    market = seeded(8)
+    market.conditions = {n: Conditions({"BTCUSDT": "Trading of BTCUSDT is halted (News)"}) for n in (3, 4)}
+    ahead = backtest(calm, own(bot_source(BUY)), market, RULES)
+    statuses = ["filled", "filled", "rejected", "rejected", "filled", "filled", "filled", "expired"]
+    assert [row["status"] for row in report.order_rows(ahead)] == statuses
+    assert report.order_rows(ahead)[2]["reason"] == "Trading of BTCUSDT is halted (News)"
+    assert told(ahead, market) == told(backtest(calm, own(bot_source(BUY)), market, RULES, run=1), market)

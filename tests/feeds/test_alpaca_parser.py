@@ -40,7 +40,7 @@ def cancelled(number: object) -> dict[str, Any]:
 
 def told(parser: AlpacaParser, *messages: dict[str, Any]) -> list[float]:
     """Feed the messages in one array and return the prices that come of it."""
-    return [update.price for update in parser.parse(json.dumps(messages).encode(), NOW)]
+    return [update.price for update in parser.read(json.dumps(messages).encode(), NOW).updates]
 
 
 def test_a_trade_sets_the_price_at_the_venues_time() -> None:
@@ -238,7 +238,7 @@ _answers = st.dictionaries(
 )
 def test_whatever_arrives_only_good_prices_come_out(payload: bytes) -> None:
     for prices in ("trades", "quotes", "bars"):
-        for update in AlpacaParser(prices=prices).parse(payload, NOW):  # type: ignore[arg-type]
+        for update in AlpacaParser(prices=prices).read(payload, NOW).updates:  # type: ignore[arg-type]
             assert 0.0 < update.price < float("inf")
 
 
@@ -272,11 +272,11 @@ def test_the_vendors_documented_transcript_reads_as_documented() -> None:
     lines = [json.loads(line) for line in TRANSCRIPT.read_text("utf-8").splitlines()]
     frames = [line["raw"].encode() for line in lines if line["dir"] != ">"]
     parser = AlpacaParser(prices="trades")
-    updates = [update for frame in frames for update in parser.parse(frame, NOW)]
+    updates = [update for frame in frames for update in parser.read(frame, NOW).updates]
     assert [(u.symbol, u.price) for u in updates] == [("AAPL", 162.92), ("AAPL", 162.92), ("AAPL", 162.91)]
     assert updates[-1].event_time == 1680782066.83915973
     # The examples at its end are older, or correct trades that it does not hold.
     assert (parser.counts["late"], parser.counts["unchanged"], parser.counts["errors"]) == (1, 2, 9)
     assert not parser.counts["garbled"] + parser.counts["unknown"] + parser.counts["bad_prices"]
-    quotes = [u for frame in frames for u in AlpacaParser(prices="quotes").parse(frame, NOW)]
+    quotes = [u for frame in frames for u in AlpacaParser(prices="quotes").read(frame, NOW).updates]
     assert [(u.symbol, round(u.price, 3)) for u in quotes] == [("AMD", 91.965), ("AMD", 91.94), ("AMD", 87.67)]

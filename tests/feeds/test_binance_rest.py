@@ -154,10 +154,11 @@ def test_a_feed_without_any_known_symbol_gives_up_in_words() -> None:
     play(scene)
 
 
-def test_a_venue_that_has_none_of_the_symbols_is_reachable_so_that_the_feed_can_say_so() -> None:
+def test_a_venue_that_has_none_of_the_symbols_says_so_when_it_is_asked_for_a_price() -> None:
     async def scene() -> None:
         async with venue() as fake:
-            assert await feed_of(fake, "BTCUSD").reachable(10.0)
+            with pytest.raises(FeedError, match=r"Binance has no BTCUSD \(near: BTCUSDT\): left out"):
+                await feed_of(fake, "BTCUSD").reachable(10.0)
             assert not await feed_of(fake, "BTCUSD", BTC).reachable(0.3)
             assert not await feed_of(fake, "BTCUSD", base_url="").reachable(0.3)
 

@@ -145,8 +145,6 @@ class Connection:
 
     def _begin(self, session: Session, sink: PriceSink) -> None:
         """Ask for what the stream does not repeat, once it is subscribed."""
-        if self._manner.prices == "quotes" and self.place.halts:
-            self._parser.halts.forget()  # without trades nothing would end one that ended meanwhile
         self._recall.begin(session.priced(), lambda answer: self._read(answer, sink))
 
     def _lost(self, error: LostError) -> Setback:

@@ -29,20 +29,31 @@ class Halts:
 
     def __init__(self) -> None:
         self._statuses: dict[str, _Status] = {}
+        self._news: dict[str, str] = {}
 
     def hear(self, symbol: str, message: Message, time: int) -> str:
         """Take a status message and return its kind: halts, resumptions or not_price."""
         code, last = message.get("sc"), self._statuses.get(symbol)
         if not isinstance(code, str) or code not in _HALTS | _RESUMES or (last is not None and time < last.since):
             return "not_price"
-        self._statuses[symbol] = _Status(time, _reason(message) if code in _HALTS else "")
+        self._set(symbol, time, _reason(message) if code in _HALTS else "")
         return "halts" if code in _HALTS else "resumptions"
 
     def traded(self, symbol: str, time: int) -> None:
         """Take note of a trade: one made after a halt ends it, for its end may have been missed."""
         last = self._statuses.get(symbol)
         if last is not None and last.reason and time > last.since:
-            self._statuses[symbol] = _Status(time, "")
+            self._set(symbol, time, "")
+
+    def _set(self, symbol: str, time: int, reason: str) -> None:
+        if reason != self.reason(symbol):
+            self._news[symbol] = reason
+        self._statuses[symbol] = _Status(time, reason)
+
+    def news(self) -> dict[str, str]:
+        """Return the reasons that have changed since the last time it was asked, by symbol; empty for an end."""
+        news, self._news = self._news, {}
+        return news
 
     def reason(self, symbol: str) -> str:
         """Return why a stock is halted, nothing if it is not."""
@@ -53,9 +64,12 @@ class Halts:
         """Return whether all of these are halted."""
         return all(self.reason(symbol) for symbol in symbols)
 
-    def forget(self) -> None:
-        """Forget all halts."""
-        self._statuses.clear()
+    def forget(self, symbols: Iterable[str]) -> None:
+        """Forget the halts of these symbols."""
+        for symbol in symbols:
+            if self.reason(symbol):
+                self._news[symbol] = ""
+            self._statuses.pop(symbol, None)
 
 
 def _reason(message: Message) -> str:

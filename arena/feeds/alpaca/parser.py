@@ -15,7 +15,7 @@ from typing import Any, Literal
 from arena.feeds.alpaca.codec import NANOSECONDS, Message, decode, nanoseconds
 from arena.feeds.alpaca.halts import Halts
 from arena.feeds.alpaca.tape import Deal, Key, Order, Tape, Told
-from arena.feeds.base import PriceUpdate
+from arena.feeds.base import Halt, PriceUpdate
 from arena.feeds.dialling import price_of
 
 Prices = Literal["trades", "quotes", "bars"]
@@ -37,9 +37,10 @@ _NOT_THE_MARKET = frozenset("CHMNPQRUVWZ47")
 
 @dataclass(slots=True)
 class Reading:
-    """What a payload holds: prices, the messages about the connection itself, and trading statuses."""
+    """What a payload holds: prices, halts, the messages about the connection itself, and trading statuses."""
 
     updates: list[PriceUpdate] = field(default_factory=list)
+    halts: list[Halt] = field(default_factory=list)
     controls: list[Message] = field(default_factory=list)
     statuses: int = 0
 
@@ -67,9 +68,10 @@ class AlpacaParser:
             "s": self._status,
         }  # fmt: skip
 
-    def parse(self, payload: bytes, receive_time: float) -> list[PriceUpdate]:
-        """Return the prices in a payload."""
-        return self.read(payload, receive_time).updates
+    def parse(self, payload: bytes, receive_time: float) -> list[PriceUpdate | Halt]:
+        """Return the prices in a payload, and which halts have begun or ended with it."""
+        reading = self.read(payload, receive_time)
+        return [*reading.updates, *reading.halts]
 
     def read(self, payload: bytes, receive_time: float) -> Reading:
         """Return all there is in a payload; never raises, whatever arrives."""
@@ -90,12 +92,17 @@ class AlpacaParser:
                 reading.updates.append(found if answered is None else replace(found, recalled=True))
             reading.statuses += kind == "s"
             self.counts[found if isinstance(found, str) else "prices"] += 1
+        reading.halts += [Halt(name, why, receive_time, self._name) for name, why in self.halts.news().items()]
         return reading
 
     def _control(self, kind: str, message: Message) -> None:
         self.counts["errors" if kind == "error" else "replies"] += 1
         if kind == "subscription" and self._prices is None:
             self._learned = next((name for name in ("trades", "quotes", "bars") if message.get(name)), self._learned)
+        quoted = message.get("quotes")
+        if kind == "subscription" and self._learned == "quotes" and isinstance(quoted, list):
+            # A new connection; without trades nothing would end a halt that has ended meanwhile.
+            self.halts.forget(name for name in quoted if isinstance(name, str))
 
     def _news(self, kind: str, message: Message, receive_time: float) -> PriceUpdate | str:
         """Return the price in a message, or the kind of message that sets none."""

@@ -119,12 +119,12 @@ class BinanceFeed:
             await asyncio.gather(*self._outgoing, return_exceptions=True)
 
     async def reachable(self, timeout: float) -> bool:  # noqa: ASYNC109 - the caller's budget
-        """Return whether a price arrives from any address within `timeout` seconds.
+        """Return whether a price arrives from any address within `timeout` seconds; raise FeedError as `run` would.
 
-        A venue that has none of the symbols is there as well: `run` says so in words.
+        That is where the venue has none of the symbols.
         """
         asked = [asyncio.create_task(self._answers(address)) for address in self._addresses]
-        asked.append(asyncio.create_task(self._has_none()))
+        asked.append(asyncio.create_task(self._knows_some()))
         try:
             async with asyncio.timeout(timeout):
                 for answer in asyncio.as_completed(asked):
@@ -155,9 +155,12 @@ class BinanceFeed:
             return False
         return True
 
-    async def _has_none(self) -> bool:
+    async def _knows_some(self) -> bool:
+        """Return False, for a known symbol is no price yet; raise FeedError where there is none."""
         known = await self._rest.listed(self.symbols) if self._rest is not None else None
-        return known is not None and known.isdisjoint(self.symbols)
+        if known is not None and known.isdisjoint(self.symbols):
+            raise FeedError(sorted_out(self.symbols, known)[1])
+        return False
 
     async def _check_symbols(self) -> None:
         """Leave out the symbols that the venue does not have, and say so from now on."""

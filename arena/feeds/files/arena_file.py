@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from arena.feeds.base import PriceUpdate, Resolution
+from arena.feeds.base import Halt, PriceUpdate, Resolution
 from arena.feeds.files.formats import Content
 from arena.feeds.files.layouts import Layout
 from arena.feeds.files.opening import Source
@@ -21,6 +21,7 @@ from arena.feeds.recording.reader import Batch, Damage, sessions
 from arena.feeds.recording.session import Session
 
 Ends = dict[str, tuple[float, float | None]]
+Halts = dict[str, list[tuple[float, str]]]
 
 
 def read_tape(path: str, symbol: str | None, grid: float | None) -> Tape:
@@ -32,21 +33,23 @@ def read_tape(path: str, symbol: str | None, grid: float | None) -> Tape:
     recorded = _Recorded(path)
     content = Content(recorded.chunks, Layout(Kind.TRADES, (), ()))
     tape = tape_of(content, Source(path, "", b""), report, symbol, grid)
-    tape.ends = recorded.ends
+    tape.ends, tape.halts = recorded.ends, recorded.halts
     if symbol is not None and symbol not in recorded.symbols:
         # The only symbol there is was given another name.
         [name] = recorded.symbols
         tape.ends = {symbol: recorded.ends[name]} if name in recorded.ends else {}
+        tape.halts = {symbol: recorded.halts[name]} if name in recorded.halts else {}
     return tape
 
 
 class _Recorded:
-    """A recording as chunks of rows; once read, `symbols` are those that had a price, and `ends` who ended."""
+    """A recording as chunks of rows; once read, `symbols` had a price, `ends` came to one, `halts` had some."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self.symbols: tuple[str, ...] = ()
         self.ends: Ends = {}
+        self.halts: Halts = {}
 
     def chunks(self, report: Report) -> Iterator[Rows]:
         """Yield the prices of one block after the other, at the times of receipt."""
@@ -60,7 +63,7 @@ class _Recorded:
                 elif len((rows := told.take(found)).times):
                     yield rows
         told.conclude()
-        self.symbols, self.ends = tuple(told.codes), told.ends
+        self.symbols, self.ends, self.halts = tuple(told.codes), told.ends, told.halts
 
 
 class _Told:
@@ -74,9 +77,12 @@ class _Told:
         self._span = (math.inf, -math.inf)
         self.codes: dict[str, int] = {}
         self.ends: Ends = {}
+        self.halts: Halts = {}
 
     def begin(self, session: Session) -> None:
-        """Go on with the next session's parsers."""
+        """Go on with the next session's parsers, which know of no halt, as a server that starts anew."""
+        for changes in self.halts.values():
+            changes.append((session.opened_at, ""))
         self._sessions += 1
         self._playing = Playing(session, parser_for)
         self._feeds |= dict.fromkeys(feed.name for feed in session.feeds)
@@ -97,6 +103,9 @@ class _Told:
             for news in self._playing.parse(frame):
                 if isinstance(news, Resolution):
                     self._end(news)
+                elif isinstance(news, Halt):
+                    if self._playing.owns(news):
+                        self.halts.setdefault(news.symbol, []).append((news.receive_time, news.reason))
                 elif self._is_shown(news, self._playing.fate(news)):
                     shown.append(news)
         return self._rows(shown)

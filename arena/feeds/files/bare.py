@@ -74,9 +74,9 @@ def _binance(shape: Shape) -> Layout | None:
     if shape.width in {11, 12} and _epochs(shape, 0) and _epochs(shape, 6):
         return Layout(Kind.BARS, (0,), (4,), None, 5)
     if _epochs(shape, 4) and _booleans(shape, 5):
-        return Layout(Kind.TRADES, (4,), (1,))
+        return Layout(Kind.TRADES, (4,), (1,), id=0)
     if _epochs(shape, 5) and _booleans(shape, 6):
-        return Layout(Kind.TRADES, (5,), (1,))
+        return Layout(Kind.TRADES, (5,), (1,), id=0)
     return None
 
 

@@ -7,6 +7,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ from arena.feeds.files.wrapping import Readable
 Done = TypeVar("Done")
 
 _THREADS = min(4, len(os.sched_getaffinity(0)))
-BLOCK = 1 << 20  # bytes; the work on one block stays in the processor's cache
+BLOCK = 2 << 20  # bytes; smaller ones make threads wait for one another, larger ones leave the cache
 _KEPT = 8 << 20  # bytes
 
 
@@ -108,16 +109,26 @@ def side_by_side(work: Callable[[Text], Done], blocks: Iterator[Text]) -> Iterat
     if first is None or second is None or _THREADS < 2:
         yield from map(work, filter(None, chain((first, second), blocks)))
         return
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-    with ThreadPoolExecutor(_THREADS, "market-file") as pool:
-        waiting: deque[Future[Done]] = deque()
+    with ThreadPoolExecutor(_THREADS - 1, "market-file") as pool:
+        waiting: deque[tuple[Text, Future[Done]]] = deque()
         for block in chain((first, second), blocks):
-            waiting.append(pool.submit(work, block))
+            waiting.append((block, pool.submit(work, block)))
             if len(waiting) > _THREADS:
-                yield waiting.popleft().result()
+                yield _first_done(work, waiting)
         while waiting:
-            yield waiting.popleft().result()
+            yield _first_done(work, waiting)
+
+
+def _first_done(work: Callable[[Text], Done], waiting: deque[tuple[Text, Future[Done]]]) -> Done:
+    """Return what becomes of the first block, and lend a hand with the others until it is there."""
+    for n, (block, future) in enumerate(waiting):
+        if waiting[0][1].done():
+            break
+        if future.cancel():
+            own: Future[Done] = Future()
+            own.set_result(work(block))
+            waiting[n] = (block, own)
+    return waiting.popleft()[1].result()
 
 
 def _keep_freed_memory() -> None:

@@ -15,6 +15,7 @@ from arena.feeds.files.frames import from_lines, from_messages, numbers
 from arena.feeds.files.layouts import Layout
 from arena.feeds.files.messages import prices_of
 from arena.feeds.files.opening import ACCEPTED, Source
+from arena.feeds.files.repeats import of_told_ids, of_told_lines
 from arena.feeds.files.tape import Codes, Kind, Report, Rows
 from arena.feeds.files.times import seconds, stamp
 
@@ -97,11 +98,11 @@ def _kraken(body: dict[str, Any], source: Source, report: Report) -> Read:
     found = [_pair(rows, source) for rows in pairs.values()]
     if not found:
         raise MarketDataError(f"{source.label} is a Kraken answer without rows. {ACCEPTED}")
-    kind = found[0][1]
-    if kind is Kind.BARS and (last := stamp(result.get("last"))) is not None:
+    layout = found[0][1]
+    if layout.kind is Kind.BARS and (last := stamp(result.get("last"))) is not None:
         report.count("unclosed_bar", sum(int((rows.times > last).sum()) for rows, _ in found))
     rows = _stacked({name: rows for name, (rows, _) in zip(pairs, found, strict=True)})
-    return rows, Layout(kind, (), ())
+    return rows, layout
 
 
 def _stacked(found: dict[str, Rows]) -> Rows:
@@ -117,15 +118,16 @@ def _stacked(found: dict[str, Rows]) -> Rows:
         names,
         np.concatenate(codes),
         np.concatenate(volumes) if len(volumes) == len(parts) else None,
+        np.concatenate([np.zeros(len(part.times), bool) if part.again is None else part.again for part in parts]),
     )
 
 
-def _pair(rows: list[list[Any]], source: Source) -> tuple[Rows, Kind]:
+def _pair(rows: list[list[Any]], source: Source) -> Read:
     """Tell Kraken's trades, which say `b` or `s`, from its bars."""
     if _cell(rows[0], 3) in {"b", "s"}:
-        return _columns(rows, 2, 0), Kind.TRADES
+        return _deals(rows, 2, 0, 6)
     if len(rows[0]) >= 7:
-        return _columns(rows, 0, 4, 6), Kind.BARS
+        return _columns(rows, 0, 4, 6), Layout(Kind.BARS, (), ())
     raise MarketDataError(f"{source.label} is neither Kraken trades nor Kraken OHLC. {ACCEPTED}")
 
 
@@ -133,9 +135,9 @@ def _lists(rows: list[list[Any]], source: Source, report: Report) -> Read:
     """Read bare lists: freqtrade trades, Kraken trades, or bars of freqtrade and Binance."""
     first = next((row for row in rows if row), [])
     if _cell(first, 3) in {"buy", "sell"}:
-        return _columns(rows, 0, 4), _TRADES
+        return _deals(rows, 0, 4, 1)
     if _cell(first, 3) in {"b", "s"}:
-        return _columns(rows, 2, 0), _TRADES
+        return _deals(rows, 2, 0, 6)
     if len(first) >= 5 and (stamp(first[0]) or 0.0) >= 1e8:
         report.remark("Each list was taken as a bar: first the time, fifth the close, sixth the volume.")
         return _columns(rows, 0, 4, 5), Layout(Kind.BARS, (), ())
@@ -144,6 +146,17 @@ def _lists(rows: list[list[Any]], source: Source, report: Report) -> Read:
 
 def _cell(row: list[Any], place: int) -> Any:
     return row[place] if place < len(row) else None
+
+
+def _deals(rows: list[list[Any]], time: int, price: int, number: int) -> Read:
+    """Read trades, each of which may have a number of its own."""
+    found = _columns(rows, time, price)
+    ids = [_cell(row, number) for row in rows]
+    if all(ids):
+        found.again = of_told_ids([str(own).encode() for own in ids], None).marks
+        return found, Layout(Kind.TRADES, (), (), id=number)
+    found.again = of_told_lines([str(row).encode() for row in rows], found.times).marks
+    return found, _TRADES
 
 
 def _columns(rows: list[list[Any]], time: int, price: int, volume: int | None = None) -> Rows:

@@ -11,6 +11,7 @@ from arena.feeds.files.columns import Columns, Names, told_layout
 from arena.feeds.files.dates import form_of
 from arena.feeds.files.layouts import Layout, from_header
 from arena.feeds.files.opening import ACCEPTED, Source
+from arena.feeds.files.room import require_room
 from arena.feeds.files.table import frame_rows
 from arena.feeds.files.tape import Report, Rows
 from arena.feeds.files.times import looks_numeric
@@ -24,6 +25,7 @@ _HEAD = 200
 
 def from_file(source: Source, columns: Columns, report: Report) -> tuple[Rows, Layout]:
     """Read a Parquet or Feather file whose columns are named as those of a CSV file would be."""
+    require_room(source.label)
     import polars as pl
 
     kind = "Parquet" if source.head.startswith(PARQUET) else "Feather"
@@ -40,6 +42,7 @@ def from_records(
     records: list[dict[str, object]], source: Source, columns: Columns, report: Report
 ) -> tuple[Rows, Layout]:
     """Read a list of JSON objects as a table."""
+    require_room(source.label)
     import polars as pl
 
     names = [name for name, value in records[0].items() if not isinstance(value, (dict, list))]
@@ -70,4 +73,8 @@ def _named(lazy: pl.LazyFrame, table: Names, columns: Columns, report: Report) -
     if texts and not numbers:
         form, note = form_of(cells[texts[0]], lambda: cells[texts[0]])
         layout = replace(layout, form=form, note=f"{layout.note} {note}".strip())
-    return frame_rows(frame.with_columns(numbers), layout, report), layout
+    rows = frame_rows(frame.with_columns(numbers), layout, report)
+    if layout.has_deals():
+        told = pl.struct(pl.all()) if layout.id is None else pl.col(names[layout.id])
+        rows.again = lazy.select(~told.is_first_distinct()).collect().to_series().to_numpy()
+    return rows, layout

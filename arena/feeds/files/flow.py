@@ -173,7 +173,7 @@ class Flow:
     def _split(self, rows: Rows, judge: Judge) -> None:
         """Hand rows to the lines of their symbols."""
         if rows.codes is None:
-            self._line(self._names[rows.symbols[0]], judge).add(rows.times, rows.prices, rows.volumes)
+            self._line(self._names[rows.symbols[0]], judge).add(rows.times, rows.prices, rows.volumes, rows.again)
             return
         order = np.argsort(rows.codes, kind="stable")
         codes: Codes = rows.codes[order]
@@ -181,7 +181,8 @@ class Flow:
         for part in np.split(order, borders):
             if part.size:
                 volumes = None if rows.volumes is None else rows.volumes[part]
-                self._line(int(rows.codes[part[0]]), judge).add(rows.times[part], rows.prices[part], volumes)
+                again = None if rows.again is None else rows.again[part]
+                self._line(int(rows.codes[part[0]]), judge).add(rows.times[part], rows.prices[part], volumes, again)
 
     def _line(self, code: int, judge: Judge) -> Line:
         return self._lines.setdefault(code, Line(self._grid, judge.backward))

@@ -48,6 +48,7 @@ _SYMBOLS = (
     "productid", "pair", "currencypair", "tradingpair", "sym", "s", "code", "ric", "security",
     "contract", "asset", "coin", "market", "name", "id",
 )  # fmt: skip
+_IDS = ("tradeid", "aggtradeid", "aggregatetradeid", "id", "tid", "trdmatchid")
 _VOLUMES = ("volume", "vol", "v", "tickvolume", "tickvol", "volumefrom", "basevolume", "amount")
 
 
@@ -56,9 +57,9 @@ class Layout:
     """Which columns of a table to read, by place.
 
     Two `time` columns are a date and a clock, two `price` columns bid and ask, whose middle
-    counts. `ends` tells bars that are labelled at their end. `day` is added to clock times, and
-    `zone` is where all of them were read off. `form` is how dates are written that are not ISO, and
-    `clock` how many digits a clock without colons has.
+    counts. `id` holds the trades' own ids. `ends` tells bars that are labelled at their end. `day`
+    is added to clock times, and `zone` is where all of them were read off. `form` is how dates are
+    written that are not ISO, and `clock` how many digits a clock without colons has.
     """
 
     kind: Kind
@@ -75,11 +76,16 @@ class Layout:
     form: str = ""
     clock: int = 6
     note: str = ""
+    id: int | None = None
 
     def used(self) -> set[int]:
         """Return the places of all columns in use."""
-        optional = (self.symbol, self.volume, self.flag)
+        optional = (self.symbol, self.volume, self.flag, self.id)
         return {*self.time, *self.price, *(place for place in optional if place is not None)}
+
+    def has_deals(self) -> bool:
+        """Tell whether each row is a trade of its own, of which two should not be the same."""
+        return self.kind is Kind.TRADES and len(self.price) == 1
 
 
 class Header:
@@ -223,7 +229,16 @@ def _ticks(header: Header) -> Layout | None:
     symbol = _symbol(header)
     columns = {*time, price, symbol} - {None}
     kind = Kind.NATIVE if len(columns) == len(header.names) else Kind.TRADES
-    return Layout(kind, time, (price,), symbol)
+    return Layout(kind, time, (price,), symbol, id=_id(header, symbol) if kind is Kind.TRADES else None)
+
+
+def _id(header: Header, symbol: int | None) -> int | None:
+    """Return the column of trade ids; what has one value in most rows is the id of something else."""
+    for place in header.find(_IDS):
+        cells = header.cells(place)
+        if place != symbol and len(set(cells)) * 2 > len(cells):
+            return place
+    return None
 
 
 def _only_number(header: Header) -> int | None:

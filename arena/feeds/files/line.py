@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from arena.feeds.files.tape import Floats
+from arena.feeds.files.tape import Bools, Floats
 
 QUIET = 6 * 3600.0  # seconds; less is a thin market, not a clock
 
@@ -25,17 +25,20 @@ class Line:
     rows: int = 0
     moving: int = 0  # steps in time that are not zero
     silent: int = 0  # bars without volume
+    again: int = 0  # trades that say what the row before them said
     first: float = np.inf
     last: float = -np.inf
     pauses: list[tuple[float, float]] = field(default_factory=list)  # long steps: their begin and length
     parts: list[tuple[Floats, Floats]] = field(default_factory=list)
 
-    def add(self, times: Floats, prices: Floats, volumes: Floats | None) -> None:
+    def add(self, times: Floats, prices: Floats, volumes: Floats | None = None, again: Bools | None = None) -> None:
         """Take the next rows that count, in the order of the file."""
         if not len(times):
             return
         if volumes is not None:
             self.silent += int((volumes == 0).sum())
+        if again is not None:
+            self.again += int(np.count_nonzero(again))
         if self.backward:
             times, prices = times[::-1], prices[::-1]
         self._take_steps(times)

@@ -66,6 +66,7 @@ def _tape(lines: dict[str, Line], content: Content, source: Source, report: Repo
     series = {name: line.series() for name, line in lines.items()}
     tape = Tape(layout.kind, series, report)
     if layout.kind is Kind.TRADES:
+        report.count("identical" if layout.id is None else "repeated_id", sum(line.again for line in lines.values()))
         for name, line in lines.items():
             bars.count_pauses(name, line, report)
     else:

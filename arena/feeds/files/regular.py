@@ -16,8 +16,9 @@ import numpy.typing as npt
 from arena.feeds.files.aligned import HEADS, aligned
 from arena.feeds.files.clock import iso_times
 from arena.feeds.files.layouts import Layout
+from arena.feeds.files.repeats import Repeats, of_ids, of_lines
 from arena.feeds.files.sniff import Shape
-from arena.feeds.files.tape import Codes, Floats
+from arena.feeds.files.tape import Bools, Codes, Floats
 from arena.feeds.files.words import MARGIN, Places, Text, Words, decimals
 
 _SPECIAL = ord(",")  # all signs that can part cells or lines come before the digits
@@ -37,6 +38,7 @@ class Cells:
     codes: Codes | None = None
     volumes: Floats | None = None
     flags: Floats | None = None
+    repeats: Repeats | None = None
 
 
 class Cutter:
@@ -63,12 +65,16 @@ class Cutter:
         """Return the number of columns."""
         return len(self._quotes)
 
+    def lines(self) -> tuple[Places, Places]:
+        """Return where the lines begin and end."""
+        return _lines(self._grid)
+
     def column(self, place: int) -> tuple[Places, Places]:
         """Return where the cells of a column begin and end; they come back empty if quotes are not around them all."""
         if place:
             starts = self._grid[:, self._ends[place - 1]] + 1
         else:
-            starts = np.concatenate([[MARGIN], self._grid[:-1, -1] + 1])
+            starts, _ = self.lines()
         ends = self._grid[:, self._ends[place] if place < len(self._ends) else self._last]
         quotes = self._quotes[place]
         if not quotes:
@@ -88,28 +94,41 @@ class QuotedCutter:
         self.text = text
         self.fits = False
         inside = text.bytes[MARGIN : text.stop]
-        borders = inside == separator
-        borders |= inside == ord("\n")
+        borders = inside == ord("\n")
+        lines = int(np.count_nonzero(borders))
+        borders |= inside == separator
         marks = np.flatnonzero(borders)
         marks += MARGIN
-        signs = text.bytes[marks]
-        self.width = signs.tobytes().find(b"\n") + 1
-        if not self.width or len(marks) % self.width or (signs[self.width :] != signs[: -self.width]).any():
+        if not lines or len(marks) % lines:
             return
+        self.width = len(marks) // lines
         self._grid = marks.reshape(-1, self.width)
-        self._quoted = [text.bytes[self._cells(place)[0][0]] == ord('"') for place in range(self.width)]
+        if (text.bytes[self._grid[:, -1]] != ord("\n")).any():
+            return
+        first = [MARGIN, *(self._grid[0, :-1] + 1)]
+        self._quoted = [bool(text.bytes[begin] == ord('"')) for begin in first]
         controls = len(self._grid) * (self.width if separator < _BLANK else 1)
-        self.fits = bool(np.count_nonzero(inside < _BLANK) == controls) and self._is_quoted(inside)
+        self.fits = bool(np.count_nonzero(inside < _BLANK) == controls) and self._is_quoted(inside, borders)
+
+    def lines(self) -> tuple[Places, Places]:
+        """Return where the lines begin and end."""
+        return _lines(self._grid)
 
     def _cells(self, place: int) -> tuple[Places, Places]:
-        if place:
-            return self._grid[:, place - 1] + 1, self._grid[:, place]
-        return np.concatenate([[MARGIN], self._grid[:-1, -1] + 1]), self._grid[:, 0]
+        starts = self._grid[:, place - 1] + 1 if place else self.lines()[0]
+        return starts, self._grid[:, place]
 
-    def _is_quoted(self, inside: npt.NDArray[np.uint8]) -> bool:
+    def _is_quoted(self, inside: npt.NDArray[np.uint8], borders: Bools) -> bool:
         """Tell whether all quotes are those around the cells of quoted columns."""
-        if np.count_nonzero(inside == ord('"')) != 2 * sum(self._quoted) * len(self._grid):
+        quotes = inside == ord('"')
+        if np.count_nonzero(quotes) != 2 * sum(self._quoted) * len(self._grid):
             return False
+        if all(self._quoted):
+            # To look at the text from left to right is quicker than to go to where each cell begins and ends.
+            flanked = borders[1:-1] & quotes[:-2]
+            flanked &= quotes[2:]
+            apart = np.diff(self._grid.reshape(-1), prepend=MARGIN - 1).min() > len('""')
+            return bool(apart and quotes[-2] and np.count_nonzero(flanked) == self._grid.size - 1)
         quoted = [self._cells(place) for place, marked in enumerate(self._quoted) if marked]
         return all(self._have_quotes(starts, ends - 1) for starts, ends in quoted)
 
@@ -122,6 +141,10 @@ class QuotedCutter:
         """Return where the cells of a column begin and end, without their quotes."""
         starts, ends = self._cells(place)
         return (starts + 1, ends - 1) if self._quoted[place] else (starts, ends)
+
+
+def _lines(grid: Places) -> tuple[Places, Places]:
+    return np.concatenate([[MARGIN], grid[:-1, -1] + 1]), grid[:, -1]
 
 
 def _columns(line: bytes, separator: int) -> tuple[list[int], list[list[int]]]:
@@ -172,7 +195,14 @@ def read_block(block: Text, shape: Shape, layout: Layout, *, numeric: bool) -> C
         return None
     *sides, volumes, flags = columns
     cells = Cells(times, [side for side in sides if side is not None], volumes=volumes, flags=flags)
-    return cells if layout.symbol is None or _name(cells, found, layout.symbol) else None
+    if layout.symbol is not None and not _name(cells, found, layout.symbol):
+        return None
+    if layout.has_deals():
+        if layout.id is None:
+            cells.repeats = of_lines(block, *found.lines(), times, cells.sides[0])
+        else:
+            cells.repeats = of_ids(block, *found.column(layout.id), cells.codes)
+    return cells
 
 
 def _decimals(found: Cutter | QuotedCutter, place: int) -> Floats | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from operator import itemgetter
 
 import numpy as np
 
@@ -43,6 +44,7 @@ def assemble(tapes: Sequence[Tape], *, interval: float | None, default_interval:
         [note for report in reports for note in report.notes()],
         summed(reports),
         ends,
+        _halts(tapes, series),
     )
 
 
@@ -50,6 +52,15 @@ def _ends(tapes: Sequence[Tape], series: Series) -> dict[str, tuple[float, float
     """Return when and at what price each priced symbol ended; the first word counts."""
     told = [found for tape in tapes for found in tape.ends.items() if found[0] in series]
     return dict(sorted(told, key=lambda found: found[1][0], reverse=True))
+
+
+def _halts(tapes: Sequence[Tape], series: Series) -> dict[str, list[tuple[float, str]]]:
+    """Return when the trading of each priced symbol was halted and went on, in the order of time."""
+    told: dict[str, list[tuple[float, str]]] = {}
+    for tape in tapes:
+        for symbol in tape.halts.keys() & series.keys():
+            told.setdefault(symbol, []).extend(tape.halts[symbol])
+    return {symbol: sorted(changes, key=itemgetter(0)) for symbol, changes in told.items()}
 
 
 def summed(reports: Sequence[Report]) -> dict[str, int]:

@@ -12,6 +12,8 @@ from arena.feeds.files.blocks import BLOCK, blocks_of, line_end, mended, side_by
 from arena.feeds.files.layouts import Layout
 from arena.feeds.files.opening import Source
 from arena.feeds.files.regular import Cells, can_read, read_block
+from arena.feeds.files.repeats import Across, Repeats, of_told_ids, of_told_lines
+from arena.feeds.files.room import require_room
 from arena.feeds.files.sniff import COMMA_PATTERN, MONEY_PATTERN, Shape
 from arena.feeds.files.tape import Bools, Codes, Floats, Report, Rows
 from arena.feeds.files.times import from_text, looks_numeric, seconds, to_utc
@@ -26,21 +28,27 @@ def csv_rows(source: Source, shape: Shape, layout: Layout, report: Report, size:
     numeric = _numeric_times(shape, layout)
     regular = can_read(shape, layout)
 
-    def parsed(block: Text) -> tuple[Rows, Report]:
+    def parsed(block: Text) -> tuple[Rows, Repeats | None, Report]:
         told = Report("")
         cells = read_block(block, shape, layout, numeric=numeric) if regular else None
+        if cells is None or layout.zone is not None:
+            require_room(source.label)
         if cells is None:
-            return _general(mended(block.content(), told), shape, layout, told), told
+            return *_general(mended(block.content(), told), shape, layout, told), told
         if numeric:
             cells.times = _of_epoch(cells.times, layout)
-        return rows_of(cells, layout, None, told), told
+        return rows_of(cells, layout, None, told), cells.repeats, told
 
-    for rows, told in side_by_side(parsed, blocks_of(source, shape, size)):
+    across = Across()
+    for rows, repeats, told in side_by_side(parsed, blocks_of(source, shape, size)):
         report.defects += told.defects
+        if repeats is not None:
+            rows.again = repeats.marks
+            across.mark(rows, repeats)
         yield rows
 
 
-def _general(block: bytes, shape: Shape, layout: Layout, report: Report) -> Rows:
+def _general(block: bytes, shape: Shape, layout: Layout, report: Report) -> tuple[Rows, Repeats | None]:
     """Read a block with a reader that expects anything anywhere."""
     import polars as pl
 
@@ -51,7 +59,17 @@ def _general(block: bytes, shape: Shape, layout: Layout, report: Report) -> Rows
         cells = pl.col(f"column_{layout.time[0]}")
         cells = cells.str.replace(",", ".", literal=True) if shape.decimal_comma else cells
         columns.append(cells.str.strip_chars().cast(pl.Float64, strict=False))
-    return frame_rows(frame.with_columns(columns), layout, report)
+    rows = frame_rows(frame.with_columns(columns), layout, report)
+    return rows, _repeats(rows, frame, block, layout) if layout.has_deals() and len(rows.times) else None
+
+
+def _repeats(rows: Rows, frame: pl.DataFrame, block: bytes, layout: Layout) -> Repeats | None:
+    if layout.id is not None:
+        ids = [(cell or "").encode() for cell in frame[f"column_{layout.id}"].to_list()]
+        return of_told_ids(ids, rows.codes)
+    lines = block.splitlines()
+    # Where a line is not a row, nothing can be said of lines.
+    return of_told_lines(lines, rows.times) if len(lines) == len(rows.times) else None
 
 
 def _number(name: str, *, comma: bool) -> pl.Expr:

@@ -21,6 +21,8 @@ DEFECTS = {
     "one_sided": "quotes that lack a bid or an ask, skipped",
     "out_of_order": "rows out of order in time, skipped",
     "duplicate_time": "rows that repeat the time of a later row, which counts instead",
+    "repeated_id": "rows that repeat the trade id of the row before, kept",
+    "identical": "rows identical to another of the same time, kept, for two trades may look alike",
     "overridden": "rows overridden by the same symbol and time in a later file",
     "other_symbols": "rows of symbols that were not asked for, left out",
     "reversed": "newest row first, so the file was reversed",
@@ -91,7 +93,7 @@ class Rows:
 
     A NaN time could not be parsed. `broken` marks prices whose cell could not be parsed, as against
     cells that say NaN. `codes` point into `symbols`, -1 where a row has none; None means that the
-    file does not name its symbol.
+    file does not name its symbol. `again` marks trades that say once more what the row before them said.
     """
 
     times: Floats
@@ -100,6 +102,7 @@ class Rows:
     symbols: tuple[str, ...] = ()
     codes: Codes | None = None
     volumes: Floats | None = None
+    again: Bools | None = None
 
     def take(self, chosen: Bools | npt.NDArray[np.intp] | slice) -> Rows:
         """Return the chosen rows."""
@@ -110,6 +113,7 @@ class Rows:
             self.symbols,
             None if self.codes is None else self.codes[chosen],
             None if self.volumes is None else self.volumes[chosen],
+            None if self.again is None else self.again[chosen],
         )
 
 
@@ -126,7 +130,8 @@ class Fact:
 class Tape:
     """One readable file: per symbol the times, in order, and the prices.
 
-    `ends` are the symbols that came to their end: the time, and the price holdings are settled at.
+    `ends` are the symbols that came to their end: the time, and the price holdings are settled at;
+    `halts` by symbol from when on its trading was halted, and why, or went on, where that is empty.
     Where only the rows that a tick can show were kept, `facts` tell of all of them, and `reread`
     returns all times of a symbol between two. `step` is the length of a bar.
     """
@@ -135,6 +140,7 @@ class Tape:
     series: dict[str, tuple[Floats, Floats]]
     report: Report
     ends: dict[str, tuple[float, float | None]] = field(default_factory=dict)
+    halts: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
     facts: dict[str, Fact] = field(default_factory=dict)
     reread: Callable[[str, float, float], Floats] | None = None
     step: float | None = None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
 from arena.errors import MarketDataError
+from arena.feeds.files.room import require_room
 
 _PIECE = 65536
 
@@ -98,6 +99,7 @@ class Chained:
 
 def unpacked_zstandard(data: bytes, label: str) -> BinaryIO:
     """Return the text of a zstandard file, all of it; polars brings the only decoder at hand."""
+    require_room(label)
     import polars as pl
 
     try:

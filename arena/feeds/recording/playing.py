@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 from arena.errors import FeedError
-from arena.feeds.base import Frame, FrameParser, PriceUpdate, Resolution
+from arena.feeds.base import Frame, FrameParser, Halt, PriceUpdate, Resolution
 from arena.feeds.recording.session import RecordedFeed, Session
 
 ParserFor = Callable[[RecordedFeed], FrameParser]
@@ -48,7 +48,7 @@ class Playing:
         """Say whether a feed's frames can be read."""
         return feed in self._parsers
 
-    def parse(self, frame: Frame) -> Iterator[PriceUpdate | Resolution]:
+    def parse(self, frame: Frame) -> Iterator[PriceUpdate | Resolution | Halt]:
         """Yield what a frame says; nothing where its feed cannot be read."""
         if parser := self._parsers.get(frame.feed):
             yield from parser.parse(frame.payload, frame.receive_time)
@@ -64,6 +64,10 @@ class Playing:
             return Fate.OVERTAKEN
         self._newest[update.symbol] = effective
         return Fate.SHOWN
+
+    def owns(self, halt: Halt) -> bool:
+        """Say whether a live market would have heeded a halt: its feed sets the symbol's price."""
+        return self._owners.get(halt.symbol) == halt.feed
 
     def _owns(self, feed: str, symbol: str) -> bool:
         owner = self._owners.setdefault(symbol, feed)

@@ -76,3 +76,34 @@ def test_a_process_that_may_not_hold_a_file_gets_the_ticks_of_all_of_it(tmp_path
     assert whole.times.nbytes * 20 < ROOM < BLOCKS << 20
     assert digest == hashlib.sha256(whole.times.tobytes() + whole.prices.tobytes()).hexdigest()
     assert defects == str(whole.defects)
+
+
+LIMITED = """
+import resource, sys
+from arena.errors import MarketDataError
+from arena.feeds.files import reader, sampling
+from arena.feeds.history import load_history
+resource.setrlimit(resource.RLIMIT_AS, (400_000 << 10,) * 2)
+try:
+    print(len(load_history([sys.argv[1]], interval=60.0).times))
+except MarketDataError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS bounds mappings on Linux only")
+@pytest.mark.parametrize("odd", [True, False], ids=["a second header", "all lines alike"])
+def test_a_block_for_which_there_is_no_room_ends_in_a_sentence(tmp_path, odd):
+    path = tmp_path / "market.csv"
+    rows = [f"{1_700_000_000 + n},BTCUSDT,{n + 1}.5,1\n" for n in range(120_000)]
+    rows[60_000:60_000] = ["time,symbol,price,amount\n"] * odd
+    path.write_text("".join(["time,symbol,price,amount\n", *rows]))
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    if odd:
+        assert "market.csv needs the general reader, which does not fit" in done.stdout
+        assert "ulimit -v" in done.stdout
+    else:
+        assert int(done.stdout) == 2000
