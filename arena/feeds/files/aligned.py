@@ -10,13 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from arena.feeds.files.tape import Floats
-from arena.feeds.files.words import EXACT, ZEROS, Places, Text, Words, at, eight, strangers
+from arena.feeds.files.words import EXACT, HEADS, ZEROS, Places, Text, Words, at, closed, eight, strangers
 
 _LONGEST = 16  # digits of a head
 _TAIL = 8  # digits of a tail, one word
 _U = np.uint64
-# The first n of eight bytes; on a little-endian load they are the lower ones.
-HEADS = np.array([2 ** (8 * n) - 1 for n in range(9)], dtype=_U)
 
 
 def aligned(text: Text, starts: Places, ends: Places) -> Floats | None:
@@ -28,6 +26,8 @@ def aligned(text: Text, starts: Places, ends: Places) -> Floats | None:
     shortest, digits = int(widths.min()), int(widths.max())
     if not 0 < head <= _LONGEST or shortest < 1 or digits > _TAIL or (point < 0 and shortest < digits):
         return None
+    if point >= 0 and head + digits <= _TAIL:
+        return _short(text, starts, head, digits if shortest == digits else widths)
     begin = head + (point >= 0)
     words = text.load(starts, -(-(begin + digits) // 8))
     whole = _heads(words, head, 10**digits, pointed=point >= 0)
@@ -39,6 +39,16 @@ def aligned(text: Text, starts: Places, ends: Places) -> Floats | None:
     whole += eight(tails << _U(8 * (_TAIL - digits)))
     numbers = whole.astype(np.float64)
     return numbers if point < 0 else np.asarray(numbers / 10.0**digits)
+
+
+def _short(text: Text, starts: Places, head: int, behind: Places | int) -> Floats | None:
+    """Return numbers whose digits fit into one word, `behind` of them after the point, or None."""
+    words = text.load(starts, 1 if head + 1 + np.max(behind) <= _TAIL else 2)
+    point = words[0] >> _U(8 * head)
+    digits = closed(words, 0, head, head + behind)
+    if ((point & _U(0xFF)) != ord(".")).any() or strangers(digits).any():
+        return None
+    return np.asarray(eight(digits) / 10.0 ** (_TAIL - head))
 
 
 def _heads(words: list[Words], width: int, unit: int, *, pointed: bool) -> Words | None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from arena.feeds.files.aligned import runs
 from arena.feeds.files.tape import Bools, Floats
-from arena.feeds.files.words import ZEROS, Places, Text, Words, at, eight, strangers, tails
+from arena.feeds.files.words import ZEROS, Places, Text, Words, at, closed, eight, strangers, tails
 
 ISO = re.compile(
     r"(\d{4})([-/.]?)(\d\d)\2(\d\d)"
@@ -50,7 +50,8 @@ def _alike(text: Text, starts: Places, width: int) -> Floats:
     spans = [match.span(part) for part in _PARTS]
     minutes, wrong = _minutes(words, cells, spans)
     times, wild = _seconds(minutes, cells, spans)
-    times -= offset_of(match.group(9) or "")
+    if offset := offset_of(match.group(9) or ""):
+        times -= offset
     lost = wrong | wild | cells.unlike_the_first(spans, begin=2 if _by_minute(spans) else 0)
     if lost.any():
         times[lost] = np.nan
@@ -92,8 +93,12 @@ class _Cells:
         two = at(self._words, place)
         return ((two & _U(0x0F)) * _U(10) + ((two >> _U(8)) & _U(0x0F))).astype(np.int64)
 
+    def micros(self, place: int, digits: int) -> Numbers:
+        """Return the number of the second at a place and up to six digits of its fraction, in millionths."""
+        return eight(closed(self._words, place, 2, 2 + digits)).view(np.int64)
+
     def fraction(self, start: int, end: int) -> Numbers:
-        """Return the number of up to nine digits."""
+        """Return the number of seven to nine digits."""
         value = eight(tails(at(self._words, end - 8), end - start)).astype(np.int64)
         if end - start == 9:
             value += (at(self._words, start) & _U(0x0F)).astype(np.int64) * 10**8
@@ -126,6 +131,10 @@ def _minute(cells: _Cells, spans: list[Span]) -> tuple[Numbers, Bools]:
 
 def _seconds(minutes: Numbers, cells: _Cells, spans: list[Span]) -> tuple[Floats, Bools]:
     (place, _), (point, end) = spans[5:]
+    if 0 < end - point <= 6:
+        # Whole units are divided once, so that a time rounds exactly as Python's own parser has it.
+        micros = cells.micros(place, end - point)
+        return (minutes * 10**6 + micros) / 1e6, micros >= 61 * 10**6
     second = cells.pair(place)
     whole = minutes + second
     wild = np.broadcast_to(second > 60, whole.shape)
@@ -133,18 +142,7 @@ def _seconds(minutes: Numbers, cells: _Cells, spans: list[Span]) -> tuple[Floats
     end = min(end, point + 9)
     if end <= point:
         return whole.astype(np.float64), wild
-    return _with_fraction(whole, cells.fraction(point, end), end - point), wild
-
-
-def _with_fraction(whole: Numbers, fraction: Numbers, digits: int) -> Floats:
-    """Return seconds and a fraction as Unix seconds.
-
-    Whole units are divided once, so that a time rounds exactly as Python's own parser has it.
-    """
-    unit = 10**digits
-    if digits <= 6:
-        return np.asarray((whole * unit + fraction) / unit, dtype=np.float64)
-    return np.asarray(whole + fraction / unit, dtype=np.float64)
+    return np.asarray(whole + cells.fraction(point, end) / 10 ** (end - point), dtype=np.float64), wild
 
 
 def _days(year: Numbers, month: Numbers, day: Numbers) -> tuple[Numbers, Bools]:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from arena.feeds.files.aligned import HEADS, aligned
+from arena.feeds.files.aligned import aligned
 from arena.feeds.files.clock import iso_times
 from arena.feeds.files.layouts import Layout
 from arena.feeds.files.repeats import Repeats, of_ids, of_lines
 from arena.feeds.files.sniff import Shape
 from arena.feeds.files.tape import Bools, Codes, Floats
-from arena.feeds.files.words import MARGIN, Places, Text, Words, decimals
+from arena.feeds.files.words import HEADS, MARGIN, Places, Text, Words, decimals
 
 _SPECIAL = ord(",")  # all signs that can part cells or lines come before the digits
 _HARMLESS = b' +"'  # signs that may stand inside a cell, or around it

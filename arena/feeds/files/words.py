@@ -27,7 +27,8 @@ def _all(byte: int) -> np.uint64:
 
 ZEROS, _DOTS, _ONES, _HIGH = _all(0x30), _all(0x2E), _all(0x01), _all(0x80)
 _UPPER, _LOWER, _SIX = _all(0xF0), _all(0x0F), _all(0x06)
-# The last n of eight bytes; on a little-endian load they are the upper ones.
+# The first n of eight bytes; on a little-endian load they are the lower ones, and the last n the upper ones.
+HEADS = np.array([2 ** (8 * n) - 1 for n in range(9)], dtype=_U)
 TAILS = np.array([(2**64 - 1) ^ (2 ** (64 - 8 * n) - 1) if n else 0 for n in range(9)], dtype=_U)
 _PAIRINGS = (
     (_U(10 * 2**8 + 1), _U(8), _U(0x00FF00FF00FF00FF)),
@@ -79,6 +80,17 @@ def at(words: list[Words], place: int) -> Words:
 def tails(word: Words, widths: Places | int) -> Words:
     """Return only the last bytes of words, up to eight, with zeros before them."""
     return ZEROS ^ ((word ^ ZEROS) & TAILS[np.minimum(widths, 8)])
+
+
+def closed(words: list[Words], place: int, head: int, digits: Places | int) -> Words:
+    """Return the `head` digits from a place on and those behind the sign after them as one word, zeros at its end.
+
+    There are at most eight `digits` in all.
+    """
+    behind = at(words, place + head + 1)
+    behind = ZEROS ^ ((behind ^ ZEROS) & HEADS[digits - head])
+    before = at(words, place) if place % 8 else words[place // 8]
+    return np.asarray((before & HEADS[head]) | (behind << _U(8 * head)))
 
 
 def strangers(word: Words) -> Words:
