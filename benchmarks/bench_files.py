@@ -60,6 +60,11 @@ def kraken(found: Columns) -> list[str]:
     return [f"{t / 1e6:.6f},{p},{q}" for t, p, q in zip(*found, strict=True)]
 
 
+def kraken_seconds(found: Columns) -> list[str]:
+    """Return the same with times of whole seconds, so that rows of one time must be compared with each other."""
+    return [f"{t // 1_000_000},{p},{q}" for t, p, q in zip(*found, strict=True)]
+
+
 def coinbase(found: Columns) -> list[str]:
     """Return a capture of Coinbase's trades."""
     rows = zip(iso(found[0], "T"), *found[1:], strict=True)
@@ -81,6 +86,7 @@ LAYOUTS: dict[str, tuple[str, Callable[[Columns], list[str]]]] = {
     "native": ("market.csv", native),
     "binance trades": ("BTCUSDT-trades-2023-11-14.csv", binance),
     "kraken trades": ("kraken_btcusd.csv", kraken),
+    "kraken, whole seconds": ("kraken_xbtusd.csv", kraken_seconds),
     "coinbase, ISO": ("coinbase_btcusd.csv", coinbase),
     "ISO": ("iso_btcusd.csv", plain_iso),
     "ISO, quoted": ("quoted_btcusd.csv", quoted),
