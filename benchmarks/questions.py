@@ -189,6 +189,8 @@ FILES = Question(
     "files", "How fast are market files read?",
     "Reading recordings of a market into ticks, checked row by row, against polars reading the same file into columns.",
     (Goal("the slowest format, against polars", "worst_ratio", "x", 1.5, at_most=True),),
+    (Table("Seconds for a million trades (`native`: half as many), medians of rounds in turns.", "seconds", (
+        ("Layout", ""), ("polars", "polars"), ("Ours", "arena"), ("Times", "ratio"))),),
 )  # fmt: skip
 
 GUARDS = Question(
