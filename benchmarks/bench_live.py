@@ -42,6 +42,8 @@ from sandbox.pool import Pool
 RUNTIME = "arena.runtime.bot:BotRuntime"
 SYMBOLS = ("BTCUSDT",)
 WARM = 40
+# Descriptors for all but the pipes of bots.
+_OURS = 500
 # Offenders begin when the market's clock, which is ours to set, passes this.
 BEGIN = 3_000_000_000.0
 _HEAD = "def on_tick(ctx, tick):\n"
@@ -164,19 +166,24 @@ def high(values: Sequence[float], share: float = 0.99) -> float:
     return round(1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)
 
 
-def measure(bots: int = 1000, ticks: int = 30, offenders: float = 0.0, bare_bots: int | None = None) -> dict[str, Any]:
-    """Play a season of so many bots and return its figures; beside as many bare children, or so many."""
+def measure(bots: int = 1000, ticks: int = 30, offenders: float = 0.0) -> dict[str, Any]:
+    """Play a season of so many bots and return its figures; beside as many bare children as descriptors last for."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     limits = Limits(uid_count=max(10_000, 2 * bots))
-    bare = BarePipes(bots if bare_bots is None else bare_bots, 80, nice=Limits().nice)
+    beside = max(1, min(bots, (most - 3 * bots - _OURS) // 2))
+    bare = BarePipes(beside, 80, nice=Limits().nice)
     with tempfile.TemporaryDirectory() as folder:
         season = Season(folder, limits)
         try:
-            return _measure(season, bare, bots, ticks, offenders)
+            found = _measure(season, bare, bots, ticks, offenders)
         finally:
             season.stop()
             bare.stop()
+    if beside < bots:
+        # Fewer are another barrier.
+        found = {name: value for name, value in found.items() if "bare" not in name}
+    return found
 
 
 def _measure(season: Season, bare: BarePipes, bots: int, ticks: int, offenders: float) -> dict[str, Any]:
@@ -255,11 +262,16 @@ def main() -> None:
     parser.add_argument("bots", type=int, nargs="*", default=[1000])
     parser.add_argument("--ticks", type=int, default=30)
     parser.add_argument("--offenders", type=float, default=0.0)
-    parser.add_argument("--bare", type=int, help="so many bare children, where descriptors do not last for all")
     parser.add_argument("--json", type=Path)
     told = parser.parse_args()
     logging.disable(logging.WARNING)
-    found = [measure(bots, told.ticks, told.offenders, told.bare) for bots in told.bots]
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    found = []
+    for bots in told.bots:
+        if 3 * bots + _OURS > most:
+            print(f"{bots} bots are left out: they need {3 * bots + _OURS} descriptors, the limit is {most}")
+        else:
+            found.append(measure(bots, told.ticks, told.offenders))
     for figures in found:
         telling.show(figures)
     telling.write(found, told.json)
