@@ -1,7 +1,8 @@
 """The process that forks workers: exec'd with a clean environment, one thread, everything preloaded.
 
-It holds no secret, so that a worker forked from it inherits none. It talks over one control socket
-in JSON messages: `spawn` comes down with two pipe ends; `spawned` (with a pidfd) and `exit` go up.
+It holds no secret, so that a worker forked from it inherits none. It talks over one control socket:
+first the limits come down, as JSON, for it may have been begun before anyone knew them; then requests,
+each with two pipe ends. Up go the words of `protocol.Word`, a new worker's with its pidfd.
 Address layout and hash seed are fixed, so that the same bot on the same ticks does the same.
 """
 
