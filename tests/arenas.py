@@ -119,7 +119,10 @@ def running(settings: Settings, folder: Path) -> Iterator[Running]:
     try:
         app = arena.start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3)
+        # The client lets an idle connection go after 5 s; a server that did so at the same moment would cut a request.
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=60, timeout_graceful_shutdown=3
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
