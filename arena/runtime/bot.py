@@ -18,6 +18,7 @@ from arena.runtime.contract import broken_rules
 from arena.runtime.ctx import Context
 from arena.runtime.rehearsal import rehearsal
 from arena.runtime.start import Start
+from arena.runtime.unread import reads_argument
 from arena.runtime.wire import (
     LOG_BYTES_PER_TICK,
     MAX_REJECTIONS_PER_TICK,
@@ -155,6 +156,7 @@ class BotRuntime:
         named, ctx, clock, writer = self._namespace.get, self._ctx, self._host.clock, self._writer
         only = symbols[0] if len(symbols) == 1 else None
         (cash, positions, realized, _), sizes = self._account, self._sizes
+        judged, looks = None, True
         rows, whole = yield b""
         while True:
             index = -1
@@ -171,20 +173,25 @@ class BotRuntime:
                 if self._pending:
                     self._settle(prices)
                     (cash, positions, realized, _), sizes = self._account, self._sizes
-                equity, unrealized = worth(cash, positions, last_prices) if sizes else (cash, 0.0)
-                tick = {
-                    "time": row[0],
-                    "prices": prices.copy(),
-                    "bot": {
-                        "cash": cash,
-                        "positions": sizes.copy(),
-                        "equity": equity,
-                        "realized_pnl": realized,
-                        "unrealized_pnl": unrealized,
-                    },
-                }
+                on_tick = named("on_tick")
+                if on_tick is not judged:
+                    judged, looks = on_tick, reads_argument(on_tick, 1)
+                tick = None
+                if looks:
+                    equity, unrealized = worth(cash, positions, last_prices) if sizes else (cash, 0.0)
+                    tick = {
+                        "time": row[0],
+                        "prices": prices.copy(),
+                        "bot": {
+                            "cash": cash,
+                            "positions": sizes.copy(),
+                            "equity": equity,
+                            "realized_pnl": realized,
+                            "unrealized_pnl": unrealized,
+                        },
+                    }
                 try:
-                    named("on_tick")(ctx, tick)  # type: ignore[misc]
+                    on_tick(ctx, tick)  # type: ignore[misc]
                 except BaseException as error:  # noqa: BLE001 - whatever a bot raises is reported
                     self._note_error(Where.on_tick, error)
                 if self._noted:
