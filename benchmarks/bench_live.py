@@ -31,7 +31,7 @@ from arena.engine.seat import Life, Seat
 from arena.engine.sources import SyntheticSource
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database, upgrade
-from arena.store.seasons import NewBot, SeasonPlan, enrol, resume_or_open
+from arena.store.seasons import NewBot, SeasonPlan, resume_or_open
 from benchmarks import telling
 from benchmarks.bare_pipes import BarePipes
 from benchmarks.bench_replay import SOURCE
@@ -109,7 +109,7 @@ class Season:
             self._programs[source] = self.pool.check(source.encode()).program
         text = f"{source}# {number}\n"
         new = NewBot(f"SMA {number}", "local", "upload", text, hash_source(text.encode()), SYMBOLS)
-        return self.engine.roster.admit(enrol(self._database, self._season.id, new), self._programs[source])
+        return self.engine.roster.get(self.engine.roster.admit(new, self._programs[source]).bot.id)
 
     def beat(self, at_least: float = 0.0) -> None:
         """Tick once, a second of the market's clock later."""

@@ -58,8 +58,6 @@ class Pool:
         self._control: socket.socket | None = None
         self._stopping = False
 
-    # -- life -------------------------------------------------------------------------------------
-
     def start(self) -> None:
         """Start the zygote and prove on a first child that a bot can be locked down here."""
         if sys.platform != "linux":
@@ -82,8 +80,8 @@ class Pool:
         self._listener = threading.Thread(target=self._listen, args=(self._control,), name="zygote", daemon=True)
         self._listener.start()
 
-    def stop(self) -> None:
-        """End all workers and the zygote; nothing is left behind."""
+    def hang_up(self) -> None:
+        """Have all workers and the zygote end; `stop` waits until they have."""
         self._stopping = True
         self._spares.stop()
         for worker in list(self._workers.values()):
@@ -92,6 +90,10 @@ class Pool:
             self._control.shutdown(socket.SHUT_RDWR)
             self._control.close()
             self._control = None
+
+    def stop(self) -> None:
+        """End all workers and the zygote; nothing is left behind."""
+        self.hang_up()
         if self._listener is not None:
             self._listener.join(timeout=3)
         if self._process is not None:
@@ -273,8 +275,6 @@ class Pool:
         if lost:
             self._lose(worker)
         return worker
-
-    # -- what callers use -------------------------------------------------------------------------
 
     def check(self, source: bytes) -> Checked:
         """Have a throw-away locked child read and load a source once."""

@@ -95,25 +95,25 @@ def backtest(
     settings = config.load()
     candidates = [(path, _read(path)) for path in bots]
     files = _Files(data, interval, columns)
-    seconds, market, results = _play(settings, candidates, files, seed, lockstep=lockstep)
-    from arena.engine import report
-    from arena.engine.backtest import ranked_results
+    with _played(settings, candidates, files, seed, lockstep=lockstep) as (seconds, market, results):
+        from arena.engine import report
+        from arena.engine.backtest import ranked_results
 
-    found = report.document(results, market, seconds)
-    if json_out is not None:
-        json_out.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", "utf-8")
-    if trades is not None:
-        report.write_csv(trades, report.TRADE_COLUMNS, report.trade_rows(results))
-    if orders is not None:
-        report.write_csv(orders, report.ORDER_COLUMNS, report.order_rows(results))
-    if logs is not None:
-        report.write_jsonl(logs, report.log_rows(results))
-    if db is not None:
-        from arena.engine.archive import write_backtest
+        found = report.document(results, market, seconds)
+        if json_out is not None:
+            json_out.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", "utf-8")
+        if trades is not None:
+            report.write_csv(trades, report.TRADE_COLUMNS, report.trade_rows(results))
+        if orders is not None:
+            report.write_csv(orders, report.ORDER_COLUMNS, report.order_rows(results))
+        if logs is not None:
+            report.write_jsonl(logs, report.log_rows(results))
+        if db is not None:
+            from arena.engine.archive import write_backtest
 
-        write_backtest(db, market, results, settings.rules, seed)
-    gap = report.spacing(market)
-    _show_results([report.bot_document(result, gap) for result in ranked_results(results)], found)
+            write_backtest(db, market, results, settings.rules, seed)
+        gap = report.spacing(market)
+        _show_results([report.bot_document(result, gap) for result in ranked_results(results)], found)
 
 
 class _Files(NamedTuple):
@@ -124,15 +124,16 @@ class _Files(NamedTuple):
     columns: str | None
 
 
-def _play(
+@contextlib.contextmanager
+def _played(
     settings: config.Settings,
     bots: list[tuple[Path, bytes]],
     files: _Files,
     seed: int,
     *,
     lockstep: bool,
-) -> tuple[float, Any, Any]:
-    """Play the bots; return the seconds it took, the market, and the results."""
+) -> Iterator[tuple[float, Any, Any]]:
+    """Play the bots; yield the seconds it took, the market, and the results, while the sandbox ends."""
     from concurrent.futures import ThreadPoolExecutor
 
     from sandbox.pool import Pool
@@ -156,7 +157,9 @@ def _play(
                     pool, entries, market, settings.rules,
                     seed=seed, run=1 if lockstep else RUN_AHEAD, progress=advance, pin=True,
                 )  # fmt: skip
-            return time.monotonic() - started, market, results
+            seconds = time.monotonic() - started
+            pool.hang_up()
+            yield seconds, market, results
         finally:
             pool.stop()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-import time as real_time
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine as Database
@@ -14,7 +14,7 @@ from arena.engine.seat import Life, Seat, new_seat
 from arena.errors import ConflictError, NotFoundError
 from arena.store.bulk import insert_rows, table_of
 from arena.store.models import BotTick, Entry, OrderRow
-from arena.store.seasons import Enrolled, add_entry
+from arena.store.seasons import Enrolled, NewBot, enrol
 
 if TYPE_CHECKING:
     from arena.engine.engine import Engine
@@ -60,21 +60,22 @@ class Roster:
 
     # -- on the engine's thread ---------------------------------------------------------------------------
 
-    def admit(self, enrolled: Enrolled, program: bytes) -> Seat:
-        """Let a checked and tried bot take part from the next tick on; retire what it replaces."""
-        season, market = self._engine.season, self._engine.market
-        entry = Entry(
-            season_id=season.id, bot_id=enrolled.bot.id, bot_name=enrolled.bot.bot_name,
-            status=Life.ACTIVE.value, admitted_at=real_time.time(), admitted_tick=market.n + 1,
-        )  # fmt: skip
-        add_entry(self._database, entry)
-        seat = new_seat(enrolled.bot, entry, season.starting_cash)
-        seat.program = program
-        self.put(seat)
-        self._engine.launch(seat)
-        if enrolled.replaces is not None and enrolled.replaces in self._seats:
-            self.retire(enrolled.replaces)
-        return seat
+    def admit(self, new: NewBot, program: bytes, most: int = sys.maxsize) -> Enrolled:
+        """Let a checked and tried program take part from the next tick on; retire what it replaces.
+
+        With `most` bots running already there is no room: ConflictError, as where its name is another's.
+        """
+        season = self._engine.season
+        tick, room = self._engine.market.n + 1, most - self.running()
+        enrolled = enrol(self._database, season.id, new, tick=tick, room=room)
+        if enrolled.entry is not None:
+            seat = new_seat(enrolled.bot, enrolled.entry, season.starting_cash)
+            seat.program = program
+            self.put(seat)
+            self._engine.launch(seat)
+            if enrolled.replaces is not None and enrolled.replaces in self._seats:
+                self.retire(enrolled.replaces)
+        return enrolled
 
     def pause(self, bot_id: str, reason: str = "") -> Seat:
         """Stop asking a bot; it stays marked and its queued orders fill."""

@@ -107,10 +107,7 @@ def carry_over(engine: Engine, season: Season) -> int:
             .order_by(col(Entry.admitted_at))
         ).all()  # fmt: skip
         for bot, entry in rows:
-            session.add(Entry(
-                season_id=season.id, bot_id=bot.id, bot_name=entry.bot_name, status="active",
-                admitted_at=time.time(), admitted_tick=0,
-            ))  # fmt: skip
+            session.add(_new_entry(season.id, bot.id, entry.bot_name, tick=0))
         session.commit()
         return len(rows)
 
@@ -159,17 +156,23 @@ class NewBot:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """The row a program got: new, or the one that was there; `replaces` is the retired version."""
+    """The bot that a program is, and its part in the season where it is new; it `replaces` an older version."""
 
     bot: Bot
-    created: bool
+    entry: Entry | None = None
     replaces: str | None = None
 
+    @property
+    def created(self) -> bool:
+        """Say whether it was not there before."""
+        return self.entry is not None
 
-def enrol(engine: Engine, season_id: str, new: NewBot, *, room: int = 1) -> Enrolled:
-    """Give a program its bot row and name in a season; `room` is how many more bots may come.
 
-    ConflictError if the name is another's, or if there is no room and it replaces nobody.
+def enrol(engine: Engine, season_id: str, new: NewBot, *, tick: int, room: int = 1) -> Enrolled:
+    """Let a program take part in a season from `tick` on; `room` is how many more bots may come.
+
+    Bot and entry are written together, so that no crash leaves one without the other. ConflictError if the
+    name is another's, or if there is no room and it replaces nobody.
     """
     with engine.begin() as connection:
         alike = _alike(connection, season_id, new.name)
@@ -177,7 +180,7 @@ def enrol(engine: Engine, season_id: str, new: NewBot, *, room: int = 1) -> Enro
         for version in versions:
             # Two prompts are two bots, even where the writer gave both the same program.
             if new.origin != "generated" and version.source_hash == new.source_hash and version.status != "retired":
-                return Enrolled(_bot_of(connection, version.id), created=False)
+                return Enrolled(_bot_of(connection, version.id))
         _refuse_quarantined(connection, new.source_hash)
         taken = {row.bot_name for row in alike}
         number, bot_name, replaces = 1, new.name, None
@@ -191,8 +194,10 @@ def enrol(engine: Engine, season_id: str, new: NewBot, *, room: int = 1) -> Enro
         if room <= 0 and replaces is None:
             raise ConflictError("There is no room for another bot (MAX_BOTS); retire one first.")
         bot = _new_bot(new, number, _free_name(bot_name, taken))
+        entry = _new_entry(season_id, bot.id, bot.bot_name, tick=tick)
         insert_rows(connection, Bot, [bot.model_dump()])
-        return Enrolled(bot, created=True, replaces=replaces)
+        insert_rows(connection, Entry, [entry.model_dump()])
+        return Enrolled(bot, entry, replaces)
 
 
 def _new_bot(new: NewBot, version: int, bot_name: str) -> Bot:
@@ -201,6 +206,13 @@ def _new_bot(new: NewBot, version: int, bot_name: str) -> Bot:
         model=new.model, version=version, source=new.source, source_hash=new.source_hash,
         symbols=list(new.symbols), path=new.path, submission_id=new.submission_id,
         created_at=time.time(),
+    )  # fmt: skip
+
+
+def _new_entry(season_id: str, bot_id: str, bot_name: str, *, tick: int) -> Entry:
+    return Entry(
+        season_id=season_id, bot_id=bot_id, bot_name=bot_name, status="active",
+        admitted_at=time.time(), admitted_tick=tick,
     )  # fmt: skip
 
 
@@ -229,9 +241,3 @@ def _free_name(wanted: str, taken: set[str]) -> str:
     while f"{wanted} #{number}" in taken:
         number += 1
     return f"{wanted} #{number}"
-
-
-def add_entry(engine: Engine, entry: Entry) -> None:
-    """Let a bot take part in a season."""
-    with engine.begin() as connection:
-        insert_rows(connection, Entry, [entry.model_dump()])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import struct
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from arena.feeds.synthetic import SyntheticMarket
 from arena.runtime.contract import read_facts
 from arena.store.models import Bot
 from arena.store.recovered import last_ticks
-from arena.store.seasons import NewBot, enrol
+from arena.store.seasons import NewBot
 from sandbox.pool import Pool
 
 log = logging.getLogger("arena.submissions")
@@ -71,7 +70,6 @@ class Intake:
         self._engine = engine
         self._trial_ticks = trial_ticks
         self._max_bots = max_bots
-        self._door = threading.Lock()
         self._beside = ThreadPoolExecutor(2, thread_name_prefix="trial-market")
         pool.keep_ready()
 
@@ -174,15 +172,12 @@ class Intake:
 
     def admit(self, examined: Examined, new: NewBot) -> tuple[Bot, bool]:
         """Let an examined program take part; the bot, and whether it is new."""
-        # One at a time, so that two uploads cannot take one name.
-        with self._door:
-            room = self._max_bots - self._engine.roster.running()
-            enrolled = enrol(self._database, self._engine.season.id, new, room=room)
-            if enrolled.created:
-                seat_of = self._engine.call(lambda: self._engine.roster.admit(enrolled, examined.program))
-                seat_of.result(timeout=60)
-                log.info("Bot '%s' by %s is admitted (%s)", enrolled.bot.bot_name, new.author, new.origin)
-            return enrolled.bot, enrolled.created
+        admit = self._engine.roster.admit
+        # On the engine's thread, one after the other, so that two uploads cannot take one name.
+        enrolled = self._engine.call(lambda: admit(new, examined.program, self._max_bots)).result(timeout=60)
+        if enrolled.created:
+            log.info("Bot '%s' by %s is admitted (%s)", enrolled.bot.bot_name, new.author, new.origin)
+        return enrolled.bot, enrolled.created
 
     def upload(
         self, source: bytes, *, author: str, origin: str = "upload", path: str | None = None

@@ -19,7 +19,7 @@ from arena.engine.seat import Seat
 from arena.engine.sources import MarketState, Source, SyntheticSource
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database
-from arena.store.seasons import NewBot, SeasonPlan, enrol, resume_or_open
+from arena.store.seasons import NewBot, SeasonPlan, resume_or_open
 from sandbox.limits import Limits
 from sandbox.pool import Pool
 
@@ -78,7 +78,7 @@ class Hand:
             str(checked.facts["name"]), author, origin, source, hash_source(source.encode()),
             tuple(checked.facts["symbols"]),
         )  # fmt: skip
-        return self.engine.roster.admit(enrol(self.database, self.season_id, new), checked.program)
+        return self.engine.roster.get(self.engine.roster.admit(new, checked.program).bot.id)
 
     def wait(self, seat: Seat) -> None:
         """Wait until a bot that is late has answered."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from sqlalchemy import Engine as Database
 
 from arena.core.exchange import Rules
 from arena.store.models import Bot, Entry, Season
-from arena.store.seasons import Enrolled, NewBot, SeasonPlan, add_entry, enrol, resume_or_open
+from arena.store.seasons import Enrolled, NewBot, SeasonPlan, enrol, resume_or_open
 
 PLAN = SeasonPlan("synthetic", ("BTCUSDT", "ETHUSDT"), 1.0, Rules(), 7)
 
@@ -25,18 +24,11 @@ class Books:
 
     def enrol(self, name: str, source: str = "x", author: str = "local", origin: str = "upload") -> Enrolled:
         new = NewBot(name, author, origin, source, f"hash of {source}", ("BTCUSDT",))
-        return enrol(self.database, self.season.id, new)
+        return enrol(self.database, self.season.id, new, tick=0)
 
     def admit(self, name: str, source: str = "x", author: str = "local", origin: str = "upload") -> Bot:
-        """Enrol and let take part, as the engine does."""
-        enrolled = self.enrol(name, source, author, origin)
-        if enrolled.created:
-            bot = enrolled.bot
-            add_entry(self.database, Entry(
-                season_id=self.season.id, bot_id=bot.id, bot_name=bot.bot_name, status="active",
-                admitted_at=time.time(), admitted_tick=0,
-            ))  # fmt: skip
-        return enrolled.bot
+        """Let a bot take part and return it."""
+        return self.enrol(name, source, author, origin).bot
 
 
 @pytest.fixture

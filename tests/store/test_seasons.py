@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
+from sqlmodel import Session, select
 
 from arena.core.exchange import Rules
 from arena.errors import ConflictError, NotFoundError
-from arena.store import queries
+from arena.store import queries, seasons
+from arena.store.models import Bot, Entry
 from arena.store.recovered import recover
 from arena.store.seasons import (
     SeasonPlan,
@@ -126,8 +130,10 @@ def test_another_source_of_the_same_author_is_the_next_version(books: Books) -> 
 
 def test_a_new_version_replaces_the_one_before(books: Books, set_status: Callable[[str, str], None]) -> None:
     first = books.admit("A", "one")
-    assert books.enrol("A", "two").replaces == first.id
-    set_status(first.id, "retired")
+    second = books.enrol("A", "two")
+    assert second.replaces == first.id
+    for bot in (first, second.bot):
+        set_status(bot.id, "retired")
     assert books.enrol("A", "three").replaces is None
 
 
@@ -185,3 +191,21 @@ def test_a_bot_without_standings_is_on_the_board_behind_the_others(books: Books)
     books.admit("Fresh")
     (row,) = queries.board(books.database, books.season.id)
     assert (row["name"], row["equity"], row["trades"]) == ("Fresh", None, 0)
+
+
+def test_a_bot_and_its_entry_are_written_together(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = seasons.insert_rows
+
+    def die_before_the_entry(connection: Connection, model: Any, rows: Any) -> None:
+        if model is Entry:
+            raise KeyboardInterrupt
+        whole(connection, model, rows)
+
+    monkeypatch.setattr(seasons, "insert_rows", die_before_the_entry)
+    with pytest.raises(KeyboardInterrupt):
+        books.enrol("A", "one")
+    monkeypatch.undo()
+    again = books.enrol("A", "one")
+    assert again.created
+    with Session(books.database) as session:
+        assert [bot.id for bot in session.exec(select(Bot)).all()] == [again.bot.id]
