@@ -7,7 +7,8 @@ binary COPY, and changes as one JSON document, because there each statement cost
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -42,7 +43,7 @@ def insert_rows(connection: Connection, model: type[SQLModel], rows: Sequence[Ro
     if dialect.name == "postgresql" and len(rows) >= COPY_FROM:
         _copy(connection, table, names, values)
     else:
-        connection.exec_driver_sql(_insert_sql(table, dialect, names), list(values))
+        _execute(connection, _insert_sql(table, dialect, names), values)
 
 
 def update_rows(connection: Connection, model: type[SQLModel], keys: Sequence[str], rows: Sequence[Row]) -> None:
@@ -75,7 +76,7 @@ def _change(
         connection.exec_driver_sql(from_json(table, dialect, names, keys), (orjson.dumps(rows).decode(),))
     else:
         values = _bound(table, dialect, names, rows)
-        connection.exec_driver_sql(each(table, dialect, names, keys), list(values))
+        _execute(connection, each(table, dialect, names, keys), values)
 
 
 # -- values ---------------------------------------------------------------------------------------------------
@@ -103,22 +104,32 @@ def _reader(
     return get, found
 
 
-# -- PostgreSQL's COPY ----------------------------------------------------------------------------------------
+# -- past SQLAlchemy ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _driver(connection: Connection, statement: str) -> Iterator[Any]:
+    """Lend the driver's own connection; whoever catches SQLAlchemy's errors does not have to know."""
+    base: Any = connection.dialect.loaded_dbapi.Error
+    try:
+        yield connection.connection.driver_connection
+    except base as error:
+        raise DBAPIError.instance(statement, None, error, base, dialect=connection.dialect) from error
+
+
+def _execute(connection: Connection, statement: str, values: Iterable[tuple[Any, ...]]) -> None:
+    """Execute a statement once for each row, one row in memory at a time."""
+    with _driver(connection, statement) as driver, closing(driver.cursor()) as cursor:
+        cursor.executemany(statement, values)
 
 
 def _copy(connection: Connection, table: Table, names: tuple[str, ...], values: Iterable[tuple[Any, ...]]) -> None:
     statement, types = _copy_sql(table, connection.dialect, names)
-    driver: Any = connection.connection.driver_connection
-    base: Any = connection.dialect.loaded_dbapi.Error
-    try:
-        with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.set_types(types)
-            write = copy.write_row
-            for row in values:
-                write(row)
-    except base as error:
-        # We went past SQLAlchemy, and whoever catches its errors should not have to know.
-        raise DBAPIError.instance(statement, None, error, base, dialect=connection.dialect) from error
+    with _driver(connection, statement) as driver, driver.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(types)
+        write = copy.write_row
+        for row in values:
+            write(row)
 
 
 @lru_cache(maxsize=256)
