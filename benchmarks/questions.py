@@ -51,12 +51,17 @@ REPLAY = Question(
     "replay", "How fast is a backtest?",
     "The bot runs in a locked process of its own, behind the language wall, and every fill is computed by the arena. "
     "The baseline has none of that: a fresh Python process that reads the same file with the same loader and plays "
-    "the bot and a full ledger in one plain loop. 1x would mean that isolation is free.",
+    "the bot and a full ledger in one plain loop. 1x would mean that isolation is free. The bot asks `ctx` for all it "
+    "wants; a worker makes no `tick` for a bot whose code never looks at it, and the plain loop always does. So the "
+    "same bot stands here once more with its price taken from `tick`.",
     (
         Goal("one bot, 500,000 ticks, whole `arena backtest` process (hoped for: 0.9x)", "one/whole_ratio", "x", 0.60,
              "{} s against {} s", ("one/arena_process_s", "one/plain_process_s")),
         Goal("the same, run phase alone", "one/run_ratio", "x", None,
              "{} against {} ticks/s", ("one/arena_run_ticks_s", "one/plain_loop_ticks_s")),
+        Goal("a bot that looks at its `tick`, whole process", "looking/whole_ratio", "x", 0.60,
+             "{} s against {} s; {}x in the run phase alone",
+             ("looking/arena_process_s", "looking/plain_process_s", "looking/run_ratio")),
         *(_several(bots) for bots in (2, 10, 100)),
     ),
 )  # fmt: skip
