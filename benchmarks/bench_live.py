@@ -171,7 +171,7 @@ def measure(bots: int = 1000, ticks: int = 30, offenders: float = 0.0) -> dict[s
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     limits = Limits(uid_count=max(10_000, 2 * bots))
-    beside = max(1, min(bots, (most - 3 * bots - _OURS) // 2))
+    beside = max(1, min(bots, (most - 2 * bots - _OURS) // 2))
     bare = BarePipes(beside, 80, nice=Limits().nice)
     with tempfile.TemporaryDirectory() as folder:
         season = Season(folder, limits)
@@ -268,8 +268,8 @@ def main() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     found = []
     for bots in told.bots:
-        if 3 * bots + _OURS > most:
-            print(f"{bots} bots are left out: they need {3 * bots + _OURS} descriptors, the limit is {most}")
+        if 2 * bots + _OURS > most:
+            print(f"{bots} bots are left out: they need {2 * bots + _OURS} descriptors, the limit is {most}")
         else:
             found.append(measure(bots, told.ticks, told.offenders))
     for figures in found:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from sandbox.errors import OutOfSlotsError
+from sandbox.handle import Handle
+
+# Descriptors that workers leave to all else: requests, the database, the handle by which one of them is killed.
+_RESERVE = 100
 
 
 @dataclass(slots=True)
@@ -18,8 +23,8 @@ class Order:
     control: socket.socket
     down: int
     up: int
-    # The process id and a pidfd.
-    future: Future[tuple[int, int]] = field(default_factory=Future)
+    # The process id and its handle.
+    future: Future[tuple[int, Handle]] = field(default_factory=Future)
 
     def drop(self) -> int | None:
         """Close what belongs to it; return the process id if there is one."""
@@ -27,8 +32,8 @@ class Order:
         os.close(self.up)
         if not self.future.done() or self.future.exception() is not None:
             return None
-        pid, pidfd = self.future.result()
-        os.close(pidfd)
+        pid, handle = self.future.result()
+        handle.close()
         return pid
 
 
@@ -43,6 +48,11 @@ def two_pipes() -> tuple[int, int, int, int]:
             os.close(end)
         raise OutOfSlotsError(f"cannot start a worker: {error.strerror}") from error
     down_read, down_write, up_read, up_write = ends
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if up_write >= allowed - _RESERVE:
+        for end in ends:
+            os.close(end)
+        raise OutOfSlotsError(f"cannot start a worker: the limit of {allowed} open descriptors is near")
     os.set_blocking(down_write, False)
     os.set_blocking(up_read, False)
     return down_read, down_write, up_read, up_write

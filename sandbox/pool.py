@@ -16,6 +16,7 @@ from typing import Any
 from sandbox.barrier import Ask, gather
 from sandbox.checked import Checked, read_checked, refused
 from sandbox.errors import OutOfSlotsError, SandboxError, SandboxUnavailableError, ZygoteDiedError
+from sandbox.handle import Handle
 from sandbox.identities import Identities, free_uids
 from sandbox.launch import Launch, allow_descriptors, see_off
 from sandbox.limits import Limits
@@ -49,7 +50,7 @@ class Pool:
         self._early_exits: dict[int, int] = {}
         self._unadopted: set[int] = set()
         self._listener: threading.Thread | None = None
-        self._spawning: dict[int, Future[tuple[int, int]]] = {}
+        self._spawning: dict[int, Future[tuple[int, Handle]]] = {}
         self._next_id = 0
         self._spares = Spares(self._order)
         self._ended: socket.socket | None = None
@@ -139,7 +140,7 @@ class Pool:
         if word == Word.SPAWNED:
             with self._lock:
                 self._unadopted.add(told)
-            future.set_result((told, descriptors[0]))
+            future.set_result((told, Handle(told, descriptors[0])))
         else:
             future.set_exception(OutOfSlotsError(f"cannot start a worker: {os.strerror(told)}"))
 
@@ -172,8 +173,6 @@ class Pool:
     def _lose(worker: Worker) -> None:
         worker.kill(Ending(Verdict.LOST, "was lost with the process that starts bots"))
         worker.exited(signal.SIGKILL)
-
-    # -- workers ----------------------------------------------------------------------------------
 
     def keep_ready(self) -> None:
         """Have children stand ready for the next sources to check and the next bots to run."""
@@ -241,13 +240,13 @@ class Pool:
     def _receive(self, order: Order) -> Worker:
         """Wait for what has been ordered."""
         try:
-            pid, pidfd = order.future.result(timeout=10)
+            pid, handle = order.future.result(timeout=10)
         except BaseException as error:
             self._drop(order)
             if isinstance(error, TimeoutError):
                 raise ZygoteDiedError("the process that starts bots does not answer") from error
             raise
-        return self._adopt(order, pid, pidfd)
+        return self._adopt(order, pid, handle)
 
     def _drop(self, order: Order) -> None:
         pid = order.drop()
@@ -257,14 +256,14 @@ class Pool:
                 self._early_exits.pop(pid, None)
         self._identities.give_back(order.uid)
 
-    def _adopt(self, order: Order, pid: int, pidfd: int) -> Worker:
+    def _adopt(self, order: Order, pid: int, handle: Handle) -> Worker:
         def release() -> None:
             with self._lock:
                 known = self._workers.pop(pid, None)
             if known is not None:
                 self._identities.give_back(order.uid)
 
-        worker = Worker(pid, pidfd, (order.down, order.up), self.limits, release)
+        worker = Worker(pid, handle, (order.down, order.up), self.limits, release)
         with self._lock:
             self._workers[pid] = worker
             self._unadopted.discard(pid)

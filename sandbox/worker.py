@@ -6,12 +6,11 @@ import contextlib
 import errno
 import os
 import resource
-import select
-import signal
 import time
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.handle import Handle
 from sandbox.limits import Limits
 from sandbox.protocol import HEADER, Frame, FrameReader, Kind, ProtocolFault, encode, next_number
 from sandbox.verdict import Ending, Verdict, read_exit
@@ -31,7 +30,7 @@ class Worker:
     def __init__(
         self,
         pid: int,
-        pidfd: int,
+        handle: Handle,
         pipes: tuple[int, int],
         limits: Limits,
         release: Callable[[], None],
@@ -46,7 +45,7 @@ class Worker:
         # Read at the first look at the clock after a request, not at the request: most never need it.
         self._asked_cpu: float | None = None
         self._closed = False
-        self._pidfd = pidfd
+        self._handle = handle
         # The kernel's name for another process's CPU clock.
         self._clock = (~pid << 3) | 2
         self._down, self._up = pipes
@@ -248,9 +247,7 @@ class Worker:
     @property
     def running(self) -> bool:
         """Ask the kernel whether the process runs, where the zygote's word may not have come yet."""
-        waiting = select.poll()
-        waiting.register(self._pidfd, select.POLLIN)
-        return self.alive and not waiting.poll(0)
+        return self.alive and self._handle.running
 
     def kill(self, reason: Ending) -> None:
         """End it now, for a stated reason; the first reason stands."""
@@ -258,8 +255,7 @@ class Worker:
             return
         if self._killed_for is None:
             self._killed_for = reason
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        self._handle.kill()
 
     def exited(self, status: int) -> None:
         """Take the wait status that the zygote reported."""
@@ -284,7 +280,8 @@ class Worker:
             return
         self.kill(Ending(Verdict.OK, "was stopped"))
         self._closed = True
-        for descriptor in (self._down, self._up, self._pidfd):
+        self._handle.close()
+        for descriptor in (self._down, self._up):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
         self._release()

@@ -261,9 +261,10 @@ def test_a_child_that_ends_while_it_stands_ready_is_given_to_nobody() -> None:
     try:
         program = pool.check(SOURCE).program
         for order in list(pool._spares._workers):
-            pid, pidfd = order.future.result(timeout=10)
+            pid, _ = order.future.result(timeout=10)
+            handle = os.pidfd_open(pid)
             os.kill(pid, signal.SIGKILL)
-            assert gone([os.dup(pidfd)])
+            assert gone([handle])
         both = [pool.spawn(program, b"") for _ in range(4)]
         answers = gather([ask for _, ask in both])
         assert [answer.verdict for answer in answers] == [Verdict.OK] * 4

@@ -1,0 +1,98 @@
+"""A handle reaches its own process or none, with a descriptor kept or without."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox import handle as handles
+from sandbox.errors import OutOfSlotsError
+from sandbox.handle import Handle
+from sandbox.order import two_pipes
+
+
+@pytest.fixture(params=["kept", "numbered"], autouse=True)
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Play both kinds of kernel, where this one can."""
+    wanted = request.param == "numbered"
+    if wanted and not handles._are_numbered():
+        pytest.skip("this kernel has no numbered pidfds (Linux 6.9)")
+    monkeypatch.setattr(handles, "_are_numbered", lambda: wanted)
+    return str(request.param)
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
+
+
+def handle_of(process: subprocess.Popen[bytes]) -> Handle:
+    return Handle(process.pid, os.pidfd_open(process.pid))
+
+
+def test_it_says_whether_its_process_runs_and_ends_it(sleeper: subprocess.Popen[bytes]) -> None:
+    handle = handle_of(sleeper)
+    assert handle.running
+    handle.kill()
+    assert sleeper.wait(timeout=10) == -signal.SIGKILL
+    assert not handle.running
+    handle.kill()
+    handle.close()
+
+
+def test_one_that_has_ended_and_has_not_been_reaped_does_not_run(sleeper: subprocess.Popen[bytes]) -> None:
+    handle, ended = handle_of(sleeper), os.pidfd_open(sleeper.pid)
+    os.kill(sleeper.pid, signal.SIGKILL)
+    assert select.select([ended], [], [], 10)[0]
+    os.close(ended)
+    assert not handle.running
+    handle.kill()
+    handle.close()
+
+
+def test_a_stranger_with_the_same_number_is_spared(sleeper: subprocess.Popen[bytes]) -> None:
+    with subprocess.Popen(["true"]) as gone:
+        handle = handle_of(gone)
+    # As if the kernel had given the number to another process meanwhile.
+    handle._pid = sleeper.pid
+    assert not handle.running
+    handle.kill()
+    handle.close()
+    assert sleeper.poll() is None
+
+
+def test_numbers_cost_no_descriptor(kernel: str, sleeper: subprocess.Popen[bytes]) -> None:
+    pidfd = os.pidfd_open(sleeper.pid)
+    opened = Path(f"/proc/self/fd/{pidfd}")
+    handle = Handle(sleeper.pid, pidfd)
+    assert opened.exists() is (kernel == "kept")
+    handle.close()
+    assert not opened.exists()
+
+
+def use_up(opened: list[int]) -> None:
+    while True:
+        opened += two_pipes()
+
+
+def test_workers_leave_descriptors_to_others() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opened: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
+    try:
+        with pytest.raises(OutOfSlotsError, match="limit of 400 open descriptors is near"):
+            use_up(opened)
+        assert len(list(Path("/proc/self/fd").iterdir())) < 320
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in opened:
+            os.close(descriptor)
