@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,11 @@ from arena.store.seasons import NewBot, SeasonPlan, resume_or_open
 from benchmarks import telling
 from benchmarks.bare_pipes import BarePipes
 from benchmarks.bench_replay import SOURCE
-from sandbox.barrier import Answer, Ask, Round
+from sandbox.asking import Answer, Ask
+from sandbox.barrier import Round
 from sandbox.limits import Limits
 from sandbox.pool import Pool
+from sandbox.worker import Worker
 
 RUNTIME = "arena.runtime.bot:BotRuntime"
 SYMBOLS = ("BTCUSDT",)
@@ -64,9 +66,9 @@ class Stopwatch:
         """Watch every round of the barrier."""
         begin, take, close = Round.__init__, Round._take_group, Round._close  # noqa: SLF001 - timed where it happens
 
-        def timed_begin(round_: Round, asks: Sequence[Ask]) -> None:
+        def timed_begin(round_: Round, asks: Sequence[Ask], busy: Iterable[Worker] = ()) -> None:
             self._began, self.seconds = time.perf_counter(), 0.0
-            begin(round_, asks)
+            begin(round_, asks, busy)
 
         def timed_take(round_: Round, first: int, group: Sequence[Ask]) -> None:
             take(round_, first, group)

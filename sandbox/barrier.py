@@ -8,87 +8,73 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
+from sandbox.asking import AS_EXPECTED, Answer, Ask, end_if_overdue, judge, stand_back
 from sandbox.protocol import HEADER, Frame, Kind, encode, next_number
 from sandbox.verdict import Ending, Verdict
 from sandbox.worker import AS_USUAL, Worker
 
 _SLICE = 0.02
 _GROUP = 64
-# CPU seconds: many times what a tick costs most bots. Without this, dozens that spin share the CPU so thinly
-# that none of them comes to its limit within a tick, while together they take half of it from the others.
-_BRIEF = 0.01
 
 
-@dataclass(slots=True)
-class Ask:
-    """One request: CPU seconds beyond `soft` make a late answer, beyond `hard` the end.
-
-    `usual` is the payload of the answer that is no news. An answer of just these bytes is not read any
-    further: AS_EXPECTED stands for it.
-    """
-
-    worker: Worker
-    kind: Kind
-    payload: bytes
-    soft: float
-    hard: float
-    wall: float = 30.0
-    usual: bytes | None = None
-
-
-@dataclass(slots=True)
-class Answer:
-    """What came of a request; `payload` is hostile bytes, None unless the verdict is OK."""
-
-    verdict: Verdict
-    payload: bytes | None
-    reason: str
-    cpu: float
-
-
-AS_EXPECTED = Answer(Verdict.OK, b"", "", 0.0)
-_EXPECTED = {Kind.CALL: Kind.REPLY, Kind.START: Kind.STARTED, Kind.CHECK: Kind.CHECKED}
-
-
-def gather(asks: Sequence[Ask], deadline: float | None = None) -> list[Answer]:
+def gather(asks: Sequence[Ask], deadline: float | None = None, busy: Iterable[Worker] = ()) -> list[Answer]:
     """Send every request and return the answers in order; `deadline` is seconds of wall time.
 
     Without a deadline each request may take until its CPU or its own wall limit. Requests of one payload
-    object are encoded once.
+    object are encoded once. Workers that stand back are asked when all others have answered; of those that are
+    `busy` with something older, the ones that stand back are stopped until then.
     """
     end = None if deadline is None else time.monotonic() + deadline
-    round_ = Round(asks)
-    round_.send()
-    round_.sweep(end)
-    if round_.open:
+    round_ = Round(asks, busy)
+    try:
+        round_.send()
+        round_.sweep(end)
         round_.wait_for_stragglers(end)
+    finally:
+        round_.let_go_on()
     return round_.answers  # type: ignore[return-value]  # none is left out
 
 
 class Round:
     """One question to many workers; `open` are the places of those that have not answered, by descriptor."""
 
-    def __init__(self, asks: Sequence[Ask]) -> None:
+    def __init__(self, asks: Sequence[Ask], busy: Iterable[Worker] = ()) -> None:
         self.asks = asks
         self.answers: list[Answer | None] = []
         self.open: dict[int, int] = {}
         self._number = next_number()
         self._writers: dict[int, int] = {}
         self._began = self._checked = time.monotonic()
+        self._busy = busy
+        self._halted: list[Worker] = []
+        # The places of those that are asked later; where all stand back, nobody is.
+        later = [index for index, ask in enumerate(asks) if ask.worker.demoted]
+        self._later = dict.fromkeys(later) if len(later) < len(asks) else {}
 
     def send(self) -> None:
-        """Send every request."""
+        """Send every request that goes out at once."""
+        # To run only when nothing else wants the CPU is not enough: a kernel that keeps account of what each is
+        # owed (EEVDF) gives them turns of 4 ms before others who have had theirs a moment ago.
+        self._halted = [worker for worker in self._busy if worker.demoted and worker.halt()]
+        later = self._later
+        self._send([ask for index, ask in enumerate(self.asks) if index not in later] if later else self.asks)
+
+    def _send(self, asks: Sequence[Ask]) -> None:
         number, payload, frame, kind = self._number, None, b"", None
-        for first in range(0, len(self.asks), _GROUP):
+        for first in range(0, len(asks), _GROUP):
             now = time.monotonic()
-            for ask in self.asks[first : first + _GROUP]:
+            for ask in asks[first : first + _GROUP]:
                 if ask.payload is not payload or ask.kind is not kind:
                     payload, kind = ask.payload, ask.kind
                     frame = encode(kind, number, payload)
                 ask.worker.send(frame, number, now, ask.hard)
+
+    def let_go_on(self) -> None:
+        """Have those go on that were halted."""
+        while self._halted:
+            self._halted.pop().go_on()
 
     # -- in order ----------------------------------------------------------------------------------
 
@@ -126,11 +112,14 @@ class Round:
 
     def _take_group(self, first: int, group: Sequence[Ask]) -> None:
         """Read once from every worker of a group; lean, because it runs once a tick for every bot."""
-        answers, number, size, head = self.answers, self._number, -1, b""
+        answers, number, size, head, later = self.answers, self._number, -1, b"", self._later
         # Less wall time than the soft limit cannot hold more CPU time; later the clock must be asked.
         age = time.monotonic() - self._began
         for index, ask in enumerate(group, first):
             worker, usual = ask.worker, ask.usual
+            if index in later:
+                answers.append(None)
+                continue
             if usual is None or age > ask.soft:
                 got = worker.receive()
             else:
@@ -152,17 +141,39 @@ class Round:
 
     def wait_for_stragglers(self, end: float | None) -> None:
         """Take what is still open as it comes, until the deadline."""
+        if not self.open and not self._later:
+            return
         with select.epoll() as poll:
             for descriptor in self.open:
                 poll.register(descriptor, select.EPOLLIN)
             for descriptor in self._writers:
                 poll.register(descriptor, select.EPOLLOUT)
-            while self.open:
+            while self.open or self._later:
                 now = time.monotonic()
-                if end is not None and now >= end:
+                late = end is not None and now >= end
+                if (self._later or self._halted) and (late or not self._hurried()):
+                    self._turn_to_the_slow(poll)
+                if late:
                     self._call_time()
                     return
                 self._turn(poll, _SLICE if end is None else min(_SLICE, end - now))
+
+    def _hurried(self) -> bool:
+        """Say whether one is still to answer that does not stand back."""
+        return any(not self.asks[index].worker.demoted for index in self.open.values())
+
+    def _turn_to_the_slow(self, poll: select.epoll) -> None:
+        """Let those go on, and ask those, that stand back."""
+        self.let_go_on()
+        later, self._later = self._later, {}
+        self._send([self.asks[index] for index in later])
+        for index in later:
+            worker = self.asks[index].worker
+            self.open[worker.fileno()] = index
+            poll.register(worker.fileno(), select.EPOLLIN)
+            if worker.unsent:
+                self._writers[worker.down_fileno] = index
+                poll.register(worker.down_fileno, select.EPOLLOUT)
 
     def _turn(self, poll: select.epoll, wait: float) -> None:
         """Wait a little, take what has come, and look at the clocks of the others."""
@@ -208,7 +219,7 @@ class Round:
         ask = self.asks[index]
         used = end_if_overdue(ask, now)
         if ask.kind is Kind.CALL:
-            _stand_back(ask.worker, used)
+            stand_back(ask.worker, used)
 
     def _close(self, index: int, answer: Answer) -> None:
         worker = self.asks[index].worker
@@ -230,50 +241,3 @@ class Round:
             reason = f"gave no answer in time ({used * 1000:.0f} ms of CPU used)"
             self.answers[index] = Answer(verdict, None, reason, used)
         self.open.clear()
-
-
-def judge(ask: Ask, frame: Frame, now: float) -> Answer:
-    """Return what an answer that came at `now` counts for, by its kind and the kernel's CPU clock."""
-    # Less wall time than the soft limit cannot hold more CPU time: the usual case costs nothing.
-    brief = now - ask.worker.asked_at <= ask.soft
-    used = 0.0 if brief else ask.worker.cpu_since_asked()
-    if frame.kind is not _EXPECTED[ask.kind]:
-        ending = Ending(Verdict.PROTOCOL_ERROR, f"answered with a {frame.kind.name} frame")
-        ask.worker.kill(ending)
-        return Answer(ending.verdict, None, ending.reason, used)
-    if used > ask.soft:
-        reason = f"used {used * 1000:.0f} ms of CPU where {ask.soft * 1000:.0f} are allowed"
-        return Answer(Verdict.TIMEOUT, None, reason, used)
-    return Answer(Verdict.OK, frame.payload, "", used)
-
-
-def end_if_overdue(ask: Ask, now: float) -> float:
-    """Kill a worker that is past its hard limit of CPU or wall time; return the CPU seconds used so far."""
-    used = ask.worker.cpu_since_asked()
-    if used > ask.hard:
-        ask.worker.kill(Ending(Verdict.TIMEOUT, f"used more than {ask.hard:g} s of CPU"))
-    elif now - ask.worker.asked_at > ask.wall:
-        ask.worker.kill(Ending(Verdict.TIMEOUT, f"gave no answer for {ask.wall:g} s"))
-    return used
-
-
-def _stand_back(worker: Worker, used: float) -> None:
-    """Let one that takes longer over a tick than most, allowed or not, run after those that do not."""
-    if used > _BRIEF and worker.alive and not worker.demoted:
-        worker.demote()
-
-
-def settle_late(worker: Worker, hard: float, wall: float) -> Ending | bool:
-    """Look after a worker that missed a deadline; True once it is free again, False while busy."""
-    got = worker.receive()
-    if isinstance(got, Ending):
-        return got
-    if worker.waiting_for is None:
-        return True
-    used = worker.cpu_since_asked()
-    if used > hard:
-        worker.kill(Ending(Verdict.TIMEOUT, f"used more than {hard:g} s of CPU in one tick"))
-    elif time.monotonic() - worker.asked_at > wall:
-        worker.kill(Ending(Verdict.TIMEOUT, f"gave no answer for {wall:g} s"))
-    _stand_back(worker, used)
-    return False

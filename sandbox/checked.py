@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.barrier import Answer
+from sandbox.asking import Answer
 from sandbox.protocol import unpack_pair
 from sandbox.rules import violation
 

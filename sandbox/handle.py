@@ -37,11 +37,13 @@ class Handle:
             waiting.register(pidfd, select.POLLIN)
             return not waiting.poll(0)
 
-    def kill(self) -> None:
-        """End it, if it has not ended."""
+    def signal(self, number: int) -> bool:
+        """Send it a signal; False where it has ended."""
         with self._opened() as pidfd, contextlib.suppress(ProcessLookupError):
             if pidfd is not None:
-                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                signal.pidfd_send_signal(pidfd, number)
+                return True
+        return False
 
     def close(self) -> None:
         """Give back what is kept; nothing may be asked afterwards where a descriptor was."""

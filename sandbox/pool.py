@@ -13,7 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from sandbox.barrier import Ask, gather
+from sandbox.asking import Ask
+from sandbox.barrier import gather
 from sandbox.checked import Checked, read_checked, refused
 from sandbox.errors import OutOfSlotsError, SandboxError, SandboxUnavailableError, ZygoteDiedError
 from sandbox.handle import Handle

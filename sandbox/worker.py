@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import resource
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -197,8 +198,6 @@ class Worker:
         self._missed.discard(frame.seq)
         return None
 
-    # -- measuring ----------------------------------------------------------------------------
-
     def cpu(self) -> float:
         """Return the CPU seconds this child has used, read from the kernel."""
         try:
@@ -237,6 +236,15 @@ class Worker:
         with contextlib.suppress(OSError):
             os.sched_setscheduler(self.pid, policy, os.sched_param(0))
 
+    def halt(self) -> bool:
+        """Take the CPU from it altogether until it may `go_on`; say whether that went through."""
+        return self.alive and not self._closed and self._handle.signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let a halted one run again."""
+        if not self._closed:
+            self._handle.signal(signal.SIGCONT)
+
     # -- ending ---------------------------------------------------------------------------------
 
     @property
@@ -255,7 +263,7 @@ class Worker:
             return
         if self._killed_for is None:
             self._killed_for = reason
-        self._handle.kill()
+        self._handle.signal(signal.SIGKILL)
 
     def exited(self, status: int) -> None:
         """Take the wait status that the zygote reported."""

@@ -18,7 +18,8 @@ from arena.engine.player import Market
 from arena.engine.relay import Relay
 from arena.engine.stage import Result, Stage
 from arena.runtime.contract import read_facts
-from sandbox.barrier import Answer, gather
+from sandbox.asking import Answer
+from sandbox.barrier import gather
 from sandbox.checked import Checked
 from sandbox.pool import Pool
 

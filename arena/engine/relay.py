@@ -12,7 +12,7 @@ import time
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from sandbox.barrier import Answer, Ask, end_if_overdue, judge
+from sandbox.asking import Answer, Ask, end_if_overdue, judge
 from sandbox.verdict import Ending
 from sandbox.worker import Worker
 

@@ -15,7 +15,7 @@ from arena.core.ledger import Account
 from arena.engine.player import Market, Play
 from arena.runtime.start import Start
 from arena.store.models import BotTick, Tick
-from sandbox.barrier import AS_EXPECTED, Answer, Ask
+from sandbox.asking import AS_EXPECTED, Answer, Ask
 from sandbox.errors import SandboxError
 from sandbox.pool import Pool
 from sandbox.protocol import Kind

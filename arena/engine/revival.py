@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from arena.engine.backtest import seed_of
 from arena.engine.retrace import Past, Retrace, Stretch
 from arena.engine.seat import Life, Seat
-from sandbox.barrier import Answer, Ask
+from sandbox.asking import Answer, Ask
 
 if TYPE_CHECKING:
     from arena.core.ledger import Account

@@ -10,7 +10,7 @@ from arena.engine.discipline import Action, Record
 from arena.engine.placement import Placement
 from arena.engine.player import Market, Play
 from arena.runtime.start import Start
-from sandbox.barrier import AS_EXPECTED, Answer, Ask
+from sandbox.asking import AS_EXPECTED, Answer, Ask
 from sandbox.pool import Pool
 from sandbox.protocol import Kind
 from sandbox.verdict import Ending, Verdict

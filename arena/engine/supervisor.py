@@ -16,7 +16,8 @@ from arena.engine.shown import Shown
 from arena.engine.tick import TickBuilder
 from arena.runtime.start import Start
 from arena.runtime.wire import Deeds, Reply, quiet_reply, read_reply
-from sandbox.barrier import AS_EXPECTED, Answer, Ask, gather, settle_late
+from sandbox.asking import AS_EXPECTED, Answer, Ask, settle_late
+from sandbox.barrier import gather
 from sandbox.errors import SandboxError
 from sandbox.pool import Pool
 from sandbox.protocol import Frame, Kind
@@ -133,7 +134,9 @@ class Supervisor:
         """Show this tick to every bot that is free and note what each did by the deadline."""
         free = [seat for seat in seats if self._is_free(seat, builder)]
         asks = [self._ask_of(seat, tick, builder) for seat in free]
-        for seat, answer in zip(free, gather(asks, self._deadline), strict=True):
+        workers = [seat.worker for seat in seats if seat.worker is not None]
+        busy = [worker for worker in workers if worker.waiting_for is not None]
+        for seat, answer in zip(free, gather(asks, self._deadline, busy), strict=True):
             self._take(seat, answer, builder)
         self._spread(seats, builder)
 

@@ -9,7 +9,8 @@ import sys
 import tempfile
 from typing import Any
 
-from sandbox.barrier import Answer, Ask, gather
+from sandbox.asking import Answer, Ask
+from sandbox.barrier import gather
 from sandbox.doctor.guest import BOT, CANARY, LEAKED, LEGAL, trade
 from sandbox.errors import SandboxError
 from sandbox.limits import Limits

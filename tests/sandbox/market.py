@@ -7,7 +7,8 @@ import struct
 from arena.core.ledger import Account
 from arena.runtime.start import Start
 from arena.runtime.wire import Reply, pack_run, read_reply
-from sandbox.barrier import Answer, Ask, gather
+from sandbox.asking import Answer, Ask
+from sandbox.barrier import gather
 from sandbox.pool import Pool
 from sandbox.protocol import Kind
 from sandbox.worker import Worker

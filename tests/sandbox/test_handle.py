@@ -42,10 +42,10 @@ def handle_of(process: subprocess.Popen[bytes]) -> Handle:
 def test_it_says_whether_its_process_runs_and_ends_it(sleeper: subprocess.Popen[bytes]) -> None:
     handle = handle_of(sleeper)
     assert handle.running
-    handle.kill()
+    handle.signal(signal.SIGKILL)
     assert sleeper.wait(timeout=10) == -signal.SIGKILL
     assert not handle.running
-    handle.kill()
+    handle.signal(signal.SIGKILL)
     handle.close()
 
 
@@ -55,7 +55,7 @@ def test_one_that_has_ended_and_has_not_been_reaped_does_not_run(sleeper: subpro
     assert select.select([ended], [], [], 10)[0]
     os.close(ended)
     assert not handle.running
-    handle.kill()
+    handle.signal(signal.SIGKILL)
     handle.close()
 
 
@@ -65,7 +65,7 @@ def test_a_stranger_with_the_same_number_is_spared(sleeper: subprocess.Popen[byt
     # As if the kernel had given the number to another process meanwhile.
     handle._pid = sleeper.pid
     assert not handle.running
-    handle.kill()
+    handle.signal(signal.SIGKILL)
     handle.close()
     assert sleeper.poll() is None
 

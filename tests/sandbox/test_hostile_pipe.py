@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import kernel
-from sandbox.barrier import Answer, Ask, gather, settle_late
+from sandbox.asking import Answer, Ask, settle_late
+from sandbox.barrier import gather
 from sandbox.pool import Pool
 from sandbox.protocol import HEADER, Kind, encode, next_number
 from sandbox.verdict import Verdict

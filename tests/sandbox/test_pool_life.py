@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.barrier import Answer, Ask, gather
+from sandbox.asking import Answer, Ask
+from sandbox.barrier import gather
 from sandbox.errors import OutOfSlotsError, SandboxUnavailableError, ZygoteDiedError
 from sandbox.launch import Launch
 from sandbox.limits import Limits

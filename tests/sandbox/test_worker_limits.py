@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from arena.runtime.wire import Where
-from sandbox.barrier import Ask, gather
+from sandbox.asking import Ask
+from sandbox.barrier import gather
 from sandbox.pool import Pool
 from sandbox.protocol import Kind
 from sandbox.verdict import Verdict

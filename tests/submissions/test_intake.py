@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from arena.submissions.intake import remedy_of
-from sandbox.barrier import Ask
+from sandbox.asking import Ask
 from sandbox.checked import Checked
 from sandbox.pool import Pool
 from sandbox.worker import Worker

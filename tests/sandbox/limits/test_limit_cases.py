@@ -15,7 +15,8 @@ import pytest
 from arena.core.ledger import Account
 from arena.runtime.start import Start
 from arena.runtime.wire import Reply, pack_run, read_reply
-from sandbox.barrier import Answer, Ask, gather
+from sandbox.asking import Answer, Ask
+from sandbox.barrier import gather
 from sandbox.limits import Limits
 from sandbox.pool import Pool
 from sandbox.protocol import Kind

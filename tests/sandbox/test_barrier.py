@@ -1,0 +1,104 @@
+"""Those that stand back are asked after the others, and take no CPU from them meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.asking import Ask, settle_late
+from sandbox.barrier import gather
+from sandbox.pool import Pool
+from sandbox.protocol import Kind
+from sandbox.verdict import Verdict
+from sandbox.worker import Worker
+
+BURN, ECHO, LONG = b'["burn", 0.2]', b'["echo", "x"]', b'["burn", 30]'
+
+
+@pytest.fixture
+def pair(liars: Pool) -> Iterator[tuple[Worker, Worker]]:
+    """Two workers, of which the second stands back."""
+    program = liars.check(b"x = 1\n").program
+    workers = [liars.spawn(program, b"")[0] for _ in range(2)]
+    workers[1].demote()
+    yield workers[0], workers[1]
+    for worker in workers:
+        worker.close()
+
+
+def call(worker: Worker, payload: bytes) -> Ask:
+    return Ask(worker, Kind.CALL, payload, 5.0, 40.0, 60.0)
+
+
+def state_of(worker: Worker) -> str:
+    """Return the kernel's letter for what a process is at."""
+    return Path(f"/proc/{worker.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+
+
+def test_one_that_stands_back_is_asked_when_the_others_have_answered(pair: tuple[Worker, Worker]) -> None:
+    quick, slow = pair
+    answers = gather([call(slow, ECHO), call(quick, ECHO)])
+    assert [answer.verdict for answer in answers] == [Verdict.OK] * 2
+    assert slow.asked_at > quick.asked_at
+    assert not slow.demoted
+
+
+def test_where_another_turns_slow_it_is_waited_for_no_longer(pair: tuple[Worker, Worker]) -> None:
+    quick, slow = pair
+    began = time.monotonic()
+    answers = gather([call(quick, LONG), call(slow, ECHO)], deadline=1.0)
+    assert [answer.verdict for answer in answers] == [Verdict.LATE, Verdict.OK]
+    assert quick.demoted
+    assert slow.asked_at - began < 0.9
+
+
+def test_all_that_stand_back_are_asked_at_once(pair: tuple[Worker, Worker]) -> None:
+    pair[0].demote()
+    answers = gather([call(worker, ECHO) for worker in pair])
+    assert [answer.verdict for answer in answers] == [Verdict.OK] * 2
+    assert pair[0].asked_at == pair[1].asked_at
+
+
+def test_one_whose_turn_has_not_come_by_the_deadline_is_asked_all_the_same(pair: tuple[Worker, Worker]) -> None:
+    quick, slow = pair
+    answers = gather([call(slow, ECHO), call(quick, BURN)], deadline=0.0)
+    assert [answer.verdict for answer in answers] == [Verdict.LATE] * 2
+    give_up = time.monotonic() + 10.0
+    while settle_late(slow, 40.0, 60.0) is not True:
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def test_a_busy_one_that_stands_back_is_stopped_until_the_others_have_answered(pair: tuple[Worker, Worker]) -> None:
+    quick, slow = pair
+    slow.ask(Kind.CALL, LONG, 40.0)
+    seen = set()
+    asking = threading.Thread(target=lambda: gather([call(quick, BURN)], busy=[slow, quick]))
+    asking.start()
+    while asking.is_alive():
+        seen.add(state_of(slow))
+        time.sleep(0.005)
+    asking.join()
+    assert "T" in seen
+    assert state_of(slow) != "T"
+    assert "T" not in state_of(quick)
+
+
+def test_a_stopped_one_can_be_ended(pair: tuple[Worker, Worker]) -> None:
+    assert pair[1].halt()
+    pair[1].close()
+    give_up = time.monotonic() + 10.0
+    while Path(f"/proc/{pair[1].pid}").exists():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    assert not pair[1].halt()
+
+
+def test_an_ended_one_is_not_stopped(pair: tuple[Worker, Worker]) -> None:
+    pair[1].close()
+    (answer,) = gather([call(pair[0], ECHO)], busy=[pair[1]])
+    assert answer.verdict is Verdict.OK
