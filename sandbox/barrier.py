@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sandbox.asking import AS_EXPECTED, Answer, Ask, end_if_overdue, judge, stand_back
 from sandbox.protocol import HEADER, Frame, Kind, encode, next_number
@@ -19,17 +19,25 @@ _SLICE = 0.02
 _GROUP = 64
 
 
-def gather(asks: Sequence[Ask], deadline: float | None = None, busy: Iterable[Worker] = ()) -> list[Answer]:
+def gather(
+    asks: Sequence[Ask],
+    deadline: float | None = None,
+    busy: Iterable[Worker] = (),
+    meanwhile: Callable[[], object] | None = None,
+) -> list[Answer]:
     """Send every request and return the answers in order; `deadline` is seconds of wall time.
 
     Without a deadline each request may take until its CPU or its own wall limit. Requests of one payload
     object are encoded once. Workers that stand back are asked when all others have answered; of those that are
-    `busy` with something older, the ones that stand back are stopped until then.
+    `busy` with something older, the ones that stand back are stopped until then. When all has been sent,
+    `meanwhile` is called.
     """
     end = None if deadline is None else time.monotonic() + deadline
     round_ = Round(asks, busy)
     try:
         round_.send()
+        if meanwhile is not None:
+            meanwhile()
         round_.sweep(end)
         round_.wait_for_stragglers(end)
     finally:

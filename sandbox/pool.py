@@ -276,8 +276,8 @@ class Pool:
             self._lose(worker)
         return worker
 
-    def check(self, source: bytes) -> Checked:
-        """Have a throw-away locked child read and load a source once."""
+    def check(self, source: bytes, meanwhile: Callable[[], object] | None = None) -> Checked:
+        """Have a throw-away locked child read and load a source once; `meanwhile` is called while it does."""
         if len(source) > self.limits.source_bytes:
             limit = f"{self.limits.source_bytes // 1024} KiB"
             return refused(violation("source-too-large", 1, 1, limit).as_dict())
@@ -286,7 +286,7 @@ class Pool:
         try:
             limit_cpu = self.limits.load_cpu
             ask = Ask(worker, Kind.CHECK, source, limit_cpu, limit_cpu, self.limits.load_wall)
-            answer = gather([ask])[0]
+            answer = gather([ask], meanwhile=meanwhile)[0]
             if worker.confinement:
                 self.confinement = worker.confinement
         finally:

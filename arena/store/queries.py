@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine, Select, Table, bindparam, select
+from sqlalchemy import Engine, Label, Select, Table, bindparam, select
 
 from arena.errors import NotFoundError
 from arena.store.bulk import table_of
@@ -104,6 +104,21 @@ def bot_row(engine: Engine, season_id: str, bot_id: str) -> Row:
     row = found[0]
     row["trades"], row["rejected"] = row["trades"] or 0, row["rejected"] or 0
     return row
+
+
+# Of each column above: its name there, its table, and its name in that table.
+_BOT_ROW_SOURCES = [
+    (str(each.key), column.table, str(column.key))
+    for each in _BOT_ROW.selected_columns
+    for column in [each.element if isinstance(each, Label) else each]
+]
+
+
+def new_bot_row(bot: Bot, entry: Entry) -> Row:
+    """Return what `bot_row` finds of a bot that has come in just now and was uploaded, without asking the database."""
+    written: dict[Any, Row] = {_BOTS: bot.model_dump(), _ENTRIES: entry.model_dump()}
+    row = {name: written[table][key] if table in written else None for name, table, key in _BOT_ROW_SOURCES}
+    return {**row, "trades": 0, "rejected": 0}
 
 
 def bot_rows(engine: Engine, season_id: str) -> list[Row]:

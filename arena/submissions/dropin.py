@@ -126,7 +126,7 @@ class DropIn:
                 return
             origin = "arena" if self._is_shipped(path) else "folder"
             self._check_owner(path)
-            bot, _, _ = self._intake.upload(source, author=origin, origin=origin, path=str(path))
+            bot = self._intake.upload(source, author=origin, origin=origin, path=str(path))[0].bot
         except RefusedError as error:
             first = error.violations[0] if error.violations else {"line": 1, "message": str(error), "hint": ""}
             log.error("%s:%s: %s %s", path, first["line"], first["message"], first["hint"])

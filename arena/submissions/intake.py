@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +18,8 @@ from arena.engine.player import Market
 from arena.errors import RefusedError
 from arena.feeds.synthetic import SyntheticMarket
 from arena.runtime.contract import read_facts
-from arena.store.models import Bot
 from arena.store.recovered import last_ticks
-from arena.store.seasons import NewBot
+from arena.store.seasons import Enrolled, NewBot
 from sandbox.pool import Pool
 
 log = logging.getLogger("arena.submissions")
@@ -70,14 +68,13 @@ class Intake:
         self._engine = engine
         self._trial_ticks = trial_ticks
         self._max_bots = max_bots
-        self._beside = ThreadPoolExecutor(2, thread_name_prefix="trial-market")
         pool.keep_ready()
 
     # -- examining --------------------------------------------------------------------------------------
 
-    def check(self, source: bytes) -> Examined:
-        """Check a source without a trial run."""
-        checked = self._pool.check(source)
+    def check(self, source: bytes, meanwhile: Callable[[], object] | None = None) -> Examined:
+        """Check a source without a trial run; `meanwhile` is called while the checker works."""
+        checked = self._pool.check(source, meanwhile)
         if not checked.accepted:
             return Examined(list(checked.violations))
         try:
@@ -96,15 +93,13 @@ class Intake:
 
     def examine(self, source: bytes, *, before_trial: Callable[[], None] | None = None) -> Examined:
         """Check a source and, if it passes, let it run on the last ticks."""
-        season = self._engine.season
-        # The database is read while the checker works.
-        recorded = self._beside.submit(last_ticks, self._database, season.id, self._trial_ticks)
-        examined = self.check(source)
+        season, recorded = self._engine.season, []
+        examined = self.check(source, lambda: recorded.extend(last_ticks(self._database, season.id, self._trial_ticks)))
         if not examined.accepted:
             return examined
         if before_trial is not None:
             before_trial()
-        market = self._trial_market(examined.symbols, recorded.result())
+        market = self._trial_market(examined.symbols, recorded)
         # What was checked is what runs, here and after admission.
         entry = Entry(Candidate("trial", source), examined.name, examined.symbols, examined.program)
         result = play_entries(self._pool, [entry], market, self._engine.rules, seed=season.seed)[0]
@@ -170,19 +165,19 @@ class Intake:
 
     # -- admitting ----------------------------------------------------------------------------------------
 
-    def admit(self, examined: Examined, new: NewBot) -> tuple[Bot, bool]:
-        """Let an examined program take part; the bot, and whether it is new."""
+    def admit(self, examined: Examined, new: NewBot) -> Enrolled:
+        """Let an examined program take part."""
         admit = self._engine.roster.admit
         # On the engine's thread, one after the other, so that two uploads cannot take one name.
         enrolled = self._engine.call(lambda: admit(new, examined.program, self._max_bots)).result(timeout=60)
         if enrolled.created:
             log.info("Bot '%s' by %s is admitted (%s)", enrolled.bot.bot_name, new.author, new.origin)
-        return enrolled.bot, enrolled.created
+        return enrolled
 
     def upload(
         self, source: bytes, *, author: str, origin: str = "upload", path: str | None = None
-    ) -> tuple[Bot, bool, list[str]]:
-        """Examine and admit a handwritten bot; RefusedError holds the violations."""
+    ) -> tuple[Enrolled, list[str]]:
+        """Examine and admit a handwritten bot, and say what is odd about it; RefusedError holds the violations."""
         examined = self.examine(source)
         if not examined.accepted:
             raise RefusedError("The bot is refused.", examined.violations)
@@ -193,5 +188,4 @@ class Intake:
             source=source.decode("utf-8-sig"), source_hash=hash_source(source),
             symbols=examined.symbols, path=path,
         )  # fmt: skip
-        bot, created = self.admit(examined, new)
-        return bot, created, examined.warnings
+        return self.admit(examined, new), examined.warnings

@@ -199,7 +199,7 @@ class Pipeline:
             origin="generated", source=source, source_hash=hash_source(source.encode()),
             symbols=examined.symbols, model=attempt.model, submission_id=submission.id,
         )  # fmt: skip
-        bot, _ = self._intake.admit(examined, new)
+        bot = self._intake.admit(examined, new).bot
         warnings = " ".join(examined.warnings)
         self._desk.move(submission.id, Status.ADMITTED, bot_id=bot.id, reason=warnings or None)
 

@@ -62,10 +62,13 @@ async def upload(request: Request, context: Ctx) -> Response:
 
 
 def _admit(context: Context, source: bytes, author: str) -> Response:
-    bot, created, warnings = context.intake.upload(source, author=author)
-    document = schemas.Bot.model_validate({**bot_document(context, bot.id), "warnings": warnings})
+    enrolled, warnings = context.intake.upload(source, author=author)
+    bot, entry = enrolled.bot, enrolled.entry
+    shown = bot_document(context, bot.id) if entry is None else up_to_date(context, queries.new_bot_row(bot, entry))
+    document = schemas.Bot.model_validate({**shown, "warnings": warnings})
     headers = {"location": f"/api/v1/bots/{bot.id}"}
-    return Response(document.model_dump_json(), 201 if created else 200, headers, media_type="application/json")
+    status = 201 if enrolled.created else 200
+    return Response(document.model_dump_json(), status, headers, media_type="application/json")
 
 
 async def _uploaded(request: Request) -> tuple[bytes, str]:

@@ -209,3 +209,10 @@ def test_a_bot_and_its_entry_are_written_together(books: Books, monkeypatch: pyt
     assert again.created
     with Session(books.database) as session:
         assert [bot.id for bot in session.exec(select(Bot)).all()] == [again.bot.id]
+
+
+def test_what_is_shown_of_a_new_bot_is_what_the_database_has(books: Books) -> None:
+    enrolled = books.enrol("A", "one")
+    assert enrolled.entry is not None
+    shown = queries.new_bot_row(enrolled.bot, enrolled.entry)
+    assert shown == queries.bot_row(books.database, books.season.id, enrolled.bot.id)

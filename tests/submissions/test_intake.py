@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,8 +33,8 @@ def test_a_source_is_checked_once_and_what_was_checked_runs(
     checked, spawned = [], []
     check, spawn = Pool.check, Pool.spawn
 
-    def counted_check(pool: Pool, source: bytes) -> Checked:
-        checked.append(check(pool, source))
+    def counted_check(pool: Pool, source: bytes, meanwhile: Callable[[], object] | None = None) -> Checked:
+        checked.append(check(pool, source, meanwhile))
         return checked[-1]
 
     def counted_spawn(pool: Pool, program: bytes, meta: bytes) -> tuple[Worker, Ask]:
