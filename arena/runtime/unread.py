@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import opcode
+from functools import cache
 from types import FunctionType
-
-# Every instruction that names a local variable; later Pythons have some that name two, a nibble each.
-_LOCAL = frozenset(opcode.haslocal)
-_TWO_LOCALS = frozenset(op for op in _LOCAL if opcode.opname[op].count("FAST") > 1)
 
 
 def reads_argument(function: object, index: int) -> bool:
     """Say whether a call may look at positional argument `index` (at most 15); in doubt it may.
 
-    Only a plain function's own code is judged, instruction by instruction; a local that an inner function
-    shares is a cell, and counts as read. Bots have no `locals`, `vars()` or frames by which to see it otherwise.
+    Only a plain function's own code is judged; a local that an inner function shares is a cell, and counts as
+    read. Bots have no `locals`, `vars()` or frames by which to see it otherwise.
     """
     if type(function) is not FunctionType:
         return True
@@ -22,7 +19,17 @@ def reads_argument(function: object, index: int) -> bool:
     if code.co_argcount <= index or code.co_varnames[index] in code.co_cellvars:
         return True
     packed = code.co_code
-    return any(
-        op in _LOCAL and index in ((argument >> 4, argument & 15) if op in _TWO_LOCALS else (argument,))
-        for op, argument in zip(packed[::2], packed[1::2], strict=True)
-    )
+    # Found between two instructions as well, which is one more doubt and no harm.
+    return any(instruction in packed for instruction in _instructions(index))
+
+
+@cache
+def _instructions(index: int) -> tuple[bytes, ...]:
+    """Return every instruction that names a local variable, as its two bytes."""
+    found = []
+    for op in (op for op in opcode.haslocal if op < 256):
+        # Later Pythons have some that name two, a nibble each.
+        two = opcode.opname[op].count("FAST") > 1
+        arguments = {index} if not two else {*range(index << 4, (index << 4) + 16), *range(index, 256, 16)}
+        found += [bytes((op, argument)) for argument in sorted(arguments)]
+    return tuple(found)
