@@ -68,11 +68,63 @@ class Text:
         return [found[:, 0]] if count == 1 else list(np.ascontiguousarray(found.T))
 
 
+class Loaded(Text):
+    """A block of which the first words from many places on are at hand, so that they need not be loaded again.
+
+    To load is what costs most, and cells at one distance from those places are in the same words.
+    """
+
+    def __init__(self, text: Text, places: Places, count: int) -> None:
+        super().__init__(text.bytes, text.stop)
+        self._words = text.load(places, count)
+        self._known = [(places, 0)]
+
+    def know(self, places: Places, distance: int) -> None:
+        """Take note of places that are all so many bytes behind the first ones."""
+        self._known.append((places, distance))
+
+    def distance(self, places: Places) -> int:
+        """Return how many bytes known places are behind the first ones."""
+        return next(distance for known, distance in self._known if known is places)
+
+    def reach(self, distance: int) -> int:
+        """Return how many words are at hand from a distance on."""
+        return (8 * len(self._words) - distance) // 8
+
+    def load(self, places: Places, count: int) -> list[Words]:
+        """Return the first eight bytes at each place, the next eight, and so on."""
+        for known, distance in self._known:
+            if known is places and count <= self.reach(distance):
+                return [at(self._words, distance + 8 * n) for n in range(count)]
+        return super().load(places, count)
+
+
+def distance_to(sign: int, words: list[Words]) -> npt.NDArray[np.uint8]:
+    """Return how many bytes come before the first such sign; all that there are if it is not among them."""
+    found = np.zeros(len(words[0]), np.uint8)
+    wanted = _all(sign)
+    for n, word in enumerate(words):
+        other = word ^ wanted
+        mark = other - _ONES
+        np.invert(other, out=other)
+        mark &= other
+        mark &= _HIGH
+        # Of the marks only the lowest is sure; the bits below it tell its place, all bits that there is none.
+        below = mark - _U(1)
+        np.invert(mark, out=mark)
+        below &= mark
+        here = np.bitwise_count(below) >> np.uint8(3)
+        found = here if n == 0 else found + here * (found == 8 * n)
+    return found
+
+
 def at(words: list[Words], place: int) -> Words:
     """Return the eight characters from a place on, as far as there are words."""
     n, shift = place // 8, _U(8 * (place % 8))
+    if not shift:
+        return words[n]
     word = words[n] >> shift
-    if shift and n + 1 < len(words):
+    if n + 1 < len(words):
         word |= words[n + 1] << (_U(64) - shift)
     return word
 
