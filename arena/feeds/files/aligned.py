@@ -10,11 +10,25 @@ import numpy as np
 import numpy.typing as npt
 
 from arena.feeds.files.tape import Floats
-from arena.feeds.files.words import EXACT, HEADS, ZEROS, Places, Text, Words, at, closed, eight, strangers
+from arena.feeds.files.words import (
+    EXACT,
+    HEADS,
+    ZEROS,
+    Places,
+    Text,
+    Words,
+    at,
+    closed,
+    digits_of,
+    eight,
+    number_of,
+    strangers,
+)
 
 _LONGEST = 16  # digits of a head
 _TAIL = 8  # digits of a tail, one word
 _U = np.uint64
+_ALL = HEADS[8]
 
 
 def aligned(text: Text, starts: Places, ends: Places) -> Floats | None:
@@ -33,10 +47,12 @@ def aligned(text: Text, starts: Places, ends: Places) -> Floats | None:
     whole = _heads(words, head, 10**digits, pointed=point >= 0)
     if whole is None:
         return None
-    tails = ZEROS ^ ((at(words, begin) ^ ZEROS) & HEADS[digits if shortest == digits else widths])
-    if strangers(tails).any():
+    tails = digits_of(at(words, begin), HEADS[digits if shortest == digits else widths])
+    if tails is None:
         return None
-    whole += eight(tails << _U(8 * (_TAIL - digits)))
+    if digits < _TAIL:
+        tails <<= _U(8 * (_TAIL - digits))
+    whole += number_of(tails)
     numbers = whole.astype(np.float64)
     return numbers if point < 0 else np.asarray(numbers / 10.0**digits)
 
@@ -45,10 +61,10 @@ def _short(text: Text, starts: Places, head: int, behind: Places | int) -> Float
     """Return numbers whose digits fit into one word, `behind` of them after the point, or None."""
     words = text.load(starts, 1 if head + 1 + np.max(behind) <= _TAIL else 2)
     point = words[0] >> _U(8 * head)
-    digits = closed(words, 0, head, head + behind)
-    if ((point & _U(0xFF)) != ord(".")).any() or strangers(digits).any():
+    digits = digits_of(closed(words, 0, head, head + behind), _ALL)
+    if digits is None or ((point & _U(0xFF)) != ord(".")).any():
         return None
-    return np.asarray(eight(digits) / 10.0 ** (_TAIL - head))
+    return np.asarray(number_of(digits) / 10.0 ** (_TAIL - head))
 
 
 def _heads(words: list[Words], width: int, unit: int, *, pointed: bool) -> Words | None:

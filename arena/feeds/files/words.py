@@ -26,7 +26,8 @@ def _all(byte: int) -> np.uint64:
 
 
 ZEROS, _DOTS, _ONES, _HIGH = _all(0x30), _all(0x2E), _all(0x01), _all(0x80)
-_UPPER, _LOWER, _SIX = _all(0xF0), _all(0x0F), _all(0x06)
+_TO_HIGH = _all(0x80 - 10)
+_UPPER, LOWER, _SIX = _all(0xF0), _all(0x0F), _all(0x06)
 # The first n of eight bytes; on a little-endian load they are the lower ones, and the last n the upper ones.
 HEADS = np.array([2 ** (8 * n) - 1 for n in range(9)], dtype=_U)
 TAILS = np.array([(2**64 - 1) ^ (2 ** (64 - 8 * n) - 1) if n else 0 for n in range(9)], dtype=_U)
@@ -150,15 +151,29 @@ def strangers(word: Words) -> Words:
     return ((word & _UPPER) ^ ZEROS) | (((word + _SIX) & _UPPER) ^ ZEROS)
 
 
+def digits_of(word: Words, mask: Words | np.uint64) -> Words | None:
+    """Return the values of the digits within a mask, zero elsewhere; None if one of them is no digit."""
+    values = word ^ ZEROS
+    values &= mask
+    # A byte above nine reaches the highest bit if so much is added, or has it already.
+    above = values + _TO_HIGH
+    above |= values
+    return None if np.bitwise_or.reduce(above) & _HIGH else values
+
+
 def eight(word: Words) -> Words:
     """Return the number that eight digits spell."""
-    value = word & _LOWER
+    return number_of(word & LOWER)
+
+
+def number_of(values: Words) -> Words:
+    """Return the number whose digits have these values, in the place of them."""
     for factor, bits, mask in _PAIRINGS:
         # The factor adds what is in the upper half of each field to ten, a hundred … times the lower.
-        value *= factor
-        value >>= bits
-        value &= mask
-    return value
+        values *= factor
+        values >>= bits
+        values &= mask
+    return values
 
 
 def decimals(text: Text, starts: Places, ends: Places) -> Floats | None:
