@@ -27,6 +27,8 @@ from arena.feeds.files.words import (
 
 _LONGEST = 16  # digits of a head
 _TAIL = 8  # digits of a tail, one word
+_SAMPLE = 256  # rows
+_STILL = 4  # rows for each number that is worked out
 _U = np.uint64
 _ALL = HEADS[8]
 
@@ -44,17 +46,32 @@ def aligned(text: Text, starts: Places, ends: Places) -> Floats | None:
         return _short(text, starts, head, digits if shortest == digits else widths)
     begin = head + (point >= 0)
     words = text.load(starts, -(-(begin + digits) // 8))
-    whole = _heads(words, head, 10**digits, pointed=point >= 0)
-    if whole is None:
-        return None
-    tails = digits_of(at(words, begin), HEADS[digits if shortest == digits else widths])
-    if tails is None:
+    if shortest < digits:
+        return _read(words, head, begin, digits, widths)
+    inside = HEADS[(begin + digits - 1) % 8 + 1]
+    if _stands_still([word[:_SAMPLE] for word in words], inside):
+        firsts = runs([*words[:-1], words[-1] & inside])
+        few = _read([word[firsts] for word in words], head, begin, digits, digits)
+        return None if few is None else np.repeat(few, np.diff(firsts, append=len(starts)))
+    return _read(words, head, begin, digits, digits)
+
+
+def _stands_still(words: list[Words], inside: np.uint64) -> bool:
+    """Tell whether most numbers are those of the row before, as times of whole seconds are."""
+    return len(runs([*words[:-1], words[-1] & inside])) * _STILL < len(words[0])
+
+
+def _read(words: list[Words], head: int, begin: int, digits: int, widths: Places | int) -> Floats | None:
+    """Return the numbers whose tails begin at a place and are so wide, at most so many digits, or None."""
+    whole = _heads(words, head, 10**digits, pointed=begin > head)
+    tails = digits_of(at(words, begin), HEADS[widths])
+    if whole is None or tails is None:
         return None
     if digits < _TAIL:
         tails <<= _U(8 * (_TAIL - digits))
     whole += number_of(tails)
     numbers = whole.astype(np.float64)
-    return numbers if point < 0 else np.asarray(numbers / 10.0**digits)
+    return np.asarray(numbers / 10.0**digits) if begin > head else numbers
 
 
 def _short(text: Text, starts: Places, head: int, behind: Places | int) -> Floats | None:

@@ -17,7 +17,6 @@ Column = tuple[Text, Places, Places]  # a text that can be loaded from, and wher
 
 _SPECIAL = ord(",")  # all signs that can part cells or lines come before the digits
 _HARMLESS = b' +"'  # signs that may stand inside a cell, or around it
-_BLANK = ord(" ")  # before it are signs of control
 _SAMPLE = 20  # lines
 _MOST_WORDS = 5  # of a cell
 _QUOTE, _RETURN, _END = b'"\r\n'
@@ -39,15 +38,16 @@ class LineCutter:
         if ends is None or not ends.size:
             return
         self._starts = np.concatenate([[MARGIN], ends[:-1] + 1])
-        self._line_ends = self._ends = ends
+        self._ends = ends
         if _holds(inside, _RETURN):
             self._ends = ends - 1
-            if (text.bytes[self._ends] != _RETURN).any():
+            if (text.bytes[self._ends] != _RETURN).any() or np.count_nonzero(inside == _RETURN) != len(ends):
                 return
         self._look(bytes(text.bytes[MARGIN : ends[:_SAMPLE][-1]]))
         self._cells: list[Column] = []
         self._next = self._starts
         self._loaded: Loaded | None = None
+        self._sure = False  # that cells have quotes around them
         self.fits = not _holds(inside, _QUOTE) or self._are_around(inside, line_ends)
 
     def _look(self, head: bytes) -> None:
@@ -62,24 +62,22 @@ class LineCutter:
 
     def _are_around(self, inside: npt.NDArray[np.uint8], line_ends: Bits) -> bool:
         """Tell whether all quotes are those around the cells of quoted columns."""
-        controls = len(self._starts) * (self.width if self._separator < _BLANK else 1)
-        if np.count_nonzero(inside < _BLANK) != controls:
-            return False
         quotes = Bits(inside == _QUOTE).words
         if all(self._quoted):
             # On both sides of each border is a quote, no two borders share one, and there are no others.
             borders = Bits(inside == self._separator).words | line_ends.words
             around = not (borders & ~moved(quotes, 1)).any() and number(borders & ~moved(quotes, -1)) == 1
             apart = not (borders & moved(borders, 2)).any()
-            return around and apart and number(quotes) == 2 * number(borders)
+            self._sure = around and apart and number(quotes) == 2 * number(borders)
+            return self._sure
         columns = [n for n, quoted in enumerate(self._quoted) if quoted]
         if number(quotes) != 2 * len(columns) * len(self._starts):
             return False
         return all(self.column(n) is not None for n in columns)
 
     def lines(self) -> Column:
-        """Return where the lines begin and end."""
-        return self._text, self._starts, self._line_ends
+        """Return where the lines begin and end, without what ends them."""
+        return self._text, self._starts, self._ends
 
     def column(self, place: int) -> Column | None:
         """Return where the cells of a column begin and end, without quotes; None if one is not there or not quoted."""
@@ -90,7 +88,7 @@ class LineCutter:
         if not self._quoted[place]:
             return text, starts, ends
         signs = text.bytes
-        if not ((signs[starts] == _QUOTE) & (signs[ends - 1] == _QUOTE) & (starts < ends - 1)).all():
+        if not (self._sure or ((signs[starts] == _QUOTE) & (signs[ends - 1] == _QUOTE) & (starts < ends - 1)).all()):
             return None
         within = starts + 1
         if isinstance(text, Loaded):
@@ -181,8 +179,8 @@ class Cutter:
         return len(self._quotes)
 
     def lines(self) -> Column:
-        """Return where the lines begin and end."""
-        return self.text, np.concatenate([[MARGIN], self._grid[:-1, -1] + 1]), self._grid[:, -1]
+        """Return where the lines begin and end, without what ends them."""
+        return self.text, np.concatenate([[MARGIN], self._grid[:-1, -1] + 1]), self._grid[:, self._last]
 
     def column(self, place: int) -> Column | None:
         """Return where the cells of a column begin and end, without quotes; None if they are not around them all."""

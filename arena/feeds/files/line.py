@@ -26,7 +26,7 @@ class Line:
     rows: int = 0
     moving: int = 0  # steps in time that are not zero
     silent: int = 0  # bars without volume
-    again: int = 0  # trades that say what the row before them said
+    again: int = 0  # trades that say what a row before them said
     first: float = np.inf
     last: float = -np.inf
     pauses: list[tuple[float, float]] = field(default_factory=list)  # long steps: their begin and length

@@ -15,8 +15,9 @@ import numpy as np
 from arena.feeds.files.aligned import aligned
 from arena.feeds.files.clock import iso_times
 from arena.feeds.files.cutting import Column, cut
+from arena.feeds.files.ids import Ids
 from arena.feeds.files.layouts import Layout
-from arena.feeds.files.repeats import Repeats, of_ids, of_lines
+from arena.feeds.files.repeats import Repeats, of_lines
 from arena.feeds.files.sniff import Shape
 from arena.feeds.files.tape import Codes, Floats
 from arena.feeds.files.words import HEADS, Text, Words, decimals
@@ -34,7 +35,7 @@ class Cells:
     codes: Codes | None = None
     volumes: Floats | None = None
     flags: Floats | None = None
-    repeats: Repeats | None = None
+    repeats: Repeats | Ids | None = None
 
 
 def can_read(shape: Shape, layout: Layout) -> bool:
@@ -68,7 +69,7 @@ def read_block(block: Text, shape: Shape, layout: Layout, *, numeric: bool) -> C
         if layout.id is None:
             cells.repeats = of_lines(*found.lines(), times, cells.sides[0])
         else:
-            cells.repeats = of_ids(*columns[layout.id], cells.codes)
+            cells.repeats = Ids(*columns[layout.id], cells.symbols, cells.codes)
     return cells
 
 

@@ -57,8 +57,12 @@ def test_messy_blocks_read_as_if_they_were_never_cut_at_their_quotes(tmp_path_fa
         ('"{n}","A ""x""","{n}.5"', False),
         ('"{n}",",","{n}.5"', False),
         ('"{n}","A" ,"{n}.5"', False),
-        ('"{n}","A\t","{n}.5"', False),
+        ('"{n}","A\t","{n}.5"', True),
         ('"{n}","A","{n}.5"\r', False),
+        ('"{n}","A\r","{n}.5"', False),
+        ('"{n}","A\r","{n}.5"\r', False),
+        ('"{n}",""","{n}.5"', False),
+        ('"{n}","A,"{n}.5"', False),
     ],
 )
 def test_only_plain_quotes_are_cut_the_quick_way(line, fits):
