@@ -17,8 +17,8 @@ from arena.feeds.files.words import (
     Places,
     Text,
     Words,
+    are_digits,
     at,
-    closed,
     digits_of,
     eight,
     number_of,
@@ -30,7 +30,7 @@ _TAIL = 8  # digits of a tail, one word
 _SAMPLE = 256  # rows
 _STILL = 4  # rows for each number that is worked out
 _U = np.uint64
-_ALL = HEADS[8]
+_POINTS = _U((ord(".") ^ ord("0")) * 0x0101010101010101)
 
 
 def aligned(text: Text, starts: Places, ends: Places) -> Floats | None:
@@ -42,7 +42,7 @@ def aligned(text: Text, starts: Places, ends: Places) -> Floats | None:
     shortest, digits = int(widths.min()), int(widths.max())
     if not 0 < head <= _LONGEST or shortest < 1 or digits > _TAIL or (point < 0 and shortest < digits):
         return None
-    if point >= 0 and head + digits <= _TAIL:
+    if point >= 0 and head + 1 + digits <= _TAIL:
         return _short(text, starts, head, digits if shortest == digits else widths)
     begin = head + (point >= 0)
     words = text.load(starts, -(-(begin + digits) // 8))
@@ -70,18 +70,23 @@ def _read(words: list[Words], head: int, begin: int, digits: int, widths: Places
     if digits < _TAIL:
         tails <<= _U(8 * (_TAIL - digits))
     whole += number_of(tails)
-    numbers = whole.astype(np.float64)
+    numbers = whole.view(np.int64).astype(np.float64)
     return np.asarray(numbers / 10.0**digits) if begin > head else numbers
 
 
 def _short(text: Text, starts: Places, head: int, behind: Places | int) -> Floats | None:
-    """Return numbers whose digits fit into one word, `behind` of them after the point, or None."""
-    words = text.load(starts, 1 if head + 1 + np.max(behind) <= _TAIL else 2)
-    point = words[0] >> _U(8 * head)
-    digits = digits_of(closed(words, 0, head, head + behind), _ALL)
-    if digits is None or ((point & _U(0xFF)) != ord(".")).any():
+    """Return numbers that fit into one word with their point, `behind` of their digits after it, or None."""
+    [word] = text.load(starts, 1)
+    values = word ^ ZEROS
+    if ((values ^ _POINTS) & (HEADS[head + 1] ^ HEADS[head])).any():
         return None
-    return np.asarray(number_of(digits) / 10.0 ** (_TAIL - head))
+    digits = values & HEADS[head]
+    values >>= _U(8)
+    values &= HEADS[head + behind] ^ HEADS[head]
+    digits |= values
+    if not are_digits(digits):
+        return None
+    return np.asarray(number_of(digits).view(np.int64).astype(np.float64) / 10.0 ** (_TAIL - head))
 
 
 def _heads(words: list[Words], width: int, unit: int, *, pointed: bool) -> Words | None:

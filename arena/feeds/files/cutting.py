@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arena.feeds.files.bits import Bits, moved, number
-from arena.feeds.files.words import MARGIN, Loaded, Places, Text, Words, distance_to
+from arena.feeds.files.words import MARGIN, Loaded, Places, Text, Words, at, distance_to
 
 Column = tuple[Text, Places, Places]  # a text that can be loaded from, and where cells begin and end in it
 
@@ -109,8 +109,13 @@ class LineCutter:
             ends = starts + width
         else:
             words = loaded.load(starts, longest // 8 + 1)
+            # A plain cell without anything in it is refused later on; to leave out one place may save a word.
+            begin = int(longest % 8 == 0 < longest and place in self._plain)
+            words = [at(words, begin + 8 * n) for n in range(len(words) - begin)]
             widths = distance_to(self._separator, words)
-            if widths.max() == 8 * len(words):
+            if widths.max() < 8 * len(words):
+                widths += np.uint8(begin)
+            else:
                 widths = distance_to(self._separator, self._text.load(starts, _MOST_WORDS))
                 if widths.max() == 8 * _MOST_WORDS:
                     return False

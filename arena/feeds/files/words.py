@@ -135,17 +135,6 @@ def tails(word: Words, widths: Places | int) -> Words:
     return ZEROS ^ ((word ^ ZEROS) & TAILS[np.minimum(widths, 8)])
 
 
-def closed(words: list[Words], place: int, head: int, digits: Places | int) -> Words:
-    """Return the `head` digits from a place on and those behind the sign after them as one word, zeros at its end.
-
-    There are at most eight `digits` in all.
-    """
-    behind = at(words, place + head + 1)
-    behind = ZEROS ^ ((behind ^ ZEROS) & HEADS[digits - head])
-    before = at(words, place) if place % 8 else words[place // 8]
-    return np.asarray((before & HEADS[head]) | (behind << _U(8 * head)))
-
-
 def strangers(word: Words) -> Words:
     """Return words that are zero where all eight bytes are digits."""
     return ((word & _UPPER) ^ ZEROS) | (((word + _SIX) & _UPPER) ^ ZEROS)
@@ -155,10 +144,15 @@ def digits_of(word: Words, mask: Words | np.uint64) -> Words | None:
     """Return the values of the digits within a mask, zero elsewhere; None if one of them is no digit."""
     values = word ^ ZEROS
     values &= mask
+    return values if are_digits(values) else None
+
+
+def are_digits(values: Words) -> bool:
+    """Tell whether all bytes are values of digits."""
     # A byte above nine reaches the highest bit if so much is added, or has it already.
     above = values + _TO_HIGH
     above |= values
-    return None if np.bitwise_or.reduce(above) & _HIGH else values
+    return not np.bitwise_or.reduce(above) & _HIGH
 
 
 def eight(word: Words) -> Words:
