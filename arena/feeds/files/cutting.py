@@ -18,6 +18,8 @@ Column = tuple[Text, Places, Places]  # a text that can be loaded from, and wher
 _SPECIAL = ord(",")  # all signs that can part cells or lines come before the digits
 _HARMLESS = b' +"'  # signs that may stand inside a cell, or around it
 _SAMPLE = 20  # lines
+_NEAR = 3  # the place of a column up to which cells are looked for one by one
+_PEEK = 200  # bytes in which quotes show, if all lines have some
 _MOST_WORDS = 5  # of a cell
 _QUOTE, _RETURN, _END = b'"\r\n'
 
@@ -221,10 +223,12 @@ def cut(text: Text, separator: str, used: set[int], plain: set[int]) -> LineCutt
     `used` are the columns that will be asked for, and `plain` those of them that hold a number or a time.
     """
     sign = ord(separator)
-    lines = LineCutter(text, sign, max(used), plain)
-    if lines.fits:
-        return lines
     inside = text.bytes[MARGIN : text.stop]
+    # To go from cell to cell does not pay where the way to the last one is long, unless there are quotes to list too.
+    if max(used) <= _NEAR or _holds(inside[:_PEEK], _QUOTE):
+        lines = LineCutter(text, sign, max(used), plain)
+        if lines.fits:
+            return lines
     special = inside <= _SPECIAL
     if sign > _SPECIAL:
         special |= inside == sign

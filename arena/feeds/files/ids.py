@@ -29,8 +29,8 @@ class Ids:
     """
 
     def __init__(self, text: Text, starts: Places, ends: Places, symbols: tuple[str, ...], codes: Codes | None) -> None:
-        # Words at hand are let go, for the ids of a block are kept until the next one.
-        self._cells = Text(text.bytes, text.stop), starts, ends
+        # Words at hand and other columns are let go, for the ids of a block are kept until the next one.
+        self._cells = Text(text.bytes, text.stop), np.ascontiguousarray(starts), np.ascontiguousarray(ends)
         self._symbols, self._codes = symbols, codes
         self.first, self.last = (text.bytes[starts[row] : ends[row]].tobytes().rjust(_LONGEST, b"0") for row in (0, -1))
         self.trend = _trend(text, starts, ends) if codes is None else 0
