@@ -18,6 +18,7 @@ import numpy.typing as npt
 from arena.errors import MarketDataError
 from arena.feeds.base import History
 from arena.feeds.files.order import last_of_each_time
+from arena.feeds.files.room import require_room_to_write
 from arena.feeds.files.sampling import merged, summed
 from arena.feeds.files.tape import DEFECTS, Report, Tape
 from arena.feeds.history import load_history, read_tapes
@@ -89,10 +90,18 @@ def convert(
         )
     if out.exists() and not force:
         raise MarketDataError(f"{out} exists already; --force writes over it.", usage=True)
-    if interval is None:
-        table = _all_prices(read_tapes(specs, grid=None, columns=columns))
-    else:
-        table = _ticks(load_history(specs, interval=interval, columns=columns))
+    if out.suffix == ".parquet":
+        require_room_to_write(out.name, 0)  # before minutes go by that were in vain
+    try:
+        if interval is None:
+            table = _all_prices(read_tapes(specs, grid=None, columns=columns))
+        else:
+            table = _ticks(load_history(specs, interval=interval, columns=columns))
+    except MemoryError:
+        raise MarketDataError(
+            f"The prices for {out.name} do not fit in the memory that this process may take. Raise its limit "
+            "(`ulimit -v unlimited`) or give a longer --interval, for which one price a tick is kept."
+        ) from None
     part = out.with_name(out.name + ".part")
     (_write_parquet if out.suffix == ".parquet" else _write_csv)(table, part, packed=out.suffix == ".gz")
     part.replace(out)
@@ -140,8 +149,9 @@ def _pieces(table: Table) -> Iterator[tuple[list[float], list[int], list[float]]
 
 
 def _write_parquet(table: Table, path: Path, *, packed: bool) -> None:
+    assert not packed
+    require_room_to_write(path.name.removesuffix(".part"), len(table.times))
     import polars as pl
 
-    assert not packed
     names = pl.Series(list(table.symbols), dtype=pl.String).gather(table.codes)
     pl.DataFrame({"time": table.times, "symbol": names, "price": table.prices}).write_parquet(path)

@@ -9,7 +9,9 @@ is made of it does not depend on where one block ends.
     sniff, layouts, bare, lean  what a table looks like, and which of its columns mean what
     columns                     columns told by the user; naming: symbols and periods out of names
     blocks, regular, table      tables to rows: fast where all lines are alike, else by polars
+    bits, cutting               where the cells of lines that are alike begin and end
     words, aligned, clock       numbers and ISO times out of raw text; times, dates: all other times
+    prints, repeats, ids        which trades say once more what one before them said
     columnar, bodies            Parquet, Feather, JSON
     frames, messages            recorded websocket frames; arena_file: recordings of our own
     flow, survey, order, line   rows to one line a symbol, in order; bars: to their close

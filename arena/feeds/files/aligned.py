@@ -10,11 +10,27 @@ import numpy as np
 import numpy.typing as npt
 
 from arena.feeds.files.tape import Floats
-from arena.feeds.files.words import EXACT, HEADS, ZEROS, Places, Text, Words, at, closed, eight, strangers
+from arena.feeds.files.words import (
+    EXACT,
+    HEADS,
+    ZEROS,
+    Places,
+    Text,
+    Words,
+    are_digits,
+    at,
+    digits_of,
+    eight,
+    number_of,
+    strangers,
+)
 
 _LONGEST = 16  # digits of a head
 _TAIL = 8  # digits of a tail, one word
+_SAMPLE = 256  # rows
+_STILL = 4  # rows for each number that is worked out
 _U = np.uint64
+_POINTS = _U((ord(".") ^ ord("0")) * 0x0101010101010101)
 
 
 def aligned(text: Text, starts: Places, ends: Places) -> Floats | None:
@@ -26,29 +42,51 @@ def aligned(text: Text, starts: Places, ends: Places) -> Floats | None:
     shortest, digits = int(widths.min()), int(widths.max())
     if not 0 < head <= _LONGEST or shortest < 1 or digits > _TAIL or (point < 0 and shortest < digits):
         return None
-    if point >= 0 and head + digits <= _TAIL:
+    if point >= 0 and head + 1 + digits <= _TAIL:
         return _short(text, starts, head, digits if shortest == digits else widths)
     begin = head + (point >= 0)
     words = text.load(starts, -(-(begin + digits) // 8))
-    whole = _heads(words, head, 10**digits, pointed=point >= 0)
-    if whole is None:
+    if shortest < digits:
+        return _read(words, head, begin, digits, widths)
+    inside = HEADS[(begin + digits - 1) % 8 + 1]
+    if _stands_still([word[:_SAMPLE] for word in words], inside):
+        firsts = runs([*words[:-1], words[-1] & inside])
+        few = _read([word[firsts] for word in words], head, begin, digits, digits)
+        return None if few is None else np.repeat(few, np.diff(firsts, append=len(starts)))
+    return _read(words, head, begin, digits, digits)
+
+
+def _stands_still(words: list[Words], inside: np.uint64) -> bool:
+    """Tell whether most numbers are those of the row before, as times of whole seconds are."""
+    return len(runs([*words[:-1], words[-1] & inside])) * _STILL < len(words[0])
+
+
+def _read(words: list[Words], head: int, begin: int, digits: int, widths: Places | int) -> Floats | None:
+    """Return the numbers whose tails begin at a place and are so wide, at most so many digits, or None."""
+    whole = _heads(words, head, 10**digits, pointed=begin > head)
+    tails = digits_of(at(words, begin), HEADS[widths])
+    if whole is None or tails is None:
         return None
-    tails = ZEROS ^ ((at(words, begin) ^ ZEROS) & HEADS[digits if shortest == digits else widths])
-    if strangers(tails).any():
-        return None
-    whole += eight(tails << _U(8 * (_TAIL - digits)))
-    numbers = whole.astype(np.float64)
-    return numbers if point < 0 else np.asarray(numbers / 10.0**digits)
+    if digits < _TAIL:
+        tails <<= _U(8 * (_TAIL - digits))
+    whole += number_of(tails)
+    numbers = whole.view(np.int64).astype(np.float64)
+    return np.asarray(numbers / 10.0**digits) if begin > head else numbers
 
 
 def _short(text: Text, starts: Places, head: int, behind: Places | int) -> Floats | None:
-    """Return numbers whose digits fit into one word, `behind` of them after the point, or None."""
-    words = text.load(starts, 1 if head + 1 + np.max(behind) <= _TAIL else 2)
-    point = words[0] >> _U(8 * head)
-    digits = closed(words, 0, head, head + behind)
-    if ((point & _U(0xFF)) != ord(".")).any() or strangers(digits).any():
+    """Return numbers that fit into one word with their point, `behind` of their digits after it, or None."""
+    [word] = text.load(starts, 1)
+    values = word ^ ZEROS
+    if ((values ^ _POINTS) & (HEADS[head + 1] ^ HEADS[head])).any():
         return None
-    return np.asarray(eight(digits) / 10.0 ** (_TAIL - head))
+    digits = values & HEADS[head]
+    values >>= _U(8)
+    values &= HEADS[head + behind] ^ HEADS[head]
+    digits |= values
+    if not are_digits(digits):
+        return None
+    return np.asarray(number_of(digits).view(np.int64).astype(np.float64) / 10.0 ** (_TAIL - head))
 
 
 def _heads(words: list[Words], width: int, unit: int, *, pointed: bool) -> Words | None:

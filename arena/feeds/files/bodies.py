@@ -12,10 +12,11 @@ from arena.errors import MarketDataError
 from arena.feeds.files.columnar import from_records
 from arena.feeds.files.columns import Columns
 from arena.feeds.files.frames import from_lines, from_messages, numbers
+from arena.feeds.files.ids import Seen, of_told_ids
 from arena.feeds.files.layouts import Layout
 from arena.feeds.files.messages import prices_of
 from arena.feeds.files.opening import ACCEPTED, Source
-from arena.feeds.files.repeats import of_told_ids, of_told_lines
+from arena.feeds.files.repeats import of_told_lines
 from arena.feeds.files.tape import Codes, Kind, Report, Rows
 from arena.feeds.files.times import seconds, stamp
 
@@ -153,7 +154,7 @@ def _deals(rows: list[list[Any]], time: int, price: int, number: int) -> Read:
     found = _columns(rows, time, price)
     ids = [_cell(row, number) for row in rows]
     if all(ids):
-        found.again = of_told_ids([str(own).encode() for own in ids], None).marks
+        Seen().mark(found, of_told_ids([str(own).encode() for own in ids], (), None))
         return found, Layout(Kind.TRADES, (), (), id=number)
     found.again = of_told_lines([str(row).encode() for row in rows], found.times).marks
     return found, _TRADES

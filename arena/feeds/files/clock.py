@@ -10,9 +10,21 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from arena.feeds.files.aligned import runs
 from arena.feeds.files.tape import Bools, Floats
-from arena.feeds.files.words import ZEROS, Places, Text, Words, at, closed, eight, strangers, tails
+from arena.feeds.files.words import (
+    HEADS,
+    LOWER,
+    ZEROS,
+    Places,
+    Text,
+    Words,
+    at,
+    digits_of,
+    eight,
+    number_of,
+    strangers,
+    tails,
+)
 
 ISO = re.compile(
     r"(\d{4})([-/.]?)(\d\d)\2(\d\d)"
@@ -21,11 +33,11 @@ ISO = re.compile(
 )
 _SHORTEST, _LONGEST = 8, 40
 _PARTS = (1, 3, 4, 5, 6, 7, 8)  # year to fraction
-_MINUTE = len("2024-01-31 23:59")
 
 Numbers = npt.NDArray[np.int64]
 Span = tuple[int, int]
 _U = np.uint64
+_ALL = _U(2**64 - 1)
 
 
 def iso_times(text: Text, starts: Places, ends: Places) -> Floats:
@@ -45,22 +57,23 @@ def _alike(text: Text, starts: Places, width: int) -> Floats:
     match = ISO.fullmatch(first.decode("latin-1")) if _SHORTEST <= width <= _LONGEST else None
     if match is None or not first.isascii():
         return np.full(len(starts), np.nan)
-    words = text.load(starts, -(-width // 8))
-    cells = _Cells(words, width)
+    cells = _Cells(text.load(starts, -(-width // 8)), width)
     spans = [match.span(part) for part in _PARTS]
-    minutes, wrong = _minutes(words, cells, spans)
-    times, wild = _seconds(minutes, cells, spans)
+    fraction = spans.pop()
+    # Rows come in order of time, so that many in succession share a second, which is then worked out once.
+    firsts = cells.runs(fraction)
+    few = cells.take(firsts)
+    seconds, wrong = _seconds(few, spans)
+    wrong |= few.unlike_the_first(spans, fraction)
+    lengths = np.diff(firsts, append=len(starts))
+    times, lost = _with_fraction(seconds, lengths, cells, fraction)
     if offset := offset_of(match.group(9) or ""):
         times -= offset
-    lost = wrong | wild | cells.unlike_the_first(spans, begin=2 if _by_minute(spans) else 0)
-    if lost.any():
+    if wrong.any():
+        times[np.repeat(wrong, lengths)] = np.nan
+    if lost is not None:
         times[lost] = np.nan
     return times
-
-
-def _by_minute(spans: list[Span]) -> bool:
-    """Tell whether the first two words are a time to the minute."""
-    return spans[4][1] == _MINUTE
 
 
 class _Cells:
@@ -69,21 +82,46 @@ class _Cells:
     def __init__(self, words: list[Words], width: int) -> None:
         self._words, self._width = words, width
 
-    def unlike_the_first(self, spans: list[Span], begin: int = 0) -> Bools:
-        """Mark cells without digits in these spans, or elsewhere with something that the first cell has not.
+    def take(self, rows: Numbers) -> _Cells:
+        """Return some of the cells."""
+        return _Cells([word[rows] for word in self._words], self._width)
 
-        Words before the number `begin` are taken as checked.
-        """
-        marks = np.zeros((2, 8 * len(self._words)), np.uint8)
-        marks[1, : self._width] = 255
+    def _masks(self, *spans: Span) -> npt.NDArray[np.uint64]:
+        """Return for each word which of its bytes are within the spans."""
+        marks = np.zeros(8 * len(self._words), np.uint8)
         for start, end in spans:
-            marks[0, max(start, 0) : max(end, 0)] = 255
+            marks[max(start, 0) : max(end, 0)] = 255
+        return marks.view("<u8")
+
+    def runs(self, fraction: Span) -> Numbers:
+        """Return where rows begin that differ from the row before in more than the fraction of a second."""
+        fresh = np.ones(len(self._words[0]), dtype=bool)
+        fresh[1:] = False
+        for word, mask in zip(self._words, self._masks((0, self._width)) & ~self._masks(fraction), strict=True):
+            if mask == _ALL:
+                fresh[1:] |= word[1:] != word[:-1]
+            elif mask:
+                kept = word & mask
+                fresh[1:] |= kept[1:] != kept[:-1]
+        return np.flatnonzero(fresh)
+
+    def unlike_the_first(self, spans: list[Span], fraction: Span) -> Bools:
+        """Mark cells without digits in the spans, or elsewhere, but for the fraction, with what the first has not."""
         strange = np.zeros(len(self._words[0]), dtype=np.uint64)
-        for word, digits, inside in list(zip(self._words, *marks.view("<u8"), strict=True))[begin:]:
-            if fixed := inside & ~digits:
+        inside = self._masks((0, self._width)) & ~self._masks(fraction)
+        for word, digits, here in zip(self._words, self._masks(*spans), inside, strict=True):
+            if fixed := here & ~digits:
                 strange |= (word ^ word[0]) & fixed
             if digits:
                 strange |= strangers((word & digits) | (ZEROS & ~digits))
+        return np.asarray(strange != 0)
+
+    def without(self, digits: Span) -> Bools:
+        """Mark cells with something else than digits in a span."""
+        strange = np.zeros(len(self._words[0]), dtype=np.uint64)
+        for word, mask in zip(self._words, self._masks(digits), strict=True):
+            if mask:
+                strange |= strangers((word & mask) | (ZEROS & ~mask))
         return np.asarray(strange != 0)
 
     def pair(self, place: int) -> Numbers:
@@ -93,9 +131,15 @@ class _Cells:
         two = at(self._words, place)
         return ((two & _U(0x0F)) * _U(10) + ((two >> _U(8)) & _U(0x0F))).astype(np.int64)
 
-    def micros(self, place: int, digits: int) -> Numbers:
-        """Return the number of the second at a place and up to six digits of its fraction, in millionths."""
-        return eight(closed(self._words, place, 2, 2 + digits)).view(np.int64)
+    def micros(self, start: int, end: int) -> tuple[Numbers, Bools | None]:
+        """Return up to six digits of a fraction in millionths, and which cells have something else there."""
+        word = at(self._words, start)
+        values = digits_of(word, HEADS[end - start])
+        lost = self.without((start, end)) if values is None else None
+        values = word & HEADS[end - start] & LOWER if values is None else values
+        # With two zeros before them, and as many behind them as are missing.
+        values <<= _U(16)
+        return number_of(values).view(np.int64), lost
 
     def fraction(self, start: int, end: int) -> Numbers:
         """Return the number of seven to nine digits."""
@@ -105,44 +149,31 @@ class _Cells:
         return value
 
 
-def _minutes(words: list[Words], cells: _Cells, spans: list[Span]) -> tuple[Numbers, Bools]:
-    """Return the Unix seconds of all cells' minutes, and the wrong ones.
-
-    Rows come in order of time, so that many in succession share a minute, which is then worked out once.
-    """
-    if not _by_minute(spans):
-        return _minute(cells, spans)
-    firsts = runs(words[:2])
-    few = _Cells([word[firsts] for word in words[:2]], _MINUTE)
-    minutes, wrong = _minute(few, spans)
-    lengths = np.diff(firsts, append=len(words[0]))
-    return np.repeat(minutes, lengths), np.repeat(wrong | few.unlike_the_first(spans), lengths)
-
-
-def _minute(cells: _Cells, spans: list[Span]) -> tuple[Numbers, Bools]:
-    (start, _), *pairs = spans[:5]
+def _seconds(cells: _Cells, spans: list[Span]) -> tuple[Numbers, Bools]:
+    """Return the Unix seconds of cells without their fractions, and which of them are wrong."""
+    (start, _), *pairs = spans
     year = cells.pair(start) * 100 + cells.pair(start + 2)
-    month, day, hour, minute = (cells.pair(place) for place, _ in pairs)
+    month, day, hour, minute, second = (cells.pair(place) for place, _ in pairs)
     days, real = _days(year, month, day)
-    seconds = days * 86400 + hour * 3600 + minute * 60
-    wrong = ~(real & (hour <= 23) & (minute <= 59))
-    return np.broadcast_to(seconds, year.shape), np.broadcast_to(wrong, year.shape)
+    whole = days * 86400 + hour * 3600 + minute * 60 + second
+    wrong = ~(real & (hour <= 23) & (minute <= 59) & (second <= 60))
+    return np.broadcast_to(whole, year.shape), np.array(np.broadcast_to(wrong, year.shape))
 
 
-def _seconds(minutes: Numbers, cells: _Cells, spans: list[Span]) -> tuple[Floats, Bools]:
-    (place, _), (point, end) = spans[5:]
-    if 0 < end - point <= 6:
+def _with_fraction(seconds: Numbers, lengths: Numbers, cells: _Cells, fraction: Span) -> tuple[Floats, Bools | None]:
+    """Return the times of runs of cells that share a second, and which have something odd for a fraction."""
+    start, end = fraction
+    if end <= start:
+        return np.repeat(seconds.astype(np.float64), lengths), None
+    if end - start <= 6:
         # Whole units are divided once, so that a time rounds exactly as Python's own parser has it.
-        micros = cells.micros(place, end - point)
-        return (minutes * 10**6 + micros) / 1e6, micros >= 61 * 10**6
-    second = cells.pair(place)
-    whole = minutes + second
-    wild = np.broadcast_to(second > 60, whole.shape)
+        micros, lost = cells.micros(start, end)
+        micros += np.repeat(seconds * 10**6, lengths)
+        return np.asarray(micros / 1e6, dtype=np.float64), lost
     # Nine digits of a fraction are nanoseconds; what follows adds nothing.
-    end = min(end, point + 9)
-    if end <= point:
-        return whole.astype(np.float64), wild
-    return np.asarray(whole + cells.fraction(point, end) / 10 ** (end - point), dtype=np.float64), wild
+    last = min(end, start + 9)
+    parts = cells.fraction(start, last) / 10 ** (last - start)
+    return np.asarray(np.repeat(seconds, lengths) + parts, dtype=np.float64), cells.without(fraction)
 
 
 def _days(year: Numbers, month: Numbers, day: Numbers) -> tuple[Numbers, Bools]:

@@ -75,6 +75,9 @@ def _named(lazy: pl.LazyFrame, table: Names, columns: Columns, report: Report) -
         layout = replace(layout, form=form, note=f"{layout.note} {note}".strip())
     rows = frame_rows(frame.with_columns(numbers), layout, report)
     if layout.has_deals():
-        told = pl.struct(pl.all()) if layout.id is None else pl.col(names[layout.id])
-        rows.again = lazy.select(~told.is_first_distinct()).collect().to_series().to_numpy()
+        told, there = pl.struct(pl.all()), pl.lit(value=True)
+        if layout.id is not None:
+            own = [place for place in (layout.symbol, layout.id) if place is not None]
+            told, there = pl.struct([names[place] for place in own]), pl.col(names[layout.id]).is_not_null()
+        rows.again = lazy.select(~told.is_first_distinct() & there).collect().to_series().to_numpy()
     return rows, layout

@@ -9,6 +9,7 @@ import numpy as np
 from arena.feeds.files.tape import Bools, Floats
 
 QUIET = 6 * 3600.0  # seconds; less is a thin market, not a clock
+_FEW = 8  # rows for each point of a grid, from which it is quicker to look the points up
 
 
 @dataclass(slots=True)
@@ -25,7 +26,7 @@ class Line:
     rows: int = 0
     moving: int = 0  # steps in time that are not zero
     silent: int = 0  # bars without volume
-    again: int = 0  # trades that say what the row before them said
+    again: int = 0  # trades that say what a row before them said
     first: float = np.inf
     last: float = -np.inf
     pauses: list[tuple[float, float]] = field(default_factory=list)  # long steps: their begin and length
@@ -51,9 +52,9 @@ class Line:
             # The step between this piece and the one before it in the file.
             edge = (float(times[-1]), self.first) if self.backward else (self.last, float(times[0]))
             self._take_step(*edge)
-        steps = np.diff(times)
-        self.moving += int(np.count_nonzero(steps))
-        if steps.size and steps.max() > QUIET:
+        self.moving += int(np.count_nonzero(times[1:] != times[:-1]))
+        if times[-1] - times[0] > QUIET:
+            steps = np.diff(times)
             wide = np.flatnonzero(steps > QUIET)
             self.pauses += zip(times[wide].tolist(), steps[wide].tolist(), strict=True)
 
@@ -72,9 +73,20 @@ class Line:
 
 def thinned(times: Floats, prices: Floats, grid: float) -> tuple[Floats, Floats]:
     """Return the last row before each point of the grid; the times are in order."""
+    first, end = _numbers(times[[0, -1]], grid)
+    if end - first < len(times) / _FEW:
+        places = np.searchsorted(times, np.arange(first, end + 1) * grid, side="right") - 1
+        found = places[np.append(places[1:] != places[:-1], values=True)]
+        return times[found], prices[found]
+    numbers = _numbers(times, grid)
+    last = np.append(numbers[1:] != numbers[:-1], values=True)
+    return times[last], prices[last]
+
+
+def _numbers(times: Floats, grid: float) -> Floats:
+    """Return the numbers of the first points of the grid at or after times."""
     numbers = np.ceil(times / grid)
     # The quotient may round across a whole number, so the product decides.
     numbers -= (numbers - 1) * grid >= times
     numbers += numbers * grid < times
-    last = np.append(numbers[1:] != numbers[:-1], values=True)
-    return times[last], prices[last]
+    return numbers

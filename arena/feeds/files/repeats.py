@@ -1,82 +1,66 @@
-"""Which trades of a file say once more what a row before them said.
+"""Which trades of a file are the same in all cells as another row of the same time.
 
-That is a row with the trade id of the row before it or, where trades have no ids, one that is the same
-in all cells as another in the same run of rows of one time. Such rows count, for two real trades may
-look alike; they are only marked. Repeats that lie further apart are not looked for, for that would
-take all rows of a file in memory; so a run that goes on in the next block is remembered in part only.
+That is looked for where trades have no ids, among all rows of a run of one time, wherever blocks end.
+Such rows count, for two real trades may look alike; they are only marked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
-from arena.feeds.files.tape import Bools, Codes, Floats, Rows
-from arena.feeds.files.words import MARGIN, Places, Text, Words, tails
+from arena.feeds.files.prints import Numbers, laid_out, marked, pairs, prints, shared
+from arena.feeds.files.tape import Bools, Floats, Rows
+from arena.feeds.files.words import Places, Text, Words, tails
 
-Numbers = npt.NDArray[np.intp]
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
-_FOLD = np.uint64(29)
-_BORDER = 1000  # rows of a run that are remembered from one block to the next
-_BUCKETS = np.uint64(64 - 19)  # more than a block has rows, few enough for the cache
+_ROOMY = 4  # buckets for each row of a run
+_FEW = 4  # rows for each that is alone in its run, from which it is quicker not to leave those out
+_REMEMBERED = 1_000_000  # rows of one run, eight bytes each
 
 
 @dataclass(slots=True)
 class Repeats:
     """The repeats within one block, and what stands at its borders, where the next ones may lie.
 
-    `first` and `last` are the times of the runs at its begin and end, `head` and `tail` their rows as
-    they are spelt; `whole` tells that they are all rows of the block.
+    `first` and `last` are the times of the runs at its begin and end, `head` and `tail` return the
+    prints of their rows; `whole` tells that they are all rows of the block.
     """
 
     marks: Bools | None
-    first: float = 0.0
-    last: float = 0.0
-    head: Sequence[bytes] = ()
-    tail: Sequence[bytes] = ()
-    whole: bool = False
+    first: float
+    last: float
+    head: Callable[[], Words]
+    tail: Callable[[], Words]
+    whole: bool
 
 
 class Across:
-    """Marks what a block repeats of the one before it."""
+    """Marks what a block repeats of those before it."""
 
     def __init__(self) -> None:
         self._time = np.nan
-        self._seen: set[bytes] = set()
+        self._seen: Callable[[], Words] = lambda: np.empty(0, np.uint64)
 
     def mark(self, rows: Rows, found: Repeats) -> None:
         """Take the next block, of which no row may be lost yet."""
-        if not found.head:
-            return
+        rows.again = found.marks
         goes_on = found.first == self._time
-        again = [n for n, row in enumerate(found.head) if goes_on and row and row in self._seen]
-        if again:
-            marks = np.zeros(len(rows.times), dtype=bool) if rows.again is None else rows.again
-            marks[again] = True
-            rows.again = marks
-        if not (goes_on and found.whole):
-            self._seen = set()
-        self._seen.update(found.tail)
+        if goes_on:
+            seen, head = np.sort(self._seen()), found.head()
+            again = np.flatnonzero(seen[np.minimum(np.searchsorted(seen, head), len(seen) - 1)] == head)
+            if again.size and rows.again is None:
+                rows.again = np.zeros(len(rows.times), dtype=bool)
+            if rows.again is not None:
+                rows.again[again] = True
+        if goes_on and found.whole:
+            all_of_run = np.concatenate([seen, head])[:_REMEMBERED]
+            self._seen = lambda: all_of_run
+        else:
+            self._seen = found.tail
         self._time = found.last
-
-
-def of_ids(text: Text, starts: Places, ends: Places, codes: Codes | None) -> Repeats:
-    """Return the repeats among the cells of a column of ids, which are those of a symbol."""
-    [last] = text.load(ends - 8, 1)
-    widths = ends - starts
-    if widths.min() < 8:
-        last = tails(last, widths)
-    rows = np.flatnonzero(last[1:] == last[:-1]) + 1
-    if codes is not None:
-        rows = rows[codes[rows] == codes[rows - 1]]
-    spelt = _spelling(text, starts, ends)
-    rows, _ = _same(text, starts, ends, rows, rows - 1)
-    marks = _marked(rows, len(starts))
-    return Repeats(marks, head=[spelt(0)], tail=[spelt(len(starts) - 1)])
 
 
 def of_lines(text: Text, starts: Places, ends: Places, times: Floats, prices: Floats) -> Repeats:
@@ -84,83 +68,44 @@ def of_lines(text: Text, starts: Places, ends: Places, times: Floats, prices: Fl
     fresh = times[1:] != times[:-1]
     marks = None
     if not fresh.all():
-        alone = np.concatenate([[True], fresh])
+        alone = np.ones(len(times), dtype=bool)
+        alone[1:] = fresh
         alone[:-1] &= fresh
-        rows = np.flatnonzero(~alone)
-        keys = (times[rows].view(np.uint64) * _MIXER ^ prices[rows].view(np.uint64)) * _MIXER
-        rows, others = _repeated(text, starts, ends, rows[_not_alone(keys)])
-        if rows.size:
-            runs = np.concatenate([[0], np.cumsum(fresh)])
-            marks = _marked(rows[runs[rows] == runs[others]], len(times))
-    return _at_borders(marks, fresh, times, _spelling(text, starts, ends))
-
-
-def of_told_ids(ids: Sequence[bytes], codes: Codes | None) -> Repeats:
-    """Return the same for ids that are texts already."""
-    again = np.array([False, *(one == other != b"" for other, one in pairwise(ids))])
-    if codes is not None:
-        again[1:] &= codes[1:] == codes[:-1]
-    return Repeats(again if again.any() else None, head=ids[:1], tail=ids[-1:])
+        runs = np.zeros(len(times), dtype=np.int64)
+        np.cumsum(fresh, out=runs[1:])
+        if np.count_nonzero(alone) * _FEW < len(times):
+            rows = np.flatnonzero(_priced_alike(runs, prices))
+        else:
+            rows = np.flatnonzero(~alone)
+            rows = rows[_priced_alike(runs[rows], prices[rows])]
+        later, before = pairs(prints(text, starts[rows], ends[rows]))
+        later, before = _same(text, starts, ends, rows[later], rows[before])
+        marks = marked(later[runs[later] == runs[before]], len(times))
+    number = len(times)
+    begin, end = (int(np.argmax(order)) + 1 if order.any() else number for order in (fresh, fresh[::-1]))
+    return Repeats(
+        marks,
+        float(times[0]),
+        float(times[-1]),
+        lambda: prints(text, starts[:begin], ends[:begin]),
+        lambda: prints(text, starts[-end:], ends[-end:]),
+        whole=begin == number,
+    )
 
 
 def of_told_lines(lines: Sequence[bytes], times: Floats) -> Repeats:
     """Return the same for lines that are texts already."""
-    fresh = times[1:] != times[:-1]
-    again = np.zeros(len(times), dtype=bool)
-    seen: set[bytes] = set()
-    for n, line in enumerate(lines):
-        if n and fresh[n - 1]:
-            seen.clear()
-        again[n] = line in seen
-        seen.add(line)
-    return _at_borders(again if again.any() else None, fresh, times, lines.__getitem__)
+    return of_lines(*laid_out(lines), times, np.zeros(len(lines)))
 
 
-def _spelling(text: Text, starts: Places, ends: Places) -> Callable[[int], bytes]:
-    return lambda n: text.bytes[starts[n] : ends[n]].tobytes().rstrip(b"\r")
-
-
-def _at_borders(marks: Bools | None, fresh: Bools, times: Floats, spelt: Callable[[int], bytes]) -> Repeats:
-    rows = len(times)
-    begin, end = (int(np.argmax(order)) + 1 if order.any() else rows for order in (fresh, fresh[::-1]))
-    head = [spelt(n) for n in range(min(begin, _BORDER))]
-    tail = [spelt(n) for n in range(rows - min(end, _BORDER), rows)]
-    return Repeats(marks, float(times[0]), float(times[-1]), head, tail, whole=len(head) == rows)
-
-
-def _repeated(text: Text, starts: Places, ends: Places, rows: Numbers) -> tuple[Numbers, Numbers]:
-    """Return those of the rows that are spelt like another that stands before, and the last such other one."""
-    prints = _prints(text, starts[rows], ends[rows])
-    twice = _not_alone(prints)
-    rows, prints = rows[twice], prints[twice]
-    order = np.argsort(prints, kind="stable")
-    equal = np.flatnonzero(prints[order][1:] == prints[order][:-1])
-    return _same(text, starts, ends, rows[order[equal + 1]], rows[order[equal]])
-
-
-def _not_alone(numbers: Words) -> Bools:
-    """Mark all numbers that occur twice, and a few that do not."""
-    buckets = (numbers >> _BUCKETS).astype(np.intp)
-    own = np.arange(len(numbers), dtype=np.int32)
-    holders = np.empty(1 << (64 - int(_BUCKETS)), np.int32)
-    holders[buckets] = own
-    holder = holders[buckets]
-    found: Bools = holder != own
-    found[holder[found]] = True
-    return found
-
-
-def _prints(text: Text, starts: Places, ends: Places) -> Words:
-    """Return a number for each cell that is the same where cells are the same, and hardly ever elsewhere."""
-    prints = np.zeros(len(starts), dtype=np.uint64)
-    widths = ends - starts
-    count = min(-(-int(widths.max(initial=1)) // 8), MARGIN // 8)
-    for done in range(0, int(widths.max(initial=0)), 8 * count):
-        words = text.load(np.maximum(ends - done - 8 * count, 0), count)[::-1]
-        for n, word in enumerate(words):
-            prints = (prints ^ tails(word, np.maximum(widths - done - 8 * n, 0))) * _MIXER
-            prints ^= prints >> _FOLD
-    return prints
+def _priced_alike(runs: Numbers, prices: Floats) -> Bools:
+    """Mark all rows that have another of their price in their run, and some that have not."""
+    number = int(runs[-1] - runs[0]) + 1
+    bits = (_ROOMY * len(runs) // number).bit_length()
+    # The buckets of a run lie together, and so what is fetched is in the cache.
+    buckets = ((prices.view(np.uint64) * _MIXER) >> np.uint64(64 - bits)).view(np.int64)
+    buckets += (runs - runs[0]) << bits
+    return shared(buckets, number << bits)
 
 
 def _same(text: Text, starts: Places, ends: Places, rows: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
@@ -176,11 +121,3 @@ def _same(text: Text, starts: Places, ends: Places, rows: Numbers, others: Numbe
         own, other = (text.load(np.maximum(ends[some] - done - 8, 0), 1)[0] for some in (rows, others))
         alike = tails(own, left) == tails(other, left)
         done += 8
-
-
-def _marked(rows: Numbers, number: int) -> Bools | None:
-    if not rows.size:
-        return None
-    marks = np.zeros(number, dtype=bool)
-    marks[rows] = True
-    return marks

@@ -8,28 +8,50 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from functools import cache
 from pathlib import Path
 
 from arena.errors import MarketDataError
 
 _NEEDED = 1 << 30  # bytes that its code, its threads and their stores of memory take; hardly any are ever touched
+_SPARE = 128 << 20  # bytes that it takes to write once it is there
+_WRITTEN = 64  # bytes that it takes to write a row
 
 
 def require_room(label: str) -> None:
     """Raise MarketDataError if the general reader is needed for a file and would not fit."""
-    left = _left_at_first()
-    if left < _NEEDED:
+    _require(
+        f"{label} needs the general reader",
+        _left_at_first(),
+        _NEEDED,
+        "mend, in a text, the lines that are unlike the others, such as a second header or one that is cut short",
+    )
+
+
+def require_room_to_write(label: str, rows: int) -> None:
+    """Raise MarketDataError if the general reader, which writes Parquet too, would not fit with so many rows."""
+    loaded = "polars" in sys.modules
+    needed = (_SPARE if loaded else _NEEDED) + rows * _WRITTEN
+    _require(f"{label} is written by the general reader's library", _left(), needed, "write .csv or .csv.gz")
+
+
+def _require(what: str, left: int, needed: int, instead: str) -> None:
+    if left < needed:
         raise MarketDataError(
-            f"{label} needs the general reader, which does not fit: it takes {_NEEDED >> 20:,} MiB of address space, "
-            f"and the limit of this process leaves {left >> 20:,}. Raise the limit (`ulimit -v unlimited`) or, in a "
-            "text, mend the lines that are unlike the others, such as a second header or one that is cut short."
+            f"{what}, which does not fit: it takes {needed >> 20:,} MiB of address space, and the limit of this "
+            f"process leaves {left >> 20:,}. Raise the limit (`ulimit -v unlimited`) or {instead}."
         )
 
 
 @cache
 def _left_at_first() -> int:
     """Return how many bytes the limit left when it was first asked for; later the reader has its share already."""
+    return _left()
+
+
+def _left() -> int:
+    """Return how many bytes the limit leaves, a great many without one."""
     with contextlib.suppress(ImportError, OSError):  # other systems have neither limit nor status
         import resource
 
@@ -38,4 +60,4 @@ def _left_at_first() -> int:
             status = Path("/proc/self/status").read_text("ascii")
             taken = re.search(r"^VmSize:\s+(\d+) kB", status, re.MULTILINE)
             return max(0, limit - (int(taken[1]) << 10)) if taken else limit
-    return _NEEDED
+    return sys.maxsize

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from arena.feeds.files.tape import Codes, Floats
+from arena.feeds.files.tape import Bools, Codes, Floats
 
 ALL = -1  # the group of all rows, where symbols do not stand one after the other
 
@@ -32,27 +32,32 @@ class Survey:
 
     def add(self, times: Floats, codes: Codes | None, code: int) -> None:
         """Take the next rows of the file, at least one; without `codes` all of them have one code."""
-        steps = np.diff(times, prepend=self._last if self._rows else times[0])
-        self._count(ALL, steps)
+        moved, back = np.empty((2, len(times)), dtype=bool)
+        np.not_equal(times[1:], times[:-1], out=moved[1:])
+        np.less(times[1:], times[:-1], out=back[1:])
+        moved[0] = self._rows and times[0] != self._last
+        back[0] = self._rows and times[0] < self._last
+        self._count(ALL, moved, back)
         self._peaks.append({ALL: float(times.max())})
         for group, start, end in _runs(codes, code, len(times)):
             if not self._stacked:
                 break
-            self._take_run(group, times[start:end], steps[start:end])
+            self._take_run(group, times[start:end], moved[start:end], back[start:end])
         self._rows += len(times)
         self._last = float(times[-1])
 
-    def _take_run(self, group: int, times: Floats, steps: Floats) -> None:
+    def _take_run(self, group: int, times: Floats, moved: Bools, back: Bools) -> None:
         known = group in self._moved
         self._stacked = self._stacked and (group == self._run or not known)
         self._peaks[-1][group] = float(times.max())
         # The step from another symbol's last row says nothing.
-        self._count(group, steps if group == self._run else steps[1:])
+        begin = 0 if group == self._run else 1
+        self._count(group, moved[begin:], back[begin:])
         self._run = group
 
-    def _count(self, group: int, steps: Floats) -> None:
-        self._moved[group] += int(np.count_nonzero(steps))
-        self._back[group] += int(np.count_nonzero(steps < 0))
+    def _count(self, group: int, moved: Bools, back: Bools) -> None:
+        self._moved[group] += int(np.count_nonzero(moved))
+        self._back[group] += int(np.count_nonzero(back))
 
     def groups(self) -> dict[int, tuple[int, int]]:
         """Return the groups whose order is judged apart, each with its steps and those that go back."""

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arena.feeds.files.blocks import BLOCK, blocks_of, line_end, mended, side_by_side
+from arena.feeds.files.ids import Ids, Seen, of_told_ids
 from arena.feeds.files.layouts import Layout
 from arena.feeds.files.opening import Source
 from arena.feeds.files.regular import Cells, can_read, read_block
-from arena.feeds.files.repeats import Across, Repeats, of_told_ids, of_told_lines
+from arena.feeds.files.repeats import Across, Repeats, of_told_lines
 from arena.feeds.files.room import require_room
 from arena.feeds.files.sniff import COMMA_PATTERN, MONEY_PATTERN, Shape
 from arena.feeds.files.tape import Bools, Codes, Floats, Report, Rows
@@ -28,7 +29,7 @@ def csv_rows(source: Source, shape: Shape, layout: Layout, report: Report, size:
     numeric = _numeric_times(shape, layout)
     regular = can_read(shape, layout)
 
-    def parsed(block: Text) -> tuple[Rows, Repeats | None, Report]:
+    def parsed(block: Text) -> tuple[Rows, Repeats | Ids | None, Report]:
         told = Report("")
         cells = read_block(block, shape, layout, numeric=numeric) if regular else None
         if cells is None or layout.zone is not None:
@@ -39,16 +40,17 @@ def csv_rows(source: Source, shape: Shape, layout: Layout, report: Report, size:
             cells.times = _of_epoch(cells.times, layout)
         return rows_of(cells, layout, None, told), cells.repeats, told
 
-    across = Across()
+    across, seen = Across(), Seen()
     for rows, repeats, told in side_by_side(parsed, blocks_of(source, shape, size)):
         report.defects += told.defects
-        if repeats is not None:
-            rows.again = repeats.marks
+        if isinstance(repeats, Ids):
+            seen.mark(rows, repeats)
+        elif repeats is not None:
             across.mark(rows, repeats)
         yield rows
 
 
-def _general(block: bytes, shape: Shape, layout: Layout, report: Report) -> tuple[Rows, Repeats | None]:
+def _general(block: bytes, shape: Shape, layout: Layout, report: Report) -> tuple[Rows, Repeats | Ids | None]:
     """Read a block with a reader that expects anything anywhere."""
     import polars as pl
 
@@ -63,10 +65,10 @@ def _general(block: bytes, shape: Shape, layout: Layout, report: Report) -> tupl
     return rows, _repeats(rows, frame, block, layout) if layout.has_deals() and len(rows.times) else None
 
 
-def _repeats(rows: Rows, frame: pl.DataFrame, block: bytes, layout: Layout) -> Repeats | None:
+def _repeats(rows: Rows, frame: pl.DataFrame, block: bytes, layout: Layout) -> Repeats | Ids | None:
     if layout.id is not None:
         ids = [(cell or "").encode() for cell in frame[f"column_{layout.id}"].to_list()]
-        return of_told_ids(ids, rows.codes)
+        return of_told_ids(ids, rows.symbols, rows.codes)
     lines = block.splitlines()
     # Where a line is not a row, nothing can be said of lines.
     return of_told_lines(lines, rows.times) if len(lines) == len(rows.times) else None

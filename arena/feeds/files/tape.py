@@ -21,7 +21,7 @@ DEFECTS = {
     "one_sided": "quotes that lack a bid or an ask, skipped",
     "out_of_order": "rows out of order in time, skipped",
     "duplicate_time": "rows that repeat the time of a later row, which counts instead",
-    "repeated_id": "rows that repeat the trade id of the row before, kept",
+    "repeated_id": "rows that repeat a trade id of the 10,000 rows before them, kept",
     "identical": "rows identical to another of the same time, kept, for two trades may look alike",
     "overridden": "rows overridden by the same symbol and time in a later file",
     "other_symbols": "rows of symbols that were not asked for, left out",
@@ -93,7 +93,7 @@ class Rows:
 
     A NaN time could not be parsed. `broken` marks prices whose cell could not be parsed, as against
     cells that say NaN. `codes` point into `symbols`, -1 where a row has none; None means that the
-    file does not name its symbol. `again` marks trades that say once more what the row before them said.
+    file does not name its symbol. `again` marks trades that say once more what a row before them said.
     """
 
     times: Floats

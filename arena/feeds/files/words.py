@@ -26,7 +26,8 @@ def _all(byte: int) -> np.uint64:
 
 
 ZEROS, _DOTS, _ONES, _HIGH = _all(0x30), _all(0x2E), _all(0x01), _all(0x80)
-_UPPER, _LOWER, _SIX = _all(0xF0), _all(0x0F), _all(0x06)
+_TO_HIGH = _all(0x80 - 10)
+_UPPER, LOWER, _SIX = _all(0xF0), _all(0x0F), _all(0x06)
 # The first n of eight bytes; on a little-endian load they are the lower ones, and the last n the upper ones.
 HEADS = np.array([2 ** (8 * n) - 1 for n in range(9)], dtype=_U)
 TAILS = np.array([(2**64 - 1) ^ (2 ** (64 - 8 * n) - 1) if n else 0 for n in range(9)], dtype=_U)
@@ -68,11 +69,63 @@ class Text:
         return [found[:, 0]] if count == 1 else list(np.ascontiguousarray(found.T))
 
 
+class Loaded(Text):
+    """A block of which the first words from many places on are at hand, so that they need not be loaded again.
+
+    To load is what costs most, and cells at one distance from those places are in the same words.
+    """
+
+    def __init__(self, text: Text, places: Places, count: int) -> None:
+        super().__init__(text.bytes, text.stop)
+        self._words = text.load(places, count)
+        self._known = [(places, 0)]
+
+    def know(self, places: Places, distance: int) -> None:
+        """Take note of places that are all so many bytes behind the first ones."""
+        self._known.append((places, distance))
+
+    def distance(self, places: Places) -> int:
+        """Return how many bytes known places are behind the first ones."""
+        return next(distance for known, distance in self._known if known is places)
+
+    def reach(self, distance: int) -> int:
+        """Return how many words are at hand from a distance on."""
+        return (8 * len(self._words) - distance) // 8
+
+    def load(self, places: Places, count: int) -> list[Words]:
+        """Return the first eight bytes at each place, the next eight, and so on."""
+        for known, distance in self._known:
+            if known is places and count <= self.reach(distance):
+                return [at(self._words, distance + 8 * n) for n in range(count)]
+        return super().load(places, count)
+
+
+def distance_to(sign: int, words: list[Words]) -> npt.NDArray[np.uint8]:
+    """Return how many bytes come before the first such sign; all that there are if it is not among them."""
+    found = np.zeros(len(words[0]), np.uint8)
+    wanted = _all(sign)
+    for n, word in enumerate(words):
+        other = word ^ wanted
+        mark = other - _ONES
+        np.invert(other, out=other)
+        mark &= other
+        mark &= _HIGH
+        # Of the marks only the lowest is sure; the bits below it tell its place, all bits that there is none.
+        below = mark - _U(1)
+        np.invert(mark, out=mark)
+        below &= mark
+        here = np.bitwise_count(below) >> np.uint8(3)
+        found = here if n == 0 else found + here * (found == 8 * n)
+    return found
+
+
 def at(words: list[Words], place: int) -> Words:
     """Return the eight characters from a place on, as far as there are words."""
     n, shift = place // 8, _U(8 * (place % 8))
+    if not shift:
+        return words[n]
     word = words[n] >> shift
-    if shift and n + 1 < len(words):
+    if n + 1 < len(words):
         word |= words[n + 1] << (_U(64) - shift)
     return word
 
@@ -82,31 +135,39 @@ def tails(word: Words, widths: Places | int) -> Words:
     return ZEROS ^ ((word ^ ZEROS) & TAILS[np.minimum(widths, 8)])
 
 
-def closed(words: list[Words], place: int, head: int, digits: Places | int) -> Words:
-    """Return the `head` digits from a place on and those behind the sign after them as one word, zeros at its end.
-
-    There are at most eight `digits` in all.
-    """
-    behind = at(words, place + head + 1)
-    behind = ZEROS ^ ((behind ^ ZEROS) & HEADS[digits - head])
-    before = at(words, place) if place % 8 else words[place // 8]
-    return np.asarray((before & HEADS[head]) | (behind << _U(8 * head)))
-
-
 def strangers(word: Words) -> Words:
     """Return words that are zero where all eight bytes are digits."""
     return ((word & _UPPER) ^ ZEROS) | (((word + _SIX) & _UPPER) ^ ZEROS)
 
 
+def digits_of(word: Words, mask: Words | np.uint64) -> Words | None:
+    """Return the values of the digits within a mask, zero elsewhere; None if one of them is no digit."""
+    values = word ^ ZEROS
+    values &= mask
+    return values if are_digits(values) else None
+
+
+def are_digits(values: Words) -> bool:
+    """Tell whether all bytes are values of digits."""
+    # A byte above nine reaches the highest bit if so much is added, or has it already.
+    above = values + _TO_HIGH
+    above |= values
+    return not np.bitwise_or.reduce(above) & _HIGH
+
+
 def eight(word: Words) -> Words:
     """Return the number that eight digits spell."""
-    value = word & _LOWER
+    return number_of(word & LOWER)
+
+
+def number_of(values: Words) -> Words:
+    """Return the number whose digits have these values, in the place of them."""
     for factor, bits, mask in _PAIRINGS:
         # The factor adds what is in the upper half of each field to ten, a hundred … times the lower.
-        value *= factor
-        value >>= bits
-        value &= mask
-    return value
+        values *= factor
+        values >>= bits
+        values &= mask
+    return values
 
 
 def decimals(text: Text, starts: Places, ends: Places) -> Floats | None:

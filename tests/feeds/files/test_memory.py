@@ -107,3 +107,28 @@ def test_a_block_for_which_there_is_no_room_ends_in_a_sentence(tmp_path, odd):
         assert "ulimit -v" in done.stdout
     else:
         assert int(done.stdout) == 2000
+
+
+CONVERTING = """
+import resource, sys
+from pathlib import Path
+from arena.errors import MarketDataError
+from arena.feeds import convert
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[3]) << 10,) * 2)
+try:
+    convert.convert([sys.argv[1]], Path(sys.argv[2]), interval=None)
+except MarketDataError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS bounds mappings on Linux only")
+@pytest.mark.parametrize("limit", [400_000, 1_350_000], ids=["no library", "no room for the rows"])
+def test_a_parquet_file_for_which_there_is_no_room_ends_in_a_sentence(tmp_path, limit):
+    path, out = tmp_path / "xbtusd.csv", tmp_path / "o.parquet"
+    path.write_text("".join(f"{1_700_000_000 + n / 4:.2f},{n % 7 + 1}.5,1\n" for n in range(2_000_000)))
+    arguments = [sys.executable, "-c", CONVERTING, str(path), str(out), str(limit)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "o.parquet is written by the general reader's library, which does not fit" in done.stdout
+    assert not out.exists()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena.feeds.files.regular import QuotedCutter
+from arena.feeds.files.cutting import LineCutter
 from arena.feeds.files.words import Text
 from tests.feeds.files.test_blocks import loaded
 
@@ -43,7 +43,7 @@ def test_messy_blocks_read_as_if_they_were_never_cut_at_their_quotes(tmp_path_fa
     path.write_bytes((HEADER + text).encode())
     found = str(loaded(str(path), size, None))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(QuotedCutter, "_is_quoted", lambda *_: False)
+        patch.setattr(LineCutter, "_are_around", lambda *_: False)
         assert str(loaded(str(path), size, None)) == found
 
 
@@ -57,14 +57,18 @@ def test_messy_blocks_read_as_if_they_were_never_cut_at_their_quotes(tmp_path_fa
         ('"{n}","A ""x""","{n}.5"', False),
         ('"{n}",",","{n}.5"', False),
         ('"{n}","A" ,"{n}.5"', False),
-        ('"{n}","A\t","{n}.5"', False),
+        ('"{n}","A\t","{n}.5"', True),
         ('"{n}","A","{n}.5"\r', False),
+        ('"{n}","A\r","{n}.5"', False),
+        ('"{n}","A\r","{n}.5"\r', False),
+        ('"{n}",""","{n}.5"', False),
+        ('"{n}","A,"{n}.5"', False),
     ],
 )
 def test_only_plain_quotes_are_cut_the_quick_way(line, fits):
-    text = Text.of("".join(line.format(n=n) + "\n" for n in range(1, 30)).encode())
-    assert QuotedCutter(text, ord(",")).fits is fits
+    text = Text.of("".join(line.format(n=10**12 + n) + "\n" for n in range(1, 30)).encode())
+    assert LineCutter(text, ord(","), 2, {0, 2}).fits is fits
 
 
 def test_a_block_without_a_line_end_does_not_fit():
-    assert not QuotedCutter(Text.of(b'"1","2"'), ord(",")).fits
+    assert not LineCutter(Text.of(b'"1","2"'), ord(","), 1, {0, 1}).fits

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 
 import orjson
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena.feeds.files import table
+from arena.feeds.files import ids, table
 from arena.feeds.files.opening import open_sources
 from arena.feeds.files.reader import read
 from arena.feeds.history import load_history
@@ -34,7 +33,7 @@ def test_a_repeated_trade_id_is_named_and_the_row_kept(load):
     )
     assert market.prices.tolist() == [[3.0]]
     assert market.defects["repeated_id"] == 1
-    assert any("repeat the trade id of the row before, kept: 1" in note for note in market.notes)
+    assert any("repeat a trade id of the 10,000 rows before them, kept: 1" in note for note in market.notes)
 
 
 def test_identical_rows_are_named_and_kept(load):
@@ -44,9 +43,42 @@ def test_identical_rows_are_named_and_kept(load):
     assert any("identical to another of the same time, kept" in note for note in market.notes)
 
 
-def test_ids_of_two_symbols_are_not_one_anothers(load):
-    rows = "".join(f"{DAY + n // 2},{'AB'[n % 2]},{n // 2},5\n" for n in range(8))
-    assert load("m.csv", "time,symbol,trade_id,price\n" + rows).defects == {}
+@pytest.mark.parametrize("size", [40, 60, 1 << 20])
+@pytest.mark.parametrize("regular", [True, False], ids=["cut alike", "general reader"])
+def test_ids_of_two_symbols_are_told_apart_wherever_a_block_ends(tmp_path, monkeypatch, regular, size):
+    path = tmp_path / "m.csv"
+    deals = [("A", 1), ("B", 1), ("A", 2), ("B", 3), ("A", 4), ("B", 5), ("B", 1)]
+    rows = [f"{DAY + n},{symbol},{10**9 + number},5\n" for n, (symbol, number) in enumerate(deals)]
+    path.write_text("time,symbol,trade_id,price\n" + "".join(rows))
+    if not regular:
+        monkeypatch.setattr(table, "can_read", lambda *_: False)
+    [(source, report)] = open_sources(str(path))
+    assert dict(read(source, report, None, size=size).report.defects) == {"repeated_id": 1}
+
+
+@pytest.mark.parametrize("falling", [False, True], ids=["oldest first", "newest first"])
+@pytest.mark.parametrize("size", [200, 4000, 1 << 20])
+def test_an_id_is_a_repeat_only_of_one_in_the_window(tmp_path, monkeypatch, falling, size):
+    monkeypatch.setattr(ids, "WINDOW", 50)
+    # The row 40 places on repeats an id, the one 60 places on is too far away, and one only comes late.
+    numbers = [*range(1000, 1040), 1000, *range(1040, 1100), 1039, 5, *range(1100, 1300)]
+    rows = [f"{number},1.0,2.0,2.0,{DAY + n}000,True,True\n" for n, number in enumerate(numbers)]
+    path = tmp_path / "BTCUSDT-trades-2024-01-01.csv"
+    path.write_text("".join(reversed(rows) if falling else rows))
+    assert defects_of(path, size).get("repeated_id", 0) == 1
+
+
+def test_ids_of_words_and_ids_that_are_missing_are_looked_at_as_well(load):
+    rows = [f"{DAY + n},{own},{n + 1}.5\n" for n, own in enumerate(["a" * 32, "", "b" * 32, "", "a" * 32, "7", "07"])]
+    assert load("btcusd.csv", "time,trade_id,price\n" + "".join(rows)).defects == {"repeated_id": 1}
+
+
+@pytest.mark.parametrize("size", [100, 5000, 1 << 20])
+def test_all_rows_of_a_long_run_of_one_time_are_remembered(tmp_path, size):
+    path = tmp_path / "btcusd.csv"
+    rows = [f"{DAY},{n + 1}.5,1\n" for n in range(3000)]
+    path.write_text(HEADER + "".join([*rows, *rows[:7], f"{DAY + 1},1.5,1\n"]))
+    assert defects_of(path, size) == {"identical": 7}
 
 
 def test_quotes_may_stand_still(load):
@@ -76,16 +108,16 @@ def test_the_same_repeats_are_found_wherever_the_file_is_cut(tmp_path_factory, r
 @pytest.mark.parametrize("regular", [True, False], ids=["cut alike", "general reader"])
 @settings(max_examples=60, deadline=None)
 @given(
-    ids=st.lists(st.sampled_from([1, 2, 10**9, 10**9 + 1, 2 * 10**9]), min_size=1, max_size=60),
+    numbers=st.lists(st.sampled_from([1, 2, 10**9, 10**9 + 1, 2 * 10**9]), min_size=1, max_size=60),
     size=st.integers(30, 400),
 )
-def test_the_same_ids_are_found_wherever_the_file_is_cut(tmp_path_factory, regular, ids, size):
+def test_the_same_ids_are_found_wherever_the_file_is_cut(tmp_path_factory, regular, numbers, size):
     path = tmp_path_factory.mktemp("ids") / "BTCUSDT-trades-2024-01-01.csv"
-    path.write_text("".join(f"{own},{n + 1}.5,2.0,2.0,{DAY + n}000,True,True\n" for n, own in enumerate(ids)))
+    path.write_text("".join(f"{own},{n + 1}.5,2.0,2.0,{DAY + n}000,True,True\n" for n, own in enumerate(numbers)))
     with pytest.MonkeyPatch.context() as patch:
         if not regular:
             patch.setattr(table, "can_read", lambda *_: False)
-        assert defects_of(path, size).get("repeated_id", 0) == sum(one == two for one, two in pairwise(ids))
+        assert defects_of(path, size).get("repeated_id", 0) == len(numbers) - len(set(numbers))
 
 
 def test_json_and_parquet_are_looked_through_as_well(load, tmp_path: Path):
@@ -96,3 +128,7 @@ def test_json_and_parquet_are_looked_through_as_well(load, tmp_path: Path):
     path = tmp_path / "btcusd.parquet"
     pl.DataFrame({"time": [DAY, DAY, DAY], "price": [1.5, 1.5, 2.5], "amount": [1, 1, 1]}).write_parquet(path)
     assert load_history([str(path)], interval=None).defects == {"identical": 1}
+    ids_of = {"symbol": [*"ABABAAA"], "trade_id": [7, 7, 8, 9, None, None, 7]}
+    frame = pl.DataFrame({"time": [DAY] * 7, "price": [1.5] * 7, **ids_of})
+    frame.write_parquet(path)
+    assert load_history([str(path)], interval=None).defects == {"repeated_id": 1}
