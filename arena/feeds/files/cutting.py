@@ -55,9 +55,9 @@ class LineCutter:
     def _look(self, head: bytes) -> None:
         """Learn from some lines how wide columns are."""
         lines = [line.split(bytes([self._separator])) for line in head.splitlines()]
-        self.width = len(lines[0])
-        self._quoted = [cell.startswith(b'"') for cell in lines[0]]
+        # As many columns as all of them have.
         widths = [[len(cell) for cell in column] for column in zip(*lines, strict=False)]
+        self._quoted = [cell.startswith(b'"') for cell, _ in zip(lines[0], widths, strict=False)]
         self._longest = [max(column) for column in widths]
         self._fixed = [min(column) == max(column) for column in widths]
         self.width = len(widths)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arena.feeds.files.prints import Numbers, laid_out, marked, pairs, prints, shared
+from arena.feeds.files.prints import Numbers, laid_out, marked, pairs, prints
 from arena.feeds.files.tape import Bools, Floats, Rows
 from arena.feeds.files.words import Places, Text, Words, tails
 
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
-_ROOMY = 4  # buckets for each row of a run
-_FEW = 4  # rows for each that is alone in its run, from which it is quicker not to leave those out
+_FOLD = np.uint64(32)
+_WORD = 8  # bytes
 _REMEMBERED = 1_000_000  # rows of one run, eight bytes each
 
 
@@ -68,19 +68,12 @@ def of_lines(text: Text, starts: Places, ends: Places, times: Floats, prices: Fl
     fresh = times[1:] != times[:-1]
     marks = None
     if not fresh.all():
-        alone = np.ones(len(times), dtype=bool)
-        alone[1:] = fresh
-        alone[:-1] &= fresh
-        runs = np.zeros(len(times), dtype=np.int64)
-        np.cumsum(fresh, out=runs[1:])
-        if np.count_nonzero(alone) * _FEW < len(times):
-            rows = np.flatnonzero(_priced_alike(runs, prices))
-        else:
-            rows = np.flatnonzero(~alone)
-            rows = rows[_priced_alike(runs[rows], prices[rows])]
+        rows = _shared(_keys(text, starts, ends, times, prices))
         later, before = pairs(prints(text, starts[rows], ends[rows]))
         later, before = _same(text, starts, ends, rows[later], rows[before])
-        marks = marked(later[runs[later] == runs[before]], len(times))
+        if later.size:
+            runs = np.concatenate([[0], np.cumsum(fresh)])
+            marks = marked(later[runs[later] == runs[before]], len(times))
     number = len(times)
     begin, end = (int(np.argmax(order)) + 1 if order.any() else number for order in (fresh, fresh[::-1]))
     return Repeats(
@@ -98,14 +91,26 @@ def of_told_lines(lines: Sequence[bytes], times: Floats) -> Repeats:
     return of_lines(*laid_out(lines), times, np.zeros(len(lines)))
 
 
-def _priced_alike(runs: Numbers, prices: Floats) -> Bools:
-    """Mark all rows that have another of their price in their run, and some that have not."""
-    number = int(runs[-1] - runs[0]) + 1
-    bits = (_ROOMY * len(runs) // number).bit_length()
-    # The buckets of a run lie together, and so what is fetched is in the cache.
-    buckets = ((prices.view(np.uint64) * _MIXER) >> np.uint64(64 - bits)).view(np.int64)
-    buckets += (runs - runs[0]) << bits
-    return shared(buckets, number << bits)
+def _shared(keys: Words) -> Numbers:
+    """Return the places of all keys that occur twice, and of a few that do not."""
+    # To sort halves of them is what numpy does quickest, and leaves but one or two by chance.
+    halves = (keys >> np.uint64(32)).astype(np.uint32)
+    ordered = np.sort(halves)
+    return np.flatnonzero(np.isin(halves, ordered[1:][ordered[1:] == ordered[:-1]]))
+
+
+def _keys(text: Text, starts: Places, ends: Places, times: Floats, prices: Floats) -> Words:
+    """Return numbers that are the same for lines that are; those of others hardly ever are."""
+    keys = prices.view(np.uint64) * _MIXER
+    keys ^= keys >> _FOLD
+    keys += times.view(np.uint64)
+    if (ends - starts).min() >= _WORD:
+        # Prices come again all the time, but seldom with the same size, which is what most lines end in.
+        keys *= _MIXER
+        keys ^= keys >> _FOLD
+        keys += text.load(ends - _WORD, 1)[0]
+    keys *= _MIXER
+    return keys
 
 
 def _same(text: Text, starts: Places, ends: Places, rows: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:

@@ -15,8 +15,8 @@ from arena.feeds.files.opening import open_sources
 from arena.feeds.files.reader import read
 from arena.feeds.files.sampling import assemble
 
-BLOCKS = 64
-ROOM = 40 << 20  # bytes that the process may take beyond what its imports took
+BLOCKS = 112
+ROOM = 80 << 20  # bytes that the process may take beyond what its imports took
 INTERVAL = 60.0
 # What the limit bounds is all private memory that can be written to: heap, arrays, stacks of threads.
 CHILD = """
