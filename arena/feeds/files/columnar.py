@@ -11,7 +11,7 @@ from arena.feeds.files.columns import Columns, Names, told_layout
 from arena.feeds.files.dates import form_of
 from arena.feeds.files.layouts import Layout, from_header
 from arena.feeds.files.opening import ACCEPTED, Source
-from arena.feeds.files.room import require_room
+from arena.feeds.files.room import require_room, require_room_for_rows
 from arena.feeds.files.table import frame_rows
 from arena.feeds.files.tape import Report, Rows
 from arena.feeds.files.times import looks_numeric
@@ -33,6 +33,7 @@ def from_file(source: Source, columns: Columns, report: Report) -> tuple[Rows, L
     try:
         lazy = scan(io.BytesIO(source.data))
         names = lazy.collect_schema().names()
+        require_room_for_rows(source.label, lazy.select(pl.len()).collect().item())
         return _named(lazy, Names(source.label, len(names), names), columns, report)
     except pl.exceptions.PolarsError as error:
         raise MarketDataError(f"{source.label} is a damaged {kind} file: {error}.") from error

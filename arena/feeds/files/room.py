@@ -17,6 +17,7 @@ from arena.errors import MarketDataError
 _NEEDED = 1 << 30  # bytes that its code, its threads and their stores of memory take; hardly any are ever touched
 _SPARE = 128 << 20  # bytes that it takes to write once it is there
 _WRITTEN = 64  # bytes that it takes to write a row
+_READ = 128  # bytes that it takes to read one from columns, which are in memory all at once
 
 
 def require_room(label: str) -> None:
@@ -27,6 +28,11 @@ def require_room(label: str) -> None:
         _NEEDED,
         "mend, in a text, the lines that are unlike the others, such as a second header or one that is cut short",
     )
+
+
+def require_room_for_rows(label: str, rows: int) -> None:
+    """Raise MarketDataError if the general reader, which has been loaded, could not hold so many rows."""
+    _require(f"{label} is read as a whole", _left(), rows * _READ, "convert it to .csv.gz elsewhere")
 
 
 def require_room_to_write(label: str, rows: int) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from arena.feeds.base import History
@@ -132,3 +133,15 @@ def test_a_parquet_file_for_which_there_is_no_room_ends_in_a_sentence(tmp_path, 
     assert (done.returncode, done.stderr) == (0, "")
     assert "o.parquet is written by the general reader's library, which does not fit" in done.stdout
     assert not out.exists()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS bounds mappings on Linux only")
+def test_a_parquet_file_that_does_not_fit_is_not_begun(tmp_path):
+    path = tmp_path / "xbtusd.parquet"
+    rows = 6_000_000
+    frame = pl.DataFrame({"time": pl.int_range(rows, eager=True) + 1_700_000_000})
+    frame.with_columns(price=pl.col("time") % 7 + 0.5, amount=pl.lit(1.0)).write_parquet(path)
+    arguments = [sys.executable, "-c", CONVERTING, str(path), str(tmp_path / "o.csv"), "1400000"]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "xbtusd.parquet is read as a whole, which does not fit" in done.stdout
