@@ -46,6 +46,8 @@ SYMBOLS = ("BTCUSDT",)
 WARM = 40
 # Descriptors for all but the pipes of bots.
 _OURS = 500
+# KiB of memory for a bot, with something to spare.
+_ROOM = 2200
 # Offenders begin when the market's clock, which is ours to set, passes this.
 BEGIN = 3_000_000_000.0
 _HEAD = "def on_tick(ctx, tick):\n"
@@ -272,6 +274,8 @@ def main() -> None:
     for bots in told.bots:
         if 2 * bots + _OURS > most:
             print(f"{bots} bots are left out: they need {2 * bots + _OURS} descriptors, the limit is {most}")
+        elif _ROOM * bots > memory()[0]:
+            print(f"{bots} bots are left out: they need {_ROOM * bots >> 20} GiB of memory")
         else:
             found.append(measure(bots, told.ticks, told.offenders))
     for figures in found:

@@ -105,8 +105,8 @@ LIVE = Question(
     "A live season as the server runs it: a beat a second, every bot asked at once with one deadline, every tick "
     "recorded in SQLite. The barrier is the time until the last bot has answered; the tick adds settling, marking "
     "and recording. The bare barrier, between the beats, is as many forked children that only echo. What gives first "
-    "when there are more is descriptors: a bot takes three, so that a limit of 20,000 ends at about 6,600 bots; next "
-    "is memory, of which 10,000 would take 20 GiB.",
+    "when there are more is descriptors: a bot takes two, so that a limit of 20,000 ends at about 9,700 bots; next is "
+    "memory, of which 10,000 would take 20 GiB, and then the beat itself, which the ticks of so many nearly fill.",
     (
         _live(1000, "barrier p99", "barrier_ms_p99", 60), _live(1000, "tick p99", "tick_ms_p99", 300),
         Goal("1,000 bots: memory that each takes from the machine", "bots=1000/mem_available_kib_per_bot", " MiB", 2.0,

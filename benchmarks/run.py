@@ -46,7 +46,7 @@ BENCHES = {
     "replay": Bench("bench_replay", "", "--rounds 1 --ticks 50000 --bots 2"),
     "peers": Bench("bench_peers", "", "--rounds 1 --bars 20000 --slow-bars 5000"),
     "lockstep": Bench("bench_lockstep", "", "--rounds 1"),
-    "live": Bench("bench_live", "1000 2000 6000 --ticks 120", "50 --ticks 3"),
+    "live": Bench("bench_live", "1000 2000 9600 --ticks 120", "50 --ticks 3"),
     "offenders": Bench("bench_live", "1000 --ticks 120 --offenders 0.05", "50 --ticks 3 --offenders 0.1"),
     "readers": Bench("bench_readers", "", "--bots 20 --seconds 3"),
     "start": Bench("bench_start", "", "--bots 10"),

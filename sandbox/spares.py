@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -81,9 +82,10 @@ class Spares:
     def _refill(self) -> None:
         while not self._stopping:
             self._taken.wait()
+            # One that is taken meanwhile does not wake this thread, which would cost its taker the CPU.
             while self._taken.is_set() and not self._stopping:
                 self._taken.clear()
-                self._taken.wait(_QUIET)
+                time.sleep(_QUIET)
             self._fill_up()
 
     def _fill_up(self) -> None:

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm.instrumentation import manager_of_class
 from sqlmodel import SQLModel
 
 Row = dict[str, Any]
+Model = TypeVar("Model", bound=SQLModel)
 Getter = Callable[[Row], tuple[Any, ...]]
 
 COPY_FROM = 20  # rows from which COPY is worth its own round trip
@@ -32,6 +34,19 @@ _COPY_TYPES = {
 def table_of(model: type[SQLModel]) -> Table:
     """Return a model's Core table."""
     return model.__table__  # type: ignore[attr-defined,no-any-return]
+
+
+def as_loaded(model: type[Model], /, **values: Any) -> Model:
+    """Return an object as the ORM makes one of a row; its constructor checks no more and takes twenty times as long."""
+    made: Model = manager_of_class(model).new_instance()
+    made.__dict__.update(_defaults(model) | values)
+    return made
+
+
+@lru_cache(maxsize=64)
+def _defaults(model: type[SQLModel]) -> Row:
+    fields = model.model_fields.items()
+    return {name: field.default for name, field in fields if not field.is_required() and field.default_factory is None}
 
 
 def insert_rows(connection: Connection, model: type[SQLModel], rows: Sequence[Row]) -> None:

@@ -16,7 +16,7 @@ from uuid6 import uuid7
 
 from arena.core.exchange import RULES_VERSION, Rules
 from arena.errors import ConflictError
-from arena.store.bulk import insert_rows, table_of
+from arena.store.bulk import as_loaded, insert_rows, table_of
 from arena.store.models import Bot, Entry, Season
 
 _BOTS, _ENTRIES = table_of(Bot), table_of(Entry)
@@ -106,8 +106,8 @@ def carry_over(engine: Engine, season: Season) -> int:
             .where(col(Bot.origin).in_(["upload", "generated"]), Entry.status == "active")
             .order_by(col(Entry.admitted_at))
         ).all()  # fmt: skip
-        for bot, entry in rows:
-            session.add(_new_entry(season.id, bot.id, entry.bot_name, tick=0))
+        entries = [_new_entry(season.id, bot.id, entry.bot_name, tick=0).model_dump() for bot, entry in rows]
+        insert_rows(session.connection(), Entry, entries)
         session.commit()
         return len(rows)
 
@@ -201,8 +201,8 @@ def enrol(engine: Engine, season_id: str, new: NewBot, *, tick: int, room: int =
 
 
 def _new_bot(new: NewBot, version: int, bot_name: str) -> Bot:
-    return Bot(
-        id=new_id(), name=new.name, bot_name=bot_name, author=new.author, origin=new.origin,
+    return as_loaded(
+        Bot, id=new_id(), name=new.name, bot_name=bot_name, author=new.author, origin=new.origin,
         model=new.model, version=version, source=new.source, source_hash=new.source_hash,
         symbols=list(new.symbols), path=new.path, submission_id=new.submission_id,
         created_at=time.time(),
@@ -210,8 +210,8 @@ def _new_bot(new: NewBot, version: int, bot_name: str) -> Bot:
 
 
 def _new_entry(season_id: str, bot_id: str, bot_name: str, *, tick: int) -> Entry:
-    return Entry(
-        season_id=season_id, bot_id=bot_id, bot_name=bot_name, status="active",
+    return as_loaded(
+        Entry, season_id=season_id, bot_id=bot_id, bot_name=bot_name, status="active",
         admitted_at=time.time(), admitted_tick=tick,
     )  # fmt: skip
 

@@ -216,3 +216,15 @@ def test_what_is_shown_of_a_new_bot_is_what_the_database_has(books: Books) -> No
     assert enrolled.entry is not None
     shown = queries.new_bot_row(enrolled.bot, enrolled.entry)
     assert shown == queries.bot_row(books.database, books.season.id, enrolled.bot.id)
+
+
+def test_a_new_bot_and_its_entry_are_whole(books: Books) -> None:
+    enrolled = books.enrol("A", "one")
+    assert enrolled.entry is not None
+    with Session(books.database) as session:
+        bot, entry = session.exec(select(Bot)).one(), session.exec(select(Entry)).one()
+    assert enrolled.bot.model_dump() == bot.model_dump()
+    assert enrolled.entry.model_dump() == entry.model_dump()
+    assert set(enrolled.bot.model_dump()) == set(Bot.model_fields)
+    enrolled.entry.status = "paused"
+    assert enrolled.entry.model_dump()["status"] == "paused"
