@@ -171,13 +171,12 @@ class Supervisor:
         assert seat.worker is not None
         account, limits = builder.candidates[seat.id].account, self._pool.limits
         ask = Ask(seat.worker, Kind.CALL, tick.alone, limits.tick_cpu_soft, limits.tick_cpu_hard, limits.wall_backstop)
-        if seat.told is not None and seat.told[0] is account and seat.symbols_told == tick.version:
-            # It has this very account and has ordered nothing since: its mirror is true.
-            ask.usual = seat.told[1]
-        else:
+        # Where it has this very account and has ordered nothing since, its mirror is true.
+        if seat.told is None or seat.told[0] is not account or seat.symbols_told != tick.version:
             ask.payload = tick.packed(account, with_symbols=seat.symbols_told != tick.version)
-            seat.told = None
-        seat.symbols_told = tick.version
+            seat.told = (account, quiet_reply(account))
+            seat.symbols_told = tick.version
+        ask.usual = seat.told[1]
         return ask
 
     def _take(self, seat: Seat, answer: Answer, builder: TickBuilder) -> None:
