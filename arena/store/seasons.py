@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, func, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, func, union_all, update
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 from uuid6 import uuid7
@@ -20,21 +19,23 @@ from arena.store.bulk import as_loaded, insert_rows, table_of
 from arena.store.models import Bot, Entry, Season
 
 _BOTS, _ENTRIES = table_of(Bot), table_of(Entry)
-# Made once: to build a statement takes longer than to run it.
-_ALIKE = (
-    sql_select(
-        _BOTS.c.id, _BOTS.c.name, _BOTS.c.author, _BOTS.c.version, _BOTS.c.source_hash,
-        _ENTRIES.c.bot_name, _ENTRIES.c.status,
-    )
-    .where(_BOTS.c.id == _ENTRIES.c.bot_id, _ENTRIES.c.season_id == bindparam("season"))
-    .where(func.substr(_ENTRIES.c.bot_name, 1, bindparam("length")) == bindparam("name"))
-    .order_by(_BOTS.c.id)
-)  # fmt: skip
-_QUARANTINED = (
-    sql_select(_ENTRIES.c.reason)
-    .where(_BOTS.c.id == _ENTRIES.c.bot_id, _ENTRIES.c.status == "quarantined")
-    .where(_BOTS.c.source_hash == bindparam("source_hash"))
-)
+
+
+def _bots_where(*conditions: ColumnElement[bool]) -> Select[Any]:
+    columns = (_BOTS.c.id, _BOTS.c.name, _BOTS.c.author, _BOTS.c.version, _BOTS.c.source_hash)
+    told = (_ENTRIES.c.season_id, _ENTRIES.c.bot_name, _ENTRIES.c.status, _ENTRIES.c.reason)
+    return sql_select(*columns, *told).where(_BOTS.c.id == _ENTRIES.c.bot_id, *conditions)
+
+
+# All that stands in a new bot's way: those of the season that are called alike, and its source where it has been
+# quarantined in any season. Made once and asked at once: to build a statement takes longer than to run it.
+_IN_THE_WAY = union_all(
+    _bots_where(
+        _ENTRIES.c.season_id == bindparam("season"),
+        func.substr(_ENTRIES.c.bot_name, 1, bindparam("length")) == bindparam("name"),
+    ),
+    _bots_where(_ENTRIES.c.status == "quarantined", _BOTS.c.source_hash == bindparam("source_hash")),
+).order_by("id")
 
 
 def new_id() -> str:
@@ -175,13 +176,18 @@ def enrol(engine: Engine, season_id: str, new: NewBot, *, tick: int, room: int =
     name is another's, or if there is no room and it replaces nobody.
     """
     with engine.begin() as connection:
-        alike = _alike(connection, season_id, new.name)
+        given = {"season": season_id, "name": new.name, "length": len(new.name), "source_hash": new.source_hash}
+        found = connection.execute(_IN_THE_WAY, given).all()
+        alike = [row for row in found if row.season_id == season_id and row.bot_name.startswith(new.name)]
         versions = [row for row in alike if row.name == new.name and row.author == new.author]
         for version in versions:
             # Two prompts are two bots, even where the writer gave both the same program.
             if new.origin != "generated" and version.source_hash == new.source_hash and version.status != "retired":
                 return Enrolled(_bot_of(connection, version.id))
-        _refuse_quarantined(connection, new.source_hash)
+        for row in found:
+            # It would do the same again.
+            if row.status == "quarantined" and row.source_hash == new.source_hash:
+                raise ConflictError(f"This very source is quarantined: it {row.reason}. Change it first.")
         taken = {row.bot_name for row in alike}
         number, bot_name, replaces = 1, new.name, None
         if versions and new.origin != "generated":
@@ -216,22 +222,9 @@ def _new_entry(season_id: str, bot_id: str, bot_name: str, *, tick: int) -> Entr
     )  # fmt: skip
 
 
-def _alike(connection: Connection, season_id: str, name: str) -> Sequence[Any]:
-    """Return a season's bots whose names begin with this one, oldest first: its versions, and what bars a name."""
-    given = {"season": season_id, "name": name, "length": len(name)}
-    return connection.execute(_ALIKE, given).all()
-
-
 def _bot_of(connection: Connection, bot_id: str) -> Bot:
     with Session(connection, expire_on_commit=False) as session:
         return session.exec(select(Bot).where(Bot.id == bot_id)).one()
-
-
-def _refuse_quarantined(connection: Connection, source_hash: str) -> None:
-    """Keep a source out that has been quarantined in any season: it would do the same again."""
-    reason = connection.scalar(_QUARANTINED, {"source_hash": source_hash})
-    if reason is not None:
-        raise ConflictError(f"This very source is quarantined: it {reason}. Change it first.")
 
 
 def _free_name(wanted: str, taken: set[str]) -> str:
