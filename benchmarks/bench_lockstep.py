@@ -1,8 +1,8 @@
 """What does it cost never to let a future price into a bot's process?
 
-Lockstep sends one tick at a time. One bot: against the same bot in a plain loop, and against a bare
-ping-pong with a trivial child on the same CPU, which is the floor of any pipe. Many bots: against a bare
-pipe barrier over as many trivial forked children. Rounds are interleaved; medians.
+Lockstep sends one tick at a time, over a page that the two processes share. One bot: against the same bot in a
+plain loop, and beside a bare ping-pong over pipes with a trivial child on the same CPU. Many bots: against a bare pipe
+barrier over as many trivial forked children. Rounds are interleaved; medians.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FRAME = 32
 
 def measure(rounds: int = 5, ticks: int = 20_000, many: int = 100, many_ticks: int = 500) -> dict[str, Any]:
     """Return all figures of one run."""
-    pool = Pool("arena.runtime.bot:BotRuntime")
+    pool = Pool("arena.runtime.bot:BotRuntime", pages=True)
     pool.start()
     try:
         one = _compare(pool, random_walk(ticks), 1, rounds)

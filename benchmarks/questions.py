@@ -89,10 +89,12 @@ PEERS = Question(
 
 LOCKSTEP = Question(
     "lockstep", "What does it cost never to show a bot the future?",
-    "A ranked replay sends one tick at a time, so that no future price is ever inside the bot's process. Each tick is "
-    "then a round trip between two processes; the floor is the same round trip with children that do nothing.",
+    "Lockstep sends one tick at a time, so that no future price is ever inside the bot's process. Each tick is then a "
+    "round trip between two processes, here over a page of memory that they share. The bots play one after the other, "
+    "each with what it needs in the caches of its CPU. Beside it stand the same round trips over pipes with children "
+    "that do nothing: a ping-pong with one, a barrier with many at a time.",
     (
-        Goal("one bot, against the plain loop", "one/of_plain", "x", 0.08,
+        Goal("one bot, against the plain loop (hoped for: 0.4x)", "one/of_plain", "x", 0.08,
              "{} against {} ticks/s; a bare ping-pong makes {}",
              ("one/lockstep_bot_ticks_s", "one/plain_bot_ticks_s", "one/bare_bot_ticks_s")),
         Goal("100 bots, against the bare pipe barrier", "many/of_bare", "x", 0.85,

@@ -16,6 +16,8 @@ from sandbox.protocol import HEADER, Kind, pack_pair, unpack_pair
 from sandbox.verdict import LOCKDOWN_EXIT, MEMORY_EXIT
 
 if TYPE_CHECKING:
+    from sandbox.page import Page
+
     # The compiler is for checkers; imported here, it would lie between the objects that workers use.
     from sandbox.rules import Violation
 
@@ -43,7 +45,7 @@ class Kit:
     pages: bytes = b""
 
 
-def run(kit: Kit, cage: lockdown.Confinement) -> NoReturn:
+def run(kit: Kit, cage: lockdown.Confinement, page: Page | None = None) -> NoReturn:
     """Lock this process down, say so, and serve frames until the server hangs up."""
     try:
         lockdown.lock(cage)
@@ -52,16 +54,16 @@ def run(kit: Kit, cage: lockdown.Confinement) -> NoReturn:
         os._exit(LOCKDOWN_EXIT)
     _send(Kind.LOCKED, 0, cage.report())
     try:
-        serve(kit)
+        serve(kit, page)
     except MemoryError:
         os._exit(MEMORY_EXIT)
     os._exit(0)
 
 
-def serve(kit: Kit) -> None:
+def serve(kit: Kit, page: Page | None = None) -> None:
     """Answer frames until the server hangs up, or a source has been checked."""
     read, write, parse, pack, call = os.read, os.write, HEADER.unpack_from, HEADER.pack, kit.guest.call
-    ahead = b""
+    ahead = answer = b""
     while data := ahead or read(0, _USUAL):
         if len(data) < _HEAD:
             data += _exactly(_HEAD - len(data))
@@ -73,15 +75,17 @@ def serve(kit: Kit) -> None:
         ahead = data[end:]
         if kind == _CALL:
             answer = call(data[_HEAD:end])
-            answer = pack(len(answer), _REPLY, seq) + answer
-            sent = write(1, answer)
-            if sent < len(answer):
-                _write(answer[sent:])
+            frame = pack(len(answer), _REPLY, seq) + answer
+            sent = write(1, frame)
+            if sent < len(frame):
+                _write(frame[sent:])
         elif kind == Kind.START:
             _send(Kind.STARTED, seq, _start(kit, data[_HEAD:end]))
         elif kind == Kind.CHECK:
             _send(Kind.CHECKED, seq, check(kit, data[_HEAD:end]))
             return
+        if page is not None and page.wanted:
+            answer = page.answer_calls(call, answer)
 
 
 def _start(kit: Kit, payload: bytes) -> bytes:

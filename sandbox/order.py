@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import socket
@@ -10,26 +11,51 @@ from dataclasses import dataclass, field
 
 from sandbox.errors import OutOfSlotsError
 from sandbox.handle import Handle
+from sandbox.page import Page, new_page
 
 # Descriptors that workers leave to all else: requests, the database, the handle by which one of them is killed.
 _RESERVE = 100
 
 
 @dataclass(slots=True)
+class Ends:
+    """What connects the server with a child: our ends of two pipes, and the page where one is shared.
+
+    `theirs` are the child's, open here until they have been sent to the zygote.
+    """
+
+    down: int
+    up: int
+    theirs: list[int]
+    page: Page | None = None
+
+    def let_go(self) -> None:
+        """Close the child's ends."""
+        while self.theirs:
+            os.close(self.theirs.pop())
+
+    def close(self) -> None:
+        """Close ours."""
+        for descriptor in (self.down, self.up):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        if self.page is not None:
+            self.page.close()
+
+
+@dataclass(slots=True)
 class Order:
-    """One request to fork: the identity set aside for it, our ends of its pipes, and what will come."""
+    """One request to fork: the identity set aside for it, what will connect us with it, and what will come."""
 
     uid: int | None
     control: socket.socket
-    down: int
-    up: int
+    ends: Ends
     # The process id and its handle.
     future: Future[tuple[int, Handle]] = field(default_factory=Future)
 
     def drop(self) -> int | None:
         """Close what belongs to it; return the process id if there is one."""
-        os.close(self.down)
-        os.close(self.up)
+        self.ends.close()
         if not self.future.done() or self.future.exception() is not None:
             return None
         pid, handle = self.future.result()
@@ -37,22 +63,27 @@ class Order:
         return pid
 
 
-def two_pipes() -> tuple[int, int, int, int]:
-    """Return two pipes, each as its reading and its writing end; our own two do not block."""
-    ends: list[int] = []
+def open_ends(*, shared: bool = False) -> Ends:
+    """Return two pipes, of which our own ends do not block, and a page if one is to be shared."""
+    opened: list[int] = []
     try:
-        ends += os.pipe2(os.O_CLOEXEC)
-        ends += os.pipe2(os.O_CLOEXEC)
+        opened += os.pipe2(os.O_CLOEXEC)
+        opened += os.pipe2(os.O_CLOEXEC)
+        if shared:
+            opened.append(new_page())
     except OSError as error:
-        for end in ends:
-            os.close(end)
+        _close_all(opened)
         raise OutOfSlotsError(f"cannot start a worker: {error.strerror}") from error
-    down_read, down_write, up_read, up_write = ends
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if up_write >= allowed - _RESERVE:
-        for end in ends:
-            os.close(end)
+    if max(opened) >= allowed - _RESERVE:
+        _close_all(opened)
         raise OutOfSlotsError(f"cannot start a worker: the limit of {allowed} open descriptors is near")
+    down_read, down_write, up_read, up_write, *pages = opened
     os.set_blocking(down_write, False)
     os.set_blocking(up_read, False)
-    return down_read, down_write, up_read, up_write
+    return Ends(down_write, up_read, [down_read, up_write, *pages], Page(pages[0]) if pages else None)
+
+
+def _close_all(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -21,7 +21,8 @@ from sandbox.handle import Handle
 from sandbox.identities import Identities, free_uids
 from sandbox.launch import Launch, allow_descriptors, see_off
 from sandbox.limits import Limits
-from sandbox.order import Order, two_pipes
+from sandbox.order import Ends, Order, open_ends
+from sandbox.page import can_share
 from sandbox.protocol import CONTROL, Kind, Word, pack_pair
 from sandbox.request import Request
 from sandbox.rules import violation
@@ -39,13 +40,16 @@ class Pool:
         limits: Limits | None = None,
         on_zygote_death: Callable[[], None] | None = None,
         begun: Launch | None = None,
+        *,
+        pages: bool = False,
     ) -> None:
-        """Make a pool; `begun` is a first zygote of this runtime that is on its way already."""
+        """Make a pool; `begun` is a first zygote of this runtime on its way; `pages` shares one with each worker."""
         self.limits = limits or Limits()
         self.confinement: dict[str, Any] = {"level": "none", "layers": [], "notes": []}
         self._runtime = runtime
         self._on_zygote_death = on_zygote_death
         self._begun = begun
+        self.pages = pages and can_share()
         self._lock = threading.Lock()
         self._workers: dict[int, Worker] = {}
         self._early_exits: dict[int, int] = {}
@@ -208,31 +212,27 @@ class Pool:
     def _order(self, reading: bool = False) -> Order:  # noqa: FBT001, FBT002 - `Spares` places by it
         """Ask the zygote for a child; it forks and locks down while we go on."""
         uid = self._identities.take()
-        try:
-            down_read, down_write, up_read, up_write = two_pipes()
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._identities.give_back, uid)
+            ends = open_ends(shared=self.pages and not reading)
+            undo.callback(ends.close)
             try:
-                return self._request(uid, reading, (down_write, up_read), [down_read, up_write])
-            except BaseException:
-                os.close(down_write)
-                os.close(up_read)
-                raise
+                order = self._request(uid, reading, ends)
             finally:
-                os.close(down_read)
-                os.close(up_write)
-        except BaseException:
-            self._identities.give_back(uid)
-            raise
+                ends.let_go()
+            undo.pop_all()
+            return order
 
-    def _request(self, uid: int | None, reading: bool, ours: tuple[int, int], theirs: list[int]) -> Order:  # noqa: FBT001
+    def _request(self, uid: int | None, reading: bool, ends: Ends) -> Order:  # noqa: FBT001
         with self._lock:
             if self._control is None or self._control is self._ended:
                 raise ZygoteDiedError("the process that starts bots has ended")
             self._next_id += 1
-            order = Order(uid, self._control, *ours)
+            order = Order(uid, self._control, ends)
             self._spawning[self._next_id] = order.future
             request = Request(self._next_id, uid, reading).pack()
             try:
-                socket.send_fds(self._control, [request], theirs)
+                socket.send_fds(self._control, [request], ends.theirs)
             except OSError as error:
                 del self._spawning[self._next_id]
                 raise ZygoteDiedError("the process that starts bots has ended") from error
@@ -264,7 +264,7 @@ class Pool:
             if known is not None:
                 self._identities.give_back(order.uid)
 
-        worker = Worker(pid, handle, (order.down, order.up), self.limits, release)
+        worker = Worker(pid, handle, order.ends, self.limits, release)
         with self._lock:
             self._workers[pid] = worker
             self._unadopted.discard(pid)

@@ -16,6 +16,7 @@ HEADER = struct.Struct("<IBI")
 # A message on the control socket: a word and two numbers; descriptors ride beside it.
 CONTROL = struct.Struct("<iqq")
 DESCRIPTORS = struct.Struct("2i")
+WITH_PAGE = struct.Struct("3i")
 DESCRIPTOR = struct.Struct("i")
 _LENGTH = struct.Struct("<I")
 
@@ -30,11 +31,12 @@ class Word(IntEnum):
 
 
 class Kind(IntEnum):
-    """What a frame is for; the first four go down to a worker, the others come up."""
+    """What a frame is for; the first ones go down to a worker, those from LOCKED on come up."""
 
     CHECK = 1
     START = 2
     CALL = 3
+    LOOK = 4
     LOCKED = 16
     CHECKED = 17
     STARTED = 18

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.allowance import Allowance
 from sandbox.handle import Handle
 from sandbox.limits import Limits
+from sandbox.order import Ends
 from sandbox.protocol import HEADER, Frame, FrameReader, Kind, ProtocolFault, encode, next_number
 from sandbox.verdict import Ending, Verdict, read_exit
 
@@ -32,7 +34,7 @@ class Worker:
         self,
         pid: int,
         handle: Handle,
-        pipes: tuple[int, int],
+        ends: Ends,
         limits: Limits,
         release: Callable[[], None],
     ) -> None:
@@ -47,16 +49,14 @@ class Worker:
         self._asked_cpu: float | None = None
         self._closed = False
         self._handle = handle
-        # The kernel's name for another process's CPU clock.
-        self._clock = (~pid << 3) | 2
-        self._down, self._up = pipes
+        self.page = ends.page
+        self._ends = ends
+        self._down, self._up = ends.down, ends.up
         self._limits = limits
         self._release = release
         self._reader = FrameReader(limits.frame_bytes)
         self._unsent = b""
-        self._allowance = float(limits.lifetime_cpu)
-        # What may still be asked of it before the kernel's own limit must be moved.
-        self._credit = self._allowance / 2
+        self._allowance = Allowance(pid, limits.lifetime_cpu)
         self._killed_for: Ending | None = None
         self._ending: Ending | None = None
         self._status: int | None = None
@@ -77,17 +77,24 @@ class Worker:
         self.send(encode(kind, seq, payload), seq, time.monotonic(), worst)
         self._asked_cpu = self.cpu()
 
-    def send(self, frame: bytes, seq: int, now: float, worst: float) -> None:
-        """Send a request that has been encoded as `seq`; its CPU time counts from the first look at the clock.
-
-        Lean, because it runs once a bot and tick.
-        """
+    def expect(self, seq: int, now: float, worst: float) -> None:
+        """Note that a request is on its way; its CPU time counts from the first look at the clock."""
         if self.waiting_for is not None:
             self._missed.add(self.waiting_for)
         self.waiting_for, self.asked_at, self._asked_cpu = seq, now, None
-        self._credit -= worst
-        if self._credit < 0.0:
-            self._renew_credit(worst)
+        self._allowance.charge(worst)
+
+    def charge(self, seconds: float) -> None:
+        """Count what it may have used up without having been asked one by one."""
+        self._allowance.charge(seconds)
+
+    def send(self, frame: bytes, seq: int, now: float, worst: float) -> None:
+        """Send a request that has been encoded as `seq`; lean, because it runs once a bot and tick."""
+        self.expect(seq, now, worst)
+        self.write(frame)
+
+    def write(self, frame: bytes) -> None:
+        """Write a frame, or as much of it as the pipe takes now."""
         if self._unsent:
             self._queue(frame)
             return
@@ -200,10 +207,7 @@ class Worker:
 
     def cpu(self) -> float:
         """Return the CPU seconds this child has used, read from the kernel."""
-        try:
-            return time.clock_gettime(self._clock)
-        except OSError:
-            return self._allowance
+        return self._allowance.used()
 
     def cpu_since_asked(self) -> float:
         """Return the CPU seconds used since the last request, or since the first call after `send`."""
@@ -211,15 +215,6 @@ class Worker:
         if self._asked_cpu is None:
             self._asked_cpu = used
         return used - self._asked_cpu
-
-    def _renew_credit(self, worst: float) -> None:
-        """Move the kernel's limit so far ahead that it cannot be reached by what is asked next."""
-        used = self.cpu()
-        self._allowance = used + 2 * self._limits.lifetime_cpu + worst
-        self._credit = float(self._limits.lifetime_cpu)
-        with contextlib.suppress(OSError, ValueError):
-            _, hard = resource.prlimit(self.pid, resource.RLIMIT_CPU)
-            resource.prlimit(self.pid, resource.RLIMIT_CPU, (int(self._allowance), hard))
 
     def demote(self) -> None:
         """Let it run only when nothing else wants the CPU, where that can be taken back again."""
@@ -289,9 +284,7 @@ class Worker:
         self.kill(Ending(Verdict.OK, "was stopped"))
         self._closed = True
         self._handle.close()
-        for descriptor in (self._down, self._up):
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+        self._ends.close()
         self._release()
 
 

@@ -29,10 +29,10 @@ from sandbox.host import Host  # noqa: E402
 from sandbox.limits import Limits  # noqa: E402
 from sandbox.modules.services import Services  # noqa: E402
 from sandbox.prefault import copy_ahead, foresee  # noqa: E402
-from sandbox.protocol import CONTROL, DESCRIPTOR, DESCRIPTORS, Word  # noqa: E402
+from sandbox.protocol import CONTROL, DESCRIPTOR, DESCRIPTORS, WITH_PAGE, Word  # noqa: E402
 from sandbox.request import REQUEST_SIZE, Request, read_request  # noqa: E402
 
-_ROOM = socket.CMSG_SPACE(DESCRIPTORS.size)
+_ROOM = socket.CMSG_SPACE(WITH_PAGE.size)
 _MOST_LIMITS = 4096  # bytes of JSON
 
 
@@ -97,6 +97,10 @@ class Zygote:
         # The server has the same capabilities: it moves the limit of a foreign uid only with this one.
         self._extends = os.geteuid() != 0 or kernel.has_capability(kernel.CAP_SYS_RESOURCE)
         self._highest = os.sysconf("SC_OPEN_MAX")
+        # As late as all that few workers need.
+        from sandbox.page import Page
+
+        self._make_page = Page
 
     def main_loop(self) -> None:
         """Fork on request, report exits, end when the control socket closes."""
@@ -120,15 +124,16 @@ class Zygote:
             return False
         if not data:
             return False
-        down, up = DESCRIPTORS.unpack(extra[0][2])
-        self._spawn(read_request(data), down, up)
-        os.close(down)
-        os.close(up)
+        told = extra[0][2]
+        down, up, *shared = (WITH_PAGE if len(told) == WITH_PAGE.size else DESCRIPTORS).unpack(told)
+        self._spawn(read_request(data), down, up, shared)
+        for descriptor in (down, up, *shared):
+            os.close(descriptor)
         return True
 
     # Lean on purpose, as is all that runs between two forks: each page written to here is a page more
     # for every worker, because parent and child no longer share it.
-    def _spawn(self, request: Request, down: int, up: int) -> None:
+    def _spawn(self, request: Request, down: int, up: int, shared: list[int]) -> None:
         parent = os.getpid()
         try:
             pid = kernel.fork()
@@ -136,13 +141,14 @@ class Zygote:
             self._tell(Word.FAILED, request.number, error.errno or 0)
             return
         if pid == 0:
-            self._become_child(request, down, up, parent)
+            self._become_child(request, down, up, shared, parent)
         handle = os.pidfd_open(pid)
         self._tell(Word.SPAWNED, request.number, pid, [(socket.SOL_SOCKET, socket.SCM_RIGHTS, DESCRIPTOR.pack(handle))])
         os.close(handle)
 
-    def _become_child(self, request: Request, down: int, up: int, parent: int) -> None:
+    def _become_child(self, request: Request, down: int, up: int, shared: list[int], parent: int) -> None:
         try:
+            page = self._make_page(shared[0]) if shared else None
             # In the zygote's own session: with one each, the kernel's autogroups would give every bot the
             # same share as the server, whatever its niceness.
             # `main` has seen to it that none of these is itself 0, 1 or 2.
@@ -158,7 +164,7 @@ class Zygote:
                 read_ahead(kit)
             else:
                 copy_ahead(kit.pages)
-            run(kit, lockdown.Confinement(kit.limits, request.uid, parent, self._landlock, self._extends))
+            run(kit, lockdown.Confinement(kit.limits, request.uid, parent, self._landlock, self._extends), page)
         finally:
             os._exit(70)
 

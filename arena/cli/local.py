@@ -138,7 +138,7 @@ def _played(
 
     from sandbox.pool import Pool
 
-    pool = Pool(RUNTIME, settings.limits, begun=taken())
+    pool = Pool(RUNTIME, settings.limits, begun=taken(), pages=lockstep)
     notes: list[str] = []
     with ThreadPoolExecutor(1) as reader:
         # The sandbox comes up in a process of its own; the file is read meanwhile.

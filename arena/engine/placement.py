@@ -21,23 +21,42 @@ class Placement:
         self._alone = bots == 1
         self._placed = 0
 
+    @property
+    def cpus(self) -> int:
+        """Return how many CPUs there are."""
+        return len(self._cpus)
+
     def place(self, worker: Worker, *, in_turn: bool) -> None:
-        """Pin a worker; one that is `in_turn` with this thread, tick by tick, shares its CPU."""
+        """Pin a worker; a single one that is `in_turn` with this thread, tick by tick, shares its CPU."""
         if len(self._cpus) < 2:
             return
-        here, there = self._cpus[0], self._cpus[1]
         if self._alone:
+            here, there = self._cpus[:2]
             _pin(0, here)
             _pin(worker.pid, here if in_turn else there)
-            return
+        else:
+            self._place_next(worker)
+
+    def face(self, worker: Worker) -> None:
+        """Give a CPU each to this thread and to workers that take turns with it over a page, one at a time."""
+        here, there = self._cpus[:2]
+        _pin(0, here)
+        _pin(worker.pid, there)
+
+    def spread(self, worker: Worker) -> None:
+        """Have a worker play beside others, and this thread run where there is room."""
+        _pin(0, *self._cpus)
+        self._place_next(worker)
+
+    def _place_next(self, worker: Worker) -> None:
         _pin(worker.pid, self._cpus[self._placed % len(self._cpus)])
         self._placed += 1
 
 
-def _pin(pid: int, cpu: int) -> None:
+def _pin(pid: int, *cpus: int) -> None:
     # A worker may have ended, and a container may forbid it: then the kernel places.
     with contextlib.suppress(OSError):
-        os.sched_setaffinity(pid, {cpu})
+        os.sched_setaffinity(pid, cpus)
 
 
 @contextlib.contextmanager

@@ -100,9 +100,9 @@ class Play:
             self._usual_of, self._usual = account, quiet_reply(account)
         return self.market.alone(n), self._usual
 
-    def pass_tick(self) -> None:
-        """Take the reply that says that nothing was done at the tick sent last."""
-        self.sent = self._settled = self.sent + 1
+    def pass_ticks(self, count: int) -> None:
+        """Take the replies that say that nothing was done at the next ticks, which have been sent."""
+        self.sent = self._settled = self.sent + count
         if self.sent >= self._ticks or self.sent - self._marks.until >= _MARKED_AT_ONCE:
             self._mark()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -54,6 +54,12 @@ class Market:
             width = self.rows.shape[1]
             self._alone = (n, self._head + self.values[n * width : (n + 1) * width])
         return self._alone[1]
+
+    def each_alone(self, first: int, most: int) -> Iterator[bytes]:
+        """Yield the ticks from `first` on, at most so many, each as a run of its own."""
+        head, values, width = self._head, self.values, self.rows.shape[1]
+        for at in range(first * width, min(first + most, len(self)) * width, width):
+            yield head + values[at : at + width]
 
     def prices(self, n: int) -> dict[str, float]:
         """Return the prices of tick n."""

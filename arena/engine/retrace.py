@@ -231,7 +231,7 @@ class Retrace:
             elif self._now in self._lives[0].unheard:
                 self.play.skip()
             elif answer is AS_EXPECTED:
-                self.play.pass_tick()
+                self.play.pass_ticks(1)
             else:
                 self.play.take(answer.payload, self._sent)
         except ValueError as error:

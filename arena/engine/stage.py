@@ -11,8 +11,10 @@ from arena.engine.placement import Placement
 from arena.engine.player import Market, Play
 from arena.runtime.start import Start
 from sandbox.asking import AS_EXPECTED, Answer, Ask
+from sandbox.barrier import gather
 from sandbox.pool import Pool
 from sandbox.protocol import Kind
+from sandbox.turns import Turns
 from sandbox.verdict import Ending, Verdict
 from sandbox.worker import Worker
 
@@ -46,7 +48,10 @@ class Stage:
         rules: Rules,
         seed: int,
         run: int,
+        *,
+        in_turn: bool = False,
     ) -> None:
+        """Prepare a bot; one that plays `in_turn` is asked over the page that its worker shares with us."""
         self._pool = pool
         limits = pool.limits
         self._soft, self._hard, self._wall = limits.tick_cpu_soft, limits.tick_cpu_hard, limits.wall_backstop
@@ -56,6 +61,7 @@ class Stage:
         self._rules = rules
         self._seed = seed
         self._run = max(1, min(run, _RUN_BYTES // (8 + 8 * len(market.symbols))))
+        self._in_turn = in_turn
         self.places: Placement | None = None
         self.over = False
         self._ask: Ask | None = None
@@ -67,6 +73,7 @@ class Stage:
         self._result.mode = "lockstep" if self._run == 1 else "run-ahead"
         self._record = Record()
         self.worker: Worker | None = None
+        self._turns: Turns | None = None
         self._sent = 0
         self._starting = False
 
@@ -105,16 +112,52 @@ class Stage:
             rules=(self._rules.starting_cash, self._rules.fee_bps, self._rules.slippage_bps),
         )  # fmt: skip
         self.worker, ask = self._pool.spawn(self._program, start.pack())
+        page = self.worker.page if self._in_turn else None
+        self._turns = None if page is None else Turns(self.worker, page)
         if self.places is not None:
-            self.places.place(self.worker, in_turn=self._run == 1)
+            if page is None:
+                self.places.place(self.worker, in_turn=self._run == 1)
+            else:
+                self.places.face(self.worker)
         self._starting = True
         return ask
+
+    def take_turns(self, most: int) -> int:
+        """Take turns with the worker for a while; return how many ticks that brought the bot on."""
+        before = self._play.sent
+        while not self.over and self._play.sent - before < most:
+            ask, turns = self.next_ask(), self._turns
+            if turns is None or self._starting:
+                self.take(gather([ask])[0])
+                continue
+            answer: Answer | None = turns.ask(ask)
+            assert answer is not None
+            self.take(answer)
+            while answer is AS_EXPECTED and not self.over:
+                passed, answer = turns.repeat(ask, self._market.each_alone(self._play.sent, most))
+                self._play.pass_ticks(passed)
+                if answer is not None:
+                    self.take(answer)
+                elif self._play.finished:
+                    self._finish(None)
+        return self._play.sent - before
+
+    def rest(self) -> None:
+        """Take no more turns for now."""
+        if self._turns is not None:
+            self._turns.rest()
+
+    def spread(self) -> None:
+        """Have the worker play beside others from now on, asked over its pipe."""
+        self._in_turn, self._turns = False, None
+        if self.places is not None and self.worker is not None:
+            self.places.spread(self.worker)
 
     def take(self, answer: Answer) -> int:
         """Take an answer wholly and return how many ticks it brought the bot on."""
         play, before = self._play, self._play.sent
         if answer is AS_EXPECTED:
-            play.pass_tick()
+            play.pass_ticks(1)
             if play.finished:
                 self._finish(None)
             return 1
@@ -188,4 +231,4 @@ class Stage:
         """End the worker."""
         if self.worker is not None:
             self.worker.close()
-            self.worker = None
+            self.worker = self._turns = None

@@ -21,6 +21,7 @@ from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database
 from arena.store.seasons import NewBot, SeasonPlan, resume_or_open
 from sandbox.limits import Limits
+from sandbox.page import can_share
 from sandbox.pool import Pool
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -117,6 +118,17 @@ def calm(pool: Pool) -> Iterator[Pool]:
     """A pool so patient that no load of the machine is taken for a bot's fault."""
     del pool
     found = Pool(RUNTIME, Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0, uid_base=32_000))
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="session")
+def facing() -> Iterator[Pool]:
+    """A patient pool that shares a page with each worker."""
+    if not can_share():
+        pytest.skip("a page is shared on x86 with two CPUs or more only")
+    found = Pool(RUNTIME, Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0, uid_base=33_000), pages=True)
     found.start()
     yield found
     found.stop()

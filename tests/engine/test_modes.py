@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from arena.core.exchange import Conditions, Rules
 from arena.engine import report
-from arena.engine.backtest import Candidate, Result, backtest
+from arena.engine.backtest import Candidate, Result, backtest, check_candidates, play_entries
 from arena.engine.player import Market
 from arena.engine.proof import REPRODUCED
 from arena.engine.sources import ReplaySource
@@ -57,6 +57,11 @@ def play(pool: Pool, market: Market, rules: Rules, seed: int, run: int) -> list[
     return backtest(pool, candidates, market, rules, seed=seed, run=run)
 
 
+def play_in_turn(pool: Pool, market: Market, rules: Rules, seed: int) -> list[Result]:
+    entries = check_candidates(pool, [Candidate(f"{n}.py", source.encode()) for n, source in enumerate(SOURCES)])
+    return play_entries(pool, entries, market, rules, seed=seed, run=1, pin=True)
+
+
 def fills(results: list[Result]) -> dict[str, list[tuple[Any, ...]]]:
     found: dict[str, list[tuple[Any, ...]]] = {}
     for row in report.trade_rows(results):
@@ -69,16 +74,18 @@ def fills(results: list[Result]) -> dict[str, list[tuple[Any, ...]]]:
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(market=markets(), fee=st.sampled_from([0.0, 12.5]))
 def test_run_ahead_lockstep_and_a_season_agree_to_the_last_bit(
-    calm: Pool, deal: Callable[..., Hand], market: Market, fee: float
+    calm: Pool, facing: Pool, deal: Callable[..., Hand], market: Market, fee: float
 ) -> None:
     rules = Rules(10_000.0, fee, fee / 2)
     hand = deal(ReplaySource(market), plan_of(fee_bps=fee, slippage_bps=fee / 2), pool=calm)
     seed = hand.season.seed
     ahead, lockstep = play(calm, market, rules, seed, 512), play(calm, market, rules, seed, 1)
-    assert report.order_rows(ahead) == report.order_rows(lockstep)
-    assert report.log_rows(ahead) == report.log_rows(lockstep)
+    in_turn = play_in_turn(facing, market, rules, seed)
     expected = fills(lockstep)
-    assert fills(ahead) == expected
+    for other in (ahead, in_turn):
+        assert report.order_rows(other) == report.order_rows(lockstep)
+        assert report.log_rows(other) == report.log_rows(lockstep)
+        assert fills(other) == expected
     try:
         assert_season_agrees(hand, market, expected)
     finally:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sandbox.limits import Limits
 from sandbox.pool import Pool
 
 
@@ -18,11 +19,11 @@ def canary() -> str:
 
 
 @contextlib.contextmanager
-def running(runtime: str, canary: str) -> Iterator[Pool]:
+def running(runtime: str, canary: str, limits: Limits | None = None, *, pages: bool = False) -> Iterator[Pool]:
     """Run a pool whose server has a secret in its environment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ARENA_CANARY", canary)
-        pool = Pool(runtime)
+        pool = Pool(runtime, limits, pages=pages)
         try:
             pool.start()
             yield pool

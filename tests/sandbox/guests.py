@@ -6,15 +6,19 @@ import contextlib
 import ctypes
 import gc
 import json
+import mmap
 import os
+import random
 import re
 import threading
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 
 from arena.runtime.bot import BotRuntime
 from sandbox.host import Host, Namespace
+from sandbox.page import ANSWER, QUESTION, Page
 from sandbox.protocol import HEADER, Kind, encode
 
 # Written so that neither this pattern nor its compiled form matches itself.
@@ -123,6 +127,34 @@ class Liar:
     def peek(self, address: int) -> bytes:
         return ctypes.string_at(address, 1)
 
+    def scribble(self, times: int) -> bytes:
+        """Write what comes to mind all over the page shared with the server."""
+        words, chance = page().words, random.Random(times)
+        for _ in range(times):
+            words[chance.randrange(len(words))] = chance.choice((0, 1, -1, 2**63 - 1, -(2**63), words[QUESTION]))
+        return block()
+
+    def foretell(self, number: int) -> bytes:
+        """Say of a question to come that its answer is the last one again, and think no more."""
+        page().words[ANSWER] = number
+        return block()
+
+    def pretend(self, number: int) -> bytes:
+        """Say that an answer is in the pipe which is not."""
+        page().words[ANSWER] = -number
+        return block()
+
+    def punch(self) -> str:
+        """Take the memory of the page away from under the server."""
+        try:
+            page().memory.madvise(mmap.MADV_REMOVE)
+        except OSError as error:
+            return os.strerror(error.errno or 0)
+        return "gone"
+
+    def shorten(self) -> list[str]:
+        return [attempt(lambda number=number: os.ftruncate(number, 0)) for number in range(16)]
+
     def environment(self) -> list[str]:
         entries = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
         names = []
@@ -163,6 +195,25 @@ def attempt(act: Callable[[], object]) -> str:
     except OSError as error:
         return os.strerror(error.errno or 0)
     return "worked"
+
+
+def here() -> types.FrameType | None:
+    """Return a frame of this thread without asking `sys` for it."""
+    try:
+        return 1 // 0  # type: ignore[return-value]
+    except ZeroDivisionError as error:
+        return error.__traceback__.tb_frame if error.__traceback__ else None
+
+
+def page() -> Page:
+    """Return the page of this worker, found where no audit hook looks: in the frames of those who called."""
+    frame = here()
+    while frame is not None:
+        for value in frame.f_locals.values():
+            if isinstance(value, Page):
+                return value
+        frame = frame.f_back
+    raise AssertionError("no page is shared")
 
 
 def block() -> bytes:

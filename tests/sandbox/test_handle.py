@@ -15,7 +15,7 @@ import pytest
 from sandbox import handle as handles
 from sandbox.errors import OutOfSlotsError
 from sandbox.handle import Handle
-from sandbox.order import two_pipes
+from sandbox.order import Ends, open_ends
 
 
 @pytest.fixture(params=["kept", "numbered"], autouse=True)
@@ -79,20 +79,22 @@ def test_numbers_cost_no_descriptor(kernel: str, sleeper: subprocess.Popen[bytes
     assert not opened.exists()
 
 
-def use_up(opened: list[int]) -> None:
+def use_up(opened: list[Ends], *, shared: bool) -> None:
     while True:
-        opened += two_pipes()
+        opened.append(open_ends(shared=shared))
 
 
-def test_workers_leave_descriptors_to_others() -> None:
+@pytest.mark.parametrize("shared", [False, True])
+def test_workers_leave_descriptors_to_others(*, shared: bool) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    opened: list[int] = []
+    opened: list[Ends] = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
     try:
         with pytest.raises(OutOfSlotsError, match="limit of 400 open descriptors is near"):
-            use_up(opened)
+            use_up(opened, shared=shared)
         assert len(list(Path("/proc/self/fd").iterdir())) < 320
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        for descriptor in opened:
-            os.close(descriptor)
+        for ends in opened:
+            ends.let_go()
+            ends.close()

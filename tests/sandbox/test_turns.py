@@ -1,0 +1,215 @@
+"""Turns over a shared page: answers count as over a pipe, and what a worker writes there harms nobody else."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.asking import AS_EXPECTED, Answer, Ask
+from sandbox.barrier import gather
+from sandbox.limits import Limits
+from sandbox.page import ROOM, can_share, new_page
+from sandbox.pool import Pool
+from sandbox.protocol import Kind, next_number
+from sandbox.turns import Turns
+from sandbox.verdict import Verdict
+from sandbox.worker import Worker
+from tests.sandbox.conftest import running
+from tests.sandbox.market import HARD, SOFT, WALL
+
+SOURCE = b"x = 1\n"
+
+pytestmark = pytest.mark.skipif(not can_share(), reason="a page is shared on x86 with two CPUs or more only")
+
+
+@pytest.fixture(scope="module")
+def sharers(canary: str) -> Iterator[Pool]:
+    """A pool that shares a page with each of its guests, which do whatever a request names."""
+    with running("tests.sandbox.guests:Liar", canary, pages=True) as pool:
+        yield pool
+
+
+@pytest.fixture
+def turns(sharers: Pool) -> Iterator[Turns]:
+    made = turns_with(sharers)
+    yield made
+    made.worker.close()
+
+
+def turns_with(pool: Pool) -> Turns:
+    worker, ask = pool.spawn(pool.check(SOURCE).program, b"")
+    assert gather([ask])[0].payload == b"ready"
+    assert worker.page is not None
+    return Turns(worker, worker.page)
+
+
+def asked(
+    worker: Worker, *what: object, soft: float = SOFT, hard: float = HARD, wall: float = WALL, usual: object = None
+) -> Ask:
+    expected = None if usual is None else json.dumps(usual).encode()
+    return Ask(worker, Kind.CALL, json.dumps(what).encode(), soft, hard, wall, expected)
+
+
+def say(turns: Turns, *what: object, **more: object) -> Answer:
+    return turns.ask(asked(turns.worker, *what, **more))  # type: ignore[arg-type]
+
+
+def echoes(turns: Turns) -> bool:
+    return say(turns, "echo", "still here").payload == b'"still here"'
+
+
+def test_each_question_gets_its_own_answer_new_or_again(turns: Turns) -> None:
+    words = ["a", "a", "b", "b", "b", "a", ""]
+    assert [say(turns, "echo", word).payload for word in words] == [json.dumps(word).encode() for word in words]
+
+
+def test_an_answer_that_is_no_news_is_known_as_such(turns: Turns) -> None:
+    assert say(turns, "echo", "a", usual="a") is AS_EXPECTED
+    assert say(turns, "echo", "a", usual="a") is AS_EXPECTED
+    assert say(turns, "echo", "a", usual="b").payload == b'"a"'
+
+
+def go_on(turns: Turns, ask: Ask, words: str) -> tuple[int, Answer | None]:
+    """Have so many questions asked, also where an answer was long in coming, as on one CPU."""
+    questions, passed = [json.dumps(["echo", word]).encode() for word in words], 0
+    while True:
+        more, answer = turns.repeat(ask, iter(questions[passed:]))
+        passed += more
+        if answer is not AS_EXPECTED:
+            return passed, answer
+        passed += 1
+
+
+def test_questions_are_repeated_until_an_answer_is_news(turns: Turns) -> None:
+    ask = asked(turns.worker, "echo", "a", usual="a")
+    assert turns.ask(ask) is AS_EXPECTED
+    passed, answer = go_on(turns, ask, "aaaaba")
+    assert (passed, answer.payload if answer else None) == (4, b'"b"')
+    # What it said last is news itself.
+    assert turns.repeat(ask, iter([ask.payload])) == (0, None)
+    assert turns.ask(ask) is AS_EXPECTED
+    assert go_on(turns, ask, "aaaa") == (4, None)
+    assert go_on(turns, ask, "") == (0, None)
+
+
+@pytest.mark.parametrize("size", [ROOM // 2, ROOM - 40, ROOM, 100_000])
+def test_long_questions_and_long_answers_go_through(turns: Turns, size: int) -> None:
+    assert say(turns, "echo", "x" * size).payload == json.dumps("x" * size).encode()
+    assert say(turns, "big", size).payload == b"x" * size
+    assert say(turns, "big", size).payload == b"x" * size
+    assert echoes(turns)
+
+
+def test_who_fell_asleep_is_woken(turns: Turns) -> None:
+    for pause in (0.0, 0.002, 0.05, 0.0):
+        time.sleep(pause)
+        assert echoes(turns)
+    turns.rest()
+    time.sleep(0.02)
+    before = turns.worker.cpu()
+    time.sleep(0.1)
+    assert turns.worker.cpu() - before < 0.02
+    assert echoes(turns)
+
+
+def test_pipes_serve_as_before_once_turns_are_over(turns: Turns) -> None:
+    assert echoes(turns)
+    turns.rest()
+    for word in ("a", "a", "b"):
+        answer = gather([asked(turns.worker, "echo", word)])[0]
+        assert answer.payload == json.dumps(word).encode()
+
+
+def test_limits_of_a_tick_hold(turns: Turns) -> None:
+    late = say(turns, "burn", 0.2, soft=0.1, hard=5.0)
+    assert (late.verdict, late.payload) == (Verdict.TIMEOUT, None)
+    assert echoes(turns)
+    assert say(turns, "burn", 30, hard=0.2).verdict is Verdict.TIMEOUT
+    assert not turns.worker.alive
+
+
+def test_silence_ends_at_the_wall(turns: Turns) -> None:
+    began = time.monotonic()
+    assert say(turns, "stall", wall=0.3).verdict is Verdict.TIMEOUT
+    assert time.monotonic() - began < 5
+
+
+def test_the_end_of_a_worker_is_seen(sharers: Pool) -> None:
+    for what, verdict in (("leave", Verdict.EXITED), ("abort", Verdict.SECURITY), ("flood", Verdict.OUTPUT_LIMIT)):
+        turns = turns_with(sharers)
+        assert say(turns, what, *([7] if what == "leave" else [])).verdict is verdict
+        turns.worker.close()
+
+
+@pytest.mark.parametrize("times", [1, 50, 5000])
+def test_a_page_scribbled_over_ends_in_a_verdict(turns: Turns, times: int) -> None:
+    assert echoes(turns)
+    answer = say(turns, "scribble", times, hard=0.5, wall=0.5)
+    # By chance it may have said that its answer is the last one again.
+    assert answer.verdict is Verdict.TIMEOUT or answer.payload == b'"still here"'
+
+
+def test_to_answer_ahead_is_to_say_the_last_answer_again(turns: Turns) -> None:
+    assert echoes(turns)
+    first = say(turns, "foretell", next_number() + 1)
+    assert first.payload == b'"still here"'
+    assert say(turns, "echo", "other", wall=0.3).verdict is Verdict.TIMEOUT
+
+
+def test_an_answer_that_is_not_in_the_pipe_is_silence(turns: Turns) -> None:
+    assert say(turns, "pretend", next_number() + 1, wall=0.3).verdict is Verdict.TIMEOUT
+
+
+def test_memory_taken_away_harms_no_one_else(turns: Turns) -> None:
+    first = say(turns, "punch", wall=0.5)
+    assert first.payload == b'"gone"' or first.verdict is Verdict.TIMEOUT
+    # The page is there again, and empty: the worker may take that for a question.
+    second = say(turns, "echo", "still here", wall=0.5)
+    assert second.payload == b'"still here"' or second.verdict >= Verdict.TIMEOUT
+
+
+def test_a_worker_has_no_descriptor_to_shorten_the_page_by(turns: Turns) -> None:
+    answer = say(turns, "shorten")
+    assert answer.verdict is Verdict.SECURITY or "worked" not in json.loads(answer.payload or b'["worked"]')
+
+
+def test_nobody_shortens_a_page() -> None:
+    descriptor = new_page()
+    try:
+        for size in (0, 1 << 20):
+            with pytest.raises(PermissionError):
+                os.ftruncate(descriptor, size)
+    finally:
+        os.close(descriptor)
+
+
+def test_pages_are_given_back(sharers: Pool) -> None:
+    def opened() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    turns_with(sharers).worker.close()
+    before = opened()
+    for _ in range(20):
+        turns = turns_with(sharers)
+        assert echoes(turns)
+        turns.worker.close()
+    assert opened() <= before + 2
+
+
+def test_an_honest_bot_grows_old_in_turns(canary: str) -> None:
+    """The kernel's limit of a life is moved on before it is reached."""
+    with running("tests.sandbox.guests:Liar", canary, pages=True, limits=Limits(lifetime_cpu=1)) as pool:
+        turns = turns_with(pool)
+        for _ in range(30):
+            assert say(turns, "burn", 0.1, soft=1.0).verdict is Verdict.OK
+        ask = asked(turns.worker, "echo", "a", usual="a")
+        assert turns.ask(ask) is AS_EXPECTED
+        ends = time.monotonic() + 3.0
+        while time.monotonic() < ends:
+            assert go_on(turns, ask, "a" * 1000) == (1000, None)
+        turns.worker.close()
