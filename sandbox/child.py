@@ -40,6 +40,7 @@ class Kit:
     offered: dict[str, frozenset[str]]
     tripwire: lockdown.Tripwire
     limits: Limits
+    share: Callable[[int], Page]
     # Frames that play what most bots do, and the memory that this writes to.
     rehearsal: list[bytes] = field(default_factory=list)
     pages: bytes = b""

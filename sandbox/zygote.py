@@ -58,6 +58,7 @@ def prepare(runtime: str) -> Kit:
     from sandbox.compiler import FILENAME
     from sandbox.modules import build
     from sandbox.modules.facade import names_of
+    from sandbox.page import Page
     from sandbox.rehearsal import rehearse
     from sandbox.universe import freeze_host_classes
 
@@ -69,7 +70,7 @@ def prepare(runtime: str) -> Kit:
     host = Host(services, tripwire)
     offered = {key: names_of(module) for key, module in modules.items()}
     own = {"__builtins__": builtins, "__name__": MODULE_NAME, "__file__": FILENAME, "__doc__": None, **gates}
-    kit = Kit(host, make_guest, make_guest(host), own, offered, tripwire, Limits())
+    kit = Kit(host, make_guest, make_guest(host), own, offered, tripwire, Limits(), Page)
     tripwire.install()
     rehearse(kit)
     return kit
@@ -97,10 +98,6 @@ class Zygote:
         # The server has the same capabilities: it moves the limit of a foreign uid only with this one.
         self._extends = os.geteuid() != 0 or kernel.has_capability(kernel.CAP_SYS_RESOURCE)
         self._highest = os.sysconf("SC_OPEN_MAX")
-        # As late as all that few workers need.
-        from sandbox.page import Page
-
-        self._make_page = Page
 
     def main_loop(self) -> None:
         """Fork on request, report exits, end when the control socket closes."""
@@ -148,7 +145,7 @@ class Zygote:
 
     def _become_child(self, request: Request, down: int, up: int, shared: list[int], parent: int) -> None:
         try:
-            page = self._make_page(shared[0]) if shared else None
+            page = self._kit.share(shared[0]) if shared else None
             # In the zygote's own session: with one each, the kernel's autogroups would give every bot the
             # same share as the server, whatever its niceness.
             # `main` has seen to it that none of these is itself 0, 1 or 2.
