@@ -65,25 +65,26 @@ class Order:
 
 def open_ends(*, shared: bool = False) -> Ends:
     """Return two pipes, of which our own ends do not block, and a page if one is to be shared."""
-    opened: list[int] = []
-    try:
-        opened += os.pipe2(os.O_CLOEXEC)
-        opened += os.pipe2(os.O_CLOEXEC)
-        if shared:
-            opened.append(new_page())
-    except OSError as error:
-        _close_all(opened)
-        raise OutOfSlotsError(f"cannot start a worker: {error.strerror}") from error
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if max(opened) >= allowed - _RESERVE:
-        _close_all(opened)
-        raise OutOfSlotsError(f"cannot start a worker: the limit of {allowed} open descriptors is near")
-    down_read, down_write, up_read, up_write, *pages = opened
-    os.set_blocking(down_write, False)
-    os.set_blocking(up_read, False)
-    return Ends(down_write, up_read, [down_read, up_write, *pages], Page(pages[0]) if pages else None)
+    with contextlib.ExitStack() as undo:
+        try:
+            down_read, down_write = _kept(undo, *os.pipe2(os.O_CLOEXEC))
+            up_read, up_write = _kept(undo, *os.pipe2(os.O_CLOEXEC))
+            pages = _kept(undo, new_page()) if shared else ()
+            page = Page(*pages) if shared else None
+        except OSError as error:
+            raise OutOfSlotsError(f"cannot start a worker: {error.strerror}") from error
+        if page is not None:
+            undo.callback(page.close)
+        if max((up_write, *pages)) >= allowed - _RESERVE:
+            raise OutOfSlotsError(f"cannot start a worker: the limit of {allowed} open descriptors is near")
+        os.set_blocking(down_write, False)
+        os.set_blocking(up_read, False)
+        undo.pop_all()
+        return Ends(down_write, up_read, [down_read, up_write, *pages], page)
 
 
-def _close_all(descriptors: list[int]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
+def _kept(undo: contextlib.ExitStack, *opened: int) -> tuple[int, ...]:
+    for descriptor in opened:
+        undo.callback(os.close, descriptor)
+    return opened

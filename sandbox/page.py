@@ -79,7 +79,13 @@ class Page:
 
 def can_share() -> bool:
     """Say whether it pays here, and holds: what is written first must be seen first, as on x86."""
-    return kernel.machine() == "x86_64" and len(os.sched_getaffinity(0)) > 1
+    if kernel.machine() != "x86_64" or len(os.sched_getaffinity(0)) < 2:
+        return False
+    try:
+        os.close(new_page())
+    except OSError:
+        return False
+    return True
 
 
 def new_page() -> int:

@@ -64,8 +64,8 @@ _numbers = itertools.count(1)
 
 
 def next_number() -> int:
-    """Return the number of a new request, or of one that goes to many workers alike."""
-    return next(_numbers) & 0xFFFFFFFF
+    """Return the number of a new request, or of one that goes to many workers alike; never 0."""
+    return next(_numbers) % 0xFFFFFFFF + 1
 
 
 def encode(kind: Kind, seq: int, payload: bytes) -> bytes:

@@ -14,6 +14,8 @@ _KILL, _ERRNO, _ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
 _LD_ABS, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
 _NR, _ARCH, _ARGS = 0, 4, 16
 _PROT_EXEC, _MAP_ANONYMOUS = 4, 0x20
+# Takes the memory of a shared page away from both sides.
+_MADV_REMOVE = 9
 _X32_BIT = 0x40000000
 
 
@@ -28,12 +30,13 @@ class Table:
     write: int
     mmap: int
     mprotect: int
+    madvise: int
 
 
 X86_64 = Table(
     audit_arch=0xC000003E,
     allow={
-        "munmap": 11, "brk": 12, "mremap": 25, "madvise": 28, "futex": 202, "rt_sigreturn": 15,
+        "munmap": 11, "brk": 12, "mremap": 25, "futex": 202, "rt_sigreturn": 15,
         "rt_sigprocmask": 14, "exit": 60, "exit_group": 231, "clock_gettime": 228,
         "gettimeofday": 96, "getrandom": 318, "restart_syscall": 219, "sched_yield": 24,
     },
@@ -45,13 +48,13 @@ X86_64 = Table(
         "fcntl": 72, "dup": 32, "sched_getaffinity": 204, "uname": 63, "rt_sigaction": 13,
         "pread64": 17, "gettid": 186, "sysinfo": 99,
     },
-    read=0, write=1, mmap=9, mprotect=10,
+    read=0, write=1, mmap=9, mprotect=10, madvise=28,
 )  # fmt: skip
 
 AARCH64 = Table(
     audit_arch=0xC00000B7,
     allow={
-        "munmap": 215, "brk": 214, "mremap": 216, "madvise": 233, "futex": 98,
+        "munmap": 215, "brk": 214, "mremap": 216, "futex": 98,
         "rt_sigreturn": 139, "rt_sigprocmask": 135, "exit": 93, "exit_group": 94,
         "clock_gettime": 113, "gettimeofday": 169, "getrandom": 278, "restart_syscall": 128,
         "sched_yield": 124,
@@ -64,7 +67,7 @@ AARCH64 = Table(
         "sched_getaffinity": 123, "uname": 160, "rt_sigaction": 134, "pread64": 67,
         "gettid": 178, "sysinfo": 179,
     },
-    read=63, write=64, mmap=222, mprotect=226,
+    read=63, write=64, mmap=222, mprotect=226, madvise=233,
 )  # fmt: skip
 
 TABLES = {"x86_64": X86_64, "aarch64": AARCH64}
@@ -107,6 +110,16 @@ def _mprotect_rule(number: int) -> bytes:
     return _instruction(_JEQ, number, 0, len(body) // 8) + body
 
 
+def _madvise_rule(number: int) -> bytes:
+    body = (
+        _argument(2)
+        + _instruction(_JEQ, _MADV_REMOVE, 1, 0)
+        + _instruction(_RET, _ALLOW)
+        + _instruction(_RET, _ERRNO | errno.EPERM)
+    )
+    return _instruction(_JEQ, number, 0, len(body) // 8) + body
+
+
 def build(table: Table) -> bytes:
     """Return the filter program: reads from 0, writes to 1, anonymous memory, and little else."""
     program = (
@@ -120,6 +133,7 @@ def build(table: Table) -> bytes:
         + _fd_rule(table.write, 1)
         + _mmap_rule(table.mmap)
         + _mprotect_rule(table.mprotect)
+        + _madvise_rule(table.madvise)
     )
     for number in table.allow.values():
         program += _instruction(_JEQ, number, 0, 1) + _instruction(_RET, _ALLOW)

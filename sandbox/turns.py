@@ -35,6 +35,7 @@ class Turns:
         words, length, asked = page.words, len(payload), time.monotonic()
         before = words[ANSWER]
         if length > ROOM:
+            self.rest()
             worker.write(encode(ask.kind, number, payload))
             return self._answer(ask, number, asked)
         page.memory[BEGIN : BEGIN + length] = payload
@@ -104,6 +105,8 @@ class Turns:
         worker, words = self.worker, self._page.words
         waiting = select.poll()
         waiting.register(worker.fileno(), select.POLLIN)
+        # Whom the pipe has asked need not be woken, and nobody twice: each time costs it some looking about.
+        woken = len(ask.payload) > ROOM
         while True:
             got = worker.receive()
             if isinstance(got, Frame) and got.kind is Kind.REPLY:
@@ -113,11 +116,14 @@ class Turns:
             if words[ANSWER] == number:
                 return self._again(number)
             # It may have fallen asleep just as we looked.
-            if words[ASLEEP]:
+            if words[ASLEEP] and not woken:
+                woken = True
                 self._wake()
             worker.flush()
-            waiting.poll(_WAIT)
-            end_if_overdue(ask, time.monotonic())
+            if not waiting.poll(_WAIT):
+                end_if_overdue(ask, time.monotonic())
 
     def _wake(self) -> None:
-        self.worker.write(encode(Kind.LOOK, 0, b""))
+        # What has not been sent yet wakes it, too; one that never reads does not make us heap up more.
+        if not self.worker.unsent:
+            self.worker.write(encode(Kind.LOOK, 0, b""))

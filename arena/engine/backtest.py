@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -113,7 +114,7 @@ def play_entries(
     """Play what has been checked; `pin` places workers and this thread on CPUs of their own meanwhile."""
     results, stages = [], []
     # Over a page two processes look without a pause: each must have a CPU of its own.
-    in_turn = run == 1 and pin and pool.pages
+    in_turn = run == 1 and pin and pool.pages and len(os.sched_getaffinity(0)) > 1
     taken: dict[str, int] = {}
     for entry in entries:
         file, source = entry.candidate.file, entry.candidate.source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,24 +124,30 @@ class Stage:
         return ask
 
     def take_turns(self, most: int) -> int:
-        """Take turns with the worker for a while; return how many ticks that brought the bot on."""
-        before = self._play.sent
-        while not self.over and self._play.sent - before < most:
+        """Take turns with the worker for at most so many ticks, or a second; return how many there were."""
+        before, ends = self._play.sent, time.monotonic() + 1.0
+        left = most
+        while not self.over and left > 0 and time.monotonic() < ends:
             ask, turns = self.next_ask(), self._turns
             if turns is None or self._starting:
                 self.take(gather([ask])[0])
-                continue
-            answer: Answer | None = turns.ask(ask)
-            assert answer is not None
-            self.take(answer)
-            while answer is AS_EXPECTED and not self.over:
-                passed, answer = turns.repeat(ask, self._market.each_alone(self._play.sent, most))
-                self._play.pass_ticks(passed)
-                if answer is not None:
-                    self.take(answer)
-                elif self._play.finished:
-                    self._finish(None)
+            else:
+                self._take_turns(turns, ask, left)
+            left = before + most - self._play.sent
         return self._play.sent - before
+
+    def _take_turns(self, turns: Turns, ask: Ask, most: int) -> None:
+        """Have one tick answered, and those after it as long as nothing is done at any."""
+        answer: Answer | None = turns.ask(ask)
+        assert answer is not None
+        self.take(answer)
+        if answer is AS_EXPECTED and not self.over:
+            passed, answer = turns.repeat(ask, self._market.each_alone(self._play.sent, most - 1))
+            self._play.pass_ticks(passed)
+            if answer is not None:
+                self.take(answer)
+            elif self._play.finished:
+                self._finish(None)
 
     def rest(self) -> None:
         """Take no more turns for now."""

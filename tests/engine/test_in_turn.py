@@ -17,7 +17,7 @@ from arena.engine.player import Market
 from arena.engine.stage import Stage
 from sandbox import order as orders
 from sandbox.limits import Limits
-from sandbox.page import Page
+from sandbox.page import ROOM, Page
 from sandbox.pool import Pool
 from sandbox.verdict import Verdict
 from tests.arenas import bot_source
@@ -68,6 +68,43 @@ def test_the_slow_are_put_off_and_lose_nothing(
     assert json.dumps(told(in_turn(facing, candidates, market), market)) == json.dumps(ahead)
     # One that is alone has nobody to let pass.
     assert stepped == ([] if bots == 1 else [bots])
+
+
+def test_quiet_bots_that_think_for_long_are_put_off_too(facing: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    stepped, step = [], backtests._play_in_step
+
+    def noted(stages: Sequence[Stage], progress: Progress | None) -> None:
+        stepped.append([stage.position for stage in stages])
+        step(stages, progress)
+
+    monkeypatch.setattr(backtests, "_TURNS", 100)
+    monkeypatch.setattr(backtests, "_play_in_step", noted)
+    # Longer than turns are waited for without a look at the clock.
+    slow = [bot_source("for _ in range(100_000): pass", name=f"Slow {n}") for n in range(2)]
+    results = in_turn(facing, own(*slow), seeded(300))
+    assert [result.status for result in results] == ["ok", "ok"]
+    assert len(stepped) == 1
+    assert max(stepped[0]) <= 100
+
+
+def test_with_one_cpu_left_bots_are_asked_over_their_pipes(facing: Pool) -> None:
+    market, before = seeded(120), os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        alone = told(in_turn(facing, shipped()[:2], market), market)
+    finally:
+        os.sched_setaffinity(0, before)
+    assert json.dumps(alone) == json.dumps(told(in_turn(facing, shipped()[:2], market), market))
+
+
+def test_a_market_too_wide_for_a_page_goes_by_the_pipe(calm: Pool, facing: Pool) -> None:
+    symbols = tuple(f"S{n}" for n in range(ROOM // 8 + 10))
+    rows = np.random.default_rng(1).uniform(1.0, 2.0, (40, 1 + len(symbols)))
+    rows[:, 0] = 1_700_000_000.0 + 60.0 * np.arange(40)
+    market = Market(symbols, rows)
+    wide = own(bot_source("ctx.submit_order('S7', 'BUY', 1)", name="Wide", symbols="['S7']"))
+    ahead = told(backtest(calm, wide, market, RULES, seed=5), market)
+    assert json.dumps(told(in_turn(facing, wide, market), market)) == json.dumps(ahead)
 
 
 def test_progress_counts_every_tick(facing: Pool) -> None:

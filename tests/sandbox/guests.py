@@ -18,7 +18,7 @@ from pathlib import Path
 
 from arena.runtime.bot import BotRuntime
 from sandbox.host import Host, Namespace
-from sandbox.page import ANSWER, QUESTION, Page
+from sandbox.page import ANSWER, ASLEEP, QUESTION, Page
 from sandbox.protocol import HEADER, Kind, encode
 
 # Written so that neither this pattern nor its compiled form matches itself.
@@ -99,7 +99,8 @@ class Liar:
         while True:
             pass
 
-    def burn(self, seconds: float) -> float:
+    def burn(self, seconds: float, padding: str = "") -> float:
+        del padding
         end = time.process_time() + seconds
         while time.process_time() < end:
             pass
@@ -142,6 +143,15 @@ class Liar:
     def pretend(self, number: int) -> bytes:
         """Say that an answer is in the pipe which is not."""
         page().words[ANSWER] = -number
+        return block()
+
+    def doze(self, times: int) -> bytes:
+        """Answer each question by the page as the last one, and say all the while that this sleeps."""
+        words = page().words
+        for _ in range(times):
+            words[ASLEEP], words[ANSWER] = 1, words[QUESTION]
+            while words[ANSWER] == words[QUESTION]:
+                words[ASLEEP] = 1
         return block()
 
     def punch(self) -> str:

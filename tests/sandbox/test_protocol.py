@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from arena.core.orders import MAX_ORDERS_PER_TICK, Order, Rejection, Side
 from arena.runtime.wire import Level, Record, Reply, ReplyWriter, Where, read_reply
+from sandbox import protocol
 from sandbox.protocol import HEADER, Frame, FrameReader, Kind, ProtocolFault, encode
 
 BUDGET = 4096
@@ -193,3 +194,8 @@ def test_records_out_of_order_break_the_protocol() -> None:
 def test_more_ticks_answered_than_sent_break_the_protocol() -> None:
     with pytest.raises(ValueError, match="3 ticks answered where 2 were sent"):
         read_reply(ReplyWriter().finish(3, 0.0, 0.0), 2)
+
+
+def test_numbers_of_requests_come_again_without_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "_numbers", itertools.count(0xFFFFFFFD))
+    assert [protocol.next_number() for _ in range(4)] == [0xFFFFFFFE, 0xFFFFFFFF, 1, 2]

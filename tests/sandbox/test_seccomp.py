@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import struct
 from dataclasses import dataclass
 
@@ -60,7 +61,7 @@ def judge(machine: str, number: int, *args: int, arch: int | None = None) -> int
 
 
 def known(table: Table) -> set[int]:
-    checked = {table.read, table.write, table.mmap, table.mprotect}
+    checked = {table.read, table.write, table.mmap, table.mprotect, table.madvise}
     return checked | set(table.allow.values()) | set(table.refuse.values())
 
 
@@ -78,11 +79,11 @@ def test_only_descriptor_0_is_read_and_only_1_is_written(machine: str) -> None:
 
 @machines
 def test_memory_is_anonymous_and_never_code(machine: str) -> None:
-    mmap = TABLES[machine].mmap
-    assert judge(machine, mmap, 0, 4096, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0) == ALLOW
-    assert judge(machine, mmap, 0, 4096, READ_WRITE, PRIVATE_FILE, 3, 0) == KILL
+    number = TABLES[machine].mmap
+    assert judge(machine, number, 0, 4096, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0) == ALLOW
+    assert judge(machine, number, 0, 4096, READ_WRITE, PRIVATE_FILE, 3, 0) == KILL
     for protection in range(8):
-        verdict = judge(machine, mmap, 0, 4096, protection, PRIVATE_ANONYMOUS, -1, 0)
+        verdict = judge(machine, number, 0, 4096, protection, PRIVATE_ANONYMOUS, -1, 0)
         assert verdict == (KILL if protection & EXECUTE else ALLOW)
 
 
@@ -95,10 +96,17 @@ def test_no_memory_becomes_code_later(machine: str) -> None:
 
 
 @machines
+def test_shared_memory_is_not_taken_from_both_sides(machine: str) -> None:
+    refused = {advice for advice in range(30) if judge(machine, TABLES[machine].madvise, 0, 4096, advice) != ALLOW}
+    assert refused == {mmap.MADV_REMOVE}
+    assert judge(machine, TABLES[machine].madvise, 0, 4096, mmap.MADV_REMOVE) == EPERM
+
+
+@machines
 def test_the_tables_do_not_contradict_themselves(machine: str) -> None:
     table = TABLES[machine]
     numbers = [*table.allow.values(), *table.refuse.values()]
-    checked = [table.read, table.write, table.mmap, table.mprotect]
+    checked = [table.read, table.write, table.mmap, table.mprotect, table.madvise]
     assert len({*numbers, *checked}) == len(numbers) + len(checked)
 
 
@@ -125,7 +133,7 @@ def test_every_x32_number_kills(machine: str, number: int) -> None:
 @given(number=st.integers(0, 2**32 - 1), args=st.tuples(*[st.integers(0, 2**64 - 1)] * 4))
 def test_no_call_gets_more_than_the_table_gives(machine: str, number: int, args: tuple[int, ...]) -> None:
     table = TABLES[machine]
-    plain = {table.read, table.write, table.mmap, table.mprotect, *table.allow.values()}
+    plain = {table.read, table.write, table.mmap, table.mprotect, table.madvise, *table.allow.values()}
     if judge(machine, number, *args) == ALLOW:
         assert number in plain
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import order
 from sandbox.asking import AS_EXPECTED, Answer, Ask
 from sandbox.barrier import gather
+from sandbox.errors import OutOfSlotsError
 from sandbox.limits import Limits
 from sandbox.page import ROOM, can_share, new_page
 from sandbox.pool import Pool
@@ -165,12 +168,39 @@ def test_an_answer_that_is_not_in_the_pipe_is_silence(turns: Turns) -> None:
     assert say(turns, "pretend", next_number() + 1, wall=0.3).verdict is Verdict.TIMEOUT
 
 
-def test_memory_taken_away_harms_no_one_else(turns: Turns) -> None:
-    first = say(turns, "punch", wall=0.5)
-    assert first.payload == b'"gone"' or first.verdict is Verdict.TIMEOUT
-    # The page is there again, and empty: the worker may take that for a question.
-    second = say(turns, "echo", "still here", wall=0.5)
-    assert second.payload == b'"still here"' or second.verdict >= Verdict.TIMEOUT
+def test_the_page_is_not_taken_away_from_under_us(turns: Turns) -> None:
+    assert say(turns, "punch").payload == b'"Operation not permitted"'
+    assert echoes(turns)
+
+
+def test_one_that_never_reads_its_pipe_heaps_nothing_up(turns: Turns) -> None:
+    assert echoes(turns)
+    ask = asked(turns.worker, "doze", 10**9, usual="still here")
+    assert turns.ask(ask) is AS_EXPECTED
+    asked_for = 0
+    while asked_for < 20_000:
+        passed, answer = turns.repeat(ask, iter([ask.payload] * 1000))
+        assert answer is None or answer is AS_EXPECTED
+        asked_for += passed + 1
+    # More than a pipe takes, had each question been followed by a word to wake up.
+    assert len(turns.worker._unsent) <= 9
+
+
+def test_who_works_is_woken_once_and_who_is_asked_by_the_pipe_never(
+    turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken, wake = [], turns._wake
+    monkeypatch.setattr(turns, "_wake", lambda: (woken.append(1), wake()))
+    assert echoes(turns)
+    turns.rest()
+    time.sleep(0.02)
+    woken.clear()
+    assert say(turns, "burn", 0.05, soft=1.0).verdict is Verdict.OK
+    assert len(woken) <= 2
+    woken.clear()
+    assert say(turns, "burn", 0.05, "x" * ROOM, soft=1.0).verdict is Verdict.OK
+    assert woken == []
+    assert echoes(turns)
 
 
 def test_a_worker_has_no_descriptor_to_shorten_the_page_by(turns: Turns) -> None:
@@ -186,6 +216,17 @@ def test_nobody_shortens_a_page() -> None:
                 os.ftruncate(descriptor, size)
     finally:
         os.close(descriptor)
+
+
+def test_a_page_that_cannot_be_mapped_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    before = sorted(path.name for path in Path("/proc/self/fd").iterdir())
+    monkeypatch.setattr(order, "Page", refuse)
+    with pytest.raises(OutOfSlotsError, match="Cannot allocate memory"):
+        order.open_ends(shared=True)
+    assert sorted(path.name for path in Path("/proc/self/fd").iterdir()) == before
 
 
 def test_pages_are_given_back(sharers: Pool) -> None:
