@@ -6,6 +6,7 @@ Sources: Linux uapi headers `linux/seccomp.h`, `linux/filter.h`, `linux/landlock
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import mmap
@@ -13,6 +14,7 @@ import os
 import platform
 import signal
 import struct
+from collections.abc import Iterator
 
 CAP_SYS_RESOURCE = 24
 PR_SET_PDEATHSIG = 1
@@ -73,6 +75,17 @@ def unshare(flags: int) -> None:
 def personality(persona: int) -> int:
     """Set the execution domain and return the old one; 0xFFFFFFFF only asks."""
     return int(_libc.personality(ctypes.c_ulong(persona)))
+
+
+@contextlib.contextmanager
+def fixed_layout() -> Iterator[None]:
+    """Have programs that this thread executes meanwhile laid out at fixed addresses, where the kernel lets it."""
+    before = personality(0xFFFFFFFF)
+    personality(before | ADDR_NO_RANDOMIZE)
+    try:
+        yield
+    finally:
+        personality(before)
 
 
 def map_memory(size: int) -> int:

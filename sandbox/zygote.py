@@ -3,7 +3,7 @@
 It holds no secret, so that a worker forked from it inherits none. It talks over one control socket:
 first the limits come down, as JSON, for it may have been begun before anyone knew them; then requests,
 each with two pipe ends. Up go the words of `protocol.Word`, a new worker's with its pidfd.
-Address layout and hash seed are fixed, so that the same bot on the same ticks does the same.
+Whoever executes it has fixed address layout and hash seed, so that the same bot on the same ticks does the same.
 """
 
 from __future__ import annotations
@@ -34,16 +34,6 @@ from sandbox.request import REQUEST_SIZE, Request, read_request  # noqa: E402
 
 _ROOM = socket.CMSG_SPACE(WITH_PAGE.size)
 _MOST_LIMITS = 4096  # bytes of JSON
-
-
-def fix_layout() -> None:
-    """Switch address randomisation off for this process by starting it once more."""
-    asked = kernel.personality(0xFFFFFFFF)
-    if not asked & kernel.ADDR_NO_RANDOMIZE:
-        if kernel.personality(asked | kernel.ADDR_NO_RANDOMIZE) < 0:
-            return
-        if kernel.personality(0xFFFFFFFF) & kernel.ADDR_NO_RANDOMIZE:
-            os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - our own command line
 
 
 def prepare(runtime: str) -> Kit:
@@ -191,7 +181,6 @@ def _occupy_standard() -> int:
 
 def main() -> None:
     """Run a zygote on the control socket given on the command line."""
-    fix_layout()
     huge_pages.move_code()
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     null = _occupy_standard()
