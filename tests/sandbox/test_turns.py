@@ -23,7 +23,7 @@ from sandbox.turns import Turns
 from sandbox.verdict import Verdict
 from sandbox.worker import Worker
 from tests.sandbox.conftest import running
-from tests.sandbox.market import HARD, SOFT, WALL
+from tests.sandbox.market import WALL
 
 SOURCE = b"x = 1\n"
 
@@ -52,7 +52,7 @@ def turns_with(pool: Pool) -> Turns:
 
 
 def asked(
-    worker: Worker, *what: object, soft: float = SOFT, hard: float = HARD, wall: float = WALL, usual: object = None
+    worker: Worker, *what: object, soft: float = 2.0, hard: float = 5.0, wall: float = WALL, usual: object = None
 ) -> Ask:
     expected = None if usual is None else json.dumps(usual).encode()
     return Ask(worker, Kind.CALL, json.dumps(what).encode(), soft, hard, wall, expected)
