@@ -11,6 +11,7 @@ import types
 import warnings
 from collections.abc import Mapping
 
+from sandbox.policy import Names
 from sandbox.policy_statements import Policy
 from sandbox.rules import Violation, violation
 from sandbox.universe import GUARDED_LOADS, GUARDED_STORES
@@ -47,7 +48,7 @@ def _compile(  # noqa: PLR0911 - each step may refuse
     nodes = _all_nodes(tree)
     if isinstance(nodes, Violation):
         return None, [nodes]
-    policy = Policy(GUARDED_LOADS, GUARDED_STORES, _bound_names(nodes), modules)
+    policy = Policy(GUARDED_LOADS, GUARDED_STORES, _names(nodes), modules)
     tree = policy.visit(tree)
     if policy.violations:
         return None, sorted(set(policy.violations), key=lambda v: (v.line, v.column, v.rule))
@@ -116,13 +117,16 @@ def _children(level: list[ast.AST]) -> list[ast.AST]:
     return found
 
 
-def _bound_names(nodes: list[ast.AST]) -> frozenset[str]:
-    """Return every name that the source itself binds anywhere."""
+def _names(nodes: list[ast.AST]) -> Names:
+    """Return every name that the source itself binds anywhere, and every attribute it names."""
     bound: set[str] = set()
+    attributes: set[str] = set()
     for node in nodes:
         match node:
             case ast.Name(ctx=ast.Store()):
                 bound.add(node.id)
+            case ast.Attribute():
+                attributes.add(node.attr)
             case ast.FunctionDef() | ast.ClassDef():
                 bound.add(node.name)
             case ast.arg():
@@ -133,4 +137,4 @@ def _bound_names(nodes: list[ast.AST]) -> frozenset[str]:
                 bound.add(name)
             case _:
                 pass
-    return frozenset(bound)
+    return Names(frozenset(bound), frozenset(attributes))

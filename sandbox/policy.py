@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from RestrictedPython.transformer import RestrictingNodeTransformer
 
@@ -40,6 +40,8 @@ def steady_names(node: ast.FunctionDef, guarded: frozenset[str]) -> frozenset[st
 
     For these one test at the start of the function serves all reads in it.
     """
+    if not guarded:
+        return frozenset()
     arguments = node.args
     steady = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
     reads: Counter[str] = Counter()
@@ -71,15 +73,23 @@ def tests_for(steady: frozenset[str], at: ast.AST) -> list[ast.stmt]:
     return made
 
 
+class Names(NamedTuple):
+    """What a source binds anywhere, and the attributes it names."""
+
+    bound: frozenset[str]
+    attributes: frozenset[str]
+
+
 class NamePolicy(RestrictingNodeTransformer):
     """Names, attributes, subscripts and calls."""
 
-    def __init__(self, guarded_loads: frozenset[str], guarded_stores: frozenset[str], bound: frozenset[str]) -> None:
+    def __init__(self, guarded_loads: frozenset[str], guarded_stores: frozenset[str], own: Names) -> None:
         super().__init__()
         self.violations: list[Violation] = []
         self.guarded_loads = guarded_loads
         self.guarded_stores = guarded_stores
-        self.bound = bound
+        self.bound = own.bound
+        self.guarded_here = guarded_loads & own.attributes
         self.scopes: list[str] = ["module"]
         # Per function being visited, the parameters whose test is done at its start.
         self.steady: list[frozenset[str]] = [frozenset()]

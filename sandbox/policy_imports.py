@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from sandbox.hints import MODULE_HINT, MODULE_HINTS
-from sandbox.policy import NamePolicy
+from sandbox.policy import NamePolicy, Names
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
@@ -17,10 +17,10 @@ class ImportPolicy(NamePolicy):
         self,
         guarded_loads: frozenset[str],
         guarded_stores: frozenset[str],
-        bound: frozenset[str],
+        own: Names,
         modules: dict[str, frozenset[str]],
     ) -> None:
-        super().__init__(guarded_loads, guarded_stores, bound)
+        super().__init__(guarded_loads, guarded_stores, own)
         self.modules = modules
         self.fallback_depth = 0
 

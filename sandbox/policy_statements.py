@@ -89,7 +89,7 @@ class Policy(ImportPolicy):
             self.visit(node.returns)
             node.returns = None
         self._drop_type_parameters(node)
-        steady = steady_names(node, self.guarded_loads)
+        steady = steady_names(node, self.guarded_here)
         self.scopes.append("function")
         self.steady.append(steady)
         node.body = self.block(node.body, node)
