@@ -61,6 +61,7 @@ def test_four_feeds_make_one_market_and_one_of_them_may_go(tmp_path: Path) -> No
         try:
             symbols = server.wait_for(lambda: _all_priced(server), 30)
             assert {found["feed"] for found in symbols.values()} == set(VENUES)
+            server.wait_for(lambda: _takes_part(server, "All"), 30)
             # New York may be closed at this hour; the other venues are always open.
             wanted = {name for name, found in symbols.items() if found["feed"] != "stockdata"}
             server.wait_for(lambda: wanted <= _traded(server), 30)
@@ -82,6 +83,11 @@ def test_four_feeds_make_one_market_and_one_of_them_may_go(tmp_path: Path) -> No
 def _all_priced(server: Server) -> dict[str, dict[str, str]] | None:
     symbols: dict[str, dict[str, str]] = server.get("/status")["feeds"]["symbols"]
     return symbols if {found["feed"] for found in symbols.values()} == set(VENUES) else None
+
+
+def _takes_part(server: Server, name: str) -> bool:
+    """Say whether a bot of the folder has been read and admitted, which goes on while feeds connect."""
+    return any(bot["name"] == name for bot in server.get("/bots")["items"])
 
 
 def _traded(server: Server) -> set[str]:
