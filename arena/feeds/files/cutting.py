@@ -101,6 +101,8 @@ class LineCutter:
         """Find where the cells of the next column end; one of more than forty characters is not found."""
         starts, longest = self._next, self._longest[place]
         if place == self.width - 1:
+            if place not in self._plain and not self._are_no_wider():
+                return False
             self._cells.append((self._loaded or self._text, starts, self._ends))
             return bool((starts <= self._ends).all())
         if longest >= 8 * _MOST_WORDS:
@@ -129,6 +131,11 @@ class LineCutter:
         else:
             self._loaded = None
         return bool((ends <= self._ends).all())
+
+    def _are_no_wider(self) -> bool:
+        """Tell whether no line has more cells than there are columns; a text would take them for its own."""
+        inside = self._text.bytes[MARGIN : self._text.stop]
+        return bool(np.count_nonzero(inside == self._separator) == (self.width - 1) * len(self._starts))
 
     def _at_hand(self, place: int) -> tuple[Loaded, int]:
         """Return words with the next column's cells and those that follow at one distance, and where they begin."""

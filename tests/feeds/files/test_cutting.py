@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from arena.feeds.files import table
@@ -27,6 +27,10 @@ ROW = st.tuples(TIMES | ODD_TIMES, st.sampled_from(["BTC", "ETHUSDT", "A B"]), P
 
 
 @settings(max_examples=150, deadline=None)
+@example(
+    rows=[("2024-01-01T10:00:00", "BTC", "0.01", "7"), ("2024-01-01T10:00:00", "BTC", "0.01", "x,y")],
+    plain=0, separator=",", end="\n", order=[0, 2, 3, 1], size=200,
+)  # fmt: skip
 @given(
     rows=st.lists(ROW, min_size=1, max_size=8),
     plain=st.integers(0, 30),
@@ -66,6 +70,13 @@ def test_a_line_that_lacks_a_column_is_not_taken_for_one_with_the_next_lines_cel
     rows = [b"1700000000,BTCUSDT,5.5\n"] * 30
     rows[25] = b"1700000000,BTCUSDT-PERP\n"
     assert cells(LineCutter(Text.of(b"".join(rows)), ord(","), 2, {0, 2}), 2) is None
+
+
+def test_a_last_column_with_more_cells_behind_it_is_not_taken_for_one():
+    rows = [b"1700000000,5.5,BTCUSDT\n"] * 30
+    assert cells(LineCutter(Text.of(b"".join(rows)), ord(","), 2, {0, 1}), 2) == [b"BTCUSDT"] * 30
+    rows[25] = b"1700000000,5.5,BTC,SDT\n"
+    assert cells(LineCutter(Text.of(b"".join(rows)), ord(","), 2, {0, 1}), 2) is None
 
 
 def test_a_separator_within_a_cell_of_the_usual_width_is_seen():
