@@ -40,6 +40,7 @@ class Kit:
     offered: dict[str, frozenset[str]]
     tripwire: lockdown.Tripwire
     limits: Limits
+    # Makes a worker's view of the page that it shares with the server, if any, from its descriptor.
     share: Callable[[int], Page]
     # Frames that play what most bots do, and the memory that this writes to.
     rehearsal: list[bytes] = field(default_factory=list)

@@ -28,6 +28,11 @@ _PACKAGES = ("site-packages", "dist-packages")
 _START = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from sandbox.zygote import main; main()"
 
 
+def import_paths() -> str:
+    """Return where an interpreter of ours that was told nothing else finds all modules, with `:` between."""
+    return ":".join([str(ROOT), *(path for path in sys.path if path.endswith(_PACKAGES))])
+
+
 def allow_descriptors() -> None:
     """Raise the limit as far as it goes: at two descriptors a worker the usual 1024 would end at 450 bots."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -41,9 +46,8 @@ class Launch:
         # The server's own memory holds keys: no process of the same user may look into it.
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        paths = ":".join([str(ROOT), *(path for path in sys.path if path.endswith(_PACKAGES))])
         # Without `site`: it takes as long as the interpreter itself, and only finds the paths that stand here.
-        command = [sys.executable, "-S", "-s", "-P", "-c", _START, paths, str(theirs.fileno()), runtime]
+        command = [sys.executable, "-S", "-s", "-P", "-c", _START, import_paths(), str(theirs.fileno()), runtime]
         with kernel.fixed_layout():
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command, env=_ENVIRONMENT, cwd="/", close_fds=True, pass_fds=(theirs.fileno(),),

@@ -14,12 +14,11 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
+from sandbox.launch import import_paths
 from sandbox.limits import Limits
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 WORKED, NOT_LOCKED = "worked", "not locked: "
 # The only outcomes that prove a wall; anything else, a hang or an oddity, counts as open.
 PROOFS = {
@@ -105,9 +104,8 @@ def _spare_uid(limits: Limits) -> int | None:
 
 
 def _start(module: str, told: dict[str, Any], environment: dict[str, str]) -> subprocess.Popen[str]:
-    paths = ":".join([str(ROOT), *(path for path in sys.path if "site-packages" in path)])
     command = [
-        sys.executable, "-s", "-P", "-B", "-c", _START.format(module), paths, json.dumps(told),
+        sys.executable, "-s", "-P", "-B", "-c", _START.format(module), import_paths(), json.dumps(told),
     ]  # fmt: skip
     try:
         return subprocess.Popen(  # noqa: S603 - our own interpreter and module
