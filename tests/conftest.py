@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import strategies as st
 from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine, make_url, text
 
@@ -17,6 +18,10 @@ from tests.arenas import Running, running, settings_for
 TOKEN = "an-arena-token-for-tests"
 
 _numbers = itertools.count(1)
+
+# In a fresh clone Hypothesis makes its table of characters first, which takes seconds; it must not do so within
+# the first test that draws a text, whose draws it would find too slow.
+st.text().validate()
 
 
 @pytest.fixture(scope="session")
