@@ -19,9 +19,14 @@ TOKEN = "an-arena-token-for-tests"
 
 _numbers = itertools.count(1)
 
-# In a fresh clone Hypothesis makes its table of characters first, which takes seconds; it must not do so within
-# the first test that draws a text, whose draws it would find too slow.
-st.text().validate()
+
+@pytest.fixture(scope="session", autouse=True)
+def table_of_characters() -> None:
+    """Have Hypothesis make its table of characters before any test.
+
+    In a fresh clone that takes seconds; within the first test that draws a text, it would find the draws too slow.
+    """
+    st.text().validate()
 
 
 @pytest.fixture(scope="session")
