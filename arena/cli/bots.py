@@ -9,13 +9,14 @@ from urllib.parse import quote
 
 import typer
 
-from arena.cli.output import console, print_json, print_table
+from arena.cli.output import cell, complain, console, errors, plural, print_json, print_table, source_text
 from arena.cli.remote import AsJson, Url, request
+from arena.core.text import clean_text
 
 app = typer.Typer(help="Bots on a running server, by id or by name.", no_args_is_help=True)
 
-Bot = Annotated[str, typer.Argument(help="Id or name.")]
-Limit = Annotated[int, typer.Option(help="Rows.")]
+Bot = Annotated[str, typer.Argument(help="Id or name, in large or small letters.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="Rows.")]
 
 
 def _path(bot: str, what: str = "") -> str:
@@ -45,7 +46,15 @@ def show(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
         return
     for name, value in found.items():
         if value not in (None, "", [], {}):
-            console.print(f"{name}: {value}", markup=False, soft_wrap=True)
+            console.print(f"{name}: {_told(name, value)}")
+
+
+def _told(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return clean_text(value).replace("\n", "\n  ")
+    if isinstance(value, list) and name == "warnings":
+        return "".join(f"\n  {cell(each)}" for each in value)
+    return cell(value, name)
 
 
 @app.command()
@@ -55,7 +64,7 @@ def source(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     if as_json:
         print_json({"bot": bot, "source": text})
     else:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.write(source_text(text))
 
 
 @app.command()
@@ -67,7 +76,7 @@ def logs(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") ->
         return
     for row in reversed(found["items"]):
         moment = time.strftime("%H:%M:%S", time.gmtime(row["time"]))
-        console.print(f"{moment} [{row['level']}] {row['message']}", markup=False, soft_wrap=True)
+        console.print(f"{moment} [{row['level']}] {row['message']}")
 
 
 @app.command()
@@ -77,11 +86,7 @@ def trades(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") 
     if as_json:
         print_json(found)
         return
-    rows = [
-        {**row, "at": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(row["time"])),
-         "size": f"{row['size']:.8g}", "position_after": f"{row['position_after']:.8g}"}
-        for row in found["items"]
-    ]  # fmt: skip
+    rows = [{**row, "at": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(row["time"]))} for row in found["items"]]
     columns = (
         ("at", "TIME (UTC)"), ("symbol", "SYMBOL"), ("side", "SIDE"), ("size", "SIZE"),
         ("price", "PRICE"), ("realized_pnl", "REALIZED"), ("cash_after", "CASH AFTER"),
@@ -93,9 +98,9 @@ def trades(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") 
 def _change(bot: str, method: str, what: str, url: str, *, as_json: bool) -> None:
     found: Any = request(url, method, _path(bot, what))
     if as_json:
-        print_json(found or {"bot": bot, "status": "retired"})
+        print_json(found)
     else:
-        console.print(f"{bot}: {found['status'] if found else 'retired'}", markup=False)
+        console.print(f"{found['name']}: {found['status']}")
 
 
 @app.command()
@@ -111,6 +116,33 @@ def resume(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
 
 
 @app.command()
-def retire(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
+def retire(
+    bot: Bot,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+    url: Url = "",
+) -> None:
     """Retire a bot for good; its record stays."""
-    _change(bot, "DELETE", "", url, as_json=as_json)
+    found = request(url, "GET", _path(bot))
+    facts = f"{plural(found['trades'], 'trade')}, {found['status']}"
+    if not yes and not _agreed(f"Retire {found['name']} ({facts}) for good?"):
+        complain("Nothing was changed.")
+        raise typer.Exit(1)
+    request(url, "DELETE", _path(found["bot_id"]))
+    if as_json:
+        print_json({"bot": found["name"], "bot_id": found["bot_id"], "status": "retired"})
+    else:
+        console.print(f"{found['name']}: retired")
+
+
+def _agreed(question: str) -> bool:
+    """Ask on stderr, because stdout may be read by a program; no answer is a usage error."""
+    errors.print(f"{question} [y/N] ", end="")
+    try:
+        answer = sys.stdin.readline()
+    except OSError:
+        answer = ""
+    if not answer:
+        errors.print("")
+        raise typer.BadParameter("Nobody is here to answer; --yes retires without a question.")
+    return answer.strip().casefold() in {"y", "yes"}

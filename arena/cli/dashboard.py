@@ -14,7 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from arena.cli.output import cell
+from arena.cli.output import cell, column_widths, fitting, plural, price
+from arena.core.text import clean_line
 from arena.errors import ArenaError
 
 _COLUMNS = (
@@ -23,6 +24,8 @@ _COLUMNS = (
     ("last_error", "LAST ERROR"),
 )  # fmt: skip
 _NUMBERS = frozenset({"cash", "equity", "realized_pnl", "unrealized_pnl"})
+# What goes first where the terminal is narrow stands last.
+_OPTIONAL = ("status", "positions", "realized_pnl", "unrealized_pnl", "cash", "last_error")
 
 
 class Board(Protocol):
@@ -38,8 +41,9 @@ class Board(Protocol):
 class LocalBoard:
     """The board of the server in this process, fresh at every tick."""
 
-    def __init__(self, arena: Any) -> None:
+    def __init__(self, arena: Any, address: str) -> None:
         self._arena = arena
+        self._address = address
 
     def read(self) -> dict[str, Any]:
         """Return the board from the engine's own seats."""
@@ -56,40 +60,59 @@ class LocalBoard:
         trades, _ = queries.page(
             self._arena.database, queries.TABLES["trades"], engine.season.id, limit=5
         )  # fmt: skip
-        prices = "  ".join(f"{name} {price:,.2f}" for name, price in engine.market.prices.items())
-        title = f"Season {engine.season.number}  {engine.season.feed}  tick {engine.market.n}  {prices}"
+        prices = "  ".join(f"{name} {price(value)}" for name, value in engine.market.prices.items())
+        clock = f"tick {engine.market.n}" if engine.state == "running" else engine.state
+        title = f"{self._address}  Season {engine.season.number}  {engine.season.feed}  {clock}  {prices}"
         return {"title": title, "items": items, "trades": trades}
 
     def act(self, what: str, name: str) -> str:
         """Pause or resume a bot."""
         engine = self._arena.engine
-        found = [seat for seat in engine.roster.seats() if seat.name == name]
+        seats = engine.roster.seats()
+        found = [seat for seat in seats if seat.name == name]
+        found = found or [seat for seat in seats if seat.name.casefold() == name.casefold()]
         if not found:
             return f"There is no bot '{name}'."
         work = engine.roster.pause if what == "pause" else engine.roster.resume
         engine.call(lambda: work(found[0].id)).result(timeout=10)
-        return f"{name}: {found[0].status}"
+        return f"{found[0].name}: {found[0].status}"
 
 
-def picture(board: dict[str, Any], message: str = "", rows: int = 40, log_lines: Sequence[str] = ()) -> Group:
-    """Return the board as it is drawn."""
-    table = Table(box=None, header_style="bold", pad_edge=False, expand=True)
-    for key, heading in _COLUMNS:
-        table.add_column(heading, justify="right" if key in _NUMBERS else "left", no_wrap=key != "positions")
-    for item in board["items"][:rows]:
-        table.add_row(*(Text(cell(item[key])) for key, _ in _COLUMNS))
-    parts: list[Any] = [Text(board["title"], style="bold"), table]
+def picture(
+    board: dict[str, Any], message: str = "", rows: int = 40, log_lines: Sequence[str] = (), width: int = 200
+) -> Group:
+    """Return the board as it is drawn in so many places; columns that do not fit go, digits do not."""
+    items = [
+        {key: cell(item[key], key) for key, _ in _COLUMNS} | {"@": item} for item in board["items"][:rows]
+    ]  # fmt: skip
+    columns = fitting(_COLUMNS, items, _OPTIONAL, width)
+    widths = column_widths(columns, items, width)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0), collapse_padding=True)
+    for key, heading in columns:
+        justify: Any = "right" if key in _NUMBERS else "left"
+        table.add_column(heading, justify=justify, no_wrap=True, overflow="ellipsis", width=widths[key])
+    for item in items:
+        table.add_row(*(Text(item[key]) for key, _ in columns))
+    parts: list[Any] = [Text(clean_line(board["title"]), style="bold", no_wrap=True, overflow="ellipsis"), table]
+    notes = [plural(len(board["items"]) - len(items), "more bot")] if len(board["items"]) > len(items) else []
+    gone = [heading for key, heading in _COLUMNS if (key, heading) not in columns]
+    if gone and items:
+        notes.append(f"no room for {', '.join(gone)}")
+    if notes:
+        parts.append(Text("; ".join(notes), style="dim", no_wrap=True, overflow="ellipsis"))
     if board["trades"]:
         parts.append(Text("\nLast trades", style="bold"))
-        parts += [
-            Text(f"{t['bot_name']}: {t['side']} {t['size']:.6g} {t['symbol']} at {t['price']:,.2f}")
-            for t in board["trades"]
-        ]
+        parts += [Text(_trade_line(trade), no_wrap=True, overflow="ellipsis") for trade in board["trades"]]
     if log_lines:
         parts.append(Text("\nLog", style="bold"))
-        parts += [Text(line, no_wrap=True, overflow="ellipsis") for line in log_lines]
+        parts += [Text(clean_line(line), no_wrap=True, overflow="ellipsis") for line in log_lines]
     parts.append(Text(message or "p NAME pauses, r NAME resumes, q quits; then Enter", style="dim"))
     return Group(*parts)
+
+
+def _trade_line(trade: dict[str, Any]) -> str:
+    size, at = cell(trade["size"], "size"), price(trade["price"])
+    return clean_line(f"{trade['bot_name']}: {trade['side']} {size} {trade['symbol']} at {at}")
 
 
 class Dashboard:
@@ -101,6 +124,7 @@ class Dashboard:
         self._on_quit = on_quit
         self._stopping = threading.Event()
         self._message = ""
+        self._last: dict[str, Any] = {"title": "", "items": [], "trades": []}
         self._threads = [
             threading.Thread(target=self._draw, name="dashboard", daemon=True),
             threading.Thread(target=self._listen, name="keys", daemon=True),
@@ -110,6 +134,10 @@ class Dashboard:
         """Start drawing and listening."""
         for thread in self._threads:
             thread.start()
+
+    def say(self, message: str) -> None:
+        """Show a sentence in the last line."""
+        self._message = message
 
     def stop(self) -> None:
         """Leave the terminal as it was."""
@@ -126,18 +154,24 @@ class Dashboard:
         console = Console()
         with Live(console=console, auto_refresh=False, screen=True) as live:
             while True:
-                with contextlib.suppress(ArenaError, OSError):
-                    live.update(self._picture(console.height), refresh=True)
+                with contextlib.suppress(OSError):
+                    live.update(self._picture(console.width, console.height), refresh=True)
                 if self._stopping.wait(1.0):
                     return
 
-    def _picture(self, height: int) -> Group:
-        board = self._board.read()
+    def _picture(self, width: int, height: int) -> Group:
+        message = self._message
+        try:
+            self._last = self._board.read()
+        except ArenaError as error:
+            # What was read last stays on the screen, and that it is old is said.
+            message = f"{clean_line(str(error))} It is asked again every second."
+        board = self._last
         rows = max(3, min(len(board["items"]), height - 12))
-        # Title, table head, trades with their head, and the line for messages take the rest.
-        room = height - rows - len(board["trades"]) - 7
+        # Title, table head, its note, trades with their head, and the line for messages take the rest.
+        room = height - rows - len(board["trades"]) - 8
         lines = list(self._log_lines)[-room:] if room > 1 else []
-        return picture(board, self._message, rows, lines)
+        return picture(board, message, rows, lines, width)
 
     def _listen(self) -> None:
         while not self._stopping.is_set():
@@ -158,6 +192,6 @@ class Dashboard:
             try:
                 self._message = self._board.act("pause" if command == "p" else "resume", name.strip())
             except (ArenaError, OSError, TimeoutError) as error:
-                self._message = str(error)
+                self._message = clean_line(str(error))
         elif line:
-            self._message = f"'{line}' is not a command: p NAME, r NAME, q"
+            self._message = f"'{clean_line(line)}' is not a command: p NAME, r NAME, q"

@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
-from typing import NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
+from arena import __version__
 from arena.cli import bots, data, fake_feed, local, proof, record, remote, server
-from arena.cli.output import complain
+from arena.cli.output import complain, console
 from arena.errors import (
     ArenaError,
     AuthError,
@@ -35,8 +37,19 @@ app = typer.Typer(
 )
 
 
+def _say_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        console.print(__version__)
+        raise typer.Exit
+
+
 @app.callback(invoke_without_command=True)
-def root(context: typer.Context) -> None:
+def root(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", "-V", help="Print the version.", is_eager=True, callback=_say_version)
+    ] = False,
+) -> None:
     """Run the server when no command is given."""
     if context.invoked_subcommand is None:
         server.serve()
@@ -54,6 +67,19 @@ app.add_typer(remote.season_app, name="season")
 def main() -> NoReturn:
     """Run a command and exit with its code."""
     try:
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has enough. Python would complain of it once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    # The interpreter ends by looking for garbage among all that is left: with a long market 60 ms for nothing.
+    gc.freeze()
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
         code = app(spread_data(sys.argv[1:]), standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         code = 130
@@ -65,19 +91,44 @@ def main() -> NoReturn:
             complain(line)
         code = _code_of(error)
     except BrokenPipeError:
-        code = 0
+        raise
     except OSError as error:
-        complain(str(error))
+        complain(_words_of(error))
         code = 1
     except Exception as error:
         # typer's own usage errors, whose base class it does not export
         if not hasattr(error, "exit_code"):
             raise
-        error.show()  # type: ignore[attr-defined]
+        _show_usage(error)
         code = error.exit_code
-    # The interpreter ends by looking for garbage among all that is left: with a long market 60 ms for nothing.
-    gc.freeze()
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
+
+
+def _words_of(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+
+
+# typer's words for wrong values, and ours
+_OURS = (
+    ("Input should be a valid integer, unable to parse string as an integer", "a whole number is needed"),
+    ("Input should be a valid number, unable to parse string as a number", "a number is needed"),
+    ("Input should be ", "it should be "),
+)
+
+
+def _show_usage(error: Any) -> None:
+    """Print what is wrong with the words of a command in one sentence, and where its help is."""
+    message = error.format_message().removeprefix("Invalid value: ")
+    for theirs, ours in _OURS:
+        message = message.replace(theirs, ours)
+    if not message:
+        # A group of commands without one of them shows its help, which is on stdout already.
+        error.show()
+        return
+    complain(message if message.endswith((".", "?", "!")) else f"{message}.")
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        complain(f"`{context.command_path} --help` says more.")
 
 
 def spread_data(arguments: list[str]) -> list[str]:

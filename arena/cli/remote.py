@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from arena.cli.output import complain, console, print_json, print_table
+from arena.cli.output import cell, complain, console, moment, plural, price, print_json, print_table
 from arena.config import client_defaults
 from arena.errors import ArenaError, AuthError, NotFoundError, RefusedError
 
@@ -40,12 +41,16 @@ def request(url: str, method: str, path: str, **options: Any) -> Any:
     try:
         with httpx2.Client(timeout=60, trust_env=False) as client:
             answer = client.request(method, f"{base}/api/v1{path}", headers=headers, **options)
-    except httpx2.HTTPError as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise UnreachableError(f"No arena answers at {base} ({error}). Start one with `arena serve`.") from None
-    if answer.status_code < 400:
-        text = answer.headers.get("content-type", "").startswith("application/json")
-        return answer.json() if text and answer.content else answer.text
-    raise _error_of(answer)
+    if answer.status_code >= 400:
+        raise _error_of(answer)
+    kind = answer.headers.get("content-type", "")
+    if answer.content and kind.startswith("application/json"):
+        return answer.json()
+    if answer.content and not path.endswith("/source"):
+        raise UnreachableError(f"What answers at {base} is no arena (it sent {kind or 'something unnamed'}).")
+    return answer.text
 
 
 def _error_of(answer: Any) -> ArenaError:
@@ -76,7 +81,7 @@ def submit(
     """Submit a strategy in plain words and follow it until it trades, or not."""
     if (text is None) == (file is None):
         raise typer.BadParameter("Give the strategy as text, or a file with -f.")
-    prompt = text if text is not None else _read(file)
+    prompt = text if file is None else _read(file).removeprefix("\ufeff").replace("\r\n", "\n")
     body: dict[str, Any] = {"prompt": prompt, "name": name, "author": author, "models": model or []}
     made = request(url, "POST", "/strategies", json=body)
     items = made.get("items", [made])
@@ -85,12 +90,16 @@ def submit(
     _report(items, as_json=as_json)
 
 
-def _read(path: Path | None) -> str:
-    assert path is not None
+def _read(path: Path) -> str:
+    """Return a file's text, or that of stdin for `-`; what is not UTF-8 is refused, as the check does."""
     try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{path}: {error}") from None
+        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return content.decode("utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise typer.BadParameter(f"{path}: line {line} is not UTF-8 text; save the file as UTF-8.") from None
 
 
 def _follow(url: str, submission_id: str, *, quiet: bool) -> dict[str, Any]:
@@ -99,7 +108,7 @@ def _follow(url: str, submission_id: str, *, quiet: bool) -> dict[str, Any]:
         item: dict[str, Any] = request(url, "GET", f"/strategies/{submission_id}")
         if item["status"] != shown and not quiet:
             shown = item["status"]
-            console.print(shown, markup=False)
+            console.print(shown)
         if item["status"] in _FINAL:
             return item
         time.sleep(0.3)
@@ -113,7 +122,7 @@ def _report(items: list[dict[str, Any]], *, as_json: bool) -> None:
             if item["reason"]:
                 complain(item["reason"])
             bot = f"  bot {item['bot_id']}" if item["bot_id"] else ""
-            console.print(f"{item['status']}  submission {item['id']}{bot}", markup=False, soft_wrap=True)
+            console.print(f"{item['status']}  submission {item['id']}{bot}", soft_wrap=True)
     statuses = {item["status"] for item in items}
     if "failed" in statuses:
         raise typer.Exit(1)
@@ -155,11 +164,11 @@ def _show_admitted(path: Path, bot: dict[str, Any], *, quiet: bool) -> None:
     for warning in bot["warnings"]:
         complain(f"{path}: {warning}")
     if not quiet:
-        console.print(f"{path}: {bot['name']} is in  bot {bot['bot_id']}", markup=False, soft_wrap=True)
+        console.print(f"{path}: {bot['name']} is in  bot {bot['bot_id']}", soft_wrap=True)
 
 
 def leaderboard(
-    limit: Annotated[int, typer.Option(help="Rows.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Rows.")] = 50,
     sort: Annotated[str, typer.Option(help="Column to sort by.")] = "rank",
     order: Annotated[str, typer.Option(help="asc or desc.")] = "asc",
     as_json: AsJson = False,
@@ -171,25 +180,21 @@ def leaderboard(
         print_json(board)
         return
     season = board["season"]
-    as_of = "no snapshot yet" if board["as_of"] is None else time.strftime(
-        "%Y-%m-%d %H:%M:%S UTC", time.gmtime(board["as_of"])
-    )  # fmt: skip
+    as_of = "no snapshot yet" if board["as_of"] is None else moment(board["as_of"])
     title = f"Season {season['number']}, {season['feed']}, {as_of}"
     columns = (
         ("rank", "#"), ("name", "BOT"), ("origin", "FROM"), ("status", "STATUS"), ("equity", "EQUITY"),
         ("return_pct", "RETURN %"), ("realized_pnl", "REALIZED"), ("unrealized_pnl", "UNREALIZED"),
-        ("max_drawdown_pct", "DRAWDOWN %"), ("trades", "TRADES"), ("errors", "ERRORS"),
+        ("max_drawdown_pct", "DRAWDOWN %"), ("trades", "TRADES"), ("rejected", "REJECTED"), ("errors", "ERRORS"),
+        ("positions", "HOLDS"),
     )  # fmt: skip
     optional = (
-        "trades",
-        "return_pct",
-        "max_drawdown_pct",
-        "errors",
-        "unrealized_pnl",
-        "origin",
-        "realized_pnl",
-    )
+        "status", "trades", "max_drawdown_pct", "rejected", "errors", "return_pct", "positions",
+        "unrealized_pnl", "realized_pnl", "origin",
+    )  # fmt: skip
     print_table(columns, board["items"], title, optional)
+    if board["next_cursor"] is not None:
+        complain(f"These are the first {plural(len(board['items']), 'bot')}; --limit shows more.")
 
 
 class _RemoteBoard:
@@ -201,10 +206,10 @@ class _RemoteBoard:
         board = request(self._url, "GET", "/leaderboard", params={"limit": 200})
         trades = request(self._url, "GET", "/trades", params={"limit": 5})
         prices = request(self._url, "GET", "/prices")
-        shown = "  ".join(f"{name} {price:,.2f}" for name, price in prices["prices"].items())
+        shown = "  ".join(f"{name} {price(value)}" for name, value in prices["prices"].items())
         season = board["season"]
         title = f"Season {season['number']}  {season['feed']}  tick {prices['tick']}  {shown}"
-        return {"title": title, "items": board["items"], "trades": trades["items"]}
+        return {"title": title, "items": board["items"], "trades": trades["items"], "as_of": board["as_of"]}
 
     def act(self, what: str, name: str) -> str:
         """Pause or resume a bot of the server."""
@@ -215,17 +220,45 @@ class _RemoteBoard:
 
 
 def watch(url: Url = "") -> None:
-    """Watch the board live; p NAME pauses, r NAME resumes, q quits."""
+    """Watch the board live; p NAME pauses, r NAME resumes, q quits. A pipe gets a line for each bot at each change."""
     from arena.cli.dashboard import Dashboard
 
     board = _RemoteBoard(url)
     board.read()
+    if not sys.stdout.isatty():
+        _print_changes(board)
+        return
     screen = Dashboard(board, lambda: None)
     screen.start()
     try:
         screen.wait()
     finally:
         screen.stop()
+
+
+def _print_changes(board: _RemoteBoard) -> None:
+    """Print the board's rows and the new trades as lines, for as long as somebody reads and the server answers."""
+    as_of, last_trade = None, 0
+    console.print(board.read()["title"])
+    while True:
+        found = board.read()
+        lines = [
+            f"{moment(trade['time'])}  trade  {trade['bot_name']}  {trade['side']} {cell(trade['size'], 'size')} "
+            f"{trade['symbol']} at {price(trade['price'])}"
+            for trade in reversed(found["trades"]) if trade["id"] > last_trade
+        ]  # fmt: skip
+        last_trade = max((trade["id"] for trade in found["trades"]), default=last_trade)
+        if found["as_of"] is not None and found["as_of"] != as_of:
+            as_of = found["as_of"]
+            lines += [
+                f"{moment(as_of)}  {item['rank']}  {item['name']}  {item['status']}  {cell(item['equity'])}  "
+                f"{cell(item['return_pct'])} %  {cell(item['positions'])}"
+                for item in found["items"]
+            ]
+        for line in lines:
+            console.print(line)
+        sys.stdout.flush()
+        time.sleep(1.0)
 
 
 @season_app.command("list")

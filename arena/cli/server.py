@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -10,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from arena import config
-from arena.cli.output import complain
+from arena.cli.output import complain, plural
 from arena.errors import ArenaError
 
 
@@ -21,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")] = None,
     feed: Annotated[str | None, typer.Option(help="binance, synthetic or replay:PATH.")] = None,
     db: Annotated[Path | None, typer.Option(help="SQLite file.")] = None,
     no_dashboard: Annotated[bool, typer.Option("--no-dashboard", help="Log lines only.")] = False,
@@ -58,18 +61,28 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> None:
+    name = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{name}:{listening.getsockname()[1]}"
+    # SIGTERM ends as Ctrl-C does: with the tick finished and everything written.
+    signal.signal(signal.SIGTERM, _ended)
+    complain(f"Starting on {address} (the sandbox is proved first, by trying every forbidden act)")
+    proof = _prove()
+    complain(
+        f"The sandbox holds (level {proof['level']}). The database, the market and the bots come up{_wait(settings)}."
+    )
+
     import uvicorn
 
     from arena.app import Arena
     from arena.engine.collector import keep_for_good
 
-    arena = Arena(settings, _prove())
+    arena = Arena(settings, proof)
+    begun = False
     try:
         app = arena.start()
+        begun = True
         keep_for_good()
-        bound = listening.getsockname()[1]
-        name = f"[{settings.host}]" if ":" in settings.host else settings.host
-        complain(f"http://{name}:{bound}  (Ctrl-C stops)")
+        complain(f"{address}  (Ctrl-C stops)")
         server = _server(
             uvicorn.Config(
                 app,
@@ -82,14 +95,57 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> Non
             ),
             arena,
         )
-        screen = _start_dashboard(arena, server, lines) if lines is not None else None
+        screen = _start_dashboard(arena, server, lines, address) if lines is not None else None
+        server.screen = screen
         try:
             server.run(sockets=[listening])
         finally:
             if screen is not None:
                 screen.stop()
+                complain(_waits_for(arena))
     finally:
+        _bear_impatience()
         arena.stop()
+        if begun:
+            complain(_last_line(arena, settings))
+
+
+def _ended(*_: object) -> None:
+    raise SystemExit(0)
+
+
+def _bear_impatience() -> None:
+    """Let a second Ctrl-C not cut what is being written; a third one ends at once, which a restart repairs."""
+
+    def at_once(*_: object) -> None:
+        os._exit(130)
+
+    def once_more(*_: object) -> None:
+        signal.signal(signal.SIGINT, at_once)
+        os.write(2, b"arena: Still shutting down. Ctrl-C once more ends at once.\n")
+
+    signal.signal(signal.SIGINT, once_more)
+    signal.signal(signal.SIGTERM, once_more)
+
+
+def _wait(settings: config.Settings) -> str:
+    """Say for how long a live market is waited for."""
+    live = [feed for feed in settings.feeds if feed != "synthetic" and not feed.startswith("replay:")]
+    if not live:
+        return ""
+    return f"; {', '.join(live)} has {settings.feed_wait_seconds:g} s for a first price"
+
+
+def _waits_for(arena: Any) -> str:
+    bots = sum(seat.status != "retired" for seat in arena.engine.roster.seats())
+    return f"Shutting down… The tick under way, {plural(bots, 'bot')} and the database are waited for."
+
+
+def _last_line(arena: Any, settings: config.Settings) -> str:
+    season, tick = arena.engine.season, arena.engine.market.n
+    where = "the database" if settings.database_url else settings.db_path
+    until = f"up to tick {tick:,}" if tick >= 0 else "which had no tick yet"
+    return f"Stopped. All is written to {where}: season {season.number}, {until}."
 
 
 def _prove() -> dict[str, Any]:
@@ -107,13 +163,13 @@ def _prove() -> dict[str, Any]:
     }
 
 
-def _start_dashboard(arena: Any, server: Any, lines: Any) -> Any:
+def _start_dashboard(arena: Any, server: Any, lines: Any, address: str) -> Any:
     from arena.cli.dashboard import Dashboard, LocalBoard
 
     def stop() -> None:
         server.should_exit = True
 
-    screen = Dashboard(LocalBoard(arena), stop, lines.lines)
+    screen = Dashboard(LocalBoard(arena, address), stop, lines.lines)
     screen.start()
     return screen
 
@@ -121,13 +177,26 @@ def _start_dashboard(arena: Any, server: Any, lines: Any) -> Any:
 def _server(settings: Any, arena: Any) -> Any:
     # Made here because uvicorn takes a while to import and other commands do not need it.
     import uvicorn
+    from sse_starlette.sse import AppStatus
+
+    # It would cut the streams in the middle; `shutdown` lets them end.
+    AppStatus.disable_automatic_graceful_drain()
 
     class Server(uvicorn.Server):
         """Ends the live streams first, because a browser would hold them open for ever."""
 
-        def handle_exit(self, sig: int, frame: Any) -> None:
-            """Take Ctrl-C or SIGTERM."""
+        screen: Any = None
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            """Say what is waited for, end the streams, then the connections."""
+            words = _waits_for(arena)
+            if self.screen is None:
+                complain(words)
+            else:
+                self.screen.say(words)
+            # A request that is cut off from here on is its client's loss and no error of ours.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             arena.broadcast.close()
-            super().handle_exit(sig, frame)
+            await super().shutdown(sockets)
 
     return Server(settings)

@@ -37,6 +37,16 @@ def clean_line(text: str, limit: int = LINE_LIMIT) -> str:
     return cleaned if len(cleaned) <= limit else cleaned[: limit - 3] + "..."
 
 
+def clean_text(text: str) -> str:
+    """Return text of several lines without what a terminal would obey; line breaks and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character for character in text.replace("\r\n", "\n").replace("\r", "\n")
+        if character in "\n\t" or _visible(character)
+    )  # fmt: skip
+
+
 def clean_name(text: str) -> str:
     """Return a bot's name in NFC with single spaces, '' if nothing visible is left."""
     flat = _SPACES.sub(" ", unicodedata.normalize("NFC", text[: NAME_LIMIT * 4]))
