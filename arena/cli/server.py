@@ -180,7 +180,7 @@ def _server(settings: Any, arena: Any) -> Any:
     from sse_starlette.sse import AppStatus
 
     # It would cut the streams in the middle; `shutdown` lets them end.
-    AppStatus.disable_automatic_graceful_drain()
+    AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]
 
     class Server(uvicorn.Server):
         """Ends the live streams first, because a browser would hold them open for ever."""

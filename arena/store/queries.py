@@ -129,18 +129,14 @@ def bot_rows(engine: Engine, season_id: str) -> list[Row]:
 
 
 def find_bot(engine: Engine, season_id: str, wanted: str) -> str:
-    """Return the id of a bot given by id or by name; the case of a name counts only between two that differ in it."""
-    named = select(_ENTRIES.c.bot_id, _ENTRIES.c.bot_name).where(_ENTRIES.c.season_id == season_id)
-    found = _rows(engine, named.where((_ENTRIES.c.bot_id == wanted) | (_ENTRIES.c.bot_name == wanted)))
-    if found:
-        return str(found[0]["bot_id"])
-    folded = wanted.casefold()
-    found = [row for row in _rows(engine, named) if folded in {row["bot_name"].casefold(), row["bot_id"]}]
+    """Return the id of a bot given by id or by name."""
+    statement = select(_ENTRIES.c.bot_id).where(
+        _ENTRIES.c.season_id == season_id,
+        (_ENTRIES.c.bot_id == wanted) | (_ENTRIES.c.bot_name == wanted),
+    )
+    found = _rows(engine, statement)
     if not found:
         raise NotFoundError(f"There is no bot '{wanted}' in this season.")
-    if len(found) > 1:
-        names = ", ".join(f"'{row['bot_name']}'" for row in found)
-        raise NotFoundError(f"'{wanted}' may be {names}: write it as it stands there.")
     return str(found[0]["bot_id"])
 
 

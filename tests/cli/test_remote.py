@@ -97,8 +97,8 @@ def test_every_reading_command_has_words_for_people(live: Running, run: Run, own
 
 def test_a_bot_is_paused_resumed_and_retired(live: Running, run: Run, own_name: str) -> None:
     live.admitted(bot_source(name=own_name))
-    for command, status in (("pause", "paused"), ("resume", "active"), ("retire", "retired")):
-        done = reading(live, run, "bots", command, own_name)
+    for command, status, more in (("pause", "paused", ()), ("resume", "active", ()), ("retire", "retired", ("--yes",))):
+        done = reading(live, run, "bots", command, own_name, *more)
         assert done.code == 0
         assert status in done.out
     again = reading(live, run, "bots", "resume", own_name)
