@@ -24,7 +24,7 @@ from arena.llm.client import ModelServer
 from arena.market import Chosen, choose_market
 from arena.store import queries
 from arena.store.archive import runtime_facts
-from arena.store.database import open_database, upgrade
+from arena.store.database import open_database, own_connections, upgrade
 from arena.store.lease import Lease
 from arena.store.seasons import carry_over, resume_or_open, set_isolation
 from arena.submissions.desk import Desk
@@ -79,7 +79,9 @@ class Arena:
         """Open the database, lock the sandbox, choose the market, start the clock."""
         settings = self.settings
         self._database = open_database(settings.url)
-        self._lease = Lease(self._database)
+        # Readers may use up every connection of theirs; the clock's are its own.
+        self._clock_database = own_connections(self._database)
+        self._lease = Lease(self._clock_database)
         upgrade(self._database)
         self._pool.start()
         confinement = self._pool.confinement
@@ -132,8 +134,8 @@ class Arena:
     def _make_engine(self, source: Source) -> Engine:
         settings = self.settings
         disk = None if settings.database_url else Path(settings.db_path).resolve().parent
-        journal = Journal(self._database, lease=self._lease, min_free_disk=settings.min_free_disk, disk=disk)
-        return Engine(self._database, self._pool, source, self._season, self.broadcast, journal)
+        journal = Journal(self._clock_database, lease=self._lease, min_free_disk=settings.min_free_disk, disk=disk)
+        return Engine(self._clock_database, self._pool, source, self._season, self.broadcast, journal)
 
     def _make_intake(self, engine: Engine) -> None:
         settings = self.settings
@@ -251,4 +253,5 @@ class Arena:
         if self._lease is not None:
             self._lease.release()
         if hasattr(self, "_database"):
+            self._clock_database.dispose()
             self._database.dispose()

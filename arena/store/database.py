@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from arena.errors import StoreError
@@ -18,15 +18,30 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 def open_database(url: str) -> Engine:
     """Return an engine for the URL; StoreError says why it cannot be used."""
     try:
-        engine = create_engine(
-            url, pool_pre_ping=not url.startswith("sqlite"), json_serializer=_to_json, json_deserializer=_from_json
-        )
-        if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _set_up_sqlite)
+        engine = _engine(make_url(url))
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
     except (SQLAlchemyError, ImportError) as error:
         raise StoreError(f"The database cannot be opened: {error}") from error
+    return engine
+
+
+def own_connections(database: Engine) -> Engine:
+    """Return an engine for the same database whose connections nobody else can use up.
+
+    A SQLite database in memory is one connection's own, so there it is the same engine.
+    """
+    url = database.url
+    if database.dialect.name == "sqlite" and url.database in {None, "", ":memory:"}:
+        return database
+    return _engine(url)
+
+
+def _engine(url: URL) -> Engine:
+    sqlite = url.get_backend_name() == "sqlite"
+    engine = create_engine(url, pool_pre_ping=not sqlite, json_serializer=_to_json, json_deserializer=_from_json)
+    if sqlite:
+        event.listen(engine, "connect", _set_up_sqlite)
     return engine
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Label, Select, Table, bindparam, select
 
+from arena.core.text import clean_line
 from arena.errors import NotFoundError
 from arena.store.bulk import table_of
 from arena.store.models import (
@@ -17,6 +18,7 @@ from arena.store.models import (
     Season,
     Standing,
     Submission,
+    Tick,
     Trade,
 )
 
@@ -43,6 +45,23 @@ def season_row(engine: Engine, season_id: str) -> Row:
     if not found:
         raise NotFoundError(f"There is no season {season_id}.")
     return found[0]
+
+
+def season_by_number(engine: Engine, number: int) -> Row:
+    """Return a season by its number; NotFoundError if there is none."""
+    table = table_of(Season)
+    found = _rows(engine, select(table).where(table.c.number == number))
+    if not found:
+        raise NotFoundError(f"There is no season {number}.")
+    return found[0]
+
+
+def last_tick(engine: Engine, season_id: str) -> Row | None:
+    """Return the last recorded tick of a season, None if it has none."""
+    table = table_of(Tick)
+    columns = select(table.c.n, table.c.time, table.c.prices)
+    found = _rows(engine, columns.where(table.c.season_id == season_id).order_by(table.c.n.desc()).limit(1))
+    return found[0] if found else None
 
 
 def season_rows(engine: Engine) -> list[Row]:
@@ -129,14 +148,18 @@ def bot_rows(engine: Engine, season_id: str) -> list[Row]:
 
 
 def find_bot(engine: Engine, season_id: str, wanted: str) -> str:
-    """Return the id of a bot given by id or by name."""
-    statement = select(_ENTRIES.c.bot_id).where(
-        _ENTRIES.c.season_id == season_id,
-        (_ENTRIES.c.bot_id == wanted) | (_ENTRIES.c.bot_name == wanted),
-    )
-    found = _rows(engine, statement)
+    """Return the id of a bot given by id or by name; case matters only where names differ by nothing else."""
+    names = select(_ENTRIES.c.bot_id, _ENTRIES.c.bot_name).where(_ENTRIES.c.season_id == season_id)
+    found = _rows(engine, names.where((_ENTRIES.c.bot_id == wanted) | (_ENTRIES.c.bot_name == wanted)))
     if not found:
-        raise NotFoundError(f"There is no bot '{wanted}' in this season.")
+        # Neither database folds the case of every letter, so that it is done here.
+        folded = wanted.casefold()
+        found = [row for row in _rows(engine, names) if row["bot_name"].casefold() == folded]
+    if not found:
+        raise NotFoundError(f"There is no bot '{clean_line(wanted, 80)}' in this season.")
+    if len(found) > 1:
+        alike = ", ".join(sorted(f"'{row['bot_name']}'" for row in found))
+        raise NotFoundError(f"Several bots are called like that: {alike}; write the name exactly.")
     return str(found[0]["bot_id"])
 
 

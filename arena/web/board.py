@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from arena.core.scoring import SNAPSHOT_EVERY
 from arena.store import queries
 from arena.web import schemas
-from arena.web.context import Context
+from arena.web.context import ChosenSeason, Context
 from arena.web.editions import Edition, Question, takes_gzip
 
 PATH = "/api/v1/leaderboard"
@@ -30,6 +30,8 @@ MAX_PAGES = 64
 MAX_PAGE_BYTES = 16 * 1024 * 1024
 MAX_KNOWN = 256
 MAX_WORDS = 2000  # bytes of a request's words that are worth keeping
+MAX_PAST = 4  # boards of past seasons that are kept
+PAST_SECONDS = 60.0  # after which another process's proof of a past bot is seen
 RECHECK_SECONDS = 1.0  # within which is seen what no counter tells, as that a bot has recovered
 
 _FIELDS = tuple(schemas.BoardItem.model_fields)
@@ -81,13 +83,20 @@ class Board:
         self._bytes = 0
         self._known: dict[tuple[bytes, str, str], Question] = {}
         self._building = asyncio.Lock()
+        self._past: OrderedDict[str, tuple[tuple[int, int], Edition]] = OrderedDict()
         self.builds = 0
 
-    async def first(self, scope: Scope, sort: str, order: str, limit: int, cursor: int) -> Response:
+    async def first(
+        self, scope: Scope, season: ChosenSeason, sort: str, order: str, limit: int, cursor: int
+    ) -> Response:
         """Answer a request whose question has just been checked, and know it from now on."""
         wanted = _wanted(scope)
-        asked = Question(sort, order, limit, cursor, "text/csv" in wanted.accept, takes_gzip(wanted.accept_encoding))
-        if sum(map(len, wanted.words)) <= MAX_WORDS:
+        packed = takes_gzip(wanted.accept_encoding)
+        asked = Question(sort, order, limit, cursor, "text/csv" in wanted.accept, packed)
+        if not season.played:
+            return await self._answer_of_the_past(asked._replace(season_id=season.id), wanted.if_none_match)
+        # A season that was named is another one as soon as the next is opened.
+        if not season.named and sum(map(len, wanted.words)) <= MAX_WORDS:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             self._known[wanted.words] = asked
@@ -106,9 +115,21 @@ class Board:
         else:
             async with self._building:
                 page = await self._built(asked)
-        if if_none_match and _matches(if_none_match, page.tag):
-            return Ready(304, page.unchanged, b"")
-        return Ready(200, page.found, page.body)
+        return _response(page, if_none_match)
+
+    async def _answer_of_the_past(self, asked: Question, if_none_match: str) -> Response:
+        """Answer from a season that is not played: its rows stand still, but for proofs."""
+        revision = self._context.engine.roster.revision, int(time.monotonic() / PAST_SECONDS)
+        async with self._building:
+            known = self._past.get(asked.season_id)
+            if known is None or known[0] != revision:
+                edition = await run_in_threadpool(self._read, (), asked.season_id)
+                self._past[asked.season_id] = known = revision, edition
+            self._past.move_to_end(asked.season_id)
+            while len(self._past) > MAX_PAST:
+                self._past.popitem(last=False)
+            page = await run_in_threadpool(_page, known[1], asked)
+        return _response(page, if_none_match)
 
     def _present(self) -> tuple[Any, ...]:
         engine = self._context.engine
@@ -122,7 +143,7 @@ class Board:
         if key != self._key:
             shown = _shown(self._context)
             if self._edition is None or self._edition.shown != shown:
-                self._edition = await run_in_threadpool(self._read, shown)
+                self._edition = await run_in_threadpool(self._read, shown, self._context.season_id)
                 self._pages.clear()
                 self._bytes = 0
             self._key = key
@@ -140,12 +161,13 @@ class Board:
             _, dropped = self._pages.popitem(last=False)
             self._bytes -= len(dropped.body)
 
-    def _read(self, shown: tuple[Any, ...]) -> Edition:
+    def _read(self, shown: tuple[Any, ...], season_id: str) -> Edition:
         context = self._context
         self.builds += 1
-        season = queries.season_row(context.database, context.season_id)
-        rows = queries.board(context.database, context.season_id)
-        present = {seat.id: seat.status for seat in context.engine.roster.seats()}
+        season = queries.season_row(context.database, season_id)
+        rows = queries.board(context.database, season_id)
+        played = season_id == context.season_id
+        present = {seat.id: seat.status for seat in context.engine.roster.seats()} if played else {}
         for row in rows:
             row["status"] = present.get(row["bot_id"], row["status"])
             row["positions"] = row["positions"] or {}
@@ -194,6 +216,12 @@ def _wanted(scope: Scope) -> _Wanted:
             text = value.decode("latin-1")
             found[name] = f"{found[name]}, {text}" if found[name] else text
     return _Wanted(scope["query_string"], found[b"accept"], found[b"accept-encoding"], found[b"if-none-match"])
+
+
+def _response(page: Page, if_none_match: str) -> Response:
+    if if_none_match and _matches(if_none_match, page.tag):
+        return Ready(304, page.unchanged, b"")
+    return Ready(200, page.found, page.body)
 
 
 def _page(edition: Edition, asked: Question) -> Page:

@@ -6,16 +6,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine as Database
 
 from arena.config import Settings
 from arena.engine.broadcast import Broadcast
 from arena.engine.engine import Engine
+from arena.store import queries
 from arena.submissions.desk import Desk
 from arena.submissions.intake import Intake
 from arena.submissions.pipeline import Pipeline
 from sandbox.pool import Pool
+
+SEASON_NUMBERS = 2**31 - 1  # the widest number that both databases keep in this column
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenSeason:
+    """The season that a read is about; only the one that is played has seats beside its rows."""
+
+    id: str
+    played: bool
+    named: bool = False  # by the request; else it is whichever is played
 
 
 @dataclass(slots=True)
@@ -39,6 +52,11 @@ class Context:
         """Return the running season's id."""
         return self.engine.season.id
 
+    @property
+    def played(self) -> ChosenSeason:
+        """Return the running season as a read names it."""
+        return ChosenSeason(self.season_id, played=True)
+
 
 async def context_of(request: Request) -> Context:
     """Return the context of the app that serves this request."""
@@ -47,3 +65,20 @@ async def context_of(request: Request) -> Context:
 
 
 Ctx = Annotated[Context, Depends(context_of)]
+
+
+async def chosen_season(
+    context: Ctx,
+    season: Annotated[
+        int | None, Query(ge=1, le=SEASON_NUMBERS, description="Number of a season; else the one that is played.")
+    ] = None,
+) -> ChosenSeason:
+    """Return the season that `?season=N` names, else the one that is played."""
+    played = context.season_id
+    if season is None:
+        return ChosenSeason(played, played=True)
+    found = await run_in_threadpool(queries.season_by_number, context.database, season)
+    return ChosenSeason(found["id"], played=found["id"] == played, named=True)
+
+
+Chosen = Annotated[ChosenSeason, Depends(chosen_season)]

@@ -24,6 +24,7 @@ class Question(NamedTuple):
     cursor: int
     csv: bool
     gzip: bool
+    season_id: str = ""  # of a past season; else the one that is played
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,17 @@ from arena import __version__
 from arena.engine.proof import UNPROVED, Proof, verify
 from arena.errors import ConflictError
 from arena.store import queries
-from arena.store.bundle import Bundle, mark_verified, read_bundle, write_bundle
+from arena.store.bundle import mark_verified, read_bundle, write_bundle
 from arena.web.context import Context
 
 _FRESH_TICKS = 10
 _busy = threading.Lock()
 
 
-def bundle_of(context: Context, wanted: str) -> Bundle:
-    """Return a bot's bundle as of the last tick."""
-    bot_id = queries.find_bot(context.database, context.season_id, wanted)
-    return read_bundle(context.database, context.season_id, bot_id, __version__)
-
-
-def bundle_file(context: Context, wanted: str) -> bytes:
+def bundle_file(context: Context, season_id: str, bot_id: str) -> bytes:
     """Return a bot's bundle as the bytes of its file."""
     file = io.BytesIO()
-    write_bundle(bundle_of(context, wanted), file)
+    write_bundle(read_bundle(context.database, season_id, bot_id, __version__), file)
     return file.getvalue()
 
 

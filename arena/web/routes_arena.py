@@ -6,13 +6,13 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
 from arena.store import queries
 from arena.web import schemas
 from arena.web.board import Board
-from arena.web.context import Context, Ctx
+from arena.web.context import SEASON_NUMBERS, Chosen, Context, Ctx
 from arena.web.problems import problem_response
 from arena.web.security import COOKIE, session_value
 
@@ -31,6 +31,7 @@ Sort = Literal[
 )
 async def leaderboard(
     request: Request,
+    season: Chosen,
     sort: Sort = "rank",
     order: Literal["asc", "desc"] = "asc",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -38,13 +39,19 @@ async def leaderboard(
 ) -> Response:
     """Return the ranked bots of the season, as JSON or, by `Accept: text/csv`, as CSV."""
     board: Board = request.app.state.board
-    return await board.first(request.scope, sort, order, limit, cursor)
+    return await board.first(request.scope, season, sort, order, limit, cursor)
 
 
 @router.get("/seasons")
 def seasons(context: Ctx) -> schemas.SeasonList:
     """List all seasons, newest first."""
     return schemas.SeasonList.model_validate({"items": queries.season_rows(context.database)})
+
+
+@router.get("/seasons/{number}")
+def season(number: Annotated[int, Path(ge=1, le=SEASON_NUMBERS)], context: Ctx) -> schemas.Season:
+    """Show one season by its number."""
+    return schemas.Season.model_validate(queries.season_by_number(context.database, number))
 
 
 @router.post("/seasons/close")
@@ -62,20 +69,24 @@ def new_season(context: Ctx) -> dict[str, Any]:
 @router.get("/trades")
 def trades(
     context: Ctx,
+    season: Chosen,
     limit: Annotated[int, Query(ge=1, le=queries.MAX_PAGE)] = 20,
     cursor: Annotated[int | None, Query(ge=0)] = None,
 ) -> schemas.TradePage:
     """Return the newest fills of all bots."""
-    items, following = queries.page(
-        context.database, queries.TABLES["trades"], context.season_id, limit=limit, cursor=cursor
-    )
+    items, following = queries.page(context.database, queries.TABLES["trades"], season.id, limit=limit, cursor=cursor)
     return schemas.TradePage.model_validate({"items": items, "next_cursor": following})
 
 
 @router.get("/prices")
-def prices(context: Ctx) -> schemas.Prices:
-    """Return the market at the last tick."""
+def prices(context: Ctx, season: Chosen) -> schemas.Prices:
+    """Return the market at the last tick; tick -1 where there has been none."""
     market = context.engine.market
+    if not season.played:
+        found = queries.last_tick(context.database, season.id)
+        if found is None:
+            return schemas.Prices(time=0.0, tick=-1, prices={})
+        return schemas.Prices(time=found["time"], tick=found["n"], prices=found["prices"])
     return schemas.Prices(time=market.time, tick=market.n, prices=market.prices)
 
 

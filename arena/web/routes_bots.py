@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 from arena.errors import RefusedError
 from arena.store import queries
 from arena.web import proofs, schemas
-from arena.web.context import Context, Ctx
+from arena.web.context import Chosen, ChosenSeason, Context, Ctx
 from arena.web.views import up_to_date, with_life
 
 router = APIRouter(prefix="/bots", tags=["bots"])
@@ -45,10 +45,10 @@ _UPLOAD_BODY = {
 }  # fmt: skip
 
 
-def bot_document(context: Context, bot_id: str) -> dict[str, Any]:
+def bot_document(context: Context, season: ChosenSeason, bot_id: str) -> dict[str, Any]:
     """Return one bot as the API shows it."""
-    row = queries.bot_row(context.database, context.season_id, bot_id)
-    return up_to_date(context, row)
+    row = queries.bot_row(context.database, season.id, bot_id)
+    return up_to_date(context, season, row)
 
 
 @router.post(
@@ -64,7 +64,12 @@ async def upload(request: Request, context: Ctx) -> Response:
 def _admit(context: Context, source: bytes, author: str) -> Response:
     enrolled, warnings = context.intake.upload(source, author=author)
     bot, entry = enrolled.bot, enrolled.entry
-    shown = bot_document(context, bot.id) if entry is None else up_to_date(context, queries.new_bot_row(bot, entry))
+    season = context.played
+    shown = (
+        bot_document(context, season, bot.id)
+        if entry is None
+        else up_to_date(context, season, queries.new_bot_row(bot, entry))
+    )
     document = schemas.Bot.model_validate({**shown, "warnings": warnings})
     headers = {"location": f"/api/v1/bots/{bot.id}"}
     status = 201 if enrolled.created else 200
@@ -102,26 +107,28 @@ def check(body: schemas.CheckRequest, context: Ctx) -> schemas.CheckResult:
 
 
 @router.get("")
-def list_bots(context: Ctx) -> schemas.BotList:
+def list_bots(context: Ctx, season: Chosen) -> schemas.BotList:
     """List every bot of the season, the retired included."""
-    rows = queries.bot_rows(context.database, context.season_id)
-    items = [schemas.BoardItem.model_validate(with_life(context, row)) for row in rows]
+    rows = queries.bot_rows(context.database, season.id)
+    items = [schemas.BoardItem.model_validate(with_life(context, season, row)) for row in rows]
     return schemas.BotList(items=items)
 
 
 @router.get("/{bot_id:path}/source", response_class=PlainTextResponse, responses=_PROBLEMS)
-def source(bot_id: str, context: Ctx) -> str:
+def source(bot_id: str, context: Ctx, season: Chosen) -> str:
     """Return a bot's source."""
-    found = queries.find_bot(context.database, context.season_id, bot_id)
+    found = queries.find_bot(context.database, season.id, bot_id)
     return queries.source_of(context.database, found)
 
 
-def _page(context: Context, kind: str, bot_id: str, limit: int, cursor: int | None) -> dict[str, Any]:
-    found = queries.find_bot(context.database, context.season_id, bot_id)
+def _page(
+    context: Context, season: ChosenSeason, kind: str, bot_id: str, limit: int, cursor: int | None
+) -> dict[str, Any]:
+    found = queries.find_bot(context.database, season.id, bot_id)
     items, following = queries.page(
         context.database,
         queries.TABLES[kind],
-        context.season_id,
+        season.id,
         bot_id=found,
         limit=limit,
         cursor=cursor,
@@ -130,28 +137,30 @@ def _page(context: Context, kind: str, bot_id: str, limit: int, cursor: int | No
 
 
 @router.get("/{bot_id:path}/trades", responses=_PROBLEMS)
-def trades(bot_id: str, context: Ctx, limit: Limit = 100, cursor: Cursor = None) -> schemas.TradePage:
+def trades(bot_id: str, context: Ctx, season: Chosen, limit: Limit = 100, cursor: Cursor = None) -> schemas.TradePage:
     """Return a bot's fills, newest first."""
-    return schemas.TradePage.model_validate(_page(context, "trades", bot_id, limit, cursor))
+    return schemas.TradePage.model_validate(_page(context, season, "trades", bot_id, limit, cursor))
 
 
 @router.get("/{bot_id:path}/orders", responses=_PROBLEMS)
-def orders(bot_id: str, context: Ctx, limit: Limit = 100, cursor: Cursor = None) -> schemas.OrderPage:
+def orders(bot_id: str, context: Ctx, season: Chosen, limit: Limit = 100, cursor: Cursor = None) -> schemas.OrderPage:
     """Return a bot's orders with status and reason, newest first."""
-    return schemas.OrderPage.model_validate(_page(context, "orders", bot_id, limit, cursor))
+    return schemas.OrderPage.model_validate(_page(context, season, "orders", bot_id, limit, cursor))
 
 
 @router.get("/{bot_id:path}/logs", responses=_PROBLEMS)
-def logs(bot_id: str, context: Ctx, limit: Limit = 200, cursor: Cursor = None) -> schemas.LogPage:
+def logs(bot_id: str, context: Ctx, season: Chosen, limit: Limit = 200, cursor: Cursor = None) -> schemas.LogPage:
     """Return a bot's log, newest first."""
-    return schemas.LogPage.model_validate(_page(context, "logs", bot_id, limit, cursor))
+    return schemas.LogPage.model_validate(_page(context, season, "logs", bot_id, limit, cursor))
 
 
 @router.get("/{bot_id:path}/equity", responses=_PROBLEMS)
-def equity(bot_id: str, context: Ctx, limit: Annotated[int, Query(ge=2, le=20_000)] = 2000) -> schemas.EquityCurve:
+def equity(
+    bot_id: str, context: Ctx, season: Chosen, limit: Annotated[int, Query(ge=2, le=20_000)] = 2000
+) -> schemas.EquityCurve:
     """Return a bot's equity, oldest first, thinned evenly to at most `limit` points."""
-    found = queries.find_bot(context.database, context.season_id, bot_id)
-    rows = queries.equity_curve(context.database, context.season_id, found, limit)
+    found = queries.find_bot(context.database, season.id, bot_id)
+    rows = queries.equity_curve(context.database, season.id, found, limit)
     return schemas.EquityCurve.model_validate({"items": rows})
 
 
@@ -166,19 +175,19 @@ def verify(bot_id: str, context: Ctx) -> schemas.Proof:
 
 
 @router.get("/{bot_id:path}/bundle", response_class=Response, responses={**_PROBLEMS, **_ZIP})
-def bundle(bot_id: str, context: Ctx) -> Response:
+def bundle(bot_id: str, context: Ctx, season: Chosen) -> Response:
     """Return everything that proves a bot's record elsewhere, as a ZIP file for `arena verify`."""
-    found = queries.find_bot(context.database, context.season_id, bot_id)
+    found = queries.find_bot(context.database, season.id, bot_id)
     headers = {"content-disposition": f'attachment; filename="arena-{found}.zip"'}
-    return Response(proofs.bundle_file(context, found), media_type="application/zip", headers=headers)
+    return Response(proofs.bundle_file(context, season.id, found), media_type="application/zip", headers=headers)
 
 
 # Names may hold slashes, so this one stands behind the addresses that end in a word.
 @router.get("/{bot_id:path}", responses=_PROBLEMS)
-def show(bot_id: str, context: Ctx) -> schemas.Bot:
+def show(bot_id: str, context: Ctx, season: Chosen) -> schemas.Bot:
     """Show one bot, given by id or by name."""
-    found = queries.find_bot(context.database, context.season_id, bot_id)
-    return schemas.Bot.model_validate(bot_document(context, found))
+    found = queries.find_bot(context.database, season.id, bot_id)
+    return schemas.Bot.model_validate(bot_document(context, season, found))
 
 
 def _change(context: Context, bot_id: str, what: str) -> dict[str, Any]:
@@ -187,7 +196,7 @@ def _change(context: Context, bot_id: str, what: str) -> dict[str, Any]:
     work = {"pause": roster.pause, "resume": roster.resume, "retire": roster.retire}[what]
     context.engine.call(lambda: work(found)).result(timeout=30)
     context.broadcast.publish("status", {})
-    return bot_document(context, found)
+    return bot_document(context, context.played, found)
 
 
 @router.post("/{bot_id:path}/pause", responses=_PROBLEMS)

@@ -9,7 +9,7 @@ from typing import Any
 
 from arena.engine.report import csv_cell
 from arena.errors import NotFoundError
-from arena.web.context import Context
+from arena.web.context import ChosenSeason, Context
 
 CSV_COLUMNS = (
     "rank", "name", "author", "origin", "model", "status", "equity", "return_pct", "realized_pnl",
@@ -18,23 +18,27 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 
-def with_life(context: Context, row: dict[str, Any]) -> dict[str, Any]:
-    """Return a bot's recorded row with its present status."""
+def with_life(context: Context, season: ChosenSeason, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a bot's recorded row with its present status; that of a past season is the recorded one."""
     recorded = {
         **row,
         "positions": row.get("positions") or {},
         "trades": row.get("trades") or 0,
         "rejected": row.get("rejected") or 0,
     }
+    if not season.played:
+        return recorded
     try:
         return {**recorded, "status": context.engine.roster.get(row["bot_id"]).status}
     except NotFoundError:
         return recorded
 
 
-def up_to_date(context: Context, row: dict[str, Any]) -> dict[str, Any]:
+def up_to_date(context: Context, season: ChosenSeason, row: dict[str, Any]) -> dict[str, Any]:
     """Return a bot's row with its account as of the last recorded tick, newer than the last snapshot."""
-    shown = with_life(context, row)
+    shown = with_life(context, season, row)
+    if not season.played:
+        return shown
     try:
         seat = context.engine.roster.get(row["bot_id"])
     except NotFoundError:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.arenas import BUYER, bot_source, running, settings_for, until
+import pytest
+
+from tests.arenas import BUYER, Running, bot_source, running, settings_for, until
 
 
 def test_a_season_is_closed_and_the_next_opens_with_the_same_bots(tmp_path: Path) -> None:
@@ -40,3 +42,62 @@ def test_a_recording_is_played_by_the_bots_of_the_folder_from_its_first_tick(tmp
         assert board["season"]["status"] == "closed"
         assert board["items"][0]["rank"] == 1
         assert arena.client.get("/readyz").status_code == 200
+
+
+def test_a_past_season_can_be_read_by_its_number(tmp_path: Path) -> None:
+    with running(settings_for(tmp_path), tmp_path) as arena:
+        seat = arena.admitted(bot_source(f"{BUYER}\nctx.log('here')", name="Carried"))
+        until(lambda: seat.score.trades and arena.get("/bots/Carried/equity")["items"], "a trade and a snapshot")
+        retired = arena.admitted(bot_source(name="Only Then"))
+        arena.api("POST", "/seasons/close")
+        until(lambda: arena.get("/status")["state"] == "finished", "no tick follows")
+        reads = ("/leaderboard", "/bots", "/prices", "/trades", "/bots/Carried", "/bots/Carried/trades",
+                 "/bots/Carried/orders", "/bots/Carried/logs", "/bots/Carried/equity")  # fmt: skip
+        before = {path: arena.get(path) for path in reads}
+        assert {path: arena.get(path, params={"season": 1}) for path in reads} == before
+        arena.api("POST", "/seasons")
+        arena.ticks(2)
+        arena.api("DELETE", f"/bots/{retired.id}")
+        # What is known of a bot in a past season is what was recorded last; the same for every read of it.
+        after = {path: arena.get(path, params={"season": 1}) for path in reads}
+        assert after == before
+        assert arena.get("/leaderboard?season=2")["season"]["number"] == 2
+        assert arena.get("/leaderboard?season=1")["season"] == arena.get("/seasons/1")
+        csv = arena.api("GET", "/leaderboard?season=1", headers={"accept": "text/csv"}).text
+        assert {"Carried", "Only Then"} <= {line.split(",")[1] for line in csv.splitlines()}
+        assert arena.api("GET", "/bots/Only Then/source?season=1").status_code == 200
+
+
+def test_the_board_of_a_named_season_does_not_become_that_of_the_next(tmp_path: Path) -> None:
+    with running(settings_for(tmp_path), tmp_path) as arena:
+        arena.admitted(bot_source(name="First"))
+        arena.ticks(1)
+        for _ in range(2):
+            assert arena.get("/leaderboard?season=1")["season"]["number"] == 1
+        arena.api("POST", "/seasons")
+        arena.ticks(1)
+        assert arena.get("/leaderboard?season=1")["season"]["number"] == 1
+        assert arena.get("/leaderboard")["season"]["number"] == 2
+
+
+@pytest.mark.parametrize("path", ["/leaderboard", "/bots", "/prices", "/trades", "/bots/x", "/bots/x/bundle"])
+@pytest.mark.parametrize(("number", "status"), [("77", 404), ("0", 422), ("x", 422), (str(2**63), 422)])
+def test_a_season_that_is_none_is_a_problem(live: Running, path: str, number: str, status: int) -> None:
+    answer = live.api("GET", path, params={"season": number})
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(("number", "status"), [("77", 404), ("0", 422), ("x", 422), (str(2**63), 422)])
+def test_a_season_that_is_none_is_not_shown(live: Running, number: str, status: int) -> None:
+    assert live.api("GET", f"/seasons/{number}").status_code == status
+
+
+def test_a_name_is_found_without_its_case_where_it_is_the_only_one(live: Running, own_name: str) -> None:
+    bot = live.upload(bot_source(name=f"{own_name} Straße"))
+    assert live.get(f"/bots/{own_name.upper()} STRASSE")["bot_id"] == bot["bot_id"]
+    other = live.upload(bot_source(name=f"{own_name} STRASSE"))
+    assert live.get(f"/bots/{own_name} STRASSE")["bot_id"] == other["bot_id"]
+    answer = live.api("GET", f"/bots/{own_name} strasse")
+    assert answer.status_code == 404
+    assert "write the name exactly" in answer.json()["detail"]
