@@ -35,6 +35,7 @@ def index(request: Request, context: Ctx) -> Response:
     """Return the page."""
     values = {
         "version": __version__,
+        "source_bytes": context.settings.limits.source_bytes,
         "token_required": bool(context.settings.arena_token.get_secret_value()),
     }
     return templates.TemplateResponse(request, "index.html", values)

@@ -34,6 +34,9 @@ async function call(method, url, { body, headers, signal } = {}) {
   return content;
 }
 
+/** The same address about a season of the past; null is the season that is played. */
+export const inSeason = (url, season) => (season === null ? url : `${url}${url.includes("?") ? "&" : "?"}season=${season}`);
+
 export const get = (url, signal) => call("GET", url, { signal });
 
 /** A change. A 401 asks for the token once, then the same change is sent again. */

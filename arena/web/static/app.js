@@ -1,8 +1,10 @@
 // The page: one route at a time, each in its own copy of a template, stopped when left.
 //
-//   #/              board
-//   #/bot/ID        bot
-//   #/submission/ID submission
+//   #/                    board
+//   #/bot/ID              bot
+//   #/submission/ID       submission
+//   #/season/N            board of a season of the past
+//   #/season/N/bot/ID     bot in a season of the past
 
 import { $, showMissing, time } from "./dom.js";
 import { clock, whole } from "./format.js";
@@ -12,11 +14,14 @@ import { showBot } from "./bot.js";
 import { showSubmission } from "./submission.js";
 
 const ROUTES = [
-  [/^#?\/?$/, "board-view", "Arena", showBoard],
-  [/^#\/bot\/([^/]+)$/, "bot-view", "Bot – Arena", showBot],
-  [/^#\/submission\/([^/]+)$/, "submission-view", "Submission – Arena", showSubmission],
+  [/^#?\/?(?:season\/(?<season>\d{1,9})\/?)?$/, "board-view", "Arena", showBoard],
+  [/^#\/(?:season\/(?<season>\d{1,9})\/)?bot\/(?<id>[^/]+)$/, "bot-view", "Bot – Arena", showBot],
+  [/^#\/submission\/(?<id>[^/]+)$/, "submission-view", "Submission – Arena", showSubmission],
 ];
-const STATES = { starting: "Starting", recovering: "Recovering", waiting: "Waiting for the market", stopped: "Stopped" };
+const STATES = {
+  starting: "Starting", recovering: "Recovering", waiting: "Waiting for the market", stopped: "Stopped",
+  finished: "Season over", failed: "The clock has failed",
+};
 const CONNECTION = { connecting: "Connecting", live: "Live", away: "Reconnecting…", resting: "Resting" };
 
 let leave = new AbortController();
@@ -24,7 +29,10 @@ let leave = new AbortController();
 function route() {
   for (const [pattern, template, title, show] of ROUTES) {
     const match = pattern.exec(location.hash);
-    if (match) return { template, title, show, id: match[1] === undefined ? null : unescaped(match[1]) };
+    if (match) {
+      const { id, season } = match.groups;
+      return { template, title, show, id: id === undefined ? null : unescaped(id), season: season === undefined ? null : Number(season) };
+    }
   }
   return null;
 }
@@ -48,7 +56,7 @@ function open() {
   document.title = found.title;
   $("main").replaceChildren($(found.template).content.cloneNode(true));
   $("main").setAttribute("data-view", found.template);
-  found.show({ id: found.id, signal: leave.signal });
+  found.show({ id: found.id, season: found.season, signal: leave.signal });
 }
 
 /** After a move, reading starts at the new page's heading; the first page leaves focus alone. */
@@ -78,7 +86,7 @@ live.addEventListener("status", ({ detail }) => {
   drawConnection();
   drawTick();
 });
-live.addEventListener("status-problem", () => { $("live-text").textContent = "Server not reached"; });
+live.addEventListener("status-problem", () => { if (live.connection !== "resting") $("live-text").textContent = "Server not reached"; });
 live.addEventListener("tick", drawTick);
 $("zone").textContent = `Times are those of ${Intl.DateTimeFormat().resolvedOptions().timeZone || "your computer"}.`;
 window.addEventListener("hashchange", move);

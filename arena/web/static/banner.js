@@ -4,6 +4,10 @@ import { $, badge, h, pairs, time } from "./dom.js";
 import { DASH, duration, number, plural, price, when } from "./format.js";
 import { live } from "./live.js";
 
+// Where a bot is not locked in by every layer, players should know; why is for the operator.
+const PARTLY = "Bots are not locked in by every layer here; the operator's log says which one is missing.";
+// Who writes the code stands among the facts.
+const WRITER_NOTE = /^(No model is configured|Bots are written by the model)/;
 const WRITERS = { template: "rule-based templates, no model" };
 
 const withNote = (text, note) => h("span", null, text, note ? h("small", null, note) : null);
@@ -16,6 +20,14 @@ function writer(generator) {
   if (!generator) return null;
   return generator.kind === "model" ? withNote(generator.model ?? "a model", "writes the bots that people describe")
     : withNote(WRITERS[generator.kind] ?? generator.kind, "writes the bots that people describe");
+}
+
+/** The seed of made-up prices: shown as its hash while the season is open, so that nobody can choose it afterwards. */
+function chance(season) {
+  if (!season?.seed_sha256 && !season?.predictable) return null;
+  const said = season.predictable ? "predictable: the seed was set, so that these prices can be known beforehand"
+    : season.seed ? `seed ${season.seed}` : "hash of the seed, which is told when the season is closed";
+  return h("span", null, season.seed_sha256 ? h("code", { title: season.seed_sha256 }, `${season.seed_sha256.slice(0, 16)}…`) : "", h("small", null, said));
 }
 
 const cost = (bps, name) => (bps === 0 ? `no ${name}` : `${name} ${number(bps, Number.isInteger(bps) ? 0 : 2)} bps`);
@@ -38,29 +50,60 @@ export function drawBanner() {
   const { status } = live;
   if (!status) return;
   const { season, isolation } = status;
-  $("season-title").textContent = season ? `Season ${season.number}` : "No season is open yet";
-  badge($("arena-state"), status.state);
-  pairs($("season-facts"), [
+  drawSeason(season, status.state, [
     ["Market", market(season), { "data-fact": "feed" }],
     ["Code writer", writer(status.generator), { "data-fact": "writer" }],
     ["Isolation", isolation ? withNote(`level ${isolation.level}`, plural(isolation.layers?.length ?? 0, "layer")) : null, { "data-fact": "isolation" }],
     ["Rules", rules(season), { "data-fact": "rules" }],
     ["Bots", population(status.bots), { "data-fact": "bots" }],
     ["Opened", season?.opened_at ? time(season.opened_at, when(season.opened_at)) : null, { "data-fact": "opened" }],
+    ["Seed", chance(season), { "data-fact": "seed" }],
   ]);
-  // The note on the feed already stands beside the feed.
-  const notes = (status.notes ?? []).filter((note) => note !== season?.feed_note);
+  // The note on the feed already stands beside the feed; what the sandbox says of this machine is for who runs it.
+  const known = new Set([season?.feed_note, ...(isolation?.notes ?? [])]);
+  drawNotes([...(status.notes ?? []).filter((note) => !known.has(note) && !WRITER_NOTE.test(note)), ...(isolation && isolation.level !== "A" ? [PARTLY] : [])]);
+  $("isolation-details").hidden = !isolation?.layers?.length;
+  $("isolation-layers").replaceChildren(...(isolation?.layers ?? []).map((layer) => h("li", null, String(layer))));
+}
+
+function drawSeason(season, state, facts) {
+  $("season-title").textContent = season ? `Season ${season.number}` : "No season is open yet";
+  badge($("arena-state"), state);
+  badge($("season-predictable"), season?.predictable ? "predictable" : "");
+  pairs($("season-facts"), facts);
+}
+
+function drawNotes(notes) {
   $("season-notes").replaceChildren(...notes.map((note) => h("li", null, note)));
   $("season-notes").hidden = notes.length === 0;
-  const layers = [...(isolation?.layers ?? []), ...(isolation?.notes ?? [])];
-  $("isolation-details").hidden = layers.length === 0;
-  $("isolation-layers").replaceChildren(...layers.map((layer) => h("li", null, String(layer))));
+}
+
+/** The banner of a season of the past. */
+export function drawPastBanner(season) {
+  drawSeason(season, season.status, [
+    ["Market", market(season), { "data-fact": "feed" }],
+    ["Isolation", `level ${season.isolation}`, { "data-fact": "isolation" }],
+    ["Rules", rules(season), { "data-fact": "rules" }],
+    ["Opened", time(season.opened_at, when(season.opened_at)), { "data-fact": "opened" }],
+    ["Closed", season.closed_at ? time(season.closed_at, when(season.closed_at)) : null, { "data-fact": "closed" }],
+    ["Seed", chance(season), { "data-fact": "seed" }],
+  ]);
+  drawNotes([]);
+}
+
+/** A choice of seasons, where there is more than one. */
+export function drawSeasonChoice(seasons, chosen) {
+  const choice = $("season-choice");
+  $("season-chooser").hidden = seasons.length < 2;
+  const newest = Math.max(...seasons.map(({ number: n }) => n));
+  choice.replaceChildren(...seasons.map(({ number: n, status }) =>
+    h("option", { value: n === newest ? "" : n }, n === newest ? `Season ${n}, ${status}` : `Season ${n}`)));
+  choice.value = chosen === null || chosen === newest ? "" : String(chosen);
 }
 
 const direction = (now, before) => (before === undefined || now === before ? "" : now > before ? "up" : "down");
 
-export function drawPrices() {
-  const { prices, previous, status } = live;
+export function drawPrices({ prices, previous, status } = live) {
   const symbols = [...new Set([...(status?.season?.symbols ?? []), ...Object.keys(prices ?? {})])];
   $("prices").hidden = !prices;
   $("prices-empty").hidden = Boolean(prices);

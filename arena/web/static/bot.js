@@ -1,9 +1,10 @@
 // One bot: how it does, what it holds and did, what it says, and its source.
 
-import { confirmed, get, path, stopped, write } from "./api.js";
+import { confirmed, get, inSeason, path, stopped, write } from "./api.js";
 import { LineChart } from "./chart.js";
 import { codeView } from "./code.js";
 import { $, badge, calm, guest, h, pairs, showMissing, showProblem, time } from "./dom.js";
+import { warningsOf } from "./forms.js";
 import { DASH, number, percent, price, provenance, signed, signedPercent, size, tone, when, whole } from "./format.js";
 import { live, takePrices } from "./live.js";
 import { Paged } from "./paged.js";
@@ -54,14 +55,22 @@ const LOGS = [
   { label: "Message", class: "message", text: (line) => line.message ?? "" },
 ];
 
-const value = ({ symbol, held }) => (live.prices?.[symbol] === undefined ? null : live.prices[symbol] * held);
-
-const POSITIONS = [
+/** What is held, at the prices that `prices()` gives: those of now, or a past season's last ones. */
+const positionColumns = (prices) => [
   { label: "Symbol", text: ({ symbol }) => symbol },
   { label: "Size", num: true, text: ({ held }) => size(held) },
-  { label: "Price", num: true, text: ({ symbol }) => price(live.prices?.[symbol]) },
-  { label: "Value", num: true, text: (held) => number(value(held)) },
+  { label: "Price", num: true, text: ({ symbol }) => price(prices()?.[symbol]) },
+  { label: "Value", num: true, text: ({ symbol, held }) => number(prices()?.[symbol] * held) },
 ];
+
+/** A bot in a season of the past: as it ended, with nothing to change. */
+async function showPastBot(url, season, { trades, orders, logs, curve, signal, failed }) {
+  for (const link of document.querySelectorAll(".crumbs a")) { link.href = `#/season/${season}`; link.textContent = `Season ${season}`; }
+  listenProof(url, season, signal, failed);
+  loadSource(url, season, signal);
+  await Promise.all([curve.load(failed), trades.refresh(), orders.refresh(), logs.refresh()]);
+  if (!signal.aborted) curve.draw();
+}
 
 const tile = (label, shown, toned) => [label, h("span", { class: "num", "data-tone": toned ?? "" }, shown), { "data-metric": label }];
 
@@ -76,6 +85,7 @@ function drawMetrics(bot) {
     tile("Max drawdown", percent(bot.max_drawdown_pct)),
     tile("Sharpe", number(bot.sharpe)),
     tile("Trades", whole(bot.trades)),
+    tile("Rejected", whole(bot.rejected)),
     tile("Win rate", percent(bot.win_rate_pct, 1)),
     tile("Turnover", number(bot.turnover)),
     tile("Exposure", percent(bot.exposure_pct, 1)),
@@ -84,8 +94,10 @@ function drawMetrics(bot) {
   ]);
 }
 
-function drawActions(bot) {
+function drawActions(bot, season) {
   badge($("bot-status"), bot.status);
+  // What is over cannot be changed.
+  if (season !== null) return;
   $("bot-pause").hidden = PAUSED.includes(bot.status) || STOPPED.includes(bot.status);
   $("bot-resume").hidden = !PAUSED.includes(bot.status);
   $("bot-retire").hidden = OVER.includes(bot.status);
@@ -95,8 +107,9 @@ function drawWords(bot) {
   $("bot-name").replaceChildren(guest(bot.name));
   document.title = `${bot.name} – Arena`;
   $("bot-meta").replaceChildren(guest(provenance(bot)));
-  const notices = [["reason", bot.reason], ["last-error", bot.last_error === bot.reason ? null : bot.last_error],
-    ...(bot.warnings ?? []).map((text) => ["warning", text])].filter(([, text]) => text);
+  const warnings = [...new Set([...(bot.warnings ?? []), ...warningsOf(bot.bot_id)])];
+  const notices = [["note", bot.note], ["reason", bot.reason], ["last-error", bot.last_error === bot.reason ? null : bot.last_error],
+    ...warnings.map((text) => ["warning", text])].filter(([, text]) => text);
   $("bot-notices").replaceChildren(...notices.map(([kind, text]) => h("p", { class: "notice", "data-notice": kind }, guest(text))));
   $("bot-origin").hidden = !bot.prompt;
   $("bot-prompt").textContent = bot.prompt ?? "";
@@ -112,9 +125,9 @@ function drawWords(bot) {
   ]);
 }
 
-function lists(url, signal, failed) {
+function lists(url, season, signal, failed) {
   const make = (name, columns, limit, caption) => new Paged({
-    url: `${url}/${name}`, limit, signal, failed, older: $(`bot-${name}-older`),
+    url: inSeason(`${url}/${name}?limit=${limit}`, season), signal, failed, older: $(`bot-${name}-older`),
     table: new Table($(`bot-${name}`), { columns, key: (item) => item.id, empty: $(`bot-${name}-empty`), caption }),
   });
   return [
@@ -130,8 +143,9 @@ function proofWords({ status, tick, compared, findings }) {
   return [`Run again up to tick ${whole(tick)}: ${status}.`, counts ? `Compared: ${counts}.` : "", ...(findings ?? [])].filter(Boolean).join(" ");
 }
 
-function listenProof(url, signal, failed) {
-  $("bot-bundle").href = `/api/v1${url}/bundle`;
+function listenProof(url, season, signal, failed) {
+  $("bot-bundle").href = `/api/v1${inSeason(`${url}/bundle`, season)}`;
+  $("bot-verify").hidden = season !== null;
   $("bot-verify").addEventListener("click", async ({ target }) => {
     target.disabled = true;
     $("bot-proof").textContent = "The bot is run again …";
@@ -145,10 +159,10 @@ function listenProof(url, signal, failed) {
   }, { signal });
 }
 
-async function loadSource(url, signal) {
+async function loadSource(url, season, signal) {
   const host = $("bot-source");
   try {
-    const source = await get(`${url}/source`, signal);
+    const source = await get(inSeason(`${url}/source`, season), signal);
     host.replaceChildren(codeView(source));
   } catch (error) {
     if (!stopped(error)) showProblem(host, error);
@@ -157,8 +171,9 @@ async function loadSource(url, signal) {
 
 /** The curve is fetched once; later snapshots are added as they come with the bot's own state. */
 class Curve {
-  constructor(url, signal) {
+  constructor(url, season, signal) {
     this.url = url;
+    this.season = season;
     this.signal = signal;
     this.points = [];
     this.chart = new LineChart($("bot-equity"), { label: "Equity", empty: "The curve appears with the first equity snapshot.", signal, legend: false });
@@ -166,7 +181,7 @@ class Curve {
 
   async load(failed) {
     try {
-      this.points = (await get(`${this.url}/equity?limit=${POINTS}`, this.signal)).items;
+      this.points = (await get(inSeason(`${this.url}/equity?limit=${POINTS}`, this.season), this.signal)).items;
     } catch (error) {
       if (!stopped(error)) failed(error);
     }
@@ -178,7 +193,8 @@ class Curve {
   }
 
   draw() {
-    this.chart.update([{ id: "equity", name: "Equity", slot: 0, points: this.points }], live.status?.season?.starting_cash ?? null);
+    this.chart.update([{ id: "equity", name: "Equity", slot: 0, points: this.points }],
+      this.season === null ? live.status?.season?.starting_cash ?? null : null);
   }
 }
 
@@ -210,25 +226,27 @@ function listenActions(url, apply, failed, signal) {
   });
 }
 
-export async function showBot({ id, signal }) {
+export async function showBot({ id, season, signal }) {
   const url = path("bots", id);
+  const read = () => get(inSeason(url, season), signal);
   const failed = (error) => showProblem($("bot-problem"), error);
-  const positions = new Table($("bot-positions"), { columns: POSITIONS, key: ({ symbol }) => symbol, empty: $("bot-positions-empty"), caption: "Positions" });
-  const curve = new Curve(url, signal);
+  const positions = new Table($("bot-positions"), { columns: positionColumns(() => (season === null ? live.prices : lastPrices)), key: ({ symbol }) => symbol, empty: $("bot-positions-empty"), caption: "Positions" });
+  const curve = new Curve(url, season, signal);
   let current = null;
+  let lastPrices = null;
 
   const drawPositions = () => positions.update(Object.entries(current?.positions ?? {}).map(([symbol, held]) => ({ symbol, held })));
   const apply = (bot) => {
     current = bot;
     drawWords(bot);
-    drawActions(bot);
+    drawActions(bot, season);
     drawMetrics(bot);
     drawPositions();
   };
-  const [trades, orders, logs] = lists(url, signal, failed);
+  const [trades, orders, logs] = lists(url, season, signal, failed);
   const load = async (asOf) => {
     try {
-      apply(await get(url, signal));
+      apply(await read());
       showProblem($("bot-problem"), null);
       curve.extend(asOf, current.equity);
       curve.draw();
@@ -239,24 +257,28 @@ export async function showBot({ id, signal }) {
   };
 
   try {
-    apply(await get(url, signal));
+    apply(await read());
   } catch (error) {
     if (error.status === 404) return showMissing("There is no such bot", error.message);
     if (stopped(error)) return undefined;
     failed(error);
   }
 
+  if (season !== null) {
+    get(inSeason("/prices", season), signal).then(({ prices }) => { lastPrices = prices; drawPositions(); }, () => {});
+    return showPastBot(url, season, { trades, orders, logs, curve, signal, failed });
+  }
   let snapshot = null;
   const reload = calm(() => load(snapshot), GAP_MS, signal);
   live.addEventListener("leaderboard", ({ detail }) => { snapshot = detail.as_of; reload(); }, { signal });
   live.addEventListener("trade", ({ detail }) => { if (detail.bot_id === id) reload(); }, { signal });
   live.addEventListener("tick", drawPositions, { signal });
   live.addEventListener("status", () => curve.draw(), { signal });
-  live.addEventListener("resync", async () => { loadSource(url, signal); await curve.load(failed); reload(); }, { signal });
+  live.addEventListener("resync", async () => { loadSource(url, null, signal); await curve.load(failed); reload(); }, { signal });
   listenActions(url, apply, failed, signal);
-  listenProof(url, signal, failed);
+  listenProof(url, null, signal, failed);
 
-  loadSource(url, signal);
+  loadSource(url, null, signal);
   if (!live.prices) get("/prices", signal).then((now) => { takePrices(now); drawPositions(); }, () => {});
   await curve.load(() => {});
   curve.draw();

@@ -24,7 +24,8 @@ export const $ = (id) => document.getElementById(id);
 /** A guest's name: isolated, so that right-to-left marks cannot rearrange what stands around it. */
 export const guest = (text) => h("bdi", { class: "guest" }, text ?? "");
 
-export const botLink = (id, name) => h("a", { href: `#/bot/${encodeURIComponent(id)}`, title: name }, guest(name || "(no name)"));
+export const botLink = (id, name, season = null) =>
+  h("a", { href: `#/${season === null ? "" : `season/${season}/`}bot/${encodeURIComponent(id)}`, title: name }, guest(name || "(no name)"));
 
 export const time = (seconds, shown) => h("time", { datetime: isoTime(seconds), title: isoTime(seconds) }, shown);
 

@@ -11,7 +11,9 @@ const EXAMPLES = {
   "Mean reversion": "Buy 0.01 BTC when the price falls 0.5% below its 50-tick average; sell it when the price is back at the average.",
   "Breakout": "Buy 0.1 ETH when the price breaks the highest price of the last 60 ticks, sell when it falls below the lowest of the last 30.",
 };
-const MAX_BYTES = 256 * 1024;
+const maxBytes = () => Number(document.body.dataset.sourceBytes);
+const tooLarge = () => new Error(`This is larger than ${Math.floor(maxBytes() / 1024)} KiB, more than a bot's source may be.`);
+const CLOSED = "This season is over, and takes no strategies. The next one opens when whoever runs this arena enters: arena season new";
 const KEPT = 5;
 
 /** What a browser remembers is a convenience: storage may be full, forbidden or broken. */
@@ -41,15 +43,44 @@ function rememberAuthor(input) {
 /** Optional fields are left out when empty, so that the server's defaults apply. */
 const filled = (fields) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ""));
 
+/** Words that were refused, on their way back into the box; and what was odd about a bot that has just come in. */
+let draft = null;
+const oddities = new Map();
+export const editAgain = ({ prompt, name, author }) => { draft = { prompt, name, author }; location.hash = "#/"; };
+export const warningsOf = (id) => oddities.get(id) ?? [];
+
+function takeDraft() {
+  if (!draft) return;
+  $("prompt").value = draft.prompt ?? "";
+  $("submit-name").value = draft.name ?? "";
+  if (draft.author && draft.author !== "local") $("submit-author").value = draft.author;
+  draft = null;
+  // After the move to this page, which puts the focus on its heading.
+  setTimeout(() => { $("prompt")?.focus(); $("prompt")?.scrollIntoView({ block: "center" }); }, 0);
+}
+
+/** A season that is over takes nothing; that is said before anything is written into the box. */
+function followSeason(button, note, signal) {
+  const draw = () => {
+    const over = live.status?.season?.status === "closed" || live.status?.state === "finished";
+    note.textContent = over ? CLOSED : "";
+    note.hidden = !over;
+    button.toggleAttribute("data-closed", over);
+    button.disabled = over || button.hasAttribute("data-busy");
+  };
+  draw();
+  live.addEventListener("status", draw, { signal });
+}
+
 const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function whileBusy(buttons, work) {
   return async (...args) => {
-    buttons.forEach((button) => { button.disabled = true; });
+    buttons.forEach((button) => { button.disabled = true; button.toggleAttribute("data-busy", true); });
     try {
       await work(...args);
     } finally {
-      buttons.forEach((button) => { button.disabled = false; });
+      buttons.forEach((button) => { button.disabled = button.hasAttribute("data-closed"); button.removeAttribute("data-busy"); });
     }
   };
 }
@@ -80,6 +111,8 @@ export function submitForm(signal) {
     return undefined;
   });
   $("submit-form").addEventListener("submit", (event) => { event.preventDefault(); send(); });
+  takeDraft();
+  followSeason($("submit-button"), $("submit-closed"), signal);
   writerNote();
   live.addEventListener("status", writerNote, { signal });
   ownSubmissions(signal);
@@ -123,12 +156,16 @@ export function uploadForm(signal) {
   $("upload-file").addEventListener("change", async ({ target }) => {
     const [file] = target.files;
     if (!file) return;
-    showProblem(result, file.size > MAX_BYTES ? new Error("The file is larger than 256 KiB, more than a bot may be.") : null);
-    if (file.size <= MAX_BYTES) source.value = await file.text();
+    const { text, problem } = await readSource(file);
+    showProblem(result, problem);
+    if (text !== null) source.value = text;
+    // So that the same file, mended, can be chosen again.
+    else target.value = "";
   });
 
   const guarded = (work) => whileBusy(buttons, async () => {
     if (!source.value.trim()) { refuse(source, result, "Choose a file or paste the code of a bot first."); return; }
+    if (new TextEncoder().encode(source.value).length > maxBytes()) { showProblem(result, tooLarge()); return; }
     showProblem(result, null);
     try {
       await work();
@@ -151,9 +188,22 @@ export function uploadForm(signal) {
   const upload = guarded(async () => {
     const bot = await write("POST", "/bots", filled({ source: source.value, author: $("upload-author").value.trim() }));
     keepAuthor();
-    if (!signal.aborted) location.hash = `#${path("bot", bot.bot_id ?? bot.id)}`;
+    oddities.set(bot.bot_id, bot.warnings ?? []);
+    if (!signal.aborted) location.hash = `#${path("bot", bot.bot_id)}`;
   });
   $("upload-form").addEventListener("submit", (event) => { event.preventDefault(); upload(); });
+  followSeason($("upload-button"), $("upload-closed"), signal);
+}
+
+/** A file's text, or why it is none: what is not UTF-8 would else be changed silently. */
+async function readSource(file) {
+  if (file.size > maxBytes()) return { text: null, problem: tooLarge() };
+  const bytes = await file.arrayBuffer();
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), problem: null };
+  } catch {
+    return { text: null, problem: new Error(`${file.name} is not UTF-8 text; save the file as UTF-8.`) };
+  }
 }
 
 function verdict(source, violations, jump) {

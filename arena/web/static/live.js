@@ -36,14 +36,25 @@ export function takePrices({ time, tick, n, prices }) {
   live.tick = { n: number, time };
 }
 
+/** What nobody announces (a recovery that ends, a bot that is killed) is seen by asking again, soon while nothing is settled. */
+const SETTLED = ["running", "finished"];
+const AGAIN_MS = 3000;
+const SETTLED_MS = 20_000;
+let again = null;
+
 export const refreshStatus = calm(async () => {
+  clearTimeout(again);
+  const before = live.status;
   try {
     live.status = await get("/status");
     emit("status", live.status);
+    if (before && before.season?.id !== live.status.season?.id) emit("resync");
   } catch (error) {
     if (!stopped(error)) emit("status-problem", error);
   }
-}, 3000);
+  clearTimeout(again);
+  if (live.connection !== "resting") again = setTimeout(refreshStatus, SETTLED.includes(live.status?.state) ? SETTLED_MS : AGAIN_MS);
+}, 2000);
 
 function receive(event) {
   let data;
@@ -52,7 +63,11 @@ function receive(event) {
   } catch {
     return;
   }
-  if (event.type === "tick") takePrices(data);
+  if (event.type === "tick") {
+    takePrices(data);
+    // A tick is the proof that the clock runs: a status that says otherwise is old.
+    if (live.status && live.status.state !== "running") refreshStatus();
+  }
   emit(event.type, data);
 }
 
@@ -63,7 +78,12 @@ function connect() {
   source.addEventListener("status", refreshStatus);
   source.addEventListener("open", () => {
     setConnection("live");
-    if (wasAway) { refreshStatus(); emit("resync"); }
+    if (wasAway) {
+      // The server may be another one by now, whose ticks begin anew.
+      live.tick = null;
+      refreshStatus();
+      emit("resync");
+    }
     wasAway = false;
   });
   source.addEventListener("error", () => {
@@ -78,6 +98,7 @@ function connect() {
 function followVisibility() {
   if (document.hidden) {
     clearTimeout(retry);
+    clearTimeout(again);
     source?.close();
     wasAway = true;
     setConnection("resting");

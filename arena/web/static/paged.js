@@ -3,8 +3,8 @@
 import { get, stopped } from "./api.js";
 
 export class Paged {
-  constructor({ url, limit, table, older, signal, failed }) {
-    Object.assign(this, { url, limit, table, button: older, signal, failed });
+  constructor({ url, table, older, signal, failed }) {
+    Object.assign(this, { url, table, button: older, signal, failed });
     this.items = [];
     this.cursor = null;
     older.addEventListener("click", () => this.older(), { signal });
@@ -12,7 +12,7 @@ export class Paged {
 
   async page(cursor) {
     const more = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    return get(`${this.url}?limit=${this.limit}${more}`, this.signal);
+    return get(`${this.url}${more}`, this.signal);
   }
 
   /** Fetch the newest page and put what is new before what is known. */

@@ -3,18 +3,37 @@
 import { get, path, stopped } from "./api.js";
 import { codeView, violationList } from "./code.js";
 import { $, badge, calm, guest, h, showMissing, showProblem } from "./dom.js";
+import { editAgain } from "./forms.js";
 import { duration, plural, whole } from "./format.js";
 import { live } from "./live.js";
 
 const STEPS = ["queued", "generating", "validating", "repairing", "testing"];
+const STAGES = {
+  generating: "Rejected while it was written: no bot was made of these words.",
+  validating: "Rejected by the check of the code: it breaks a rule of bots.",
+  testing: "Rejected by the trial run: the code passed the check and did not do on recorded prices.",
+};
 const ENDS = {
   admitted: "Admitted: the bot trades from the next tick on.",
   rejected: "Rejected: no bot was made of these words.",
   failed: "Failed: the fault is on the arena's side, not in the words.",
 };
-const SAID = { done: "done", current: "now", skipped: "not needed", ahead: "to come", missed: "not reached" };
+const SAID = { done: "done", current: "now", skipped: "not needed", ahead: "to come", missed: "not reached", refused: "said no" };
+// Rules that only a trial run can find broken, and those about an answer that holds no code.
+const TRIAL_RULES = ["trial-run", "load-failed"];
+const WRITING_RULES = ["no-code", "cut-off"];
 
 const isOver = (status) => status in ENDS;
+
+/** Which step said no, of a rejected submission: its last attempt tells. */
+function refusedAt({ status, stage, attempts }) {
+  if (status !== "rejected") return null;
+  if (stage in STAGES) return stage;
+  const last = attempts.at(-1);
+  const rules = (last?.violations ?? []).map(({ rule }) => rule);
+  if (!last?.source || rules.some((rule) => WRITING_RULES.includes(rule))) return "generating";
+  return rules.length > 0 && !rules.some((rule) => TRIAL_RULES.includes(rule)) ? "validating" : "testing";
+}
 
 /**
  * Which steps were passed.
@@ -22,7 +41,7 @@ const isOver = (status) => status in ENDS;
  * The server tells only the present one; the attempts tell the past: code means
  * that it was validated, a second attempt that one was repaired, clean code that it was tested.
  */
-function stepStates({ status, attempts }) {
+function stepStates({ status, stage, attempts }) {
   const last = attempts.at(-1);
   const passed = {
     queued: status !== "queued",
@@ -31,7 +50,11 @@ function stepStates({ status, attempts }) {
     repairing: attempts.length > 1,
     testing: status === "admitted" || (isOver(status) && Boolean(last?.source) && !last.violations?.length && !last.error),
   };
+  const refused = refusedAt({ status, stage, attempts });
   return STEPS.map((step) => {
+    if (step === refused) return [step, "refused"];
+    // After the step that said no there is nothing that was passed, but for a repair between two attempts.
+    if (refused && step !== "repairing" && STEPS.indexOf(step) > STEPS.indexOf(refused)) return [step, "missed"];
     if (step === status) return [step, "current"];
     if (passed[step]) return [step, "done"];
     if (!isOver(status)) return [step, "ahead"];
@@ -86,10 +109,13 @@ function attemptsList() {
   };
 }
 
-function drawOutcome({ status, reason, bot_id: bot, attempts }) {
-  const text = isOver(status) ? ENDS[status] : reason ? "" : "This page follows along by itself.";
+function drawOutcome(submission) {
+  const { status, reason, bot_id: bot, attempts } = submission;
+  const end = STAGES[refusedAt(submission)] ?? ENDS[status];
+  const text = isOver(status) ? end : reason ? "" : "This page follows along by itself.";
   $("submission-outcome").replaceChildren(h("span", null, text), reason ? h("span", { class: "reason" }, guest(reason)) : "",
     bot ? h("a", { id: "submission-bot", class: "button primary", href: `#${path("bot", bot)}` }, "See the bot") : "");
+  $("submission-again").hidden = status !== "rejected" && status !== "failed";
   if (isOver(status) && attempts.length === 0) $("attempts-empty").textContent = "No attempt was made.";
 }
 
@@ -97,9 +123,12 @@ export function showSubmission({ id, signal }) {
   const url = path("strategies", id);
   const drawAttempts = attemptsList();
   let stream = null;
+  let current = null;
+  $("submission-again").addEventListener("click", () => editAgain(current), { signal });
 
   const apply = (submission) => {
     const shown = { ...submission, attempts: submission.attempts ?? [] };
+    current = shown;
     showProblem($("submission-problem"), null);
     badge($("submission-status"), shown.status);
     $("submission-prompt").textContent = shown.prompt ?? "";

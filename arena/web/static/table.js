@@ -6,7 +6,7 @@ import { h } from "./dom.js";
  * A column: {label, title?, num?, text(item), node?(item), tone?(item), tip?(item), value?(item)}.
  *
  * `text` decides whether a cell has changed; `node` draws it where text is not enough.
- * With `value` the column can be sorted by.
+ * With `value` the column can be sorted by. All items are sorted, the first `limit` of them are drawn.
  */
 export class Table {
   constructor(table, { columns, key, empty, caption, first = -1 }) {
@@ -16,6 +16,8 @@ export class Table {
     this.rows = new Map();
     this.items = [];
     this.sort = null;
+    this.limit = Infinity;
+    this.sorting = () => {};
     this.body = h("tbody");
     this.heads = columns.map((column, index) => this.head(column, index, first));
     table.replaceChildren(h("caption", { class: "visually-hidden" }, caption), h("thead", null, h("tr", null, this.heads)), this.body);
@@ -39,6 +41,7 @@ export class Table {
       if (order) head.setAttribute("aria-sort", order);
       else head.removeAttribute("aria-sort");
     });
+    this.sorting();
     this.draw();
   }
 
@@ -65,7 +68,7 @@ export class Table {
   draw() {
     const focused = document.activeElement;
     const kept = new Map();
-    const order = this.sorted().map((item) => {
+    const order = this.sorted().slice(0, this.limit).map((item) => {
       const id = this.key(item);
       const row = this.rows.get(id) ?? this.newRow(id);
       this.fillRow(row, item);
@@ -86,7 +89,7 @@ export class Table {
 
   newRow(id) {
     const cells = this.columns.map((column, index) =>
-      h(index === this.first ? "th" : "td", { class: column.num ? "num" : column.class, scope: index === this.first ? "row" : null }));
+      h(index === this.first ? "th" : "td", { class: column.num ? "num" : column.class, scope: index === this.first ? "row" : null, "data-label": column.label }));
     return { element: h("tr", { "data-id": id }, cells), cells, shown: [] };
   }
 
