@@ -58,10 +58,9 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> None:
-    import uvicorn
-
     from arena.app import Arena
     from arena.engine.collector import keep_for_good
+    from arena.web.serving import server_config
 
     arena = Arena(settings, _prove())
     try:
@@ -70,18 +69,7 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> Non
         bound = listening.getsockname()[1]
         name = f"[{settings.host}]" if ":" in settings.host else settings.host
         complain(f"http://{name}:{bound}  (Ctrl-C stops)")
-        server = _server(
-            uvicorn.Config(
-                app,
-                loop="uvloop",
-                http="httptools",
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=3,
-                lifespan="off",
-            ),
-            arena,
-        )
+        server = _server(server_config(app), arena)
         screen = _start_dashboard(arena, server, lines) if lines is not None else None
         try:
             server.run(sockets=[listening])
