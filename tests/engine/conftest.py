@@ -25,11 +25,11 @@ from sandbox.page import can_share
 from sandbox.pool import Pool
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
-RUNTIME = "arena.runtime.bot:BotRuntime"
-# Wide apart, so that a slow machine changes no verdict: a spin is late, an endless loop is killed.
-LIMITS = Limits(tick_cpu_soft=0.1, tick_cpu_hard=0.7)
-SPIN = "for _ in range(8_000_000): pass"
-LONG_SPIN = "for _ in range(13_000_000): pass"
+RUNTIME = "tests.engine.burning:BurningRuntime"
+# Wide apart, so that a slow machine changes no verdict: SPIN is late, an endless loop is killed.
+LIMITS = Limits(tick_cpu_soft=0.15, tick_cpu_hard=1.5)
+SPIN = "burn(0.3)"
+LONG_SPIN = "burn(0.9)"
 
 
 class Steady:
