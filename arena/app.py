@@ -185,7 +185,7 @@ class Arena:
         engine = self.engine
         season = queries.season_row(self._database, self._season.id)
         shown = ("id", "number", "status", "feed", "feed_note", "symbols", "interval", "starting_cash",
-                 "fee_bps", "slippage_bps", "isolation", "opened_at")  # fmt: skip
+                 "fee_bps", "slippage_bps", "isolation", "opened_at", "seed_sha256", "predictable", "seed")  # fmt: skip
         market = engine.market
         confinement = self._pool.confinement
         return {

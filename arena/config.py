@@ -49,7 +49,9 @@ class Settings(BaseSettings):
     db_path: str = Field("lab.db", description="SQLite file.")
     database_url: str = Field("", description="Database URL; overrides DB_PATH (PostgreSQL).")
     feed: str = Field("", description="Feed: binance, synthetic, replay:PATH; empty means the enabled sources.")
-    synthetic_seed: int = Field(1, description="Seed of the synthetic market.")
+    synthetic_seed: int | None = Field(
+        None, description="Fixed seed of the synthetic market, which makes its seasons predictable; empty means random."
+    )
     feed_wait_seconds: float = Field(6.0, gt=0, description="How long to wait for the live market at start.")
     stale_intervals: float = Field(
         3.0, gt=0, description="A live price is stale after this many of its feed's usual intervals without news."
@@ -76,6 +78,12 @@ class Settings(BaseSettings):
     max_bots: int = Field(2000, gt=0, description="Most bots that may run at once.")
     trial_ticks: int = Field(300, gt=0, description="Ticks of the trial run before admission.")
     max_repairs: int = Field(3, ge=0, description="Repairs a model may try.")
+    max_fills_per_day: int = Field(
+        20_000, ge=0, description="Fills a bot may have on a UTC day; orders beyond are rejected. 0 means any number."
+    )
+    max_log_mb_per_day: int = Field(
+        16, gt=0, description="MiB of log a bot may write on a UTC day; lines beyond are counted."
+    )
     min_free_disk: int = Field(
         200 * 1024 * 1024, ge=0, description="Bytes that must stay free; below, the clock stops."
     )
@@ -84,6 +92,11 @@ class Settings(BaseSettings):
     tick_cpu_hard: float = Field(1.0, gt=0, description="CPU seconds after which it is killed.")
     bot_memory_mb: int = Field(256, gt=0, description="Memory allowance of a bot, MiB.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @field_validator("synthetic_seed", mode="before")
+    @classmethod
+    def _no_seed(cls, value: Any) -> Any:
+        return None if value == "" else value
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
@@ -110,6 +123,11 @@ class Settings(BaseSettings):
     def rules(self) -> Rules:
         """Return the money rules."""
         return Rules(self.starting_cash, self.fee_bps, self.slippage_bps)
+
+    @property
+    def season_rules(self) -> Rules:
+        """Return the money rules and what keeps one bot from filling the disk, which a backtest need not."""
+        return Rules(self.starting_cash, self.fee_bps, self.slippage_bps, self.max_fills_per_day)
 
     @property
     def limits(self) -> Limits:

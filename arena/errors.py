@@ -52,6 +52,10 @@ class ConflictError(ArenaError):
     """The request contradicts what is there already."""
 
 
+class TooLargeError(ArenaError):
+    """What is asked for is larger than the server gives out; the sentence says which other way there is."""
+
+
 class AuthError(ArenaError):
     """The caller may not do this."""
 

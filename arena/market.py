@@ -23,7 +23,7 @@ from arena.feeds.runner import FeedRunner
 from arena.feeds.synthetic import SyntheticMarket
 from arena.feeds.venues import make_feed
 from arena.store.models import Season
-from arena.store.seasons import SeasonPlan, open_season_with_key
+from arena.store.seasons import SeasonPlan, open_season_with_key, season_seeds
 from arena.store.usage import DatabaseUsage
 
 log = logging.getLogger("arena")
@@ -48,20 +48,21 @@ def choose_market(settings: Settings, database: Database, runner: FeedRunner) ->
     if feeds and feeds[0].startswith("replay:"):
         return _replay(settings)
     if feeds == ["synthetic"]:
-        return _synthetic(settings, "Prices are made up: the synthetic market is chosen by FEED.")
+        return _synthetic(settings, database, "Prices are made up: the synthetic market is chosen by FEED.")
     return _live(settings, database, runner)
 
 
-def _plan(settings: Settings, feed: str, symbols: tuple[str, ...]) -> SeasonPlan:
-    return SeasonPlan(feed, tuple(symbols), settings.tick_interval_seconds, settings.rules, settings.synthetic_seed)
+def _plan(settings: Settings, feed: str, symbols: tuple[str, ...], seed: int | None = None) -> SeasonPlan:
+    return SeasonPlan(feed, tuple(symbols), settings.tick_interval_seconds, settings.season_rules, seed)
 
 
-def _synthetic(settings: Settings, note: str) -> Chosen:
+def _synthetic(settings: Settings, database: Database, note: str) -> Chosen:
     symbols = tuple(dict.fromkeys((*_ALWAYS, *settings.market_symbols)))
-    plan = _plan(settings, "synthetic", symbols)
+    plan = _plan(settings, "synthetic", symbols, settings.synthetic_seed)
 
     def make(season: Season) -> Source:
-        return SyntheticSource(SyntheticMarket(season.seed, symbols, season.interval))
+        seed = season_seeds(database, season.id).market
+        return SyntheticSource(SyntheticMarket(seed, symbols, season.interval), predictable=season.predictable)
 
     return Chosen(make, plan, note)
 
@@ -85,7 +86,8 @@ def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
     plan = _plan(settings, ",".join(feed.name for feed in feeds), symbols)
     reached = runner.reachable(feeds, settings.feed_wait_seconds)
     if not reached and settings.feeds == ["binance"] and not open_season_with_key(database, plan.key()):
-        return _synthetic(settings, "Binance cannot be reached: prices are made up by the synthetic market instead.")
+        note = "Binance cannot be reached: prices are made up by the synthetic market instead."
+        return _synthetic(settings, database, note)
     note = _live_note([feed.name for feed in feeds], reached)
     recorder = SeasonRecorder(settings, feeds)
     market = LiveMarket(feeds, patience=settings.stale_intervals, record=recorder.write, clock=CLOCK.now)

@@ -31,7 +31,7 @@ from arena.engine.seat import Life, Seat
 from arena.engine.sources import SyntheticSource
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database, upgrade
-from arena.store.seasons import NewBot, SeasonPlan, resume_or_open
+from arena.store.seasons import NewBot, SeasonPlan, resume_or_open, season_seeds
 from benchmarks import telling
 from benchmarks.bare_pipes import BarePipes
 from benchmarks.bench_replay import SOURCE
@@ -101,7 +101,7 @@ class Season:
         upgrade(self._database)
         plan = SeasonPlan("synthetic", SYMBOLS, 1.0, Rules(), 7)
         self._season, _ = resume_or_open(self._database, plan, runtime={})
-        source = SyntheticSource(SyntheticMarket(self._season.seed, SYMBOLS, 1.0))
+        source = SyntheticSource(SyntheticMarket(season_seeds(self._database, self._season.id).market, SYMBOLS, 1.0))
         self.engine = Engine(self._database, self.pool, source, self._season, Broadcast())
         self.engine.start()
         keep_for_good()

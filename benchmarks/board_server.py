@@ -26,6 +26,7 @@ from arena.store.seasons import SeasonPlan, new_id, resume_or_open
 from arena.web import schemas
 from arena.web.context import Context
 from arena.web.server import create_app
+from arena.web.serving import server_config
 
 BOTS = 1000
 PLAN = SeasonPlan("synthetic", ("BTCUSDT", "ETHUSDT"), 1.0, Rules(), 7)
@@ -130,8 +131,4 @@ def serve(listening: socket.socket, folder: Path, count: int) -> None:
     Recorder(database).record(TickWrites(standings=standings(season, bots, 0)))
     app = arena_app(database, season)
     add_baseline(app, database, season)
-    config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", log_config=None, access_log=False, lifespan="off",
-        timeout_graceful_shutdown=3,
-    )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listening])
+    uvicorn.Server(server_config(app)).run(sockets=[listening])

@@ -17,6 +17,7 @@ import uvicorn
 from arena.app import Arena
 from arena.config import Settings
 from arena.engine.seat import Seat
+from arena.web.serving import ConnectionLimits, server_config
 
 T = TypeVar("T")
 
@@ -112,7 +113,7 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(settings: Settings, folder: Path) -> Iterator[Running]:
+def running(settings: Settings, folder: Path, limits: ConnectionLimits | None = None) -> Iterator[Running]:
     """Start an arena with its server and stop both."""
     arena = Arena(settings)
     listening = socket.create_server(("127.0.0.1", 0))
@@ -120,9 +121,8 @@ def running(settings: Settings, folder: Path) -> Iterator[Running]:
         app = arena.start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         # The client lets an idle connection go after 5 s; a server that did so at the same moment would cut a request.
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=60, timeout_graceful_shutdown=3
-        )
+        config = server_config(app, limits)
+        config.timeout_keep_alive = 60
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -94,7 +94,7 @@ def shown_default(value: object) -> str:
         value = value.get_secret_value()
     if isinstance(value, float):
         return f"{value:g}"
-    return "empty" if value == "" else str(value)
+    return "empty" if value is None or value == "" else str(value)
 
 
 def test_the_settings_table_names_every_setting_and_nothing_else() -> None:

@@ -40,7 +40,6 @@ class CleanConsole(Console):
         options.setdefault("soft_wrap", not self.is_terminal)
         super().print(*(_cleaned(each) for each in objects), **options)
 
-
     def on_broken_pipe(self) -> None:
         """Let whoever runs the command end it."""
         raise BrokenPipeError

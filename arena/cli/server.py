@@ -71,10 +71,9 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> Non
         f"The sandbox holds (level {proof['level']}). The database, the market and the bots come up{_wait(settings)}."
     )
 
-    import uvicorn
-
     from arena.app import Arena
     from arena.engine.collector import keep_for_good
+    from arena.web.serving import server_config
 
     arena = Arena(settings, proof)
     begun = False
@@ -83,18 +82,7 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> Non
         begun = True
         keep_for_good()
         complain(f"{address}  (Ctrl-C stops)")
-        server = _server(
-            uvicorn.Config(
-                app,
-                loop="uvloop",
-                http="httptools",
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=3,
-                lifespan="off",
-            ),
-            arena,
-        )
+        server = _server(server_config(app), arena)
         screen = _start_dashboard(arena, server, lines, address) if lines is not None else None
         server.screen = screen
         try:

@@ -21,11 +21,12 @@ _BUY, _SELL = Side.BUY, Side.SELL
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The money rules of a season: starting cash, and fee and slippage in basis points (1e-4)."""
+    """The rules of a season: starting cash, fee and slippage in basis points (1e-4), fills a day (0: any number)."""
 
     starting_cash: float = 10_000.0
     fee_bps: float = 0.0
     slippage_bps: float = 0.0
+    fills_a_day: int = 0
     # What a market order's price is worse by: computed once, since every fill needs it.
     _dearer: float = field(init=False, repr=False, compare=False)
     _cheaper: float = field(init=False, repr=False, compare=False)

@@ -21,7 +21,7 @@ def write_backtest(path: Path, market: Market, results: Sequence[Result], rules:
 
     gaps = np.diff(market.rows[:, 0])
     interval = float(np.median(gaps)) if len(gaps) else 1.0
-    plan = SeasonPlan(f"backtest:{new_id()}", market.symbols, interval, rules, seed)
+    plan = SeasonPlan(f"backtest:{new_id()}", market.symbols, interval, rules, chance=seed)
     played = [(new_id(), result, result.play) for result in results if result.play is not None]
     rows: dict[str, list[Row]] = {
         "ticks": [

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.core.exchange import Rules
+from arena.core.seeds import seed_of
 from arena.engine.placement import placement
 from arena.engine.player import Market
 from arena.engine.relay import Relay
@@ -46,12 +47,6 @@ class Candidate:
 
     file: str
     source: bytes
-
-
-def seed_of(season_seed: int, name: str, source_hash: str) -> int:
-    """Return a bot's seed: SHA-256 of season seed, NAME and source hash, as a 64-bit number."""
-    text = f"{season_seed}\x00{name}\x00{source_hash}".encode()
-    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big")
 
 
 def hash_source(source: bytes) -> str:
@@ -92,7 +87,7 @@ def backtest(
     market: Market,
     rules: Rules,
     *,
-    seed: int = 0,
+    seed: int | str = 0,
     run: int = RUN_AHEAD,
     progress: Progress | None = None,
 ) -> list[Result]:
@@ -106,7 +101,7 @@ def play_entries(
     market: Market,
     rules: Rules,
     *,
-    seed: int = 0,
+    seed: int | str = 0,
     run: int = RUN_AHEAD,
     progress: Progress | None = None,
     pin: bool = False,

@@ -32,7 +32,7 @@ from arena.engine.supervisor import Supervisor
 from arena.engine.tick import TickBuilder
 from arena.log import RateLimit
 from arena.store.models import Season
-from arena.store.seasons import close_season
+from arena.store.seasons import close_season, season_seeds
 from sandbox.pool import Pool
 
 log = logging.getLogger("arena.engine")
@@ -57,7 +57,8 @@ class Engine:
         self.market = MarketState(symbols=tuple(sorted(source.symbols)))
         self.state = "starting"
         self.tick_seconds = 0.0
-        self.rules = Rules(season.starting_cash, season.fee_bps, season.slippage_bps)
+        self.rules = Rules(season.starting_cash, season.fee_bps, season.slippage_bps, season.fills_a_day)
+        self.chance = season_seeds(database, season.id).chance
         self._database = database
         self._pool = pool
         self._source = source
@@ -69,7 +70,7 @@ class Engine:
             ReplayBeats(source, real_time.monotonic) if isinstance(source, ReplaySource) else LiveBeats(season.interval)
         )
         deadline = None if self._replays else min(0.5 * season.interval, 1.0)
-        self.supervisor = Supervisor(pool, self.rules, season.seed, deadline)
+        self.supervisor = Supervisor(pool, self.rules, self.chance, deadline)
         self.roster = Roster(database, self)
         self._limit = RateLimit()
         self._ranked_at = -1

@@ -14,12 +14,14 @@ from arena.core.chain import link
 from arena.core.exchange import RULES_VERSION, Rules
 from arena.core.scoring import SNAPSHOT_EVERY
 from arena.core.text import clean_line
-from arena.engine.backtest import hash_source, seed_of
+from arena.engine.backtest import hash_source
 from arena.engine.player import OrderRecord, Play
 from arena.engine.retrace import Past, Retrace, stretches
 from arena.engine.seat import Tally
+from arena.feeds.synthetic import SyntheticMarket
 from arena.store.archive import runtime_facts
 from arena.store.bundle import Bundle, event_models, tick_models
+from arena.store.seasons import commitment
 from sandbox.barrier import gather
 from sandbox.pool import Pool
 
@@ -83,10 +85,9 @@ def _run(pool: Pool, bundle: Bundle, program: bytes) -> Retrace:
     season, bot = bundle.season, bundle.bot
     ticks = tick_models(bundle.ticks)
     past = Past.of(ticks)
-    rules = Rules(season["starting_cash"], season["fee_bps"], season["slippage_bps"])
-    seed = seed_of(season["seed"], bot["name"], bot["source_hash"])
+    rules = Rules(season["starting_cash"], season["fee_bps"], season["slippage_bps"], season["fills_a_day"])
     lives = stretches(event_models(bundle.events), bundle.last)
-    way = Retrace(pool, program, (bundle.entry["bot_name"], seed), rules, past, lives, run=1)
+    way = Retrace(pool, program, (bundle.entry["bot_name"], int(bot["seed"])), rules, past, lives, run=1)
     try:
         while not way.over:
             ask = way.next_ask()
@@ -117,6 +118,7 @@ def _compare(bundle: Bundle, play: Play, first: int) -> Proof:
         words for kind, columns, recorded, again in kinds for words in _differences(kind, columns, recorded, again)
     ]
     findings += _chain(bundle, play, first)
+    findings += _revealed(bundle)
     compared = {"ticks": len(play.market), **{kind: len(recorded) for kind, _, recorded, _ in kinds}}
     if not findings:
         return Proof(REPRODUCED, bundle.last, [], compared)
@@ -208,6 +210,25 @@ def _equity(play: Play, name: str, first: int, bundle: Bundle) -> Iterator[Row]:
                 "tick": tick, "time": time, "bot_name": name, "equity": equity, "realized_pnl": realized,
                 "unrealized_pnl": unrealized, "cash": cash,
             }  # fmt: skip
+
+
+def _revealed(bundle: Bundle) -> Iterator[str]:
+    """Say where a closed season's synthetic prices do not follow from its seed, or that from its commitment."""
+    season, previous = bundle.season, None
+    if season["feed"] != "synthetic" or season["seed"] is None:
+        return
+    if season["seed_sha256"] not in {"", commitment(season["seed"])}:
+        yield "The seed that the season has revealed has not the SHA-256 that it showed."
+        return
+    market = SyntheticMarket(season["seed"], season["symbols"], season["interval"])
+    for row in bundle.ticks:
+        n = row["n"]
+        if n == 0 or previous is not None:
+            expected = market.next(n, previous) if n and previous else market.first()
+            if row["prices"] != expected:
+                yield f"The prices of tick {n} do not follow from the seed that the season has revealed."
+                return
+        previous = row["prices"]
 
 
 def _chain(bundle: Bundle, play: Play, first: int) -> Iterator[str]:

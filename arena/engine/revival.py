@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from arena.engine.backtest import seed_of
+from arena.core.seeds import seed_of
 from arena.engine.retrace import Past, Retrace, Stretch
 from arena.engine.seat import Life, Seat
 from sandbox.asking import Answer, Ask
@@ -27,7 +27,7 @@ class Revival:
         self.over = False
         self._seat = seat
         self._paused = seat.life is Life.PAUSED
-        seed = seed_of(engine.season.seed, seat.bot.name, seat.bot.source_hash)
+        seed = seed_of(engine.chance, seat.bot.name, seat.bot.source_hash)
         self._way = Retrace(pool, seat.program, (seat.name, seed), engine.rules, past, [life], account)
         seat.life = Life.RECOVERING
         seat.launched = (life.loaded, 0.0)

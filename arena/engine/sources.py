@@ -50,8 +50,9 @@ class Source(Protocol):
 class SyntheticSource:
     """The seeded synthetic market: each tick follows from its number and the one before."""
 
-    def __init__(self, market: SyntheticMarket) -> None:
+    def __init__(self, market: SyntheticMarket, *, predictable: bool = False) -> None:
         self._market = market
+        self._predictable = predictable
         self.symbols = tuple(market.symbols)
 
     def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
@@ -66,7 +67,8 @@ class SyntheticSource:
 
     def status(self) -> dict[str, Any]:
         """Return its state."""
-        return {"synthetic": {"state": "live", "detail": "made-up prices, seeded"}}
+        more = "; predictable, since the seed is set by SYNTHETIC_SEED" if self._predictable else ""
+        return {"synthetic": {"state": "live", "detail": f"made-up prices, seeded{more}"}}
 
 
 class LiveSource:

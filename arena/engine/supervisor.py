@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from arena.core.exchange import Rules
 from arena.core.ledger import Account
-from arena.engine.backtest import seed_of
+from arena.core.seeds import seed_of
 from arena.engine.discipline import Action
 from arena.engine.seat import RUNNING, Life, Seat
 from arena.engine.shown import Shown
@@ -30,10 +30,10 @@ log = logging.getLogger("arena.engine")
 class Supervisor:
     """Owns every conversation with the workers; used by the engine's thread only."""
 
-    def __init__(self, pool: Pool, rules: Rules, season_seed: int, deadline: float | None) -> None:
+    def __init__(self, pool: Pool, rules: Rules, chance: str, deadline: float | None) -> None:
         self._pool = pool
         self._rules = rules
-        self._season_seed = season_seed
+        self._chance = chance
         self._deadline = deadline
         self._struck: set[str] = set()
         self._tainted: dict[str, str] = {}
@@ -53,7 +53,7 @@ class Supervisor:
         rules = (self._rules.starting_cash, self._rules.fee_bps, self._rules.slippage_bps)
         return Start(
             bot_name=seat.name,
-            seed=seed_of(self._season_seed, seat.bot.name, seat.bot.source_hash),
+            seed=seed_of(self._chance, seat.bot.name, seat.bot.source_hash),
             now=now, seen=bool(prices), prices=prices, last_prices=last_prices,
             symbols=tuple(symbols), account=account or seat.account, rules=rules,
         )  # fmt: skip

@@ -8,6 +8,8 @@ gentle pull back to where each symbol began.
 Rules kept here:
 - The prices of tick n follow from the seed, n and the prices of tick n-1 alone. Regime and
   volatility are functions of the seed and a block number, so a restart needs the last tick only.
+- The prices do not tell the seed: each draw is a keyed hash (BLAKE2b) of its own number, so none tells of another,
+  unlike a random-number generator whose state can be computed back from what it has put out.
 - A symbol's prices do not depend on which other symbols are present.
 - Only hashing and the four operations of IEEE doubles are used: no random-number stream and no
   mathematical library that could differ between Python versions or machines.
@@ -79,7 +81,7 @@ class SyntheticMarket:
     at a price that depends on its name alone.
     """
 
-    def __init__(self, seed: int, symbols: Sequence[str], interval: float) -> None:
+    def __init__(self, seed: int | str, symbols: Sequence[str], interval: float) -> None:
         if not (math.isfinite(interval) and interval > 0.0):
             raise ValueError(f"The interval must be above 0 seconds, not {interval!r}.")
         self.symbols = tuple(dict.fromkeys(symbols))
@@ -141,7 +143,7 @@ class SyntheticMarket:
         return _uniform(_digest(self._levels, f"{kind}:{block}")[0])
 
 
-def _stream(seed: int, kind: str, name: str) -> blake2b:
+def _stream(seed: int | str, kind: str, name: str) -> blake2b:
     return blake2b(f"{seed}|{kind}|{name}|".encode(), digest_size=_DRAWS.size)
 
 
@@ -169,7 +171,7 @@ def _draw(stream: blake2b, n: int, jump_chance: float) -> float:
     return value
 
 
-def _symbol(seed: int, name: str, sigma: float) -> _Symbol:
+def _symbol(seed: int | str, name: str, sigma: float) -> _Symbol:
     base, start = _base_and_start(name)
     digest = _digest(_stream(seed, "start", name), "")
     decimals = _decimals(start)

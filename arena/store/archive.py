@@ -12,8 +12,8 @@ from sqlmodel import SQLModel
 
 from arena.store.bulk import insert_rows
 from arena.store.database import open_database, upgrade
-from arena.store.models import Bot, Entry, EquityRow, OrderRow, Season, Tick, Trade
-from arena.store.seasons import SeasonPlan, resume_or_open
+from arena.store.models import Bot, Entry, EquityRow, OrderRow, Tick, Trade
+from arena.store.seasons import SeasonPlan, close_season, resume_or_open
 
 
 def runtime_facts() -> dict[str, Any]:
@@ -51,7 +51,6 @@ def write_season(
             insert_rows(connection, Entry, [{**bot["entry"], "season_id": season.id}])
         for name, model in models.items():
             insert_rows(connection, model, [{**row, "season_id": season.id} for row in rows[name]])
-        table = Season.__table__  # type: ignore[attr-defined]
-        connection.execute(table.update().where(table.c.id == season.id).values(status="closed"))
+    close_season(engine, season.id)
     engine.dispose()
     return season.id

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,23 @@ import orjson
 from sqlalchemy import Engine, func, select
 from sqlmodel import SQLModel
 
+from arena.core.seeds import seed_of
+from arena.core.text import clean_line
 from arena.errors import NotFoundError, StoreError
 from arena.store.bulk import Row, table_of
+from arena.store.bundle_check import (
+    MAX_BYTES,
+    MAX_MANIFEST,
+    MAX_SOURCE,
+    bounded_members,
+    check_facts,
+    check_lists,
+    read_member,
+)
 from arena.store.models import Bot, BotTick, Entry, EquityRow, OrderRow, Season, Tick, Trade
+from arena.store.seasons import season_seeds
 
-FORMAT = 1
+FORMAT = 2
 _LISTS: dict[str, type[SQLModel]] = {
     "ticks": Tick, "events": BotTick, "orders": OrderRow, "trades": Trade, "equity": EquityRow,
 }  # fmt: skip
@@ -62,6 +75,9 @@ def read_bundle(engine: Engine, season_id: str, bot_id: str, version: str) -> Bu
     first = first_tick(int(entry["admitted_tick"]))
     lists = {name: _rows(engine, model, season_id, bot_id, first, last) for name, model in _LISTS.items()}
     source = bot.pop("source")
+    # Its own seed only: it tells its draws, which source and ticks tell anybody already, and nothing of the season's.
+    chance = season_seeds(engine, season_id).chance
+    bot["seed"] = str(seed_of(chance, bot["name"], bot["source_hash"]))
     return Bundle(version, season, bot, entry, source, **lists)
 
 
@@ -111,20 +127,44 @@ def open_bundle(path: Path) -> Bundle:
     """Read a bundle from a file; StoreError where it is none or one of its members was changed."""
     try:
         with zipfile.ZipFile(path) as archive:
-            manifest = orjson.loads(archive.read("manifest.json"))
-            members = {name: archive.read(name) for name in manifest["sha256"]}
-        for name, digest in manifest["sha256"].items():
-            if hashlib.sha256(members[name]).hexdigest() != digest:
-                raise StoreError(f"{path}: {name} is not what the manifest says (its SHA-256 differs).")
-        lists = {name: _lines(members[f"{name}.jsonl"]) for name in _LISTS}
-        source = members["bot.py"].decode()
-        return Bundle(manifest["arena"], manifest["season"], manifest["bot"], manifest["entry"], source, **lists)
-    except (zipfile.BadZipFile, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{path} is not a bundle of `arena export`: {error}.") from error
+            return _read_file(archive)
+    except KeyError as error:
+        raise StoreError(f"{path} is not a bundle of `arena export`: {error} is missing.") from error
+    except _NO_BUNDLE as error:
+        words = clean_line(str(error)).rstrip(".")
+        raise StoreError(f"{path} is not a bundle of `arena export`: {words}.") from error
 
 
-def _lines(data: bytes) -> list[Row]:
-    return [orjson.loads(line) for line in data.splitlines()]
+# What a broken or hostile ZIP file raises: other compressions, passwords and cut ends among it.
+_NO_BUNDLE = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, OverflowError, MemoryError,
+    AttributeError, TypeError, ValueError,
+)  # fmt: skip
+
+
+def _read_file(archive: zipfile.ZipFile) -> Bundle:
+    infos = bounded_members(archive)
+    manifest = orjson.loads(read_member(archive, infos["manifest.json"], MAX_MANIFEST))
+    names = ["bot.py", *(f"{name}.jsonl" for name in _LISTS)]
+    members = {name: read_member(archive, infos[name], MAX_SOURCE if name == "bot.py" else MAX_BYTES) for name in names}
+    for name, data in members.items():
+        if hashlib.sha256(data).hexdigest() != manifest["sha256"][name]:
+            raise ValueError(f"{name} is not what the manifest says, its SHA-256 differs")
+    season, bot, entry = manifest["season"], manifest["bot"], manifest["entry"]
+    if manifest["format"] == 1:
+        _take_first_format(season, bot, entry)
+    check_facts(season, bot, entry)
+    lists = {name: [orjson.loads(line) for line in members[f"{name}.jsonl"].splitlines()] for name in _LISTS}
+    check_lists(lists, _LISTS)
+    return Bundle(clean_line(str(manifest["arena"]), 80), season, bot, entry, members["bot.py"].decode(), **lists)
+
+
+def _take_first_format(season: Row, bot: Row, entry: Row) -> None:
+    """Add what the first format lacks: there the season's one seed was told, and fills were not limited."""
+    seed = season["seed"]
+    bot["seed"] = str(seed_of(seed, bot["name"], bot["source_hash"]))
+    season.update(seed_sha256="", predictable=True, fills_a_day=0, seed=str(seed))
+    entry["good_tick"] = True
 
 
 def tick_models(rows: Sequence[Row]) -> list[Tick]:

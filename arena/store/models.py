@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, Text, UniqueConstraint, false, true
 from sqlmodel import Field, SQLModel
 
 # SQLite counts rows only in a column declared exactly INTEGER; PostgreSQL wants the wide one.
@@ -28,7 +28,11 @@ def _text(default: str = "") -> Any:
 
 
 class Season(SQLModel, table=True):
-    """One feed, one rule set, one board."""
+    """One feed, one rule set, one board.
+
+    `seed_sha256` is shown from the first tick on, `seed` itself is None until the season is closed. `fills_a_day`
+    is how many fills a bot may have on a UTC day, 0 for any number.
+    """
 
     __tablename__ = "seasons"
 
@@ -44,11 +48,24 @@ class Season(SQLModel, table=True):
     fee_bps: float
     slippage_bps: float
     rules_version: int
-    seed: int = Field(sa_column=Column(_BIG, nullable=False))
     isolation: str = Field(default="none")
     runtime: dict[str, Any] = _json(dict)
     opened_at: float
     closed_at: float | None = None
+    seed_sha256: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    predictable: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+    fills_a_day: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    seed: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class SeasonSeeds(SQLModel, table=True):
+    """What must not be known while a season is open: apart from the season, so that no read of it carries them."""
+
+    __tablename__ = "season_seeds"
+
+    season_id: str = Field(primary_key=True, foreign_key="seasons.id")
+    market: str = Field(sa_column=Column(Text, nullable=False))
+    chance: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class Bot(SQLModel, table=True):
@@ -93,6 +110,7 @@ class Entry(SQLModel, table=True):
     rejections_today: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     verified_tick: int | None = Field(default=None, sa_column=Column(_BIG))
     verified_words: str | None = Field(default=None, sa_column=Column(Text))
+    good_tick: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=true()))
 
 
 class Tick(SQLModel, table=True):
@@ -213,6 +231,8 @@ class Standing(SQLModel, table=True):
     as_of: float
     positions: dict[str, float] = _json(dict)
     score: dict[str, Any] = _json(dict)
+    periods_a_year: float | None = None
+    note: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class LogRow(SQLModel, table=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from uuid6 import uuid7
 from arena.core.exchange import RULES_VERSION, Rules
 from arena.errors import ConflictError
 from arena.store.bulk import as_loaded, insert_rows, table_of
-from arena.store.models import Bot, Entry, Season
+from arena.store.models import Bot, Entry, Season, SeasonSeeds
 
 _BOTS, _ENTRIES = table_of(Bot), table_of(Entry)
 
@@ -45,13 +46,18 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class SeasonPlan:
-    """What a season is about to be; season n gets the seed `seed + n - 1`, so no two are alike."""
+    """What a season is about to be.
+
+    Its market's seed is random; with `seed`, which makes it predictable, season n gets `seed + n - 1`, so that no
+    two are alike. The seed of its bots' chance is random unless `chance` is given.
+    """
 
     feed: str
     symbols: tuple[str, ...]
     interval: float
     rules: Rules
-    seed: int
+    seed: int | None = None
+    chance: int | None = None
 
     def key(self) -> str:
         """Return the key by which an open season is found again."""
@@ -71,8 +77,13 @@ def resume_or_open(engine: Engine, plan: SeasonPlan, *, runtime: dict[str, Any],
         ).first()
         if found is not None:
             return found, f"season {found.number} goes on"
-        season = _new_season(plan, (newest.number if newest else 0) + 1, runtime, note)
+        number = (newest.number if newest else 0) + 1
+        market = _random_seed() if plan.seed is None else str(plan.seed + number - 1)
+        season = _new_season(plan, number, runtime, note, market)
         session.add(season)
+        session.flush()
+        chance = _random_seed() if plan.chance is None else str(plan.chance)
+        session.add(SeasonSeeds(season_id=season.id, market=market, chance=chance))
         session.commit()
         return season, f"season {season.number} opens: {_why(newest, plan)}"
 
@@ -84,13 +95,30 @@ def _why(newest: Season | None, plan: SeasonPlan) -> str:
     return "the one before is closed" if same else "the market or the rules have changed"
 
 
-def _new_season(plan: SeasonPlan, number: int, runtime: dict[str, Any], note: str) -> Season:
+def _random_seed() -> str:
+    """Return 128 random bits in hex."""
+    return secrets.token_hex(16)
+
+
+def commitment(seed: str) -> str:
+    """Return the SHA-256, in hex, of a market's seed as it is written."""
+    return hashlib.sha256(seed.encode()).hexdigest()
+
+
+def season_seeds(engine: Engine, season_id: str) -> SeasonSeeds:
+    """Return what a season's market and its bots' chance follow from; it may be shown to nobody."""
+    with Session(engine, expire_on_commit=False) as session:
+        return session.exec(select(SeasonSeeds).where(SeasonSeeds.season_id == season_id)).one()
+
+
+def _new_season(plan: SeasonPlan, number: int, runtime: dict[str, Any], note: str, market_seed: str) -> Season:
     return Season(
         id=new_id(), number=number, key=plan.key(), status="open", feed=plan.feed, feed_note=note,
         symbols=list(plan.symbols), interval=plan.interval,
         starting_cash=plan.rules.starting_cash, fee_bps=plan.rules.fee_bps,
-        slippage_bps=plan.rules.slippage_bps, rules_version=RULES_VERSION, seed=plan.seed + number - 1,
-        runtime=runtime, opened_at=time.time(),
+        slippage_bps=plan.rules.slippage_bps, rules_version=RULES_VERSION,
+        runtime=runtime, opened_at=time.time(), seed_sha256=commitment(market_seed),
+        predictable=plan.seed is not None, fills_a_day=plan.rules.fills_a_day,
     )  # fmt: skip
 
 
@@ -121,12 +149,13 @@ def open_season_with_key(engine: Engine, key: str) -> bool:
 
 
 def close_season(engine: Engine, season_id: str) -> None:
-    """Close a season; its rows stay."""
-    table = table_of(Season)
+    """Close a season and reveal its market's seed; its rows stay."""
+    table, seeds = table_of(Season), table_of(SeasonSeeds)
+    seed = sql_select(seeds.c.market).where(seeds.c.season_id == season_id).scalar_subquery()
     with engine.begin() as connection:
         connection.execute(
             update(table).where(table.c.id == season_id)
-            .values(status="closed", closed_at=time.time())
+            .values(status="closed", closed_at=time.time(), seed=seed)
         )  # fmt: skip
 
 

@@ -102,7 +102,7 @@ class Intake:
         market = self._trial_market(examined.symbols, recorded)
         # What was checked is what runs, here and after admission.
         entry = Entry(Candidate("trial", source), examined.name, examined.symbols, examined.program)
-        result = play_entries(self._pool, [entry], market, self._engine.rules, seed=season.seed)[0]
+        result = play_entries(self._pool, [entry], market, self._engine.rules)[0]
         self._judge_trial(examined, result, len(market))
         return examined
 
@@ -150,7 +150,8 @@ class Intake:
             names, rows = tuple(sorted({symbol for _, prices in recorded for symbol in prices})), recorded
         else:
             names = tuple(sorted({*self._engine.market.symbols, *symbols}))
-            made = SyntheticMarket(season.seed, names, season.interval)
+            # Not the season's own market: that would be its future.
+            made = SyntheticMarket("trial", names, season.interval)
             prices, rows = made.first(), []
             for n in range(self._trial_ticks):
                 prices = made.next(n, prices) if n else prices

@@ -1,17 +1,25 @@
-"""Errors as `application/problem+json` (RFC 9457), one sentence each."""
+"""Errors as `application/problem+json` (RFC 9457), in sentences that say what to do."""
 
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from arena.errors import ArenaError, AuthError, ConflictError, NotFoundError, RefusedError
+from arena.web.text import json_bytes
 from sandbox.errors import SandboxError
 
 log = logging.getLogger("arena.web")
@@ -24,26 +32,43 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (SandboxError, 503),
     (ArenaError, 500),
 )
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_SHOWN = 5  # errors of one body that are told
 
 
-def problem_response(status: int, detail: str, **more: Any) -> JSONResponse:
-    """Return a problem document."""
-    body = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-    }
-    headers = {"www-authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse({**body, **more}, status, headers, media_type="application/problem+json")
+class TooManyError(ArenaError):
+    """A client asks for more at once than is its share: 429."""
+
+
+def problem(status: int, detail: str) -> dict[str, Any]:
+    """Return the members that every problem document has."""
+    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+
+
+def problem_response(
+    status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+) -> Response:  # fmt: skip
+    """Return a problem document; `more` are members of its own."""
+    given = dict(headers or {})
+    if status == 401:
+        given["www-authenticate"] = "Bearer"
+    if status in {429, 503}:
+        given.setdefault("retry-after", "2")
+    body = json_bytes({**problem(status, detail), **more})
+    return Response(body, status, given, media_type="application/problem+json")
 
 
 def install(app: FastAPI) -> None:
     """Answer every error with a problem document."""
     for kind, status in _CODES:
         app.add_exception_handler(kind, _handler(status))
+    app.add_exception_handler(TooManyError, _handler(429))
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(SQLAlchemyError, _away)
+    app.add_exception_handler(TimeoutError, _late)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -58,21 +83,115 @@ def _handler(status: int) -> Any:
     return handle
 
 
+# -- what is wrong with a request
+
+
+async def known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not know; a misspelt one would else be without effect."""
+    if not request.query_params:
+        return
+    known = _query_names(request.scope["route"].dependant)
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        named = ", ".join(f"'{name}'" for name in unknown[:_SHOWN])
+        offered = f"It knows {', '.join(known)}." if known else "It takes none."
+        plural = "s" if len(unknown) > 1 else ""
+        raise HTTPException(422, f"This address does not know the query parameter{plural} {named}. {offered}")
+
+
+def _query_names(dependant: Dependant) -> list[str]:
+    """Return the query parameters of a route and of all that it depends on."""
+    own = [field.alias for field in dependant.query_params]
+    return sorted({*own, *(name for one in dependant.dependencies for name in _query_names(one))})
+
+
 async def _invalid(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:])
-    return problem_response(422, f"{where or 'The body'}: {first['msg']}.")
+    assert isinstance(error, RequestValidationError | ValidationError)
+    return problem_response(422, in_our_words(error))
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+def in_our_words(error: RequestValidationError | ValidationError) -> str:
+    """Return what the validator has found, a sentence a finding."""
+    found = list(error.errors())
+    asked = isinstance(error, RequestValidationError)
+    told = [_sentence(one, list(one["loc"][1:] if asked else one["loc"])) for one in found[:_SHOWN]]
+    if len(found) > _SHOWN:
+        told.append(f"And {len(found) - _SHOWN} more.")
+    return " ".join(told)
+
+
+# By type of error: the sentence about a place; names in braces are the validator's own figures.
+_SENTENCES = {
+    "missing": "{where} is missing.",
+    "extra_forbidden": "{where} is not known here.",
+    "greater_than_equal": "{where} must be at least {ge}.",
+    "greater_than": "{where} must be more than {gt}.",
+    "less_than_equal": "{where} must be at most {le}.",
+    "less_than": "{where} must be less than {lt}.",
+    "literal_error": "{where} must be one of {expected}.",
+    "string_too_long": "{where} must have at most {max_length} characters.",
+    "string_too_short": "{where} must have at least {min_length} characters.",
+    "string_unicode": "{where} holds half of a surrogate pair, which is no text.",
+    "string_type": "{where} must be a text.",
+    "too_long": "{where} must have at most {max_length} entries.",
+    "too_short": "{where} must have at least {min_length} entries.",
+    "int_parsing_size": "{where} has too many digits.",
+    "list_type": "{where} must be a list.",
+    "dict_type": "{where} must be a JSON object.",
+    "model_type": "{where} must be a JSON object.",
+    "model_attributes_type": "{where} must be a JSON object.",
+    "json_invalid": "The body is not valid JSON in UTF-8.",
+}
+_BEGINNINGS = {"int_": "{where} must be a whole number.", "float_": "{where} must be a number.",
+               "bool_": "{where} must be true or false."}  # fmt: skip
+
+
+def _sentence(one: Mapping[str, Any], place: list[Any]) -> str:
+    kind, name = str(one["type"]), ".".join(str(part) for part in place)
+    begun = next((words for start, words in _BEGINNINGS.items() if kind.startswith(start)), "{where} cannot be used.")
+    return _SENTENCES.get(kind, begun).format(where=f"'{name}'" if name else "The body", **(one.get("ctx") or {}))
+
+
+# -- what the framework refuses
+
+_FRAMEWORKS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that method.",
+}
+
+
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    sentences = {
-        404: "There is nothing at this address.",
-        405: "This address does not take that method.",
-    }
-    detail = sentences.get(error.status_code, str(error.detail))
-    return problem_response(error.status_code, detail)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["allow"] = ", ".join(allowed_methods(request))
+    detail = _FRAMEWORKS.get(error.status_code, re.sub(r"(?<![.!?])$", ".", str(error.detail)))
+    return problem_response(error.status_code, detail, headers)
+
+
+def allowed_methods(request: Request) -> list[str]:
+    """Return the methods that this address takes."""
+    found = []
+    for method in _METHODS:
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            found.append(method)
+    # A folder of files matches every method and refuses the others itself.
+    return found if len(found) < len(_METHODS) else ["GET", "HEAD"]
+
+
+async def _away(_request: Request, error: Exception) -> Response:
+    log.error("The database does not answer: %s", error)
+    return problem_response(503, "The database does not answer; try again in a moment.")
+
+
+async def _late(_request: Request, error: Exception) -> Response:
+    log.error("The engine does not answer: %s", error)
+    return problem_response(503, "The engine does not answer in time; try again in a moment.")
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return problem_response(400, "The client has hung up before the body was complete.")
 
 
 async def _fault(request: Request, error: Exception) -> Response:

@@ -13,8 +13,7 @@ from arena.store import queries
 from arena.web import schemas
 from arena.web.board import Board
 from arena.web.context import SEASON_NUMBERS, Chosen, Context, Ctx
-from arena.web.problems import problem_response
-from arena.web.security import COOKIE, session_value
+from arena.web.security import COOKIE, refused, session_value
 
 router = APIRouter(tags=["arena"])
 
@@ -97,12 +96,12 @@ def status(context: Ctx) -> dict[str, Any]:
 
 
 @router.post("/session", status_code=204)
-def session(body: schemas.SessionRequest, context: Ctx) -> Response:
+async def session(request: Request, body: schemas.SessionRequest, context: Ctx) -> Response:
     """Exchange the token for an HttpOnly cookie, so that the page asks once."""
-    token = context.settings.arena_token.get_secret_value()
-    value = session_value(token)
-    if not token or session_value(body.token) != value:
-        return problem_response(401, "That is not the arena's token.")
+    refusal = request.app.state.tokens.refusal(request.scope, [session_value(body.token)])
+    if refusal is not None:
+        return refused(refusal)
+    value = session_value(context.settings.arena_token.get_secret_value())
     response = Response(status_code=204)
     response.set_cookie(COOKIE, value, httponly=True, samesite="strict", path="/", max_age=30 * 86400)
     return response

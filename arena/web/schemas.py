@@ -97,6 +97,9 @@ class Season(BaseModel):
     isolation: str
     opened_at: float
     closed_at: float | None = None
+    seed_sha256: str = Field("", description="SHA-256 of the market's seed, shown from the first tick on.")
+    predictable: bool = Field(False, description="The synthetic market's seed was set, so its prices can be foreseen.")
+    seed: str | None = Field(None, description="The market's seed; None until the season is closed.")
     runtime: dict[str, Any] = {}
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from arena import __version__
-from arena.web import pages, problems, routes_arena, routes_bots, routes_strategies, schemas
+from arena.web import openapi, pages, problems, routes_arena, routes_bots, routes_strategies
 from arena.web.board import Board, Front
 from arena.web.context import Context
-from arena.web.security import Door
+from arena.web.limits import Lines
+from arena.web.security import Door, Tokens
 
 DESCRIPTION = (
     "Say a trading strategy in plain words, upload a handwritten bot, read the board. "
@@ -25,12 +26,15 @@ def create_app(context: Context) -> FastAPI:
     )  # fmt: skip
     app.state.context = context
     app.state.board = board = Board(context)
-    api = APIRouter(prefix="/api/v1", responses={422: {"model": schemas.Problem}})
+    app.state.tokens = tokens = Tokens(context.settings.arena_token.get_secret_value())
+    app.state.lines = Lines()
+    api = APIRouter(prefix="/api/v1", dependencies=[Depends(problems.known_parameters)])
     for part in (routes_strategies, routes_bots, routes_arena):
         api.include_router(part.router)
     app.include_router(api)
     pages.install(app)
     problems.install(app)
+    openapi.install(app)
     app.add_middleware(Front, board=board)
-    app.add_middleware(Door, settings=context.settings)
+    app.add_middleware(Door, settings=context.settings, tokens=tokens)
     return app

@@ -19,17 +19,17 @@ from arena.engine.seat import Seat
 from arena.engine.sources import MarketState, Source, SyntheticSource
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database
-from arena.store.seasons import NewBot, SeasonPlan, resume_or_open
+from arena.store.seasons import NewBot, SeasonPlan, resume_or_open, season_seeds
 from sandbox.limits import Limits
 from sandbox.page import can_share
 from sandbox.pool import Pool
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
-RUNTIME = "arena.runtime.bot:BotRuntime"
-# Wide apart, so that a slow machine changes no verdict: a spin is late, an endless loop is killed.
-LIMITS = Limits(tick_cpu_soft=0.1, tick_cpu_hard=0.7)
-SPIN = "for _ in range(8_000_000): pass"
-LONG_SPIN = "for _ in range(13_000_000): pass"
+RUNTIME = "tests.engine.burning:BurningRuntime"
+# Wide apart, so that a slow machine changes no verdict: SPIN is late, an endless loop is killed.
+LIMITS = Limits(tick_cpu_soft=0.15, tick_cpu_hard=1.5)
+SPIN = "burn(0.3)"
+LONG_SPIN = "burn(0.9)"
 
 
 class Steady:
@@ -56,7 +56,7 @@ class Steady:
 class Hand:
     """A season whose engine is ticked by hand and can be ended and begun again."""
 
-    def __init__(self, database: Database, pool: Pool, make: Callable[[int], Source], plan: SeasonPlan) -> None:
+    def __init__(self, database: Database, pool: Pool, make: Callable[[str], Source], plan: SeasonPlan) -> None:
         self.database = database
         self.pool = pool
         self.season, _ = resume_or_open(database, plan, runtime={})
@@ -65,7 +65,8 @@ class Hand:
         self.begin()
 
     def begin(self) -> None:
-        self.engine = Engine(self.database, self.pool, self.make(self.season.seed), self.season, Broadcast())
+        source = self.make(season_seeds(self.database, self.season.id).market)
+        self.engine = Engine(self.database, self.pool, source, self.season, Broadcast())
         self.engine.start()
 
     def restart(self) -> None:
@@ -138,7 +139,7 @@ def plan_of(interval: float = 10.0, **rules: float) -> SeasonPlan:
     return SeasonPlan("synthetic", SYMBOLS, interval, Rules(**rules), 7)
 
 
-def synthetic(seed: int) -> Source:
+def synthetic(seed: str) -> Source:
     return SyntheticSource(SyntheticMarket(seed, SYMBOLS, 10.0))
 
 

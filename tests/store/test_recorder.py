@@ -28,6 +28,7 @@ def standing(books: Books, bot_id: str, tick: int, equity: float) -> Row:
         "realized_pnl": 0.0, "unrealized_pnl": 0.0, "max_drawdown_pct": 0.0, "sharpe": None,
         "win_rate_pct": None, "turnover": 0.0, "exposure_pct": 0.0, "fees": 0.0, "trades": 0, "rejected": 0,
         "errors": 0, "tick": tick, "as_of": float(tick), "positions": {}, "score": {"ticks": tick},
+        "periods_a_year": None, "note": None,
     }  # fmt: skip
 
 
