@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.arenas import until
 from tests.e2e.server import Server
 
 CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
@@ -29,6 +33,14 @@ def on_tick(ctx, tick):
     if ctx.get_position("BTCUSDT") == 0:
         ctx.submit_order("BTCUSDT", "BUY", 0.001)
 """
+HOLDER = """
+NAME = "Holder"
+SYMBOLS = ["BTCUSDT"]
+def on_tick(ctx, tick):
+    if ctx.get_position("BTCUSDT") == 0:
+        ctx.submit_order("BTCUSDT", "BUY", 0.001)
+    ctx.submit_order("BTCUSDT", "BUY", 1000)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +52,44 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def page(server: Server) -> Iterator[Any]:
+    with browsing(server.url) as (opened, complaints):
+        yield opened
+        assert not complaints
+
+
+@contextlib.contextmanager
+def browsing(url: str) -> Iterator[tuple[Any, list[str]]]:
+    """A page in a browser of its own, and what its console complains of."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        opened = browser.new_page()
+        opened = browser.new_page(viewport={"width": 1440, "height": 900})
+        opened.set_default_timeout(60_000)
         complaints: list[str] = []
         opened.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
         opened.on("pageerror", lambda e: complaints.append(str(e)))
-        opened.goto(server.url)
-        yield opened
+        opened.goto(url)
+        yield opened, complaints
         browser.close()
-        assert not complaints
+
+
+def upload(server: Server, source: str) -> dict[str, Any]:
+    with httpx2.Client(trust_env=False, timeout=60) as client:
+        answer = client.post(f"{server.url}/api/v1/bots", json={"source": source})
+    assert answer.status_code in {200, 201}, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def shown_tick(page: Any) -> int:
+    found = re.match(r"tick ([\d,]+)", page.inner_text("#live-tick"))
+    return int(found[1].replace(",", "")) if found else -1
+
+
+def post(server: Server, path: str) -> None:
+    with httpx2.Client(trust_env=False, timeout=60) as client:
+        client.post(f"{server.url}/api/v1{path}").raise_for_status()
 
 
 def test_a_visitor_submits_a_strategy_and_finds_its_bot_on_the_board(page: Any, server: Server) -> None:
@@ -70,10 +108,7 @@ def test_a_visitor_submits_a_strategy_and_finds_its_bot_on_the_board(page: Any, 
 
 
 def test_a_hostile_name_and_log_are_shown_as_text(page: Any, server: Server) -> None:
-    with httpx2.Client(trust_env=False, timeout=30) as client:
-        answer = client.post(f"{server.url}/api/v1/bots", json={"source": HOSTILE})
-    assert answer.status_code == 201, answer.text
-    bot = answer.json()["bot_id"]
+    bot = upload(server, HOSTILE)["bot_id"]
     page.goto(f"{server.url}/#/bot/{bot}")
     page.wait_for_selector("#bot-logs:has-text('<script>')", timeout=30_000)
     assert "<img src=x" in page.inner_text("#bot-name")
@@ -87,6 +122,138 @@ def test_the_api_documentation_works_offline(page: Any, server: Server) -> None:
     page.goto(server.url + "/docs")
     page.wait_for_selector(".opblock-summary")
     assert all(url.startswith(server.url) for url in asked if not url.startswith("data:"))
+
+
+WIDTHS = [1440, 768, 390, 360]
+NEEDED = ["Bot", "Equity", "Return", "Drawdown", "Trades", "Rejected", "Errors", "Holds"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_rejected_drawdown_and_holdings_are_in_sight(page: Any, server: Server, width: int) -> None:
+    bot = upload(server, HOLDER)["bot_id"]
+    server.wait_for(lambda: server.get(f"/bots/{bot}")["positions"], 60)
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{server.url}/#/")
+    row = f"#board-table tbody tr[data-id='{bot}']"
+    page.wait_for_selector(f"{row} [data-label=Holds]:has-text('BTCUSDT')")
+    until(lambda: int(page.inner_text(f"{row} [data-label=Rejected]").split()[-1]), "a rejected order is counted")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for label in NEEDED:
+        box = page.locator(f"{row} [data-label={label}]").bounding_box()
+        assert box is not None, label
+        assert 0 <= box["x"], label
+        assert box["x"] + box["width"] <= width, label
+
+
+def test_warnings_of_an_upload_reach_the_page(page: Any, server: Server) -> None:
+    page.wait_for_selector("#upload-source")
+    page.fill("#upload-source", 'NAME = "Warned"\nSYMBOLS = ["DOGEUSDT"]\ndef on_tick(ctx, tick):\n    pass\n')
+    page.click("#upload-button")
+    page.wait_for_selector("#bot-name:has-text('Warned')")
+    page.wait_for_selector("[data-notice=warning]:has-text('DOGEUSDT is not in this market')")
+
+
+def test_a_file_that_is_not_utf8_or_too_large_is_refused(page: Any, server: Server, tmp_path: Path) -> None:
+    latin, large = tmp_path / "latin.py", tmp_path / "large.py"
+    latin.write_bytes('NAME = "Müller"\n'.encode("latin-1"))
+    large.write_bytes(b"#" * (64 * 1024 + 1))
+    page.wait_for_selector("#upload-file")
+    page.set_input_files("#upload-file", latin)
+    page.wait_for_selector("#upload-result:has-text('latin.py is not UTF-8 text; save the file as UTF-8.')")
+    page.set_input_files("#upload-file", large)
+    page.wait_for_selector("#upload-result:has-text('larger than 64 KiB')")
+    assert page.input_value("#upload-source") == ""
+
+
+def test_a_rejected_strategy_says_who_said_no_and_goes_back_into_the_box(page: Any, server: Server) -> None:
+    words = "please whistle <b>a merry tune</b> at 9am"
+    page.wait_for_selector("#prompt")
+    page.fill("#prompt", words)
+    page.fill("#submit-name", "Whistler")
+    page.click("#submit-button")
+    page.wait_for_selector("#submission-status[data-status=rejected]")
+    page.wait_for_selector("#submission-steps [data-step=generating][data-state=refused]")
+    assert page.inner_text("#submission-prompt") == words
+    answer = server.get(f"/strategies/{page.url.rpartition('/')[2]}")
+    assert answer["reason"] in page.inner_text("#submission-outcome")
+    page.click("#submission-again")
+    page.wait_for_selector("#prompt")
+    assert page.input_value("#prompt") == words
+    assert page.input_value("#submit-name") == "Whistler"
+
+
+def test_every_one_of_many_bots_can_be_found(tmp_path: Path) -> None:
+    folder = tmp_path / "bots"
+    folder.mkdir()
+    server = Server(tmp_path, BOTS_DIR=str(folder), TRIAL_TICKS="5", TICK_INTERVAL_SECONDS="0.5")
+    try:
+        for number in range(205):
+            upload(server, f'NAME = "Copy {number:03}"\nSYMBOLS = ["BTCUSDT"]\ndef on_tick(ctx, tick):\n    pass\n')
+        with browsing(server.url) as (page, complaints):
+            page.wait_for_selector("#board-more:visible")
+            for name in ("Copy 000", "copy 107", "COPY 204"):
+                page.fill("#board-search", name)
+                page.wait_for_selector("#board-found:has-text('1 bot found')")
+                assert page.locator("#board-table tbody tr").count() == 1
+                assert name.lower() in page.inner_text("#board-table tbody tr").lower()
+            page.fill("#board-search", "no such bot")
+            page.wait_for_selector("#board-empty:has-text('No bot matches the search.')")
+            page.fill("#board-search", "")
+            page.wait_for_selector("#board-more:visible")
+            while page.is_visible("#board-more"):
+                page.click("#board-more")
+            assert page.locator("#board-table tbody tr").count() == 205
+            assert "205 bots" in page.inner_text("#board-as-of")
+            assert not complaints
+    finally:
+        server.end()
+
+
+def test_an_open_page_follows_a_restart(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    with browsing(server.url) as (page, _):
+        page.wait_for_selector("#arena-state[data-status=running]")
+        server.end(signal.SIGKILL)
+        page.wait_for_selector("#live[data-state=away]")
+        again = Server(tmp_path, PORT=server.url.rpartition(":")[2])
+        try:
+            page.wait_for_selector("#live[data-state=live]")
+            page.wait_for_selector("#arena-state[data-status=running]")
+            assert page.inner_text("#live-text") == "Live"
+            tick = again.get("/status")["tick"]["n"]
+            until(lambda: shown_tick(page) > tick, "the page shows a later tick")
+        finally:
+            again.end()
+
+
+def test_a_season_that_is_over_takes_nothing_and_can_be_read_later(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    try:
+        bot = upload(server, HOLDER)["bot_id"]
+        server.wait_for(lambda: server.get(f"/bots/{bot}/trades")["items"], 60)
+        with browsing(server.url) as (page, complaints):
+            page.wait_for_selector("#arena-state[data-status=running]")
+            page.wait_for_selector("#submit-button:enabled")
+            post(server, "/seasons/close")
+            page.wait_for_selector("#submit-closed:has-text('arena season new')")
+            assert page.is_disabled("#submit-button")
+            assert page.is_disabled("#upload-button")
+            post(server, "/seasons")
+            page.wait_for_selector("#season-title:has-text('Season 2')")
+            page.wait_for_selector("#submit-button:enabled")
+            page.wait_for_selector("#season-choice:visible")
+            page.select_option("#season-choice", "1")
+            page.wait_for_selector("#season-title:has-text('Season 1')")
+            page.wait_for_selector("#past-note:visible")
+            assert not page.is_visible("#submit-form")
+            page.click(f"#board-table tr[data-id='{bot}'] a")
+            page.wait_for_selector("#bot-trades tbody tr")
+            assert "/season/1/bot/" in page.url
+            assert not page.is_visible("#bot-retire")
+            page.wait_for_selector("#bot-source .code-line")
+            assert not complaints
+    finally:
+        server.end()
 
 
 def test_the_page_fits_a_phone(page: Any, server: Server, tmp_path: Path) -> None:

@@ -140,12 +140,12 @@ function tradesList(signal, season) {
 
 const folded = (text) => String(text ?? "").normalize("NFKC").toLowerCase();
 
-/** Every word of the search stands somewhere in a bot's name, author, writer, status or holdings. */
+/** Every word of the search stands somewhere in a bot's name, author, writer, status or holdings; an id is taken whole. */
 function matching(items, words) {
   if (words.length === 0) return items;
   return items.filter((bot) => {
-    const text = folded([bot.name, provenance(bot), bot.model, bot.status, holdings(bot), bot.bot_id].join(" "));
-    return words.every((word) => text.includes(word));
+    const text = folded([bot.name, provenance(bot), bot.model, bot.status, holdings(bot)].join(" "));
+    return words.every((word) => text.includes(word)) || bot.bot_id === words[0];
   });
 }
 
