@@ -141,7 +141,7 @@ def test_rejected_drawdown_and_holdings_are_in_sight(page: Any, server: Server, 
     for label in NEEDED:
         box = page.locator(f"{row} [data-label={label}]").bounding_box()
         assert box is not None, label
-        assert 0 <= box["x"], label
+        assert box["x"] >= 0, label
         assert box["x"] + box["width"] <= width, label
 
 

@@ -28,9 +28,9 @@ const TRADES = [
     label: "Realised", num: true, text: (trade) => (trade.side === "SELL" ? signed(trade.realized_pnl) : ""),
     tone: (trade) => (trade.side === "SELL" ? tone(trade.realized_pnl) : ""),
   },
-  { label: "Fee", num: true, text: (trade) => number(trade.fee) },
   { label: "Cash after", num: true, text: (trade) => number(trade.cash_after) },
   { label: "Holds after", num: true, text: (trade) => size(trade.position_after) },
+  { label: "Fee", num: true, text: (trade) => number(trade.fee) },
 ];
 
 /** The reason of a refusal, or at what the order was filled; a clamped sale fills less than it asked. */
@@ -119,7 +119,8 @@ function drawWords(bot) {
     ["Symbols", bot.symbols?.join(", ")],
     ["Version", bot.version],
     ["Admitted", bot.admitted_at ? h("span", null, moment({ time: bot.admitted_at }), `, tick ${whole(bot.admitted_tick)}`) : null],
-    ["File", bot.path],
+    // Where the folder lies on the server is nobody's business.
+    ["File", bot.path?.split("/").at(-1)],
     ["Proved", bot.verified ? `${bot.verified}, up to tick ${whole(bot.verified_tick)}` : "not yet"],
     ["Source hash", bot.source_hash ? h("code", { title: bot.source_hash }, bot.source_hash.slice(0, 16)) : null],
   ]);
