@@ -15,6 +15,7 @@ from arena.store.bulk import Row, insert_rows, table_of
 from arena.store.models import Job
 from arena.store.seasons import new_id
 
+VERIFY = "verify"  # a job that proves a bot's record
 KEPT = 2000  # finished jobs; the oldest go first
 
 _JOBS = table_of(Job)
@@ -32,6 +33,11 @@ class JobStatus(StrEnum):
 
 FINAL = frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED})
 _OPEN = [JobStatus.QUEUED.value, JobStatus.RUNNING.value]
+
+
+def proof_subject(season_id: str, bot_id: str) -> str:
+    """Return what a proof's job is about."""
+    return f"{season_id}/{bot_id}"
 
 
 def key_of(kind: str, inputs: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from arena import __version__
@@ -10,26 +11,25 @@ from arena.errors import NotFoundError, TooLargeError
 from arena.store import queries
 from arena.store.bulk import Row
 from arena.store.bundle import mark_verified, read_bundle, rows_of
-from arena.store.jobs import JobStatus, newest_job
+from arena.store.jobs import VERIFY, JobStatus, newest_job, proof_subject
 from arena.web.context import ChosenSeason, Context
 from arena.web.jobs import Told
 
-KIND = "verify"
 FRESH_TICKS = 10
 MAX_ROWS = 300_000  # ticks and orders that are held in memory, a few hundred MB
 
 
 def ask_for_proof(context: Context, season: ChosenSeason, bot_id: str) -> Row:
     """Return the job that proves a bot's record, or did so a moment ago."""
-    subject = subject_of(season.id, bot_id)
+    subject = proof_subject(season.id, bot_id)
     open_or_done = JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.DONE
-    known = newest_job(context.database, KIND, subject, *open_or_done)
+    known = newest_job(context.database, VERIFY, subject, *open_or_done)
     tick = last_tick(context, season)
     if known is not None and 0 <= tick - known["inputs"]["tick"] < FRESH_TICKS:
         return known
     row = queries.bot_row(context.database, season.id, bot_id)
     inputs = {"season_id": season.id, "bot_id": bot_id, "source_hash": row["source_hash"], "tick": tick}
-    return context.jobs.ask(KIND, subject, inputs, lambda told: prove(context, season.id, bot_id, told))
+    return context.jobs.ask(VERIFY, subject, inputs, lambda told: prove(context, season.id, bot_id, told))
 
 
 def last_tick(context: Context, season: ChosenSeason) -> int:
@@ -38,11 +38,6 @@ def last_tick(context: Context, season: ChosenSeason) -> int:
         return context.engine.market.n
     found = queries.last_tick(context.database, season.id)
     return -1 if found is None else int(found["n"])
-
-
-def subject_of(season_id: str, bot_id: str) -> str:
-    """Return what a proof's job is about."""
-    return f"{season_id}/{bot_id}"
 
 
 def prove(context: Context, season_id: str, bot_id: str, told: Told) -> dict[str, Any]:
@@ -56,15 +51,12 @@ def prove(context: Context, season_id: str, bot_id: str, told: Told) -> dict[str
     if proof.status != UNPROVED:
         mark_verified(context.database, season_id, bot_id, proof.tick, proof.status)
         context.engine.roster.changed()
-    return {
-        "bot_id": bot_id, "status": proof.status, "tick": proof.tick, "compared": proof.compared,
-        "findings": proof.findings,
-    }  # fmt: skip
+    return {"bot_id": bot_id, **asdict(proof)}
 
 
 def last_proof(context: Context, season_id: str, bot_id: str) -> dict[str, Any]:
     """Return the last result that is stored; NotFoundError says how to ask for one."""
-    found = newest_job(context.database, KIND, subject_of(season_id, bot_id), JobStatus.DONE)
+    found = newest_job(context.database, VERIFY, proof_subject(season_id, bot_id), JobStatus.DONE)
     if found is None or found["result"] is None:
         raise NotFoundError(f"This bot's record has not been proved yet: ask with POST /api/v1/bots/{bot_id}/verify.")
     result: dict[str, Any] = found["result"]
