@@ -33,6 +33,7 @@ from arena.submissions.intake import Intake
 from arena.submissions.pipeline import TEMPLATE, Pipeline
 from arena.submissions.words import SeasonFacts
 from arena.web.context import Context
+from arena.web.jobs import Jobs
 from arena.web.server import create_app
 from sandbox.pool import Pool
 
@@ -88,6 +89,7 @@ class Arena:
         log.info("Bots are isolated at level %s: %s", confinement["level"], ", ".join(confinement["layers"]))
         self._chosen = choose_market(settings, self._database, self._feeds)
         self._begin_season()
+        self._jobs = Jobs(self._database, lambda data: self.broadcast.publish("job", data))
         self._ctx = self._make_context()
         return create_app(self._ctx)
 
@@ -159,7 +161,7 @@ class Arena:
     def _make_context(self) -> Context:
         return Context(
             settings=self.settings, database=self._database, pool=self._pool, engine=self.engine,
-            broadcast=self.broadcast, intake=self._intake, desk=self._desk, pipeline=self._pipeline,
+            broadcast=self.broadcast, intake=self._intake, desk=self._desk, pipeline=self._pipeline, jobs=self._jobs,
             status=self.status, close_season=self.close_season, new_season=self.new_season,
         )  # fmt: skip
 
@@ -247,6 +249,8 @@ class Arena:
     def stop(self) -> None:
         """Finish the tick, flush, end the workers; nothing is left behind."""
         self.broadcast.close()
+        if hasattr(self, "_jobs"):
+            self._jobs.stop()
         self._end_season()
         self._feeds.stop()
         self._pool.stop()

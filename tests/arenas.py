@@ -74,6 +74,24 @@ class Running:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def proof(self, bot: str, query: str = "") -> dict[str, Any]:
+        """Ask for a proof of a bot's record, wait for its job, and return its result."""
+        answer = self.api("POST", f"/bots/{bot}/verify{query}")
+        assert answer.status_code == 202, answer.text
+        job = self.job(answer.headers["location"].removeprefix("/api/v1"))
+        assert job["status"] == "done", job
+        result: dict[str, Any] = job["result"]
+        return result
+
+    def job(self, path: str) -> dict[str, Any]:
+        """Wait for the end of a job."""
+
+        def final() -> dict[str, Any] | None:
+            item: dict[str, Any] = self.get(path)
+            return item if item["status"] in {"done", "failed", "cancelled"} else None
+
+        return until(final, "the job has ended")
+
     def upload(self, source: str, author: str = "local") -> dict[str, Any]:
         answer = self.api("POST", "/bots", json={"source": source, "author": author})
         assert answer.status_code in {200, 201}, answer.text

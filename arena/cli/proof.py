@@ -43,6 +43,7 @@ def verify(
         pool.stop()
     if database is not None and found.status != proof.UNPROVED:
         mark_verified(database, bundle.season["id"], bundle.bot["id"], found.tick, found.status)
+        _keep(database, bundle, found)
     document = {
         "bot": bundle.entry["bot_name"], "bot_id": bundle.bot["id"], "season": bundle.season["number"],
         "status": found.status, "tick": found.tick, "compared": found.compared, "findings": found.findings,
@@ -50,6 +51,23 @@ def verify(
     _show(document, as_json=as_json)
     if found.status != proof.REPRODUCED:
         raise typer.Exit(1)
+
+
+def _keep(database: Any, bundle: Any, found: Any) -> None:
+    """Store the result as the server stores its own, for the API; an older database has no place for it."""
+    from dataclasses import asdict
+
+    from sqlalchemy import inspect
+
+    from arena.store.jobs import VERIFY, add_job, proof_subject
+
+    if not inspect(database).has_table("jobs"):
+        return
+    season_id, bot = bundle.season["id"], bundle.bot
+    inputs = {"season_id": season_id, "bot_id": bot["id"], "source_hash": bot["source_hash"], "tick": found.tick}
+    add_job(
+        database, VERIFY, proof_subject(season_id, bot["id"]), inputs, result={"bot_id": bot["id"], **asdict(found)}
+    )
 
 
 def _show(document: dict[str, Any], *, as_json: bool) -> None:

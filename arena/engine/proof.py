@@ -5,7 +5,7 @@ The run uses none of the live tick's code but the ledger: what both agree on is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
@@ -53,8 +53,11 @@ class Proof:
         return f"{self.status} up to tick {self.tick} ({counts}).{more}"
 
 
-def verify(pool: Pool, bundle: Bundle) -> Proof:
-    """Run a bundle's bot again and compare every order, fill and equity row."""
+def verify(pool: Pool, bundle: Bundle, told: Callable[[float], None] = lambda _: None) -> Proof:
+    """Run a bundle's bot again and compare every order, fill and equity row.
+
+    `told` is called with the share of the ticks that is done; what it raises ends the run.
+    """
     problem = _unprovable(bundle)
     if problem is not None:
         return Proof(UNPROVED, bundle.last, [problem])
@@ -62,7 +65,7 @@ def verify(pool: Pool, bundle: Bundle) -> Proof:
     if not checked.accepted:
         words = str(checked.violations[0]["message"])
         return Proof(UNPROVED, bundle.last, [f"The present policy refuses the source: {words}"])
-    again = _run(pool, bundle, checked.program)
+    again = _run(pool, bundle, checked.program, told)
     if again.problem is not None:
         return Proof(UNPROVED, bundle.last, [f"The bot could not be run to the end: it {again.problem}."])
     return _compare(bundle, again.play, first=_base(bundle))
@@ -81,7 +84,7 @@ def _unprovable(bundle: Bundle) -> str | None:
     return None
 
 
-def _run(pool: Pool, bundle: Bundle, program: bytes) -> Retrace:
+def _run(pool: Pool, bundle: Bundle, program: bytes, told: Callable[[float], None]) -> Retrace:
     season, bot = bundle.season, bundle.bot
     ticks = tick_models(bundle.ticks)
     past = Past.of(ticks)
@@ -93,6 +96,7 @@ def _run(pool: Pool, bundle: Bundle, program: bytes) -> Retrace:
             ask = way.next_ask()
             if ask is not None:
                 way.take(gather([ask])[0])
+            told(way.play.sent / max(len(past.market), 1))
     finally:
         if way.worker is not None:
             way.worker.close()

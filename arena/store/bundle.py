@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -20,7 +20,7 @@ from sqlmodel import SQLModel
 
 from arena.core.seeds import seed_of
 from arena.core.text import clean_line
-from arena.errors import NotFoundError, StoreError
+from arena.errors import NotFoundError, StoreError, TooLargeError
 from arena.store.bulk import Row, table_of
 from arena.store.bundle_check import (
     MAX_BYTES,
@@ -35,6 +35,8 @@ from arena.store.models import Bot, BotTick, Entry, EquityRow, OrderRow, Season,
 from arena.store.seasons import season_seeds
 
 FORMAT = 2
+_BATCH = 500  # rows in memory at a time
+_LEVEL = 3  # twice as quick as the usual level, and a tenth larger
 _LISTS: dict[str, type[SQLModel]] = {
     "ticks": Tick, "events": BotTick, "orders": OrderRow, "trades": Trade, "equity": EquityRow,
 }  # fmt: skip
@@ -66,19 +68,84 @@ def read_bundle(engine: Engine, season_id: str, bot_id: str, version: str) -> Bu
 
     The season may be running: what is read first bounds what is read after.
     """
+    facts = _facts(engine, season_id, bot_id)
+    lists = {name: [row for rows in facts.batches(engine, name) for row in rows] for name in _LISTS}
+    return Bundle(version, facts.season, facts.bot, facts.entry, facts.source, **lists)
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What a bundle holds beside its lists, and from which tick to which those go."""
+
+    season: Row
+    bot: Row
+    entry: Row
+    source: str
+    first: int
+    last: int
+
+    def batches(self, engine: Engine, name: str) -> Iterator[list[Row]]:
+        """Yield the rows of one list, in order, so many at a time."""
+        model = _LISTS[name]
+        table, season_id = table_of(model), self.season["id"]
+        if model is Tick:
+            where, order = [table.c.n >= self.first, table.c.n <= self.last], table.c.n
+        else:
+            where, order = [table.c.bot_id == self.bot["id"], table.c.tick <= self.last], table.c.id
+        query = select(table).where(table.c.season_id == season_id, *where).order_by(order)
+        with engine.connect().execution_options(yield_per=_BATCH) as connection:
+            for rows in connection.execute(query).mappings().partitions():
+                yield [dict(row) for row in rows]
+
+
+def _facts(engine: Engine, season_id: str, bot_id: str) -> _Facts:
     entry = _one(engine, Entry, season_id=season_id, bot_id=bot_id)
     bot, season = _one(engine, Bot, id=bot_id), _one(engine, Season, id=season_id)
     ticks = table_of(Tick)
     with engine.connect() as connection:
         last = connection.execute(select(func.max(ticks.c.n)).where(ticks.c.season_id == season_id)).scalar()
-    last = -1 if last is None else int(last)
-    first = first_tick(int(entry["admitted_tick"]))
-    lists = {name: _rows(engine, model, season_id, bot_id, first, last) for name, model in _LISTS.items()}
-    source = bot.pop("source")
     # Its own seed only: it tells its draws, which source and ticks tell anybody already, and nothing of the season's.
     chance = season_seeds(engine, season_id).chance
     bot["seed"] = str(seed_of(chance, bot["name"], bot["source_hash"]))
-    return Bundle(version, season, bot, entry, source, **lists)
+    source = bot.pop("source")
+    return _Facts(season, bot, entry, source, first_tick(int(entry["admitted_tick"])), -1 if last is None else last)
+
+
+def copy_bundle(engine: Engine, season_id: str, bot_id: str, version: str, file: IO[bytes], limit: int) -> None:
+    """Write the file of `read_bundle` with a few rows in memory at a time.
+
+    TooLargeError as soon as the file has more than `limit` bytes.
+    """
+    facts, hashes = _facts(engine, season_id, bot_id), {}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
+        for name in ("bot.py", *(f"{name}.jsonl" for name in _LISTS)):
+            digest = hashlib.sha256()
+            with archive.open(name, "w", force_zip64=True) as member:
+                for data in _pieces(engine, facts, name):
+                    digest.update(data)
+                    member.write(data)
+                    if file.tell() > limit:
+                        raise TooLargeError(f"The bundle is larger than {limit // 2**20:,} MiB.")
+            hashes[name] = digest.hexdigest()
+        manifest = _manifest(version, facts.season, facts.bot, facts.entry, hashes)
+        archive.writestr("manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+
+
+def _pieces(engine: Engine, facts: _Facts, member: str) -> Iterator[bytes]:
+    if member == "bot.py":
+        yield facts.source.encode()
+        return
+    for rows in facts.batches(engine, member.removesuffix(".jsonl")):
+        yield b"".join([orjson.dumps(row) + b"\n" for row in rows])
+
+
+def rows_of(engine: Engine, season_id: str, bot_id: str) -> int:
+    """Return how many ticks and orders a bot's bundle has, which is what a proof takes memory for."""
+    facts, orders = _facts(engine, season_id, bot_id), table_of(OrderRow)
+    where = orders.c.season_id == season_id, orders.c.bot_id == bot_id
+    with engine.connect() as connection:
+        count = connection.execute(select(func.count()).select_from(orders).where(*where)).scalar_one()
+    return facts.last - facts.first + 1 + int(count)
 
 
 def first_tick(admitted: int) -> int:
@@ -96,31 +163,21 @@ def _one(engine: Engine, model: type[SQLModel], **keys: str) -> Row:
     return dict(found)
 
 
-def _rows(engine: Engine, model: type[SQLModel], season_id: str, bot_id: str, first: int, last: int) -> list[Row]:
-    table = table_of(model)
-    if model is Tick:
-        where, order = [table.c.n >= first, table.c.n <= last], table.c.n
-    else:
-        where, order = [table.c.bot_id == bot_id, table.c.tick <= last], table.c.id
-    query = select(table).where(table.c.season_id == season_id, *where).order_by(order)
-    with engine.connect() as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
-
-
 def write_bundle(bundle: Bundle, file: Path | IO[bytes]) -> None:
     """Write a bundle as a ZIP file."""
     members = {"bot.py": bundle.source.encode()}
     for name in _LISTS:
         members[f"{name}.jsonl"] = b"".join(orjson.dumps(row) + b"\n" for row in getattr(bundle, name))
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    manifest = {
-        "format": FORMAT, "arena": bundle.version, "season": bundle.season, "bot": bundle.bot,
-        "entry": bundle.entry, "sha256": hashes,
-    }  # fmt: skip
+    manifest = _manifest(bundle.version, bundle.season, bundle.bot, bundle.entry, hashes)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
         for name, data in members.items():
             archive.writestr(name, data)
+
+
+def _manifest(version: str, season: Row, bot: Row, entry: Row, hashes: dict[str, str]) -> Row:
+    return {"format": FORMAT, "arena": version, "season": season, "bot": bot, "entry": entry, "sha256": hashes}
 
 
 def open_bundle(path: Path) -> Bundle:

@@ -258,6 +258,7 @@ class Submission(SQLModel, table=True):
     id: str = Field(primary_key=True)
     group_id: str | None = Field(default=None, index=True)
     idempotency_key: str | None = Field(default=None, unique=True)
+    request_hash: str | None = None
     prompt: str = _text()
     name: str | None = None
     author: str
@@ -285,6 +286,28 @@ class Attempt(SQLModel, table=True):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     seconds: float = 0.0
+
+
+class Job(SQLModel, table=True):
+    """Long work that was asked for: its inputs, how far it is, and what has come out.
+
+    `key` is the SHA-256 of kind and inputs: the same work is done once. `subject` names what it is about.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_subject", "kind", "subject", "id"),)
+
+    id: str = Field(primary_key=True)
+    kind: str
+    key: str = Field(index=True)
+    subject: str
+    inputs: dict[str, Any] = _json(dict)
+    status: str = Field(index=True)
+    progress: float = 0.0
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    result: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    created_at: float
+    updated_at: float
 
 
 class FeedUsage(SQLModel, table=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine, Label, Select, Table, bindparam, select
+from sqlalchemy import Engine, Label, Select, Table, bindparam, func, select
 
 from arena.core.text import clean_line
 from arena.errors import NotFoundError
@@ -25,6 +25,7 @@ from arena.store.models import (
 Row = dict[str, Any]
 
 MAX_PAGE = 1000
+MAX_CURSOR = 2**63 - 1  # the widest id that both databases keep
 _HIDDEN = frozenset({"season_id", "bot_id", "order_id", "tick"})
 
 _STANDINGS, _BOTS, _ENTRIES = table_of(Standing), table_of(Bot), table_of(Entry)
@@ -194,16 +195,20 @@ def page(
 def equity_curve(engine: Engine, season_id: str, bot_id: str, limit: int) -> list[Row]:
     """Return a bot's equity oldest first, thinned evenly to at most `limit` points."""
     table = table_of(EquityRow)
-    statement = (
-        select(table.c.time, table.c.equity, table.c.realized_pnl, table.c.unrealized_pnl, table.c.tick)
-        .where(table.c.season_id == season_id, table.c.bot_id == bot_id)
-        .order_by(table.c.id)
+    mine = (table.c.season_id == season_id, table.c.bot_id == bot_id)
+    points = select(
+        table.c.time, table.c.equity, table.c.realized_pnl, table.c.unrealized_pnl, table.c.tick, table.c.id
     )
-    rows = _rows(engine, statement)
-    if len(rows) <= limit:
-        return rows
-    step = (len(rows) - 1) / (limit - 1) if limit > 1 else len(rows)
-    return [rows[round(number * step)] for number in range(limit)]
+    with engine.connect() as connection:
+        count = int(connection.execute(select(func.count()).select_from(table).where(*mine)).scalar_one())
+    if count <= limit:
+        return _rows(engine, points.where(*mine).order_by(table.c.id))
+    # The database picks, so that a long curve is never held whole: the first, the last, and evenly between, each
+    # point the first one whose place has passed another of `limit - 1` equal steps.
+    place = (func.row_number().over(order_by=table.c.id) - 1).label("place")
+    numbered = points.add_columns(place).where(*mine).subquery()
+    picked = (numbered.c.place * (limit - 1)) % (count - 1) < limit - 1
+    return _rows(engine, select(numbered).where(picked).order_by(numbered.c.id))
 
 
 TABLES = {"trades": Trade, "orders": OrderRow, "logs": LogRow}

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from arena.core.text import clean_line, clean_name
-from arena.errors import NotFoundError
+from arena.errors import NotFoundError, RefusedError
 from arena.store.models import Attempt, Submission
 from arena.store.seasons import new_id
 from arena.submissions.states import FINAL, Status, check_move
@@ -28,19 +28,22 @@ class Desk:
 
     def take(
         self, prompt: str, *, author: str, model: str, name: str | None = None,
-        group_id: str | None = None, idempotency_key: str | None = None,
+        group_id: str | None = None, idempotency_key: str | None = None, request_hash: str | None = None,
     ) -> tuple[Submission, bool]:  # fmt: skip
-        """Store a prompt and return its row, and whether it is new: a key is used once."""
+        """Store a prompt and return its row, and whether it is new: a key is used once.
+
+        RefusedError where the key has been used for another request.
+        """
         now = time.time()
         row = Submission(
-            id=new_id(), group_id=group_id, idempotency_key=idempotency_key,
+            id=new_id(), group_id=group_id, idempotency_key=idempotency_key, request_hash=request_hash,
             prompt=prompt.replace("\0", ""),  # PostgreSQL keeps no NUL in a text
             name=clean_name(name) if name else None, author=clean_name(author) or "local",
             model=clean_line(model, 200), status=Status.QUEUED, created_at=now, updated_at=now,
         )  # fmt: skip
         with Session(self._database, expire_on_commit=False) as session:
             if idempotency_key is not None and (known := self._by_key(session, idempotency_key)):
-                return known, False
+                return _same_request(known, request_hash), False
             session.add(row)
             try:
                 session.commit()
@@ -49,7 +52,7 @@ class Desk:
                 known = self._by_key(session, idempotency_key or "")
                 if known is None:
                     raise
-                return known, False
+                return _same_request(known, request_hash), False
         return row, True
 
     @staticmethod
@@ -109,6 +112,12 @@ class Desk:
             found = [row.id for row in rows]
             session.commit()
         return found
+
+
+def _same_request(known: Submission, request_hash: str | None) -> Submission:
+    if known.request_hash != request_hash:
+        raise RefusedError("This Idempotency-Key was used for another request; use a new key for a new request.")
+    return known
 
 
 def submission_document(row: Submission) -> dict[str, Any]:

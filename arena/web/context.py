@@ -13,10 +13,13 @@ from sqlalchemy import Engine as Database
 from arena.config import Settings
 from arena.engine.broadcast import Broadcast
 from arena.engine.engine import Engine
+from arena.errors import ConflictError
 from arena.store import queries
 from arena.submissions.desk import Desk
 from arena.submissions.intake import Intake
 from arena.submissions.pipeline import Pipeline
+from arena.web.jobs import Jobs
+from arena.web.limits import Lines
 from sandbox.pool import Pool
 
 SEASON_NUMBERS = 2**31 - 1  # the widest number that both databases keep in this column
@@ -43,6 +46,7 @@ class Context:
     intake: Intake
     desk: Desk
     pipeline: Pipeline
+    jobs: Jobs
     status: Callable[[], dict[str, Any]]
     close_season: Callable[[], dict[str, Any]]
     new_season: Callable[[], dict[str, Any]]
@@ -56,6 +60,15 @@ class Context:
     def played(self) -> ChosenSeason:
         """Return the running season as a read names it."""
         return ChosenSeason(self.season_id, played=True)
+
+    def refuse_if_closed(self) -> None:
+        """Take no strategy into a season that plays no more; ConflictError says what to do."""
+        season = self.engine.season
+        if season.status != "open" or self.engine.state == "finished":
+            raise ConflictError(
+                f"Season {season.number} is closed and takes no strategies: open the next one by "
+                "`arena season new` or POST /api/v1/seasons."
+            )
 
 
 async def context_of(request: Request) -> Context:
@@ -82,3 +95,12 @@ async def chosen_season(
 
 
 Chosen = Annotated[ChosenSeason, Depends(chosen_season)]
+
+
+async def lines_of(request: Request) -> Lines:
+    """Return the lines of the app that serves this request."""
+    found: Lines = request.app.state.lines
+    return found
+
+
+Waiting = Annotated[Lines, Depends(lines_of)]

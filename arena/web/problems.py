@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
-from arena.errors import ArenaError, AuthError, ConflictError, NotFoundError, RefusedError
+from arena.errors import ArenaError, AuthError, ConflictError, NotFoundError, RefusedError, TooLargeError
 from arena.web.text import json_bytes
 from sandbox.errors import SandboxError
 
@@ -27,6 +27,7 @@ log = logging.getLogger("arena.web")
 _CODES: tuple[tuple[type[Exception], int], ...] = (
     (NotFoundError, 404),
     (ConflictError, 409),
+    (TooLargeError, 409),
     (AuthError, 401),
     (RefusedError, 422),
     (SandboxError, 503),

@@ -1,43 +1,63 @@
-"""Proofs asked for over the web: one at a time, and none repeated while its season has not moved on."""
+"""Proofs of records over the web: a job each, and none repeated while its season has hardly moved on."""
 
 from __future__ import annotations
 
-import io
-import threading
+from dataclasses import asdict
+from typing import Any
 
 from arena import __version__
-from arena.engine.proof import UNPROVED, Proof, verify
-from arena.errors import ConflictError
+from arena.engine.proof import UNPROVED, verify
+from arena.errors import NotFoundError, TooLargeError
 from arena.store import queries
-from arena.store.bundle import mark_verified, read_bundle, write_bundle
-from arena.web.context import Context
+from arena.store.bulk import Row
+from arena.store.bundle import mark_verified, read_bundle, rows_of
+from arena.store.jobs import VERIFY, JobStatus, newest_job, proof_subject
+from arena.web.context import ChosenSeason, Context
+from arena.web.jobs import Told
 
-_FRESH_TICKS = 10
-_busy = threading.Lock()
-
-
-def bundle_file(context: Context, season_id: str, bot_id: str) -> bytes:
-    """Return a bot's bundle as the bytes of its file."""
-    file = io.BytesIO()
-    write_bundle(read_bundle(context.database, season_id, bot_id, __version__), file)
-    return file.getvalue()
+FRESH_TICKS = 10
+MAX_ROWS = 300_000  # ticks and orders that are held in memory, a few hundred MB
 
 
-def prove(context: Context, wanted: str) -> Proof:
-    """Run a bot again and say whether its record comes out; what was shown a moment ago is not run again."""
-    if not _busy.acquire(blocking=False):
-        raise ConflictError("Another record is being proved; try again in a moment.")
-    try:
-        bot_id = queries.find_bot(context.database, context.season_id, wanted)
-        row = queries.bot_row(context.database, context.season_id, bot_id)
-        tick = row["verified_tick"]
-        if tick is not None and 0 <= context.engine.market.n - tick < _FRESH_TICKS:
-            return Proof(str(row["verified"]), int(tick))
-        bundle = read_bundle(context.database, context.season_id, bot_id, __version__)
-        proof = verify(context.pool, bundle)
-        if proof.status != UNPROVED:
-            mark_verified(context.database, context.season_id, bot_id, proof.tick, proof.status)
-            context.engine.roster.changed()
-    finally:
-        _busy.release()
-    return proof
+def ask_for_proof(context: Context, season: ChosenSeason, bot_id: str) -> Row:
+    """Return the job that proves a bot's record, or did so a moment ago."""
+    subject = proof_subject(season.id, bot_id)
+    open_or_done = JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.DONE
+    known = newest_job(context.database, VERIFY, subject, *open_or_done)
+    tick = last_tick(context, season)
+    if known is not None and 0 <= tick - known["inputs"]["tick"] < FRESH_TICKS:
+        return known
+    row = queries.bot_row(context.database, season.id, bot_id)
+    inputs = {"season_id": season.id, "bot_id": bot_id, "source_hash": row["source_hash"], "tick": tick}
+    return context.jobs.ask(VERIFY, subject, inputs, lambda told: prove(context, season.id, bot_id, told))
+
+
+def last_tick(context: Context, season: ChosenSeason) -> int:
+    """Return the number of a season's last tick, -1 if it has none."""
+    if season.played:
+        return context.engine.market.n
+    found = queries.last_tick(context.database, season.id)
+    return -1 if found is None else int(found["n"])
+
+
+def prove(context: Context, season_id: str, bot_id: str, told: Told) -> dict[str, Any]:
+    """Run a bot again and return what has come out, kept for the board as well."""
+    if rows_of(context.database, season_id, bot_id) > MAX_ROWS:
+        raise TooLargeError(
+            f"The record has more than {MAX_ROWS:,} ticks and orders: run `arena verify` on the server's machine."
+        )
+    bundle = read_bundle(context.database, season_id, bot_id, __version__)
+    proof = verify(context.pool, bundle, told)
+    if proof.status != UNPROVED:
+        mark_verified(context.database, season_id, bot_id, proof.tick, proof.status)
+        context.engine.roster.changed()
+    return {"bot_id": bot_id, **asdict(proof)}
+
+
+def last_proof(context: Context, season_id: str, bot_id: str) -> dict[str, Any]:
+    """Return the last result that is stored; NotFoundError says how to ask for one."""
+    found = newest_job(context.database, VERIFY, proof_subject(season_id, bot_id), JobStatus.DONE)
+    if found is None or found["result"] is None:
+        raise NotFoundError(f"This bot's record has not been proved yet: ask with POST /api/v1/bots/{bot_id}/verify.")
+    result: dict[str, Any] = found["result"]
+    return result

@@ -1,8 +1,7 @@
-"""Routes about the arena as a whole: board, seasons, prices, status, stream."""
+"""Routes about the arena as a whole: board, seasons, prices, status, stream, and long work."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
@@ -10,10 +9,15 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
 from arena.store import queries
+from arena.store.jobs import FINAL, get_job
 from arena.web import schemas
+from arena.web.answers import answer
 from arena.web.board import Board
-from arena.web.context import SEASON_NUMBERS, Chosen, Context, Ctx
+from arena.web.context import SEASON_NUMBERS, Chosen, ChosenSeason, Context, Ctx, Waiting
+from arena.web.jobs import job_answer
+from arena.web.limits import Lines, Placed
 from arena.web.security import COOKIE, refused, session_value
+from arena.web.text import json_bytes
 
 router = APIRouter(tags=["arena"])
 
@@ -34,65 +38,87 @@ async def leaderboard(
     sort: Sort = "rank",
     order: Literal["asc", "desc"] = "asc",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[int, Query(ge=0)] = 0,
+    cursor: Annotated[int, Query(ge=0, le=queries.MAX_CURSOR)] = 0,
 ) -> Response:
     """Return the ranked bots of the season, as JSON or, by `Accept: text/csv`, as CSV."""
     board: Board = request.app.state.board
     return await board.first(request.scope, season, sort, order, limit, cursor)
 
 
-@router.get("/seasons")
-def seasons(context: Ctx) -> schemas.SeasonList:
+@router.get("/seasons", response_model=schemas.SeasonList)
+async def seasons(request: Request, context: Ctx, lines: Waiting) -> Response:
     """List all seasons, newest first."""
+    return await answer(lines.reads, request, _seasons, context)
+
+
+def _seasons(context: Context) -> schemas.SeasonList:
     return schemas.SeasonList.model_validate({"items": queries.season_rows(context.database)})
 
 
-@router.get("/seasons/{number}")
-def season(number: Annotated[int, Path(ge=1, le=SEASON_NUMBERS)], context: Ctx) -> schemas.Season:
+@router.get("/seasons/{number}", response_model=schemas.Season)
+async def season(
+    request: Request, number: Annotated[int, Path(ge=1, le=SEASON_NUMBERS)], context: Ctx, lines: Waiting
+) -> Response:
     """Show one season by its number."""
+    return await answer(lines.reads, request, _season, context, number)
+
+
+def _season(context: Context, number: int) -> schemas.Season:
     return schemas.Season.model_validate(queries.season_by_number(context.database, number))
 
 
-@router.post("/seasons/close")
-def close_season(context: Ctx) -> dict[str, Any]:
+@router.post("/seasons/close", response_model=schemas.SeasonChange)
+async def close_season(request: Request, context: Ctx, lines: Waiting) -> dict[str, Any]:
     """Close the running season: no tick follows."""
-    return context.close_season()
+    return await lines.writes.run(request, context.close_season)
 
 
-@router.post("/seasons")
-def new_season(context: Ctx) -> dict[str, Any]:
+@router.post("/seasons", response_model=schemas.SeasonChange)
+async def new_season(request: Request, context: Ctx, lines: Waiting) -> dict[str, Any]:
     """Close the running season and open the next one, with the same bots and fresh accounts."""
-    return context.new_season()
+    return await lines.writes.run(request, context.new_season)
 
 
-@router.get("/trades")
-def trades(
+@router.get("/trades", response_model=schemas.TradePage)
+async def trades(
+    request: Request,
     context: Ctx,
     season: Chosen,
+    lines: Waiting,
     limit: Annotated[int, Query(ge=1, le=queries.MAX_PAGE)] = 20,
-    cursor: Annotated[int | None, Query(ge=0)] = None,
-) -> schemas.TradePage:
+    cursor: Annotated[int | None, Query(ge=0, le=queries.MAX_CURSOR)] = None,
+) -> Response:
     """Return the newest fills of all bots."""
+    return await answer(lines.tables, request, _trades, context, season, limit, cursor)
+
+
+def _trades(context: Context, season: ChosenSeason, limit: int, cursor: int | None) -> schemas.TradePage:
     items, following = queries.page(context.database, queries.TABLES["trades"], season.id, limit=limit, cursor=cursor)
     return schemas.TradePage.model_validate({"items": items, "next_cursor": following})
 
 
-@router.get("/prices")
-def prices(context: Ctx, season: Chosen) -> schemas.Prices:
+@router.get("/prices", response_model=schemas.Prices)
+async def prices(request: Request, context: Ctx, season: Chosen, lines: Waiting) -> Response:
     """Return the market at the last tick; tick -1 where there has been none."""
-    market = context.engine.market
-    if not season.played:
-        found = queries.last_tick(context.database, season.id)
-        if found is None:
-            return schemas.Prices(time=0.0, tick=-1, prices={})
-        return schemas.Prices(time=found["time"], tick=found["n"], prices=found["prices"])
-    return schemas.Prices(time=market.time, tick=market.n, prices=market.prices)
+    if season.played:
+        market = context.engine.market
+        shown = schemas.Prices(time=market.time, tick=market.n, prices=market.prices)
+        return Response(json_bytes(shown.model_dump()), media_type="application/json")
+    return await answer(lines.reads, request, _past_prices, context, season)
 
 
-@router.get("/status")
-def status(context: Ctx) -> dict[str, Any]:
+def _past_prices(context: Context, season: ChosenSeason) -> schemas.Prices:
+    found = queries.last_tick(context.database, season.id)
+    if found is None:
+        return schemas.Prices(time=0.0, tick=-1, prices={})
+    return schemas.Prices(time=found["time"], tick=found["n"], prices=found["prices"])
+
+
+@router.get("/status", response_model=schemas.Status)
+async def status(request: Request, context: Ctx, lines: Waiting) -> Response:
     """Say what was chosen and how everything is doing."""
-    return context.status()
+    document = await lines.reads.run(request, context.status)
+    return Response(json_bytes(document), media_type="application/json")
 
 
 @router.post("/session", status_code=204)
@@ -108,15 +134,54 @@ async def session(request: Request, body: schemas.SessionRequest, context: Ctx) 
 
 
 @router.get("/stream", response_class=EventSourceResponse, responses=schemas.EVENT_STREAM)
-async def stream(context: Ctx) -> EventSourceResponse:
-    """Stream ticks, trades, board changes and submissions (server-sent events)."""
-    return EventSourceResponse(_events(context), ping=15)
+async def stream(request: Request, context: Ctx, lines: Waiting) -> Response:
+    """Stream ticks, trades, board changes, submissions and jobs (server-sent events)."""
+    return Placed(lines.streams, request, EventSourceResponse(_events(context), ping=15))
 
 
 async def _events(context: Context) -> AsyncIterator[dict[str, str]]:
     with context.broadcast.listening() as stream:
         market = context.engine.market
         hello = {"n": market.n, "time": market.time, "prices": market.prices}
-        yield {"event": "tick", "data": json.dumps(hello)}
+        yield {"event": "tick", "data": json_bytes(hello).decode()}
         async for event in stream:
-            yield {"event": event.kind, "data": json.dumps(event.data)}
+            yield {"event": event.kind, "data": event.text}
+
+
+@router.get("/jobs/{job_id}", response_model=schemas.Job)
+async def job(request: Request, job_id: str, context: Ctx, lines: Waiting) -> Response:
+    """Show a job with its progress and, once it is done, its result."""
+    return job_answer(await lines.reads.run(request, get_job, context.database, job_id))
+
+
+@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=schemas.EVENT_STREAM)
+async def job_events(request: Request, job_id: str, context: Ctx, lines: Waiting) -> Response:
+    """Stream a job until it ends (server-sent events)."""
+    await lines.reads.run(request, get_job, context.database, job_id)
+    return Placed(lines.streams, request, EventSourceResponse(_job_changes(request, context, lines, job_id)))
+
+
+async def _job_changes(request: Request, context: Context, lines: Lines, job_id: str) -> AsyncIterator[dict[str, str]]:
+    # Listening begins before the row is read: a change in between would else never be told.
+    with context.broadcast.listening() as stream:
+        row = await lines.reads.run(request, get_job, context.database, job_id)
+        yield _job_event(row)
+        if row["status"] in FINAL:
+            return
+        async for event in stream:
+            if event.kind != "job" or event.data["id"] != job_id:
+                continue
+            row = await lines.reads.run(request, get_job, context.database, job_id)
+            yield _job_event(row)
+            if row["status"] in FINAL:
+                return
+
+
+def _job_event(row: dict[str, object]) -> dict[str, str]:
+    return {"event": "job", "data": json_bytes(schemas.Job.model_validate(row).model_dump()).decode()}
+
+
+@router.delete("/jobs/{job_id}", response_model=schemas.Job)
+async def cancel_job(request: Request, job_id: str, context: Ctx, lines: Waiting) -> Response:
+    """Cancel a job; one that has ended stays as it is."""
+    return job_answer(await lines.writes.run(request, context.jobs.cancel, job_id))

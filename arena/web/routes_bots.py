@@ -1,4 +1,4 @@
-"""Routes about bots: upload, look, pause, resume, retire."""
+"""Routes about bots: upload, look, prove, pause, resume, retire."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from arena.errors import RefusedError
 from arena.store import queries
-from arena.web import proofs, schemas
-from arena.web.context import Chosen, ChosenSeason, Context, Ctx
+from arena.submissions.intake import problem
+from arena.web import schemas
+from arena.web.answers import answer
+from arena.web.bundles import Bundles
+from arena.web.context import Chosen, ChosenSeason, Context, Ctx, Waiting
+from arena.web.jobs import job_answer
+from arena.web.problems import in_our_words
+from arena.web.proofs import ask_for_proof, last_proof
+from arena.web.text import json_bytes
 from arena.web.views import up_to_date, with_life
+from sandbox.rules import RULES
 
 router = APIRouter(prefix="/bots", tags=["bots"])
 
 Limit = Annotated[int, Query(ge=1, le=queries.MAX_PAGE)]
-Cursor = Annotated[int | None, Query(ge=0)]
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    404: {"model": schemas.Problem},
-    409: {"model": schemas.Problem},
-    422: {"model": schemas.Problem},
-}
+Cursor = Annotated[int | None, Query(ge=0, le=queries.MAX_CURSOR)]
 _ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 _UPLOAD_BODY = {
     "requestBody": {
@@ -52,51 +54,63 @@ def bot_document(context: Context, season: ChosenSeason, bot_id: str) -> dict[st
 
 
 @router.post(
-    "", status_code=201, response_model=schemas.Bot, responses={**_PROBLEMS, 200: {"model": schemas.Bot}},
+    "", status_code=201, response_model=schemas.Bot, responses={200: {"model": schemas.Bot}},
     openapi_extra=_UPLOAD_BODY,
 )  # fmt: skip
-async def upload(request: Request, context: Ctx) -> Response:
-    """Upload a handwritten bot: JSON `{source}` or a multipart `file`."""
+async def upload(request: Request, context: Ctx, lines: Waiting) -> Response:
+    """Upload a handwritten bot: JSON `{source}` or a multipart `file`; a source may have 64 KiB."""
     source, author = await _uploaded(request)
-    return await run_in_threadpool(_admit, context, source, author)
+    context.refuse_if_closed()
+    return await lines.writes.run(request, _admit, context, source, author)
 
 
 def _admit(context: Context, source: bytes, author: str) -> Response:
     enrolled, warnings = context.intake.upload(source, author=author)
-    bot, entry = enrolled.bot, enrolled.entry
-    season = context.played
-    shown = (
-        bot_document(context, season, bot.id)
-        if entry is None
-        else up_to_date(context, season, queries.new_bot_row(bot, entry))
-    )
+    bot, entry, season = enrolled.bot, enrolled.entry, context.played
+    if entry is None:
+        shown = bot_document(context, season, bot.id)
+    else:
+        shown = up_to_date(context, season, queries.new_bot_row(bot, entry))
     document = schemas.Bot.model_validate({**shown, "warnings": warnings})
     headers = {"location": f"/api/v1/bots/{bot.id}"}
     status = 201 if enrolled.created else 200
-    return Response(document.model_dump_json(), status, headers, media_type="application/json")
+    return Response(json_bytes(document.model_dump()), status, headers, media_type="application/json")
 
 
 async def _uploaded(request: Request) -> tuple[bytes, str]:
     try:
-        if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             async with request.form(max_files=1, max_fields=4) as form:
                 file = form.get("file")
                 if not isinstance(file, UploadFile):
                     raise RefusedError("Send the bot as the form field 'file'.")
                 author = schemas.BotRequest(source="", author=str(form.get("author") or "local")).author
                 return await file.read(), author
-        body = schemas.BotRequest.model_validate_json(await request.body())
+        body = schemas.BotRequest.model_validate_json(_text(await request.body()))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "The body"
-        raise RefusedError(f"{where}: {first['msg']}.") from None
+        raise RefusedError(in_our_words(error)) from None
     return body.source.encode("utf-8", "surrogatepass"), body.author
 
 
-@router.post("/check")
-def check(body: schemas.CheckRequest, context: Ctx) -> schemas.CheckResult:
-    """Validate a source without admitting it."""
-    examined = context.intake.check(body.source.encode("utf-8", "surrogatepass"))
+def _text(body: bytes) -> str:
+    """Return a JSON body as text; a source in another encoding is refused as a file of it is."""
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        rule = RULES["source-encoding"]
+        sentence = rule.sentence.format(name=error.reason)
+        raise RefusedError(sentence, [problem(rule.id, sentence, rule.hint)]) from None
+
+
+@router.post("/check", response_model=schemas.CheckResult, openapi_extra=_UPLOAD_BODY)
+async def check(request: Request, context: Ctx, lines: Waiting) -> Response:
+    """Validate a source without admitting it: JSON `{source}` or a multipart `file`, as for an upload."""
+    source, _ = await _uploaded(request)
+    return await answer(lines.writes, request, _check, context, source)
+
+
+def _check(context: Context, source: bytes) -> schemas.CheckResult:
+    examined = context.intake.check(source)
     return schemas.CheckResult(
         accepted=examined.accepted,
         violations=[schemas.Violation(**found) for found in examined.violations],
@@ -106,19 +120,26 @@ def check(body: schemas.CheckRequest, context: Ctx) -> schemas.CheckResult:
     )
 
 
-@router.get("")
-def list_bots(context: Ctx, season: Chosen) -> schemas.BotList:
+@router.get("", response_model=schemas.BotList)
+async def list_bots(request: Request, context: Ctx, season: Chosen, lines: Waiting) -> Response:
     """List every bot of the season, the retired included."""
+    return await answer(lines.tables, request, _list, context, season)
+
+
+def _list(context: Context, season: ChosenSeason) -> schemas.BotList:
     rows = queries.bot_rows(context.database, season.id)
     items = [schemas.BoardItem.model_validate(with_life(context, season, row)) for row in rows]
     return schemas.BotList(items=items)
 
 
-@router.get("/{bot_id:path}/source", response_class=PlainTextResponse, responses=_PROBLEMS)
-def source(bot_id: str, context: Ctx, season: Chosen) -> str:
+@router.get("/{bot_id:path}/source", response_class=PlainTextResponse)
+async def source(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> str:
     """Return a bot's source."""
-    found = queries.find_bot(context.database, season.id, bot_id)
-    return queries.source_of(context.database, found)
+    return await lines.reads.run(request, _source, context, season, bot_id)
+
+
+def _source(context: Context, season: ChosenSeason, bot_id: str) -> str:
+    return queries.source_of(context.database, queries.find_bot(context.database, season.id, bot_id))
 
 
 def _page(
@@ -126,92 +147,128 @@ def _page(
 ) -> dict[str, Any]:
     found = queries.find_bot(context.database, season.id, bot_id)
     items, following = queries.page(
-        context.database,
-        queries.TABLES[kind],
-        season.id,
-        bot_id=found,
-        limit=limit,
-        cursor=cursor,
+        context.database, queries.TABLES[kind], season.id, bot_id=found, limit=limit, cursor=cursor
     )
     return {"items": items, "next_cursor": following}
 
 
-@router.get("/{bot_id:path}/trades", responses=_PROBLEMS)
-def trades(bot_id: str, context: Ctx, season: Chosen, limit: Limit = 100, cursor: Cursor = None) -> schemas.TradePage:
-    """Return a bot's fills, newest first."""
+def _trades(context: Context, season: ChosenSeason, bot_id: str, limit: int, cursor: int | None) -> schemas.TradePage:
     return schemas.TradePage.model_validate(_page(context, season, "trades", bot_id, limit, cursor))
 
 
-@router.get("/{bot_id:path}/orders", responses=_PROBLEMS)
-def orders(bot_id: str, context: Ctx, season: Chosen, limit: Limit = 100, cursor: Cursor = None) -> schemas.OrderPage:
-    """Return a bot's orders with status and reason, newest first."""
+def _orders(context: Context, season: ChosenSeason, bot_id: str, limit: int, cursor: int | None) -> schemas.OrderPage:
     return schemas.OrderPage.model_validate(_page(context, season, "orders", bot_id, limit, cursor))
 
 
-@router.get("/{bot_id:path}/logs", responses=_PROBLEMS)
-def logs(bot_id: str, context: Ctx, season: Chosen, limit: Limit = 200, cursor: Cursor = None) -> schemas.LogPage:
-    """Return a bot's log, newest first."""
+def _logs(context: Context, season: ChosenSeason, bot_id: str, limit: int, cursor: int | None) -> schemas.LogPage:
     return schemas.LogPage.model_validate(_page(context, season, "logs", bot_id, limit, cursor))
 
 
-@router.get("/{bot_id:path}/equity", responses=_PROBLEMS)
-def equity(
-    bot_id: str, context: Ctx, season: Chosen, limit: Annotated[int, Query(ge=2, le=20_000)] = 2000
-) -> schemas.EquityCurve:
+@router.get("/{bot_id:path}/trades", response_model=schemas.TradePage)
+async def trades(
+    request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting,
+    limit: Limit = 100, cursor: Cursor = None,
+) -> Response:  # fmt: skip
+    """Return a bot's fills, newest first."""
+    return await answer(lines.tables, request, _trades, context, season, bot_id, limit, cursor)
+
+
+@router.get("/{bot_id:path}/orders", response_model=schemas.OrderPage)
+async def orders(
+    request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting,
+    limit: Limit = 100, cursor: Cursor = None,
+) -> Response:  # fmt: skip
+    """Return a bot's orders with status and reason, newest first."""
+    return await answer(lines.tables, request, _orders, context, season, bot_id, limit, cursor)
+
+
+@router.get("/{bot_id:path}/logs", response_model=schemas.LogPage)
+async def logs(
+    request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting,
+    limit: Limit = 200, cursor: Cursor = None,
+) -> Response:  # fmt: skip
+    """Return a bot's log, newest first."""
+    return await answer(lines.tables, request, _logs, context, season, bot_id, limit, cursor)
+
+
+@router.get("/{bot_id:path}/equity", response_model=schemas.EquityCurve)
+async def equity(
+    request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting,
+    limit: Annotated[int, Query(ge=2, le=20_000)] = 2000,
+) -> Response:  # fmt: skip
     """Return a bot's equity, oldest first, thinned evenly to at most `limit` points."""
+    return await answer(lines.tables, request, _equity, context, season, bot_id, limit)
+
+
+def _equity(context: Context, season: ChosenSeason, bot_id: str, limit: int) -> schemas.EquityCurve:
     found = queries.find_bot(context.database, season.id, bot_id)
     rows = queries.equity_curve(context.database, season.id, found, limit)
     return schemas.EquityCurve.model_validate({"items": rows})
 
 
-@router.get("/{bot_id:path}/verify", responses=_PROBLEMS)
-def verify(bot_id: str, context: Ctx) -> schemas.Proof:
-    """Run a bot again on the season's recorded ticks and say whether its record comes out."""
-    found = queries.find_bot(context.database, context.season_id, bot_id)
-    proof = proofs.prove(context, found)
-    return schemas.Proof(
-        bot_id=found, status=proof.status, tick=proof.tick, compared=proof.compared, findings=proof.findings
-    )
+@router.get("/{bot_id:path}/verify", response_model=schemas.Proof)
+async def proof(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
+    """Return what the last proof of a bot's record has shown; `POST` asks for one."""
+    return await answer(lines.reads, request, _proof, context, season, bot_id)
 
 
-@router.get("/{bot_id:path}/bundle", response_class=Response, responses={**_PROBLEMS, **_ZIP})
-def bundle(bot_id: str, context: Ctx, season: Chosen) -> Response:
-    """Return everything that proves a bot's record elsewhere, as a ZIP file for `arena verify`."""
+def _proof(context: Context, season: ChosenSeason, bot_id: str) -> schemas.Proof:
     found = queries.find_bot(context.database, season.id, bot_id)
-    headers = {"content-disposition": f'attachment; filename="arena-{found}.zip"'}
-    return Response(proofs.bundle_file(context, season.id, found), media_type="application/zip", headers=headers)
+    return schemas.Proof.model_validate(last_proof(context, season.id, found))
+
+
+@router.post("/{bot_id:path}/verify", status_code=202, response_model=schemas.Job)
+async def verify(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
+    """Run a bot again on the season's recorded ticks, as a job, and see whether its record comes out."""
+    return job_answer(await lines.writes.run(request, _ask_for_proof, context, season, bot_id), 202)
+
+
+def _ask_for_proof(context: Context, season: ChosenSeason, bot_id: str) -> dict[str, Any]:
+    return ask_for_proof(context, season, queries.find_bot(context.database, season.id, bot_id))
+
+
+@router.get("/{bot_id:path}/bundle", response_class=Response, responses=_ZIP)
+async def bundle(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
+    """Return everything that proves a bot's record elsewhere, as a ZIP file for `arena verify`."""
+    found = await lines.reads.run(request, queries.find_bot, context.database, season.id, bot_id)
+    bundles: Bundles = request.app.state.bundles
+    return await bundles.answer(request, context, season, found)
 
 
 # Names may hold slashes, so this one stands behind the addresses that end in a word.
-@router.get("/{bot_id:path}", responses=_PROBLEMS)
-def show(bot_id: str, context: Ctx, season: Chosen) -> schemas.Bot:
+@router.get("/{bot_id:path}", response_model=schemas.Bot)
+async def show(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
     """Show one bot, given by id or by name."""
+    return await answer(lines.reads, request, _show, context, season, bot_id)
+
+
+def _show(context: Context, season: ChosenSeason, bot_id: str) -> schemas.Bot:
     found = queries.find_bot(context.database, season.id, bot_id)
     return schemas.Bot.model_validate(bot_document(context, season, found))
 
 
-def _change(context: Context, bot_id: str, what: str) -> dict[str, Any]:
+def _change(context: Context, bot_id: str, what: str) -> schemas.Bot:
     found = queries.find_bot(context.database, context.season_id, bot_id)
     roster = context.engine.roster
     work = {"pause": roster.pause, "resume": roster.resume, "retire": roster.retire}[what]
     context.engine.call(lambda: work(found)).result(timeout=30)
     context.broadcast.publish("status", {})
-    return bot_document(context, context.played, found)
+    return schemas.Bot.model_validate(bot_document(context, context.played, found))
 
 
-@router.post("/{bot_id:path}/pause", responses=_PROBLEMS)
-def pause(bot_id: str, context: Ctx) -> schemas.Bot:
+@router.post("/{bot_id:path}/pause", response_model=schemas.Bot)
+async def pause(request: Request, bot_id: str, context: Ctx, lines: Waiting) -> Response:
     """Stop asking a bot; it stays on the board and is marked."""
-    return schemas.Bot.model_validate(_change(context, bot_id, "pause"))
+    return await answer(lines.writes, request, _change, context, bot_id, "pause")
 
 
-@router.post("/{bot_id:path}/resume", responses=_PROBLEMS)
-def resume(bot_id: str, context: Ctx) -> schemas.Bot:
+@router.post("/{bot_id:path}/resume", response_model=schemas.Bot)
+async def resume(request: Request, bot_id: str, context: Ctx, lines: Waiting) -> Response:
     """Ask a paused bot again."""
-    return schemas.Bot.model_validate(_change(context, bot_id, "resume"))
+    return await answer(lines.writes, request, _change, context, bot_id, "resume")
 
 
-@router.delete("/{bot_id:path}", status_code=204, responses=_PROBLEMS)
-def retire(bot_id: str, context: Ctx) -> None:
+@router.delete("/{bot_id:path}", status_code=204)
+async def retire(request: Request, bot_id: str, context: Ctx, lines: Waiting) -> None:
     """Retire a bot for good; its record stays."""
-    _change(context, bot_id, "retire")
+    await lines.writes.run(request, _change, context, bot_id, "retire")

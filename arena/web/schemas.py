@@ -34,14 +34,8 @@ class StrategyRequest(_Request):
 class BotRequest(_Request):
     """A handwritten bot."""
 
-    source: str = Field(max_length=256 * 1024)
+    source: str = Field(description="The program, at most 64 KiB as UTF-8.")
     author: str = Field("local", max_length=80)
-
-
-class CheckRequest(_Request):
-    """A source to validate."""
-
-    source: str = Field(max_length=256 * 1024)
 
 
 class SessionRequest(_Request):
@@ -141,6 +135,39 @@ class Proof(BaseModel):
     tick: int
     compared: dict[str, int]
     findings: list[str]
+
+
+class Job(BaseModel):
+    """Long work: `result` is there once its status is `done`, `reason` says why it failed."""
+
+    id: str
+    kind: str
+    status: str = Field(description="queued, running, done, failed or cancelled.")
+    progress: float = Field(description="From 0 to 1.")
+    inputs: dict[str, Any]
+    result: dict[str, Any] | None
+    reason: str | None
+    created_at: float
+    updated_at: float
+
+
+class Status(BaseModel):
+    """What was chosen and how everything is doing."""
+
+    model_config = ConfigDict(extra="allow")
+
+    version: str
+    state: str
+    season: dict[str, Any]
+    tick: dict[str, Any] | None
+    notes: list[str]
+
+
+class SeasonChange(BaseModel):
+    """What has become of a season."""
+
+    season: int = Field(description="Its number.")
+    status: str
 
 
 class Board(BaseModel):

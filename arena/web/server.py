@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from arena import __version__
 from arena.web import openapi, pages, problems, routes_arena, routes_bots, routes_strategies
 from arena.web.board import Board, Front
+from arena.web.bundles import Bundles
 from arena.web.context import Context
 from arena.web.limits import Lines
 from arena.web.security import Door, Tokens
@@ -28,6 +29,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.board = board = Board(context)
     app.state.tokens = tokens = Tokens(context.settings.arena_token.get_secret_value())
     app.state.lines = Lines()
+    app.state.bundles = Bundles()
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(problems.known_parameters)])
     for part in (routes_strategies, routes_bots, routes_arena):
         api.include_router(part.router)

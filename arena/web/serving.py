@@ -67,7 +67,7 @@ class LimitedHttp(HttpToolsProtocol):
         """Let a connection in, or answer at once that there is no room."""
         self._timer: TimerHandle | None = None
         self._stalled: TimerHandle | None = None
-        self._within_request = False
+        self._within_request = self._too_many = False
         self._overhead = self._body_fed = 0
         super().connection_made(transport)
         self._address = self.client[0] if self.client else ""
@@ -112,12 +112,15 @@ class LimitedHttp(HttpToolsProtocol):
             self._body_fed = 0
             super().data_received(piece)
             self._overhead += len(piece) - self._body_fed
-            if self._overhead > self.table.limits.head_bytes or self._too_many_fields():
-                self._refuse(431, f"The head of the request is larger than {self.table.limits.head_bytes // KIB} KiB "
-                                  f"or has more than {self.table.limits.head_fields} fields.")  # fmt: skip
+            if self._overhead > self.table.limits.head_bytes:
+                self._refuse(431, f"The head of the request is larger than {self.table.limits.head_bytes // KIB} KiB.")
 
-    def _too_many_fields(self) -> bool:
-        return self.headers is not None and len(self.headers) > self.table.limits.head_fields
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field, but not any number of them: an error here ends the parsing."""
+        if len(self.headers) >= self.table.limits.head_fields:
+            self._too_many = True
+            raise ValueError("too many fields")
+        super().on_header(name, value)
 
     def on_message_begin(self) -> None:
         """Begin to count anew."""
@@ -147,7 +150,10 @@ class LimitedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no request as every other error is answered."""
         del msg
-        self._refuse(400, "This is not an HTTP request that can be read.")
+        if self._too_many:
+            self._refuse(431, f"The head of the request has more than {self.table.limits.head_fields} fields.")
+        else:
+            self._refuse(400, "This is not an HTTP request that can be read.")
 
     # -- limits
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import orjson
@@ -20,6 +21,8 @@ def whole(value: Any) -> Any:
     """Return a value whose texts hold no half surrogate pairs, and whose keys are texts."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {whole(str(key)): whole(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -16,7 +16,10 @@ def test_a_record_is_proved_marked_and_carried_away(tmp_path: Path, run: Run) ->
         seat = arena.admitted(bot_source(EAGER, name="Eager"))
         until(lambda: seat.score.trades > 5, "some trades")
         assert arena.get("/bots/Eager")["verified"] is None
-        proof = arena.get("/bots/Eager/verify")
+        answer = arena.api("GET", "/bots/Eager/verify")
+        assert answer.status_code == 404
+        assert "POST /api/v1/bots/" in answer.json()["detail"]
+        proof = arena.proof("Eager")
         assert (proof["status"], proof["findings"]) == ("reproduced", [])
         assert proof["compared"]["trades"] > 5
         (item,) = arena.get("/leaderboard")["items"]
@@ -40,6 +43,10 @@ def test_a_record_is_proved_marked_and_carried_away(tmp_path: Path, run: Run) ->
     assert "price is recorded as" in done.out
     with sqlite3.connect(database) as connection:
         assert connection.execute("SELECT verified_words FROM entries").fetchall() == [("differs",)]
+    with running(settings_for(tmp_path), tmp_path) as arena:
+        shown = arena.get("/bots/Eager/verify?season=1")
+        assert shown["status"] == "differs"
+        assert "price is recorded as" in shown["findings"][0]
 
 
 def test_what_is_not_there_is_said(tmp_path: Path, run: Run) -> None:

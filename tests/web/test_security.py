@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
+import socket
 from collections.abc import Iterator
 
 import httpx2
 import pytest
 
+from arena.web import security
+from arena.web.security import FREE_GUESSES, LONGEST_WAIT, Guesses, Tokens, session_value
 from tests.arenas import Running, bot_source
 from tests.conftest import TOKEN
 
@@ -21,7 +25,14 @@ def detail(answer: httpx2.Response, status: int) -> str:
     return str(answer.json()["detail"])
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "[::2]", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example", "evil.example:8000", "127.0.0.1.evil.example", "[::2]", "0.0.0.0", "[::1].evil.example",
+        "[::1]evil.example", "[::1]:80.evil.example", "[::1", "::1]", "localhost:80:80", "localhost:", "localhost:x",
+        "localhost evil.example", "evil.example@localhost", "localhost/evil", "", "[::1]:", "localhost:1234567",
+    ],
+)  # fmt: skip
 def test_a_foreign_host_name_gets_nothing(live: Running, host: str) -> None:
     answer = live.client.get("/api/v1/status", headers={"host": host})
     assert "ALLOWED_HOSTS" in detail(answer, 421)
@@ -50,6 +61,23 @@ def test_the_own_page_may_write(live: Running) -> None:
     assert live.api("POST", "/bots/check", json={"source": ""}, headers=headers).status_code == 200
 
 
+_addresses = itertools.count(2)
+
+
+def client_at(arena: Running, address: str) -> httpx2.Client:
+    """Return a client that comes from an address of its own."""
+    transport = httpx2.HTTPTransport(local_address=address)
+    return httpx2.Client(base_url=arena.url, transport=transport, trust_env=False)
+
+
+@pytest.fixture
+def stranger(guarded: Running) -> Iterator[httpx2.Client]:
+    """A client from an address that nobody has come from: wrong tokens are counted by address."""
+    number = next(_addresses)
+    with client_at(guarded, f"127.1.{number // 200}.{number % 200 + 1}") as client:
+        yield client
+
+
 WRITES = [
     ("POST", "/strategies"), ("POST", "/bots"), ("POST", "/bots/check"), ("POST", "/bots/x/pause"),
     ("POST", "/bots/x/resume"), ("DELETE", "/bots/x"), ("POST", "/seasons/close"),
@@ -66,9 +94,9 @@ WRITES = [
     ],
 )  # fmt: skip
 def test_no_write_passes_without_the_token(
-    guarded: Running, method: str, path: str, headers: dict[str, str | bytes]
+    stranger: httpx2.Client, method: str, path: str, headers: dict[str, str | bytes]
 ) -> None:
-    answer = guarded.api(method, path, json={"prompt": "x", "source": ""}, headers=headers)
+    answer = stranger.request(method, f"/api/v1{path}", json={"prompt": "x", "source": ""}, headers=headers)
     assert "token" in detail(answer, 401)
     assert answer.headers["www-authenticate"] == "Bearer"
 
@@ -101,8 +129,8 @@ def test_a_session_does_not_help_another_sites_page(session: httpx2.Client) -> N
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "\N{SNOWMAN}", TOKEN + " "])
-def test_a_wrong_token_gives_no_session(guarded: Running, token: str) -> None:
-    answer = guarded.client.post("/api/v1/session", json={"token": token})
+def test_a_wrong_token_gives_no_session(stranger: httpx2.Client, token: str) -> None:
+    answer = stranger.post("/api/v1/session", json={"token": token})
     assert "token" in detail(answer, 401)
     assert "set-cookie" not in answer.headers
 
@@ -212,3 +240,69 @@ def test_hostile_names_come_out_clean(live: Running, name: str, own_name: str) -
 @pytest.mark.parametrize("name", ["\u202e\u200b", " ", "\x1b"])
 def test_a_name_of_nothing_visible_is_refused(live: Running, name: str) -> None:
     assert live.api("POST", "/bots", json={"source": bot_source(name=name)}).status_code == 422
+
+
+def test_two_host_names_are_refused(live: Running) -> None:
+    answer = asked(live, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def asked(arena: Running, request: bytes) -> bytes:
+    """Send raw bytes and return all that comes back until the server hangs up or has answered."""
+    with socket.create_connection(("127.0.0.1", int(arena.url.rpartition(":")[2])), timeout=30) as line:
+        line.sendall(request)
+        return line.recv(65_536)
+
+
+def test_wrong_tokens_have_to_wait_longer_each_time(guarded: Running, stranger: httpx2.Client) -> None:
+    def guess(**headers: str) -> httpx2.Response:
+        return stranger.post("/api/v1/bots/check", json={"source": ""}, headers=headers)
+
+    kinds = ({"authorization": "Bearer wrong"}, {"cookie": f"arena_session={session_value('wrong')}"})
+    answers = [guess(**kinds[n % 2]) for n in range(FREE_GUESSES + 1)]
+    assert [answer.status_code for answer in answers] == [401] * FREE_GUESSES + [429]
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    # The right one is not looked at either: else a guess would still tell.
+    assert detail(guess(authorization=f"Bearer {TOKEN}"), 429).startswith("Too many wrong tokens")
+    assert stranger.post("/api/v1/session", json={"token": TOKEN}).status_code == 429
+    assert stranger.get("/api/v1/status").status_code == 200
+    # Others are not kept out.
+    assert guarded.api("POST", "/bots/check", json={"source": ""}, headers=BEARER).status_code == 200
+
+
+def test_the_wait_doubles_up_to_a_bound_and_ends_with_the_right_token() -> None:
+    guesses = Guesses(free=2)
+    guesses.wrong("a")
+    assert guesses.wait("a") == 0
+    waits = []
+    for _ in range(30):
+        guesses.wrong("a")
+        waits.append(round(guesses.wait("a")))
+    assert waits[:4] == [1, 2, 4, 8]
+    assert waits[-1] == LONGEST_WAIT
+    assert guesses.wait("b") == 0
+    guesses.right("a")
+    assert guesses.wait("a") == 0
+
+
+def test_addresses_that_a_proxy_makes_up_do_not_help_a_guesser() -> None:
+    tokens = Tokens(TOKEN)
+
+    def guess(client: str, peer: str) -> int:
+        scope = {"client": (client, 1), "state": {"peer": peer}}
+        refusal = tokens.refusal(scope, [session_value("wrong")])
+        assert refusal is not None
+        return refusal[0]
+
+    found = [guess(f"10.0.{n // 200}.{n % 200}", "127.0.0.1") for n in range(20 * FREE_GUESSES + 1)]
+    assert found == [401] * (20 * FREE_GUESSES) + [429]
+    assert [guess(f"2001:db8::{n:x}", "") for n in range(FREE_GUESSES + 1)][-1] == 429
+    assert guess("2001:db8:1::1", "") == 401
+
+
+def test_the_memory_of_guessers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(security, "MAX_GUESSERS", 10)
+    guesses = Guesses()
+    for number in range(100):
+        guesses.wrong(str(number))
+    assert len(guesses._wrong) == 10

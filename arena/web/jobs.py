@@ -1,0 +1,138 @@
+"""Runs long work on one thread, one job after the other, and tells how far it is."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import Response
+from sqlalchemy import Engine as Database
+
+from arena.core.text import clean_line
+from arena.errors import ArenaError
+from arena.store.bulk import Row
+from arena.store.jobs import JobStatus, add_job, change_job, fail_unfinished, get_job, job_with_key, key_of
+from arena.web import schemas
+from arena.web.problems import TooManyError
+from arena.web.text import json_bytes
+
+log = logging.getLogger("arena.web")
+
+MAX_QUEUED = 20
+_STEP = 0.05  # of progress that is worth telling
+
+Told = Callable[[float], None]
+Work = Callable[[Told], dict[str, Any]]
+
+
+def job_answer(row: Row, status: int = 200) -> Response:
+    """Return a job as the API shows it, with its address."""
+    document = schemas.Job.model_validate(row).model_dump()
+    headers = {"location": f"/api/v1/jobs/{row['id']}"}
+    return Response(json_bytes(document), status, headers, media_type="application/json")
+
+
+class CancelledJobError(Exception):
+    """A job was cancelled while it ran; the runner catches it."""
+
+
+@dataclass(slots=True)
+class _Queued:
+    id: str
+    work: Work
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+class Jobs:
+    """The jobs of one server; callable from any thread. Its own thread lives while there is work."""
+
+    def __init__(self, database: Database, on_change: Callable[[dict[str, Any]], None]) -> None:
+        self._database = database
+        self._on_change = on_change
+        self._lock = threading.Lock()
+        self._queue: deque[_Queued] = deque()
+        self._running: _Queued | None = None
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+        fail_unfinished(database, "The server was started anew before the job was done; ask again.")
+
+    def ask(self, kind: str, subject: str, inputs: dict[str, Any], work: Work) -> Row:
+        """Queue work, or return the job that does or has done the same; TooManyError where many wait already."""
+        with self._lock:
+            known = job_with_key(self._database, key_of(kind, inputs))
+            if known is not None:
+                return known
+            if len(self._queue) >= MAX_QUEUED or self._stopped:
+                raise TooManyError(f"{MAX_QUEUED} jobs are waiting already; try again in a while.")
+            row = add_job(self._database, kind, subject, inputs)
+            self._queue.append(_Queued(row["id"], work))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._main_loop, name="jobs")
+                self._thread.start()
+        return row
+
+    def cancel(self, job_id: str) -> Row:
+        """Cancel a job; one that has ended stays as it is."""
+        get_job(self._database, job_id)
+        with self._lock:
+            for queued in [*self._queue, *([self._running] if self._running else [])]:
+                if queued.id == job_id:
+                    queued.cancelled.set()
+        self._store(job_id, status=JobStatus.CANCELLED.value)
+        return get_job(self._database, job_id)
+
+    def stop(self) -> None:
+        """Cancel everything and end the thread."""
+        with self._lock:
+            self._stopped = True
+            for queued in [*self._queue, *([self._running] if self._running else [])]:
+                queued.cancelled.set()
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout=20)
+
+    def _main_loop(self) -> None:
+        while True:
+            with self._lock:
+                self._running = self._queue.popleft() if self._queue else None
+                if self._running is None:
+                    self._thread = None
+                    return
+            self._do(self._running)
+
+    def _do(self, queued: _Queued) -> None:
+        # One that was cancelled while it waited has ended already.
+        if not self._store(queued.id, status=JobStatus.RUNNING.value):
+            return
+        told = 0.0
+
+        def tell(progress: float) -> None:
+            nonlocal told
+            if queued.cancelled.is_set():
+                raise CancelledJobError
+            if progress >= told + _STEP:
+                told = progress
+                self._store(queued.id, progress=progress)
+
+        try:
+            result = queued.work(tell)
+        except CancelledJobError:
+            self._store(queued.id, status=JobStatus.CANCELLED.value)
+        except ArenaError as error:
+            self._store(queued.id, status=JobStatus.FAILED.value, reason=clean_line(str(error), 2000))
+        except Exception:
+            log.exception("A job has failed because of a fault of ours")
+            reason = "A fault of the arena; its log says more."
+            self._store(queued.id, status=JobStatus.FAILED.value, reason=reason)
+        else:
+            self._store(queued.id, status=JobStatus.DONE.value, progress=1.0, result=result)
+
+    def _store(self, job_id: str, **values: Any) -> bool:
+        changed = change_job(self._database, job_id, **values)
+        if changed:
+            self._on_change({"id": job_id, **{name: value for name, value in values.items() if name != "result"}})
+        return changed
