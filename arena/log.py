@@ -8,6 +8,8 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
+from arena.core.text import clean_text
+
 LINES_PER_SECOND = 20
 
 
@@ -23,10 +25,18 @@ class Lines(logging.Handler):
         self.lines.append(self.format(record))
 
 
+class CleanFormatter(logging.Formatter):
+    """Takes out what a terminal would obey: file names and errors of strangers stand in log lines too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record as text of one or several lines."""
+        return clean_text(super().format(record))
+
+
 def set_up(level: str, handler: logging.Handler | None = None) -> None:
     """Send all logging to stderr, or to a handler of a screen's own, in the arena's form."""
     handler = handler or logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s [%(levelname)s] %(name)s: %(message)s", "%H:%M:%S"))
+    handler.setFormatter(CleanFormatter("%(asctime)s [%(levelname)s] %(name)s: %(message)s", "%H:%M:%S"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

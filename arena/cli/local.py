@@ -14,7 +14,7 @@ import typer
 
 from arena import __version__, config
 from arena.cli.early import RUNTIME, taken
-from arena.cli.output import complain, console, errors, print_json, print_table
+from arena.cli.output import complain, console, errors, print_json, print_table, stdout_too, write_json
 
 db_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 config_app = typer.Typer(help="The settings.", no_args_is_help=True)
@@ -77,10 +77,12 @@ def backtest(
         list[str],
         typer.Option("--data", help="Market file, [SYMBOL=]PATH; several make one market."),
     ],
-    json_out: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
-    trades: Annotated[Path | None, typer.Option(help="Write the fills here (CSV).")] = None,
-    orders: Annotated[Path | None, typer.Option(help="Write the orders here (CSV).")] = None,
-    logs: Annotated[Path | None, typer.Option(help="Write the bots' logs here (JSON lines).")] = None,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write the report here; - is stdout.")] = None,
+    trades: Annotated[Path | None, typer.Option(help="Write the fills here (CSV).", callback=stdout_too)] = None,
+    orders: Annotated[Path | None, typer.Option(help="Write the orders here (CSV).", callback=stdout_too)] = None,
+    logs: Annotated[
+        Path | None, typer.Option(help="Write the bots' logs here (JSON lines).", callback=stdout_too)
+    ] = None,
     lockstep: Annotated[
         bool, typer.Option("--lockstep", help="Ship one tick at a time: no future price in a bot.")
     ] = False,
@@ -101,7 +103,7 @@ def backtest(
 
         found = report.document(results, market, seconds)
         if json_out is not None:
-            json_out.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", "utf-8")
+            write_json(json_out, found)
         if trades is not None:
             report.write_csv(trades, report.TRADE_COLUMNS, report.trade_rows(results))
         if orders is not None:

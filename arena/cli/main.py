@@ -79,6 +79,7 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
+    console.stderr = False
     try:
         code = app(spread_data(sys.argv[1:]), standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):

@@ -78,11 +78,20 @@ def _json_escape(character: str) -> str:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write one JSON document into a file; `-` is stdout."""
+    """Write one JSON document into a file; `-` is stdout, which it has for itself: tables go to stderr then."""
     if str(path) == "-":
         print_json(document)
+        console.stderr = True
     else:
         path.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", "utf-8")
+
+
+def stdout_too(path: Path | None) -> Path | None:
+    """Return a path that an option gives, stdout for `-`, where tables then go to stderr."""
+    if str(path) != "-":
+        return path
+    console.stderr = True
+    return Path("/dev/stdout")
 
 
 def source_text(source: str) -> str:
@@ -128,6 +137,8 @@ def print_table(
     console.print(_line(dict(kept), kept, widths, numeric), style="bold", soft_wrap=True)
     for row in rows:
         console.print(_line(row, kept, widths, numeric), soft_wrap=True)
+    if not rows:
+        complain("There is nothing to show yet.")
     gone = [heading for key, heading in columns if (key, heading) not in kept]
     if gone:
         complain(f"The terminal is too narrow for {', '.join(gone)}; --json or a pipe has all columns.")

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
 import socket
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -11,6 +17,7 @@ from tests.arenas import BUYER, Running, bot_source, until
 from tests.cli.conftest import Done, Run
 from tests.conftest import TOKEN
 
+ROOT = Path(__file__).resolve().parents[2]
 EMA = "buy when the price crosses above its 20-tick EMA, sell below, 0.01 BTC"
 
 
@@ -153,3 +160,70 @@ def test_a_name_that_would_move_a_cursor_cannot(live: Running, run: Run, own_nam
     done = run("bots", "list", "--url", live.url)
     assert done.code == 0
     assert "\x1b" not in done.out
+
+
+def test_a_bot_is_found_without_the_case_of_its_name(live: Running, run: Run, own_name: str) -> None:
+    seat = live.admitted(bot_source(name=own_name))
+    done = reading(live, run, "bots", "show", own_name.upper(), "--json")
+    assert done.json()["bot_id"] == seat.id
+
+
+@pytest.mark.parametrize(("answer", "code", "status"), [("y\n", 0, "retired"), ("n\n", 1, "active"), ("", 2, "active")])
+def test_a_retirement_is_asked_about(
+    live: Running, run: Run, own_name: str, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, status: str
+) -> None:
+    seat = live.admitted(bot_source(name=own_name))
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    done = reading(live, run, "bots", "retire", own_name)
+    assert done.code == code
+    assert f"Retire {own_name} (0 trades, active) for good?" in done.err
+    assert seat.status == status
+
+
+def test_watching_into_a_pipe_prints_lines(live: Running, own_name: str) -> None:
+    live.admitted(bot_source(BUYER, name=own_name))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "arena", "watch", "--url", live.url], stdout=subprocess.PIPE, text=True,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        title = process.stdout.readline()
+        assert title.startswith("Season ")
+        found = next(line for line in process.stdout if own_name in line and "  active  " in line)
+    finally:
+        process.terminate()
+        process.communicate()
+    assert "\x1b" not in title + found
+
+
+def test_what_is_no_arena_is_told_in_a_sentence(run: Run) -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<h1>It works</h1>")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = run("leaderboard", "--url", f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert done.code == 6
+    assert "is no arena" in done.err
+
+
+@pytest.mark.parametrize("url", ["http://[bad", "nonsense", "http://127.0.0.1:x"])
+def test_an_address_that_is_none_is_told_in_a_sentence(run: Run, url: str) -> None:
+    assert run("leaderboard", "--url", url).code == 6
+
+
+def test_a_file_that_is_not_utf8_is_refused(live: Running, run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "latin.py"
+    path.write_bytes('# one\nNAME = "Müller"\n'.encode("latin-1"))
+    done = run("upload", path, "--url", live.url)
+    assert done.code == 2
+    assert "line 2 is not UTF-8 text" in done.err

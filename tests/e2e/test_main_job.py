@@ -8,6 +8,7 @@ import signal
 import sqlite3
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.e2e.server import SHARED, Server, accounts
@@ -173,3 +174,28 @@ def test_the_guides_pandas_snippet_runs_on_the_database(tmp_path: Path) -> None:
         "id", "time", "bot_name", "equity", "realized_pnl", "unrealized_pnl",
     ]  # fmt: skip
     assert len(performance) == 7  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_ends_in_order_while_somebody_listens(tmp_path: Path, how: signal.Signals) -> None:
+    """It says what it waits for and when all is written, and a stream that is open is no error."""
+    server = Server(tmp_path)
+    with (
+        httpx2.Client(trust_env=False, timeout=60, base_url=server.url) as client,
+        client.stream("GET", "/api/v1/stream") as stream,
+    ):
+        lines = stream.iter_lines()
+        next(line for line in lines if line.startswith("event: tick"))
+        server.end(how)
+        # The stream is ended, not torn.
+        for _ in lines:
+            pass
+    log = server.log.read_text("utf-8")
+    assert "ERROR" not in log
+    assert "Traceback" not in log
+    assert "Starting on http://" in log
+    assert "Shutting down… The tick under way, " in log
+    assert re.fullmatch(
+        r"arena: Stopped. All is written to lab.db: season 1, up to tick [\d,]+\.", log.splitlines()[-1]
+    )
+    assert server.process.returncode == (0 if how is signal.SIGTERM else 130)

@@ -182,6 +182,15 @@ def test_a_rejected_strategy_says_who_said_no_and_goes_back_into_the_box(page: A
     assert page.input_value("#submit-name") == "Whistler"
 
 
+def test_a_record_is_proved_from_the_page(page: Any, server: Server) -> None:
+    bot = upload(server, HOLDER)["bot_id"]
+    server.wait_for(lambda: server.get(f"/bots/{bot}/trades")["items"], 60)
+    page.goto(f"{server.url}/#/bot/{bot}")
+    page.wait_for_selector("#bot-name:has-text('Holder')")
+    page.click("#bot-verify")
+    page.wait_for_selector("#bot-proof:has-text(': reproduced.')")
+
+
 def test_every_one_of_many_bots_can_be_found(tmp_path: Path) -> None:
     folder = tmp_path / "bots"
     folder.mkdir()

@@ -144,14 +144,27 @@ function proofWords({ status, tick, compared, findings }) {
   return [`Run again up to tick ${whole(tick)}: ${status}.`, counts ? `Compared: ${counts}.` : "", ...(findings ?? [])].filter(Boolean).join(" ");
 }
 
+/** Follow long work to its end and tell how far it is. */
+async function ended(job, signal) {
+  let seen = job;
+  while (!["done", "failed", "cancelled"].includes(seen.status)) {
+    const far = seen.status === "running" ? `, ${percent(seen.progress * 100, 0)} done` : ", it waits for its turn";
+    if ($("bot-proof")) $("bot-proof").textContent = `The bot is run again${far} …`;
+    await new Promise((resolve) => { setTimeout(resolve, 400); });
+    seen = await get(path("jobs", job.id), signal);
+  }
+  return seen;
+}
+
 function listenProof(url, season, signal, failed) {
   $("bot-bundle").href = `/api/v1${inSeason(`${url}/bundle`, season)}`;
-  $("bot-verify").hidden = season !== null;
   $("bot-verify").addEventListener("click", async ({ target }) => {
     target.disabled = true;
     $("bot-proof").textContent = "The bot is run again …";
     try {
-      $("bot-proof").replaceChildren(guest(proofWords(await get(`${url}/verify`, signal))));
+      const job = await ended(await write("POST", inSeason(`${url}/verify`, season)), signal);
+      const words = job.status === "done" ? proofWords(job.result) : job.reason ?? `The proof was ${job.status}.`;
+      $("bot-proof").replaceChildren(guest(words));
     } catch (error) {
       if (!stopped(error)) failed(error);
     } finally {
