@@ -36,6 +36,7 @@ bench: install-dev
 soak: install-dev
 	$(BIN)/python -m benchmarks.soak_crash --kills 200
 	$(BIN)/python -m benchmarks.soak_feeds --minutes 30
+	$(BIN)/python -m benchmarks.soak_reads --seconds 60
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --custom-compile-command 'make lock' requirements.in -o requirements.txt

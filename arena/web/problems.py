@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
+from arena.core.text import clean_line
 from arena.errors import ArenaError, AuthError, ConflictError, NotFoundError, RefusedError, TooLargeError
 from arena.web.text import json_bytes
 from sandbox.errors import SandboxError
@@ -43,7 +44,8 @@ class TooManyError(ArenaError):
 
 def problem(status: int, detail: str) -> dict[str, Any]:
     """Return the members that every problem document has."""
-    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    shown = clean_line(detail, 2000)
+    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": shown}
 
 
 def problem_response(
@@ -163,9 +165,11 @@ _FRAMEWORKS = {
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    headers = dict(error.headers or {})
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == 405:
         headers["allow"] = ", ".join(allowed_methods(request))
+    if error.status_code == 400 and isinstance(error.__cause__, UnicodeDecodeError):
+        return problem_response(422, _SENTENCES["json_invalid"])
     detail = _FRAMEWORKS.get(error.status_code, re.sub(r"(?<![.!?])$", ".", str(error.detail)))
     return problem_response(error.status_code, detail, headers)
 
@@ -174,7 +178,8 @@ def allowed_methods(request: Request) -> list[str]:
     """Return the methods that this address takes."""
     found = []
     for method in _METHODS:
-        scope = {**request.scope, "method": method}
+        # A mounted folder has put its own root into the scope.
+        scope = {**request.scope, "method": method, "root_path": request.scope.get("app_root_path", "")}
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
             found.append(method)
     # A folder of files matches every method and refuses the others itself.

@@ -129,6 +129,9 @@ class Door:
         refusal = self._refusal(scope, headers)
         if len(headers.getlist("host")) > 1:
             refusal = 400, "A request names one Host."
+        elif "\0" in scope["path"]:
+            # No text of a database holds one.
+            refusal = 404, "There is nothing at this address."
         if refusal is not None:
             await refused(refusal)(scope, receive, _dressed(send, scope["path"]))
             return
