@@ -71,7 +71,7 @@ class Rejection:
 _HEAP_TYPE = 1 << 9
 
 
-def _type_name(kind: type) -> str:
+def type_name(kind: type) -> str:
     """Return a class's own name past any property its metaclass may put there."""
     name: str = type.__dict__["__name__"].__get__(kind)
     return name
@@ -88,7 +88,7 @@ def _shown(value: object) -> str:
     elif kind is float or kind is bool or value is None:
         text = repr(value)
     else:
-        text = f"a value of type {_type_name(kind)}"
+        text = f"a value of type {type_name(kind)}"
     return text[: _SHOWN + 2]
 
 
@@ -113,7 +113,7 @@ def real_number(value: object) -> float | None:
 def _is_numpy_scalar(kind: type) -> bool:
     # By name, so that the pure core does not need numpy. numpy's scalars are static C types; a class
     # that Python code made carries the heap flag, whatever it calls itself.
-    if kind.__flags__ & _HEAP_TYPE or _type_name(kind) not in _NUMPY_NUMBERS:
+    if kind.__flags__ & _HEAP_TYPE or type_name(kind) not in _NUMPY_NUMBERS:
         return False
     return bool(type.__dict__["__module__"].__get__(kind) == "numpy")
 
