@@ -226,9 +226,7 @@ def _footnotes(rows: list[dict[str, Any]], found: dict[str, Any]) -> Iterator[st
         f"Cash {rules['starting_cash']:,.2f}, fee {rules['fee_bps']:g} bps, slippage {rules['slippage_bps']:g} bps, "
         f"seed {found['seed']}." + ("" if hold is None else f" Buy and hold: {hold:+.2f} %.")
     )
-    counted = {
-        round(row["metrics"]["periods_a_year"]) for row in rows if (row["metrics"] or {}).get("sharpe") is not None
-    }
+    counted = {round(row["periods_a_year"]) for row in rows if row["sharpe"] is not None}
     for periods in sorted(counted):
         yield f"Sharpe is annualised by the {periods:,} periods of 10 ticks a year that were observed."
     if found["mode"] != "lockstep":

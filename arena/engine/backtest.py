@@ -214,7 +214,8 @@ def _play_again(stages: Sequence[Stage], market: Market, rules: Rules) -> None:
             if share > MOST_CREDIBLE:
                 stage.again()
                 again.append((stage, gain, share))
-    _play_in_step([stage for stage, _, _ in again], None)
+    if again:
+        _play_in_step([stage for stage, _, _ in again], None)
     for stage, gain, share in again:
         stage.result.note = (
             f"Played again in lockstep: run-ahead gave {gain:+.2f} %, {share:.0%} of what perfect foresight of this "

@@ -14,6 +14,7 @@ from arena.engine.recording import Market
 # A bot that is in or out of the market at every tick, and right about the next move with probability p, makes
 # 2p - 1 of what perfect foresight makes. A quarter is to be right in 62.5 % of all ticks, after costs.
 MOST_CREDIBLE = 0.25
+_ROUNDING = 1e-9  # what sums of logarithms may be off by
 
 
 class Foresight:
@@ -39,9 +40,9 @@ class Foresight:
             self._best = self._work_out()
         held, foreseen = self._best
         gain, most = math.log(equity / self._start) - held, foreseen - held
-        if gain <= 0.0:
+        if gain <= _ROUNDING:
             return 0.0
-        return gain / most if most > 0.0 else 1.0
+        return gain / most if most > _ROUNDING else 1.0
 
     def _work_out(self) -> tuple[float, float]:
         """Return the logarithms of growth of the best symbol held throughout, and of perfect foresight."""
@@ -60,7 +61,7 @@ class Foresight:
         return held, self._switching(moves.tolist())
 
     def _switching(self, moves: list[list[float]]) -> float:
-        """Return the most that can be made by being in cash or in one symbol at each tick, costs paid at each change."""
+        """Return the most that being in cash or in one symbol at each tick can make, costs paid at each change."""
         into, out = self._into, self._out
         cash = 0.0
         within = [-math.inf] * len(moves[0])

@@ -102,8 +102,11 @@ def bot_document(result: Result, market: Market) -> Row:
     play = result.play
     if play is None:
         nothing = dict.fromkeys(("orders", "trades", "rejected", "errors"), 0)
-        empty = dict.fromkeys(("last_error", "cash", "equity", "realized_pnl", "unrealized_pnl", "metrics"))
-        return {**head, **nothing, **empty, "positions": {}, "endings": [], "equity_curve": []}
+        empty = dict.fromkeys(
+            ("last_error", "cash", "equity", "realized_pnl", "unrealized_pnl", "metrics", "periods_a_year")
+        )
+        rest: Row = {"periods_a_year": None, "positions": {}, "endings": [], "equity_curve": []}
+        return {**head, **nothing, **empty, **rest}
     return {
         **head, **_played(play),
         "endings": [
@@ -116,6 +119,8 @@ def bot_document(result: Result, market: Market) -> Row:
 def _played(play: Play) -> Row:
     last = play.ledger.equity[-1] if play.ledger.equity else None
     equity = last[2] if last else play.account.cash
+    metrics = asdict(play.score.metrics(equity, play.account.fees))
+    periods = metrics.pop("periods_a_year")
     return {
         "orders": len(play.ledger.orders) + play.ledger.overflow,
         "trades": len(play.ledger.trades),
@@ -127,7 +132,8 @@ def _played(play: Play) -> Row:
         "equity": equity,
         "realized_pnl": play.account.realized,
         "unrealized_pnl": last[4] if last else 0.0,
-        "metrics": asdict(play.score.metrics(equity, play.account.fees)),
+        "metrics": metrics,
+        "periods_a_year": periods,
     }
 
 
