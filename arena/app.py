@@ -137,7 +137,15 @@ class Arena:
         settings = self.settings
         disk = None if settings.database_url else Path(settings.db_path).resolve().parent
         journal = Journal(self._clock_database, lease=self._lease, min_free_disk=settings.min_free_disk, disk=disk)
-        return Engine(self._clock_database, self._pool, source, self._season, self.broadcast, journal)
+        return Engine(
+            self._clock_database,
+            self._pool,
+            source,
+            self._season,
+            self.broadcast,
+            journal,
+            log_bytes_a_day=settings.max_log_mb_per_day << 20,
+        )
 
     def _make_intake(self, engine: Engine) -> None:
         settings = self.settings

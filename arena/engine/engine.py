@@ -29,7 +29,7 @@ from arena.engine.seat import Life, Seat
 from arena.engine.shown import Shown
 from arena.engine.sources import MarketState, ReplaySource, Source
 from arena.engine.supervisor import Supervisor
-from arena.engine.tick import TickBuilder
+from arena.engine.tick import LOG_BYTES_A_DAY, TickBuilder
 from arena.log import RateLimit
 from arena.store.models import Season
 from arena.store.seasons import close_season, season_seeds
@@ -52,6 +52,7 @@ class Engine:
         season: Season,
         broadcast: Broadcast,
         journal: Journal | None = None,
+        log_bytes_a_day: int = LOG_BYTES_A_DAY,
     ) -> None:
         self.season = season
         self.market = MarketState(symbols=tuple(sorted(source.symbols)))
@@ -73,6 +74,7 @@ class Engine:
         self.supervisor = Supervisor(pool, self.rules, self.chance, deadline)
         self.roster = Roster(database, self)
         self._limit = RateLimit()
+        self._log_bytes = log_bytes_a_day
         self._ranked_at = -1
         self._barred: set[str] = set()
         self._zygote_died = threading.Event()
@@ -128,7 +130,7 @@ class Engine:
         self._revive_if_lost()
         market.admit_symbols(prices)
         last_prices = {**market.last_prices, **prices}
-        builder = TickBuilder(self.season.id, n, time, self.rules, self._journal.recorder, self._limit)
+        builder = self._builder(n, time)
         seats = self.roster.seats()
         self._launch_due(n)
         with collector.resting():
@@ -136,7 +138,7 @@ class Engine:
             builder.settle(seats, prices, last_prices, conditions)
             self.supervisor.ask(seats, Shown(time, market.symbols, prices, market.version), builder)
             builder.entry_updates()
-            ranked = builder.snapshot(seats, self.season.interval * SNAPSHOT_EVERY, last=last)
+            ranked = builder.snapshot(seats, last=last)
         if not self._record(builder):
             return
         builder.apply()
@@ -179,6 +181,10 @@ class Engine:
 
     # -- the parts of a tick --------------------------------------------------------------------------------
 
+    def _builder(self, n: int, time: float) -> TickBuilder:
+        recorder = self._journal.recorder
+        return TickBuilder(self.season.id, n, time, self.rules, recorder, self._limit, self._log_bytes)
+
     def _launch_due(self, n: int) -> None:
         for seat in self.supervisor.restart_due(self.roster.seats(), n):
             self.launch(seat)
@@ -204,9 +210,9 @@ class Engine:
         market = self.market
         if market.n < 0 or market.n % SNAPSHOT_EVERY == 0 or market.n == self._ranked_at:
             return
-        builder = TickBuilder(self.season.id, market.n, market.time, self.rules, self._journal.recorder, self._limit)
+        builder = self._builder(market.n, market.time)
         builder.hold(self.roster.seats())
-        builder.snapshot(self.roster.seats(), self.season.interval * SNAPSHOT_EVERY, last=True)
+        builder.snapshot(self.roster.seats(), last=True)
         self._record(builder)
         self.state = "finished"
 
