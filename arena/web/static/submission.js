@@ -31,8 +31,8 @@ function refusedAt({ status, stage, attempts }) {
   if (stage in STAGES) return stage;
   const last = attempts.at(-1);
   const rules = (last?.violations ?? []).map(({ rule }) => rule);
-  if (!last?.source || rules.some((rule) => WRITING_RULES.includes(rule))) return "generating";
-  return rules.length > 0 && !rules.some((rule) => TRIAL_RULES.includes(rule)) ? "validating" : "testing";
+  if (rules.length === 0 || rules.some((rule) => WRITING_RULES.includes(rule))) return "generating";
+  return rules.some((rule) => TRIAL_RULES.includes(rule)) ? "testing" : "validating";
 }
 
 /**
