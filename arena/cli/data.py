@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from arena.cli.output import complain, console, errors, print_json, print_table
+from arena.cli.output import complain, console, errors, plural, print_json, print_table
 from arena.errors import MarketDataError, NotFoundError
 
 app = typer.Typer(
@@ -61,7 +61,11 @@ def _show(found: dict[str, Any]) -> None:
     for note in found["notes"]:
         console.print(note, markup=False, soft_wrap=True)
     span = f"{found['from']} to {found['to']}"
-    console.print(f"{len(found['symbols'])} symbols, {found['rows']:,} prices, {span}", style="dim", soft_wrap=True)
+    console.print(
+        f"{plural(len(found['symbols']), 'symbol')}, {plural(found['rows'], 'price')}, {span}",
+        style="dim",
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -78,7 +82,9 @@ def convert(
     table = write(files, out, interval=interval, columns=columns, force=force)
     for note in table.notes:
         complain(note)
-    console.print(f"{out}: {len(table.times):,} prices of {', '.join(table.symbols)}", markup=False, soft_wrap=True)
+    console.print(
+        f"{out}: {plural(len(table.times), 'price')} of {', '.join(table.symbols)}", markup=False, soft_wrap=True
+    )
 
 
 @app.command()

@@ -14,7 +14,7 @@ import typer
 
 from arena import __version__, config
 from arena.cli.early import RUNTIME, taken
-from arena.cli.output import complain, console, errors, print_json, print_table, stdout_too, write_json
+from arena.cli.output import complain, console, errors, plain, plural, print_json, print_table, stdout_too, write_json
 
 db_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 config_app = typer.Typer(help="The settings.", no_args_is_help=True)
@@ -218,7 +218,7 @@ def _show_results(rows: list[dict[str, Any]], found: dict[str, Any]) -> None:
             complain(f"{row['bot']}: {row['note']}")
     for line in _footnotes(rows, found):
         console.print(line, style="dim", markup=False)
-    console.print(f"{found['ticks']:,} ticks in {found['seconds']:.2f} s ({found['mode']})", style="dim")
+    console.print(f"{plural(found['ticks'], 'tick')} in {found['seconds']:.2f} s ({found['mode']})", style="dim")
 
 
 def _footnotes(rows: list[dict[str, Any]], found: dict[str, Any]) -> Iterator[str]:
@@ -284,8 +284,17 @@ def config_show(as_json: AsJson = False) -> None:
         print_json(document)
         return
     for name, value in document.items():
-        console.print(f"{name.upper()} = {value}", markup=False, soft_wrap=True)
+        console.print(f"{name.upper()} = {_setting(value)}", markup=False, soft_wrap=True)
     console.print("Configuration valid", style="green")
+
+
+def _setting(value: Any) -> str:
+    """Return a value as it is written in the environment or in .env."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, float):
+        return plain(value).replace(",", "")
+    return json.dumps(value, ensure_ascii=False)
 
 
 def version(as_json: AsJson = False) -> None:

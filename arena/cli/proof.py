@@ -9,7 +9,7 @@ import typer
 
 from arena import __version__, config
 from arena.cli.early import RUNTIME, taken
-from arena.cli.output import complain, console, print_json
+from arena.cli.output import complain, console, plural, print_json
 from arena.core.text import clean_line
 from arena.errors import NotFoundError
 
@@ -93,7 +93,7 @@ def _show(document: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(document)
         return
-    counts = ", ".join(f"{number:,} {name}" for name, number in document["compared"].items())
+    counts = ", ".join(plural(number, name.removesuffix("s"), name) for name, number in document["compared"].items())
     console.print(f"{document['bot']}: {document['status']} up to tick {document['tick']}", markup=False)
     if counts:
         console.print(f"  compared: {counts}", markup=False)
@@ -112,7 +112,9 @@ def export(
 
     bundle, _ = _bundle(config.load(db_path=db or None), bot, season)
     write_bundle(bundle, out)
-    complain(f"{bundle.entry['bot_name']}: {len(bundle.ticks):,} ticks, {len(bundle.trades):,} trades in {out}")
+    complain(
+        f"{bundle.entry['bot_name']}: {plural(len(bundle.ticks), 'tick')}, {plural(len(bundle.trades), 'trade')} in {out}"
+    )
 
 
 def _bundle(settings: config.Settings, bot: str, season: str) -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ import typer
 from rich.text import Text
 
 from arena import config
-from arena.cli.output import complain, console, errors
+from arena.cli.output import complain, console, errors, plain, plural
 from arena.clock import CLOCK
 from arena.errors import SettingsError
 
@@ -122,8 +122,8 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 def _words(recording: Recording, market: LiveMarket) -> str:
     prices = market.prices_at(CLOCK.now())
-    shown = ", ".join(f"{symbol} {price:,.8g}" for symbol, price in list(prices.items())[:4])
-    return f"{recording.frames:,} frames, {recording.bytes:,} bytes; {shown or 'no price yet'}"
+    shown = ", ".join(f"{symbol} {plain(price, 8)}" for symbol, price in list(prices.items())[:4])
+    return f"{plural(recording.frames, 'frame')}, {plural(recording.bytes, 'byte')}; {shown or 'no price yet'}"
 
 
 def _failures(feeds: list[LiveFeed], market: LiveMarket) -> list[str]:
@@ -136,14 +136,16 @@ def _failures(feeds: list[LiveFeed], market: LiveMarket) -> list[str]:
 
 def _summarise(recording: Recording, feeds: list[LiveFeed], market: LiveMarket, took: float) -> None:
     if recording.cut_off:
-        complain(f"{recording.cut_off:,} bytes of a torn tail were cut off before going on.")
+        complain(
+            f"{plural(recording.cut_off, 'byte')} of a torn tail {'was' if recording.cut_off == 1 else 'were'} cut off before going on."
+        )
     for sentence in (*_failures(feeds, market), recording.problem):
         if sentence:
             complain(sentence)
     if not recording.frames:
         complain("Not a single frame was received.")
     if recording.lost:
-        complain(f"{recording.lost:,} frames could not be kept; the disk is too slow.")
+        complain(f"{plural(recording.lost, 'frame')} could not be kept; the disk is too slow.")
     names = ", ".join(feed.name for feed in feeds)
     text = f"{recording.path}: {_words(recording, market)}, from {names}, in {took:,.0f} s."
     console.print(text, markup=False, soft_wrap=True)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from arena import config
-from arena.cli.output import complain, plural
+from arena.cli.output import complain, errors, plural
 from arena.errors import ArenaError
 
 
@@ -40,9 +40,7 @@ def serve(
     try:
         _run(settings, listening, lines)
     finally:
-        # The screen is gone: what it showed of the log stays readable.
-        for line in list(lines.lines)[-20:] if lines else ():
-            complain(line)
+        _leave_log(lines)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -90,12 +88,22 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> Non
         finally:
             if screen is not None:
                 screen.stop()
+                _leave_log(lines)
                 complain(_waits_for(arena))
     finally:
         _bear_impatience()
         arena.stop()
         if begun:
+            _leave_log(lines)
             complain(_last_line(arena, settings))
+
+
+def _leave_log(lines: Any) -> None:
+    """Leave the end of the log readable where the screen that showed it is gone."""
+    for line in list(lines.lines)[-20:] if lines else ():
+        errors.print(line)
+    if lines:
+        lines.lines.clear()
 
 
 def _ended(*_: object) -> None:

@@ -5,7 +5,7 @@ import { LineChart } from "./chart.js";
 import { codeView } from "./code.js";
 import { $, badge, calm, guest, h, pairs, showMissing, showProblem, time } from "./dom.js";
 import { warningsOf } from "./forms.js";
-import { DASH, number, percent, price, provenance, signed, signedPercent, size, tone, when, whole } from "./format.js";
+import { DASH, number, percent, plural, price, provenance, signed, signedPercent, size, tone, when, whole } from "./format.js";
 import { live, takePrices } from "./live.js";
 import { Paged } from "./paged.js";
 import { Table } from "./table.js";
@@ -140,7 +140,7 @@ function lists(url, season, signal, failed) {
 
 /** What a second run has shown, in words. */
 function proofWords({ status, tick, compared, findings }) {
-  const counts = Object.entries(compared ?? {}).map(([kind, count]) => `${whole(count)} ${kind}`).join(", ");
+  const counts = Object.entries(compared ?? {}).map(([kind, count]) => plural(count, kind.replace(/s$/, ""), kind)).join(", ");
   return [`Run again up to tick ${whole(tick)}: ${status}.`, counts ? `Compared: ${counts}.` : "", ...(findings ?? [])].filter(Boolean).join(" ");
 }
 
