@@ -112,9 +112,8 @@ def export(
 
     bundle, _ = _bundle(config.load(db_path=db or None), bot, season)
     write_bundle(bundle, out)
-    complain(
-        f"{bundle.entry['bot_name']}: {plural(len(bundle.ticks), 'tick')}, {plural(len(bundle.trades), 'trade')} in {out}"
-    )
+    counts = f"{plural(len(bundle.ticks), 'tick')}, {plural(len(bundle.trades), 'trade')}"
+    complain(f"{bundle.entry['bot_name']}: {counts} in {out}")
 
 
 def _bundle(settings: config.Settings, bot: str, season: str) -> tuple[Any, Any]:

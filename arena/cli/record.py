@@ -136,9 +136,8 @@ def _failures(feeds: list[LiveFeed], market: LiveMarket) -> list[str]:
 
 def _summarise(recording: Recording, feeds: list[LiveFeed], market: LiveMarket, took: float) -> None:
     if recording.cut_off:
-        complain(
-            f"{plural(recording.cut_off, 'byte')} of a torn tail {'was' if recording.cut_off == 1 else 'were'} cut off before going on."
-        )
+        verb = "was" if recording.cut_off == 1 else "were"
+        complain(f"{plural(recording.cut_off, 'byte')} of a torn tail {verb} cut off before going on.")
     for sentence in (*_failures(feeds, market), recording.problem):
         if sentence:
             complain(sentence)

@@ -120,7 +120,7 @@ def _report(items: list[dict[str, Any]], *, as_json: bool) -> None:
     else:
         for item in items:
             if item["reason"]:
-                complain(item["reason"])
+                complain(f"{_refused_by(item)}{item['reason']}")
             bot = f"  bot {item['bot_id']}" if item["bot_id"] else ""
             console.print(f"{item['status']}  submission {item['id']}{bot}", soft_wrap=True)
     statuses = {item["status"] for item in items}
@@ -128,6 +128,22 @@ def _report(items: list[dict[str, Any]], *, as_json: bool) -> None:
         raise typer.Exit(1)
     if "rejected" in statuses:
         raise typer.Exit(3)
+
+
+# Rules that only a trial run finds broken, and those about an answer that holds no code.
+_TRIAL_RULES = frozenset({"trial-run", "load-failed"})
+_WRITING_RULES = frozenset({"no-code", "cut-off"})
+
+
+def _refused_by(item: dict[str, Any]) -> str:
+    """Say which stage has rejected a submission: its last attempt tells."""
+    if item["status"] != "rejected":
+        return ""
+    last = (item["attempts"] or [{"violations": []}])[-1]
+    rules = {found["rule"] for found in last["violations"]}
+    if not rules or rules & _WRITING_RULES:
+        return "Rejected while it was written. "
+    return "Rejected by the trial run. " if rules & _TRIAL_RULES else "Rejected by the check. "
 
 
 def upload(

@@ -46,6 +46,7 @@ def test_a_strategy_is_read_from_a_file(live: Running, run: Run, own_name: str, 
 def test_a_strategy_that_is_not_understood_exits_3(live: Running, run: Run) -> None:
     done = run("submit", "please whistle a merry tune", "--url", live.url)
     assert done.code == 3
+    assert "Rejected while it was written. " in done.err
     assert "whistle" in done.err
 
 
