@@ -88,18 +88,24 @@ def backtest(
     columns: Annotated[
         str | None, typer.Option(help="Columns that are not guessed right: time=ts,price=last,symbol=pair.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the season.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the bots' chance.")] = 0,
+    fee_bps: Annotated[float | None, typer.Option(help="Fee per fill, basis points; else FEE_BPS.")] = None,
+    slippage_bps: Annotated[
+        float | None, typer.Option(help="Slippage per fill, basis points; else SLIPPAGE_BPS.")
+    ] = None,
+    cash: Annotated[float | None, typer.Option(help="Cash each bot starts with; else STARTING_CASH.")] = None,
     db: Annotated[Path | None, typer.Option(help="Also write the tables into this SQLite file.")] = None,
 ) -> None:
     """Play bots, each in its own locked process, over a recorded market."""
-    settings = config.load()
+    settings = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps, starting_cash=cash)
     candidates = [(path, _read(path)) for path in bots]
     files = _Files(data, interval, columns)
     with _played(settings, candidates, files, seed, lockstep=lockstep) as (seconds, market, results):
         from arena.engine import report
         from arena.engine.backtest import ranked_results
 
-        found = report.document(results, market, seconds)
+        conduct = report.Conduct(data, settings.rules, interval, seed)
+        found = report.document(results, market, seconds, conduct)
         if json_out is not None:
             json_out.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", "utf-8")
         if trades is not None:
@@ -112,8 +118,9 @@ def backtest(
             from arena.engine.archive import write_backtest
 
             write_backtest(db, market, results, settings.rules, seed)
-        gap = report.spacing(market)
-        _show_results([report.bot_document(result, gap) for result in ranked_results(results)], found)
+        _show_results([report.bot_document(result, market) for result in ranked_results(results)], found)
+    if any(result.status == "refused" for result in results):
+        raise typer.Exit(3)
 
 
 class _Files(NamedTuple):
@@ -189,18 +196,41 @@ def _show_results(rows: list[dict[str, Any]], found: dict[str, Any]) -> None:
         row["bot"] = row["name"] or row["file"]
         row["return"] = metrics.get("return_pct")
         row["drawdown"] = metrics.get("max_drawdown_pct")
+        row["sharpe"] = metrics.get("sharpe")
+        row["mode"] = row["mode"] if row["metrics"] else ""
     columns = (
         ("bot", "BOT"), ("status", "STATUS"), ("equity", "EQUITY"), ("return", "RETURN %"),
         ("drawdown", "DRAWDOWN %"), ("cash", "CASH"), ("positions", "POSITIONS"),
-        ("trades", "TRADES"), ("rejected", "REJECTED"), ("errors", "ERRORS"),
+        ("trades", "TRADES"), ("rejected", "REJECTED"), ("errors", "ERRORS"), ("sharpe", "SHARPE"), ("mode", "MODE"),
     )  # fmt: skip
-    optional = ("return", "rejected", "errors", "cash", "drawdown", "positions")
+    optional = ("return", "rejected", "errors", "cash", "drawdown", "mode", "sharpe", "positions")
     print_table(columns, rows, optional=optional)
     for row in rows:
         for broken in row["violations"]:
             where = f"{row['file']}:{broken['line']}:{broken['column']}"
             complain(f"{where}: {broken['message']} {broken['hint']}")
+        if row["missing_symbols"]:
+            missing, known = ", ".join(row["missing_symbols"]), ", ".join(found["symbols"])
+            complain(f"{row['bot']} needs {missing}, for which this market has no prices (it has {known}).")
+        if row["note"]:
+            complain(f"{row['bot']}: {row['note']}")
+    for line in _footnotes(rows, found):
+        console.print(line, style="dim", markup=False)
     console.print(f"{found['ticks']:,} ticks in {found['seconds']:.2f} s ({found['mode']})", style="dim")
+
+
+def _footnotes(rows: list[dict[str, Any]], found: dict[str, Any]) -> Iterator[str]:
+    """Say what the figures stand beside: rules, benchmark, and how they are counted."""
+    rules, hold = found["rules"], found["benchmark"]["return_pct"]
+    yield (
+        f"Cash {rules['starting_cash']:,.2f}, fee {rules['fee_bps']:g} bps, slippage {rules['slippage_bps']:g} bps, "
+        f"seed {found['seed']}." + ("" if hold is None else f" Buy and hold: {hold:+.2f} %.")
+    )
+    counted = {round(row["periods_a_year"]) for row in rows if row["sharpe"] is not None}
+    for periods in sorted(counted):
+        yield f"Sharpe is annualised by the {periods:,} periods of 10 ticks a year that were observed."
+    if found["mode"] != "lockstep":
+        yield "Run-ahead: the prices to come were in the bots' processes; --lockstep plays without them."
 
 
 def doctor(

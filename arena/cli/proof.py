@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from arena import __version__, config
 from arena.cli.early import RUNTIME, taken
 from arena.cli.output import complain, console, print_json
+from arena.core.text import clean_line
 from arena.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from arena.engine.proof import Proof
+    from arena.store.bundle import Bundle
+    from sandbox.pool import Pool
 
 Season = Annotated[str, typer.Option(help="Number or id of the season; else the newest one that has the bot.")]
 Db = Annotated[str, typer.Option(help="SQLite file; else the configured database.")]
@@ -38,7 +44,7 @@ def verify(
     pool = Pool(RUNTIME, settings.limits, begun=taken())
     pool.start()
     try:
-        found = proof.verify(pool, bundle)
+        found = _proved(pool, bundle, stranger=database is None)
     finally:
         pool.stop()
     if database is not None and found.status != proof.UNPROVED:
@@ -68,6 +74,19 @@ def _keep(database: Any, bundle: Any, found: Any) -> None:
     add_job(
         database, VERIFY, proof_subject(season_id, bot["id"]), inputs, result={"bot_id": bot["id"], **asdict(found)}
     )
+
+
+def _proved(pool: Pool, bundle: Bundle, *, stranger: bool) -> Proof:
+    """Return what running the bot again shows; a stranger's file that passed every check may still be nonsense."""
+    from arena.engine import proof
+
+    try:
+        return proof.verify(pool, bundle)
+    except (ArithmeticError, LookupError, TypeError, ValueError, MemoryError) as error:
+        if not stranger:
+            raise
+        words = f"The bundle cannot be played: {type(error).__name__}: {clean_line(str(error), 200)}."
+        return proof.Proof(proof.UNPROVED, bundle.last, [words])
 
 
 def _show(document: dict[str, Any], *, as_json: bool) -> None:

@@ -36,6 +36,11 @@ class Rules:
         object.__setattr__(self, "_dearer", 1.0 + slip)
         object.__setattr__(self, "_cheaper", 1.0 - slip)
 
+    @property
+    def parts(self) -> tuple[float, float, float, int]:
+        """Return what `Rules` are made of, to be sent along."""
+        return self.starting_cash, self.fee_bps, self.slippage_bps, self.fills_a_day
+
     def fill_price(self, side: Side, price: float) -> float:
         """Return the price a market order gets: worse than `price` by the slippage."""
         return price * (self._dearer if side is _BUY else self._cheaper)
@@ -78,21 +83,44 @@ def settle(
     prices: Mapping[str, float],
     rules: Rules,
     barred: Mapping[str, str] = USUAL.barred,
+    time: float = 0.0,
 ) -> Settlement:
-    """Fill or reject each order at `prices`, in the order submitted; never raises."""
+    """Fill or reject each order at the `prices` of `time`, in the order submitted; never raises."""
     outcomes: list[Fill | Rejection] = []
+    most = rules.fills_a_day
+    day, used = _used_today(account, time) if most else (-1, 0)
     for order in orders:
         price = prices.get(order.symbol)
-        if order.symbol in barred:
-            outcome: Fill | Rejection = _refused(order, barred[order.symbol])
+        if most and used >= most:
+            outcome: Fill | Rejection = _refused(order, daily_limit(most))
+        elif order.symbol in barred:
+            outcome = _refused(order, barred[order.symbol])
         elif price is None:
             outcome = _refused(order, f"No price available for {order.symbol}")
         elif order.side is _SELL:
             account, outcome = _sell(bot_name, account, order, price, rules)
         else:
             account, outcome = _buy(bot_name, account, order, price, rules)
+        if most and type(outcome) is Fill:
+            used += 1
+            account = account._replace(day=day, fills=used)
         outcomes.append(outcome)
     return Settlement(account, tuple(outcomes))
+
+
+def day_of(time: float) -> int:
+    """Return the UTC day of a time, in days since 1970."""
+    return int(time // 86400.0)
+
+
+def _used_today(account: Account, time: float) -> tuple[int, int]:
+    day = day_of(time)
+    return day, account.fills if account.day == day else 0
+
+
+def daily_limit(fills: int) -> str:
+    """Return the reason of a rejection beyond so many fills a day."""
+    return f"Daily limit of {fills:,} fills reached"
 
 
 def redeem(account: Account, ended: Mapping[str, float | None]) -> tuple[Account, tuple[Fill, ...]]:
@@ -167,16 +195,17 @@ def step(
     last_prices: Mapping[str, float],
     rules: Rules,
     conditions: Conditions = USUAL,
+    time: float = 0.0,
 ) -> list[Stepped]:
     """Redeem, settle and mark every bot at one tick; each result depends on that bot alone.
 
-    `prices` are those of this tick, `last_prices` the last known of every symbol ever seen
+    `prices` are those of this tick at `time`, `last_prices` the last known of every symbol ever seen
     (so a holding whose symbol has lost its price is still valued).
     """
     stepped = []
     for holding in holdings:
         account, redeemed = redeem(holding.account, conditions.ended) if conditions.ended else (holding.account, ())
-        settled = settle(holding.bot_name, account, holding.pending, prices, rules, conditions.barred)
+        settled = settle(holding.bot_name, account, holding.pending, prices, rules, conditions.barred, time)
         value = mark(settled.account, last_prices)
         stepped.append(Stepped(settled.account, redeemed, settled.outcomes, value))
     return stepped

@@ -21,12 +21,17 @@ class Position(NamedTuple):
 
 # An account is made anew at every fill, which a named tuple makes three times as fast as a frozen dataclass.
 class Account(NamedTuple):
-    """Cash, positions by symbol in sorted order, and what trading has realised and cost so far."""
+    """Cash, positions by symbol in sorted order, and what trading has realised and cost so far.
+
+    Where a season limits them, `fills` are those of the UTC day `day` (days since 1970), the last that had any.
+    """
 
     cash: float
     positions: Mapping[str, Position] = MappingProxyType({})
     realized: float = 0.0
     fees: float = 0.0
+    day: int = -1
+    fills: int = 0
 
     def size_of(self, symbol: str) -> float:
         """Return the held size, 0.0 if there is none."""
@@ -39,7 +44,7 @@ class Account(NamedTuple):
 
     def bought(self, symbol: str, size: float, price: float, fee: float) -> Account:
         """Return the account after buying `size` at `price`; the caller has checked the cash."""
-        cash, before, realized, fees = self
+        cash, before, realized, fees, day, fills = self
         held = before.get(symbol)
         if held is None:
             positions = {**before, symbol: Position(size, price)}
@@ -48,11 +53,11 @@ class Account(NamedTuple):
         else:
             total = held.size + size
             positions = {**before, symbol: Position(total, (held.average * held.size + price * size) / total)}
-        return Account(cash - (price * size + fee), positions, realized, fees + fee)
+        return Account(cash - (price * size + fee), positions, realized, fees + fee, day, fills)
 
     def sold(self, symbol: str, size: float, price: float, fee: float) -> tuple[Account, float]:
         """Return the account after selling `size` (at most what is held) and the realised gain."""
-        cash, before, realized, fees = self
+        cash, before, realized, fees, day, fills = self
         positions = dict(before)
         held, average = positions[symbol]
         gain = (price - average) * size
@@ -61,7 +66,7 @@ class Account(NamedTuple):
             positions[symbol] = Position(left, average)
         else:
             del positions[symbol]
-        return Account(cash + (price * size - fee), positions, realized + gain, fees + fee), gain
+        return Account(cash + (price * size - fee), positions, realized + gain, fees + fee, day, fills), gain
 
 
 class Valuation(NamedTuple):

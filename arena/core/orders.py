@@ -71,7 +71,7 @@ class Rejection:
 _HEAP_TYPE = 1 << 9
 
 
-def _type_name(kind: type) -> str:
+def type_name(kind: type) -> str:
     """Return a class's own name past any property its metaclass may put there."""
     name: str = type.__dict__["__name__"].__get__(kind)
     return name
@@ -88,7 +88,7 @@ def _shown(value: object) -> str:
     elif kind is float or kind is bool or value is None:
         text = repr(value)
     else:
-        text = f"a value of type {_type_name(kind)}"
+        text = f"a value of type {type_name(kind)}"
     return text[: _SHOWN + 2]
 
 
@@ -113,7 +113,7 @@ def real_number(value: object) -> float | None:
 def _is_numpy_scalar(kind: type) -> bool:
     # By name, so that the pure core does not need numpy. numpy's scalars are static C types; a class
     # that Python code made carries the heap flag, whatever it calls itself.
-    if kind.__flags__ & _HEAP_TYPE or _type_name(kind) not in _NUMPY_NUMBERS:
+    if kind.__flags__ & _HEAP_TYPE or type_name(kind) not in _NUMPY_NUMBERS:
         return False
     return bool(type.__dict__["__module__"].__get__(kind) == "numpy")
 
@@ -136,6 +136,7 @@ def check_order(symbol: object, side: object, size: object, already: int) -> Ord
 
 def _look_closely(symbol: object, side: object, size: object, already: int) -> Order | Rejection:
     number = real_number(size)
+    shown_size = "nan" if _is_nan(size) else _shown(size)
     shown_symbol = symbol[:MAX_SYMBOL_LENGTH] if type(symbol) is str else _shown(symbol)
     shown_side = str(side) if type(side) is str and len(side) <= _SHOWN else _shown(side)
 
@@ -147,12 +148,18 @@ def _look_closely(symbol: object, side: object, size: object, already: int) -> O
     if type(side) is not str or side not in {"BUY", "SELL"}:
         return refuse(f"Unknown order side: {_shown(side)} (use 'BUY' or 'SELL')")
     if number is None:
-        return refuse(f"Invalid order size: {_shown(size)}")
+        return refuse(f"Invalid order size: {shown_size}")
     if type(symbol) is not str:
         return refuse(f"Invalid symbol: {_shown(symbol)}")
     if len(symbol) > MAX_SYMBOL_LENGTH:
         return refuse(f"No price available for {shown_symbol}")
     return Order(symbol, Side(side), number)
+
+
+def _is_nan(size: object) -> bool:
+    """Say whether a size is not a number, in numpy's types too; no other type is asked."""
+    kind = type(size)
+    return (kind is float or _is_numpy_scalar(kind)) and math.isnan(size)  # type: ignore[arg-type]
 
 
 def _recordable(size: object) -> float | None:

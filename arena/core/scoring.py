@@ -40,13 +40,16 @@ class Score:
     returns: int = 0
     return_mean: float = 0.0
     return_m2: float = 0.0
+    first_time: float | None = None
+    last_time: float = 0.0
+    timed: int = 0
 
     def copy(self) -> Score:
         """Return one that goes on from here; spelled out, because it happens for every bot at every tick."""
         return Score(
             self.starting_cash, self.peak, self.max_drawdown, self.ticks, self.exposed_ticks, self.trades,
             self.sells, self.wins, self.rejected, self.traded_value, self.last_equity, self.returns,
-            self.return_mean, self.return_m2,
+            self.return_mean, self.return_m2, self.first_time, self.last_time, self.timed,
         )  # fmt: skip
 
     def state(self) -> dict[str, float | None]:
@@ -57,7 +60,8 @@ class Score:
         """Take the equity of one tick into the drawdown and the exposure."""
         self.ticks += 1
         self.exposed_ticks += exposed
-        self.peak = max(self.peak, equity)
+        # The starting cash counts: what the first tick costs is a drawdown.
+        self.peak = max(self.peak, self.starting_cash, equity)
         if self.peak > 0.0:
             self.max_drawdown = max(self.max_drawdown, (self.peak - equity) / self.peak)
 
@@ -67,7 +71,7 @@ class Score:
 
         self.ticks += len(equity)
         self.exposed_ticks += exposed * len(equity)
-        peaks = np.maximum(np.maximum.accumulate(equity), self.peak)
+        peaks = np.maximum(np.maximum.accumulate(equity), max(self.peak, self.starting_cash))
         self.peak = float(peaks[-1])
         with np.errstate(divide="ignore", invalid="ignore"):
             falls = np.where(peaks > 0.0, (peaks - equity) / peaks, 0.0)
@@ -81,8 +85,13 @@ class Score:
             self.sells += 1
             self.wins += realized > 0.0
 
-    def snapshot(self, equity: float) -> None:
+    def snapshot(self, equity: float, time: float) -> None:
         """Take one equity row into mean and variance of returns (Welford's recurrence)."""
+        if self.first_time is None:
+            self.first_time = time
+        else:
+            self.timed += 1
+        self.last_time = time
         if self.last_equity is not None and self.last_equity > 0.0:
             value = equity / self.last_equity - 1.0
             self.returns += 1
@@ -91,26 +100,34 @@ class Score:
             self.return_m2 += delta * (value - self.return_mean)
         self.last_equity = equity
 
-    def metrics(self, equity: float, fees: float, spacing: float) -> Metrics:
-        """Return the published measures; `spacing` is the seconds between two equity rows."""
-        start = self.starting_cash
+    def metrics(self, equity: float, fees: float) -> Metrics:
+        """Return the published measures."""
+        start, periods = self.starting_cash, self._periods_a_year()
         return Metrics(
             return_pct=(equity / start - 1.0) * 100.0,
             max_drawdown_pct=self.max_drawdown * 100.0,
-            sharpe=self._sharpe(spacing),
+            sharpe=self._sharpe(periods),
+            periods_a_year=periods,
             win_rate_pct=self.wins / self.sells * 100.0 if self.sells else None,
             turnover=self.traded_value / start,
             exposure_pct=self.exposed_ticks / self.ticks * 100.0 if self.ticks else 0.0,
             fees=fees,
         )
 
-    def _sharpe(self, spacing: float) -> float | None:
-        if self.returns < MIN_SHARPE_RETURNS or spacing <= 0.0:
+    def _periods_a_year(self) -> float | None:
+        """Return how many equity rows a year there were, as observed: nights, weekends and pauses have none."""
+        seconds = self.last_time - (self.first_time or 0.0)
+        if self.timed < MIN_SHARPE_RETURNS or seconds <= 0.0:
+            return None
+        return self.timed / seconds * SECONDS_A_YEAR
+
+    def _sharpe(self, periods: float | None) -> float | None:
+        if self.returns < MIN_SHARPE_RETURNS or periods is None:
             return None
         deviation = math.sqrt(self.return_m2 / (self.returns - 1))
         if deviation == 0.0:
             return None
-        return self.return_mean / deviation * math.sqrt(SECONDS_A_YEAR / spacing)
+        return self.return_mean / deviation * math.sqrt(periods)
 
 
 _SCORE_FIELDS = tuple(each.name for each in fields(Score))
@@ -118,11 +135,16 @@ _SCORE_FIELDS = tuple(each.name for each in fields(Score))
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The measures of CONTRACT section 7; percentages are of 100, None where undefined."""
+    """The published measures; percentages are of 100, None where undefined.
+
+    The drawdown is from the highest equity so far, the starting cash included. Sharpe is annualised by
+    `periods_a_year`. A win is a sell whose gain over the average cost is above 0 before fees.
+    """
 
     return_pct: float
     max_drawdown_pct: float
     sharpe: float | None
+    periods_a_year: float | None
     win_rate_pct: float | None
     turnover: float
     exposure_pct: float

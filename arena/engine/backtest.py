@@ -17,6 +17,7 @@ from typing import Any
 
 from arena.core.exchange import Rules
 from arena.core.seeds import seed_of
+from arena.engine.foresight import MOST_CREDIBLE, Foresight
 from arena.engine.placement import placement
 from arena.engine.player import Market
 from arena.engine.relay import Relay
@@ -132,6 +133,7 @@ def play_entries(
                 _play_in_step(stages, progress)
             else:
                 _play_apart(stages, progress)
+                _play_again(stages, market, rules)
         finally:
             for stage in stages:
                 stage.close()
@@ -199,6 +201,26 @@ def _play_apart(stages: Sequence[Stage], progress: Progress | None) -> None:
                 moved = _advance(relay, stage, answer)
                 if progress is not None and moved:
                     progress(moved)
+
+
+def _play_again(stages: Sequence[Stage], market: Market, rules: Rules) -> None:
+    """Play those again in lockstep whose run-ahead result is out of all proportion; only that result counts."""
+    foresight, again = Foresight(market, rules), []
+    for stage in stages:
+        result = stage.result
+        if result.mode == "run-ahead" and result.play is not None:
+            gain = (result.play.equity / rules.starting_cash - 1.0) * 100.0
+            share = foresight.share(result.play.equity)
+            if share > MOST_CREDIBLE:
+                stage.again()
+                again.append((stage, gain, share))
+    if again:
+        _play_in_step([stage for stage, _, _ in again], None)
+    for stage, gain, share in again:
+        stage.result.note = (
+            f"Played again in lockstep: run-ahead gave {gain:+.2f} %, {share:.0%} of what perfect foresight of this "
+            f"market makes (more than {MOST_CREDIBLE:.0%} is not believed)."
+        )
 
 
 def _advance(relay: Relay[Stage], stage: Stage, answer: Answer) -> int:

@@ -7,6 +7,7 @@ there, between two ticks or in one. `call` hands work over from other threads.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time as real_time
 from collections.abc import Callable
@@ -29,7 +30,7 @@ from arena.engine.seat import Life, Seat
 from arena.engine.shown import Shown
 from arena.engine.sources import MarketState, ReplaySource, Source
 from arena.engine.supervisor import Supervisor
-from arena.engine.tick import TickBuilder
+from arena.engine.tick import LOG_BYTES_A_DAY, TickBuilder
 from arena.log import RateLimit
 from arena.store.models import Season
 from arena.store.seasons import close_season, season_seeds
@@ -52,11 +53,15 @@ class Engine:
         season: Season,
         broadcast: Broadcast,
         journal: Journal | None = None,
+        log_bytes_a_day: int = LOG_BYTES_A_DAY,
+        memory: int = sys.maxsize,
     ) -> None:
+        """Make an engine; a bot may log so many bytes a day, and all bots together take so much `memory`."""
         self.season = season
         self.market = MarketState(symbols=tuple(sorted(source.symbols)))
         self.state = "starting"
         self.tick_seconds = 0.0
+        self.problem: str | None = None
         self.rules = Rules(season.starting_cash, season.fee_bps, season.slippage_bps, season.fills_a_day)
         self.chance = season_seeds(database, season.id).chance
         self._database = database
@@ -71,8 +76,9 @@ class Engine:
         )
         deadline = None if self._replays else min(0.5 * season.interval, 1.0)
         self.supervisor = Supervisor(pool, self.rules, self.chance, deadline)
-        self.roster = Roster(database, self)
+        self.roster = Roster(database, self, memory)
         self._limit = RateLimit()
+        self._log_bytes = log_bytes_a_day
         self._ranked_at = -1
         self._barred: set[str] = set()
         self._zygote_died = threading.Event()
@@ -128,7 +134,7 @@ class Engine:
         self._revive_if_lost()
         market.admit_symbols(prices)
         last_prices = {**market.last_prices, **prices}
-        builder = TickBuilder(self.season.id, n, time, self.rules, self._journal.recorder, self._limit)
+        builder = self._builder(n, time)
         seats = self.roster.seats()
         self._launch_due(n)
         with collector.resting():
@@ -136,7 +142,7 @@ class Engine:
             builder.settle(seats, prices, last_prices, conditions)
             self.supervisor.ask(seats, Shown(time, market.symbols, prices, market.version), builder)
             builder.entry_updates()
-            ranked = builder.snapshot(seats, self.season.interval * SNAPSHOT_EVERY, last=last)
+            ranked = builder.snapshot(seats, last=last)
         if not self._record(builder):
             return
         builder.apply()
@@ -179,6 +185,10 @@ class Engine:
 
     # -- the parts of a tick --------------------------------------------------------------------------------
 
+    def _builder(self, n: int, time: float) -> TickBuilder:
+        recorder = self._journal.recorder
+        return TickBuilder(self.season.id, n, time, self.rules, recorder, self._limit, self._log_bytes)
+
     def _launch_due(self, n: int) -> None:
         for seat in self.supervisor.restart_due(self.roster.seats(), n):
             self.launch(seat)
@@ -192,11 +202,11 @@ class Engine:
     def _record(self, builder: TickBuilder) -> bool:
         """Write the tick; where the database is away or full, the clock stands until it is back."""
         while (problem := self._journal.write(builder.writes)) is not None:
-            self.state = "waiting"
+            self.state, self.problem = "waiting", problem
             log.error("Tick %d cannot be recorded, the clock stands: %s", builder.n, problem)
             if self._calls.wait(1.0):
                 return False
-        self.state = "running"
+        self.state, self.problem = "running", None
         return True
 
     def _snapshot_last(self) -> None:
@@ -204,9 +214,9 @@ class Engine:
         market = self.market
         if market.n < 0 or market.n % SNAPSHOT_EVERY == 0 or market.n == self._ranked_at:
             return
-        builder = TickBuilder(self.season.id, market.n, market.time, self.rules, self._journal.recorder, self._limit)
+        builder = self._builder(market.n, market.time)
         builder.hold(self.roster.seats())
-        builder.snapshot(self.roster.seats(), self.season.interval * SNAPSHOT_EVERY, last=True)
+        builder.snapshot(self.roster.seats(), last=True)
         self._record(builder)
         self.state = "finished"
 
@@ -232,6 +242,11 @@ class Engine:
         self._calls.serve_all()
 
     # -- the zygote ---------------------------------------------------------------------------------------
+
+    @property
+    def zygote_pid(self) -> int | None:
+        """Return the id of the process that bots are forked from."""
+        return self._pool.zygote_pid
 
     def zygote_died(self) -> None:
         """Take note from the pool's thread that all workers are gone."""

@@ -79,7 +79,7 @@ class Marks:
     def _snapshot(self, ticks: npt.NDArray[np.int64], equity: Floats, *rest: Floats) -> None:
         import numpy as np
 
-        for value in equity.tolist():
-            self._score.snapshot(value)
+        for value, time in zip(equity.tolist(), self._market.rows[ticks, 0].tolist(), strict=True):
+            self._score.snapshot(value, time)
         rows = np.column_stack([ticks, self._market.rows[ticks, 0], equity, *rest])
         self._curve.extend(rows.astype(np.float64, copy=False).tobytes())

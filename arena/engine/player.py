@@ -127,8 +127,10 @@ class Play:
         reply = read_reply(payload, 0)
         if time is None:
             time = self.market.time(self.sent - 1) if self.sent else 0.0
+        # Before any tick the bot's clock stands at 0, which is no time for a line of a log.
+        said = time if self.sent or not self._ticks else self.market.time(0)
         for deeds in reply.deeds.values():
-            self._note(deeds, self.sent, time)
+            self._note(deeds, self.sent, time, said)
 
     def take(self, payload: bytes, sent: int) -> int:
         """Take a run's reply and return the ticks it covers; ValueError for a protocol break."""
@@ -186,12 +188,13 @@ class Play:
         if self.finished:
             self._mark()
 
-    def _note(self, deeds: Deeds, tick: int, time: float) -> None:
+    def _note(self, deeds: Deeds, tick: int, time: float, said: float | None = None) -> None:
+        said = time if said is None else said
         for request in deeds.requests:
-            self._note_request(request, tick, time)
-        self.ledger.note(self.bot_name, deeds, time)
+            self._note_request(request, tick, time, said)
+        self.ledger.note(self.bot_name, deeds, said, tick)
 
-    def _note_request(self, request: Order | Rejection, tick: int, time: float) -> None:
+    def _note_request(self, request: Order | Rejection, tick: int, time: float, said: float) -> None:
         if isinstance(request, Order):
             side = "SELL" if request.side is _SELL else "BUY"
             record = OrderRecord(tick, time, request.symbol, side, request.size)
@@ -201,7 +204,7 @@ class Play:
             symbol = clean_line(request.symbol, 80)
             reason = clean_line(request.reason)
             record = OrderRecord(tick, time, symbol, side, request.size, OrderStatus.REJECTED, reason, at_once=True)
-            self.ledger.say(time, "WARNING", reason)
+            self.ledger.say(said, "WARNING", reason)
         self.ledger.orders.append(record)
 
     # -- settling -----------------------------------------------------------------------------------
@@ -235,7 +238,7 @@ class Play:
         waiting, self._pending = self._pending, []
         orders = [order for _, order in waiting]
         self.account, outcomes = settle(
-            self.bot_name, self.account, orders, self._prices_of(orders, n), self.rules, conditions.barred
+            self.bot_name, self.account, orders, self._prices_of(orders, n), self.rules, conditions.barred, time
         )
         for (record, _), outcome in zip(waiting, outcomes, strict=True):
             if type(outcome) is Fill:
@@ -244,6 +247,7 @@ class Play:
                 self._fill(n, time, outcome)
             elif isinstance(outcome, Rejection):
                 record.status, record.reason = OrderStatus.REJECTED, clean_line(outcome.reason)
+                record.settled = n
                 self.ledger.say(time, "WARNING", outcome.reason)
 
     def _prices_of(self, orders: list[Order], n: int) -> dict[str, float]:

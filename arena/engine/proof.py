@@ -174,10 +174,24 @@ def _settled(bundle: Bundle, rows: Sequence[Row]) -> list[Row]:
 
 
 def _orders(play: Play, first: int) -> Iterator[Row]:
-    tally = Tally()
-    for order in play.ledger.orders:
-        if not order.at_once or tally.may_record_rejection(order.time):
+    dropped = _dropped(play)
+    for place, order in enumerate(play.ledger.orders):
+        if place not in dropped:
             yield _order_row(order, first)
+
+
+def _dropped(play: Play) -> set[int]:
+    """Return the places of the orders that were rejected beyond their day's allowance, in the season's own order."""
+    found = []
+    for place, order in enumerate(play.ledger.orders):
+        if order.at_once:
+            # What `init` asks for stands before the tick's settlement, what the tick itself asks for after it.
+            early = order.time != play.market.time(order.tick)
+            found.append((order.tick, 0 if early else 2, place, order.time))
+        elif order.settled >= 0:
+            found.append((order.settled, 1, place, play.market.time(order.settled)))
+    tally = Tally()
+    return {place for _, _, place, time in sorted(found) if not tally.may_record_rejection(time)}
 
 
 def _order_row(order: OrderRecord, first: int) -> Row:

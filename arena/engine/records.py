@@ -17,7 +17,10 @@ EquityRow = tuple[int, float, float, float, float, float]
 
 @dataclass(slots=True)
 class OrderRecord:
-    """One order as it is reported; `tick` is the tick it was made at, `at_once` says it was rejected there."""
+    """One order as it is reported; `tick` is the tick it was made at.
+
+    `at_once` says that it was rejected there, else `settled` is the tick it was rejected at.
+    """
 
     tick: int
     time: float
@@ -30,6 +33,7 @@ class OrderRecord:
     fill_price: float | None = None
     fill_size: float | None = None
     at_once: bool = False
+    settled: int = -1
 
 
 class TradeRecord(NamedTuple):
@@ -91,7 +95,7 @@ class Ledger:
     last_error: str | None = None
     load_failed: bool = False
 
-    def note(self, bot_name: str, deeds: Deeds, time: float) -> None:
+    def note(self, bot_name: str, deeds: Deeds, time: float, tick: int) -> None:
         """Take what a bot said and what went wrong in it at a tick; its orders are the account's business."""
         self.overflow += deeds.overflow
         for level, text in deeds.logs:
@@ -102,11 +106,11 @@ class Ledger:
             self.last_error = None
             return
         self.error_ticks += 1
-        for where, text, _ in deeds.errors:
+        for error in deeds.errors:
             self.errors += 1
-            self.last_error = text
-            self.load_failed |= where is Where.load
-            self.say(time, "ERROR", f"Error in bot '{bot_name}' {where.name}: {text}")
+            self.last_error = error.told(tick)
+            self.load_failed |= error.where is Where.load
+            self.say(time, "ERROR", f"Error in bot '{bot_name}' {error.where.name}: {self.last_error}")
 
     def say(self, time: float, level: str, text: str) -> None:
         """Keep a log line, up to a limit."""

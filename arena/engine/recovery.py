@@ -45,7 +45,7 @@ class Recovery:
         found = recover(self._database, season.id)
         for bot, entry in found.entries:
             seat = restored_seat(
-                bot, entry, season.starting_cash, found.trades.get(bot.id, []),
+                bot, entry, self._engine.rules, found.trades.get(bot.id, []),
                 found.pending.get(bot.id, []), found.standings.get(bot.id),
             )  # fmt: skip
             seat.record.take_up(found.events.get(bot.id, ()))
@@ -91,8 +91,7 @@ class Recovery:
 
     def _remark(self, seat: Seat, trades: list[Trade], since: int) -> None:
         """Take the ticks after the last standings into the score again."""
-        start = self._engine.season.starting_cash
-        before = rebuilt_account(start, [trade for trade in trades if trade.tick < since])
+        before = rebuilt_account(self._engine.rules, [trade for trade in trades if trade.tick < since])
         score, account, last_prices = seat.score, before, dict(self._engine.market.last_prices)
         end = self._engine.market.n
         for tick in tick_rows(self._database, self._engine.season.id, since, end):
@@ -161,7 +160,7 @@ class Recovery:
             return None
         ticks = tick_rows(self._database, season.id, max(0, min(life.first - 1, life.loaded)), last)
         before = [trade for trade in trades if trade.tick < life.first]
-        account = rebuilt_account(season.starting_cash, before)
+        account = rebuilt_account(self._engine.rules, before)
         return Revival(self._pool, self._engine, seat, Past.of(ticks), life, account)
 
     def _catch_up(self, revivals: list[Revival]) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from arena.core.scoring import SNAPSHOT_EVERY
+from arena.core.exchange import Rules
+from arena.core.orders import Side
 from arena.core.text import clean_line
 from arena.engine.backtest import Result
 from arena.engine.player import Market, Play, rejected_count
+
+Row = dict[str, Any]
 
 TRADE_COLUMNS = (
     "id", "time", "bot_name", "symbol", "side", "size", "price", "cash_after", "position_after",
@@ -31,49 +34,100 @@ _FORMULAS = frozenset(
 )
 
 
-def spacing(market: Market) -> float:
-    """Return the median seconds between two equity snapshots of a market."""
-    import numpy as np
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """What a backtest was played by: its market files, rules and seed, and the seconds that ticks are apart."""
 
-    times = market.rows[::SNAPSHOT_EVERY, 0]
-    return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    files: Sequence[str]
+    rules: Rules
+    interval: float | None = None
+    seed: int = 0
 
 
-def document(results: Sequence[Result], market: Market, seconds: float) -> dict[str, Any]:
+def document(results: Sequence[Result], market: Market, seconds: float, conduct: Conduct | None = None) -> Row:
     """Return the report of a whole backtest."""
+    conduct = conduct or Conduct((), Rules())
     modes = {result.mode for result in results if result.play is not None}
-    gap = spacing(market)
+    rules = conduct.rules
     return {
         "mode": modes.pop() if len(modes) == 1 else "run-ahead" if not modes else "mixed",
         "ticks": len(market),
         "seconds": round(seconds, 6),
-        "bots": [bot_document(result, gap) for result in results],
-    }
+        "span": {"first": market.time(0), "last": market.time(len(market) - 1)} if len(market) else None,
+        "files": list(conduct.files),
+        "symbols": list(market.symbols),
+        "rules": {
+            "starting_cash": rules.starting_cash, "fee_bps": rules.fee_bps, "slippage_bps": rules.slippage_bps,
+            "interval": conduct.interval or tick_interval(market),
+        },
+        "seed": conduct.seed,
+        "benchmark": benchmark(market, rules),
+        "bots": [bot_document(result, market) for result in results],
+    }  # fmt: skip
 
 
-def bot_document(result: Result, gap: float) -> dict[str, Any]:
+def tick_interval(market: Market) -> float | None:
+    """Return the median seconds between two ticks, None where there are fewer than two."""
+    import numpy as np
+
+    return float(np.median(np.diff(market.rows[:, 0]))) if len(market) > 1 else None
+
+
+def benchmark(market: Market, rules: Rules) -> Row:
+    """Return what buying at the first price and holding would have made: of each symbol, and of all in equal parts.
+
+    Slippage and fee are paid on the way in; nothing is sold at the end.
+    """
+    returns = {}
+    for place, symbol in enumerate(market.symbols, 1):
+        column = market.marks[:, place]
+        known = column[column == column]  # noqa: PLR0124 - NaN is no price
+        if len(known):
+            cost = rules.fill_price(Side.BUY, float(known[0]))
+            cost += rules.fee(cost, 1.0)
+            returns[symbol] = (float(known[-1]) / cost - 1.0) * 100.0
+    mean = sum(returns.values()) / len(returns) if returns else None
+    return {"name": "buy and hold", "return_pct": mean, "symbols": returns}
+
+
+def missing_symbols(result: Result, market: Market) -> list[str]:
+    """Return the symbols that a bot needs and the market lacks."""
+    return [symbol for symbol in result.symbols if symbol not in market.symbols]
+
+
+def bot_document(result: Result, market: Market) -> Row:
     """Return the report of one bot."""
     head = {
         "name": result.name,
         "file": result.file,
         "status": result.status,
         "mode": result.mode,
+        "note": result.note or None,
+        "missing_symbols": missing_symbols(result, market),
         "violations": result.violations,
     }
     play = result.play
     if play is None:
         nothing = dict.fromkeys(("orders", "trades", "rejected", "errors"), 0)
-        empty = dict.fromkeys(("cash", "equity", "realized_pnl", "unrealized_pnl", "metrics"))
-        return {**head, **nothing, **empty, "positions": {}}
-    return {**head, **_played(play, gap), "endings": [
-        {"tick": tick, "verdict": verdict.name, "reason": reason}
-        for tick, verdict, reason in result.endings
-    ]}  # fmt: skip
+        empty = dict.fromkeys(
+            ("last_error", "cash", "equity", "realized_pnl", "unrealized_pnl", "metrics", "periods_a_year")
+        )
+        rest: Row = {"periods_a_year": None, "positions": {}, "endings": [], "equity_curve": []}
+        return {**head, **nothing, **empty, **rest}
+    return {
+        **head, **_played(play),
+        "endings": [
+            {"tick": tick, "verdict": verdict.name, "reason": reason} for tick, verdict, reason in result.endings
+        ],
+        "equity_curve": [[time, equity] for _, time, equity, *_ in play.ledger.equity],
+    }  # fmt: skip
 
 
-def _played(play: Play, gap: float) -> dict[str, Any]:
+def _played(play: Play) -> Row:
     last = play.ledger.equity[-1] if play.ledger.equity else None
     equity = last[2] if last else play.account.cash
+    metrics = asdict(play.score.metrics(equity, play.account.fees))
+    periods = metrics.pop("periods_a_year")
     return {
         "orders": len(play.ledger.orders) + play.ledger.overflow,
         "trades": len(play.ledger.trades),
@@ -85,7 +139,8 @@ def _played(play: Play, gap: float) -> dict[str, Any]:
         "equity": equity,
         "realized_pnl": play.account.realized,
         "unrealized_pnl": last[4] if last else 0.0,
-        "metrics": asdict(play.score.metrics(equity, play.account.fees, gap)),
+        "metrics": metrics,
+        "periods_a_year": periods,
     }
 
 

@@ -196,7 +196,7 @@ class Retrace:
 
     def _start(self, life: Stretch, account: Account) -> Ask | None:
         now, prices, last_prices = self._as_of(life.loaded)
-        rules = (self._rules.starting_cash, self._rules.fee_bps, self._rules.slippage_bps)
+        rules = self._rules.parts
         start = Start(
             self._name, self._seed, now, bool(prices), prices, last_prices,
             self._past.market.symbols, account, rules,

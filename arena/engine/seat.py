@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from arena.core.chain import link
+from arena.core.exchange import Rules, day_of
 from arena.core.ledger import Account
 from arena.core.orders import Order, Side
 from arena.core.scoring import Score
@@ -37,13 +38,18 @@ RUNNING = frozenset({Life.STARTING, Life.RECOVERING, Life.ACTIVE, Life.RESTARTIN
 class Tally:
     """Every order a worker has told of, counted and chained, whether its row was kept or not.
 
-    Of the orders that are rejected when they are made, the rows of only so many a day are kept.
+    Of the orders that are rejected, the rows of only so many a day are kept.
     """
 
     orders: int = 0
     digest: str = ""
     day: int = -1
     rejected: int = 0
+
+    @property
+    def told(self) -> tuple[int, int, int]:
+        """Return what changes whenever anything here does."""
+        return self.orders, self.day, self.rejected
 
     def note(self, tick: int, symbol: str, side: str, size: float | None, reason: str | None) -> None:
         """Take one order; `reason` is None where it was accepted."""
@@ -52,11 +58,31 @@ class Tally:
 
     def may_record_rejection(self, time: float) -> bool:
         """Count one rejected order; say whether its row still fits into the day's allowance."""
-        day = int(time // 86400)
+        day = day_of(time)
         if day != self.day:
             self.day, self.rejected = day, 0
         self.rejected += 1
         return self.rejected <= REJECTED_ROWS_A_DAY
+
+
+@dataclass(slots=True)
+class Talk:
+    """What a bot's log has taken on one UTC day; what it writes beyond its allowance is counted only."""
+
+    day: int = -1
+    used: int = 0
+    dropped: int = 0
+
+    def admit(self, time: float, size: int, most: int) -> bool:
+        """Count a line of `size` bytes; say whether it still fits into `most` bytes a day."""
+        day = day_of(time)
+        if day != self.day:
+            self.day, self.used, self.dropped = day, 0, 0
+        if self.used + size > most:
+            self.dropped += 1
+            return False
+        self.used += size
+        return True
 
 
 @dataclass(slots=True)
@@ -93,7 +119,10 @@ class Seat:
     last_error: str | None = None
     started: bool = False
     tally: Tally = field(default_factory=Tally)
-    recorded_orders: int = 0
+    recorded: tuple[int, int, int] = (0, -1, 0)
+    good_tick: bool = False
+    rejection: str = ""
+    talk: Talk = field(default_factory=Talk)
     launched: tuple[int, float] = (-1, 0.0)
     # Read for every bot at every tick, which a mapped attribute would make slow.
     id: str = field(init=False)
@@ -121,33 +150,37 @@ def new_seat(bot: Bot, entry: Entry, starting_cash: float) -> Seat:
     return Seat(bot, entry, account, Score(starting_cash), Life.STARTING, equity=starting_cash)
 
 
-def rebuilt_account(starting_cash: float, trades: list[Trade]) -> Account:
+def rebuilt_account(rules: Rules, trades: list[Trade]) -> Account:
     """Return the account that recorded trades lead to, by the ledger's own arithmetic."""
-    account = Account(starting_cash)
+    account = Account(rules.starting_cash)
     for trade in trades:
         if trade.side == Side.BUY:
             account = account.bought(trade.symbol, trade.size, trade.price, trade.fee)
         else:
             account, _ = account.sold(trade.symbol, trade.size, trade.price, trade.fee)
+        # What a market's end has settled is nobody's order, and is not counted.
+        if rules.fills_a_day and trade.order_id is not None:
+            day = day_of(trade.time)
+            account = account._replace(day=day, fills=account.fills + 1 if account.day == day else 1)
     return account
 
 
 def restored_seat(
     bot: Bot,
     entry: Entry,
-    starting_cash: float,
+    rules: Rules,
     trades: list[Trade],
     pending: list[OrderRow],
     standing: Standing | None,
 ) -> Seat:
     """Return a seat as it was after the last recorded tick, but for the score since its last row."""
-    account = rebuilt_account(starting_cash, trades)
-    score = Score(**standing.score) if standing is not None else Score(starting_cash)
+    account = rebuilt_account(rules, trades)
+    score = Score(**standing.score) if standing is not None else Score(rules.starting_cash)
     life = Life(entry.status)
     tally = Tally(entry.orders_count, entry.orders_digest, entry.rejections_day, entry.rejections_today)
     waiting = [Pending(row.id or 0, Order(row.symbol, Side(row.side), float(row.size or 0.0))) for row in pending]
     return Seat(
-        bot, entry, account, score, life, waiting, equity=starting_cash, tally=tally,
-        recorded_orders=tally.orders, errors=entry.errors,
+        bot, entry, account, score, life, waiting, equity=rules.starting_cash, tally=tally,
+        recorded=tally.told, errors=entry.errors, good_tick=entry.good_tick,
         errors_in_a_row=entry.errors_in_a_row, last_error=entry.last_error,
     )  # fmt: skip

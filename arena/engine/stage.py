@@ -35,6 +35,7 @@ class Result:
     play: Play | None = None
     endings: list[tuple[int, Verdict, str]] = field(default_factory=list)
     mode: str = "run-ahead"
+    note: str = ""
 
 
 class Stage:
@@ -79,6 +80,11 @@ class Stage:
         self._starting = False
 
     @property
+    def result(self) -> Result:
+        """Return what becomes of the bot."""
+        return self._result
+
+    @property
     def position(self) -> int:
         """Return how many ticks have been played."""
         return self._play.sent
@@ -110,7 +116,7 @@ class Stage:
             prices=self._market.prices(at - 1) if seen else {},
             last_prices=self._market.last_prices(at - 1) if seen else {},
             symbols=self._market.symbols, account=self._play.account,
-            rules=(self._rules.starting_cash, self._rules.fee_bps, self._rules.slippage_bps),
+            rules=self._rules.parts,
         )  # fmt: skip
         self.worker, ask = self._pool.spawn(self._program, start.pack())
         page = self.worker.page if self._in_turn else None
@@ -201,16 +207,23 @@ class Stage:
             self._finish("failed" if self._play.ledger.load_failed else None)
         return held
 
+    def again(self) -> None:
+        """Play from the start again, in lockstep: no price to come enters the worker."""
+        self.close()
+        self._run, self.over = 1, False
+        self._result.status = self._result.status if self._result.status == "no_market" else "ok"
+        self._reset()
+
     def _broke_protocol(self, error: ValueError) -> None:
         assert self.worker is not None
         self.worker.kill(Ending(Verdict.PROTOCOL_ERROR, str(error)))
         self._fault(Verdict.PROTOCOL_ERROR, f"broke the protocol: {error}", dead=True)
 
     def _fault(self, verdict: Verdict, reason: str, *, dead: bool) -> None:
-        if self._run > 1 and not verdict.quarantines:
-            self.close()
-            self._run = 1
-            self._reset()
+        if self._run > 1:
+            # Whatever it has made so far, it may have made with prices to come: only lockstep's verdict counts.
+            self._result.note = f"Played again in lockstep: in run-ahead, after tick {self._play.sent}, it {reason}."
+            self.again()
             return
         tick = self._play.sent
         self._result.endings.append((tick, verdict, reason))

@@ -50,7 +50,7 @@ class Supervisor:
         account: Account | None = None,
     ) -> Start:
         """Return what a bot is told when it is loaded: the clock stands at the last tick."""
-        rules = (self._rules.starting_cash, self._rules.fee_bps, self._rules.slippage_bps)
+        rules = self._rules.parts
         return Start(
             bot_name=seat.name,
             seed=seed_of(self._chance, seat.bot.name, seat.bot.source_hash),
@@ -199,7 +199,7 @@ class Supervisor:
             account = builder.candidates[seat.id].account
             seat.told = (account, quiet_reply(account))
         builder.note(seat, deeds)
-        if any(memory for _, _, memory in deeds.errors):
+        if any(error.memory for error in deeds.errors):
             self.fault(seat, builder, Verdict.MEMORY, "ran out of memory", dead=False, answered=True)
 
     def _broke_protocol(self, seat: Seat, builder: TickBuilder, error: ValueError) -> None:

@@ -25,6 +25,7 @@ from arena.store.recorder import Recorder, TickWrites
 log = logging.getLogger("arena.bots")
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 _LOG_REJECTIONS_PER_TICK = 20
+LOG_BYTES_A_DAY = 16 << 20
 
 
 class TickBuilder:
@@ -38,6 +39,7 @@ class TickBuilder:
         rules: Rules,
         recorder: Recorder,
         limit: RateLimit,
+        log_bytes_a_day: int = LOG_BYTES_A_DAY,
     ) -> None:
         self.n = n
         self.time = time
@@ -48,6 +50,7 @@ class TickBuilder:
         self._rules = rules
         self._recorder = recorder
         self._limit = limit
+        self._log_bytes = log_bytes_a_day
 
     # -- settling -----------------------------------------------------------------------------------
 
@@ -64,7 +67,7 @@ class TickBuilder:
             "conditions": _journaled(conditions, seats),
         }  # fmt: skip
         holdings = [Holding(seat.name, seat.account, tuple(p.order for p in seat.pending)) for seat in seats]
-        stepped = step(holdings, prices, last_prices, self._rules, conditions)
+        stepped = step(holdings, prices, last_prices, self._rules, conditions, self.time)
         for seat, after in zip(seats, stepped, strict=True):
             self._settled(seat, after)
 
@@ -84,6 +87,7 @@ class TickBuilder:
         candidate = Candidate(
             seat, account, valuation, seat.score.copy(), seat.tally,
             errors=seat.errors, errors_in_a_row=seat.errors_in_a_row, last_error=seat.last_error,
+            good_tick=seat.good_tick, rejection=seat.rejection,
         )  # fmt: skip
         self.candidates[seat.id] = candidate
         return candidate
@@ -116,9 +120,20 @@ class TickBuilder:
 
     def _refused(self, candidate: Candidate, waiting: Pending, rejection: Rejection) -> None:
         reason = clean_line(rejection.reason)
-        self.writes.order_ends.append({"id": waiting.id, "status": OrderStatus.REJECTED.value, "reason": reason})
         candidate.score.rejected += 1
-        self.say(candidate.seat, "WARNING", reason)
+        candidate.rejection = reason
+        if self._own_tally(candidate).may_record_rejection(self.time):
+            self.writes.order_ends.append({"id": waiting.id, "status": OrderStatus.REJECTED.value, "reason": reason})
+            self._hear(candidate.seat, "WARNING", reason)
+        else:
+            self.writes.orders_dropped.append(waiting.id)
+
+    @staticmethod
+    def _own_tally(candidate: Candidate) -> Tally:
+        """Return the tally that this tick may change: the seat's own stays true until the tick is recorded."""
+        if candidate.tally is candidate.seat.tally:
+            candidate.tally = dataclasses.replace(candidate.tally)
+        return candidate.tally
 
     def note_start(self, seat: Seat, deeds: Deeds) -> None:
         """Take what load and init did; called before `settle`, so that orders fill at this tick."""
@@ -130,31 +145,31 @@ class TickBuilder:
                 rejected += 1
                 self._rejected_at_once(seat, seat.launched[1], seat.tally, request, rejected)
         for level, text in deeds.logs:
-            self.say(seat, level.name, text)
-        for where, text, _ in deeds.errors:
-            self.say(seat, "ERROR", f"Error in bot '{seat.name}' {where.name}: {text}")
+            self._hear(seat, level.name, text)
+        for error in deeds.errors:
+            self._hear(seat, "ERROR", f"Error in bot '{seat.name}' {error.where.name}: {error.told(self.n)}")
 
     # -- what bots did ------------------------------------------------------------------------------
 
     def note(self, seat: Seat, deeds: Deeds) -> None:
         """Take what one bot did at this tick."""
         candidate = self.candidates[seat.id]
-        if deeds.requests:
-            candidate.tally = dataclasses.replace(seat.tally)
+        tally = self._own_tally(candidate) if deeds.requests else candidate.tally
         rejected = 0
         for request in deeds.requests:
             if isinstance(request, Order):
-                self._ordered(seat, self.time, candidate.tally, candidate.pending, request)
+                self._ordered(seat, self.time, tally, candidate.pending, request)
             else:
                 rejected += 1
-                self._rejected_at_once(seat, self.time, candidate.tally, request, rejected)
+                self._rejected_at_once(seat, self.time, tally, request, rejected)
+                candidate.rejection = request.reason
         candidate.score.rejected += rejected + deeds.overflow
         if deeds.overflow:
-            self.say(seat, "WARNING", f"{deeds.overflow} more orders rejected in this tick")
+            self._hear(seat, "WARNING", f"{deeds.overflow} more orders rejected in this tick")
         for level, text in deeds.logs:
-            self.say(seat, level.name, text)
+            self._hear(seat, level.name, text)
         if deeds.logs_dropped:
-            self.say(seat, "WARNING", f"{deeds.logs_dropped} log lines dropped")
+            self._hear(seat, "WARNING", f"{deeds.logs_dropped} log lines dropped")
         self._errors(candidate, deeds)
 
     def note_nothing(self, seat: Seat) -> None:
@@ -162,20 +177,22 @@ class TickBuilder:
         candidate = self.candidates[seat.id]
         candidate.errors_in_a_row = 0
         candidate.last_error = None
+        candidate.good_tick = True
 
     def _errors(self, candidate: Candidate, deeds: Deeds) -> None:
         if not deeds.errors:
             candidate.errors_in_a_row = 0
             candidate.last_error = None
+            candidate.good_tick = True
             return
         candidate.errors_in_a_row += 1
         candidate.errors += len(deeds.errors)
-        for where, text, _ in deeds.errors:
-            candidate.last_error = clean_line(text)
+        for error in deeds.errors:
+            candidate.last_error = error.told(self.n)
             row = candidate.errors_in_a_row
             if row <= FAILING_AFTER or row % 100 == 0:
                 name = candidate.seat.name
-                self.say(candidate.seat, "ERROR", f"Error in bot '{name}' {where.name}: {text}")
+                self._hear(candidate.seat, "ERROR", f"Error in bot '{name}' {error.where.name}: {candidate.last_error}")
 
     def _ordered(self, seat: Seat, time: float, tally: Tally, pending: list[Pending], order: Order) -> None:
         number = self._recorder.next_order_id()
@@ -192,7 +209,7 @@ class TickBuilder:
             return
         self.writes.orders.append({**row, "id": self._recorder.next_order_id()})
         if count <= _LOG_REJECTIONS_PER_TICK:
-            self.say(seat, "WARNING", reason)
+            self._hear(seat, "WARNING", reason)
 
     def _order_row(
         self, seat: Seat, number: int, time: float, request: Order | Rejection, status: OrderStatus, reason: str | None
@@ -204,6 +221,14 @@ class TickBuilder:
             "season_id": self._season_id, "bot_id": seat.id,
             "fill_time": None, "fill_price": None, "fill_size": None,
         }  # fmt: skip
+
+    def _hear(self, seat: Seat, level: str, text: str) -> None:
+        """Write a line that a bot has caused, where its day's allowance of log has room for it."""
+        if seat.talk.admit(self.time, len(text) + 32, self._log_bytes):
+            self.say(seat, level, text)
+        elif seat.talk.dropped == 1:
+            limit = f"Daily limit of {self._log_bytes:,} bytes of log reached"
+            self.say(seat, "WARNING", f"{limit}: further lines of today are counted, not kept")
 
     def say(self, seat: Seat, level: str, text: str) -> None:
         """Write a line to the bot's log and, rate-limited, to the console."""
@@ -241,14 +266,14 @@ class TickBuilder:
 
     # -- closing ------------------------------------------------------------------------------------
 
-    def snapshot(self, seats: Sequence[Seat], spacing: float, *, last: bool = False) -> bool:
+    def snapshot(self, seats: Sequence[Seat], *, last: bool = False) -> bool:
         """Write equity rows and standings at every tenth tick; say whether this was one."""
         if self.n % SNAPSHOT_EVERY and not last:
             return False
         shown = [seat for seat in seats if seat.life is not Life.RETIRED]
         for seat in shown:
             candidate = self.candidates[seat.id]
-            candidate.score.snapshot(candidate.valuation.equity)
+            candidate.score.snapshot(candidate.valuation.equity, self.time)
             self.writes.equity.append({
                 "time": self.time, "bot_name": seat.name, "equity": candidate.valuation.equity,
                 "realized_pnl": candidate.account.realized,
@@ -256,7 +281,7 @@ class TickBuilder:
                 "season_id": self._season_id, "bot_id": seat.id, "tick": self.n,
             })  # fmt: skip
         self.writes.standings += standings(
-            [self.candidates[seat.id] for seat in shown], self._season_id, self.n, self.time, spacing
+            [self.candidates[seat.id] for seat in shown], self._season_id, self.n, self.time, self._rules.fills_a_day
         )
         return True
 
@@ -264,14 +289,16 @@ class TickBuilder:
         """Write what has changed in the entries: error counts, last errors, and the chain of orders."""
         for candidate in self.candidates.values():
             seat, tally = candidate.seat, candidate.tally
-            before = (seat.errors, seat.last_error, seat.errors_in_a_row, seat.recorded_orders)
-            if before != (candidate.errors, candidate.last_error, candidate.errors_in_a_row, tally.orders):
+            before = (seat.errors, seat.last_error, seat.errors_in_a_row, seat.good_tick, seat.recorded)
+            after = (candidate.errors, candidate.last_error, candidate.errors_in_a_row, candidate.good_tick, tally.told)
+            if before != after:
                 self.writes.entries.append({
                     "season_id": self._season_id, "bot_id": seat.id,
                     "errors": candidate.errors, "last_error": candidate.last_error,
                     "errors_in_a_row": candidate.errors_in_a_row,
                     "orders_count": tally.orders, "orders_digest": tally.digest,
                     "rejections_day": tally.day, "rejections_today": tally.rejected,
+                    "good_tick": candidate.good_tick,
                 })  # fmt: skip
 
     def apply(self) -> None:
@@ -282,7 +309,8 @@ class TickBuilder:
             seat.equity = candidate.valuation.equity
             seat.unrealized = candidate.valuation.unrealized
             seat.pending, seat.tally = candidate.pending, candidate.tally
-            seat.recorded_orders = candidate.tally.orders
+            seat.recorded = candidate.tally.told
+            seat.good_tick, seat.rejection = candidate.good_tick, candidate.rejection
             seat.errors, seat.last_error = candidate.errors, candidate.last_error
             seat.errors_in_a_row = candidate.errors_in_a_row
 

@@ -8,11 +8,12 @@ it is sent along.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from types import TracebackType
 from typing import Any
 
 from arena.core.exchange import Rules, settle
 from arena.core.ledger import Account, worth
-from arena.core.orders import Order, Rejection, check_order
+from arena.core.orders import Order, Rejection, check_order, type_name
 from arena.core.text import clean_name
 from arena.runtime.contract import broken_rules
 from arena.runtime.ctx import Context
@@ -22,6 +23,7 @@ from arena.runtime.unread import reads_argument
 from arena.runtime.wire import (
     LOG_BYTES_PER_TICK,
     MAX_REJECTIONS_PER_TICK,
+    BotError,
     Level,
     ReplyWriter,
     Rows,
@@ -46,6 +48,8 @@ TICK_EXAMPLE = {
         "unrealized_pnl": 2.341,
     },
 }
+# As the compiler names it, which has no place in a worker.
+_BOT_FILE = "bot.py"
 _LEVELS = {"DEBUG": Level.DEBUG, "WARNING": Level.WARNING, "ERROR": Level.ERROR}
 
 
@@ -155,7 +159,7 @@ class BotRuntime:
         symbols, last_prices, known = self._symbols, self._last_prices, self._known_symbols
         named, ctx, clock, writer = self._namespace.get, self._ctx, self._host.clock, self._writer
         only = symbols[0] if len(symbols) == 1 else None
-        (cash, positions, realized, _), sizes = self._account, self._sizes
+        (cash, positions, realized), sizes = self._account[:3], self._sizes
         judged, looks = None, True
         rows, whole = yield b""
         while True:
@@ -172,7 +176,7 @@ class BotRuntime:
                 self._tick = index
                 if self._pending:
                     self._settle(prices)
-                    (cash, positions, realized, _), sizes = self._account, self._sizes
+                    (cash, positions, realized), sizes = self._account[:3], self._sizes
                 on_tick = named("on_tick")
                 if on_tick is not judged:
                     judged, looks = on_tick, reads_argument(on_tick, 1)
@@ -202,7 +206,8 @@ class BotRuntime:
             rows, whole = yield writer.finish(index + 1, cash, realized)
 
     def _settle(self, prices: dict[str, float]) -> None:
-        settled = settle(self._bot_name, self._account, self._pending, prices, self._rules)
+        now = self._host.clock.now
+        settled = settle(self._bot_name, self._account, self._pending, prices, self._rules, time=now)
         self._use(settled.account)
 
     def _use(self, account: Account) -> None:
@@ -218,8 +223,8 @@ class BotRuntime:
 
     def _note_error(self, where: Where, error: BaseException) -> None:
         self._noted = True
-        memory = isinstance(error, MemoryError)
-        self._writer.error(self._tick, where, _describe(error), memory=memory)
+        kind, memory = type_name(type(error)), isinstance(error, MemoryError)
+        self._writer.error(self._tick, BotError(where, _describe(error, kind), kind, _line_of(error), memory))
 
     def _end_tick(self) -> None:
         beyond = self._rejections - MAX_REJECTIONS_PER_TICK
@@ -289,10 +294,21 @@ def _printable(value: object) -> str:
     return text if type(text) is str else str.__str__(text)
 
 
-def _describe(error: BaseException) -> str:
-    name = type(error).__name__
+def _describe(error: BaseException, kind: str) -> str:
     try:
         text = str(error)
     except BaseException:  # noqa: BLE001 - a bot's own __str__ may do anything
         text = ""
-    return str.__str__(text)[:MAX_LINE] if text else name
+    return str.__str__(text)[:MAX_LINE] if text else kind
+
+
+def _line_of(error: BaseException) -> int:
+    """Return the line of the bot's file that raised, 0 where no frame of it is left."""
+    # Past any property of that name that the bot's own exception may have.
+    trace: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(error)
+    line = 0
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == _BOT_FILE:
+            line = trace.tb_lineno or 0
+        trace = trace.tb_next
+    return line

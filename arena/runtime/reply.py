@@ -11,12 +11,16 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from arena.core.ledger import Account
 from arena.core.orders import MAX_ORDERS_PER_TICK, MAX_SYMBOL_LENGTH, Order, Rejection, Side
+from arena.core.text import clean_line
 
 MAX_REJECTIONS_PER_TICK = 1000
 LOG_BYTES_PER_TICK = 4096
+# So that type, line and tick of an error are within what a line of the log may hold.
+_TEXT_LIMIT, _KIND_LIMIT = 300, 60
 
 _REPLY = struct.Struct("<I2d")
 _RECORD = struct.Struct("<BI")
@@ -61,6 +65,21 @@ class Where(IntEnum):
     on_tick = 2
 
 
+class BotError(NamedTuple):
+    """An exception of a bot: what it was doing, the exception's text and type, the line in its file or 0."""
+
+    where: Where
+    text: str
+    kind: str
+    line: int
+    memory: bool = False
+
+    def told(self, tick: int) -> str:
+        """Return the text with type, line and tick; of `load` and `init` it is the tick that they come before."""
+        line = f"line {self.line}, " if self.line else ""
+        return f"{clean_line(self.text, _TEXT_LIMIT)} ({clean_line(self.kind, _KIND_LIMIT)}, {line}tick {tick})"
+
+
 class ReplyWriter:
     """Collects what a bot does; `size` is what the reply would weigh."""
 
@@ -98,9 +117,10 @@ class ReplyWriter:
         """Add a count of log lines beyond the limit."""
         self._add(Record.LOGS_DROPPED, tick, _U32.pack(min(count, 0xFFFFFFFF)))
 
-    def error(self, tick: int, where: Where, text: str, *, memory: bool) -> None:
+    def error(self, tick: int, error: BotError) -> None:
         """Add an exception of the bot."""
-        self._add(Record.ERROR, tick, bytes([where, memory]) + _text(text))
+        head = bytes([error.where, error.memory]) + _U32.pack(error.line)
+        self._add(Record.ERROR, tick, head + _text(error.kind) + _text(error.text))
 
     def finish(self, done: int, cash: float, realized: float) -> bytes:
         """Return the reply, and begin the next one."""
@@ -132,7 +152,7 @@ class Deeds:
         self.requests: list[Order | Rejection] = []
         self.overflow = self.logs_dropped = self.log_bytes = 0
         self.logs: list[tuple[Level, str]] = []
-        self.errors: list[tuple[Where, str, bool]] = []
+        self.errors: list[BotError] = []
 
     @property
     def orders(self) -> list[Order]:
@@ -234,7 +254,9 @@ def _read_other(kind: int, cursor: _Cursor, deeds: Deeds) -> None:
             where, memory = (int(value) for value in cursor.take(_TWO_BYTES))
             if where > Where.on_tick or len(deeds.errors) > 2:
                 raise ValueError("more errors than calls")
-            deeds.errors.append((Where(where), cursor.text(), bool(memory)))
+            line = int(cursor.take(_U32)[0])
+            name, text = cursor.text(), cursor.text()
+            deeds.errors.append(BotError(Where(where), text, name, line, bool(memory)))
         case _:
             raise ValueError(f"unknown record kind {kind}")
 

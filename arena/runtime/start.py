@@ -24,13 +24,13 @@ class Start:
     last_prices: Mapping[str, float]
     symbols: tuple[str, ...]
     account: Account
-    rules: tuple[float, float, float]
+    rules: tuple[float, float, float, int]
     run_init: bool = True
 
     def pack(self) -> bytes:
         """Return the bytes of a START frame's meta part."""
         held = {s: [p.size, p.average] for s, p in self.account.positions.items()}
-        account = [self.account.cash, held, self.account.realized, self.account.fees]
+        account = [self.account.cash, held, *self.account[2:]]
         return marshal.dumps((
             self.bot_name, self.seed, self.now, self.seen, dict(self.prices),
             dict(self.last_prices), self.symbols, account, self.rules, self.run_init,
@@ -40,9 +40,9 @@ class Start:
     def read(cls, payload: bytes) -> Start:
         """Read the meta part; it comes from the server and is trusted."""
         name, seed, now, seen, prices, last, symbols, account, rules, run_init = marshal.loads(payload)  # noqa: S302
-        cash, held, realized, fees = account
+        cash, held, *rest = account
         positions = {symbol: Position(*both) for symbol, both in held.items()}
         return cls(
             name, seed, now, seen, prices, last, tuple(symbols),
-            Account(cash, positions, realized, fees), tuple(rules), run_init,
+            Account(cash, positions, *rest), tuple(rules), run_init,
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """The bytes between engine and worker: runs of ticks go down, what the bot did comes up (`reply`).
 
 Everything is little endian. A run: u8 flags, u32 ticks, u16 symbols; with flag 1 the symbol table
-(u32 length, JSON list); with flag 2 the account (f64 cash, realized, fees, u16 count, then u16
+(u32 length, JSON list); with flag 2 the account (f64 cash, realized, fees, i32 day, fills, u16 count, then u16
 symbol index, f64 size, f64 average each); then per tick f64 time and one f64 price per symbol, NaN
 where a symbol has no price; flag 4 says that none is missing.
 """
@@ -19,6 +19,7 @@ from arena.runtime.reply import (
     HEAD_BYTES,
     LOG_BYTES_PER_TICK,
     MAX_REJECTIONS_PER_TICK,
+    BotError,
     Deeds,
     Level,
     Record,
@@ -31,7 +32,7 @@ from arena.runtime.reply import (
 )
 
 __all__ = [
-    "HEAD_BYTES", "LOG_BYTES_PER_TICK", "MAX_REJECTIONS_PER_TICK", "Deeds", "Level", "Record", "Reply",
+    "HEAD_BYTES", "LOG_BYTES_PER_TICK", "MAX_REJECTIONS_PER_TICK", "BotError", "Deeds", "Level", "Record", "Reply",
     "ReplyWriter", "Rows", "Run", "Where", "pack_run", "quiet_reply", "read_head", "read_reply",
     "read_run",
 ]  # fmt: skip
@@ -42,7 +43,7 @@ HAS_ALL_PRICES = 4
 
 _RUN = struct.Struct("<BIH")
 _HEAD = _RUN.size
-_ACCOUNT = struct.Struct("<3dH")
+_ACCOUNT = struct.Struct("<3d2iH")
 _POSITION = struct.Struct("<H2d")
 _U32 = struct.Struct("<I")
 
@@ -70,10 +71,10 @@ def pack_run(
         parts += [_U32.pack(len(table)), table]
     if account is not None:
         flags |= HAS_ACCOUNT
-        parts.append(_ACCOUNT.pack(
-            account.cash, account.realized, account.fees, len(account.positions)))  # fmt: skip
-        for symbol, held in account.positions.items():
-            parts.append(_POSITION.pack(symbols.index(symbol), held.size, held.average))
+        held = len(account.positions)
+        parts.append(_ACCOUNT.pack(account.cash, *account[2:], held))
+        for symbol, (size, average) in account.positions.items():
+            parts.append(_POSITION.pack(symbols.index(symbol), size, average))
     parts[0] = _RUN.pack(flags, ticks, len(symbols))
     parts.append(rows)
     return b"".join(parts)
@@ -116,14 +117,14 @@ def read_run(payload: bytes, known: tuple[str, ...]) -> Run:
         at += size
     account = None
     if flags & HAS_ACCOUNT:
-        cash, realized, fees, held = _ACCOUNT.unpack_from(payload, at)
+        cash, realized, fees, day, fills, held = _ACCOUNT.unpack_from(payload, at)
         at += _ACCOUNT.size
         positions = {}
         for _ in range(held):
             index, size_held, average = _POSITION.unpack_from(payload, at)
             at += _POSITION.size
             positions[known[index]] = Position(size_held, average)
-        account = Account(cash, positions, realized, fees)
+        account = Account(cash, positions, realized, fees, day, fills)
     return Run(symbols, account, _row(count).iter_unpack(payload[at:]), bool(flags & HAS_ALL_PRICES))
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import re
 import zipfile
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import JSON, Column, Table, TypeDecorator
 from sqlmodel import SQLModel
 
 from arena.core.text import NAME_LIMIT, clean_line, clean_name
@@ -53,6 +54,10 @@ def check_facts(season: Any, bot: Any, entry: Any) -> None:
     """Check the manifest's parts, and clean every text in them."""
     for model, row in ((Season, season), (Bot, bot), (Entry, entry)):
         _check_row(table_of(model), row, skip={"source"})
+    name = entry["bot_name"]
+    if not name or clean_name(name) != name or len(name) > 2 * NAME_LIMIT:
+        raise ValueError("the bot's name cannot be right")
+    for row in (season, bot, entry):
         for name, value in row.items():
             if isinstance(value, str):
                 row[name] = clean_line(value)
@@ -65,9 +70,6 @@ def check_facts(season: Any, bot: Any, entry: Any) -> None:
     seed = bot.get("seed")
     if not (isinstance(seed, str) and re.fullmatch(r"\d{1,20}", seed) and int(seed) < 2**64):
         raise ValueError("the bot's seed is missing")
-    name = entry["bot_name"]
-    if not name or clean_name(name) != name or len(name) > 2 * NAME_LIMIT:
-        raise ValueError("the bot's name cannot be right")
     if entry["orders_count"] < 0 or entry["admitted_tick"] < 0:
         raise ValueError("the entry's counts cannot be negative")
 
@@ -132,7 +134,14 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _WIDE
 
 
-def _check_row(table: Table, row: Any, skip: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+def _kind(column: Column[Any]) -> type:
+    """Return what a column's value is in JSON; SQLAlchemy says `object` of some."""
+    if isinstance(column.type, JSON):
+        return list if column.name == "symbols" else dict
+    return str if isinstance(column.type, TypeDecorator) else column.type.python_type
+
+
+def _check_row(table: Table, row: Any, skip: Collection[str] = ()) -> None:
     if not isinstance(row, dict):
         raise ValueError("not a record")  # noqa: TRY004 - what a stranger writes wrong is one kind of error here
     for column in table.c:
@@ -140,16 +149,13 @@ def _check_row(table: Table, row: Any, skip: set[str] = frozenset()) -> None:  #
             continue
         if column.name not in row:
             raise ValueError(f"{column.name} is missing")
-        value, kind = row[column.name], column.type.python_type
+        value, kind = row[column.name], _kind(column)
         if value is None and column.nullable:
             continue
         if kind is float:
             held = _is_number(value) and math.isfinite(value)
         elif kind is int:
             held = type(value) is int and abs(value) < _WIDE
-        elif kind is dict:
-            # JSON columns hold lists too.
-            held = isinstance(value, list if column.name == "symbols" else dict)
         else:
             held = isinstance(value, kind)
         if not held:

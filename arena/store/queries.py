@@ -82,6 +82,7 @@ def _entry_columns() -> Select[Any]:
             _STANDINGS.c.trades, _STANDINGS.c.rejected, _STANDINGS.c.win_rate_pct,
             _STANDINGS.c.turnover, _STANDINGS.c.exposure_pct, _STANDINGS.c.fees, _STANDINGS.c.positions,
             _ENTRIES.c.errors, _ENTRIES.c.last_error, _STANDINGS.c.as_of,
+            _STANDINGS.c.periods_a_year, _STANDINGS.c.note,
             _ENTRIES.c.verified_words.label("verified"), _ENTRIES.c.verified_tick,
         )
         .join(_BOTS, _BOTS.c.id == _ENTRIES.c.bot_id)

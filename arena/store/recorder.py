@@ -33,6 +33,7 @@ class TickWrites:
     tick: Row | None = None
     orders: list[Row] = field(default_factory=list)
     order_ends: list[Row] = field(default_factory=list)
+    orders_dropped: list[int] = field(default_factory=list)
     trades: list[Row] = field(default_factory=list)
     equity: list[Row] = field(default_factory=list)
     standings: list[Row] = field(default_factory=list)
@@ -79,6 +80,7 @@ class Recorder:
             ):
                 insert_rows(connection, model, rows)
             self._end_orders(connection, writes.order_ends)
+            self._drop_orders(connection, writes.orders_dropped)
             self._update_entries(connection, writes.entries)
             self._upsert_standings(connection, writes.standings)
             self._bound_logs(connection, writes.logs)
@@ -99,6 +101,13 @@ class Recorder:
         changed = ("status", "reason", "fill_time", "fill_price", "fill_size")
         rows = [{"id": end["id"], **{name: end.get(name) for name in changed}} for end in ends]
         update_rows(connection, OrderRow, ("id",), rows)
+
+    @staticmethod
+    def _drop_orders(connection: Connection, numbers: Sequence[int]) -> None:
+        """Take out orders that were rejected beyond their day's allowance; they are counted elsewhere."""
+        table = table_of(OrderRow)
+        for first in range(0, len(numbers), _KEYS_A_QUERY):
+            connection.execute(delete(table).where(table.c.id.in_(numbers[first : first + _KEYS_A_QUERY])))
 
     @staticmethod
     def _update_entries(connection: Connection, rows: Sequence[Row]) -> None:

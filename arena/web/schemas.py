@@ -87,6 +87,7 @@ class Season(BaseModel):
     starting_cash: float
     fee_bps: float
     slippage_bps: float
+    fills_a_day: int = Field(0, description="Fills that a bot may have on a UTC day; 0 for any number.")
     rules_version: int
     isolation: str
     opened_at: float
@@ -113,15 +114,17 @@ class BoardItem(BaseModel):
     realized_pnl: float | None
     unrealized_pnl: float | None
     max_drawdown_pct: float | None
-    sharpe: float | None
+    sharpe: float | None = Field(description="Annualised by periods_a_year; None under 30 equity rows.")
+    periods_a_year: float | None = Field(None, description="Equity rows a year, as observed; what sharpe counts by.")
     trades: int
     rejected: int
-    win_rate_pct: float | None
+    win_rate_pct: float | None = Field(description="Sells above the average cost, before fees.")
     turnover: float | None
     exposure_pct: float | None
     fees: float | None
     errors: int
     last_error: str | None
+    note: str | None = Field(None, description="What keeps it from playing, or its record from being whole.")
     positions: dict[str, float] = {}
     verified: str | None = Field(None, description="What running it again has shown: reproduced, or differs.")
     verified_tick: int | None = Field(None, description="Up to which tick.")

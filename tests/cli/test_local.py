@@ -102,7 +102,7 @@ def test_a_backtest_writes_all_it_is_asked_to(run: Run, tmp_path: Path, market: 
         "backtest", good, bad, twin, "--data", market, "--json", "out.json", "--trades", "trades.csv",
         "--orders", "orders.csv", "--logs", "logs.jsonl", "--db", "play.db",
     )  # fmt: skip
-    assert done.code in {0, 3}
+    assert done.code == 3
     found = json.loads((tmp_path / "out.json").read_text())
     assert (found["ticks"], found["mode"]) == (40, "run-ahead")
     assert found["seconds"] > 0
@@ -140,6 +140,81 @@ def _check_tables(folder: Path) -> None:
     assert names == [("Good", 5), ("Good #2", 5)]
     assert connection.execute("SELECT count(*) FROM ticks").fetchone() == (40,)
     connection.close()
+
+
+def test_the_report_says_what_it_was_played_by_and_holds_the_equity_curve(
+    run: Run, tmp_path: Path, market: Path
+) -> None:
+    bot = write(tmp_path, "bot.py", bot_source(BUYER, name="Buyer"))
+    done = run(
+        "backtest", bot, "--data", market, "--json", "out.json", "--fee-bps", "10", "--slippage-bps", "5",
+        "--cash", "500", "--seed", "9",
+    )  # fmt: skip
+    assert done.code == 0
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["span"] == {"first": 1_700_000_000.0, "last": 1_700_000_039.0}
+    assert found["files"] == [str(market)]
+    assert found["rules"] == {"starting_cash": 500.0, "fee_bps": 10.0, "slippage_bps": 5.0, "interval": 1.0}
+    assert found["seed"] == 9
+    held = (100 + 39 % 7) / (100 * 1.0005 * 1.001) - 1
+    assert found["benchmark"] == {
+        "name": "buy and hold", "return_pct": pytest.approx(held * 100),
+        "symbols": {"BTCUSDT": pytest.approx(held * 100)},
+    }  # fmt: skip
+    (buyer,) = found["bots"]
+    assert [time for time, _ in buyer["equity_curve"]] == [1_700_000_000.0 + n for n in (0, 10, 20, 30, 39)]
+    assert buyer["equity_curve"][0][1] == 500.0
+    assert buyer["equity_curve"][-1][1] == buyer["equity"]
+    assert (buyer["mode"], buyer["note"], buyer["missing_symbols"]) == ("run-ahead", None, [])
+    assert "fee 10 bps" in done.out
+    assert "Buy and hold" in done.out
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--fee-bps", "-1"), ("--slippage-bps", "x"), ("--cash", "0")])
+def test_rules_that_cannot_be_are_refused(run: Run, tmp_path: Path, market: Path, flag: str, value: str) -> None:
+    bot = write(tmp_path, "bot.py", bot_source(BUYER))
+    done = run("backtest", bot, "--data", market, flag, value)
+    assert (done.code, "Traceback" in done.err) == (2, False)
+
+
+def test_a_needed_symbol_that_the_market_lacks_is_named(run: Run, tmp_path: Path, market: Path) -> None:
+    bot = write(tmp_path, "bot.py", bot_source(BUYER, name="Pair", symbols='["BTCUSDT", "XAUUSD"]'))
+    done = run("backtest", bot, "--data", market, "--json", "out.json")
+    assert done.code == 0
+    assert "Pair needs XAUUSD, for which this market has no prices (it has BTCUSDT)." in " ".join(done.err.split())
+    assert json.loads((tmp_path / "out.json").read_text())["bots"][0]["missing_symbols"] == ["XAUUSD"]
+
+
+def test_what_init_says_and_does_wrong_bears_the_time_of_the_first_tick(run: Run, tmp_path: Path, market: Path) -> None:
+    init = "def init(ctx):\n    ctx.log('hello')\n    ctx.submit_order('BTCUSDT', 'BUY', float('nan'))\n    1 / 0\n"
+    bot = write(tmp_path, "bot.py", bot_source(name="Early", top=init))
+    run("backtest", bot, "--data", market, "--logs", "logs.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "logs.jsonl").read_text().splitlines()]
+    assert {line["message"] for line in lines} == {
+        "hello", "Invalid order size: nan",
+        "Error in bot 'Early' init: division by zero (ZeroDivisionError, line 6, tick 0)",
+    }  # fmt: skip
+    assert {line["time"] for line in lines} == {1_700_000_000.0}
+
+
+def test_a_result_beyond_belief_is_played_again_in_lockstep_and_said_so(run: Run, tmp_path: Path) -> None:
+    rows = "".join(f"{1_700_000_000 + n},BTCUSDT,{110 if n % 2 else 100}\n" for n in range(60))
+    market = write(tmp_path, "market.csv", "time,symbol,price\n" + rows)
+    wave = write(tmp_path, "wave.py", bot_source(
+        'price = ctx.get_price("BTCUSDT")\nif price > 105: ctx.submit_order("BTCUSDT", "BUY", ctx.get_cash() / 101)\n'
+        'else: ctx.submit_order("BTCUSDT", "SELL", 1e9)', name="Wave",
+    ))  # fmt: skip
+    hold = write(tmp_path, "hold.py", bot_source(BUYER, name="Hold"))
+    done = run("backtest", wave, hold, "--data", market, "--json", "out.json")
+    found = json.loads((tmp_path / "out.json").read_text())
+    first, second = found["bots"]
+    assert (first["mode"], second["mode"], found["mode"]) == ("lockstep", "run-ahead", "mixed")
+    assert first["note"].startswith("Played again in lockstep: run-ahead gave +")
+    assert first["equity"] > 100_000
+    assert "Played again in lockstep" in " ".join(done.err.split())
+    assert run("backtest", wave, "--data", market, "--json", "alone.json", "--lockstep").code == 0
+    again = json.loads((tmp_path / "alone.json").read_text())["bots"][0]
+    assert {**first, "note": None} == again
 
 
 def test_several_files_after_one_flag_make_one_market(run: Run, tmp_path: Path, market: Path) -> None:

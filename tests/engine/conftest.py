@@ -135,8 +135,9 @@ def facing() -> Iterator[Pool]:
     found.stop()
 
 
-def plan_of(interval: float = 10.0, **rules: float) -> SeasonPlan:
-    return SeasonPlan("synthetic", SYMBOLS, interval, Rules(**rules), 7)
+def plan_of(interval: float = 10.0, feed: str = "synthetic", **rules: Any) -> SeasonPlan:
+    """Return a plan whose market and chance are the same each time."""
+    return SeasonPlan(feed, SYMBOLS, interval, Rules(**rules), seed=7, chance=7)
 
 
 def synthetic(seed: str) -> Source:

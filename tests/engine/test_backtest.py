@@ -102,7 +102,7 @@ def test_each_candidate_gets_its_row_whatever_it_is(calm: Pool) -> None:
     assert statuses[:3] == ["ok", "refused", "no_market"]
     assert statuses[3] in {"failed", "refused"}
     assert statuses[4] == "ok"
-    documents = [report.bot_document(result, 600.0) for result in results]
+    documents = [report.bot_document(result, market) for result in results]
     assert documents[1]["violations"][0]["line"] == 1
     assert (documents[1]["orders"], documents[1]["equity"], documents[1]["positions"]) == (0, None, {})
     assert documents[4]["errors"] == 30

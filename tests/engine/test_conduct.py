@@ -33,14 +33,14 @@ def test_exceptions_never_strike_and_the_tenth_in_a_row_is_failing(deal: Deal) -
     hand = deal(Steady())
     seat = hand.admit(bot_source("global n\nn += 1\nif n < 120: raise ValueError(f'bad {n}')", top="n = 0"))
     hand.tick(9)
-    assert (seat.status, seat.errors, seat.last_error) == ("active", 9, "bad 9")
+    assert (seat.status, seat.errors, seat.last_error) == ("active", 9, "bad 9 (ValueError, line 7, tick 8)")
     hand.tick()
     assert seat.status == "failing"
     hand.tick(109)
     assert (seat.status, seat.errors) == ("failing", 119)
     assert hand.events(seat) == [(0, "start")]
     lines = messages(hand, "ERROR")
-    assert lines[:2] == [f"Error in bot 'Tester' on_tick: bad {n}" for n in (1, 2)]
+    assert lines[:2] == [f"Error in bot 'Tester' on_tick: bad {n} (ValueError, line 7, tick {n - 1})" for n in (1, 2)]
     assert len(lines) == 11
     hand.tick()
     assert (seat.status, seat.last_error) == ("active", None)
@@ -51,7 +51,7 @@ def test_an_error_in_init_is_told_and_the_bot_goes_on(deal: Deal) -> None:
     hand = deal(Steady())
     seat = hand.admit(bot_source(BUY, top="def init(ctx):\n    raise ValueError('early')\n"))
     hand.tick(2)
-    assert messages(hand, "ERROR") == ["Error in bot 'Tester' init: early"]
+    assert messages(hand, "ERROR") == ["Error in bot 'Tester' init: early (ValueError, line 4, tick 0)"]
     assert seat.account.sizes() == {"BTCUSDT": 1.0}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +12,14 @@ import pytest
 from sqlalchemy import text
 
 from arena import __version__
-from arena.core.exchange import Conditions
+from arena.core.exchange import Conditions, Rules
 from arena.engine.proof import DIFFERS, OTHER_RUNTIME, REPRODUCED, UNPROVED, Proof, verify
 from arena.engine.seat import Seat
 from arena.errors import StoreError
 from arena.store.bundle import Bundle, open_bundle, read_bundle, write_bundle
+from arena.store.seasons import SeasonPlan, season_seeds
 from tests.arenas import bot_source
-from tests.engine.conftest import SPIN, Hand, Steady, plan_of
+from tests.engine.conftest import SPIN, SYMBOLS, Hand, Steady, plan_of
 
 ROOT = Path(__file__).parents[2]
 BOTS = sorted(path for path in (ROOT / "bots").glob("*.py"))
@@ -106,7 +109,7 @@ def test_what_could_not_be_traded_and_what_ended_is_applied_too(deal: Deal) -> N
     both = {"BTCUSDT": 100.0, "ETHUSDT": 0.4}
     market = Steady(*[both] * 5, {"BTCUSDT": 100.0})
     market.strange = {2: Conditions({"ETHUSDT": "Price of ETHUSDT is stale"}), 5: Conditions({}, {"ETHUSDT": 1.0})}
-    hand = deal(market)
+    hand = deal(market, plan_of(feed="binance"))
     seat = hand.admit(bot_source('ctx.submit_order("ETHUSDT", "BUY", 10.0)'))
     hand.tick(11)
     assert [row[0] for row in hand.rows("SELECT reason FROM orders WHERE status = 'rejected'")][:1] == [
@@ -193,3 +196,65 @@ def test_a_difference_on_another_runtime_is_called_that(deal: Deal) -> None:
     assert verify(hand.pool, bundle).status == REPRODUCED
     bundle.trades[0]["price"] += 1.0
     assert verify(hand.pool, bundle).status == OTHER_RUNTIME
+
+
+def test_a_bundle_of_an_open_season_proves_a_bot_of_chance_and_tells_no_seed_of_the_season(
+    deal: Deal, tmp_path: Path
+) -> None:
+    hand = deal(plan=SeasonPlan("synthetic", SYMBOLS, 10.0, Rules()))
+    seat = hand.admit(bot_source(TRADER))
+    hand.tick(30)
+    write_bundle(bundle_of(hand, seat), tmp_path / "open.zip")
+    seeds = season_seeds(hand.database, hand.season_id)
+    with zipfile.ZipFile(tmp_path / "open.zip") as archive:
+        text = b"".join(archive.read(name) for name in archive.namelist()).decode()
+    assert seeds.market not in text
+    assert seeds.chance not in text
+    bundle = open_bundle(tmp_path / "open.zip")
+    assert bundle.season["seed_sha256"] == hashlib.sha256(seeds.market.encode()).hexdigest()
+    proof = verify(hand.pool, bundle)
+    assert (proof.status, proof.compared["trades"] > 0) == (REPRODUCED, True)
+    hand.engine.finish()
+    revealed = bundle_of(hand, seat)
+    assert revealed.season["seed"] == seeds.market
+    assert verify(hand.pool, revealed).status == REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("seed", "digest", "named"),
+    [
+        ("0" * 32, hashlib.sha256(b"0" * 32).hexdigest(), "do not follow from the seed"),
+        ("0" * 32, "", "do not follow from the seed"),
+        ("0" * 32, "of another", "has not the SHA-256"),
+    ],
+)
+def test_a_seed_that_is_not_the_one_of_the_prices_or_of_the_commitment_is_named(
+    deal: Deal, seed: str, digest: str, named: str
+) -> None:
+    hand = deal()
+    seat = hand.admit(bot_source(TRADER))
+    hand.tick(12)
+    hand.engine.finish()
+    bundle = bundle_of(hand, seat)
+    bundle.season.update(seed=seed, seed_sha256=digest)
+    proof = verify(hand.pool, bundle)
+    assert proof.status == DIFFERS
+    assert named in proof.findings[-1]
+
+
+def test_a_bundle_of_the_first_format_is_still_proved(deal: Deal, tmp_path: Path) -> None:
+    hand = deal()
+    seat = hand.admit(bot_source(TRADER))
+    hand.tick(12)
+    bundle = bundle_of(hand, seat)
+    for row, names in ((bundle.season, ("seed_sha256", "predictable", "fills_a_day")), (bundle.entry, ("good_tick",))):
+        for name in names:
+            del row[name]
+    del bundle.bot["seed"]
+    bundle.season["seed"] = 7
+    write_bundle(bundle, tmp_path / "new.zip")
+    with zipfile.ZipFile(tmp_path / "new.zip") as new, zipfile.ZipFile(tmp_path / "old.zip", "w") as old:
+        for name in new.namelist():
+            data = new.read(name)
+            old.writestr(name, data.replace(b'"format": 2', b'"format": 1') if name == "manifest.json" else data)
+    assert verify(hand.pool, open_bundle(tmp_path / "old.zip")).status == REPRODUCED

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arena.core.orders import MAX_ORDERS_PER_TICK, Order, Rejection, Side
-from arena.runtime.wire import Level, Record, Reply, ReplyWriter, Where, read_reply
+from arena.runtime.wire import BotError, Level, Record, Reply, ReplyWriter, Where, read_reply
 from sandbox import protocol
 from sandbox.protocol import HEADER, Frame, FrameReader, Kind, ProtocolFault, encode
 
@@ -126,7 +126,8 @@ def replies(draw: st.DrawFn) -> tuple[bytes, int]:
             writer.log(index, draw(st.sampled_from(Level)), draw(texts))
             writer.logs_dropped(index, draw(st.integers(0, 2**40)))
             writer.overflow(index, draw(st.integers(0, 2**40)))
-            writer.error(index, Where.on_tick, draw(texts), memory=draw(st.booleans()))
+            line = draw(st.integers(0, 2**32 - 1))
+            writer.error(index, BotError(Where.on_tick, draw(texts), draw(texts), line, draw(st.booleans())))
     return writer.finish(ticks, 1.0, 2.0), ticks
 
 
