@@ -18,6 +18,7 @@ from arena.config import ROOT, Settings
 from arena.engine.broadcast import Broadcast
 from arena.engine.engine import Engine
 from arena.engine.journal import Journal
+from arena.engine.memory import budget
 from arena.engine.sources import Source
 from arena.feeds.runner import FeedRunner
 from arena.llm.client import ModelServer
@@ -145,6 +146,7 @@ class Arena:
             self.broadcast,
             journal,
             log_bytes_a_day=settings.max_log_mb_per_day << 20,
+            memory=budget(settings.bots_memory_mb),
         )
 
     def _make_intake(self, engine: Engine) -> None:
@@ -217,7 +219,9 @@ class Arena:
 
     def _live_notes(self) -> list[str]:
         notes = []
-        if self.engine.state == "waiting":
+        if self.engine.problem is not None:
+            notes.append(f"The clock stands, since ticks cannot be recorded: {self.engine.problem}.")
+        elif self.engine.state == "waiting":
             notes.append("No prices have come yet: the clock waits.")
         if self.engine.tick_seconds > self._season.interval:
             notes.append(f"Ticks take longer than their interval: {self.engine.beats.missed} beats were missed.")

@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     tick_cpu_soft: float = Field(0.1, gt=0, description="CPU seconds a bot may use in a tick.")
     tick_cpu_hard: float = Field(1.0, gt=0, description="CPU seconds after which it is killed.")
     bot_memory_mb: int = Field(256, gt=0, description="Memory allowance of a bot, MiB.")
+    bots_memory_mb: int = Field(
+        0, ge=0, description="Memory of all bots together, MiB; 0 means three quarters of the machine's."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("synthetic_seed", mode="before")

@@ -90,7 +90,7 @@ def arena_app(database: Database, season: Season) -> FastAPI:
     engine = Engine(database, cast(Any, None), cast(Source, _NoFeed()), season, Broadcast())
     found = recover(database, season.id)
     for bot, entry in found.entries:
-        engine.roster.put(restored_seat(bot, entry, 1e4, [], [], found.standings.get(bot.id)))
+        engine.roster.put(restored_seat(bot, entry, Rules(), [], [], found.standings.get(bot.id)))
     engine.market.n, engine.market.time = 0, START
     unused = cast(Any, None)
     return create_app(Context(

@@ -8,6 +8,7 @@ Whoever executes it has fixed address layout and hash seed, so that the same bot
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -179,10 +180,17 @@ def _occupy_standard() -> int:
     return null
 
 
+def _die_before_the_server() -> None:
+    """Have the kernel, where memory runs out, end this process and the workers, which inherit it, before others."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("900")
+
+
 def main() -> None:
     """Run a zygote on the control socket given on the command line."""
     huge_pages.move_code()
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    _die_before_the_server()
     null = _occupy_standard()
     # Workers inherit it: a C-level default, where Python would run a handler.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -7,6 +7,7 @@ there, between two ticks or in one. `call` hands work over from other threads.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time as real_time
 from collections.abc import Callable
@@ -53,11 +54,14 @@ class Engine:
         broadcast: Broadcast,
         journal: Journal | None = None,
         log_bytes_a_day: int = LOG_BYTES_A_DAY,
+        memory: int = sys.maxsize,
     ) -> None:
+        """Make an engine; a bot may log so many bytes a day, and all bots together take so much `memory`."""
         self.season = season
         self.market = MarketState(symbols=tuple(sorted(source.symbols)))
         self.state = "starting"
         self.tick_seconds = 0.0
+        self.problem: str | None = None
         self.rules = Rules(season.starting_cash, season.fee_bps, season.slippage_bps, season.fills_a_day)
         self.chance = season_seeds(database, season.id).chance
         self._database = database
@@ -72,7 +76,7 @@ class Engine:
         )
         deadline = None if self._replays else min(0.5 * season.interval, 1.0)
         self.supervisor = Supervisor(pool, self.rules, self.chance, deadline)
-        self.roster = Roster(database, self)
+        self.roster = Roster(database, self, memory)
         self._limit = RateLimit()
         self._log_bytes = log_bytes_a_day
         self._ranked_at = -1
@@ -198,11 +202,11 @@ class Engine:
     def _record(self, builder: TickBuilder) -> bool:
         """Write the tick; where the database is away or full, the clock stands until it is back."""
         while (problem := self._journal.write(builder.writes)) is not None:
-            self.state = "waiting"
+            self.state, self.problem = "waiting", problem
             log.error("Tick %d cannot be recorded, the clock stands: %s", builder.n, problem)
             if self._calls.wait(1.0):
                 return False
-        self.state = "running"
+        self.state, self.problem = "running", None
         return True
 
     def _snapshot_last(self) -> None:
@@ -238,6 +242,11 @@ class Engine:
         self._calls.serve_all()
 
     # -- the zygote ---------------------------------------------------------------------------------------
+
+    @property
+    def zygote_pid(self) -> int | None:
+        """Return the id of the process that bots are forked from."""
+        return self._pool.zygote_pid
 
     def zygote_died(self) -> None:
         """Take note from the pool's thread that all workers are gone."""

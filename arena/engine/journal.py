@@ -49,4 +49,5 @@ class Journal:
             return
         free = shutil.disk_usage(self._disk).free
         if free < self._min_free:
-            raise OSError(f"only {free >> 20} MiB of disk are free (MIN_FREE_DISK)")
+            least = self._min_free >> 20
+            raise OSError(f"the disk is full, only {free >> 20} MiB are free where MIN_FREE_DISK asks for {least} MiB")

@@ -27,6 +27,13 @@ ORDER_COLUMNS = (
 )  # fmt: skip
 
 
+_LONGEST_CELL = 32_767  # characters, as spreadsheets have it
+# The wide forms are read as the narrow ones by spreadsheets of some languages.
+_FORMULAS = frozenset(
+    "=+-@\t\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Conduct:
     """What a backtest was played by: its market files, rules and seed, and the seconds that ticks are apart."""
@@ -192,13 +199,13 @@ def log_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 
 def csv_cell(value: object) -> str:
-    """Return a CSV cell; a text that a spreadsheet would run as a formula is defused."""
+    """Return a CSV cell: one line of visible text; what a spreadsheet would run as a formula is defused."""
     if value is None:
         return ""
-    if isinstance(value, float):
+    if isinstance(value, int | float):
         return repr(value)
-    text = str(value)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t"} else text
+    text = clean_line(str(value), _LONGEST_CELL)
+    return f"'{text}" if text.lstrip()[:1] in _FORMULAS else text
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:

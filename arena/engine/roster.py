@@ -10,6 +10,7 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import update
 
 from arena.core.orders import OrderStatus
+from arena.engine.memory import memory_of
 from arena.engine.seat import Life, Seat, new_seat
 from arena.errors import ConflictError, NotFoundError
 from arena.store.bulk import insert_rows, table_of
@@ -20,11 +21,16 @@ if TYPE_CHECKING:
     from arena.engine.engine import Engine
 
 
+BOT_NEEDS = 8 << 20  # bytes that a bot which has just come in may take before it is measured
+
+
 class Roster:
     """The seats by bot id; changed on the engine's thread, read from any."""
 
-    def __init__(self, database: Database, engine: Engine) -> None:
+    def __init__(self, database: Database, engine: Engine, memory: int = sys.maxsize) -> None:
+        """Make an empty roster; `memory` is how many bytes all workers together may take."""
         self._database = database
+        self._memory = memory
         self._engine = engine
         self._lock = threading.Lock()
         self._seats: dict[str, Seat] = {}
@@ -66,6 +72,12 @@ class Roster:
         With `most` bots running already there is no room: ConflictError, as where its name is another's.
         """
         season = self._engine.season
+        if season.status == "closed":
+            raise ConflictError(
+                f"Season {season.number} is closed and takes no more strategies: open the next one with "
+                "`arena season new`, then try again."
+            )
+        self._check_memory()
         tick, room = self._engine.market.n + 1, most - self.running()
         enrolled = enrol(self._database, season.id, new, tick=tick, room=room)
         if enrolled.entry is not None:
@@ -76,6 +88,16 @@ class Roster:
             if enrolled.replaces is not None and enrolled.replaces in self._seats:
                 self.retire(enrolled.replaces)
         return enrolled
+
+    def _check_memory(self) -> None:
+        """Refuse another bot where those that run have used up the memory for all of them."""
+        workers = [seat.worker.pid for seat in self.seats() if seat.worker is not None]
+        used = memory_of(workers, self._engine.zygote_pid)
+        if used + BOT_NEEDS > self._memory:
+            raise ConflictError(
+                f"The memory for bots is used up ({used >> 20:,} of {self._memory >> 20:,} MiB, BOTS_MEMORY_MB): "
+                "retire a bot first, or raise the setting."
+            )
 
     def pause(self, bot_id: str, reason: str = "") -> Seat:
         """Stop asking a bot; it stays marked and its queued orders fill."""

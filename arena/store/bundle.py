@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -93,8 +94,11 @@ class _Facts:
         else:
             where, order = [table.c.bot_id == self.bot["id"], table.c.tick <= self.last], table.c.id
         query = select(table).where(table.c.season_id == season_id, *where).order_by(order)
-        with engine.connect().execution_options(yield_per=_BATCH) as connection:
-            for rows in connection.execute(query).mappings().partitions():
+        with (
+            engine.connect().execution_options(yield_per=_BATCH) as connection,
+            connection.execute(query) as found,
+        ):
+            for rows in found.mappings().partitions():
                 yield [dict(row) for row in rows]
 
 
@@ -120,8 +124,8 @@ def copy_bundle(engine: Engine, season_id: str, bot_id: str, version: str, file:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         for name in ("bot.py", *(f"{name}.jsonl" for name in _LISTS)):
             digest = hashlib.sha256()
-            with archive.open(name, "w", force_zip64=True) as member:
-                for data in _pieces(engine, facts, name):
+            with archive.open(name, "w", force_zip64=True) as member, closing(_pieces(engine, facts, name)) as pieces:
+                for data in pieces:
                     digest.update(data)
                     member.write(data)
                     if file.tell() > limit:
@@ -131,7 +135,7 @@ def copy_bundle(engine: Engine, season_id: str, bot_id: str, version: str, file:
         archive.writestr("manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
 
 
-def _pieces(engine: Engine, facts: _Facts, member: str) -> Iterator[bytes]:
+def _pieces(engine: Engine, facts: _Facts, member: str) -> Generator[bytes, None, None]:
     if member == "bot.py":
         yield facts.source.encode()
         return

@@ -202,9 +202,15 @@ def enrol(engine: Engine, season_id: str, new: NewBot, *, tick: int, room: int =
     """Let a program take part in a season from `tick` on; `room` is how many more bots may come.
 
     Bot and entry are written together, so that no crash leaves one without the other. ConflictError if the
-    name is another's, or if there is no room and it replaces nobody.
+    name is another's, or if there is no room and it replaces nobody. A submission is let in once only.
     """
     with engine.begin() as connection:
+        if new.submission_id is not None:
+            # A server that was killed before it could say so has admitted it already.
+            admitted = sql_select(_BOTS.c.id).where(_BOTS.c.submission_id == new.submission_id)
+            bot_id = connection.execute(admitted).scalar()
+            if bot_id is not None:
+                return Enrolled(_bot_of(connection, bot_id))
         given = {"season": season_id, "name": new.name, "length": len(new.name), "source_hash": new.source_hash}
         found = connection.execute(_IN_THE_WAY, given).all()
         alike = [row for row in found if row.season_id == season_id and row.bot_name.startswith(new.name)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -28,17 +29,18 @@ _PIECE = 64 * 1024
 Key = tuple[str, str, int, str]
 
 
-@dataclass(slots=True)
 class BundleFile:
     """A bundle in a file without a name, which is gone with the last answer that reads it."""
 
-    file: IO[bytes]
-    size: int
+    def __init__(self, file: IO[bytes]) -> None:
+        self.size = file.seek(0, os.SEEK_END)
+        self._descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Yield its bytes; each reader has a place of its own."""
         at = 0
-        while piece := os.pread(self.file.fileno(), _PIECE, at):
+        while piece := os.pread(self._descriptor, _PIECE, at):
             yield piece
             at += len(piece)
 
@@ -71,18 +73,14 @@ class Bundles:
         return Placed(lines.downloads, request, answer)
 
     def _written(self, context: Context, season_id: str, bot_id: str) -> BundleFile:
-        file = tempfile.TemporaryFile(prefix="arena-bundle-")  # noqa: SIM115 - its readers close it
-        try:
-            copy_bundle(context.database, season_id, bot_id, __version__, file, MAX_BYTES)
+        with tempfile.TemporaryFile(prefix="arena-bundle-") as file:
+            try:
+                copy_bundle(context.database, season_id, bot_id, __version__, file, MAX_BYTES)
+            except TooLargeError as error:
+                raise TooLargeError(f"{error} Write it on the server's machine by `arena export`.") from None
             file.flush()
-        except TooLargeError as error:
-            file.close()
-            raise TooLargeError(f"{error} Write it on the server's machine by `arena export`.") from None
-        except BaseException:
-            file.close()
-            raise
-        self.builds += 1
-        return BundleFile(file, file.tell())
+            self.builds += 1
+            return BundleFile(file)
 
     def _keep(self, key: Key, made: BundleFile) -> None:
         # A bundle of the same bot from before is not asked for again.

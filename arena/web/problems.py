@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -175,7 +176,13 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def allowed_methods(request: Request) -> list[str]:
-    """Return the methods that this address takes."""
+    """Return the methods that this address takes: those of the most particular route of the API, else of any."""
+    path = request.scope["path"]
+    fitting = [one for one in request.app.openapi()["paths"] if _pattern(one).fullmatch(path)]
+    if fitting:
+        nearest = max(fitting, key=lambda one: len(re.sub(r"\{\w+\}", "", one)))
+        known = request.app.openapi()["paths"][nearest]
+        return [method for method in _METHODS if method.lower() in known]
     found = []
     for method in _METHODS:
         # A mounted folder has put its own root into the scope.
@@ -184,6 +191,14 @@ def allowed_methods(request: Request) -> list[str]:
             found.append(method)
     # A folder of files matches every method and refuses the others itself.
     return found if len(found) < len(_METHODS) else ["GET", "HEAD"]
+
+
+@lru_cache(maxsize=256)
+def _pattern(template: str) -> re.Pattern[str]:
+    """Return what a route's addresses look like; a bot's name may hold slashes."""
+    return re.compile(
+        re.sub(r"\\\{(\w+)\\\}", lambda one: ".+" if one[1] == "bot_id" else "[^/]+", re.escape(template))
+    )
 
 
 async def _away(_request: Request, error: Exception) -> Response:

@@ -35,7 +35,7 @@ _UPLOAD_BODY = {
             "application/json": {"schema": schemas.BotRequest.model_json_schema()},
             "multipart/form-data": {
                 "schema": {
-                    "type": "object", "required": ["file"],
+                    "type": "object", "required": ["file"], "additionalProperties": False,
                     "properties": {
                         "file": {"type": "string", "format": "binary"},
                         "author": {"type": "string"},

@@ -87,6 +87,7 @@ class Season(BaseModel):
     starting_cash: float
     fee_bps: float
     slippage_bps: float
+    fills_a_day: int = Field(0, description="Fills that a bot may have on a UTC day; 0 for any number.")
     rules_version: int
     isolation: str
     opened_at: float

@@ -138,6 +138,7 @@ def test_the_interval_and_the_tick_number_are_checked() -> None:
     assert SyntheticMarket(1, [], 1.0).next(1, {}) == {}
 
 
+@pytest.mark.perf
 def test_a_tick_of_five_symbols_is_cheap() -> None:
     market = SyntheticMarket(1, FIVE, 1.0)
     prices, best = market.first(), float("inf")

@@ -58,6 +58,7 @@ def found() -> dict[str, object]:
     return dict(json.loads(done.stdout))
 
 
+@pytest.mark.perf
 @pytest.mark.skipif(
     tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) < (5, 14),
     reason="a kernel before 5.14 cannot copy pages ahead",

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from arena.engine.report import csv_cell
 from arena.web.text import json_bytes
 from sandbox.rules import RULES
 from tests.arenas import BUYER, Running, bot_source, running, settings_for
@@ -72,8 +73,9 @@ def test_every_read_of_a_season_takes_its_number(described: dict[str, Any]) -> N
     [
         ("PUT", "/api/v1/seasons", "GET, POST"), ("DELETE", "/api/v1/leaderboard", "GET"),
         ("GET", "/api/v1/session", "POST"), ("PATCH", "/api/v1/bots/x", "GET, DELETE"),
-        ("PUT", "/api/v1/bots/x/verify", "GET, POST, DELETE"), ("POST", "/static/style.css", "GET, HEAD"),
-        ("POST", "/healthz", "GET"), ("PUT", "/api/v1/jobs/x", "GET, DELETE"),
+        ("PUT", "/api/v1/bots/x/verify", "GET, POST"), ("POST", "/static/style.css", "GET, HEAD"),
+        ("POST", "/healthz", "GET"), ("PUT", "/api/v1/bots/a/b/trades", "GET"),
+        ("PUT", "/api/v1/bots/check", "POST"), ("PUT", "/api/v1/jobs/x", "GET, DELETE"),
     ],
 )  # fmt: skip
 def test_a_wrong_method_is_told_the_right_ones(live: Running, method: str, path: str, allowed: str) -> None:
@@ -243,3 +245,16 @@ def test_strange_addresses_are_not_found(live: Running, path: str) -> None:
     detail = problem(answer, 404)
     assert "\x1b" not in detail
     assert "\x00" not in detail
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (None, ""), (0.1, "0.1"), (-1.5, "-1.5"), (7, "7"), ("plain", "plain"), ("=1+1", "'=1+1"), ("\t=1", "'=1"),
+        ("\x1b[31mred", "[31mred"), ("a\rb\nc", "a | b | c"), (" +1", "' +1"),
+        ("\u202e@x", "'@x"), ("a\x9b\ud800b", "ab"),
+        ("\N{FULLWIDTH EQUALS SIGN}1", "'\N{FULLWIDTH EQUALS SIGN}1"), ("-", "'-"), ("a=b", "a=b"),
+    ],
+)  # fmt: skip
+def test_a_cell_of_csv_is_visible_text_and_no_formula(value: object, cell: str) -> None:
+    assert csv_cell(value) == cell
