@@ -187,9 +187,11 @@ HOST: dict[type, frozenset[str]] = {kind: denied_by(kind) for kind in host_types
 GUARDED_LOADS: frozenset[str] = frozenset().union(
     *(denied for kind, denied in HOST.items() if kind not in _UNREACHABLE)
 )
-# Allowed, but as read-only views of what the enumeration itself works with.
-VIEWS = frozenset({"_member_map_", "_value2member_map_"})
-GUARDED_LOADS |= VIEWS | MACHINERY
+# Allowed, but as copies of what the enumeration itself works with.
+VIEWS = frozenset({"_member_map_", "_value2member_map_", "_member_names_"})
+# Views of tables that the host works with, which give themselves to whoever they are compared with.
+TABLES = frozenset({(re.Pattern, "groupindex"), (dataclasses.Field, "metadata")})
+GUARDED_LOADS |= VIEWS | MACHINERY | {name for _, name in TABLES}
 GUARDED_STORES = frozenset(name for setters in _SETTERS.values() for name in setters.split()) | frozenset(
     name for name in GUARDED_LOADS if name[0] == "_"
 )

@@ -74,6 +74,7 @@ def build(services: Services) -> dict[str, Facade]:
         "ndarray": NDARRAY,
         "empty": empty,
         "empty_like": empty_like,
+        "fromiter": fromiter,
         "__version__": np.__version__,
     }
     warm_up()
@@ -94,6 +95,14 @@ def empty(shape: Any, dtype: Any = float, order: Any = "C", **_: Any) -> Any:
 def empty_like(prototype: Any, dtype: Any = None, order: Any = "K", **more: Any) -> Any:
     """Return an array of zeros like another."""
     return np.zeros_like(prototype, dtype=dtype, order=order, **more)
+
+
+def fromiter(iterable: Any, dtype: Any, count: int = -1, **more: Any) -> Any:
+    """Return an array of an iterable's items; the memory of one that grows is not cleared, so gaps are refused."""
+    kind = np.dtype(dtype)
+    if kind.fields is not None:
+        raise TypeError("np.fromiter() of a structured dtype is not offered; use np.array(list(...), dtype=...)")
+    return np.fromiter(iterable, kind, count, **more)
 
 
 def _random(services: Services) -> dict[str, object]:
