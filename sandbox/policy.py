@@ -241,6 +241,9 @@ class NamePolicy(RestrictingNodeTransformer):
         if name in names.GUARDED_ON_SUPER:
             return guard_call("dunder", [node.value, ast.Constant(name)], node)
         if name in self.guarded_loads:
+            if name[0] != "_":
+                self.refuse(node, "super-use")
+            # Most often a helper of the bot's own base class.
             return guard_call("getattr", [node.value, ast.Constant(name)], node)
         return node
 
