@@ -79,7 +79,7 @@ def _read_guarded(obj: Any, key: str) -> Any:  # noqa: C901 - the order of the c
     if kind is Facade:
         return getattr(obj, key)
     if kind is super:
-        return from_super(obj, key)
+        return _shown(kind, key, from_super(obj, key))
     if key in {"format", "format_map"}:
         found = _safe_format(obj, key)
         if found is not _MISSING:
@@ -96,6 +96,11 @@ def _read_guarded(obj: Any, key: str) -> Any:  # noqa: C901 - the order of the c
     found = getattr(obj, key)
     if _is_kept(found, key):
         raise _not_allowed(key)
+    return _shown(kind, key, found)
+
+
+def _shown(kind: type, key: str, found: Any) -> Any:
+    """Return what was read; a table that the host itself works with as a copy."""
     if key in VIEWS:
         return types.MappingProxyType(dict(found)) if type(found) is dict else own_copy(found)
     return own_copy(found) if (kind, key) in TABLES else found

@@ -142,10 +142,10 @@ def _deep_array(x: Any, memo: Memo) -> Any:
     return same
 
 
-def _copied(x: Any, method: str, each: Callable[[Any], Any], memo: Memo | None = None) -> Any:
+def _copied(x: Any, method: str, each: Callable[[Any], Any], memo: Memo | None = None) -> Any:  # noqa: PLR0911
     kind = type(x)
-    if kind is np.void:
-        return x.copy()
+    if kind is np.ndarray or kind is np.void:
+        return x.copy("K") if kind is np.ndarray else x.copy()
     if kind is State:
         return {key: each(value) for key, value in x.items()}
     if kind in _ATOMIC or isinstance(x, _SHARED) or type(x) in {TypeOf, HostClass, Opaque}:
@@ -157,8 +157,6 @@ def _copied(x: Any, method: str, each: Callable[[Any], Any], memo: Memo | None =
             return maker(x) if memo is None else maker(x, memo)
     if not own and not _is_known(kind):
         return x
-    if kind is np.ndarray:
-        return x.copy(order="K")
     if kind in {list, dict, set, bytearray} and memo is None:
         return x.copy()
     return _rebuilt(x, kind, each, memo)
