@@ -15,10 +15,13 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from sandbox import names
 from sandbox.botclass import PURE, ClassHook, is_bot_class, is_pure
 from sandbox.modules.dispatch import register_annotated
 from sandbox.modules.facade import Facade, hand_out
+from sandbox.modules.raw_bytes import check_bytes
 from sandbox.modules.services import Services
 from sandbox.special import checked_super, dunder, from_super, object_method, own_copy, safe_type
 from sandbox.universe import (
@@ -84,6 +87,8 @@ def _read_guarded(obj: Any, key: str) -> Any:  # noqa: C901 - the order of the c
         found = _safe_format(obj, key)
         if found is not _MISSING:
             return found
+    if key == "tobytes" and issubclass(obj if isinstance(obj, type) else kind, np.ndarray | np.generic):
+        check_bytes(obj)
     if isinstance(obj, type):
         if not _check_type_chain(obj, key):
             _check_type_chain(kind, key)

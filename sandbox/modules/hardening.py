@@ -17,6 +17,7 @@ from typing import Any
 
 from sandbox import names
 from sandbox.botclass import MODULE_NAME, is_bot_class
+from sandbox.modules.raw_bytes import guard_buffers
 from sandbox.modules.zeroes import zero_new_arrays
 from sandbox.universe import BASES
 
@@ -30,6 +31,7 @@ def harden() -> None:
         return
     _done = True
     zero_new_arrays()
+    guard_buffers()
     _harden_copies()
     _harden_wrappers()
     _harden_enum()
