@@ -49,6 +49,8 @@ def _harden_wrappers() -> None:
 
         A wrapper of `str` would else carry `str.format` itself past the guard.
         """
+        if isinstance(wrapped, types.ModuleType):
+            raise TypeError("a module cannot be wrapped")
         if which or more:
             return real(wrapper, wrapped, *which, **more)
         # A class keeps its module, by which it is known as a bot's.

@@ -64,7 +64,7 @@ def guard_buffers() -> None:
 def _guard(kind: type) -> None:
     place = ctypes.c_void_p.from_address(id(kind) + _PROCEDURES)
     usual = _Procedures.from_address(place.value or 0)
-    get = _GetBuffer(usual.get or 0)
+    get, clear = _GetBuffer(usual.get or 0), ctypes.memset
 
     def get_checked(owner: Any, view: int, flags: int) -> int:
         try:
@@ -72,10 +72,12 @@ def _guard(kind: type) -> None:
                 return int(get(owner, view, flags))
         except Exception:  # noqa: BLE001, S110 - C is told by the return value alone, and raises SystemError
             pass
-        ctypes.memset(view + _VIEW_OWNER, 0, ctypes.sizeof(ctypes.c_void_p))
+        clear(view + _VIEW_OWNER, 0, 8)
         return -1
 
     checked = _GetBuffer(get_checked)
+    # Never freed, not even at the end: its page is sealed.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(checked))
     own = _Procedures(ctypes.cast(checked, ctypes.c_void_p), usual.release)
     _kept.extend((checked, own, get))
     place.value = ctypes.addressof(own)
