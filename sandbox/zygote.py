@@ -23,7 +23,7 @@ from sandbox.packing import fill_holes
 
 fill_holes()
 
-from sandbox import huge_pages, kernel, landlock, lockdown  # noqa: E402
+from sandbox import clocks, huge_pages, kernel, landlock, lockdown  # noqa: E402
 from sandbox.child import Kit, run  # noqa: E402
 from sandbox.host import Host  # noqa: E402
 from sandbox.limits import Limits  # noqa: E402
@@ -46,12 +46,13 @@ def prepare(runtime: str) -> Kit:
     from sandbox import builtin_names, guards
     from sandbox.botclass import MODULE_NAME
     from sandbox.compiler import FILENAME
-    from sandbox.modules import build
+    from sandbox.modules import build, take_over
     from sandbox.modules.facade import names_of
     from sandbox.page import Page
     from sandbox.rehearsal import rehearse
     from sandbox.universe import freeze_host_classes
 
+    take_over(services)
     modules = build(services)
     builtins = builtin_names.build(services, modules)
     gates = guards.build(services)
@@ -183,6 +184,8 @@ def main() -> None:
     """Run a zygote on the control socket given on the command line."""
     huge_pages.move_code()
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Once for all children; who may still make the system call has a clock.
+    clocks.stop()
     null = _occupy_standard()
     # Workers inherit it: a C-level default, where Python would run a handler.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -14,3 +14,12 @@ def build(services: Services) -> dict[str, Facade]:
     for part in (data, classes, clock, copying, text, typing_forms, numeric, stubs):
         offered.update(part.build(services))
     return offered
+
+
+def take_over(services: Services) -> None:
+    """Have the library itself keep the bot's clock and chance, in a process that is a bot's alone."""
+    from sandbox.modules.chance import replace_library_chance
+    from sandbox.modules.clock import replace_library_clock
+
+    replace_library_clock(services)
+    replace_library_chance(services)
