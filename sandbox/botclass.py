@@ -157,7 +157,8 @@ class ClassHook:
             made: type = meta(name, bases, namespace, **keywords)
         if is_pure(made):
             PURE.add(made)
-        check_match_args(made, structural=meta not in {type, abc.ABCMeta, enum.EnumMeta})
+        # By what it has become: a named tuple's class is an ordinary one.
+        check_match_args(made, structural=type(made) not in {type, abc.ABCMeta, enum.EnumMeta})
         return made
 
     @staticmethod
