@@ -77,6 +77,7 @@ def build(services: Services) -> dict[str, Facade]:
         "ndarray": NDARRAY,
         "empty": empty,
         "empty_like": empty_like,
+        "fromiter": fromiter,
         "__version__": np.__version__,
     }
     warm_up()
@@ -104,6 +105,14 @@ def empty_like(prototype: Any, dtype: Any = None, order: Any = "K", **more: Any)
 def sliding_window_view(x: Any, window_shape: Any, axis: Any = None) -> Any:
     """Return windows that slide over an array, as a read-only view of it."""
     return np.lib.stride_tricks.sliding_window_view(x, window_shape, axis)
+
+
+def fromiter(iterable: Any, dtype: Any, count: int = -1, **more: Any) -> Any:
+    """Return an array of an iterable's items; the memory of one that grows is not cleared, so gaps are refused."""
+    kind = np.dtype(dtype)
+    if kind.fields is not None:
+        raise TypeError("np.fromiter() of a structured dtype is not offered; use np.array(list(...), dtype=...)")
+    return np.fromiter(iterable, kind, count, **more)
 
 
 def _random(services: Services) -> dict[str, object]:
