@@ -44,6 +44,7 @@ def prepare(runtime: str) -> Kit:
     make_guest = getattr(importlib.import_module(module_name), name)
     # Late, so that what only a checker needs does not lie between what workers use.
     from sandbox import builtin_names, guards
+    from sandbox.addresses import hide_addresses
     from sandbox.botclass import MODULE_NAME
     from sandbox.compiler import FILENAME
     from sandbox.modules import build, take_over
@@ -57,6 +58,7 @@ def prepare(runtime: str) -> Kit:
     builtins = builtin_names.build(services, modules)
     gates = guards.build(services)
     _warm_up(services)
+    hide_addresses(services)
     freeze_host_classes()
     host = Host(services, tripwire)
     offered = {key: names_of(module) for key, module in modules.items()}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sandbox import builtin_names, guards
+from sandbox.addresses import hide_addresses
 from sandbox.compiler import compile_bot
 from sandbox.modules import build, take_over
 from sandbox.modules.facade import names_of
@@ -35,6 +36,7 @@ class Wall:
         self.offered = {name: names_of(facade) for name, facade in self.modules.items()}
         self.builtins = builtin_names.build(self.services, self.modules)
         self.gates = guards.build(self.services)
+        hide_addresses(self.services)
         freeze_host_classes()
 
     def compile(self, source: str | bytes) -> tuple[Any, list[Any]]:
