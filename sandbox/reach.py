@@ -71,12 +71,13 @@ _PROPOSED = (
     ("computes", """builtins.str builtins.bytes builtins.int builtins.float builtins.complex builtins.bool
         builtins.range builtins.longrange decimal. fractions. numbers. statistics. re. _sre. datetime. zoneinfo.
         from|math from|cmath from|calendar from|decimal from|fractions from|operator from|re from|statistics
-        from|string weakref."""),
+        from|string weakref. sys.float_info sys.int_info sys.version_info"""),
 )  # fmt: skip
 _OURS = {
     "from builtins": "print getattr setattr delattr hasattr type vars __import__",
     "from functools": "update_wrapper wraps total_ordering singledispatch",
     "from numpy": "empty empty_like fromiter ndarray",
+    "from numpy.lib.stride_tricks": "sliding_window_view",
 }
 Key = tuple[str, str]
 
