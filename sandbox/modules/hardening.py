@@ -10,6 +10,7 @@ import enum
 import functools
 import importlib
 import keyword
+import pprint
 import types
 import warnings
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ def harden() -> None:
     _harden_enum()
     _harden_fields()
     _harden_dtypes()
+    _harden_printing()
     # A warning that is shown opens source files; bots have no use for one.
     warnings.simplefilter("ignore")
 
@@ -97,6 +99,24 @@ def _harden_fields() -> None:
         object.__setattr__(self, key, value)
 
     dataclasses.Field.__setattr__ = __setattr__  # type: ignore[method-assign]
+
+
+def _harden_printing() -> None:
+    """Print and order without addresses."""
+
+    def recursion(thing: Any) -> str:
+        return f"<Recursion on {type(thing).__name__}>"
+
+    def by_type(self: Any, other: Any) -> bool:
+        """Order what has an order, and the rest by its type alone."""
+        try:
+            return bool(self.obj < other.obj)
+        except TypeError:
+            return str(type(self.obj)) < str(type(other.obj))
+
+    printer: Any = pprint
+    printer._recursion = recursion  # noqa: SLF001
+    printer._safe_key.__lt__ = by_type  # noqa: SLF001
 
 
 def _harden_dtypes() -> None:
