@@ -126,7 +126,20 @@ def _deep(x: Any, memo: Memo) -> Any:
         return memo.__made__.get(id(x), x if unchanged else tuple(items))
     if kind is np.ndarray:
         return _deep_array(x, memo)
+    if isinstance(x, np.random.Generator | np.random.RandomState):
+        return _deep_generator(x)
     return _copied(x, "__deepcopy__", lambda value: deepcopy(value, memo), memo)
+
+
+def _deep_generator(x: Any) -> Any:
+    """Return a generator that goes on from the same state, and apart."""
+    source = x._bit_generator  # noqa: SLF001
+    fresh = type(source)(0)
+    fresh.state = source.state
+    made = type(x)(fresh)
+    if isinstance(x, np.random.RandomState):
+        made.set_state(x.get_state(legacy=False))
+    return made
 
 
 def _deep_array(x: Any, memo: Memo) -> Any:
