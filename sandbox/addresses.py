@@ -37,37 +37,20 @@ from typing import Any
 import numpy as np
 
 from sandbox.botclass import HASHED, number_hash
-from sandbox.modules.members import replace_members
+from sandbox.modules.members import BY_METHOD, all_classes, replace_members, replace_special, slot, word_at
 from sandbox.modules.services import Services
 
-_REPR, _HASH, _NUMBER = 88, 120, 56
+_NUMBER = 56
 _HAS_VECTOR_CALLS = 1 << 11
 _class_numbers = itertools.count(1)
 _TYPE, _WEAKREF_HASH, _SET_HASH = 8, 32, 48
 _done = False
 
 
-class _Model:
-    """Shows what the slots of a class hold whose methods are Python's."""
-
-    def __repr__(self) -> str:
-        return ""
-
-    def __hash__(self) -> int:
-        return 0
-
-
-def _slot(kind: type, offset: int) -> ctypes.c_size_t:
-    return ctypes.c_size_t.from_address(id(kind) + offset)
-
-
-_BY_METHOD = {offset: _slot(_Model, offset).value for offset in (_REPR, _HASH)}
-
-
 def number_class(kind: type) -> None:
     """Give a class a number of its own, by which it hashes from now on; nobody may have asked for its hash yet."""
     if not any(base.__flags__ & _HAS_VECTOR_CALLS for base in type.mro(kind)):
-        _slot(kind, _NUMBER).value = next(_class_numbers)
+        word_at(id(kind) + _NUMBER).value = next(_class_numbers)
 
 
 def hide_addresses(services: Services) -> None:
@@ -79,7 +62,7 @@ def hide_addresses(services: Services) -> None:
     services.number_class = number_class
     for cache in (each for each in gc.get_objects() if type(each) is type(functools.lru_cache(len))):
         cache.cache_clear()
-    kinds = _all_classes(object)
+    kinds = all_classes(object)
     _hash_by_number(kinds)
     _print_plainly(kinds)
     # What is filed in an order of addresses gets no numbers in that order.
@@ -88,18 +71,6 @@ def hide_addresses(services: Services) -> None:
     HASHED.counting = True
     if repr(len) != "<built-in function len>" or hash(math.nan) != 0:
         raise RuntimeError("the layout of type objects is not the one that is known")
-
-
-def _all_classes(kind: type) -> list[type]:
-    """Return a class and all that inherit from it, in the order in which they were made."""
-    found, known = [kind], {id(kind)}
-    for each in found:
-        # A metaclass's own `__subclasses__` wants to be called as a function of the class.
-        for heir in type.__subclasses__(each):
-            if id(heir) not in known:
-                known.add(id(heir))
-                found.append(heir)
-    return found
 
 
 # -- hashes ---------------------------------------------------------------------------------------
@@ -119,33 +90,33 @@ def _hash_bound(self: Any) -> int:
 
 
 def _hash_by_number(kinds: list[type]) -> None:
-    by_address = _slot(object, _HASH).value
-    of_class = _slot(contextvars.ContextVar, _HASH).value
+    by_address = slot(object, "__hash__").value
+    of_class = slot(contextvars.ContextVar, "__hash__").value
     for kind in kinds:
         # Heirs of a class with such calls make them, too, without its flag.
-        if not _slot(kind, _NUMBER).value:
-            _slot(kind, _NUMBER).value = hash(kind) % (1 << 64)
+        if not word_at(id(kind) + _NUMBER).value:
+            word_at(id(kind) + _NUMBER).value = hash(kind) % (1 << 64)
     constant = ctypes.cast(ctypes.pythonapi.PyImport_GetMagicNumber, ctypes.c_void_p).value or 0
     for kind in kinds:
-        slot = _slot(kind, _HASH)
-        if slot.value == by_address:
+        place = slot(kind, "__hash__")
+        if place.value == by_address:
             # None is a key so often that it gets a constant of C's.
-            other = constant if kind is type(None) else _BY_METHOD[_HASH]
-            slot.value = of_class if issubclass(kind, type) else other
+            other = constant if kind is type(None) else BY_METHOD["__hash__"]
+            place.value = of_class if issubclass(kind, type) else other
     # What classes have taken over from `object` must be their own before it goes.
     replace_members(type, __hash__=object.__dict__["__hash__"])
     replace_members(object, __hash__=number_hash)
     replace_members(types.FunctionType, __hash__=_hash_function)
-    _set(types.MethodType, _HASH, _hash_bound)
+    replace_special(types.MethodType, "__hash__", _hash_bound)
     for kind in (types.BuiltinFunctionType, types.MethodWrapperType):
-        _set(kind, _HASH, _hash_builtin)
+        replace_special(kind, "__hash__", _hash_builtin)
     for kind in (float, complex, *_subclasses(np.inexact)):
-        _set(kind, _HASH, _by_value(kind))
-    _set(decimal.Decimal, _HASH, _hash_decimal)
+        replace_special(kind, "__hash__", _by_value(kind))
+    replace_special(decimal.Decimal, "__hash__", _hash_decimal)
 
 
 def _subclasses(kind: type) -> Iterator[type]:
-    return (each for each in _all_classes(kind) if "__hash__" in each.__dict__)
+    return (each for each in all_classes(kind) if "__hash__" in each.__dict__)
 
 
 def _by_value(kind: type) -> Any:
@@ -162,16 +133,6 @@ _decimal_hash = decimal.Decimal.__hash__
 
 def _hash_decimal(self: decimal.Decimal) -> int:
     return 0 if self.is_qnan() else _decimal_hash(self)
-
-
-def _set(kind: type, offset: int, function: Any) -> None:
-    """Give a class of C a special method, and every class that has taken its slot over."""
-    before = _slot(kind, offset).value
-    replace_members(kind, **{"__hash__" if offset == _HASH else "__repr__": function})
-    for each in _all_classes(kind):
-        slot = _slot(each, offset)
-        if slot.value == before:
-            slot.value = _BY_METHOD[offset]
 
 
 # -- printed forms --------------------------------------------------------------------------------
@@ -207,11 +168,11 @@ def _print_generator_of_numpy(self: Any) -> str:
 
 
 def _print_plainly(kinds: list[type]) -> None:
-    by_address = _slot(object, _REPR).value
+    by_address = slot(object, "__repr__").value
     for kind in kinds:
-        slot = _slot(kind, _REPR)
-        if slot.value == by_address:
-            slot.value = _BY_METHOD[_REPR]
+        place = slot(kind, "__repr__")
+        if place.value == by_address:
+            place.value = BY_METHOD["__repr__"]
     replace_members(object, __repr__=_print_object)
     forms = {
         types.FunctionType: _print_function,
@@ -230,7 +191,7 @@ def _print_plainly(kinds: list[type]) -> None:
         ),
     }
     for kind, function in forms.items():
-        _set(kind, _REPR, function)
+        replace_special(kind, "__repr__", function)
 
 
 # -- what is filed under old hashes ---------------------------------------------------------------

@@ -21,7 +21,9 @@ def take_over(services: Services) -> None:
     from sandbox.modules.chance import replace_library_chance
     from sandbox.modules.clock import replace_library_clock
     from sandbox.modules.codec_table import load_codecs
+    from sandbox.modules.native_faults import mend
 
     replace_library_clock(services)
     replace_library_chance(services)
     load_codecs()
+    mend()
