@@ -26,8 +26,6 @@ from sandbox.universe import BASES, GUARDED_LOADS, is_allowed
 MODULE_NAME = "bot"
 # The bot's classes with nothing of the host's in their chain: their objects need no guard.
 PURE: set[type] = set()
-_numbers: dict[int, tuple[int, object]] = {}
-_numbered = 0
 
 
 def is_bot_class(kind: object) -> bool:
@@ -59,28 +57,41 @@ _REAL: dict[object, type] = {ABC_META: abc.ABCMeta, ENUM_META: enum.EnumMeta}
 hand_out(Metaclass)
 
 
-def _number_of(instance: object) -> int:
-    global _numbered  # noqa: PLW0603 - one counter a process is the point
-    key = id(instance)
-    known = _numbers.get(key)
-    if known is None:
-        try:
-            gone = weakref.ref(instance, lambda _: _numbers.pop(key, None))
-        except TypeError:
-            return 0
-        _numbered += 1
-        known = _numbers[key] = (_numbered, gone)
-    return known[0]
+class Numbers:
+    """Gives each object a number when it is first asked for; 0 where nobody can tell when the object is gone."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[int, object]] = {}
+        self._last = 0
+        # While this is off all get 0, for good.
+        self.counting = True
+
+    def of(self, instance: object) -> int:
+        """Return the number of an object."""
+        key = id(instance)
+        known = self._known.get(key)
+        if known is None:
+            try:
+                gone = weakref.ref(instance, lambda _: self._known.pop(key, None))
+            except TypeError:
+                return 0
+            self._last += self.counting
+            known = self._known[key] = (self._last if self.counting else 0, gone)
+        return known[0]
+
+
+# Two, because library code asks for hashes as well, and what is printed should count what a bot printed.
+HASHED, PRINTED = Numbers(), Numbers()
 
 
 def number_hash(self: object) -> int:
     """Hash by number."""
-    return hash((type(self).__name__, _number_of(self)))
+    return hash((type(self).__name__, HASHED.of(self)))
 
 
 def number_repr(self: object) -> str:
     """Print by number."""
-    return f"<{type(self).__qualname__} object #{_number_of(self)}>"
+    return f"<{type(self).__qualname__} object #{PRINTED.of(self)}>"
 
 
 def strip_marks(cls: type) -> Callable[[type], None]:
@@ -155,14 +166,23 @@ class ClassHook:
         keywords.pop("total", None)
         with self._services.announced():
             made: type = meta(name, bases, namespace, **keywords)
+            if meta in {type, abc.ABCMeta} and not _has_run(made, namespace):
+                self._services.number_class(made)
         if is_pure(made):
             PURE.add(made)
-        check_match_args(made, structural=meta not in {type, abc.ABCMeta, enum.EnumMeta})
+        # By what it has become: a named tuple's class is an ordinary one.
+        check_match_args(made, structural=type(made) not in {type, abc.ABCMeta, enum.EnumMeta})
         return made
 
     @staticmethod
     def _is_bare(bases: tuple[type, ...]) -> bool:
         return all(_same(base.__hash__, object.__hash__) and _same(base.__repr__, object.__repr__) for base in bases)
+
+
+def _has_run(made: type, namespace: dict[str, Any]) -> bool:
+    """Say whether code of the bot may have been handed the class while it was made, and may have hashed it."""
+    watched = any("__init_subclass__" in base.__dict__ for base in type.mro(made)[1:] if base is not object)
+    return watched or any(hasattr(type(value), "__set_name__") for value in namespace.values())
 
 
 def _same(one: object, other: object) -> bool:

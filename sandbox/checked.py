@@ -7,17 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.asking import Answer
+from sandbox.plain_text import plain_text
 from sandbox.protocol import unpack_pair
-from sandbox.rules import violation
+from sandbox.rules import RULES, violation
+
+_TEXT, _WARNINGS = 600, 50
+# More than the lines or columns of any source.
+_FAR = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The checker's word on a source: violations as dicts, or facts and a program."""
+    """The checker's word on a source: violations as dicts, or facts and a program; and what it left out."""
 
     violations: tuple[dict[str, Any], ...]
     facts: dict[str, Any]
     program: bytes
+    # One sentence each, of lines that were left out as of no use.
+    warnings: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -38,16 +45,19 @@ def read_checked(answer: Answer) -> Checked:
         told, program = unpack_pair(answer.payload)
         head = json.loads(told)
         violations = tuple(_clean_violation(item) for item in head["violations"][:200])
+        warnings = tuple(plain_text(str(text), _TEXT) for text in head["warnings"][:_WARNINGS])
         facts = dict(head["facts"])
     except (ValueError, ArithmeticError, LookupError, RecursionError, TypeError, AttributeError):
         reason = "answered nonsense while it was being loaded"
         return refused(violation("load-limit", 1, 1, reason).as_dict())
-    return Checked(violations, facts, program)
+    return Checked(violations, facts, program, warnings)
 
 
 def _clean_violation(item: dict[str, Any]) -> dict[str, Any]:
+    rule = str(item["rule"])
     return {
-        "line": max(1, int(item["line"])),
-        "column": max(1, int(item["column"])),
-        **{key: str(item[key])[:600] for key in ("rule", "message", "hint")},
+        "line": min(max(1, int(item["line"])), _FAR),
+        "column": min(max(1, int(item["column"])), _FAR),
+        "rule": rule if rule in RULES else "load-failed",
+        **{key: plain_text(str(item[key]), _TEXT) for key in ("message", "hint")},
     }

@@ -107,10 +107,10 @@ def _start(kit: Kit, payload: bytes) -> bytes:
 
 def check(kit: Kit, source: bytes) -> bytes:
     """Return what is wrong with a source, or its facts and marshalled code."""
-    from sandbox.compiler import compile_bot
+    from sandbox.compiler import read_bot
     from sandbox.rules import violation
 
-    code, violations = compile_bot(source, kit.offered, kit.limits.source_bytes)
+    code, violations, warnings = read_bot(source, kit.offered, kit.limits.source_bytes)
     facts: dict[str, Any] = {}
     if code is not None:
         namespace = kit.namespace
@@ -122,7 +122,7 @@ def check(kit: Kit, source: bytes) -> bytes:
         else:
             broken, facts = kit.guest.inspect(namespace)
             violations = [violation(rule, 1, 1, detail) for rule, detail in broken]
-    told = {"violations": [v.as_dict() for v in violations], "facts": facts}
+    told = {"violations": [v.as_dict() for v in violations], "warnings": warnings, "facts": facts}
     head = json.dumps(told, ensure_ascii=True).encode()
     program = marshal.dumps(code) if code is not None and not violations else b""
     return pack_pair(head, program)

@@ -11,7 +11,9 @@ import types
 import warnings
 from collections.abc import Mapping
 
+from sandbox.module_attributes import missing_attributes
 from sandbox.policy import Names
+from sandbox.dead_imports import drop_dead_imports
 from sandbox.policy_statements import Policy
 from sandbox.rules import Violation, violation
 from sandbox.universe import GUARDED_LOADS, GUARDED_STORES
@@ -25,8 +27,22 @@ def compile_bot(
     source: bytes, modules: Mapping[str, frozenset[str]], limit: int
 ) -> tuple[types.CodeType | None, list[Violation]]:
     """Return the code, or None and the violations; every refusal has a rule."""
+    return read_bot(source, modules, limit)[:2]
+
+
+def read_bot(
+    source: bytes, modules: Mapping[str, frozenset[str]], limit: int
+) -> tuple[types.CodeType | None, list[Violation], list[str]]:
+    """Return what `compile_bot` does, and a sentence on each import that was left out as of no use."""
+    left_out: list[str] = []
+    return *_guarded_compile(source, modules, limit, left_out), left_out
+
+
+def _guarded_compile(
+    source: bytes, modules: Mapping[str, frozenset[str]], limit: int, left_out: list[str]
+) -> tuple[types.CodeType | None, list[Violation]]:
     try:
-        return _compile(source, dict(modules), limit)
+        return _compile(source, dict(modules), limit, left_out)
     except RecursionError:
         return None, [violation("too-complex", 1, 1, "it is nested too deeply")]
     except MemoryError:
@@ -36,7 +52,7 @@ def compile_bot(
 
 
 def _compile(  # noqa: PLR0911 - each step may refuse
-    source: bytes, modules: dict[str, frozenset[str]], limit: int
+    source: bytes, modules: dict[str, frozenset[str]], limit: int, left_out: list[str]
 ) -> tuple[types.CodeType | None, list[Violation]]:
     text = _decode(source, limit)
     if isinstance(text, Violation):
@@ -48,7 +64,9 @@ def _compile(  # noqa: PLR0911 - each step may refuse
     nodes = _all_nodes(tree)
     if isinstance(nodes, Violation):
         return None, [nodes]
+    tree = drop_dead_imports(tree, modules, left_out)
     policy = Policy(GUARDED_LOADS, GUARDED_STORES, _names(nodes), modules)
+    policy.violations += missing_attributes(tree, modules)
     tree = policy.visit(tree)
     if policy.violations:
         return None, sorted(set(policy.violations), key=lambda v: (v.line, v.column, v.rule))

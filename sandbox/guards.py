@@ -15,13 +15,25 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from sandbox import names
 from sandbox.botclass import PURE, ClassHook, is_bot_class, is_pure
 from sandbox.modules.dispatch import register_annotated
 from sandbox.modules.facade import Facade, hand_out
+from sandbox.modules.raw_bytes import check_bytes
 from sandbox.modules.services import Services
-from sandbox.special import dunder, object_method, safe_type
-from sandbox.universe import CONVENTIONAL, GUARDED_LOADS, GUARDED_STORES, HOST, MACHINERY, VIEWS, is_allowed
+from sandbox.special import checked_super, dunder, from_super, object_method, own_copy, safe_type
+from sandbox.universe import (
+    CONVENTIONAL,
+    GUARDED_LOADS,
+    GUARDED_STORES,
+    HOST,
+    MACHINERY,
+    TABLES,
+    VIEWS,
+    is_allowed,
+)
 
 _MISSING = object()
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -41,7 +53,7 @@ def check_dynamic(name: object) -> str:
     """Return an attribute name that may be asked for at run time, or raise."""
     if type(name) is not str:
         raise TypeError("attribute name must be a plain string")
-    if names.is_dunder(name) or names.is_inspect(name) or name.startswith("@"):
+    if not names.is_plain(name):
         raise AttributeError(f"attribute '{name}' is not allowed in a bot", name=name)
     return name
 
@@ -64,20 +76,24 @@ def guarded_getattr(obj: Any, name: Any, *default: Any) -> Any:
 
 
 def _read_guarded(obj: Any, key: str) -> Any:  # noqa: C901 - the order of the checks is the point
-    while type(obj) is types.GenericAlias:
+    while issubclass(type(obj), types.GenericAlias):
         obj = obj.__origin__  # the alias would hand on whatever its class has
     kind = type(obj)
     if kind is Facade:
         return getattr(obj, key)
+    if kind is super:
+        return _shown(kind, key, from_super(obj, key))
     if key in {"format", "format_map"}:
         found = _safe_format(obj, key)
         if found is not _MISSING:
             return found
+    if key == "tobytes" and issubclass(obj if isinstance(obj, type) else kind, np.ndarray | np.generic):
+        check_bytes(obj)
     if isinstance(obj, type):
         if not _check_type_chain(obj, key):
             _check_type_chain(kind, key)
     else:
-        if kind is super or (key in HOST.get(kind, ()) and key not in CONVENTIONAL):
+        if key in HOST.get(kind, ()) and key not in CONVENTIONAL:
             raise _not_allowed(key)
         _check_type_chain(kind, key)
         if is_bot_class(kind) and is_pure(kind):
@@ -85,9 +101,14 @@ def _read_guarded(obj: Any, key: str) -> Any:  # noqa: C901 - the order of the c
     found = getattr(obj, key)
     if _is_kept(found, key):
         raise _not_allowed(key)
-    if key in VIEWS and type(found) is dict:
-        return types.MappingProxyType(found)
-    return found
+    return _shown(kind, key, found)
+
+
+def _shown(kind: type, key: str, found: Any) -> Any:
+    """Return what was read; a table that the host itself works with as a copy."""
+    if key in VIEWS:
+        return types.MappingProxyType(dict(found)) if type(found) is dict else own_copy(found)
+    return own_copy(found) if (kind, key) in TABLES else found
 
 
 def _not_allowed(key: str) -> AttributeError:
@@ -267,6 +288,7 @@ def build(services: Services) -> dict[str, object]:
         "@aug_read": aug_read,
         "@aug_attr": aug_attr,
         "@dunder": dunder,
+        "@super": checked_super,
         "@object_method": object_method,
         "@metaclass": metaclass,
         "@register": register_annotated,

@@ -13,7 +13,6 @@ _NO_THREADS = "A bot is called once a tick; it needs no threads or processes."
 
 MODULE_HINTS = {
     "os": _NO_HOST,
-    "sys": _NO_HOST,
     "pathlib": _NO_HOST,
     "io": _NO_HOST,
     "shutil": _NO_HOST,
@@ -55,6 +54,27 @@ MODULE_HINTS = {
     "secrets": "Use random: it is seeded per bot, so that results can be proved again.",
     "uuid": "Number things with itertools.count().",
     "weakref": "Use ordinary references.",
+}
+
+# Parts of offered modules that are not offered themselves, where there is better advice than a list.
+ATTRIBUTE_HINTS = {
+    "numpy.ma": "Use a boolean mask, as in `x[~np.isnan(x)]`, or np.nanmean and its like.",
+    "numpy.testing": "Compare with np.allclose, np.array_equal or ==.",
+    "numpy.lib.stride_tricks.as_strided": "Use np.lib.stride_tricks.sliding_window_view.",
+    "numpy.polynomial": "Use np.polyfit, np.polyval or np.poly1d.",
+    "numpy.char": "Use Python's own str methods in a list comprehension.",
+    "numpy.matrix": "Use np.array and the @ operator.",
+    "numpy.load": _NO_HOST,
+    "numpy.save": _NO_HOST,
+    "numpy.savetxt": _NO_HOST,
+    "numpy.loadtxt": _NO_HOST,
+    "numpy.genfromtxt": _NO_HOST,
+    "numpy.memmap": _NO_HOST,
+    "numpy.fromfile": _NO_HOST,
+    "sys.path": _NO_HOST,
+    "sys.modules": _NO_HOST,
+    "sys.stdin": "A bot has no keyboard; put settings into constants.",
+    "random.SystemRandom": "Use random.Random: it is seeded per bot, so that results can be proved again.",
 }
 
 BUILTIN_HINTS = {

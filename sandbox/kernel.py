@@ -37,6 +37,8 @@ _libc.mmap.restype = _libc.mremap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
 _libc.mremap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p]
 _libc.mprotect.argtypes = _libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_MAP_FIXED = 0x10
+_libc.time.restype = ctypes.c_long
 _MREMAP_MAYMOVE, _MREMAP_FIXED, _MADV_HUGEPAGE, _MADV_POPULATE_WRITE = 1, 2, 14, 23
 _MAP_FAILED = ctypes.c_void_p(-1).value
 # Called with the interpreter's lock held, which the child then holds as the parent does.
@@ -92,6 +94,17 @@ def map_memory(size: int) -> int:
     """Map so many bytes of private memory, readable and writable, and return its address."""
     address = _libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
     return _checked_address(address)
+
+
+def map_zeroes(address: int, size: int) -> None:
+    """Put zeroes that can only be read in the place of what is mapped there."""
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED
+    _checked_address(_libc.mmap(address, size, mmap.PROT_READ, flags, -1, 0))
+
+
+def wall_seconds() -> int:
+    """Return the seconds since 1970 as the C library tells them: without a system call, where it can."""
+    return int(_libc.time(None))
 
 
 def move_memory(address: int, size: int, to: int) -> None:

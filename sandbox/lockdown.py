@@ -12,11 +12,12 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox import kernel, landlock, seccomp
+from sandbox import clocks, kernel, landlock, seccomp
 from sandbox.limits import Limits
 from sandbox.verdict import TRIPWIRE_EXIT
 
@@ -110,6 +111,14 @@ def hide(cage: Confinement) -> None:
     cage.layers.append("undumpable")
 
 
+def stop_clocks(cage: Confinement) -> None:
+    """Take away the time that can be told without a system call; the zygote has done so for its children."""
+    if clocks.stopped() or clocks.stop():
+        cage.layers.append("clocks")
+    else:
+        cage.notes.append("the clock can be read without a system call")
+
+
 def refuse_privileges(cage: Confinement) -> None:
     """Give up any way of gaining privileges."""
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
@@ -161,12 +170,16 @@ def filter_calls(cage: Confinement) -> None:
     cage.layers.append("seccomp")
 
 
-_FORBIDDEN: tuple[tuple[Any, ...], ...] = ((os.open, "/proc/self/status", os.O_RDONLY), (os.dup, 0))
+_FORBIDDEN: tuple[tuple[Any, ...], ...] = (
+    (os.open, "/proc/self/status", os.O_RDONLY), (os.dup, 0), (os.getrandom, 1), (time.time,),
+)  # fmt: skip
 
 
 def prove(cage: Confinement) -> None:
-    """Try two forbidden acts and leave unless both are refused."""
+    """Try some forbidden acts and leave unless all are refused."""
     for act, *arguments in _FORBIDDEN:
+        if act is time.time and "clocks" not in cage.layers:
+            continue
         try:
             act(*arguments)
         except OSError as error:
@@ -183,6 +196,7 @@ STEPS: tuple[Step, ...] = (
     separate,
     limit_resources,
     hide,
+    stop_clocks,
     refuse_privileges,
     fence_files,
     close_descriptors,

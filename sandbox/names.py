@@ -55,7 +55,11 @@ DYNAMIC_DUNDERS = METHODS | {"__name__", "__qualname__", "__doc__", "__members__
 
 # Special methods of host objects that do more than their operator: they build, bind or describe.
 BUILDERS = frozenset({"__init__", "__new__", "__post_init__", "__get__", "__set__", "__delete__",
-                      "__set_name__", "__init_subclass__", "__getattr__"})  # fmt: skip
+                      "__set_name__", "__init_subclass__", "__getattr__", "__deepcopy__"})  # fmt: skip
+
+# Of these, what `super()` gives only through a guard; the rest does nothing to objects but the bot's own.
+GUARDED_ON_SUPER = frozenset({"__new__", "__deepcopy__", "__get__", "__set__", "__delete__", "__set_name__",
+                              "__getattr__"})  # fmt: skip
 
 
 # What library code puts into a bot's own classes, and keeps.
@@ -70,6 +74,11 @@ def is_dunder(name: str) -> bool:
 def is_inspect(name: str) -> bool:
     """Say whether an attribute belongs to frames, code, generators or tracebacks."""
     return name in INTERNAL
+
+
+def is_plain(name: object) -> bool:
+    """Say whether a bot may store under this name; the interpreter and numpy ask objects for all others."""
+    return type(name) is str and not (is_dunder(name) or is_inspect(name) or name.startswith("@"))
 
 
 def is_method_name(name: str) -> bool:

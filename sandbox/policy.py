@@ -198,12 +198,7 @@ class NamePolicy(RestrictingNodeTransformer):
 
     def _load(self, node: ast.Attribute, name: str) -> ast.AST:
         if self._is_super_call(node.value):
-            if names.is_dunder(name) and not names.is_method_name(name):
-                self.refuse(node, "dunder-attribute", name)
-            elif name in self.guarded_loads:
-                self.refuse(node, "super-use")
-            self._visit_super(node.value)
-            return node
+            return self._super_load(node, name)
         if names.is_dunder(name):
             return self._dunder_load(node, name)
         value = self.visit(node.value)
@@ -235,9 +230,22 @@ class NamePolicy(RestrictingNodeTransformer):
             and all(isinstance(argument, ast.Name) for argument in node.args)
         )
 
-    def _visit_super(self, node: ast.AST) -> None:
-        assert isinstance(node, ast.Call)
-        node.args = [self.visit(argument) for argument in node.args]
+    def _super_load(self, node: ast.Attribute, name: str) -> ast.AST:
+        """Hold `super()` to the bot's own classes, and what it gives to what the class behind it gives out."""
+        if names.is_dunder(name) and not names.is_method_name(name):
+            self.refuse(node, "dunder-attribute", name)
+        call = node.value
+        assert isinstance(call, ast.Call)
+        if call.args:
+            node.value = guard_call("super", [self.visit(argument) for argument in call.args], call)
+        if name in names.GUARDED_ON_SUPER:
+            return guard_call("dunder", [node.value, ast.Constant(name)], node)
+        if name in self.guarded_loads:
+            if name[0] != "_":
+                self.refuse(node, "super-use")
+            # Most often a helper of the bot's own base class.
+            return guard_call("getattr", [node.value, ast.Constant(name)], node)
+        return node
 
     # -- subscripts and calls -----------------------------------------------------------------
 

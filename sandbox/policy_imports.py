@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import __future__
 import ast
 
+from sandbox.dead_imports import catches_import
 from sandbox.hints import MODULE_HINT, MODULE_HINTS
 from sandbox.policy import NamePolicy, Names
 
-_IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+# Features that every Python of today has anyway.
+_FUTURE = frozenset(name for name in __future__.all_feature_names if name != "barry_as_FLUFL")
 
 
 class ImportPolicy(NamePolicy):
@@ -31,7 +34,7 @@ class ImportPolicy(NamePolicy):
 
     def visit_Try(self, node: ast.Try) -> ast.AST:
         """Visit a try; inside one that catches ImportError, a missing module is the bot's choice."""
-        caught = any(self._catches_import(handler) for handler in node.handlers)
+        caught = catches_import(node)
         self.fallback_depth += caught
         node.body = self.block(node.body, node)
         self.fallback_depth -= caught
@@ -41,11 +44,6 @@ class ImportPolicy(NamePolicy):
             if block:
                 setattr(node, part, self.block(block, node))
         return node
-
-    @staticmethod
-    def _catches_import(handler: ast.ExceptHandler) -> bool:
-        kinds = [handler.type] if not isinstance(handler.type, ast.Tuple) else handler.type.elts
-        return any(kind is None or getattr(kind, "id", "") in _IMPORT_ERRORS for kind in kinds)
 
     # -- imports ----------------------------------------------------------------------------------
 
@@ -60,7 +58,7 @@ class ImportPolicy(NamePolicy):
         """Allow the offered names of the offered modules."""
         module = node.module or ""
         if module == "__future__":
-            if any(alias.name != "annotations" for alias in node.names):
+            if any(alias.name not in _FUTURE for alias in node.names):
                 self.refuse(node, "import-name", "this __future__ feature", "Leave it out.")
             return ast.copy_location(ast.Pass(), node)
         if node.level:

@@ -160,6 +160,8 @@ class Policy(ImportPolicy):
                 if _last_name(keyword.value) not in _META:
                     self.refuse(node, "metaclass", node.name)
                 chosen = [self.visit(keyword.value)]
+            elif keyword.arg.startswith("_"):
+                self.refuse(node, "not-allowed", f"Class keyword '{keyword.arg}'")
             else:
                 keywords.append(self.visit(keyword))
         hook = guard_call("metaclass", chosen, node)

@@ -47,7 +47,7 @@ _RULES = (
     Rule("too-complex", "The source is too deeply nested or too long: {name}.",
          "Split long expressions and deep nesting into smaller steps.", "= 'x = ' + 'not ' * 500 + '1'"),
     Rule("import-not-offered", "Module '{name}' is not offered to bots.",
-         "{hint}", "import os"),
+         "{hint}", "import os\nos.getcwd()"),
     Rule("import-name", "'{name}' is not offered.", "{hint}", "from math import nothing_such"),
     Rule("import-star", "`from {name} import *` is not allowed.",
          "Name what you need: `from {name} import ...`.", "from math import *"),
@@ -128,7 +128,7 @@ _PAGE = """# What a bot may write
 
 Bots are ordinary Python, checked before they run: {count} rules say what is refused. A refusal names
 the line, the column, the rule, and what to write instead; all of a source's violations are reported
-at once. Everything else behaves as in plain Python. How the wall is built is told in
+at once. An import that is not offered and that nothing uses is left out, with a warning. Everything else behaves as in plain Python. How the wall is built is told in
 `sandbox/README.md`; this page is printed by `python -m sandbox.rules`.
 
 | Rule | What is wrong | What to do | Example |

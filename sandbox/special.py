@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from sandbox import names
-from sandbox.botclass import Metaclass, is_bot_class
+from sandbox.botclass import MODULE_NAME, Metaclass, is_bot_class
 from sandbox.modules.facade import OFFERED, Facade, hand_out, name_of
 from sandbox.state import State
-from sandbox.universe import BASES
+from sandbox.universe import BASES, MACHINERY, is_allowed
 
 # The classes that `type(x)` gives out beside those a bot can name anyway; every other is only shown as
 # a label, because the constructors of library types are not all meant to be called.
@@ -157,15 +157,63 @@ def dunder(obj: Any, name: str) -> Any:  # noqa: PLR0911 - a table in the form o
     if name == "__dict__":
         return state_of(obj)
     if name in names.GUARDED_DUNDERS:
-        return getattr(obj, name)
+        return own_copy(getattr(obj, name))
+    if type(obj) is super:
+        return from_super(obj, name)
     if name in names.METHODS and _gives_out(obj, name):
-        return getattr(obj, name)
+        found = getattr(obj, name)
+        return _held(found) if name == "__new__" and not _is_bots(found) else found
     raise AttributeError(f"attribute '{name}' is not allowed in a bot", name=name)
+
+
+def own_copy(found: Any) -> Any:
+    """Return a table or list of the host's as a copy; a read-only view would hand itself to a bot's `__eq__`."""
+    if type(found) is types.MappingProxyType:
+        return types.MappingProxyType(dict(found))
+    return found.copy() if type(found) in {dict, list} else found
+
+
+def checked_super(kind: Any, obj: Any) -> super:
+    """Return `super(kind, obj)` for a class of the bot's own: a facade's own base is not the bot's to ask."""
+    if not is_bot_class(kind):
+        raise TypeError("the first argument of super() must be a class that the bot defines")
+    return super(kind, obj)
+
+
+def from_super(asked: super, name: str) -> Any:
+    """Read an attribute of `super()` if the class that it is found in gives it out."""
+    start = object.__getattribute__(asked, "__thisclass__")
+    chain = type.mro(object.__getattribute__(asked, "__self_class__"))
+    behind = chain[chain.index(start) + 1 :]
+    home = next((base for base in behind if name in base.__dict__), object)
+    if is_bot_class(home) and name not in MACHINERY:
+        return getattr(asked, name)
+    special = names.is_dunder(name)
+    if name == "__new__" and is_bot_class(start):
+        return _held(getattr(asked, name))
+    if special or not is_bot_class(start) or name in MACHINERY or not is_allowed(home, name):
+        raise AttributeError(f"attribute '{name}' is not allowed in a bot", name=name)
+    return getattr(asked, name)
+
+
+def _held(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a host class's `__new__`, held to the bot's own classes."""
+
+    def __new__(cls: Any, *args: Any, **more: Any) -> Any:  # noqa: N807 - its very name
+        if not is_bot_class(cls):
+            raise TypeError("__new__ works on the bot's own classes only")
+        return make(cls, *args, **more)
+
+    return __new__
+
+
+def _is_bots(found: Any) -> bool:
+    return type(found) is types.FunctionType and found.__module__ == MODULE_NAME
 
 
 def _gives_out(obj: Any, name: str) -> bool:
     """Say whether a special method of this object is only its operator."""
-    if type(obj) is super or isinstance(obj, types.ModuleType):
+    if isinstance(obj, types.ModuleType):
         return False
     if isinstance(obj, type):
         # `Base.__init__(self)` and the like: the classes a bot's own may inherit from.
@@ -181,7 +229,7 @@ def object_method(name: str) -> Callable[..., Any]:
     def store(obj: Any, key: Any, value: Any) -> None:
         if not is_bot_class(type(obj)):
             raise TypeError("object.__setattr__ works on the bot's own objects only")
-        if type(key) is not str or names.is_dunder(key) or names.is_inspect(key):
+        if not names.is_plain(key):
             raise AttributeError(f"attribute '{key}' cannot be stored")
         object.__setattr__(obj, key, value)
 

@@ -22,7 +22,7 @@ class State(dict[str, Any]):
         return state
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if type(key) is not str or names.is_dunder(key) or names.is_inspect(key):
+        if not names.is_plain(key):
             raise TypeError(f"'{key}' cannot be stored in an object's __dict__")
         self._real()[key] = value
         dict.__setitem__(self, key, value)

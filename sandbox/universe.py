@@ -69,7 +69,7 @@ _DENIED: dict[type, str] = {
 
 # No way leads to these (every attribute that would is refused by name), so that their public names
 # guard nothing; should one be reached all the same, a guard gives nothing out.
-_UNREACHABLE: tuple[type, ...] = (
+UNREACHABLE: tuple[type, ...] = (
     types.FrameType, types.CodeType, types.TracebackType, types.ModuleType, types.CoroutineType,
     types.AsyncGeneratorType, memoryview,
 )  # fmt: skip
@@ -158,7 +158,7 @@ def _public(kind: type) -> set[str]:
 
 def denied_by(kind: type) -> frozenset[str]:
     """Return the names that this host type keeps to itself."""
-    if kind in _UNREACHABLE:
+    if kind in UNREACHABLE:
         return frozenset(_public(kind))
     listed = _DENIED.get(kind)
     private = {name for name in _public(kind) if name[0] == "_" and name not in CONVENTIONAL}
@@ -169,7 +169,7 @@ def denied_by(kind: type) -> frozenset[str]:
 
 def host_types() -> frozenset[type]:
     """Return every host type of the closed world."""
-    return frozenset(_PLAIN) | frozenset(_DENIED) | frozenset(_UNREACHABLE)
+    return frozenset(_PLAIN) | frozenset(_DENIED) | frozenset(UNREACHABLE)
 
 
 class _Sample(enum.Flag):
@@ -184,12 +184,12 @@ MACHINERY = names.MACHINERY | {
     if name[0] == "_" != name[1] and name not in CONVENTIONAL
 }  # fmt: skip
 HOST: dict[type, frozenset[str]] = {kind: denied_by(kind) for kind in host_types()}
-GUARDED_LOADS: frozenset[str] = frozenset().union(
-    *(denied for kind, denied in HOST.items() if kind not in _UNREACHABLE)
-)
-# Allowed, but as read-only views of what the enumeration itself works with.
-VIEWS = frozenset({"_member_map_", "_value2member_map_"})
-GUARDED_LOADS |= VIEWS | MACHINERY
+GUARDED_LOADS: frozenset[str] = frozenset().union(*(denied for kind, denied in HOST.items() if kind not in UNREACHABLE))
+# Allowed, but as copies of what the enumeration itself works with.
+VIEWS = frozenset({"_member_map_", "_value2member_map_", "_member_names_"})
+# Views of tables that the host works with, which give themselves to whoever they are compared with.
+TABLES = frozenset({(re.Pattern, "groupindex"), (dataclasses.Field, "metadata")})
+GUARDED_LOADS |= VIEWS | MACHINERY | {name for _, name in TABLES} | {"tobytes"}
 GUARDED_STORES = frozenset(name for setters in _SETTERS.values() for name in setters.split()) | frozenset(
     name for name in GUARDED_LOADS if name[0] == "_"
 )

@@ -15,6 +15,7 @@ from sandbox.allowance import Allowance
 from sandbox.handle import Handle
 from sandbox.limits import Limits
 from sandbox.order import Ends
+from sandbox.plain_text import plain_text
 from sandbox.protocol import HEADER, Frame, FrameReader, Kind, ProtocolFault, encode, next_number
 from sandbox.verdict import Ending, Verdict, read_exit
 
@@ -194,7 +195,7 @@ class Worker:
             self.confinement = _confinement(frame.payload)
             return None
         if frame.kind is Kind.FAULT and frame.seq == 0 and not self.confinement:
-            reason = "could not be locked down: " + frame.payload[:300].decode("utf-8", "replace")
+            reason = "could not be locked down: " + plain_text(frame.payload.decode("utf-8", "replace"), 300)
             self.kill(Ending(Verdict.EXITED, reason))
             return self._ended()
         if frame.seq == self.waiting_for:
@@ -290,4 +291,8 @@ class Worker:
 
 def _confinement(payload: bytes) -> dict[str, Any]:
     level, layers, *notes = (payload.decode("ascii", "replace") + "\n").split("\n")
-    return {"level": level, "layers": layers.split(), "notes": [note for note in notes if note]}
+    return {
+        "level": plain_text(level, 8),
+        "layers": [plain_text(layer, 40) for layer in layers.split()],
+        "notes": [plain_text(note, 300) for note in notes if note],
+    }

@@ -24,7 +24,7 @@ from sandbox.packing import fill_holes
 
 fill_holes()
 
-from sandbox import huge_pages, kernel, landlock, lockdown  # noqa: E402
+from sandbox import clocks, huge_pages, kernel, landlock, lockdown  # noqa: E402
 from sandbox.child import Kit, run  # noqa: E402
 from sandbox.host import Host  # noqa: E402
 from sandbox.limits import Limits  # noqa: E402
@@ -45,18 +45,21 @@ def prepare(runtime: str) -> Kit:
     make_guest = getattr(importlib.import_module(module_name), name)
     # Late, so that what only a checker needs does not lie between what workers use.
     from sandbox import builtin_names, guards
+    from sandbox.addresses import hide_addresses
     from sandbox.botclass import MODULE_NAME
     from sandbox.compiler import FILENAME
-    from sandbox.modules import build
+    from sandbox.modules import build, take_over
     from sandbox.modules.facade import names_of
     from sandbox.page import Page
     from sandbox.rehearsal import rehearse
     from sandbox.universe import freeze_host_classes
 
+    take_over(services)
     modules = build(services)
     builtins = builtin_names.build(services, modules)
     gates = guards.build(services)
     _warm_up(services)
+    hide_addresses(services)
     freeze_host_classes()
     host = Host(services, tripwire)
     offered = {key: names_of(module) for key, module in modules.items()}
@@ -71,8 +74,6 @@ def _warm_up(services: Services) -> None:
     """Touch what Python imports or looks up late."""
     import datetime as dt
 
-    for codec in ("ascii", "latin-1", "utf-8-sig", "utf-16", "utf-32", "cp1252", "idna"):
-        "x".encode(codec).decode(codec)
     dt.datetime.strptime("2024-01-02 03:04", "%Y-%m-%d %H:%M").strftime("%c")  # noqa: DTZ007
     services.rng.seed("a text: hashing it is a late import in 3.13")
     services.reset()
@@ -191,6 +192,8 @@ def main() -> None:
     huge_pages.move_code()
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     _die_before_the_server()
+    # Once for all children; who may still make the system call has a clock.
+    clocks.stop()
     null = _occupy_standard()
     # Workers inherit it: a C-level default, where Python would run a handler.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -203,6 +206,8 @@ def main() -> None:
     gc.collect()
     fill_holes()
     gc.freeze()
+    # Library code that prints would write into the pipe of answers.
+    sys.stdout = sys.stderr = None  # type: ignore[assignment]
     kit.pages = foresee(kit, kit.rehearsal)
     told = control.recv(_MOST_LIMITS)
     if not told:

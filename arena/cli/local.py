@@ -52,8 +52,12 @@ def check(files: Files, as_json: AsJson = False) -> None:
     finally:
         pool.stop()
     document = [
-        {"file": str(path), "accepted": found.accepted, "violations": list(found.violations)} for path, found in checks
-    ]
+        {
+            "file": str(path), "accepted": found.accepted, "violations": list(found.violations),
+            "warnings": list(found.warnings),
+        }
+        for path, found in checks
+    ]  # fmt: skip
     if as_json:
         print_json(document)
     else:
@@ -69,6 +73,8 @@ def _show_checks(document: list[dict[str, Any]]) -> None:
             where = f"{found['line']}:{found['column']}"
             console.print(f"  {where}  {found['message']} [{found['rule']}]", markup=False)
             console.print(f"         {found['hint']}", markup=False, style="dim")
+        for warning in item["warnings"]:
+            console.print(f"  warning: {warning}", markup=False)
 
 
 def backtest(

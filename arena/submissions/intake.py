@@ -81,7 +81,8 @@ class Intake:
             name, symbols = read_facts(checked.facts)
         except ValueError as error:
             return Examined([problem("load-limit", f"The checker's answer cannot be right: {error}.", "")])
-        return Examined([], name, symbols, checked.program, warnings=self._unpriced(symbols))
+        warnings = [*checked.warnings, *self._unpriced(symbols)]
+        return Examined([], name, symbols, checked.program, warnings=warnings)
 
     def _unpriced(self, symbols: Sequence[str]) -> list[str]:
         known = self._engine.market.symbols

@@ -12,7 +12,7 @@ import errno
 import mmap
 import struct
 
-from sandbox import kernel
+from sandbox import clocks, kernel
 from sandbox.doctor.scene import Act, Scene
 
 _X86_64 = {
@@ -20,12 +20,14 @@ _X86_64 = {
     "add_key": 248, "keyctl": 250, "inotify_init1": 294, "perf_event_open": 298,
     "process_vm_readv": 310, "seccomp": 317, "memfd_create": 319, "bpf": 321,
     "userfaultfd": 323, "io_uring_setup": 425, "pidfd_open": 434, "fsopen": 430,
+    "clock_gettime": 228, "getrandom": 318,
 }  # fmt: skip
 _AARCH64 = {
     "mmap": 222, "mprotect": 226, "getpid": 172, "ptrace": 117, "mount": 40, "reboot": 142,
     "add_key": 217, "keyctl": 219, "inotify_init1": 26, "perf_event_open": 241,
     "process_vm_readv": 270, "seccomp": 277, "memfd_create": 279, "bpf": 280,
     "userfaultfd": 282, "io_uring_setup": 425, "pidfd_open": 434, "fsopen": 430,
+    "clock_gettime": 113, "getrandom": 278,
 }  # fmt: skip
 _NUMBERS = {"x86_64": _X86_64, "aarch64": _AARCH64}.get(kernel.machine(), {})
 _X32_BIT = 0x40000000
@@ -104,7 +106,25 @@ def _query_personality(_: Scene) -> None:
         raise OSError(ctypes.get_errno(), "refused")
 
 
+def _ask_time(_: Scene) -> None:
+    room = ctypes.create_string_buffer(16)
+    _call("clock_gettime", 0, ctypes.addressof(room))
+
+
+def _read_time(_: Scene) -> None:
+    if clocks.stopped():
+        raise OSError(errno.EPERM, "no time is told")
+
+
+def _ask_chance(_: Scene) -> None:
+    room = ctypes.create_string_buffer(16)
+    _call("getrandom", ctypes.addressof(room), 16, 0)
+
+
 ACTS = (
+    Act("ask the kernel for the time", _ask_time),
+    Act("read the time without asking", _read_time, layer="clocks"),
+    Act("ask the kernel for chance", _ask_chance),
     Act("trace a sibling", lambda scene: _call("ptrace", _PTRACE_SEIZE, scene.sibling, 0, 0)),
     Act("read a sibling's memory", _read_sibling),
     Act("open a handle on a sibling", lambda scene: _call("pidfd_open", scene.sibling, 0)),

@@ -48,6 +48,8 @@ class Act:
     name: str
     attempt: Callable[[Scene], object]
     prepare: Callable[[], Callable[[], object]] | None = None
+    # A layer that not every kernel allows: where it is missing, which is noted, the act proves nothing.
+    layer: str = ""
 
 
 # Bytes that the sibling has at the same address as the process it was forked from.

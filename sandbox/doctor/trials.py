@@ -28,6 +28,7 @@ LAYERS: dict[str, tuple[lockdown.Step, ...]] = {
     "rlimits": (lockdown.limit_resources, lockdown.close_descriptors),
     "identity": (lockdown.separate, lockdown.hide),
     "landlock": (lockdown.refuse_privileges, lockdown.fence_files),
+    "clocks": (lockdown.stop_clocks,),
     "seccomp": (lockdown.refuse_privileges, lockdown.filter_calls),
 }
 
@@ -180,6 +181,8 @@ def main() -> None:
             cage = locked.cage or cage
             if not locked.cage:
                 refused = locked.outcome.removeprefix(NOT_LOCKED)
+            if act.layer and act.layer not in locked.cage.get("layers", ()):
+                locked.outcome = f"{NOT_LOCKED}no {act.layer} layer"
             layers = court.layers(act) if told["explain"] and free.outcome == WORKED else []
             rows.append([act.name, free.outcome, locked.outcome, layers])
     print(json.dumps({"rows": rows, "cage": cage, "refused": refused}))

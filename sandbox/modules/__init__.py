@@ -14,3 +14,16 @@ def build(services: Services) -> dict[str, Facade]:
     for part in (data, classes, clock, copying, text, typing_forms, numeric, stubs):
         offered.update(part.build(services))
     return offered
+
+
+def take_over(services: Services) -> None:
+    """Have the library itself keep the bot's clock and chance, and all it needs at hand, in a process for bots alone."""
+    from sandbox.modules.chance import replace_library_chance
+    from sandbox.modules.clock import replace_library_clock
+    from sandbox.modules.codec_table import load_codecs
+    from sandbox.modules.native_faults import mend
+
+    replace_library_clock(services)
+    replace_library_chance(services)
+    load_codecs()
+    mend()

@@ -11,6 +11,7 @@ import dataclasses
 import enum
 from typing import Any
 
+from sandbox import names
 from sandbox.botclass import (
     ABC_META,
     ENUM_META,
@@ -29,6 +30,14 @@ _DATACLASSES = "field asdict astuple replace fields is_dataclass InitVar KW_ONLY
 _CONTEXTLIB = "contextmanager suppress nullcontext closing ExitStack ContextDecorator AbstractContextManager"
 
 
+def _check_fields(target: type) -> None:
+    """Refuse fields that are none: the name of each becomes source text of the methods that dataclass makes."""
+    for base in type.mro(target):
+        for name, field in base.__dict__.get("__dataclass_fields__", {}).items():
+            if type(field) is not dataclasses.Field or field.name != name or not names.is_plain(name):
+                raise TypeError(f"the fields of '{base.__name__}' are not a dataclass's own")
+
+
 def build(services: Services) -> dict[str, Facade]:
     """Return the facades of this file."""
 
@@ -38,6 +47,7 @@ def build(services: Services) -> dict[str, Facade]:
         def decorate(target: Any) -> Any:
             if not is_bot_class(target):
                 raise TypeError("dataclass() can only be used on a class that the bot defines")
+            _check_fields(target)
             restore = strip_marks(target)
             with services.announced():
                 made = dataclasses.dataclass(**options)(target)

@@ -11,6 +11,7 @@ import zoneinfo
 from typing import Any
 
 from sandbox.modules.facade import Facade, pick
+from sandbox.modules.members import replace_members
 from sandbox.modules.services import Services
 from sandbox.universe import BASES
 
@@ -19,7 +20,7 @@ def build(services: Services) -> dict[str, Facade]:
     """Return the facades of this file."""
     return {
         "time": Facade("time", _time(services)),
-        "datetime": Facade("datetime", _datetime(services)),
+        "datetime": Facade("datetime", _datetime()),
         "zoneinfo": Facade("zoneinfo", _zoneinfo(services)),
     }
 
@@ -44,77 +45,65 @@ def _time(services: Services) -> dict[str, object]:
         """Format a time."""
         return real_time.strftime(form, gmtime() if moment is None else moment)
 
+    def asctime(moment: Any = None) -> str:
+        """Return a time as text."""
+        return real_time.asctime(gmtime() if moment is None else moment)
+
     def ctime(seconds: float | None = None) -> str:
         """Return the time as text."""
-        return real_time.asctime(gmtime(seconds))
+        return asctime(gmtime(seconds))
 
     same_ns = dict.fromkeys(("time_ns", "monotonic_ns", "perf_counter_ns"), now_ns)
     same = dict.fromkeys(("time", "monotonic", "perf_counter", "process_time"), now)
     return {
         **same,
         **same_ns,
-        **pick(real_time, "struct_time asctime mktime strptime"),
+        **pick(real_time, "struct_time mktime strptime"),
         "sleep": sleep,
         "gmtime": gmtime,
         "localtime": gmtime,
         "strftime": strftime,
+        "asctime": asctime,
         "ctime": ctime,
         "timezone": 0,
     }
 
 
-def _datetime(services: Services) -> dict[str, object]:  # noqa: C901 - two classes in one scope
-    class Kind(type):
-        """Makes the stand-ins answer for the real classes in isinstance and issubclass."""
+def replace_library_clock(services: Services) -> None:
+    """Have `datetime` itself tell the tick's time in this process, whoever asks.
 
-        def __instancecheck__(cls, instance: object) -> bool:
-            return isinstance(instance, stands_for.get(cls, ())) or type.__instancecheck__(cls, instance)
+    The classes are CPython's own: their results, constants, subclasses and parents, and what numpy makes of
+    its dates, are all of the same classes, so that only the methods themselves can be the place.
+    """
 
-        def __subclasscheck__(cls, kind: type) -> bool:
-            return issubclass(kind, stands_for.get(cls, ())) or type.__subclasscheck__(cls, kind)
+    def today(cls: Any) -> Any:
+        """Return the day of the tick."""
+        return cls.fromtimestamp(services.now)
 
-    class date(real.date, metaclass=Kind):  # noqa: N801 - the name bots know
-        @classmethod
-        def today(cls) -> Any:
-            """Return the day of the tick."""
-            return cls.fromtimestamp(services.now)
+    def now(cls: Any, tz: real.tzinfo | None = None) -> Any:
+        """Return the time of the tick."""
+        return cls.fromtimestamp(services.now, tz)
 
-        def __repr__(self) -> str:
-            text = super().__repr__()
-            return f"datetime.{text}" if type(self) is date else text
+    def utcnow(cls: Any) -> Any:
+        """Return the time of the tick without a zone."""
+        return cls.fromtimestamp(services.now, real.UTC).replace(tzinfo=None)
 
-    class datetime(real.datetime, metaclass=Kind):  # noqa: N801 - the name bots know
-        @classmethod
-        def now(cls, tz: real.tzinfo | None = None) -> Any:
-            """Return the time of the tick."""
-            return cls.fromtimestamp(services.now, tz)
+    def utcfromtimestamp(cls: Any, t: float) -> Any:
+        """Return a time without a zone."""
+        return cls.fromtimestamp(t, real.UTC).replace(tzinfo=None)
 
-        @classmethod
-        def today(cls) -> Any:
-            """Return the time of the tick."""
-            return cls.fromtimestamp(services.now)
+    replace_members(real.date, today=classmethod(today))
+    replace_members(
+        real.datetime,
+        now=classmethod(now),
+        utcnow=classmethod(utcnow),
+        utcfromtimestamp=classmethod(utcfromtimestamp),
+    )
 
-        @classmethod
-        def utcnow(cls) -> Any:
-            """Return the time of the tick without a zone."""
-            return cls.fromtimestamp(services.now, real.UTC).replace(tzinfo=None)
 
-        @classmethod
-        def utcfromtimestamp(cls, t: float) -> Any:
-            """Return a time without a zone."""
-            return cls.fromtimestamp(t, real.UTC).replace(tzinfo=None)
-
-        def __repr__(self) -> str:
-            text = super().__repr__()
-            return f"datetime.{text}" if type(self) is datetime else text
-
-    stands_for: dict[type, type] = {date: real.date, datetime: real.datetime}
-    BASES.update(stands_for)
-    for stand_in in stands_for:
-        stand_in.__module__ = "datetime"
-        stand_in.__qualname__ = stand_in.__name__
-    plain = pick(real, "timedelta timezone tzinfo time UTC MINYEAR MAXYEAR")
-    return {**plain, "date": date, "datetime": datetime}
+def _datetime() -> dict[str, object]:
+    BASES.update({real.date, real.datetime})
+    return pick(real, "date datetime timedelta timezone tzinfo time UTC MINYEAR MAXYEAR")
 
 
 def _zoneinfo(services: Services) -> dict[str, object]:

@@ -13,6 +13,7 @@ import fractions
 import functools
 import re
 import types
+import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
@@ -20,15 +21,14 @@ import numpy as np
 
 from sandbox import names
 from sandbox.botclass import is_bot_class
-from sandbox.modules.facade import Facade, pick
+from sandbox.modules.facade import Facade, hand_out, pick
 from sandbox.modules.services import Services
 from sandbox.special import HostClass, Opaque, TypeOf
+from sandbox.state import State
 from sandbox.universe import HOST
 
-Memo = dict[int, Any]
-
 _SHARED = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType,
-           types.TracebackType, types.GeneratorType, np.generic)  # fmt: skip
+           types.TracebackType, types.GeneratorType, np.generic, np.dtype, np.ufunc, zoneinfo.ZoneInfo)  # fmt: skip
 
 
 # What cannot change, and holds nothing that can.
@@ -37,6 +37,36 @@ _ATOMIC = frozenset({
     decimal.Decimal, fractions.Fraction, re.Pattern, re.Match, dt.timedelta, dt.timezone,
 })  # fmt: skip
 
+
+class Memo:
+    """What one deep copy has copied so far; a bot passes it on and cannot look into it.
+
+    It is a table by address. A bot that could read it would learn addresses, and one that could write it
+    would choose what the parts of an object are rebuilt from.
+    """
+
+    __slots__ = ("__kept__", "__made__")
+
+    __made__: dict[int, Any]
+    __kept__: list[Any]
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "__made__", {})
+        object.__setattr__(self, "__kept__", [])
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a memo is not the bot's to change")
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "<memo>"
+
+
+hand_out(Memo)
+# Under this name a bot's own dict, given as a memo, keeps the memo between calls.
+_HELD = "copied"
 
 # Special names that notes on exceptions and wrapped functions leave in an object's state.
 _HARMLESS = frozenset({"__notes__", "__wrapped__", *functools.WRAPPER_ASSIGNMENTS})
@@ -54,47 +84,83 @@ def copy(x: Any) -> Any:
     return _copied(x, "__copy__", lambda value: value)
 
 
-def deepcopy(x: Any, memo: Memo | None = None) -> Any:
+def deepcopy(x: Any, memo: Any = None) -> Any:
     """Return a deep copy; what occurs twice in the original occurs twice in the copy."""
-    if type(memo) is not dict:
-        memo = {}
-    known = memo.get(id(x), memo)
-    if known is not memo:
+    table = memo if type(memo) is Memo else _memo_for(memo)
+    known = table.__made__.get(id(x), table)
+    if known is not table:
         return known
-    made = _deep(x, memo)
+    made = _deep(x, table)
     if made is not x:
-        memo[id(x)] = made
-        memo.setdefault(id(memo), []).append(x)  # keeps it alive, so that its id stays its own
+        table.__made__[id(x)] = made
+        table.__kept__.append(x)  # so that its id stays its own
     return made
+
+
+def _memo_for(given: object) -> Memo:
+    if given is None:
+        return Memo()
+    if type(given) is dict:
+        held = given.get(_HELD) if given else given.setdefault(_HELD, Memo())
+        if type(held) is Memo:
+            return held
+    raise TypeError("a memo cannot be filled by hand: leave it out, or pass on the one that __deepcopy__ was given")
 
 
 def _deep(x: Any, memo: Memo) -> Any:
     kind = type(x)
     if kind is list:
         made: list[Any] = []
-        memo[id(x)] = made
+        memo.__made__[id(x)] = made
         made.extend(deepcopy(item, memo) for item in x)
         return made
     if kind is dict:
         table: dict[Any, Any] = {}
-        memo[id(x)] = table
+        memo.__made__[id(x)] = table
         for key, value in x.items():
             table[deepcopy(key, memo)] = deepcopy(value, memo)
         return table
     if kind is tuple:
         items = [deepcopy(item, memo) for item in x]
         unchanged = all(new is old for new, old in zip(items, x, strict=True))
-        return memo.get(id(x), x if unchanged else tuple(items))
-    if kind is np.ndarray and x.dtype.hasobject:
-        same = np.empty(x.shape, dtype=object)
-        for index in np.ndindex(x.shape):
-            same[index] = deepcopy(x[index], memo)
-        return same
+        return memo.__made__.get(id(x), x if unchanged else tuple(items))
+    if kind is np.ndarray:
+        return _deep_array(x, memo)
+    if isinstance(x, np.random.Generator | np.random.RandomState):
+        return _deep_generator(x)
     return _copied(x, "__deepcopy__", lambda value: deepcopy(value, memo), memo)
 
 
-def _copied(x: Any, method: str, each: Callable[[Any], Any], memo: Memo | None = None) -> Any:
+def _deep_generator(x: Any) -> Any:
+    """Return a generator that goes on from the same state, and apart."""
+    source = x._bit_generator  # noqa: SLF001
+    fresh = type(source)(0)
+    fresh.state = source.state
+    made = type(x)(fresh)
+    if isinstance(x, np.random.RandomState):
+        made.set_state(x.get_state(legacy=False))
+    return made
+
+
+def _deep_array(x: Any, memo: Memo) -> Any:
+    same = x.copy(order="K")
+    if x.dtype.names is not None:
+        for name in x.dtype.names:
+            if x.dtype[name].hasobject:
+                same[name] = _deep_array(x[name], memo)
+    elif x.dtype.hasobject:
+        memo.__made__[id(x)] = same
+        for index in np.ndindex(x.shape):
+            same[index] = deepcopy(x[index], memo)
+    return same
+
+
+def _copied(x: Any, method: str, each: Callable[[Any], Any], memo: Memo | None = None) -> Any:  # noqa: PLR0911
     kind = type(x)
+    if kind is np.ndarray or kind is np.void:
+        return x.copy("K") if kind is np.ndarray else x.copy()
+    if kind is State:
+        return {key: each(value) for key, value in x.items()}
     if kind in _ATOMIC or isinstance(x, _SHARED) or type(x) in {TypeOf, HostClass, Opaque}:
         return x
     own = is_bot_class(kind)
@@ -104,7 +170,7 @@ def _copied(x: Any, method: str, each: Callable[[Any], Any], memo: Memo | None =
             return maker(x) if memo is None else maker(x, memo)
     if not own and not _is_known(kind):
         return x
-    if kind in {list, dict, set, bytearray, np.ndarray} and memo is None:
+    if kind in {list, dict, set, bytearray} and memo is None:
         return x.copy()
     return _rebuilt(x, kind, each, memo)
 
@@ -123,9 +189,7 @@ def _is_known(kind: type) -> bool:
 
 def _rebuilt(x: Any, kind: type, each: Callable[[Any], Any], memo: Memo | None) -> Any:
     state = getattr(x, "__dict__", None) if kind.__dictoffset__ else None
-    if type(state) is dict and any(
-        type(key) is not str or (names.is_dunder(key) and key not in _HARMLESS) for key in state
-    ):
+    if type(state) is dict and not all(names.is_plain(key) or key in _HARMLESS for key in state):
         raise TypeError(f"cannot copy '{kind.__name__}' object")
     taken: Any = kind.__reduce_ex__(x, 4)  # type: ignore[call-arg]
     if type(taken) is not tuple:
@@ -137,7 +201,7 @@ def _rebuilt(x: Any, kind: type, each: Callable[[Any], Any], memo: Memo | None) 
     if kind is not type(made):
         return made
     if memo is not None:
-        memo[id(x)] = made
+        memo.__made__[id(x)] = made
     _fill(made, extra, each)
     _refill(made, items, pairs, each)
     return made
@@ -159,6 +223,6 @@ def _fill(made: Any, extra: Any, each: Callable[[Any], Any]) -> None:
     state, slots = extra if type(extra) is tuple and len(extra) == 2 else (extra, None)
     for table in (state, slots):
         for key, value in (table or {}).items():
-            if type(key) is not str or (names.is_dunder(key) and key not in _HARMLESS):
+            if not names.is_plain(key) and key not in _HARMLESS:
                 raise TypeError(f"cannot copy '{type(made).__name__}' object")
             object.__setattr__(made, key, each(value))

@@ -21,6 +21,7 @@ from typing import Any
 
 from sandbox.botclass import is_bot_class
 from sandbox.guards import guarded_getattr
+from sandbox.modules.chance import methods_of
 from sandbox.modules.dispatch import singledispatch
 from sandbox.modules.facade import Facade, pick
 from sandbox.modules.services import Services
@@ -52,11 +53,6 @@ _ABC = (
     "MappingView MutableMapping MutableSequence MutableSet Reversible Sequence Set Sized ValuesView"
 )
 _WRAPPERS = (functools.partial, type(functools.lru_cache(len)))
-_RANDOM_METHODS = (
-    "betavariate binomialvariate choice choices expovariate gammavariate gauss getrandbits getstate "
-    "lognormvariate normalvariate paretovariate randbytes randint random randrange sample setstate "
-    "shuffle triangular uniform vonmisesvariate weibullvariate"
-)
 
 
 def build(services: Services) -> dict[str, Facade]:
@@ -155,21 +151,10 @@ def _is_own(wrapper: Any) -> bool:
 def _random(services: Services) -> dict[str, object]:
     rng = services.rng
 
-    class Random(random.Random):
-        """CPython's generator; without a seed it is seeded from the bot's own."""
-
-        def __init__(self, x: Any = None) -> None:
-            super().__init__(rng.getrandbits(64) if x is None else x)
-
-        def seed(self, a: Any = None, version: int = 2) -> None:
-            super().seed(rng.getrandbits(64) if a is None else a, version)
-
     def seed(a: Any = None, version: int = 2) -> None:
         """Seed the bot's generator; without an argument it stays as it is."""
         if a is not None:
             rng.seed(a, version)
 
-    Random.__module__, Random.__qualname__ = "random", "Random"
-    BASES.add(Random)
-    members = {name: getattr(rng, name) for name in _RANDOM_METHODS.split() if hasattr(rng, name)}
-    return {**members, "seed": seed, "Random": Random}
+    BASES.add(random.Random)
+    return {**methods_of(rng), "seed": seed, "Random": random.Random}

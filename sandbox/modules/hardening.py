@@ -10,6 +10,7 @@ import enum
 import functools
 import importlib
 import keyword
+import pprint
 import types
 import warnings
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from typing import Any
 
 from sandbox import names
 from sandbox.botclass import MODULE_NAME, is_bot_class
+from sandbox.modules.raw_bytes import guard_buffers
+from sandbox.modules.zeroes import zero_new_arrays
 from sandbox.universe import BASES
 
 _done = False
@@ -28,10 +31,14 @@ def harden() -> None:
     if _done:
         return
     _done = True
+    zero_new_arrays()
+    guard_buffers()
+    _harden_copies()
     _harden_wrappers()
     _harden_enum()
     _harden_fields()
     _harden_dtypes()
+    _harden_printing()
     # A warning that is shown opens source files; bots have no use for one.
     warnings.simplefilter("ignore")
 
@@ -40,19 +47,30 @@ def _harden_wrappers() -> None:
     real = functools.update_wrapper
 
     def update_wrapper(wrapper: Any, wrapped: Any, *which: Any, **more: Any) -> Any:
-        """Copy names and text, and of a class only what a bot gave it under plain names.
+        """Copy names and text, and of the rest only what has a plain name; of a host's class nothing.
 
         A wrapper of `str` would else carry `str.format` itself past the guard.
         """
-        if not isinstance(wrapped, type):
+        if isinstance(wrapped, types.ModuleType):
+            raise TypeError("a module cannot be wrapped")
+        if which or more:
             return real(wrapper, wrapped, *which, **more)
-        real(wrapper, wrapped, updated=())
-        if is_bot_class(wrapped):
-            own = {key: item for key, item in wrapped.__dict__.items() if not names.is_dunder(key)}
-            wrapper.__dict__.update(own)
+        # A class keeps its module, by which it is known as a bot's.
+        copied = functools.WRAPPER_ASSIGNMENTS
+        real(wrapper, wrapped, copied[copied[0] == "__module__" and isinstance(wrapper, type) :], ())
+        if not isinstance(wrapper, type) and (is_bot_class(wrapped) or not isinstance(wrapped, type)):
+            state = getattr(wrapped, "__dict__", {})
+            wrapper.__dict__.update({key: item for key, item in state.items() if names.is_plain(key)})
         return wrapper
 
     functools.update_wrapper = update_wrapper
+
+
+def _harden_copies() -> None:
+    """Have `asdict` and `astuple` copy as bots do; the real one hands its memo to a bot's `__deepcopy__`."""
+    from sandbox.modules.copying import deepcopy
+
+    dataclasses.copy = types.SimpleNamespace(deepcopy=deepcopy)  # type: ignore[attr-defined]
 
 
 def _harden_enum() -> None:
@@ -81,6 +99,24 @@ def _harden_fields() -> None:
         object.__setattr__(self, key, value)
 
     dataclasses.Field.__setattr__ = __setattr__  # type: ignore[method-assign]
+
+
+def _harden_printing() -> None:
+    """Print and order without addresses."""
+
+    def recursion(thing: Any) -> str:
+        return f"<Recursion on {type(thing).__name__}>"
+
+    def by_type(self: Any, other: Any) -> bool:
+        """Order what has an order, and the rest by its type alone."""
+        try:
+            return bool(self.obj < other.obj)
+        except TypeError:
+            return str(type(self.obj)) < str(type(other.obj))
+
+    printer: Any = pprint
+    printer._recursion = recursion  # noqa: SLF001
+    printer._safe_key.__lt__ = by_type  # noqa: SLF001
 
 
 def _harden_dtypes() -> None:

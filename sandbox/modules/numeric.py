@@ -63,9 +63,12 @@ def build(services: Services) -> dict[str, Facade]:
     chance = Facade("numpy.random", _random(services))
     linalg = Facade("numpy.linalg", pick(np.linalg, _LINALG))
     fft = Facade("numpy.fft", pick(np.fft, _FFT))
+    windows = Facade("numpy.lib.stride_tricks", {"sliding_window_view": sliding_window_view})
+    parts = Facade("numpy.lib", {"stride_tricks": windows})
     typing = Facade("numpy.typing", {"NDArray": NDARRAY, "ArrayLike": object, "DTypeLike": object})
     members = {
         **pick(np, _FUNCTIONS),
+        "lib": parts,
         "linalg": linalg,
         "random": chance,
         "fft": fft,
@@ -74,12 +77,15 @@ def build(services: Services) -> dict[str, Facade]:
         "ndarray": NDARRAY,
         "empty": empty,
         "empty_like": empty_like,
+        "fromiter": fromiter,
         "__version__": np.__version__,
     }
     warm_up()
     return {
         "numpy": Facade("numpy", members),
         "numpy.random": chance,
+        "numpy.lib": parts,
+        "numpy.lib.stride_tricks": windows,
         "numpy.linalg": linalg,
         "numpy.fft": fft,
         "numpy.typing": typing,
@@ -94,6 +100,19 @@ def empty(shape: Any, dtype: Any = float, order: Any = "C", **_: Any) -> Any:
 def empty_like(prototype: Any, dtype: Any = None, order: Any = "K", **more: Any) -> Any:
     """Return an array of zeros like another."""
     return np.zeros_like(prototype, dtype=dtype, order=order, **more)
+
+
+def sliding_window_view(x: Any, window_shape: Any, axis: Any = None) -> Any:
+    """Return windows that slide over an array, as a read-only view of it."""
+    return np.lib.stride_tricks.sliding_window_view(x, window_shape, axis)
+
+
+def fromiter(iterable: Any, dtype: Any, count: int = -1, **more: Any) -> Any:
+    """Return an array of an iterable's items; the memory of one that grows is not cleared, so gaps are refused."""
+    kind = np.dtype(dtype)
+    if kind.fields is not None:
+        raise TypeError("np.fromiter() of a structured dtype is not offered; use np.array(list(...), dtype=...)")
+    return np.fromiter(iterable, kind, count, **more)
 
 
 def _random(services: Services) -> dict[str, object]:

@@ -13,6 +13,10 @@ def _nowhere(level: str, text: str) -> None:
     """Swallow a log line; a worker puts its own sink here before the bot is loaded."""
 
 
+def _leave_class(_kind: type) -> None:
+    """Do nothing."""
+
+
 class Services:
     """Mutable state of one process, shared by all facades and set anew in every worker."""
 
@@ -20,6 +24,8 @@ class Services:
         self.now = 0.0
         self.rng = random.Random(0)
         self.log: LogSink = _nowhere
+        # Makes a class hash by a number, where addresses are hidden.
+        self.number_class: Callable[[type], None] = _leave_class
         self._numpy_seed: int | None = None
         self.quiet: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
 

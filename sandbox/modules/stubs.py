@@ -7,13 +7,15 @@ import cmath
 import contextlib
 import sys
 import types
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
 
 from sandbox import names
-from sandbox.modules.facade import Facade, pick
+from sandbox.modules.facade import Facade, hand_out, pick
 from sandbox.modules.services import Services
 from sandbox.universe import BASES
 
+FILENAME = "bot.py"
 _CALENDAR = "isleap leapdays monthrange timegm weekday MONDAY SUNDAY"
 
 
@@ -23,6 +25,7 @@ def build(services: Services) -> dict[str, Facade]:
     return {
         "calendar": Facade("calendar", {**pick(calendar, _CALENDAR), **_day_names()}),
         "cmath": Facade("cmath", public),
+        "sys": Facade("sys", _sys(services)),
         "traceback": Facade("traceback", _traceback(services)),
         "types": Facade("types", _types()),
         "warnings": Facade("warnings", _warnings(services)),
@@ -32,6 +35,66 @@ def build(services: Services) -> dict[str, Facade]:
 def _day_names() -> dict[str, object]:
     wanted = "day_name day_abbr month_name month_abbr"
     return {name: tuple(getattr(calendar, name)) for name in wanted.split()}
+
+
+class Leaving(SystemExit, Exception):
+    """What `sys.exit` raises: a SystemExit that ordinary handlers catch as well."""
+
+
+Leaving.__name__ = Leaving.__qualname__ = "SystemExit"
+
+
+class Stream:
+    """Stands for standard output or error: what is written is a line of the bot's log."""
+
+    __slots__ = ("_write",)
+
+    encoding = "utf-8"
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        object.__setattr__(self, "_write", write)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a stream's attributes are read-only")
+
+    def write(self, text: str) -> int:
+        """Log a text; one that is nothing but a line break has been written already."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        plain = str.__str__(text)
+        if plain.strip("\n"):
+            self._write(plain.rstrip("\n"))  # type: ignore[attr-defined]
+        return len(plain)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Log every text."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Do nothing: what is written is logged at once."""
+
+    def isatty(self) -> bool:
+        """Say that this is no terminal."""
+        return False
+
+
+hand_out(Leaving, Stream)
+
+
+def _sys(services: Services) -> dict[str, object]:
+    def leave(status: object = None, /) -> NoReturn:
+        """Raise SystemExit, which ends this call as any exception does, not the bot."""
+        raise Leaving(status)
+
+    plain = "maxsize maxunicode byteorder float_info int_info version_info version platform hexversion"
+    return {
+        **pick(sys, plain),
+        "argv": (FILENAME,),
+        "exit": leave,
+        "stdout": Stream(lambda text: services.log("INFO", text)),
+        "stderr": Stream(lambda text: services.log("ERROR", text)),
+    }
 
 
 def _traceback(services: Services) -> dict[str, object]:

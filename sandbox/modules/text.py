@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pprint
 import re
@@ -29,10 +30,23 @@ def build(services: Services) -> dict[str, Facade]:
         "json": Facade("json", _json()),
         "re": Facade("re", pick(re, _RE)),
         "string": Facade("string", pick(string, _STRING)),
-        "textwrap": Facade("textwrap", pick(textwrap, "dedent fill indent shorten wrap")),
+        "textwrap": Facade("textwrap", _textwrap()),
         "pprint": Facade("pprint", {"pformat": pprint.pformat, "pprint": _pprint(services)}),
         "logging": Facade("logging", _logging(services)),
     }
+
+
+def _textwrap() -> dict[str, object]:
+    def on_plain(function: Any) -> Any:
+        """Return the function for plain texts: a bot's own `translate` would be handed the library's table."""
+
+        @functools.wraps(function)
+        def shaped(text: Any, *args: Any, **more: Any) -> Any:
+            return function(str.__str__(text) if isinstance(text, str) else text, *args, **more)
+
+        return shaped
+
+    return {name: on_plain(getattr(textwrap, name)) for name in ["dedent", "fill", "indent", "shorten", "wrap"]}
 
 
 _HOOKS = {"parse_float", "parse_int", "parse_constant", "object_hook", "object_pairs_hook", "strict"}

@@ -45,22 +45,23 @@ _ORIGINS: dict[str, type] = {
 class Form:
     """A type expression: it can be subscripted, joined, tested against and inherited from."""
 
-    __slots__ = ("args", "kind", "origin")
+    # Special names, because no bot can read one: the class of a form may be `type` itself.
+    __slots__ = ("__args__", "__kind__", "__origin__")
 
-    kind: str
-    origin: type | None
-    args: tuple[object, ...]
+    __kind__: str
+    __origin__: type | None
+    __args__: tuple[object, ...]
 
     def __init__(self, kind: str, origin: type | None = None, args: object = ()) -> None:
-        object.__setattr__(self, "kind", kind)
-        object.__setattr__(self, "origin", origin)
-        object.__setattr__(self, "args", args if type(args) is tuple else (args,))
+        object.__setattr__(self, "__kind__", kind)
+        object.__setattr__(self, "__origin__", origin)
+        object.__setattr__(self, "__args__", args if type(args) is tuple else (args,))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"attribute '{name}' is read-only")
 
     def __getitem__(self, item: object) -> Form:
-        return Form(self.kind, self.origin, item)
+        return Form(self.__kind__, self.__origin__, item)
 
     def __or__(self, other: object) -> Form:
         return Form("Union", None, (self, other))
@@ -69,34 +70,34 @@ class Form:
         return Form("Union", None, (other, self))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Form) and (self.kind, self.args) == (other.kind, other.args)
+        return isinstance(other, Form) and (self.__kind__, self.__args__) == (other.__kind__, other.__args__)
 
     def __hash__(self) -> int:
-        return hash(self.kind)
+        return hash(self.__kind__)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Do what calling the form's class does, as in `typing.Deque(maxlen=3)`."""
-        if self.origin is None or self.origin in {object, type}:
-            raise TypeError(f"typing.{self.kind} cannot be called")
-        return self.origin(*args, **kwargs)
+        if self.__origin__ is None or self.__origin__ in {object, type}:
+            raise TypeError(f"typing.{self.__kind__} cannot be called")
+        return self.__origin__(*args, **kwargs)
 
     def __mro_entries__(self, _bases: tuple[object, ...]) -> tuple[type, ...]:
-        return (self.origin or object,)
+        return (self.__origin__ or object,)
 
     def __instancecheck__(self, instance: object) -> bool:
-        if self.kind in {"Union", "Optional"}:
-            wanted = (type(None) if kind is None else kind for kind in self.args)
-            optional = self.kind == "Optional" and instance is None
+        if self.__kind__ in {"Union", "Optional"}:
+            wanted = (type(None) if kind is None else kind for kind in self.__args__)
+            optional = self.__kind__ == "Optional" and instance is None
             return optional or any(isinstance(instance, kind) for kind in wanted)  # type: ignore[arg-type]
-        if self.origin is None:
-            raise TypeError(f"typing.{self.kind} cannot be used with isinstance()")
-        return isinstance(instance, self.origin)
+        if self.__origin__ is None:
+            raise TypeError(f"typing.{self.__kind__} cannot be used with isinstance()")
+        return isinstance(instance, self.__origin__)
 
     def __subclasscheck__(self, kind: type) -> bool:
-        return self.origin is not None and issubclass(kind, self.origin)
+        return self.__origin__ is not None and issubclass(kind, self.__origin__)
 
     def __repr__(self) -> str:
-        return f"typing.{self.kind}"
+        return f"typing.{self.__kind__}"
 
 
 class Generic:
@@ -185,7 +186,7 @@ def build(services: Services) -> dict[str, Facade]:
 
     def get_args(kind: Any) -> tuple[object, ...]:
         """Return what a form was subscripted with."""
-        return kind.args if type(kind) is Form else getattr(kind, "__args__", ())
+        return kind.__args__ if type(kind) is Form else getattr(kind, "__args__", ())
 
     members: dict[str, object] = {name: Form(name) for name in _FORMS.split()}
     members |= {name: Form(name, origin) for name, origin in _ORIGINS.items()}

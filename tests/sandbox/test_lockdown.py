@@ -47,7 +47,7 @@ def said_to_nobody() -> dict[str, str]:
 def test_a_whole_lock_down_holds_and_says_its_layers(said: dict[str, str]) -> None:
     level, layers, *_ = said["whole"].split(" ")
     assert level in {"A", "B"}
-    needed = {"rlimits", "undumpable", "no-new-privs", "descriptors", "seccomp", "proved"}
+    needed = {"rlimits", "undumpable", "clocks", "no-new-privs", "descriptors", "seccomp", "proved"}
     assert needed <= set(layers.split(","))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import mmap
 import struct
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -61,7 +62,7 @@ def judge(machine: str, number: int, *args: int, arch: int | None = None) -> int
 
 
 def known(table: Table) -> set[int]:
-    checked = {table.read, table.write, table.mmap, table.mprotect, table.madvise}
+    checked = {table.read, table.write, table.mmap, table.mprotect, table.madvise, table.clock_gettime}
     return checked | set(table.allow.values()) | set(table.refuse.values())
 
 
@@ -103,10 +104,25 @@ def test_shared_memory_is_not_taken_from_both_sides(machine: str) -> None:
 
 
 @machines
+def test_no_clock_answers_but_those_of_its_own_cpu_time(machine: str) -> None:
+    table = TABLES[machine]
+    answered = {clock for clock in range(-8, 40) if judge(machine, table.clock_gettime, clock) == ALLOW}
+    assert answered == {time.CLOCK_PROCESS_CPUTIME_ID, time.CLOCK_THREAD_CPUTIME_ID}
+    assert judge(machine, table.clock_gettime, 0) == EPERM
+
+
+@machines
+def test_neither_time_nor_chance_comes_from_the_kernel(machine: str) -> None:
+    refused = TABLES[machine].refuse
+    assert {"gettimeofday", "getrandom", "clock_getres"} <= set(refused)
+    assert {judge(machine, refused[name]) for name in ("gettimeofday", "getrandom")} == {EPERM}
+
+
+@machines
 def test_the_tables_do_not_contradict_themselves(machine: str) -> None:
     table = TABLES[machine]
     numbers = [*table.allow.values(), *table.refuse.values()]
-    checked = [table.read, table.write, table.mmap, table.mprotect, table.madvise]
+    checked = [table.read, table.write, table.mmap, table.mprotect, table.madvise, table.clock_gettime]
     assert len({*numbers, *checked}) == len(numbers) + len(checked)
 
 
@@ -133,7 +149,8 @@ def test_every_x32_number_kills(machine: str, number: int) -> None:
 @given(number=st.integers(0, 2**32 - 1), args=st.tuples(*[st.integers(0, 2**64 - 1)] * 4))
 def test_no_call_gets_more_than_the_table_gives(machine: str, number: int, args: tuple[int, ...]) -> None:
     table = TABLES[machine]
-    plain = {table.read, table.write, table.mmap, table.mprotect, table.madvise, *table.allow.values()}
+    plain = {table.read, table.write, table.mmap, table.mprotect, table.madvise, table.clock_gettime}
+    plain |= set(table.allow.values())
     if judge(machine, number, *args) == ALLOW:
         assert number in plain
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from sandbox import builtin_names, guards
+from sandbox.addresses import hide_addresses
 from sandbox.compiler import compile_bot
-from sandbox.modules import build
+from sandbox.modules import build, take_over
 from sandbox.modules.facade import names_of
 from sandbox.modules.services import Services
 from sandbox.universe import freeze_host_classes
@@ -30,10 +31,12 @@ class Wall:
         self.services = Services()
         self.logs: list[str] = []
         self.services.log = lambda _level, text: self.logs.append(text)
+        take_over(self.services)
         self.modules = build(self.services)
         self.offered = {name: names_of(facade) for name, facade in self.modules.items()}
         self.builtins = builtin_names.build(self.services, self.modules)
         self.gates = guards.build(self.services)
+        hide_addresses(self.services)
         freeze_host_classes()
 
     def compile(self, source: str | bytes) -> tuple[Any, list[Any]]:

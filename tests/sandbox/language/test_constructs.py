@@ -12,7 +12,7 @@ import pytest
 from wall_process import HERE, run_apart
 
 FILES = sorted((HERE / "cases").glob("*.txt"))
-REFUSED = {"try_star", "async_", "os_", "type_alias_312"}
+REFUSED = {"try_star", "async_", "type_alias_312"}
 Compared = dict[str, dict[str, list[list[str]]]]
 
 

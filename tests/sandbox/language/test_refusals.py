@@ -15,7 +15,7 @@ def on_tick(ctx, tick):
     x = (lambda: 0).__globals__
     y = [g.gi_frame for g in ()]
     async def later():
-        return eval("1")
+        return eval("1") or os.getcwd()
     match x:
         case object(__dict__=d):
             return super

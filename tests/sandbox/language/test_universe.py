@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 from typing import Any
 
+import numpy as np
 import pytest
 from wall_process import HERE, run_apart
+
+from sandbox import reach
 
 # Shared objects that take a store which nothing of the host ever reads.
 INERT = {
@@ -43,3 +47,19 @@ def test_a_store_is_refused_or_inert_on_everything_shared(walked: dict[str, Any]
 
 def test_every_class_of_the_host_is_immutable(walked: dict[str, Any]) -> None:
     assert walked["open_classes"] == []
+
+
+def test_whatever_is_reached_is_in_the_reviewed_table(walked: dict[str, Any]) -> None:
+    assert walked["unlisted"] == {}
+    table = reach.read()
+    assert set(table.values()) == set(reach.CATEGORIES)
+    assert sorted(reach.reachable() - table.keys()) == []
+    assert len(table) > 4000
+
+
+def test_a_name_that_no_line_lists_would_be_found() -> None:
+    given = set(reach.of_class(collections.deque))
+    assert ("collections.deque", "append") in given
+    assert not any(name in {"__reduce__", "__deepcopy__", "__class__"} for _, name in given)
+    assert reach.propose("os", "system") == reach.UNREVIEWED
+    assert ("numpy.ndarray", "ctypes") not in reach.of_class(np.ndarray)

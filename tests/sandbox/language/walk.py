@@ -14,11 +14,12 @@ from judge import foul
 from kit import Wall
 
 from arena.runtime.ctx import Context
-from sandbox import guards, names
+from sandbox import guards, names, reach
 from sandbox.botclass import is_bot_class
 from sandbox.modules.facade import Facade
+from sandbox.modules.typing_forms import Form
 from sandbox.special import dunder
-from sandbox.universe import GUARDED_STORES
+from sandbox.universe import CONVENTIONAL, GUARDED_STORES
 
 PER_TYPE = 25
 # A bot that holds one value of every kind, and the results of calling what is offered.
@@ -152,7 +153,7 @@ class Walk:
                 self.add(f"{path}{name}", found)
 
 
-_ALWAYS = {type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType, Facade}
+_ALWAYS = {type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType, Facade, Form}
 
 
 def reachable(value: Any) -> Iterator[tuple[str, Any]]:
@@ -176,6 +177,50 @@ def reachable(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, types.BuiltinFunctionType | types.FunctionType | type):
         with contextlib.suppress(Exception):
             yield "()", value()
+
+
+class Listed:
+    """Tells what is in the table of `sandbox.reach` from what is in no line of it."""
+
+    def __init__(self, wall: Wall) -> None:
+        self.table, self.members = reach.read(), reach.members()
+        offered = [*wall.builtins.values(), *(one for facade in wall.modules.values() for one in vars(facade).values())]
+        self.offered = {id(value) for value in offered}
+
+    def lacks(self, value: Any) -> str:
+        """Return what the table lacks of an object's class, or of a callable, or an empty text."""
+        kind = type(value)
+        if not is_bot_class(kind) and (reach.label(kind), "*") not in self.table and kind not in _UNTOLD:
+            return reach.label(kind)
+        if isinstance(value, type):
+            known = is_bot_class(value) or issubclass(value, BaseException) or (reach.label(value), "*") in self.table
+            return "" if known or id(value) in self.offered else reach.label(value)
+        key = self.key_of(value)
+        return "" if key is None or key in self.table or id(value) in self.offered else " ".join(key)
+
+    def key_of(self, value: Any) -> tuple[str, str] | None:
+        """Return where a callable of the host stands in the table, or None if it is the bot's or ours."""
+        if isinstance(value, types.MethodType):
+            value = value.__func__
+        if isinstance(value, types.FunctionType):
+            code, home = value.__code__, str(value.__module__).split(".")[0]
+            ours = code.co_filename == "bot.py" or home in {"bot", "sandbox", "arena", "__main__"}
+            # What `namedtuple` and `dataclass` put into a class that a bot makes with them, and two closures.
+            made = value.__name__ in CONVENTIONAL | {"__repr__"} or "<string>" in code.co_filename
+            if ours or made or value.__qualname__.startswith("lru_cache.<locals>."):
+                return None
+            return self.members.get(id(value), ("function of", f"{home} {value.__qualname__}"))
+        if isinstance(value, guards._DESCRIPTORS):
+            return reach.label(value.__objclass__), value.__name__
+        if isinstance(value, types.BuiltinFunctionType) and not isinstance(value.__self__, types.ModuleType | None):
+            kind = value.__self__ if isinstance(value.__self__, type) else type(value.__self__)
+            owner = reach.owner_of(kind, value.__name__)
+            return None if is_bot_class(owner) else (reach.label(owner), value.__name__)
+        return None
+
+
+# Classes of what no line tells: metaclasses and tracebacks, of which a bot reads nothing.
+_UNTOLD = {types.TracebackType, Context}
 
 
 def try_stores(walk: Walk, shared: set[int]) -> None:
@@ -221,6 +266,8 @@ def main() -> None:
     for path, value in own.items():
         walk.add(path, value)
     walk.run()
+    listed = Listed(wall)
+    unlisted = {walk.paths[key]: lack for key, value in walk.seen.items() if (lack := listed.lacks(value))}
     try_stores(walk, shared)
     open_classes = sorted(
         kind.__qualname__
@@ -231,7 +278,7 @@ def main() -> None:
     print(json.dumps({
         "seen": len(walk.seen), "types": len(walk.per_type), "fouls": walk.fouls,
         "stores": {kind: sorted(found) for kind, found in walk.stores.items()},
-        "open_classes": open_classes,
+        "open_classes": open_classes, "unlisted": unlisted,
     }))  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 # family: advisories
-# expect: blocked
+# expect: refused
 # control: plain
 # why: CVE-2026-76825: string.Formatter resolves attributes in its fields.
 import string

@@ -1,5 +1,5 @@
 # family: facades
-# expect: blocked
+# expect: refused
 # control: naive
 # why: A facade has only the names of its table.
 import logging

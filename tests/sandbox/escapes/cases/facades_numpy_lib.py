@@ -1,7 +1,7 @@
 # family: facades
-# expect: blocked
+# expect: refused
 # control: naive
-# why: A facade has only the names of its table.
+# why: Of numpy.lib there is one function, and nothing else.
 import numpy
-hand_over(numpy.lib)
+hand_over(numpy.lib.format)
 breach("lib")

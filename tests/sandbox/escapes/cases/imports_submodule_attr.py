@@ -1,5 +1,5 @@
 # family: imports
-# expect: blocked
+# expect: refused
 # control: none
 # why: A facade has no real submodule.
 import collections.abc

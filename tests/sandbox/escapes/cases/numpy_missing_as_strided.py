@@ -1,5 +1,5 @@
 # family: numpy
-# expect: blocked
+# expect: refused
 # control: naive
 # why: The facade does not have it.
 import numpy as np

@@ -2,5 +2,5 @@
 # expect: refused
 # control: plain
 # why: Modules that are not offered are refused.
-import numpy.lib as m
+import numpy.ma as m
 hand_over(m)

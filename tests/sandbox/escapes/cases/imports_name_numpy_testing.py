@@ -2,5 +2,5 @@
 # expect: refused
 # control: naive
 # why: Names that a facade does not offer are refused.
-from numpy import lib as x
+from numpy import testing as x
 hand_over(x)

@@ -1,0 +1,84 @@
+"""Replaces members of classes that C code has defined, in a process that is for bots alone."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+
+# Places in `PyTypeObject` (Include/cpython/object.h), and of the third of `PyMappingMethods`.
+SLOTS = {"__repr__": 88, "__hash__": 120, "__str__": 136}
+_AS_MAPPING, _ASSIGN_ITEM = 112, 16
+_modified = ctypes.pythonapi.PyType_Modified
+_modified.argtypes = [ctypes.py_object]
+
+
+class _Model:
+    """Shows what the slots of a class hold whose methods are Python's."""
+
+    def __repr__(self) -> str:
+        return ""
+
+    def __str__(self) -> str:
+        return ""
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __setitem__(self, key: object, value: object) -> None:
+        pass
+
+
+def word_at(address: int) -> ctypes.c_size_t:
+    """Return the machine word at an address."""
+    return ctypes.c_size_t.from_address(address)
+
+
+def slot(kind: type, name: str) -> ctypes.c_size_t:
+    """Return where a class of C keeps a special method."""
+    return word_at(id(kind) + SLOTS[name])
+
+
+BY_METHOD = {name: slot(_Model, name).value for name in SLOTS}
+
+
+def replace_members(kind: type, **members: object) -> None:
+    """Put members into a class as if its author had; Python itself lets nobody do that to a class of C.
+
+    For methods that are looked up by name. A special method also has a slot, which is not touched.
+    """
+    (table,) = gc.get_referents(kind.__dict__)
+    table.update(members)
+    _modified(kind)
+
+
+def replace_special(kind: type, name: str, function: object) -> None:
+    """Give a class of C a special method of ours, and every class that has taken its slot over."""
+    before = slot(kind, name).value
+    replace_members(kind, **{name: function})
+    for each in all_classes(kind):
+        place = slot(each, name)
+        if place.value == before:
+            place.value = BY_METHOD[name]
+
+
+def replace_item_store(kind: type, function: object) -> None:
+    """Give a class of C a `__setitem__` of ours; what it deletes goes by its own `__delitem__`."""
+    before = word_at(word_at(id(kind) + _AS_MAPPING).value + _ASSIGN_ITEM).value
+    model = word_at(word_at(id(_Model) + _AS_MAPPING).value + _ASSIGN_ITEM).value
+    replace_members(kind, __setitem__=function)
+    for each in all_classes(kind):
+        place = word_at(word_at(id(each) + _AS_MAPPING).value + _ASSIGN_ITEM)
+        if place.value == before:
+            place.value = model
+
+
+def all_classes(kind: type) -> list[type]:
+    """Return a class and all that inherit from it, in the order in which they were made."""
+    found, known = [kind], {id(kind)}
+    for each in found:
+        # A metaclass's own `__subclasses__` wants to be called as a function of the class.
+        for heir in type.__subclasses__(each):
+            if id(heir) not in known:
+                known.add(id(heir))
+                found.append(heir)
+    return found

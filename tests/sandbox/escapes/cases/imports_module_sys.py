@@ -1,6 +1,0 @@
-# family: imports
-# expect: refused
-# control: plain
-# why: Modules that are not offered are refused.
-import sys as m
-hand_over(m)
