@@ -26,8 +26,7 @@ from statistics import median
 from typing import Any
 
 from arena.feeds.base import PriceUpdate
-from arena.feeds.fakes.doubles import NAMES, double_of
-from arena.feeds.fakes.faults import Double
+from arena.feeds.fakes.simulation import NAMES, VenueSimulation, make_simulation
 from arena.feeds.live import LiveMarket, run_feeds
 
 _EVERY = 0.02  # seconds between two prices of a symbol
@@ -41,7 +40,7 @@ _SETTLED, _MEMORY_KIB = 15 * 60.0, 16 * 1024
 class Shown(LiveMarket):
     """A market that checks all that it shows, at every price that comes."""
 
-    def __init__(self, feeds: Sequence[Any], doubles: Sequence[Double]) -> None:
+    def __init__(self, feeds: Sequence[Any], doubles: Sequence[VenueSimulation]) -> None:
         super().__init__(feeds)
         self.newest: dict[str, int] = {}
         self.faulty: Counter[str] = Counter()
@@ -101,7 +100,7 @@ async def soak(names: Sequence[str], seconds: float, fault_every: float, seed: i
     """Run everything for so long, and return what was seen."""
     idle = _open()
     async with contextlib.AsyncExitStack() as stack:
-        doubles = [await stack.enter_async_context(double_of(name, seed=seed)) for name in names]
+        doubles = [await stack.enter_async_context(make_simulation(name, seed=seed)) for name in names]
         feeds = [double.connector() for double in doubles]
         market = Shown(feeds, doubles)
         strikes = {double.name: Strikes() for double in doubles}
@@ -126,7 +125,7 @@ async def soak(names: Sequence[str], seconds: float, fault_every: float, seed: i
     }  # fmt: skip
 
 
-async def _trade(double: Double) -> None:
+async def _trade(double: VenueSimulation) -> None:
     while True:
         for symbol in double.walk.made:
             await double.publish(symbol)
@@ -134,7 +133,7 @@ async def _trade(double: Double) -> None:
 
 
 async def _torment(
-    double: Double, market: Shown, strikes: Strikes, seconds: float, fault_every: float, seed: int
+    double: VenueSimulation, market: Shown, strikes: Strikes, seconds: float, fault_every: float, seed: int
 ) -> None:
     """Strike at random moments until the time is over; wait each time until new prices flow."""
     chance = random.Random(f"{seed} {double.name}")

@@ -18,8 +18,8 @@ import httpx2
 
 from arena.errors import ArenaError, MarketDataError, NotFoundError
 from arena.feeds.archives import Archive
-from arena.feeds.dialling import is_loopback
 from arena.feeds.files.checksum import ENDING, difference, digest_of, stated_in
+from arena.feeds.http import is_loopback
 
 BASE_URL = "https://data.binance.vision"
 

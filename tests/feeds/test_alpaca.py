@@ -14,11 +14,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from arena.errors import FeedError
-from arena.feeds.alpaca import AlpacaFeed, AlpacaParser, Timing
+from arena.feeds.alpaca import AlpacaFeed, AlpacaParser, AlpacaTiming
 from arena.feeds.base import FeedState, Frame, PriceUpdate, Resolution
 from arena.feeds.fakes.alpaca import FakeAlpaca
 
-QUICK = Timing(open_timeout=2.0, login=2.0, first_delay=0.01, max_delay=0.05, limit_delay=0.02, max_limit_delay=0.05)
+QUICK = AlpacaTiming(
+    open_timeout=2.0, login=2.0, first_delay=0.01, max_delay=0.05, limit_delay=0.02, max_limit_delay=0.05
+)
 # A Friday at noon and the Saturday after it, in New York.
 OPEN = round(datetime(2026, 3, 6, 12, tzinfo=ZoneInfo("America/New_York")).timestamp()) * 10**9
 CLOSED = OPEN + 86_400 * 10**9

@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from arena.feeds.fakes.alpaca import FakeAlpaca
-from arena.feeds.fakes.alpaca_session import ERRORS
+from arena.feeds.fakes.alpaca_protocol import ERRORS
 
 CONNECTED = [{"T": "success", "msg": "connected"}]
 IN = [{"T": "success", "msg": "authenticated"}]

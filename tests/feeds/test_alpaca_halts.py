@@ -97,7 +97,7 @@ def test_a_venue_without_statuses_still_tells_prices_and_is_not_asked_for_them_a
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             feed = feed_of(fake)
-            fake.lacks["statuses"] = code
+            fake.unavailable["statuses"] = code
             async with running(feed) as heard:
                 await heard.until(lambda: heard.is_live)
                 await heard.until(lambda: any(b"error" in frame.payload for frame in heard.frames))

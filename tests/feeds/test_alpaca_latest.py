@@ -35,9 +35,9 @@ def test_a_closed_market_has_its_last_prices_from_the_start_and_is_marked_as_clo
                 await heard.until(lambda: bool(heard.updates))
             market.on_price(heard.updates[0])
             now = CLOSED / 10**9
-            assert heard.updates == [PriceUpdate("AAPL", 187.5, NOW, now, "alpaca", recalled=True)]
+            assert heard.updates == [PriceUpdate("AAPL", 187.5, NOW, now, "alpaca", is_snapshot=True)]
             assert market.prices_at(now) == {"AAPL": 187.5}
-            assert market.freshness(now)["AAPL"].words == "closed"
+            assert market.freshness(now)["AAPL"].state == "closed"
             assert fake.rest.asked == ["/v2/stocks/trades/latest?symbols=AAPL%2CTSLA&feed=iex"]
             assert feed.counts["recalls"] == 1
 
@@ -54,7 +54,7 @@ def test_in_an_open_market_a_last_price_is_as_old_as_its_trade(age: int, words: 
             async with running(feed) as heard:
                 await heard.until(lambda: bool(heard.updates))
             market.on_price(heard.updates[0])
-            assert market.freshness(NOW)["AAPL"].words == words
+            assert market.freshness(NOW)["AAPL"].state == words
             await fake.connected(0)
 
     play(scene)
@@ -73,7 +73,7 @@ def test_what_was_missed_while_a_connection_was_lost_is_told_after_it_and_nothin
             await fake.connected(0)
             await fake.trade("AAPL", 2.0)
             await heard.until(lambda: heard.prices == [250.0, 1.0, 2.0])
-            assert [update.recalled for update in heard.updates] == [False, False, True]
+            assert [update.is_snapshot for update in heard.updates] == [False, False, True]
 
     play(scene)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from arena.feeds.alpaca import AlpacaParser
 from arena.feeds.alpaca.codec import decode, encode, nanoseconds, stamp_of
-from arena.feeds.alpaca.tape import MEMORY
+from arena.feeds.alpaca.parser import TRADE_MEMORY
 from arena.feeds.base import PriceUpdate
 from arena.feeds.live import LiveMarket
 
@@ -134,10 +134,10 @@ def test_the_market_itself_takes_a_cancelled_price_back() -> None:
 
 def test_only_so_many_trades_are_remembered() -> None:
     parser = AlpacaParser()
-    told(parser, *(deal(float(n), n, n) for n in range(1, 3 * MEMORY)))
+    told(parser, *(deal(float(n), n, n) for n in range(1, 3 * TRADE_MEMORY)))
     tape = parser._tapes["AAPL"]
-    assert len(tape._deals) == MEMORY
-    assert told(parser, *(cancelled(n) for n in range(3 * MEMORY - 1, 0, -1)))[-1] == 2.0 * MEMORY
+    assert len(tape._deals) == TRADE_MEMORY
+    assert told(parser, *(cancelled(n) for n in range(3 * TRADE_MEMORY - 1, 0, -1)))[-1] == 2.0 * TRADE_MEMORY
 
 
 def test_a_trade_from_the_future_does_not_silence_the_symbol() -> None:

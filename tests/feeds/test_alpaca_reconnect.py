@@ -111,7 +111,7 @@ def test_of_too_many_symbols_as_many_are_subscribed_as_the_plan_allows() -> None
 def test_the_feed_ends_where_nothing_can_be_subscribed(code: int, why: str) -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
-            fake.lacks["trades"] = code
+            fake.unavailable["trades"] = code
             with pytest.raises(FeedError, match=why):
                 await feed_of(fake, "AAPL", "TSLA").run(Heard())
 

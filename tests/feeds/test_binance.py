@@ -10,15 +10,15 @@ from scenes import Heard, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, PriceUpdate
-from arena.feeds.binance.feed import MAX_STREAMS, BinanceFeed, Timing
-from arena.feeds.dialling import is_loopback
+from arena.feeds.binance.feed import MAX_STREAMS, BinanceFeed, BinanceTiming
 from arena.feeds.fakes.binance import FakeBinance
+from arena.feeds.http import is_loopback
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
-QUICK = Timing(open_timeout=2.0, first_delay=0.01, max_delay=0.05, spacing=0.0)
+QUICK = BinanceTiming(open_timeout=2.0, first_delay=0.01, max_delay=0.05, spacing=0.0)
 
 
-def feed_of(fake: FakeBinance, timing: Timing = QUICK, **more: object) -> BinanceFeed:
+def feed_of(fake: FakeBinance, timing: BinanceTiming = QUICK, **more: object) -> BinanceFeed:
     return BinanceFeed([BTC, ETH], fake.url, (), timing=timing, **more)  # type: ignore[arg-type]
 
 

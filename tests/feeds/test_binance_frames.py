@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from arena.feeds.base import Frame, PriceUpdate
-from arena.feeds.binance.frames import RENUMBERED_AFTER, BinanceParser, enveloped
+from arena.feeds.binance.parser import RENUMBERED_AFTER, BinanceParser, wrap_rest_trades
 from arena.feeds.live import LiveMarket
 
 WS = Path(__file__).resolve().parents[3] / "shared" / "data" / "ws"
@@ -24,7 +24,7 @@ def trade(number: int, price: str, stamp: int = 1_000, symbol: str = BTC) -> byt
 
 def answer(*trades: tuple[int, str, int]) -> bytes:
     rows = [{"id": number, "price": price, "time": stamp} for number, price, stamp in trades]
-    return enveloped(BTC, json.dumps(rows).encode())
+    return wrap_rest_trades(BTC, json.dumps(rows).encode())
 
 
 def prices(parser: BinanceParser, *payloads: bytes, now: float = 1e9) -> list[float]:
@@ -88,7 +88,7 @@ def test_nonsense_is_no_price_and_no_error(payload: bytes) -> None:
 
 def test_a_name_that_needs_care_in_json_comes_through_the_envelope() -> None:
     name = 'B"\N{CJK UNIFIED IDEOGRAPH-5E01}ß'
-    found = BinanceParser([name]).parse(enveloped(name, b'[{"id":1,"price":"2","time":3000}]'), 9.0)
+    found = BinanceParser([name]).parse(wrap_rest_trades(name, b'[{"id":1,"price":"2","time":3000}]'), 9.0)
     assert found == [PriceUpdate(name, 2.0, 3.0, 9.0, "binance")]
 
 

@@ -12,7 +12,7 @@ from test_binance import BTC, QUICK, feed_of
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
-from arena.feeds.binance.feed import BinanceFeed, Timing
+from arena.feeds.binance.feed import BinanceFeed, BinanceTiming
 from arena.feeds.fakes.binance import FakeBinance
 
 
@@ -41,7 +41,7 @@ def test_a_lost_connection_is_opened_again(how: str) -> None:
 def test_a_mute_but_open_socket_is_replaced() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
-            timing = Timing(silence=0.1, first_delay=0.01, max_delay=0.02, spacing=0.0)
+            timing = BinanceTiming(silence=0.1, first_delay=0.01, max_delay=0.02, spacing=0.0)
             async with running(feed_of(fake, timing)) as heard:
                 await fake.subscribed("btcusdt@trade")
                 await fake.trade(BTC, "1", trade_id=1000)
@@ -76,7 +76,7 @@ def test_a_venue_that_counts_anew_after_a_break_is_believed() -> None:
 def test_an_announced_shutdown_loses_no_trade() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
-            feed = feed_of(fake, Timing(first_delay=60.0, spacing=0.0))
+            feed = feed_of(fake, BinanceTiming(first_delay=60.0, spacing=0.0))
             async with running(feed) as heard:
                 await fake.subscribed("btcusdt@trade")
                 await fake.trade(BTC, "1")
@@ -98,7 +98,7 @@ def test_an_announced_shutdown_loses_no_trade() -> None:
 def test_a_connection_is_replaced_before_the_venue_ends_it() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
-            async with running(feed_of(fake, Timing(life=0.2, first_delay=0.01, spacing=0.0))) as heard:
+            async with running(feed_of(fake, BinanceTiming(max_age=0.2, first_delay=0.01, spacing=0.0))) as heard:
                 sent = 0
                 while fake.attempts < 4:
                     sent += 1
@@ -173,7 +173,7 @@ def test_other_refusals_and_dead_addresses_are_tried_again_with_growing_pauses()
 
 
 def test_pauses_double_up_to_a_limit_and_never_overflow() -> None:
-    feed = BinanceFeed([BTC], timing=Timing(first_delay=1.0, max_delay=60.0))
+    feed = BinanceFeed([BTC], timing=BinanceTiming(first_delay=1.0, max_delay=60.0))
     pauses = [feed._delay() for _ in range(5000)]
     for n, pause in enumerate(pauses):
         least = min(2.0 ** min(n, 10), 60.0)
@@ -183,7 +183,7 @@ def test_pauses_double_up_to_a_limit_and_never_overflow() -> None:
 def test_good_but_short_connections_stay_below_the_venues_limit() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
-            timing = Timing(first_delay=0.0, spacing=0.3)
+            timing = BinanceTiming(first_delay=0.0, spacing=0.3)
             async with running(feed_of(fake, timing)) as heard:
                 loop = asyncio.get_running_loop()
                 began = loop.time()
@@ -197,14 +197,14 @@ def test_good_but_short_connections_stay_below_the_venues_limit() -> None:
                 assert loop.time() - began >= 0.85
 
     play(scene)
-    assert 300 / Timing().spacing < 300
+    assert 300 / BinanceTiming().spacing < 300
 
 
 def test_cancelling_closes_the_outgoing_connection_too() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
             before = asyncio.all_tasks()
-            async with running(feed_of(fake, Timing(spacing=0.0))) as heard:
+            async with running(feed_of(fake, BinanceTiming(spacing=0.0))) as heard:
                 await fake.subscribed("btcusdt@trade")
                 await fake.trade(BTC, "1")
                 await heard.until(lambda: bool(heard.updates))

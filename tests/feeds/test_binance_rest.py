@@ -10,14 +10,14 @@ from test_binance import BTC, ETH, QUICK
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
-from arena.feeds.binance.feed import BinanceFeed, Timing
-from arena.feeds.binance.frames import BinanceParser
-from arena.feeds.binance.rest import _REQUESTS_PER_MINUTE, BinanceRest
+from arena.feeds.binance.feed import BinanceFeed, BinanceTiming
+from arena.feeds.binance.parser import BinanceParser
+from arena.feeds.binance.rest import REQUESTS_PER_MINUTE, BinanceRest
 from arena.feeds.fakes.binance import FakeBinance
 from arena.feeds.live import LiveMarket
 
 
-def feed_of(fake: FakeBinance, *symbols: str, timing: Timing = QUICK, **more: object) -> BinanceFeed:
+def feed_of(fake: FakeBinance, *symbols: str, timing: BinanceTiming = QUICK, **more: object) -> BinanceFeed:
     base_url = str(more.pop("base_url", fake.rest_url))
     names = symbols or (BTC, ETH)
     return BinanceFeed(names, fake.url, (), base_url=base_url, timing=timing, **more)  # type: ignore[arg-type]
@@ -31,7 +31,7 @@ async def first_price(fake: FakeBinance, heard: Heard) -> None:
 
 def venue() -> FakeBinance:
     fake = FakeBinance()
-    fake.board.list_symbols(BTC, ETH)
+    fake.market.list_symbols(BTC, ETH)
     return fake
 
 
@@ -61,7 +61,7 @@ def test_what_was_traded_while_the_line_was_cut_is_known_afterwards() -> None:
 
 def test_what_was_traded_while_the_socket_was_mute_is_known_afterwards() -> None:
     async def scene() -> None:
-        timing = Timing(silence=0.1, first_delay=0.01, max_delay=0.02, spacing=0.0)
+        timing = BinanceTiming(silence=0.1, first_delay=0.01, max_delay=0.02, spacing=0.0)
         async with venue() as fake:
             feed = feed_of(fake, timing=timing)
             async with running(feed) as heard:
@@ -78,7 +78,7 @@ def test_what_was_traded_while_the_socket_was_mute_is_known_afterwards() -> None
 @pytest.mark.parametrize("fault", ["hangs", "refuses", "nonsense", "gone"])
 def test_a_gap_that_cannot_be_filled_is_no_failure(fault: str) -> None:
     async def scene() -> None:
-        timing = Timing(first_delay=0.01, max_delay=0.02, spacing=0.0, rest=0.2)
+        timing = BinanceTiming(first_delay=0.01, max_delay=0.02, spacing=0.0, rest=0.2)
         async with venue() as fake, FakeBinance() as elsewhere:
             base_url = elsewhere.rest_url + ("/nothing/here" if fault == "nonsense" else "")
             feed = feed_of(fake, timing=timing, base_url="http://127.0.0.1:1" if fault == "gone" else base_url)
@@ -121,9 +121,9 @@ def test_the_requests_of_a_minute_are_limited() -> None:
     async def scene() -> None:
         async with venue() as fake:
             rest, answers = BinanceRest(fake.rest_url, 5.0), list[bytes]()
-            await rest.missed([BTC] * (_REQUESTS_PER_MINUTE + 20), answers.append)
+            await rest.missed([BTC] * (REQUESTS_PER_MINUTE + 20), answers.append)
             await rest.missed([ETH], answers.append)
-            assert len(answers) == fake.asked["trades"] == _REQUESTS_PER_MINUTE
+            assert len(answers) == fake.asked["trades"] == REQUESTS_PER_MINUTE
 
     play(scene)
 
@@ -169,7 +169,7 @@ def test_symbols_that_cannot_be_checked_are_taken_as_they_are() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
             fake.answering.clear()
-            timing = Timing(first_delay=0.01, rest=0.1)
+            timing = BinanceTiming(first_delay=0.01, rest=0.1)
             async with running(feed_of(fake, "ANYTHING", timing=timing)) as heard:
                 await fake.subscribed("anything@trade")
                 await fake.trade("ANYTHING", "2")
@@ -183,7 +183,7 @@ def test_a_thousand_symbols_are_subscribed_slowly_enough_by_messages() -> None:
 
     async def scene() -> None:
         async with FakeBinance() as fake:
-            fake.board.list_symbols(*names)
+            fake.market.list_symbols(*names)
             feed = feed_of(fake, *names)
             async with running(feed) as heard:
                 await fake.subscribed("coin1023usdt@trade")

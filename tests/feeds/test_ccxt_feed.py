@@ -11,17 +11,17 @@ from scenes import Heard, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
-from arena.feeds.ccxt.exchange import Timing
+from arena.feeds.ccxt.exchange import CcxtTiming
 from arena.feeds.ccxt.feed import CcxtFeed
-from arena.feeds.ccxt.wire import CcxtParser, frame_of
-from arena.feeds.fakes.ccxt_kraken import FakeKraken
+from arena.feeds.ccxt.parser import CcxtParser, frame_of
+from arena.feeds.fakes.kraken import FakeKraken
 
 needs_ccxt = pytest.mark.usefixtures("package")
 # aiohttp is handed an option that newer Pythons do not need.
 pytestmark = pytest.mark.filterwarnings("ignore:enable_cleanup_closed:DeprecationWarning")
 
 BTC, ETH = "BTC/USD", "ETH/USD"
-QUICK = Timing(spacing=0.001, answer_timeout=8.0, first_delay=0.01, max_delay=0.02, rate_window=0.4)
+QUICK = CcxtTiming(spacing=0.001, answer_timeout=8.0, first_delay=0.01, max_delay=0.02, rate_window=0.4)
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ def test_an_answer_that_makes_no_sense_ends_nothing(fault: str) -> None:
 def test_an_exchange_that_keeps_the_line_open_is_given_up_in_time(fault: str) -> None:
     async def scene() -> None:
         async with kraken() as fake:
-            timing = Timing(spacing=0.001, answer_timeout=0.2, first_delay=0.01, max_delay=0.02)
+            timing = CcxtTiming(spacing=0.001, answer_timeout=0.2, first_delay=0.01, max_delay=0.02)
             async with running(feed_of(fake, timing=timing)) as heard:
                 await heard.until(lambda: len(heard.updates) >= 2)
                 fake.mute, fake.drip = fault == "mute", 0.05 if fault == "drip" else 0.0
@@ -248,7 +248,7 @@ def test_reachable_says_yes_only_when_a_price_comes_and_keeps_the_markets() -> N
 def test_the_pace_is_the_poll_or_what_one_takes() -> None:
     async def scene() -> None:
         async with kraken() as fake:
-            feed = feed_of(fake, timing=Timing(spacing=0.1))
+            feed = feed_of(fake, timing=CcxtTiming(spacing=0.1))
             assert feed.pace(BTC, 0.0).interval == 0.01
             async with running(feed) as heard:
                 await heard.until(lambda: len(heard.updates) >= 4)

@@ -14,24 +14,23 @@ from scenes import Heard, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, LiveFeed
-from arena.feeds.fakes.doubles import NAMES, double_of
-from arena.feeds.fakes.faults import Double
+from arena.feeds.fakes.simulation import NAMES, VenueSimulation, make_simulation
 
 each_venue = pytest.mark.parametrize("name", NAMES)
 
 
 @contextlib.asynccontextmanager
-async def playing(name: str) -> AsyncIterator[tuple[Double, LiveFeed, Heard]]:
+async def playing(name: str) -> AsyncIterator[tuple[VenueSimulation, LiveFeed, Heard]]:
     """Run a venue's connector against its double, from the first price on."""
-    async with double_of(name) as double:
+    async with make_simulation(name) as double:
         feed = double.connector()
         async with running(feed) as heard:
-            await double.wanted()
+            await double.subscribed()
             await fresh_price(double, heard)
             yield double, feed, heard
 
 
-async def fresh_price(double: Double, heard: Heard) -> None:
+async def fresh_price(double: VenueSimulation, heard: Heard) -> None:
     """Publish until a price that is newer than this call arrives for every symbol."""
     before = {symbol: len(made) for symbol, made in double.walk.made.items()}
     while not all(newest(double, heard, symbol) >= number for symbol, number in before.items()):
@@ -42,14 +41,14 @@ async def fresh_price(double: Double, heard: Heard) -> None:
                 await heard.until(lambda: all(newest(double, heard, s) >= n for s, n in before.items()))
 
 
-async def live_again(double: Double, heard: Heard) -> None:
+async def live_again(double: VenueSimulation, heard: Heard) -> None:
     """Publish until prices flow and the feed says so; missed ones may come before that."""
     await fresh_price(double, heard)
     while heard.states[-1][0] is not FeedState.LIVE:
         await fresh_price(double, heard)
 
 
-def newest(double: Double, heard: Heard, symbol: str) -> int:
+def newest(double: VenueSimulation, heard: Heard, symbol: str) -> int:
     """Return the number of the newest price of a symbol that was heard, -1 for none."""
     numbers = [double.walk.number(symbol, update.price) for update in heard.updates if update.symbol == symbol]
     assert None not in numbers, "a price was heard that was never sent"
@@ -107,7 +106,7 @@ def test_a_lost_connection_recovers(name: str, fault: str) -> None:
 def test_a_mute_venue_is_noticed_and_found_again(name: str) -> None:
     async def scene() -> None:
         async with playing(name) as (double, _, heard):
-            await double.go_mute()
+            await double.mute()
             await heard.until(lambda: heard.states[-1][0] is FeedState.DOWN)
             await double.restore()
             await live_again(double, heard)
@@ -143,7 +142,7 @@ def test_every_fault_is_survived(name: str) -> None:
 @each_venue
 def test_a_refusal_for_good_ends_the_feed_with_a_sentence(name: str) -> None:
     async def scene() -> None:
-        async with double_of(name) as double:
+        async with make_simulation(name) as double:
             await double.refuse_for_good()
             with pytest.raises(FeedError) as error:
                 await double.connector().run(Heard())
@@ -157,13 +156,13 @@ def test_a_refusal_for_good_ends_the_feed_with_a_sentence(name: str) -> None:
 @pytest.mark.parametrize("venue", ["talking", "mute"])
 def test_cancelling_ends_it_promptly_and_leaves_nothing_behind(name: str, venue: str) -> None:
     async def scene() -> None:
-        async with double_of(name) as double:
+        async with make_simulation(name) as double:
             tasks, files = asyncio.all_tasks(), open_files()
             async with running(double.connector()) as heard:
-                await double.wanted()
+                await double.subscribed()
                 await fresh_price(double, heard)
                 if venue == "mute":
-                    await double.go_mute()
+                    await double.mute()
                 began = asyncio.get_running_loop().time()
             assert asyncio.get_running_loop().time() - began < 2.0
             await double.restore()
@@ -187,14 +186,14 @@ def open_files() -> set[str]:
 def test_reachable_tells_a_venue_from_none_in_time(name: str) -> None:
     async def scene() -> None:
         loop = asyncio.get_running_loop()
-        async with double_of(name) as double:
+        async with make_simulation(name) as double:
             asking = asyncio.create_task(double.connector().reachable(5.0))
             while not asking.done():
                 for symbol in double.walk.made:
                     await double.publish(symbol)
                 await asyncio.wait([asking], timeout=0.02)
             assert asking.result()
-            await double.go_mute()
+            await double.mute()
             began = loop.time()
             assert not await double.connector().reachable(0.2)
             assert loop.time() - began < 1.5

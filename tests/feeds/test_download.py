@@ -8,7 +8,7 @@ import pytest
 from arena.errors import MarketDataError, NotFoundError
 from arena.feeds.archives import Archive, archives
 from arena.feeds.download import Downloader, DownloadError
-from arena.feeds.fakes.bulk_site import BulkSite, zipped
+from arena.feeds.fakes.archive_site import FakeArchiveSite, zipped
 from arena.feeds.history import load_history
 
 NAME = "BTCUSDT-trades-2025-01-01.zip"
@@ -18,7 +18,7 @@ CONTENT = zipped(NAME, TEXT)
 
 @pytest.fixture
 def site():
-    with BulkSite() as found:
+    with FakeArchiveSite() as found:
         yield found
 
 
@@ -29,7 +29,7 @@ def wanted(site) -> Archive:
     return archive
 
 
-def fetch(site: BulkSite, folder: Path, archive: Archive, **told) -> bool:
+def fetch(site: FakeArchiveSite, folder: Path, archive: Archive, **told) -> bool:
     with Downloader(folder, base_url=site.url, pause=lambda _: None) as downloader:
         return downloader.fetch(archive, **told)
 
@@ -123,7 +123,7 @@ def test_a_part_of_another_issue_is_thrown_away(site, wanted, tmp_path, part):
 
 
 def test_a_site_that_serves_no_parts_is_asked_for_the_whole(tmp_path, wanted):
-    with BulkSite(ranges=False) as plain:
+    with FakeArchiveSite(ranges=False) as plain:
         plain.put(wanted.path, CONTENT)
         plain.cut(1000)
         assert fetch(plain, tmp_path, wanted)

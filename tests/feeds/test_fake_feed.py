@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from arena.cli.fake_feed import register
 from arena.config import load
 from arena.feeds.binance.feed import BinanceFeed
-from arena.feeds.fakes.doubles import NAMES, double_of
+from arena.feeds.fakes.simulation import NAMES, make_simulation
 
 PROGRAM = (
     "import typer; from arena.cli.fake_feed import register\n"
@@ -70,7 +70,7 @@ def test_the_settings_of_every_venue_are_settings_of_an_arena(
     venue: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async def scene() -> None:
-        async with double_of(venue) as double:
+        async with make_simulation(venue) as double:
             monkeypatch.chdir(tmp_path)
             for name, value in double.settings().items():
                 monkeypatch.setenv(name, value)

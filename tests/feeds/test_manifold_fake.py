@@ -46,7 +46,7 @@ def test_broadcasts_go_to_those_who_want_the_topic() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake, connect(listed(fake).ws_url, proxy=None) as socket:
             await asked(socket, json.dumps({"type": "subscribe", "txid": 0, "topics": [BETS]}))
-            await fake.tell(fake.board.bet(RAIN, 0.6, moment=1_700_000_000.0))
+            await fake.broadcast(fake.markets.bet(RAIN, 0.6, moment=1_700_000_000.0))
             message = json.loads(await socket.recv())
             assert (message["type"], message["topic"]) == ("broadcast", BETS)
             bet, redemption = message["data"]["bets"]
@@ -60,7 +60,7 @@ def test_broadcasts_go_to_those_who_want_the_topic() -> None:
 
 def test_who_does_not_ping_is_dropped() -> None:
     async def scene() -> None:
-        async with FakeManifold(patience=0.05) as fake, connect(fake.ws_url, proxy=None) as socket:
+        async with FakeManifold(ping_timeout=0.05) as fake, connect(fake.url, proxy=None) as socket:
             with pytest.raises(ConnectionClosed):
                 await socket.recv()
             await fake.connected(0)
@@ -97,11 +97,11 @@ def test_rest_answers_as_the_venue_does() -> None:
 def test_of_several_winners_the_page_does_not_say_who_and_the_probabilities_do() -> None:
     async def scene() -> None:
         fake = listed(FakeManifold())
-        fake.board.resolve(WHO, "CHOOSE_MULTIPLE", resolutions={"aaaaaaaaaa": 75, "bbbbbbbbbb": 25})
-        page = fake.board.answer(f"/v0/market/{WHO}", {})[1]
+        fake.markets.resolve(WHO, "CHOOSE_MULTIPLE", resolutions={"aaaaaaaaaa": 75, "bbbbbbbbbb": 25})
+        page = fake.markets.answer(f"/v0/market/{WHO}", {})[1]
         assert (page["isResolved"], page["resolution"]) == (True, "CHOOSE_MULTIPLE")
         assert "resolutions" not in page
-        told = fake.board.answer(f"/v0/market/{WHO}/prob", {})[1]
+        told = fake.markets.answer(f"/v0/market/{WHO}/prob", {})[1]
         assert told == {"answerProbs": {"aaaaaaaaaa": 0.75, "bbbbbbbbbb": 0.25}}
 
     play(scene)

@@ -11,7 +11,7 @@ import pytest
 from test_manifold_parser import RAIN, START, WHO, Venue
 
 from arena.feeds.base import PriceUpdate, Resolution
-from arena.feeds.manifold.frames import ManifoldParser
+from arena.feeds.manifold.parser import ManifoldParser
 
 
 def test_what_speaks_of_other_markets_is_passed_over() -> None:

@@ -8,10 +8,9 @@ import orjson
 import pytest
 
 from arena.feeds.base import PriceUpdate
-from arena.feeds.fakes.manifold_board import Board
-from arena.feeds.fakes.manifold_session import broadcast
-from arena.feeds.manifold.frames import ManifoldParser
-from arena.feeds.manifold.names import MAX_SYMBOL, entry_of
+from arena.feeds.fakes.manifold_protocol import FakeManifoldMarkets, broadcast
+from arena.feeds.manifold.market import MAX_SYMBOL, parse_entry
+from arena.feeds.manifold.parser import ManifoldParser
 
 RAIN, WHO = "EvIhzcJXwhL0HavaszD7", "ZNlNdzz690"
 START = 1_700_000_000.0
@@ -23,7 +22,7 @@ class Venue:
 
     def __init__(self, *markets: str) -> None:
         self.now = START
-        self.board = Board(lambda: self.now)
+        self.board = FakeManifoldMarkets(lambda: self.now)
         self.board.list_binary(RAIN, "will-it-rain", 0.5)
         self.board.list_choice(WHO, "who-wins", ANSWERS)
         self.parser = ManifoldParser(markets)
@@ -57,7 +56,7 @@ def told(news: list[Any]) -> dict[str, float]:
     ],
 )
 def test_a_market_is_written_as_id_slug_or_page(text: str, market: str, answer: str) -> None:
-    entry = entry_of(text)
+    entry = parse_entry(text)
     assert (entry.market, entry.answer) == (market, answer)
 
 

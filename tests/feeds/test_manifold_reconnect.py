@@ -15,7 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
 from arena.feeds.fakes.manifold import FakeManifold
-from arena.feeds.manifold.feed import ManifoldFeed, Timing
+from arena.feeds.manifold.feed import ManifoldFeed, ManifoldTiming
 
 
 @pytest.mark.parametrize("how", ["cut", "going away", "normal"])
@@ -31,7 +31,7 @@ def test_a_lost_connection_is_opened_again_and_all_of_it_subscribed(how: str) ->
             await fake.attempted(2)
             for topic in (BETS, f"contract/{RAIN}", f"contract/{WHO}/new-bet", f"contract/{WHO}/updated-answers"):
                 await fake.subscribed(topic)
-            await fake.tell(fake.board.bet(RAIN, 0.6))
+            await fake.broadcast(fake.markets.bet(RAIN, 0.6))
             await heard.until(lambda: 0.6 in heard.prices and heard.states[-1][0] is FeedState.LIVE)
 
     play(scene)
@@ -45,8 +45,8 @@ def test_what_happened_meanwhile_is_read_by_rest() -> None:
             fake.refuse_sockets(503, times=2)
             fake.cut()
             await fake.attempted(2)
-            fake.board.bet(RAIN, 0.6)
-            fake.board.resolve(WHO, "aaaaaaaaaa")
+            fake.markets.bet(RAIN, 0.6)
+            fake.markets.resolve(WHO, "aaaaaaaaaa")
             await fake.attempted(4)
             await heard.until(lambda: 0.6 in heard.prices and len(heard.resolutions) == 2)
             assert sum(path == f"/v0/market/{RAIN}" for path in fake.requests) == 1
@@ -72,10 +72,10 @@ def test_a_connection_that_does_not_acknowledge_is_replaced(trouble: str) -> Non
 def test_pings_keep_the_connection_that_a_silent_client_would_lose() -> None:
     async def scene() -> None:
         pinging = replace(QUICK, ping_every=0.02)
-        async with FakeManifold(patience=0.5) as fake, running(feed_of(listed(fake), timing=pinging)):
+        async with FakeManifold(ping_timeout=0.5) as fake, running(feed_of(listed(fake), timing=pinging)):
             await fake.pinged(40)
             assert fake.attempts == 1
-        async with FakeManifold(patience=0.05) as fake, running(feed_of(listed(fake))):
+        async with FakeManifold(ping_timeout=0.05) as fake, running(feed_of(listed(fake))):
             await fake.attempted(3)
 
     play(scene)
@@ -87,7 +87,7 @@ def test_without_broadcasts_asking_serves_and_says_so() -> None:
             fake.refuse_sockets(503, times=10_000)
             async with running(feed_of(listed(fake), poll=0.02)) as heard:
                 await heard.until(lambda: len(heard.updates) >= 3)
-                fake.board.bet(RAIN, 0.6)
+                fake.markets.bet(RAIN, 0.6)
                 await heard.until(lambda: 0.6 in heard.prices)
                 await fake.attempted(3)
             words = "Asking Manifold for probabilities every 0.02 s, without broadcasts."
@@ -108,7 +108,7 @@ def test_without_rest_the_broadcasts_go_on(caplog: pytest.LogCaptureFixture) -> 
                 fake.refuse_rest(500, times=10_000)
                 await fake.asked("market-probs", sum("market-probs" in path for path in fake.requests) + 2)
                 assert feed.counts["refusals"]
-                await fake.tell(fake.board.bet(RAIN, 0.6))
+                await fake.broadcast(fake.markets.bet(RAIN, 0.6))
                 await heard.until(lambda: 0.6 in heard.prices)
                 assert heard.states[-1][0] is FeedState.LIVE
         assert "HTTP 500" in caplog.text
@@ -213,7 +213,7 @@ def test_nonsense_is_counted_and_logged_once_and_ends_nothing(caplog: pytest.Log
                 for text in [*bad, "x" * 100_000]:
                     await fake.say(text)
                 await fake.drip('{"type":"broadcast","topic":"contract/x/sports-live","data":{"score":1}}')
-                await fake.tell(fake.board.bet(RAIN, 0.6))
+                await fake.broadcast(fake.markets.bet(RAIN, 0.6))
                 await heard.until(lambda: 0.6 in heard.prices)
             assert feed.counts["garbled"] == 2
             assert feed.counts["unknown"] == 5
@@ -231,7 +231,7 @@ def test_pauses_grow_up_to_a_limit() -> None:
         async with FakeManifold() as fake:
             fake.refuse_sockets(503, times=5)
             loop = asyncio.get_running_loop()
-            timing = Timing(first_delay=0.02, max_delay=0.08)
+            timing = ManifoldTiming(first_delay=0.02, max_delay=0.08)
             async with running(feed_of(listed(fake), timing=timing)):
                 await fake.attempted(1)
                 began = loop.time()

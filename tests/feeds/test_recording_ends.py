@@ -15,8 +15,8 @@ from arena.feeds.fakes.manifold import FakeManifold
 from arena.feeds.files import arena_file
 from arena.feeds.history import load_history
 from arena.feeds.manifold.feed import ManifoldFeed
-from arena.feeds.recording.session import RecordedFeed
-from arena.feeds.recording.start import start_recording
+from arena.feeds.recording.layout import RecordedFeed
+from arena.feeds.recording.writer import start_recording
 
 
 class Ending:

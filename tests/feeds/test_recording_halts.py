@@ -17,7 +17,7 @@ from arena.feeds.base import Frame, Halt
 from arena.feeds.fakes.alpaca import FakeAlpaca
 from arena.feeds.history import load_history
 from arena.feeds.live import LiveMarket
-from arena.feeds.recording.session import RecordedFeed
+from arena.feeds.recording.layout import RecordedFeed
 from arena.feeds.recording.writer import Recording
 
 SECOND = 10**9

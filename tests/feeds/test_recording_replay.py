@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from arena.errors import MarketDataError
 from arena.feeds.base import Frame, History, PriceUpdate
 from arena.feeds.binance.feed import BinanceFeed
-from arena.feeds.binance.frames import BinanceParser, enveloped
+from arena.feeds.binance.parser import BinanceParser, wrap_rest_trades
 from arena.feeds.history import load_history
 from arena.feeds.live import LiveMarket
-from arena.feeds.parsers import parser_for
-from arena.feeds.recording.playing import Fate, Playing
-from arena.feeds.recording.session import RecordedFeed, Session
-from arena.feeds.recording.writer import Pacing, Recording
+from arena.feeds.recording.layout import RecordedFeed, RecordingSession
+from arena.feeds.recording.replay import PriceDecision, SessionReplay
+from arena.feeds.recording.writer import FlushPolicy, Recording
+from arena.feeds.venues import parser_for
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 SYMBOLS = (BTC, ETH)
@@ -44,7 +44,7 @@ def frame(received: float, payload: bytes, feed: str = "binance") -> Frame:
 
 def recorded(path: Path, frames: Sequence[Frame], feeds: Sequence[RecordedFeed] | None = None) -> str:
     feeds = feeds or [RecordedFeed("binance", SYMBOLS)]
-    recording = Recording(path, feeds, append=path.exists(), pacing=Pacing(waiting_bytes=2**30))
+    recording = Recording(path, feeds, append=path.exists(), flush=FlushPolicy(waiting_bytes=2**30))
     for one in frames:
         recording.write(one)
     recording.close()
@@ -121,19 +121,21 @@ def test_of_two_feeds_the_one_that_counts_live_counts_in_a_replay(told: list[tup
     for feed, (name, symbols) in zip(feeds, listed.items(), strict=True):
         feed.name, feed.symbols = name, symbols
     market = LiveMarket(feeds)
-    session = Session(tuple(RecordedFeed(name, symbols) for name, symbols in listed.items()), 0.0)
-    playing = Playing(session, lambda feed: BinanceParser(feed.symbols))
+    session = RecordingSession(tuple(RecordedFeed(name, symbols) for name, symbols in listed.items()), 0.0)
+    playing = SessionReplay(session, lambda feed: BinanceParser(feed.symbols))
     shown: dict[str, float] = {}
     for now, (feed_name, symbol, shift, price) in enumerate(told):
         update = PriceUpdate(symbol, price, now + shift, float(now), feed_name)
         market.on_price(update)
-        if playing.fate(update) is Fate.SHOWN:
+        if playing.decide(update) is PriceDecision.SHOWN:
             shown[symbol] = price
         assert market.prices_at(now) == dict(sorted(shown.items()))
 
 
 def test_trades_fetched_after_a_gap_count_when_they_came(tmp_path: Path) -> None:
-    answer = enveloped(BTC, orjson.dumps([{"id": n, "price": f"{n}", "time": (START + n) * 1000} for n in (1, 2, 3)]))
+    answer = wrap_rest_trades(
+        BTC, orjson.dumps([{"id": n, "price": f"{n}", "time": (START + n) * 1000} for n in (1, 2, 3)])
+    )
     frames = [
         frame(START + 0.5, trade(BTC, 0, 10.0, START + 0.4)),
         frame(START + 4.5, trade(BTC, 4, 40.0, START + 4.4)),
@@ -195,7 +197,7 @@ def test_a_recording_without_a_price_is_refused_with_what_it_holds(tmp_path: Pat
 LIMITED = """
 import resource, sys
 from arena.feeds.history import load_history
-import arena.feeds.binance.frames, arena.feeds.files.arena_file
+import arena.feeds.binance.parser, arena.feeds.files.arena_file
 held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (held + 8 * 2**20, resource.RLIM_INFINITY))
 history = load_history([sys.argv[1]], interval=None)

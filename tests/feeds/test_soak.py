@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from arena.feeds.fakes.doubles import NAMES
+from arena.feeds.fakes.simulation import NAMES
 from benchmarks.soak_feeds import failures, soak
 
 

@@ -17,11 +17,13 @@ from arena.errors import FeedError
 from arena.feeds.base import FeedState
 from arena.feeds.fakes.stockdata import FakeStockData
 from arena.feeds.live import LiveMarket
-from arena.feeds.stockdata.budget import EXTENDED, MemoryBook
-from arena.feeds.stockdata.feed import StockDataFeed, Timing
+from arena.feeds.stockdata.budget import EXTENDED, MemoryUsage
+from arena.feeds.stockdata.feed import StockDataFeed, StockDataTiming
 
 TOKEN = "s3cr3t/token+of-the=plan"
-QUICK = Timing(connect_timeout=8.0, answer_timeout=8.0, first_delay=0.01, max_delay=0.02, rate_window=0.05, nap=0.01)
+QUICK = StockDataTiming(
+    connect_timeout=8.0, answer_timeout=8.0, first_delay=0.01, max_delay=0.02, rate_window=0.05, idle_delay=0.01
+)
 OPEN, CLOSED = at("2026-07-22T10:00"), at("2026-07-25T12:00")
 TRADED = "2026-07-22T09:59:58.000000"
 
@@ -154,7 +156,7 @@ def test_a_closed_market_is_asked_once_for_a_price_and_not_again_until_it_opens(
                 market = LiveMarket([feed])
                 for update in heard.updates:
                     market.on_price(update)
-                assert {each.words for each in market.freshness(clock()).values()} == {"closed"}
+                assert {each.state for each in market.freshness(clock()).values()} == {"closed"}
                 clock.set(OPEN)
                 await fake.asked(3)
             assert feed.pace("SPY", clock()).open
@@ -208,8 +210,8 @@ def test_a_used_up_day_is_waited_out_until_midnight_utc() -> None:
     async def scene() -> None:
         async with venue() as fake:
             fake.refuse(402)
-            clock, book = Clock(), MemoryBook()
-            feed = feed_of(fake, ("SPY",), clock=clock, book=book, daily_requests=500)
+            clock, book = Clock(), MemoryUsage()
+            feed = feed_of(fake, ("SPY",), clock=clock, usage=book, daily_requests=500)
             async with running(feed) as heard:
                 await heard.until(lambda: "used up" in heard.words)
                 assert book.used("2026-07-22") == 500
@@ -225,9 +227,9 @@ def test_the_days_budget_is_never_exceeded_and_survives_a_restart() -> None:
     async def scene() -> None:
         async with venue() as fake:
             fake.refuse(500, times=99)
-            book = MemoryBook()
+            book = MemoryUsage()
             for _ in range(2):
-                feed = feed_of(fake, ("SPY",), clock=Clock(CLOSED), book=book, daily_requests=5)
+                feed = feed_of(fake, ("SPY",), clock=Clock(CLOSED), usage=book, daily_requests=5)
                 async with running(feed) as heard:
                     await heard.until(lambda: "used up" in heard.words)
             assert len(fake.requests) == book.used("2026-07-25") == 5
@@ -241,8 +243,8 @@ def test_the_venues_own_count_lowers_the_budget() -> None:
     async def scene() -> None:
         async with venue(limit=40) as fake:
             fake.used = 9
-            book = MemoryBook()
-            feed = feed_of(fake, ("SPY",), book=book, daily_requests=100)
+            book = MemoryUsage()
+            feed = feed_of(fake, ("SPY",), usage=book, daily_requests=100)
             async with running(feed) as heard:
                 await heard.until(lambda: "Receiving" in heard.words)
             # 30 remain, for the six hours to the close.
@@ -256,7 +258,7 @@ def test_too_many_requests_a_minute_are_waited_out() -> None:
     async def scene() -> None:
         async with venue() as fake:
             fake.refuse(429)
-            timing = Timing(first_delay=0.01, max_delay=0.01, rate_window=0.3, nap=0.01)
+            timing = StockDataTiming(first_delay=0.01, max_delay=0.01, rate_window=0.3, idle_delay=0.01)
             loop = asyncio.get_running_loop()
             async with running(feed_of(fake, timing=timing)) as heard:
                 await fake.asked(1)
@@ -297,7 +299,7 @@ def test_a_venue_that_keeps_the_line_open_is_given_up_in_time(fault: str) -> Non
     async def scene() -> None:
         async with venue() as fake:
             fake.mute, fake.drip = fault == "mute", 0.05 if fault == "drip" else 0.0
-            timing = Timing(answer_timeout=0.1, first_delay=0.01, max_delay=0.02, nap=0.01)
+            timing = StockDataTiming(answer_timeout=0.1, first_delay=0.01, max_delay=0.02, idle_delay=0.01)
             async with running(feed_of(fake, timing=timing)) as heard:
                 await heard.until(lambda: "did not answer in time" in heard.words)
                 fake.mute, fake.drip = False, 0.0

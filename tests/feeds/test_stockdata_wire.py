@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from arena.feeds.stockdata.budget import (
     EXTENDED,
     REGULAR,
-    Budget,
+    RequestBudget,
     Hours,
-    MemoryBook,
+    MemoryUsage,
     seconds_open,
     us_session,
     us_session_open,
     utc_day,
 )
-from arena.feeds.stockdata.wire import StockDataParser, event_time_of
+from arena.feeds.stockdata.parser import StockDataParser, event_time_of
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -182,8 +182,8 @@ def test_open_seconds_are_counted_over_days_and_weekends() -> None:
 # -- the budget
 
 
-def budget_of(daily: int = 100, round_requests: int = 1, poll: float = 10.0, hours: Hours = REGULAR) -> Budget:
-    return Budget(daily, round_requests, poll, hours, MemoryBook())
+def budget_of(daily: int = 100, round_requests: int = 1, poll: float = 10.0, hours: Hours = REGULAR) -> RequestBudget:
+    return RequestBudget(daily, round_requests, poll, hours, MemoryUsage())
 
 
 def test_a_full_day_of_the_free_plan_is_a_round_every_four_minutes() -> None:
@@ -235,7 +235,7 @@ def test_the_venues_count_can_only_lower_ours() -> None:
 )
 @settings(deadline=None, max_examples=30)
 def test_a_day_polled_at_its_interval_stays_within_the_budget(daily: int, step: int, now: float, hours: Hours) -> None:
-    budget = Budget(daily, step, 60.0, hours, MemoryBook())
+    budget = RequestBudget(daily, step, 60.0, hours, MemoryUsage())
     end = (now // 86_400 + 1) * 86_400
     asked = 0
     while now < end:

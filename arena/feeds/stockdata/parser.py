@@ -1,7 +1,7 @@
-"""What the payloads of StockData.org mean, and how its refusals are put into words.
+"""Parses StockData.org's responses.
 
-Times come as New York wall times without a zone. A quote that repeats its last trade is passed on
-with the old event time and the new receive time: no new price, but news that the old one still stands.
+Times are New York wall times without a zone. A quote that repeats its last trade is passed on with the old
+event time and the new receive time: it confirms the old price.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 import orjson
 
 from arena.feeds.base import PriceUpdate
-from arena.feeds.dialling import Setback, price_of
-from arena.feeds.stockdata.budget import NEW_YORK
+from arena.feeds.json_values import parse_price
+from arena.feeds.market_hours import NEW_YORK
+from arena.feeds.retry import ConnectFailure
 
 _CLOCK_TOLERANCE = 60.0
 
@@ -28,20 +29,20 @@ FATAL: Mapping[int, str] = {
 USED_UP = "StockData.org's requests of this day are used up; it is asked again after midnight UTC."
 
 
-def setback_of(status: int, rate_window: float) -> Setback:
-    """Say in words why an answer is no quote, where asking again may help."""
+def status_failure(status: int, rate_window: float) -> ConnectFailure:
+    """Return the failure that an HTTP status means, where asking again may help."""
     if status == 402:
-        return Setback(USED_UP)
+        return ConnectFailure(USED_UP)
     if status == 429:
         wait = f"trying again after {rate_window:.0f} s"
-        return Setback(f"StockData.org asks for fewer requests a minute (HTTP 429); {wait}.", rate_window)
+        return ConnectFailure(f"StockData.org asks for fewer requests a minute (HTTP 429); {wait}.", rate_window)
     if status >= 500:
-        return Setback(f"StockData.org is out of order (HTTP {status}); asking again.")
-    return Setback(f"StockData.org gave an answer that is no quote (HTTP {status}); asking again.")
+        return ConnectFailure(f"StockData.org is out of order (HTTP {status}); asking again.")
+    return ConnectFailure(f"StockData.org gave an answer that is no quote (HTTP {status}); asking again.")
 
 
 def quotes_of(payload: bytes) -> list[dict[str, Any]] | str:
-    """Return the quotes of an answer, or what kind of answer it is without any."""
+    """Return the quotes of a response, or its kind (errors, garbled) where it has none."""
     try:
         answer = orjson.loads(payload)
     except orjson.JSONDecodeError:
@@ -52,15 +53,15 @@ def quotes_of(payload: bytes) -> list[dict[str, Any]] | str:
 
 
 def tickers_of(payload: bytes) -> set[str]:
-    """Return the symbols that an answer speaks of, priced or not."""
+    """Return the symbols in a response, priced or not."""
     quotes = quotes_of(payload)
     return set() if isinstance(quotes, str) else {str(quote.get("ticker")).upper() for quote in quotes}
 
 
 def event_time_of(stamp: object, receive_time: float) -> float | None:
-    """Return a New York wall time as Unix seconds; a quote without one was true when it was received.
+    """Return a New York wall time as Unix seconds, the receive time for a quote without one.
 
-    An hour that comes twice, in autumn, is the second one unless that is still to come.
+    The hour that occurs twice in autumn is the second one, unless that lies in the future.
     """
     if stamp is None:
         return receive_time
@@ -77,9 +78,9 @@ def event_time_of(stamp: object, receive_time: float) -> float | None:
 
 
 class StockDataParser:
-    """Reads answers of `/v1/data/quote`; `symbols` None means whatever they hold.
+    """Parses responses of `/v1/data/quote`; `symbols` None means all.
 
-    `counts` counts prices, unchanged (the same trade again), unpriced, bad_prices, bad_times,
+    `counts` counts quotes by kind: prices, unchanged (the same trade again), unpriced, bad_prices, bad_times,
     unknown, errors and garbled.
     """
 
@@ -92,7 +93,7 @@ class StockDataParser:
         self._newest: dict[str, float] = {}
 
     def parse(self, payload: bytes, receive_time: float) -> list[PriceUpdate]:
-        """Return the prices in an answer; never raises, whatever arrives."""
+        """Return the prices in a response; never raises, whatever arrives."""
         quotes = quotes_of(payload)
         if isinstance(quotes, str):
             self.counts[quotes] += 1
@@ -101,7 +102,7 @@ class StockDataParser:
         return [update for update in read if update is not None]
 
     def _read(self, quote: dict[str, Any], receive_time: float) -> PriceUpdate | None:
-        found = self._judge(quote, receive_time)
+        found = self._price(quote, receive_time)
         if isinstance(found, str):
             self.counts[found] += 1
             return None
@@ -109,14 +110,14 @@ class StockDataParser:
         self._newest[found.symbol] = found.event_time
         return found
 
-    def _judge(self, quote: dict[str, Any], receive_time: float) -> PriceUpdate | str:
-        """Return the price of a quote, or the kind of quote that holds none."""
+    def _price(self, quote: dict[str, Any], receive_time: float) -> PriceUpdate | str:
+        """Return the price of a quote, or its kind where it has none."""
         symbol, value = quote.get("ticker"), quote.get("price")
         if not isinstance(symbol, str) or not (self._wanted is None or symbol.upper() in self._wanted):
             return "unknown"
         if value is None:
             return "unpriced"
-        price, moment = price_of(value), event_time_of(quote.get("last_trade_time"), receive_time)
+        price, moment = parse_price(value), event_time_of(quote.get("last_trade_time"), receive_time)
         if price is None:
             return "bad_prices"
         return "bad_times" if moment is None else PriceUpdate(symbol.upper(), price, moment, receive_time, self._name)

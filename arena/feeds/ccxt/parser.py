@@ -1,11 +1,11 @@
-"""What is recorded of the exchanges that the package ccxt speaks to, and what it means.
+"""Builds and parses the recorded frames of exchanges read through the package ccxt.
 
-ccxt hands out values, not payloads, so the frames of these feeds are our own JSON of what is needed:
+ccxt returns values, not payloads, so the frames of these feeds are our own JSON:
 
     {"tickers":[{"symbol":"BTC/USD","last":69000.1,"bid":69000.0,"ask":69000.2,"timestamp":1700000000123}]}
 
-`timestamp` is in milliseconds, and null where the exchange tells none: such a price was true when it
-was received. Reading needs no ccxt.
+`timestamp` is in milliseconds, and null where the exchange gives none; the receive time counts then.
+Parsing does not need ccxt.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from typing import Any
 import orjson
 
 from arena.feeds.base import PriceUpdate
-from arena.feeds.dialling import price_of
+from arena.feeds.json_values import parse_price
 
 _FIELDS = ("symbol", "last", "bid", "ask", "timestamp")
 
 
 def frame_of(tickers: Iterable[Any]) -> bytes:
-    """Return tickers of ccxt as they are recorded."""
+    """Return the frame that is recorded for some tickers of ccxt."""
     kept = [{key: _plain(ticker.get(key)) for key in _FIELDS} for ticker in tickers if isinstance(ticker, Mapping)]
     return orjson.dumps({"tickers": kept})
 
 
 def _plain(value: object) -> str | float | None:
-    """Return a number or text that any JSON takes whole; what ccxt does not document counts as not there."""
+    """Return a number or text that JSON holds without loss, None for any other value."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     return value if isinstance(value, float) or (type(value) is int and abs(value) < 2**53) else None
 
 
 class CcxtParser:
-    """Reads recorded tickers; only the price of a last trade counts, never a bid, an ask or a mean.
+    """Parses recorded tickers; only the price of the last trade counts, never a bid, an ask or a mean.
 
-    `counts` counts prices, unchanged (the same again), unpriced, bad_prices, unknown and garbled.
+    `counts` counts tickers by kind: prices, unchanged (the same again), unpriced, bad_prices, unknown and garbled.
     """
 
     def __init__(self, name: str, symbols: Iterable[str] | None = None, counts: Counter[str] | None = None) -> None:
@@ -62,7 +62,7 @@ class CcxtParser:
 
     def _read(self, ticker: dict[str, Any], receive_time: float) -> PriceUpdate | None:
         symbol, last, stamp = ticker.get("symbol"), ticker.get("last"), ticker.get("timestamp")
-        price = price_of(last)
+        price = parse_price(last)
         if not isinstance(symbol, str) or not (self._wanted is None or symbol in self._wanted):
             kind = "unknown"
         elif price is None:
@@ -79,5 +79,5 @@ class CcxtParser:
 
 
 def _moment(stamp: object, receive_time: float) -> float:
-    """Return milliseconds as seconds; what is no time at all is the time of receipt."""
+    """Return milliseconds as seconds, the receive time where they are not a time."""
     return stamp / 1e3 if type(stamp) in {int, float} and stamp > 0 else receive_time  # type: ignore[operator]

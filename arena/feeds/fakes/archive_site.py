@@ -1,6 +1,6 @@
-"""Binance's public archive on 127.0.0.1: files with their checksums, parts of files, and what goes wrong.
+"""A fake of Binance's public archive on 127.0.0.1: files, checksums, range requests, and faults.
 
-    with BulkSite() as site:
+    with FakeArchiveSite() as site:
         site.put("data/spot/daily/trades/BTCUSDT/BTCUSDT-trades-2025-01-01.zip", content)
         Downloader(folder, base_url=site.url)
 
@@ -29,7 +29,7 @@ def zipped(name: str, text: str) -> bytes:
     return buffer.getvalue()
 
 
-class BulkSite:
+class FakeArchiveSite:
     """The site; use it as a context manager. `requests` holds paths and `Range` headers as they came."""
 
     def __init__(self, *, ranges: bool = True) -> None:
@@ -90,7 +90,7 @@ class BulkSite:
         self._refusals += [(status, retry_after)] * times
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        """Answer one request as the site does, or as the faults have it."""
+        """Answer one request, with the next fault if one is set."""
         wanted = handler.headers.get("Range") if self._ranges else None
         self.requests.append((handler.path, handler.headers.get("Range")))
         content = self._files.get(handler.path)

@@ -1,6 +1,6 @@
-"""A small HTTP server on 127.0.0.1 for polled venues, with the faults that a poller must survive.
+"""The base of fake venues that are polled by HTTP on 127.0.0.1, with the faults that a poller must survive.
 
-What is answered is a subclass's; here are the sockets, and the ways in which an answer goes wrong.
+A subclass makes the responses; this base has the sockets and the faults.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def encoded(self) -> tuple[bytes, bytes]:
-        """Return head and body as they go over the wire."""
+        """Return head and body as bytes."""
         body = self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
         headers = {
             "Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close",
@@ -83,12 +83,12 @@ class HttpFake:
         await self.until(lambda: self.count >= count)
 
     async def until(self, happened: Callable[[], bool]) -> None:
-        """Wait until something is so after a request."""
+        """Wait until a condition holds after a request."""
         async with self._changed:
             await self._changed.wait_for(happened)
 
     def reply(self, status: int, body: Any, headers: Mapping[str, str] | None = None, *, times: int = 1) -> None:
-        """Give this to the next requests, proper or not: a JSON value, or bytes as they are."""
+        """Answer the next requests with this, valid or not: a JSON value, or bytes as they are."""
         self._replies += [Reply(status, body, headers or {})] * times
 
     def cut(self, *, times: int = 1) -> None:
@@ -96,7 +96,7 @@ class HttpFake:
         self._cuts += times
 
     def answer(self, path: str, query: _Query) -> Reply:
-        """Return what the venue says to a GET."""
+        """Return the response to a GET."""
         raise NotImplementedError
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -124,7 +124,7 @@ class HttpFake:
                 del self.requests[:_KEPT]
             self._changed.notify_all()
         if self.mute:
-            await reader.read()  # until the client has had enough
+            await reader.read()  # until the client gives up
             return
         reply = self._replies.pop(0) if self._replies else self.answer(url.path, query)
         head, body = reply.encoded()

@@ -1,4 +1,4 @@
-"""A Kraken on 127.0.0.1, as far as ccxt asks it for tickers: its assets, its pairs and their tickers.
+"""A fake Kraken on 127.0.0.1 with the requests that ccxt makes for tickers: assets, pairs and tickers.
 
     async with FakeKraken() as fake:
         fake.list_pair("BTC", "USD")
@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from arena.feeds.fakes.stockdata_http import HttpFake, Reply
+from arena.feeds.fakes.http_server import HttpFake, Reply
 
 _FEES = [[0, 0.4], [10_000, 0.35]]
 
 
 class FakeKraken(HttpFake):
-    """One exchange; it lists and prices what it is told to."""
+    """One exchange with the pairs and prices that a test sets."""
 
     def __init__(self, *, port: int = 0) -> None:
         super().__init__(port=port)
@@ -28,7 +28,7 @@ class FakeKraken(HttpFake):
         self._assets: dict[str, dict[str, Any]] = {}
 
     def list_pair(self, base: str, quote: str, *, status: str = "online") -> None:
-        """Make a market known by the names of its assets."""
+        """List a market by the names of its assets."""
         for name in (base, quote):
             self._assets[name] = {"aclass": "currency", "altname": name, "decimals": 10, "display_decimals": 5,
                                   "status": "enabled"}  # fmt: skip
@@ -53,7 +53,7 @@ class FakeKraken(HttpFake):
         self.reply(200, {"error": [error]}, times=times)
 
     def answer(self, path: str, query: Mapping[str, str]) -> Reply:
-        """Return what the exchange says to a GET."""
+        """Return the response to a GET."""
         name = path.removeprefix("/0/public/")
         if name == "Assets":
             return _result(self._assets)
