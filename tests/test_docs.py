@@ -275,7 +275,7 @@ def test_connection_errors_are_told_in_the_quoted_words() -> None:
     assert f"`{away.replace('gone.', '…')}`" in README
     answer = Response(451, "Unavailable", Headers(), b"")
     blocked = connect_failure(InvalidStatus(answer), url)
-    assert blocked.blocked
+    assert blocked.permanent
     assert "HTTP 451" in blocked.message
 
 

@@ -139,8 +139,8 @@ class HttpClient:
         return PollFailedError(ConnectFailure(f"{self.name} {what}."), sent=sent)
 
 
-def base_url_of(text: str, venue: str) -> httpx2.URL:
-    """Return a configured address; FeedError with a sentence for the user where it is not one."""
+def base_url_of(text: str, complaint: str) -> httpx2.URL:
+    """Return a configured address; FeedError with this sentence where it is not one."""
     try:
         parts = urlsplit(text)
         valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -148,7 +148,7 @@ def base_url_of(text: str, venue: str) -> httpx2.URL:
     except (ValueError, httpx2.InvalidURL):
         valid = False
     if not valid:
-        raise FeedError(f"The base_url of {venue} is no address; it begins with https://.")
+        raise FeedError(complaint)
     return url
 
 

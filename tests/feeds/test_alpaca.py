@@ -26,7 +26,7 @@ OPEN = round(datetime(2026, 3, 6, 12, tzinfo=ZoneInfo("America/New_York")).times
 CLOSED = OPEN + 86_400 * 10**9
 
 
-class Heard:
+class CollectingSink:
     """A sink that keeps everything and can be waited for."""
 
     def __init__(self) -> None:
@@ -81,9 +81,9 @@ def play(scene: Callable[[], Awaitable[None]]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(feed: AlpacaFeed) -> AsyncIterator[Heard]:
+async def running(feed: AlpacaFeed) -> AsyncIterator[CollectingSink]:
     """Run a feed beside the scene and cancel it afterwards."""
-    heard = Heard()
+    heard = CollectingSink()
     task = asyncio.create_task(feed.run(heard))
     try:
         yield heard
@@ -268,7 +268,7 @@ def test_the_keys_show_nowhere(caplog: pytest.LogCaptureFixture) -> None:
     assert secret not in repr(shown) + repr(own)
 
 
-def test_reachable_says_yes_when_every_endpoint_greets_and_takes_no_login() -> None:
+def test_a_feed_is_reachable_when_every_endpoint_greets_without_a_login() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             assert await feed_of(fake, "AAPL", "BTC/USD").reachable(5.0)
@@ -292,7 +292,7 @@ def test_symbols_and_keys_are_checked_before_anything_is_dialled() -> None:
 def test_a_wrong_address_is_final_and_not_reachable() -> None:
     async def scene() -> None:
         with pytest.raises(FeedError, match="address of Alpaca is wrong"):
-            await AlpacaFeed(["AAPL"], "k", "s", ws_url="http://x").run(Heard())
+            await AlpacaFeed(["AAPL"], "k", "s", ws_url="http://x").run(CollectingSink())
         assert not await AlpacaFeed(["AAPL"], "k", "s", ws_url="http://x").reachable(5.0)
 
     play(scene)

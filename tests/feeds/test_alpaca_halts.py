@@ -93,7 +93,7 @@ def test_a_connection_whose_symbols_are_all_halted_is_not_a_silent_one() -> None
 
 
 @pytest.mark.parametrize("code", [400, 405, 409, 410])
-def test_a_venue_without_statuses_still_tells_prices_and_is_not_asked_for_them_again(code: int) -> None:
+def test_a_venue_without_statuses_still_sends_prices_and_statuses_are_not_requested_again(code: int) -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             feed = feed_of(fake)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from test_alpaca import CLOSED, OPEN, QUICK, Heard, feed_of, play, running
+from test_alpaca import CLOSED, OPEN, QUICK, CollectingSink, feed_of, play, running
 
 from arena.errors import FeedError
 from arena.feeds.alpaca import AlpacaFeed, AlpacaParser
@@ -60,7 +60,7 @@ def test_in_an_open_market_a_last_price_is_as_old_as_its_trade(age: int, words: 
     play(scene)
 
 
-def test_what_was_missed_while_a_connection_was_lost_is_told_after_it_and_nothing_twice() -> None:
+def test_prices_missed_during_a_lost_connection_arrive_after_it_and_only_once() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake, running(feed_of(fake, "AAPL", "TSLA")) as heard:
             await fake.asked(1)
@@ -93,7 +93,7 @@ def test_a_trade_that_was_recalled_can_be_cancelled() -> None:
     play(scene)
 
 
-def test_last_quotes_bars_and_pairs_are_asked_for_where_they_are() -> None:
+def test_latest_quotes_bars_and_pairs_are_requested_at_their_own_addresses() -> None:
     async def scene() -> None:
         async with FakeAlpaca(connection_limit=9) as fake:
             await fake.quote("BTC/USD", 10.0, 10.5)
@@ -111,7 +111,7 @@ def test_last_quotes_bars_and_pairs_are_asked_for_where_they_are() -> None:
     play(scene)
 
 
-def test_only_what_the_plan_subscribes_is_asked_for_a_hundred_at_a_time() -> None:
+def test_latest_prices_of_subscribed_symbols_are_requested_a_hundred_at_a_time() -> None:
     names = tuple(f"S{n:03}" for n in range(151))
 
     async def scene() -> None:
@@ -125,7 +125,7 @@ def test_only_what_the_plan_subscribes_is_asked_for_a_hundred_at_a_time() -> Non
 
 
 @pytest.mark.parametrize("more", [{"feed": "test"}, {"base_url": ""}])
-def test_nothing_is_asked_for_where_there_is_no_rest_side(more: dict[str, str]) -> None:
+def test_nothing_is_requested_without_a_rest_api(more: dict[str, str]) -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake, running(feed_of(fake, "FAKEPACA", **more)) as heard:
             await fake.subscribed("FAKEPACA")
@@ -136,7 +136,7 @@ def test_nothing_is_asked_for_where_there_is_no_rest_side(more: dict[str, str]) 
     play(scene)
 
 
-def test_an_address_that_is_none_is_said_at_once() -> None:
+def test_an_invalid_address_is_refused_at_once() -> None:
     for url in ("data.alpaca.markets", "ftp://x", "http://", "http://[", "http://x:99999999"):
         with pytest.raises(FeedError, match="base_url of Alpaca"):
             AlpacaFeed(["AAPL"], "k", "s", base_url=url)
@@ -165,7 +165,7 @@ def test_a_final_refusal_of_the_last_prices_is_logged_once_and_leaves_the_stream
     ]
 
 
-def test_last_prices_that_are_down_are_asked_for_again_until_they_come() -> None:
+def test_failed_requests_for_latest_prices_are_repeated_until_they_succeed() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             await fake.trade("AAPL", 1.0)
@@ -248,9 +248,9 @@ def test_recorded_answers_read_the_same_again() -> None:
 )
 def test_answers_that_make_no_sense_are_counted(answer: object, kind: str) -> None:
     parser = AlpacaParser(["AAPL"], "trades")
-    reading = parser.read(json.dumps(answer).encode(), NOW)
+    reading = parser.parse_payload(json.dumps(answer).encode(), NOW)
     assert (reading.updates, reading.controls, parser.counts) == ([], [], {kind: 1})
-    assert parser.read(b'{"trades":{}}', NOW).updates == []
+    assert parser.parse_payload(b'{"trades":{}}', NOW).updates == []
     assert parser.counts == {kind: 1}
 
 
@@ -259,7 +259,7 @@ def test_cancelling_the_feed_ends_the_question_with_it() -> None:
         async with FakeAlpaca() as fake:
             fake.rest.refuse(503, times=99)
             feed = feed_of(fake, timing=replace(QUICK, first_delay=5.0, max_delay=5.0))
-            task = asyncio.create_task(feed.run(Heard()))
+            task = asyncio.create_task(feed.run(CollectingSink()))
             await fake.asked(1)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

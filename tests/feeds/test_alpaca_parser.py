@@ -40,7 +40,7 @@ def cancelled(number: object) -> dict[str, Any]:
 
 def told(parser: AlpacaParser, *messages: dict[str, Any]) -> list[float]:
     """Feed the messages in one array and return the prices that come of it."""
-    return [update.price for update in parser.read(json.dumps(messages).encode(), NOW).updates]
+    return [update.price for update in parser.parse_payload(json.dumps(messages).encode(), NOW).updates]
 
 
 def test_a_trade_sets_the_price_at_the_venues_time() -> None:
@@ -51,7 +51,7 @@ def test_a_trade_sets_the_price_at_the_venues_time() -> None:
     assert AlpacaParser().parse(msgpack.packb([packed]), NOW) == expected
 
 
-def test_crypto_trades_with_ids_beyond_two_to_the_53_are_told_apart() -> None:
+def test_crypto_trades_with_ids_beyond_two_to_the_53_are_distinguished() -> None:
     parser, number = AlpacaParser(), 3447222699101865076
     pair = {"T": "t", "S": "AVAX/USD", "s": 29.2, "t": at(1), "tks": "S"}
     assert told(parser, pair | {"p": 47.1, "i": number}, pair | {"p": 47.2, "i": number + 1}) == [47.1, 47.2]
@@ -135,8 +135,8 @@ def test_the_market_itself_takes_a_cancelled_price_back() -> None:
 def test_only_so_many_trades_are_remembered() -> None:
     parser = AlpacaParser()
     told(parser, *(deal(float(n), n, n) for n in range(1, 3 * TRADE_MEMORY)))
-    tape = parser._tapes["AAPL"]
-    assert len(tape._deals) == TRADE_MEMORY
+    tape = parser._trades["AAPL"]
+    assert len(tape._trades) == TRADE_MEMORY
     assert told(parser, *(cancelled(n) for n in range(3 * TRADE_MEMORY - 1, 0, -1)))[-1] == 2.0 * TRADE_MEMORY
 
 
@@ -185,14 +185,14 @@ def test_only_the_chosen_kind_of_message_sets_prices() -> None:
         assert told(AlpacaParser(prices=prices), *messages) == expected  # type: ignore[arg-type]
 
 
-def test_a_recording_says_by_its_own_subscription_what_sets_prices() -> None:
+def test_the_subscription_in_a_recording_decides_what_sets_prices() -> None:
     parser = AlpacaParser()
     assert told(parser, {"T": "subscription", "trades": [], "quotes": ["AAPL"]}, deal(1.0), quoted(2.0, 2.0, 1)) == [
         2.0
     ]
 
 
-def test_symbols_that_were_not_asked_for_are_counted_only() -> None:
+def test_symbols_that_were_not_configured_are_only_counted() -> None:
     parser = AlpacaParser(["TSLA"])
     assert told(parser, deal(1.0), deal(2.0, S="TSLA")) == [2.0]
     assert parser.counts["unknown"] == 1
@@ -238,7 +238,7 @@ _answers = st.dictionaries(
 )
 def test_whatever_arrives_only_good_prices_come_out(payload: bytes) -> None:
     for prices in ("trades", "quotes", "bars"):
-        for update in AlpacaParser(prices=prices).read(payload, NOW).updates:  # type: ignore[arg-type]
+        for update in AlpacaParser(prices=prices).parse_payload(payload, NOW).updates:  # type: ignore[arg-type]
             assert 0.0 < update.price < float("inf")
 
 
@@ -272,11 +272,11 @@ def test_the_vendors_documented_transcript_reads_as_documented() -> None:
     lines = [json.loads(line) for line in TRANSCRIPT.read_text("utf-8").splitlines()]
     frames = [line["raw"].encode() for line in lines if line["dir"] != ">"]
     parser = AlpacaParser(prices="trades")
-    updates = [update for frame in frames for update in parser.read(frame, NOW).updates]
+    updates = [update for frame in frames for update in parser.parse_payload(frame, NOW).updates]
     assert [(u.symbol, u.price) for u in updates] == [("AAPL", 162.92), ("AAPL", 162.92), ("AAPL", 162.91)]
     assert updates[-1].event_time == 1680782066.83915973
     # The examples at its end are older, or correct trades that it does not hold.
     assert (parser.counts["late"], parser.counts["unchanged"], parser.counts["errors"]) == (1, 2, 9)
     assert not parser.counts["garbled"] + parser.counts["unknown"] + parser.counts["bad_prices"]
-    quotes = [u for frame in frames for u in AlpacaParser(prices="quotes").read(frame, NOW).updates]
+    quotes = [u for frame in frames for u in AlpacaParser(prices="quotes").parse_payload(frame, NOW).updates]
     assert [(u.symbol, round(u.price, 3)) for u in quotes] == [("AMD", 91.965), ("AMD", 91.94), ("AMD", 87.67)]

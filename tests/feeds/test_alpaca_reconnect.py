@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from test_alpaca import CLOSED, OPEN, QUICK, Heard, feed_of, play, running
+from test_alpaca import CLOSED, OPEN, QUICK, CollectingSink, feed_of, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
@@ -39,7 +39,7 @@ def test_final_refusals_end_the_feed_with_a_sentence(code: int) -> None:
         async with FakeAlpaca() as fake:
             fake.refuse_login(code, times=9)
             with pytest.raises(FeedError, match=rf"Alpaca .*\({code}\)"):
-                await feed_of(fake).run(Heard())
+                await feed_of(fake).run(CollectingSink())
             assert fake.attempts == 1
 
     play(scene)
@@ -51,7 +51,7 @@ def test_a_wrong_key_is_not_tried_twice() -> None:
             feed = feed_of(fake)
             fake.secret = "another"
             with pytest.raises(FeedError, match="ALPACA_API_KEY and ALPACA_SECRET_KEY"):
-                await feed.run(Heard())
+                await feed.run(CollectingSink())
             assert fake.attempts == 1
 
     play(scene)
@@ -113,7 +113,7 @@ def test_the_feed_ends_where_nothing_can_be_subscribed(code: int, why: str) -> N
         async with FakeAlpaca() as fake:
             fake.unavailable["trades"] = code
             with pytest.raises(FeedError, match=why):
-                await feed_of(fake, "AAPL", "TSLA").run(Heard())
+                await feed_of(fake, "AAPL", "TSLA").run(CollectingSink())
 
     play(scene)
 
@@ -138,7 +138,7 @@ def test_the_feed_ends_when_both_kinds_have_failed() -> None:
         async with FakeAlpaca() as fake:
             fake.refuse_login(402, times=2)
             with pytest.raises(FeedError, match=r"refuses the key.*refuses the key"):
-                await feed_of(fake, "AAPL", "BTC/USD").run(Heard())
+                await feed_of(fake, "AAPL", "BTC/USD").run(CollectingSink())
             assert fake.attempts == 2
 
     play(scene)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 import pytest
-from scenes import Heard, play, running
+from scenes import CollectingSink, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, PriceUpdate
@@ -113,7 +113,7 @@ def test_nonsense_is_counted_and_logged_once_and_ends_nothing(
     assert len(caplog.records) == 1
 
 
-def test_reachable_says_yes_only_when_a_price_arrives() -> None:
+def test_a_feed_is_reachable_only_when_a_price_arrives() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
             asking = asyncio.create_task(feed_of(fake).reachable(5.0))
@@ -142,14 +142,14 @@ def test_symbols_are_checked_before_anything_is_dialled() -> None:
 def test_a_wrong_address_is_final_and_not_reachable() -> None:
     async def scene() -> None:
         with pytest.raises(FeedError, match="address of Binance is wrong"):
-            await BinanceFeed([BTC], "http://x", ()).run(Heard())
+            await BinanceFeed([BTC], "http://x", ()).run(CollectingSink())
         for url in ("http://x", "ws://127.0.0.1:99999", "ws://" + "x" * 300, "nonsense"):
             assert not await BinanceFeed([BTC], url, ()).reachable(5.0)
 
     play(scene)
 
 
-def test_a_proxy_that_cannot_be_used_is_a_setback_in_words(
+def test_a_proxy_that_cannot_be_used_is_a_failure_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def scene() -> None:

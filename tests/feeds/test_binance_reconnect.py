@@ -7,7 +7,7 @@ import time
 from itertools import pairwise
 
 import pytest
-from scenes import Heard, play, running
+from scenes import CollectingSink, play, running
 from test_binance import BTC, QUICK, feed_of
 
 from arena.errors import FeedError
@@ -112,11 +112,11 @@ def test_a_connection_is_replaced_before_the_venue_ends_it() -> None:
     play(scene)
 
 
-def test_a_blocked_location_is_said_in_words_and_ends_the_feed() -> None:
+def test_a_blocked_location_is_reported_and_ends_the_feed() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
             fake.refuse(451, times=9)
-            heard = Heard()
+            heard = CollectingSink()
             with pytest.raises(FeedError, match=r"does not serve this location \(HTTP 451"):
                 await feed_of(fake).run(heard)
             assert fake.attempts == 1
@@ -172,9 +172,9 @@ def test_other_refusals_and_dead_addresses_are_tried_again_with_growing_pauses()
     play(scene)
 
 
-def test_pauses_double_up_to_a_limit_and_never_overflow() -> None:
+def test_delays_double_up_to_a_limit_and_never_overflow() -> None:
     feed = BinanceFeed([BTC], timing=BinanceTiming(first_delay=1.0, max_delay=60.0))
-    pauses = [feed._delay() for _ in range(5000)]
+    pauses = [feed._next_delay() for _ in range(5000)]
     for n, pause in enumerate(pauses):
         least = min(2.0 ** min(n, 10), 60.0)
         assert least <= pause <= 1.5 * least

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
-from scenes import Heard, play, running
+from scenes import CollectingSink, play, running
 from test_binance import BTC, ETH, QUICK
 
 from arena.errors import FeedError
@@ -23,7 +23,7 @@ def feed_of(fake: FakeBinance, *symbols: str, timing: BinanceTiming = QUICK, **m
     return BinanceFeed(names, fake.url, (), base_url=base_url, timing=timing, **more)  # type: ignore[arg-type]
 
 
-async def first_price(fake: FakeBinance, heard: Heard) -> None:
+async def first_price(fake: FakeBinance, heard: CollectingSink) -> None:
     await fake.subscribed("btcusdt@trade")
     await fake.trade(BTC, "1")
     await heard.until(lambda: bool(heard.updates))
@@ -70,7 +70,7 @@ def test_what_was_traded_while_the_socket_was_mute_is_known_afterwards() -> None
                 await fake.trade(BTC, "2")
                 await heard.until(lambda: heard.prices == [1.0, 2.0])
                 assert feed.counts["backfilled"] == 1
-                assert "silent" in heard.words
+                assert "silent" in heard.sentences
 
     play(scene)
 
@@ -99,7 +99,7 @@ def test_a_gap_that_cannot_be_filled_is_no_failure(fault: str) -> None:
 
 
 @pytest.mark.parametrize("status", [418, 429, 451])
-def test_a_request_to_ask_less_is_obeyed(status: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_limit_on_requests_is_obeyed(status: int, caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
         async with venue() as fake:
             async with running(feed_of(fake)) as heard:
@@ -121,8 +121,8 @@ def test_the_requests_of_a_minute_are_limited() -> None:
     async def scene() -> None:
         async with venue() as fake:
             rest, answers = BinanceRest(fake.rest_url, 5.0), list[bytes]()
-            await rest.missed([BTC] * (REQUESTS_PER_MINUTE + 20), answers.append)
-            await rest.missed([ETH], answers.append)
+            await rest.missed_trades([BTC] * (REQUESTS_PER_MINUTE + 20), answers.append)
+            await rest.missed_trades([ETH], answers.append)
             assert len(answers) == fake.asked["trades"] == REQUESTS_PER_MINUTE
 
     play(scene)
@@ -144,17 +144,17 @@ def test_an_unknown_symbol_is_named_with_near_ones_and_left_out(caplog: pytest.L
     assert "BTCUSD (near: BTCUSDT)" in caplog.text
 
 
-def test_a_feed_without_any_known_symbol_gives_up_in_words() -> None:
+def test_a_feed_without_any_known_symbol_fails_with_a_sentence() -> None:
     async def scene() -> None:
         async with venue() as fake:
             with pytest.raises(FeedError, match=r"Binance has no BTCUSD \(near: BTCUSDT\): left out"):
-                await feed_of(fake, "BTCUSD").run(Heard())
+                await feed_of(fake, "BTCUSD").run(CollectingSink())
             assert fake.attempts == 0
 
     play(scene)
 
 
-def test_a_venue_that_has_none_of_the_symbols_says_so_when_it_is_asked_for_a_price() -> None:
+def test_reachable_raises_where_the_venue_has_none_of_the_symbols() -> None:
     async def scene() -> None:
         async with venue() as fake:
             with pytest.raises(FeedError, match=r"Binance has no BTCUSD \(near: BTCUSDT\): left out"):
@@ -193,7 +193,7 @@ def test_a_thousand_symbols_are_subscribed_slowly_enough_by_messages() -> None:
                 assert fake.connections == 1
             assert fake.paths == ["/stream"]
             assert feed.counts["errors"] == 0
-            assert feed.counts["replies"] == len(feed._wishes.messages) > 5
+            assert feed.counts["replies"] == len(feed._subscription.messages) > 5
 
     play(scene)
 

@@ -7,7 +7,7 @@ import sys
 
 import orjson
 import pytest
-from scenes import Heard, play, running
+from scenes import CollectingSink, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
@@ -84,7 +84,7 @@ def test_no_frame_of_ours_is_garbled(payload: bytes) -> None:
 
 
 @needs_ccxt
-def test_prices_are_polled_recorded_and_told() -> None:
+def test_prices_are_polled_recorded_and_passed_on() -> None:
     async def scene() -> None:
         async with kraken() as fake:
             feed = feed_of(fake)
@@ -107,7 +107,7 @@ def test_prices_are_polled_recorded_and_told() -> None:
 
 
 @needs_ccxt
-def test_symbols_that_cannot_be_asked_for_together_are_asked_for_one_by_one() -> None:
+def test_symbols_that_cannot_be_requested_together_are_requested_one_by_one() -> None:
     async def scene() -> None:
         async with kraken() as fake:
             async with running(feed_of(fake)) as heard:
@@ -131,7 +131,7 @@ def test_symbols_that_cannot_be_asked_for_together_are_asked_for_one_by_one() ->
         ("", "refuses to answer (ExchangeError"),
     ],
 )
-def test_a_setback_is_said_and_tried_again(error: str, words: str) -> None:
+def test_a_failed_poll_is_reported_and_repeated(error: str, words: str) -> None:
     async def scene() -> None:
         async with kraken() as fake:
             fake.refuse(error)
@@ -142,7 +142,7 @@ def test_a_setback_is_said_and_tried_again(error: str, words: str) -> None:
                 started = loop.time()
                 await heard.until(lambda: bool(heard.updates))
                 waited = loop.time() - started
-            assert words in heard.words
+            assert words in heard.sentences
             assert heard.states[-1][0] is FeedState.LIVE
             assert waited >= (0.2 if "fewer" in words else 0.0)
             assert feed.counts["failures"] == 1
@@ -178,7 +178,7 @@ def test_an_exchange_that_keeps_the_line_open_is_given_up_in_time(fault: str) ->
             async with running(feed_of(fake, timing=timing)) as heard:
                 await heard.until(lambda: len(heard.updates) >= 2)
                 fake.mute, fake.drip = fault == "mute", 0.05 if fault == "drip" else 0.0
-                await heard.until(lambda: "did not answer in time" in heard.words)
+                await heard.until(lambda: "did not answer in time" in heard.sentences)
                 fake.mute, fake.drip = False, 0.0
                 await heard.until(lambda: heard.states[-1][0] is FeedState.LIVE)
 
@@ -190,12 +190,12 @@ def test_an_exchange_that_keeps_the_line_open_is_given_up_in_time(fault: str) ->
     ("error", "words"),
     [("EGeneral:Permission denied", "known customers only"), ("EQuery:Invalid asset pair", "does not serve this")],
 )
-def test_a_refusal_that_will_not_change_ends_the_feed_in_words(error: str, words: str) -> None:
+def test_a_permanent_refusal_ends_the_feed_with_a_sentence(error: str, words: str) -> None:
     async def scene() -> None:
         async with kraken() as fake:
             fake.refuse(error)
             with pytest.raises(FeedError, match=words):
-                await feed_of(fake).run(Heard())
+                await feed_of(fake).run(CollectingSink())
 
     play(scene)
 
@@ -205,7 +205,7 @@ def test_an_unknown_symbol_is_answered_with_its_neighbours() -> None:
     async def scene() -> None:
         async with kraken() as fake:
             with pytest.raises(FeedError, match=r"kraken has no market 'BTC/USDT'; near to it: BTC/USD\b"):
-                await feed_of(fake, ("BTC/USDT",)).run(Heard())
+                await feed_of(fake, ("BTC/USDT",)).run(CollectingSink())
             assert not await feed_of(fake, ("BTC/USDT",)).reachable(5.0)
 
     play(scene)
@@ -221,7 +221,7 @@ def test_a_symbol_without_a_price_is_named_once() -> None:
                 await heard.until(lambda: len(heard.updates) >= 3)
                 fake.ticker(ETH, "5")
                 await heard.until(lambda: 5.0 in heard.prices)
-            assert "It gives none for ETH/USD." in heard.words
+            assert "It gives none for ETH/USD." in heard.sentences
             assert heard.states[-1][1] == "Receiving prices from kraken."
             assert feed.counts["missing"] == 1
 
@@ -229,7 +229,7 @@ def test_a_symbol_without_a_price_is_named_once() -> None:
 
 
 @needs_ccxt
-def test_reachable_says_yes_only_when_a_price_comes_and_keeps_the_markets() -> None:
+def test_a_feed_is_reachable_only_when_a_price_arrives_and_keeps_the_markets() -> None:
     async def scene() -> None:
         async with kraken() as fake:
             feed = feed_of(fake)

@@ -61,7 +61,7 @@ def test_a_range_holds_both_of_its_ends():
         ("BTCUSDT", "1m", "1900-01-01", "2025-01-01", "ask for fewer"),
     ],
 )
-def test_what_the_archive_cannot_hold_is_refused_before_anything_is_asked(symbol, what, first, last, words):
+def test_what_the_archive_cannot_hold_is_refused_before_any_request(symbol, what, first, last, words):
     with pytest.raises(MarketDataError, match=words) as refusal:
         archives(symbol, what, first, last)
     assert refusal.value.usage
@@ -122,7 +122,7 @@ def test_a_part_of_another_issue_is_thrown_away(site, wanted, tmp_path, part):
     assert (tmp_path / NAME).read_bytes() == CONTENT
 
 
-def test_a_site_that_serves_no_parts_is_asked_for_the_whole(tmp_path, wanted):
+def test_a_site_without_range_requests_is_asked_for_the_whole_file(tmp_path, wanted):
     with FakeArchiveSite(ranges=False) as plain:
         plain.put(wanted.path, CONTENT)
         plain.cut(1000)
@@ -138,13 +138,13 @@ def test_a_wrong_checksum_names_both_digests_and_leaves_nothing(site, wanted, tm
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_the_site_has_not_is_said_in_words(site, tmp_path):
+def test_a_file_that_the_site_does_not_have_is_reported(site, tmp_path):
     [archive] = archives("NOSUCH", "1m", "2025-01", None)
     with pytest.raises(NotFoundError, match=r"has no NOSUCH-1m-2025-01\.zip"):
         fetch(site, tmp_path, archive)
 
 
-def test_a_site_that_asks_for_patience_gets_it(site, wanted, tmp_path):
+def test_a_retry_after_of_the_site_is_obeyed(site, wanted, tmp_path):
     waits: list[float] = []
     site.refuse(503, times=2)
     site.refuse(429, "7")

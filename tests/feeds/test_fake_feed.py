@@ -48,7 +48,7 @@ async def settings(program: asyncio.subprocess.Process) -> dict[str, str]:
     return dict(shlex.split(line)[0].split("=", 1) for line in lines[1:])
 
 
-def test_an_arenas_connector_hears_prices_by_the_printed_settings() -> None:
+def test_a_connector_with_the_printed_settings_receives_prices() -> None:
     async def scene() -> None:
         async with started("binance", "--symbols", "DOGEUSDT", "--every", "0.01", "--fault-every", "1") as program:
             found = await settings(program)

@@ -80,7 +80,7 @@ def test_the_history_is_bounded_and_keeps_what_its_window_needs() -> None:
     assert market.prices_at(1e6 - 1) == {BTC: 100_000.0}
 
 
-def test_age_counts_from_the_last_word_about_a_symbol() -> None:
+def test_age_counts_from_the_last_update_of_a_symbol() -> None:
     market = LiveMarket()
     assert market.age(BTC, 100.0) == math.inf
     tell(market, BTC, 1.0, event=50.0, receive=90.0)
@@ -241,7 +241,7 @@ def test_a_symbol_is_stale_after_some_of_its_feeds_own_intervals_and_closed_when
     assert [market.freshness(now)[BTC].state for now in (130.0, 130.1, 1_000.0)] == ["fresh", "stale", "closed"]
 
 
-def test_an_old_price_that_is_told_again_does_not_make_a_closed_market_fresh() -> None:
+def test_a_repeated_old_price_does_not_make_a_closed_market_fresh() -> None:
     market = LiveMarket([Scripted("venue")], stale_intervals=3.0)
     market.on_price(PriceUpdate(BTC, 1.0, 100.0, 2_000.0, "venue"))
     market.on_price(PriceUpdate(ETH, 1.0, 100.0, 2_000.0, "venue"))
@@ -250,7 +250,7 @@ def test_an_old_price_that_is_told_again_does_not_make_a_closed_market_fresh() -
     assert market.freshness(2_000.0)[BTC].state == "fresh"
 
 
-def test_a_price_that_was_asked_for_is_as_old_as_its_event() -> None:
+def test_a_snapshot_is_as_old_as_its_event_time() -> None:
     market = LiveMarket([Scripted("venue")], stale_intervals=3.0)
     market.on_price(PriceUpdate(BTC, 1.0, 100.0, 131.0, "venue", is_snapshot=True))
     assert (market.freshness(131.0)[BTC].state, market.age(BTC, 131.0)) == ("stale", 31.0)
@@ -260,7 +260,7 @@ def test_a_price_that_was_asked_for_is_as_old_as_its_event() -> None:
     assert market.age(BTC, 133.0) == 1.0
 
 
-def test_a_symbol_that_has_ended_has_no_price_and_the_first_word_counts() -> None:
+def test_a_symbol_that_has_ended_has_no_price_and_its_first_outcome_counts() -> None:
     market = LiveMarket()
     tell(market, BTC, 0.7, event=1.0)
     market.on_resolution(Resolution(BTC, 1.0, 5.0, 5.5, "YES"))

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 import pytest
-from scenes import Heard, play, running
+from scenes import CollectingSink, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, Pace
@@ -53,7 +53,7 @@ def test_the_page_comes_first_and_then_the_bets() -> None:
 def test_a_market_is_found_by_id_or_by_slug_however_it_looks(written: str) -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
-            listed(fake).board.list_binary("anotherid1", "rainsoon", 0.3)
+            listed(fake).markets.list_binary("anotherid1", "rainsoon", 0.3)
             feed = feed_of(fake, written)
             async with running(feed) as heard:
                 await heard.until(lambda: bool(heard.updates))
@@ -82,7 +82,7 @@ def test_a_multiple_choice_market_gives_a_symbol_for_every_answer() -> None:
     play(scene)
 
 
-def test_a_quiet_market_is_confirmed_and_a_missed_change_found_by_asking() -> None:
+def test_polling_confirms_a_quiet_market_and_finds_a_missed_change() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake, running(feed_of(listed(fake), poll=0.02)) as heard:
             await heard.until(lambda: len(heard.updates) >= 4)
@@ -95,7 +95,7 @@ def test_a_quiet_market_is_confirmed_and_a_missed_change_found_by_asking() -> No
     play(scene)
 
 
-def test_a_hundred_markets_are_asked_for_at_once() -> None:
+def test_probabilities_of_a_hundred_markets_take_one_request() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             names = [f"question-{n}" for n in range(103)]
@@ -128,7 +128,7 @@ def test_a_resolution_is_broadcast() -> None:
 def test_a_resolution_is_found_by_rest_at_the_start_and_later_without_a_broadcast() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
-            listed(fake).board.resolve(RAIN, "NO")
+            listed(fake).markets.resolve(RAIN, "NO")
             async with running(feed_of(fake, "will-it-rain", "who-wins", poll=0.02)) as heard:
                 await heard.until(lambda: len(heard.resolutions) == 1)
                 fake.markets.resolve(WHO, "CHOOSE_MULTIPLE", resolutions={"aaaaaaaaaa": 80, "bbbbbbbbbb": 20})
@@ -160,7 +160,7 @@ def test_where_none_is_left_the_feed_ends_with_a_sentence() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             with pytest.raises(FeedError, match=r"none of the markets asked for: gone, no-such\.|no-such, gone\."):
-                await feed_of(fake, "no-such", "gone").run(Heard())
+                await feed_of(fake, "no-such", "gone").run(CollectingSink())
 
     play(scene)
 
@@ -168,7 +168,7 @@ def test_where_none_is_left_the_feed_ends_with_a_sentence() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"markets": []}, {"markets": [" "]}, {"base_url": "nowhere"}, {"ws_url": "http://["}]
 )
-def test_settings_that_cannot_work_are_said_at_once(wrong: dict[str, Any]) -> None:
+def test_settings_that_cannot_work_are_refused_at_once(wrong: dict[str, Any]) -> None:
     with pytest.raises(FeedError, match=r"\.$"):
         ManifoldFeed(**{"markets": ["x"], **wrong})
 
@@ -177,9 +177,9 @@ def test_settings_that_cannot_work_are_said_at_once(wrong: dict[str, Any]) -> No
 def test_addresses_of_another_kind_end_the_feed_with_a_sentence(wrong: dict[str, str]) -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
-            where = {"base_url": listed(fake).url, "ws_url": fake.url, **wrong}
+            where = {"base_url": listed(fake).rest_url, "ws_url": fake.url, **wrong}
             with pytest.raises(FeedError, match="is no address"):
-                await ManifoldFeed(["will-it-rain"], **where, timing=QUICK).run(Heard())  # type: ignore[arg-type]
+                await ManifoldFeed(["will-it-rain"], **where, timing=QUICK).run(CollectingSink())  # type: ignore[arg-type]
 
     play(scene)
 
@@ -198,7 +198,7 @@ def test_a_markets_pace_is_the_polls_until_it_closes() -> None:
     play(scene)
 
 
-def test_reachable_means_that_a_market_is_told() -> None:
+def test_reachable_means_that_the_page_of_a_market_arrives() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             assert await feed_of(listed(fake), "no-such", "who-wins").reachable(2.0)
@@ -212,8 +212,8 @@ def test_reachable_means_that_a_market_is_told() -> None:
     play(scene)
 
 
-def test_the_frames_alone_say_the_very_same_in_a_replay() -> None:
-    async def scene() -> tuple[Heard, ManifoldFeed]:
+def test_a_replay_of_the_frames_gives_the_same_prices() -> None:
+    async def scene() -> tuple[CollectingSink, ManifoldFeed]:
         async with FakeManifold() as fake:
             feed = feed_of(listed(fake), RAIN, "who-wins")
             async with running(feed) as heard:

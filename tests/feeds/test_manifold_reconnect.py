@@ -8,7 +8,7 @@ import logging
 from dataclasses import replace
 
 import pytest
-from scenes import Heard, play, running
+from scenes import CollectingSink, play, running
 from test_manifold import BETS, QUICK, RAIN, WHO, feed_of, listed
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -62,7 +62,7 @@ def test_a_connection_that_does_not_acknowledge_is_replaced(trouble: str) -> Non
             await fake.pinged(2)
             setattr(fake, trouble, True)
             await fake.attempted(3)
-            assert "open but silent" in heard.words
+            assert "open but silent" in heard.sentences
             await fake.unmute()
             await heard.until(lambda: heard.states[-1][1].startswith("Receiving"))
 
@@ -81,7 +81,7 @@ def test_pings_keep_the_connection_that_a_silent_client_would_lose() -> None:
     play(scene)
 
 
-def test_without_broadcasts_asking_serves_and_says_so() -> None:
+def test_without_broadcasts_polling_keeps_the_feed_live_and_its_state_says_so() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             fake.refuse_sockets(503, times=10_000)
@@ -117,7 +117,7 @@ def test_without_rest_the_broadcasts_go_on(caplog: pytest.LogCaptureFixture) -> 
         play(scene)
 
 
-def test_too_many_requests_are_not_repeated_before_the_time_that_the_venue_says() -> None:
+def test_after_too_many_requests_none_is_made_before_the_time_of_retry_after() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             loop = asyncio.get_running_loop()
@@ -127,14 +127,14 @@ def test_too_many_requests_are_not_repeated_before_the_time_that_the_venue_says(
                 await heard.until(lambda: bool(heard.updates))
                 assert loop.time() - began >= 1.0
                 assert fake.requests[1:2] == ["/v0/slug/will-it-rain"]
-            assert "HTTP 429" in heard.words
-            assert "1 s" in heard.words
+            assert "HTTP 429" in heard.sentences
+            assert "1 s" in heard.sentences
 
     play(scene)
 
 
 @pytest.mark.parametrize("trouble", ["500", "garbled", "another market", "drip", "mute"])
-def test_a_venue_in_trouble_at_the_start_is_asked_again(trouble: str) -> None:
+def test_a_venue_that_fails_at_the_start_is_asked_again(trouble: str) -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             listed(fake)
@@ -163,7 +163,7 @@ def test_a_market_that_cannot_be_read_does_not_hold_up_the_others() -> None:
             async with running(feed_of(listed(fake), "will-it-rain", "who-wins", poll=0.02, timing=timing)) as heard:
                 await heard.until(lambda: len({update.symbol for update in heard.updates}) == 3)
                 await fake.subscribed(BETS)
-            assert "cannot be read yet" in heard.words
+            assert "cannot be read yet" in heard.sentences
 
     play(scene)
 
@@ -173,12 +173,12 @@ def test_a_location_that_is_not_served_ends_the_feed_with_a_sentence() -> None:
         async with FakeManifold() as fake:
             fake.refuse_rest(451)
             with pytest.raises(FeedError, match=r"does not serve this location \(HTTP 451\)"):
-                await feed_of(listed(fake)).run(Heard())
+                await feed_of(listed(fake)).run(CollectingSink())
 
     play(scene)
 
 
-def test_a_refused_subscription_is_said_and_tried_again() -> None:
+def test_a_refused_subscription_is_reported_and_repeated() -> None:
     async def refuse(connection: ServerConnection) -> None:
         asked.append(json.loads(await connection.recv()))
         again.release()
@@ -189,7 +189,7 @@ def test_a_refused_subscription_is_said_and_tried_again() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake, serve(refuse, "127.0.0.1", 0) as server:
             url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
-            feed = ManifoldFeed(["will-it-rain"], 60.0, listed(fake).url, url, timing=QUICK)
+            feed = ManifoldFeed(["will-it-rain"], 60.0, listed(fake).rest_url, url, timing=QUICK)
             async with running(feed):
                 await again.acquire()
                 await again.acquire()

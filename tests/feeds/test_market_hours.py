@@ -71,7 +71,7 @@ def test_summer_time_moves_the_opening_in_universal_time() -> None:
         ("test", "FAKEPACA", "2026-03-07 03:00:00", 10.0, True), ("iex", "BTC/USD", "2026-12-25 03:00:00", 10.0, True),
     ],
 )  # fmt: skip
-def test_the_pace_tells_a_closed_market_from_a_silent_one(
+def test_the_pace_distinguishes_a_closed_market_from_a_silent_one(
     feed: StockFeed, symbol: str, text: str, interval: float, *, is_open: bool
 ) -> None:
     pace = AlpacaFeed([symbol], "k", "s", feed=feed).pace(symbol, moment(text))

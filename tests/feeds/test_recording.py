@@ -39,8 +39,8 @@ def frame(n: int, feed: str = "binance") -> Frame:
     return Frame(feed, 1_700_000_000_000_000_000 + n, b'{"n":%d,"padding":"%s"}' % (n, b"x" * (n % 50)))
 
 
-def write(path: Path, frames: list[Frame], *, append: bool = False, pacing: FlushPolicy = SMALL) -> Recording:
-    recording = Recording(path, FEEDS, append=append, flush=pacing, clock=lambda: 5.0)
+def write(path: Path, frames: list[Frame], *, append: bool = False, flush: FlushPolicy = SMALL) -> Recording:
+    recording = Recording(path, FEEDS, append=append, flush=flush, clock=lambda: 5.0)
     for one in frames:
         recording.write(one)
     recording.close()
@@ -85,7 +85,7 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     assert (recording.frames, recording.bytes, recording.lost, recording.problem) == (502, path.stat().st_size, 0, "")
 
 
-def test_a_block_says_how_many_frames_it_has_and_from_when_to_when(tmp_path: Path) -> None:
+def test_the_head_of_a_block_has_its_number_of_frames_and_their_times(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
     frames = [frame(n) for n in range(300)]
     write(path, frames)
@@ -162,7 +162,7 @@ def test_a_stretch_of_zeros_longer_than_the_window_is_passed_over(tmp_path: Path
     assert frames_in(path) == frames
 
 
-def test_a_payload_that_unpacks_to_more_than_its_head_says_is_damage() -> None:
+def test_a_payload_that_unpacks_to_more_than_its_head_states_is_damage() -> None:
     block = pack_block(BlockKind.FRAMES, bytes(1_000_000), 0)
     head = read_head(block[:HEAD_BYTES])
     lying = type(head)(head.kind, head.codec, 0, head.stored, 10, 0, 0, 0, 0, head.check)
@@ -206,7 +206,7 @@ def test_one_file_has_one_writer(tmp_path: Path) -> None:
     recording.close()
 
 
-def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MarketDataError, match="cannot be written: No such file"):
         Recording(tmp_path / "no" / "m.arena", FEEDS)
 
@@ -251,7 +251,7 @@ def test_a_full_disk_ends_the_recording_with_a_sentence_and_nothing_else(tmp_pat
     assert damage_in(path) == []
 
 
-def test_a_recording_of_a_newer_version_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_recording_of_a_newer_version_is_refused_with_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
     path.write_bytes(MAGIC + pack_block(BlockKind.SESSION, b'{"format":2,"opened_at":1,"feeds":[]}', 0))
     with pytest.raises(MarketDataError, match="newer version"):

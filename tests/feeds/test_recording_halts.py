@@ -99,7 +99,7 @@ def test_a_restarted_recorder_knows_of_no_halt(tmp_path: Path) -> None:
     assert (ended > START, reason) == (True, "")
 
 
-def test_a_halt_and_its_end_are_told_once_by_the_parser() -> None:
+def test_the_parser_returns_a_halt_and_its_end_once() -> None:
     def told(*codes: str) -> list[str]:
         found = []
         for n, code in enumerate(codes):

@@ -114,7 +114,7 @@ def test_a_replay_shows_what_a_live_market_showed(
         max_size=30,
     )
 )  # fmt: skip
-def test_of_two_feeds_the_one_that_counts_live_counts_in_a_replay(told: list[tuple[str, str, int, float]]) -> None:
+def test_a_symbol_of_two_feeds_has_the_same_owner_live_and_in_a_replay(told: list[tuple[str, str, int, float]]) -> None:
     """The feeds are real ones by another name: what counts here is only what they are called and list."""
     listed = {"first": ("own", "shared"), "second": ("shared",)}
     feeds = [BinanceFeed(symbols) for symbols in listed.values()]

@@ -42,7 +42,7 @@ class AlpacaRest:
     """The REST API at `base_url`; each response arrives within `timeout` seconds. FeedError for a bad address."""
 
     def __init__(self, base_url: str, keys: AlpacaKeys, timeout: float, clock: Callable[[], int]) -> None:
-        self._base_url = base_url_of(base_url, "Alpaca")
+        self._base_url = base_url_of(base_url, "The base_url of Alpaca is no address; it begins with https://.")
         self._headers = {"APCA-API-KEY-ID": keys.key, "APCA-API-SECRET-KEY": keys.secret}
         self._timeout = timeout
         self._clock = clock

@@ -63,7 +63,7 @@ class BinanceRest:
             log.info("Not all missed trades could be requested: %r", error)
 
     def _client(self) -> HttpClient:
-        url = base_url_of(self._base_url, "Binance")
+        url = base_url_of(self._base_url, "The base_url of Binance is no address; it begins with https://.")
         return HttpClient(url, timeout=self._timeout, max_bytes=_MAX_BYTES, max_connections=4)
 
     async def _known_symbols(self, client: HttpClient, symbols: Sequence[str]) -> frozenset[str] | None:

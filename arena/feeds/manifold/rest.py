@@ -27,7 +27,8 @@ class ManifoldRest:
     """The REST API at `base_url`; use it as an asynchronous context manager. FeedError for a bad address."""
 
     def __init__(self, base_url: str, timeout: float) -> None:
-        self._client = HttpClient(base_url_of(base_url, "Manifold"), timeout=timeout, max_bytes=_MAX_BYTES)
+        url = base_url_of(base_url, "The base_url of Manifold is no address; it begins with https://.")
+        self._client = HttpClient(url, timeout=timeout, max_bytes=_MAX_BYTES)
         self._not_before = 0.0
         self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
 

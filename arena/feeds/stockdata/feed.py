@@ -90,7 +90,7 @@ class StockDataFeed(PolledFeed):
             )
         if not token:
             raise FeedError("StockData.org needs a token: set STOCKDATA_API_KEY.")
-        self._base_url = base_url_of(base_url, "StockData.org")
+        self._base_url = base_url_of(base_url, "The address of StockData.org is wrong: it begins with https://.")
         self._token = token
         self._hours = hours
         self._budget = RequestBudget(daily_requests, len(self._groups), poll_seconds, hours, usage or MemoryUsage())

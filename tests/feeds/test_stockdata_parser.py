@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from arena.feeds.stockdata.budget import (
     EXTENDED,
     REGULAR,
-    RequestBudget,
     Hours,
     MemoryUsage,
+    RequestBudget,
     seconds_open,
     us_session,
     us_session_open,
@@ -51,7 +51,7 @@ def test_a_quote_is_a_price_at_its_last_trade_in_new_york() -> None:
     assert update.receive_time == 1_700_000_000.0
 
 
-def test_the_same_trade_again_is_old_news_heard_anew() -> None:
+def test_a_repeated_trade_confirms_the_old_price() -> None:
     parser = StockDataParser()
     (first,) = parser.parse(answer(quote()), 1_700_000_000.0)
     (again,) = parser.parse(answer(quote()), 1_700_000_060.0)
@@ -131,7 +131,7 @@ def test_an_error_of_the_venue_is_an_error_in_a_recording_too() -> None:
         ("2026-01-05T14:30:00+02:00", "2026-01-05T12:30:00+00:00"),
     ],
 )
-def test_wall_times_are_those_of_new_york_unless_they_say_otherwise(stamp: str, utc: str) -> None:
+def test_wall_times_are_those_of_new_york_unless_they_have_a_zone(stamp: str, utc: str) -> None:
     assert event_time_of(stamp, at("2026-12-31T00:00")) == at(utc)
 
 
@@ -222,7 +222,7 @@ def test_the_venues_count_can_only_lower_ours() -> None:
     assert budget.rounds_left(now) == 100
     budget.correct(now, 30)
     assert budget.rounds_left(now) == 30
-    assert budget.book.used(utc_day(now)) == 70
+    assert budget.usage.used(utc_day(now)) == 70
     budget.correct(now, -5)
     assert budget.rounds_left(now) == 0
 

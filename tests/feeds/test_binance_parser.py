@@ -31,7 +31,7 @@ def prices(parser: BinanceParser, *payloads: bytes, now: float = 1e9) -> list[fl
     return [update.price for payload in payloads for update in parser.parse(payload, now)]
 
 
-def test_milliseconds_and_microseconds_are_told_apart() -> None:
+def test_milliseconds_and_microseconds_are_distinguished() -> None:
     parser = BinanceParser()
     found = [*parser.parse(trade(1, "2", 1_700_000_000_123), 5.0), *parser.parse(trade(2, "3", 10**15), 6.0)]
     assert found == [
