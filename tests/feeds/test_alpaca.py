@@ -230,7 +230,7 @@ def test_nonsense_is_counted_and_logged_once_and_ends_nothing(caplog: pytest.Log
                 await fake.subscribed("AAPL")
                 await heard.until(lambda: heard.is_live)
                 for payload in bad:
-                    await fake.say(payload)
+                    await fake.send_raw(payload)
                 await fake.trade("AAPL", 42.0)
                 await heard.until(lambda: bool(heard.updates))
             assert heard.prices == [42.0]
@@ -251,8 +251,8 @@ def test_the_keys_show_nowhere(caplog: pytest.LogCaptureFixture) -> None:
             fake.rest.refuse(503)
             async with running(feed) as heard:
                 await fake.subscribed("AAPL")
-                await fake.asked(2)
-                await fake.say(f'[{{"T":"error","code":500,"msg":"{key}"}}]')
+                await fake.requested(2)
+                await fake.send_raw(f'[{{"T":"error","code":500,"msg":"{key}"}}]')
                 await fake.attempted(2)
             fake.refuse_login(402)
             with pytest.raises(FeedError) as caught:

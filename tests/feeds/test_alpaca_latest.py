@@ -21,7 +21,7 @@ NOW = OPEN / 10**9
 
 
 def asked_for(fake: FakeAlpaca) -> list[str]:
-    return [parse_qs(urlsplit(target).query)["symbols"][0] for target in fake.rest.asked]
+    return [parse_qs(urlsplit(target).query)["symbols"][0] for target in fake.rest.requests]
 
 
 def test_a_closed_market_has_its_last_prices_from_the_start_and_is_marked_as_closed() -> None:
@@ -38,7 +38,7 @@ def test_a_closed_market_has_its_last_prices_from_the_start_and_is_marked_as_clo
             assert heard.updates == [PriceUpdate("AAPL", 187.5, NOW, now, "alpaca", is_snapshot=True)]
             assert market.prices_at(now) == {"AAPL": 187.5}
             assert market.freshness(now)["AAPL"].state == "closed"
-            assert fake.rest.asked == ["/v2/stocks/trades/latest?symbols=AAPL%2CTSLA&feed=iex"]
+            assert fake.rest.requests == ["/v2/stocks/trades/latest?symbols=AAPL%2CTSLA&feed=iex"]
             assert feed.counts["recalls"] == 1
 
     play(scene)
@@ -63,7 +63,7 @@ def test_in_an_open_market_a_last_price_is_as_old_as_its_trade(age: int, words: 
 def test_prices_missed_during_a_lost_connection_arrive_after_it_and_only_once() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake, running(feed_of(fake, "AAPL", "TSLA")) as heard:
-            await fake.asked(1)
+            await fake.requested(1)
             await fake.subscribed("TSLA")
             await fake.trade("TSLA", 250.0)
             await fake.trade("AAPL", 1.0)
@@ -103,7 +103,7 @@ def test_latest_quotes_bars_and_pairs_are_requested_at_their_own_addresses() -> 
             async with running(feed_of(fake, prices="bars", feed="sip")) as stocks:
                 await stocks.until(lambda: stocks.prices == [10.75])
                 assert stocks.updates[0].event_time == 1_700_000_100.0
-            assert fake.rest.asked == [
+            assert fake.rest.requests == [
                 "/v1beta3/crypto/eu-1/latest/quotes?symbols=BTC%2FUSD",
                 "/v2/stocks/bars/latest?symbols=AAPL&feed=sip",
             ]
@@ -117,7 +117,7 @@ def test_latest_prices_of_subscribed_symbols_are_requested_a_hundred_at_a_time()
     async def scene() -> None:
         async with FakeAlpaca(symbol_limit=150) as fake, running(feed_of(fake, *names)) as heard:
             await heard.until(lambda: heard.is_live)
-            await fake.asked(2)
+            await fake.requested(2)
             assert [len(group.split(",")) for group in asked_for(fake)] == [100, 50]
             assert "S150" not in "".join(asked_for(fake))
 
@@ -131,7 +131,7 @@ def test_nothing_is_requested_without_a_rest_api(more: dict[str, str]) -> None:
             await fake.subscribed("FAKEPACA")
             await fake.trade("FAKEPACA", 1.0)
             await heard.until(lambda: heard.prices == [1.0])
-            assert fake.rest.asked == []
+            assert fake.rest.requests == []
 
     play(scene)
 
@@ -151,12 +151,12 @@ def test_a_final_refusal_of_the_last_prices_is_logged_once_and_leaves_the_stream
             fake.rest.refuse(status, times=9)
             feed = feed_of(fake)
             async with running(feed) as heard:
-                await fake.asked(1)
+                await fake.requested(1)
                 await fake.subscribed("AAPL", "s")
                 await fake.trade("AAPL", 1.0)
                 await heard.until(lambda: heard.prices == [1.0])
                 assert heard.is_live
-            assert (len(fake.rest.asked), feed.counts["recalls_refused"]) == (1, 1)
+            assert (len(fake.rest.requests), feed.counts["recalls_refused"]) == (1, 1)
 
     with caplog.at_level(logging.WARNING, logger="arena.feeds.alpaca"):
         play(scene)
@@ -187,11 +187,11 @@ def test_a_rate_limit_is_waited_out_to_the_moment_the_venue_names() -> None:
             loop = asyncio.get_running_loop()
             began = loop.time()
             async with running(feed_of(fake, clock=lambda: minute + 59_700_000_000)) as heard:
-                await fake.asked(1)
+                await fake.requested(1)
                 fake.rest.per_minute = 9
                 await heard.until(lambda: heard.prices == [1.0])
             assert loop.time() - began >= 0.3
-            assert len(fake.rest.asked) == 2
+            assert len(fake.rest.requests) == 2
 
     play(scene)
 
@@ -260,7 +260,7 @@ def test_cancelling_the_feed_ends_the_question_with_it() -> None:
             fake.rest.refuse(503, times=99)
             feed = feed_of(fake, timing=replace(QUICK, first_delay=5.0, max_delay=5.0))
             task = asyncio.create_task(feed.run(CollectingSink()))
-            await fake.asked(1)
+            await fake.requested(1)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             assert not [each for each in asyncio.all_tasks() if "last prices" in each.get_name()]

@@ -65,7 +65,7 @@ def test_passing_troubles_mean_another_connection(code: int) -> None:
             async with running(feed) as heard:
                 await fake.subscribed("AAPL")
                 await heard.until(lambda: heard.is_live)
-                await fake.say(f'[{{"T":"error","code":{code},"msg":"?"}}]')
+                await fake.send_raw(f'[{{"T":"error","code":{code},"msg":"?"}}]')
                 await fake.attempted(2)
                 await heard.until(lambda: heard.is_live and len(heard.states) > 3)
             assert str(code) in heard.said

@@ -98,7 +98,7 @@ def test_nonsense_is_counted_and_logged_once_and_ends_nothing(
             async with running(feed) as heard:
                 await fake.subscribed("btcusdt@trade")
                 for text in bad:
-                    await fake.say(text)
+                    await fake.send_raw(text)
                 await fake.trade(BTC, "42")
                 await heard.until(lambda: bool(heard.updates))
             assert heard.prices == [42.0]
@@ -118,7 +118,7 @@ def test_a_feed_is_reachable_only_when_a_price_arrives() -> None:
         async with FakeBinance() as fake:
             asking = asyncio.create_task(feed_of(fake).reachable(5.0))
             await fake.subscribed("btcusdt@trade")
-            await fake.say("no price")
+            await fake.send_raw("no price")
             await fake.trade(BTC, "1")
             assert await asking
             fake.mute = True

@@ -110,7 +110,7 @@ def test_a_limit_on_requests_is_obeyed(status: int, caplog: pytest.LogCaptureFix
                     fake.cut()
                     await fake.attempted(seen + 1)
                     await fake.connected(1)
-            assert fake.asked["trades"] == 1
+            assert fake.rest_requests["trades"] == 1
 
     with caplog.at_level(logging.WARNING, logger="arena.feeds.binance"):
         play(scene)
@@ -123,7 +123,7 @@ def test_the_requests_of_a_minute_are_limited() -> None:
             rest, answers = BinanceRest(fake.rest_url, 5.0), list[bytes]()
             await rest.missed_trades([BTC] * (REQUESTS_PER_MINUTE + 20), answers.append)
             await rest.missed_trades([ETH], answers.append)
-            assert len(answers) == fake.asked["trades"] == REQUESTS_PER_MINUTE
+            assert len(answers) == fake.rest_requests["trades"] == REQUESTS_PER_MINUTE
 
     play(scene)
 
@@ -209,7 +209,7 @@ def test_mini_tickers_are_not_filled_up() -> None:
             await fake.subscribed("btcusdt@miniTicker")
             await fake.mini_ticker(BTC, "2")
             await heard.until(lambda: heard.prices[-1] == 2.0)
-            assert fake.asked["trades"] == 0
+            assert fake.rest_requests["trades"] == 0
 
     play(scene)
 

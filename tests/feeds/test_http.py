@@ -203,6 +203,28 @@ def test_an_invalid_address_is_refused_at_once(text: str) -> None:
         base_url_of(text, "It begins with https://.")
 
 
+def test_only_the_encoding_that_can_be_bounded_is_asked_for() -> None:
+    async def scene() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            received.append((await reader.readuntil(b"\r\n\r\n")).decode().lower())
+            writer.write(response(b"{}"))
+            writer.close()
+            await writer.wait_closed()
+
+        listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = httpx2.URL(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/api")
+        async with HttpClient(url, timeout=10.0, max_bytes=MIB, headers={"X-Key": "a-key"}) as client:
+            assert (await client.get("/v0/prices", [("ids", "a"), ("ids", "b")])).body == b"{}"
+        listening.close()
+
+    received: list[str] = []
+    play(scene)
+    [head] = received
+    assert head.startswith("get /api/v0/prices?ids=a&ids=b http/1.1")
+    assert [line for line in head.splitlines() if "encoding" in line] == ["accept-encoding: gzip"]
+    assert "x-key: a-key" in head
+
+
 def test_the_certificate_authorities_are_loaded_once() -> None:
     assert trusted_roots() is trusted_roots()
 

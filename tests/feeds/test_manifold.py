@@ -219,7 +219,7 @@ def test_a_replay_of_the_frames_gives_the_same_prices() -> None:
             async with running(feed) as heard:
                 await fake.subscribed(f"contract/{WHO}/new-bet")
                 await fake.broadcast(fake.markets.bet(RAIN, 0.6))
-                await fake.say('{"type":"bro')
+                await fake.send_raw('{"type":"bro')
                 await fake.broadcast(fake.markets.bet(WHO, 0.7, answer="aaaaaaaaaa"))
                 await fake.broadcast(fake.markets.resolve(RAIN, "YES"))
                 await heard.until(lambda: bool(heard.resolutions))

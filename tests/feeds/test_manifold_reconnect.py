@@ -41,7 +41,7 @@ def test_what_happened_meanwhile_is_read_by_rest() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake, running(feed_of(listed(fake), "will-it-rain", "who-wins")) as heard:
             await fake.subscribed(BETS)
-            await fake.asked("market-probs")
+            await fake.requested("market-probs")
             fake.refuse_sockets(503, times=2)
             fake.cut()
             await fake.attempted(2)
@@ -106,7 +106,7 @@ def test_without_rest_the_broadcasts_go_on(caplog: pytest.LogCaptureFixture) -> 
                 await fake.subscribed(BETS)
                 await heard.until(lambda: heard.states[-1][1].startswith("Receiving"))
                 fake.refuse_rest(500, times=10_000)
-                await fake.asked("market-probs", sum("market-probs" in path for path in fake.requests) + 2)
+                await fake.requested("market-probs", sum("market-probs" in path for path in fake.requests) + 2)
                 assert feed.counts["refusals"]
                 await fake.broadcast(fake.markets.bet(RAIN, 0.6))
                 await heard.until(lambda: 0.6 in heard.prices)
@@ -211,7 +211,7 @@ def test_nonsense_is_counted_and_logged_once_and_ends_nothing(caplog: pytest.Log
             async with running(feed) as heard:
                 await fake.subscribed(BETS)
                 for text in [*bad, "x" * 100_000]:
-                    await fake.say(text)
+                    await fake.send_raw(text)
                 await fake.drip('{"type":"broadcast","topic":"contract/x/sports-live","data":{"score":1}}')
                 await fake.broadcast(fake.markets.bet(RAIN, 0.6))
                 await heard.until(lambda: 0.6 in heard.prices)

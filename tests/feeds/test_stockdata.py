@@ -112,7 +112,7 @@ def test_a_symbol_the_venue_leaves_out_is_named_once(caplog: pytest.LogCaptureFi
         async with venue() as fake:
             feed = feed_of(fake, ("SPY", "NOSUCH"))
             async with running(feed) as heard:
-                await fake.asked(4)
+                await fake.requested(4)
                 fake.quote("NOSUCH", 7, TRADED)
                 await heard.until(lambda: 7.0 in heard.prices)
                 await heard.until(lambda: heard.states[-1][1] == "Receiving prices from StockData.org.")
@@ -158,7 +158,7 @@ def test_a_closed_market_is_asked_once_for_a_price_and_not_again_until_it_opens(
                     market.on_price(update)
                 assert {each.state for each in market.freshness(clock()).values()} == {"closed"}
                 clock.set(OPEN)
-                await fake.asked(3)
+                await fake.requested(3)
             assert feed.pace("SPY", clock()).open
 
     play(scene)
@@ -261,7 +261,7 @@ def test_too_many_requests_a_minute_are_waited_out() -> None:
             timing = StockDataTiming(first_delay=0.01, max_delay=0.01, rate_window=0.3, idle_delay=0.01)
             loop = asyncio.get_running_loop()
             async with running(feed_of(fake, timing=timing)) as heard:
-                await fake.asked(1)
+                await fake.requested(1)
                 started = loop.time()
                 await heard.until(lambda: bool(heard.updates))
                 assert loop.time() - started >= 0.2

@@ -85,9 +85,9 @@ class FakeAlpaca(WebSocketFake[FakeAlpacaSession]):
         self._market = FakeAlpacaMarket()
         self.rest = FakeAlpacaRest(self._market, key, secret, clock_ns, rest_limit)
 
-    async def asked(self, count: int) -> None:
+    async def requested(self, count: int) -> None:
         """Wait until at least `count` requests have come to the REST side."""
-        await self.until(lambda: len(self.rest.asked) >= count)
+        await self.until(lambda: len(self.rest.requests) >= count)
 
     async def subscribed(self, symbol: str, kind: str = "t") -> None:
         """Wait until some connection has subscribed to a symbol's messages of a kind, named by their T."""
@@ -148,7 +148,7 @@ class FakeAlpaca(WebSocketFake[FakeAlpacaSession]):
         for connection, session in list(self.sessions.items()):
             await self._send(connection, session, encode([error_message(code)], session.encoding))
 
-    async def say(self, payload: str | bytes) -> None:
+    async def send_raw(self, payload: str | bytes) -> None:
         """Send anything, valid or not, to every connection."""
         for connection, session in list(self.sessions.items()):
             await self._send(connection, session, payload)
@@ -326,13 +326,13 @@ class AlpacaSimulation(VenueSimulation):
     async def _garbage(self) -> None:
         async with self._order:
             for payload in _GARBAGE:
-                await self.fake.say(payload)
+                await self.fake.send_raw(payload)
 
     async def _unknown(self) -> None:
         async with self._order:
             for symbol in self._symbols:
                 await self.fake.publish({"T": "news", "S": symbol, "p": 1.0})
-                await self.fake.say(orjson.dumps([{"T": "zz", "S": symbol, "p": 1.0}]).decode())
+                await self.fake.send_raw(orjson.dumps([{"T": "zz", "S": symbol, "p": 1.0}]).decode())
 
     async def _repeat(self) -> None:
         self.fake.twice = True

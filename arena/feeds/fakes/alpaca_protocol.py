@@ -233,7 +233,7 @@ class FakeAlpacaRest:
         self, market: FakeAlpacaMarket, key: str, secret: str, clock_ns: Callable[[], int], per_minute: int
     ) -> None:
         self.per_minute = per_minute
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self._market = market
         self._keys = key, secret
         self._clock_ns = clock_ns
@@ -246,8 +246,8 @@ class FakeAlpacaRest:
         self._refusals += [status] * times
 
     def answer(self, target: str, headers: Mapping[str, str]) -> Response:
-        """Return what the venue says to a GET."""
-        self.asked.append(target)
+        """Return the response to a GET."""
+        self.requests.append(target)
         if (headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY")) != self._keys:
             return self._response(401, {"message": "unauthorized"})
         self._count()
@@ -265,7 +265,7 @@ class FakeAlpacaRest:
             return self._response(400, {"message": "invalid request"})
         channel = match[1] or match[2]
         found = {name: self._market.latest(channel, name) for name in names}
-        return self._response(200, {channel: {name: _entry(told) for name, told in found.items() if told is not None}})
+        return self._response(200, {channel: {name: _entry(each) for name, each in found.items() if each is not None}})
 
     def _count(self) -> None:
         minute = self._clock_ns() // (_MINUTE * NANOSECONDS)

@@ -42,7 +42,7 @@ class FakeBinance(WebSocketFake[FakeBinanceSession]):
 
     `mute` keeps connections open and silent; REST responses come from the `market`, which knows the trades
     made meanwhile too, and wait while `answering` is not set. `ping_interval` and `ping_timeout` are the
-    venue's 20 and 60 seconds, `max_age` its 24 hours. `sent` counts events by name, `asked` REST requests by
+    venue's 20 and 60 seconds, `max_age` its 24 hours. `sent` counts events by name, `rest_requests` REST requests by
     name.
     """
 
@@ -59,7 +59,7 @@ class FakeBinance(WebSocketFake[FakeBinanceSession]):
     ) -> None:
         super().__init__(port=port, ping_interval=ping_interval, ping_timeout=ping_timeout)
         self.mute = False
-        self.asked: Counter[str] = Counter()
+        self.rest_requests: Counter[str] = Counter()
         self.answering = asyncio.Event()
         self.answering.set()
         self.sent: Counter[str] = Counter()
@@ -152,7 +152,7 @@ class FakeBinance(WebSocketFake[FakeBinanceSession]):
         payload = {"e": "serverShutdown", "E": self._stamp(None)}
         await self._send_each(lambda session: session.frame("!serverShutdown", payload))
 
-    async def say(self, text: str) -> None:
+    async def send_raw(self, text: str) -> None:
         """Send any text, valid or not, to every connection."""
         await self._send_each(lambda _session: text)
 
@@ -186,7 +186,7 @@ class FakeBinance(WebSocketFake[FakeBinanceSession]):
             self.attempts += 1
             self.paths.append(path)
         else:
-            self.asked[place.rpartition("/")[2]] += 1
+            self.rest_requests[place.rpartition("/")[2]] += 1
         await self.changed()
 
     async def _serve(self, connection: ServerConnection) -> None:
@@ -297,7 +297,7 @@ class BinanceSimulation(VenueSimulation):
 
     async def _garbage(self) -> None:
         for text in _GARBAGE:
-            await self.fake.say(text)
+            await self.fake.send_raw(text)
 
     async def _unknown(self) -> None:
         for symbol in self._symbols:

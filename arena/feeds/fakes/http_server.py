@@ -78,7 +78,7 @@ class HttpFake:
         """The `base_url` for a connector."""
         return f"http://127.0.0.1:{self._port}"
 
-    async def asked(self, count: int) -> None:
+    async def requested(self, count: int) -> None:
         """Wait until at least `count` requests have come."""
         await self.until(lambda: self.count >= count)
 

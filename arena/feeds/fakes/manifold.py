@@ -92,8 +92,8 @@ class FakeManifold(WebSocketFake[FakeManifoldSession]):
         """Wait until some connection has pinged that often."""
         await self.until(lambda: any(session.pings >= count for session in self.sessions.values()))
 
-    async def asked(self, path: str, count: int = 1) -> None:
-        """Wait until the paths asked for by REST hold `path` that often."""
+    async def requested(self, path: str, count: int = 1) -> None:
+        """Wait until the paths requested by REST contain `path` that often."""
         await self.until(lambda: sum(path in asked for asked in self.requests) >= count)
 
     async def broadcast(self, news: Iterable[tuple[str, dict[str, Any]]]) -> None:
@@ -104,7 +104,7 @@ class FakeManifold(WebSocketFake[FakeManifoldSession]):
                     [s for s, session in self.sessions.items() if session.wants(topic)], broadcast(topic, data)
                 )
 
-    async def say(self, text: str) -> None:
+    async def send_raw(self, text: str) -> None:
         """Send any text, valid or not, to every connection."""
         await self._send(list(self.sessions), text)
 
@@ -256,11 +256,11 @@ class ManifoldSimulation(VenueSimulation):
 
     async def _garbage(self) -> None:
         for text in _GARBAGE:
-            await self.fake.say(text)
+            await self.fake.send_raw(text)
 
     async def _unknown(self) -> None:
-        await self.fake.say('{"type":"broadcast","topic":"contract/x/sports-live","data":{"score":1}}')
-        await self.fake.say('{"type":"greeting","text":"hello"}')
+        await self.fake.send_raw('{"type":"broadcast","topic":"contract/x/sports-live","data":{"score":1}}')
+        await self.fake.send_raw('{"type":"greeting","text":"hello"}')
 
     async def _repeat(self) -> None:
         self.fake.copies = 3

@@ -14,7 +14,7 @@ _ONCE_SET = ("resolution", "resolutionTime", "resolutionProbability", "lastBetTi
 
 
 class FakeManifoldSession:
-    """The topics of one connection, how often it pinged, and when it did last."""
+    """The topics of one connection, how often it pinged, and when it pinged last."""
 
     def __init__(self, now: float) -> None:
         self.topics: dict[str, None] = {}
@@ -217,7 +217,7 @@ def _probability(market: dict[str, Any]) -> dict[str, Any]:
 
 
 def _page(market: dict[str, Any]) -> dict[str, Any]:
-    """Return a market's REST page, which does not say which of several winners there are."""
+    """Return a market's REST page, which does not name the winners where there are several."""
     page = {key: market[key] for key in _KEPT} | {key: market[key] for key in _ONCE_SET if key in market}
     page["url"] = f"https://manifold.markets/Ann/{market['slug']}"
     if "answers" in market:

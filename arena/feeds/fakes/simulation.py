@@ -147,7 +147,7 @@ class VenueSimulation(ABC):
 
     @abstractmethod
     async def refuse_for_good(self) -> None:
-        """Refuse the next attempts in the way that no new attempt can mend."""
+        """Refuse the next attempts permanently."""
 
 
 def make_simulation(name: str, symbols: Sequence[str] = (), *, seed: int = 1, port: int = 0) -> VenueSimulation:

@@ -140,7 +140,7 @@ class StockDataSimulation(VenueSimulation):
 
     async def subscribed(self) -> None:
         """Wait until quotes have been requested."""
-        await self.fake.asked(1)
+        await self.fake.requested(1)
 
     async def publish(self, symbol: str) -> float:
         """Set the next price, and return it."""
@@ -179,14 +179,14 @@ class StockDataSimulation(VenueSimulation):
 
     async def _repeat(self) -> None:
         """Answer with the last prices at least twice more."""
-        await self.fake.asked(self.fake.count + 2)
+        await self.fake.requested(self.fake.count + 2)
 
     async def _wrong_fields(self) -> None:
         self.fake.reply(200, {"meta": {}, "data": [{"ticker": s, "price": "x"} for s in self._symbols]})
 
     async def _drip(self) -> None:
         self.fake.drip = 0.0002
-        await self.fake.asked(self.fake.count + 1)
+        await self.fake.requested(self.fake.count + 1)
         self.fake.drip = 0.0
 
     async def _too_many(self) -> None:
