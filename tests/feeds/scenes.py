@@ -43,6 +43,10 @@ class CollectingSink:
         return [update.price for update in self.updates]
 
     @property
+    def is_live(self) -> bool:
+        return bool(self.states) and self.states[-1][0] is FeedState.LIVE
+
+    @property
     def sentences(self) -> str:
         return " ".join(sentence for _, sentence in self.states)
 

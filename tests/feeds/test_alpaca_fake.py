@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import msgpack
 import pytest
-from test_alpaca import play
+from scenes import play
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 

@@ -1,4 +1,4 @@
-"""Trading halts at Alpaca: who is halted, until when, and what follows from it."""
+"""Trading halts at Alpaca: which stocks are halted, until when, and what follows from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import msgpack
 import pytest
-from test_alpaca import OPEN, QUICK, feed_of, play, running
+from scenes import play, running
+from test_alpaca import OPEN, QUICK, feed_of
 
 from arena.engine.sources import LiveSource, MarketState
 from arena.feeds.alpaca import AlpacaParser
@@ -183,7 +184,7 @@ def test_quotes_go_on_in_a_halt_and_a_new_connection_forgets_what_only_trades_wo
     play(scene)
 
 
-def test_reasons_are_for_people_and_never_long() -> None:
+def test_halt_reasons_are_printable_and_short() -> None:
     packed = status("H", sm=7, rm=None) | {"t": msgpack.Timestamp(int(NOW), 0)}
     parser = AlpacaParser()
     parser.parse(msgpack.packb([packed]), NOW)

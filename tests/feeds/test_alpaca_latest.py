@@ -1,4 +1,4 @@
-"""The last prices that Alpaca tells by REST: at the start, after a gap, and when it does not tell them."""
+"""The latest prices of Alpaca's REST API: at the start, after a gap, and when a request fails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from test_alpaca import CLOSED, OPEN, QUICK, CollectingSink, feed_of, play, running
+from scenes import CollectingSink, play, running
+from test_alpaca import CLOSED, OPEN, QUICK, feed_of
 
 from arena.errors import FeedError
 from arena.feeds.alpaca import AlpacaFeed, AlpacaParser
@@ -78,7 +79,7 @@ def test_prices_missed_during_a_lost_connection_arrive_after_it_and_only_once() 
     play(scene)
 
 
-def test_a_trade_that_was_recalled_can_be_cancelled() -> None:
+def test_a_latest_trade_from_rest_can_be_cancelled() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             number = await fake.trade("AAPL", 999.0)
@@ -196,7 +197,7 @@ def test_a_rate_limit_is_waited_out_to_the_moment_the_venue_names() -> None:
     play(scene)
 
 
-def test_a_rest_side_that_never_answers_holds_nothing_up() -> None:
+def test_a_rest_api_that_never_answers_does_not_hold_up_the_stream() -> None:
     async def scene() -> None:
         asked: asyncio.Queue[bytes] = asyncio.Queue()
 
@@ -217,7 +218,7 @@ def test_a_rest_side_that_never_answers_holds_nothing_up() -> None:
     play(scene)
 
 
-def test_recorded_answers_read_the_same_again() -> None:
+def test_recorded_responses_are_parsed_the_same_again() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             await fake.trade("AAPL", 1.0)
@@ -246,7 +247,7 @@ def test_recorded_answers_read_the_same_again() -> None:
         ({"message": "forbidden."}, "garbled"),
     ],
 )
-def test_answers_that_make_no_sense_are_counted(answer: object, kind: str) -> None:
+def test_unreadable_responses_are_counted(answer: object, kind: str) -> None:
     parser = AlpacaParser(["AAPL"], "trades")
     reading = parser.parse_payload(json.dumps(answer).encode(), NOW)
     assert (reading.updates, reading.controls, parser.counts) == ([], [], {kind: 1})
@@ -254,7 +255,7 @@ def test_answers_that_make_no_sense_are_counted(answer: object, kind: str) -> No
     assert parser.counts == {kind: 1}
 
 
-def test_cancelling_the_feed_ends_the_question_with_it() -> None:
+def test_cancelling_the_feed_cancels_the_request_for_latest_prices() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             fake.rest.refuse(503, times=99)

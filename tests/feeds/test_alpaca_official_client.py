@@ -6,7 +6,7 @@ import asyncio
 import warnings
 
 import pytest
-from test_alpaca import play
+from scenes import play
 
 from arena.feeds.fakes.alpaca import FakeAlpaca
 

@@ -1,4 +1,4 @@
-"""What Alpaca's messages mean, in both encodings, and that nothing can upset the parser."""
+"""Parsing of Alpaca's messages, valid or not, in both encodings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def cancelled(number: object) -> dict[str, Any]:
 
 
 def told(parser: AlpacaParser, *messages: dict[str, Any]) -> list[float]:
-    """Feed the messages in one array and return the prices that come of it."""
+    """Parse the messages in one array and return the prices in them."""
     return [update.price for update in parser.parse_payload(json.dumps(messages).encode(), NOW).updates]
 
 
@@ -69,7 +69,7 @@ def test_trades_are_ordered_by_the_nanosecond_and_of_one_moment_the_later_to_arr
     assert told(parser, deal(2.0, 2, t=second), deal(1.0, 1, t=first), deal(3.0, 3, t=second)) == [2.0, 3.0]
 
 
-def test_numbers_that_begin_anew_the_next_day_are_new_trades() -> None:
+def test_trade_ids_that_restart_the_next_day_are_new_trades() -> None:
     assert told(AlpacaParser(), deal(1.0, 1, 0), deal(2.0, 1, 86_400)) == [1.0, 2.0]
 
 
@@ -148,7 +148,7 @@ def test_a_trade_from_the_future_does_not_silence_the_symbol() -> None:
 
 
 @pytest.mark.parametrize("condition", ["Z", "W", "4", "7", "P", "U"])
-def test_trades_away_from_the_market_of_the_moment_set_no_price(condition: str) -> None:
+def test_trades_with_excluded_conditions_set_no_price(condition: str) -> None:
     assert told(AlpacaParser(), deal(1.0, c=["@", condition])) == []
 
 
@@ -161,7 +161,7 @@ def quoted(bid: object, ask: object, ms: int) -> dict[str, Any]:
     return {"T": "q", "S": "AAPL", "bp": bid, "bs": 1, "ap": ask, "as": 1, "t": at(ms)}
 
 
-def test_quotes_set_the_price_at_their_middle_where_both_sides_make_sense() -> None:
+def test_quotes_set_the_price_at_their_middle_where_both_sides_are_valid() -> None:
     parser = AlpacaParser(prices="quotes")
     assert told(parser, quoted(91.95, 91.98, 1), quoted(92.0, 92.0, 2)) == [(91.95 + 91.98) / 2, 92.0]
     bad = [(0, 92), (92, 0), (92.1, 92.0), (1.0, 199_999.0), (None, 92), ("x", "y"), (float(10**300), 1e308)]
@@ -198,7 +198,7 @@ def test_symbols_that_were_not_configured_are_only_counted() -> None:
     assert parser.counts["unknown"] == 1
 
 
-def test_nonsense_is_counted_by_kind_and_never_raised() -> None:
+def test_unreadable_messages_are_counted_by_kind_and_never_raised() -> None:
     parser = AlpacaParser()
     garbled = [b"", b"{", b"[", b"7", b"null", b'"x"', b"[" * 100_000, b"\xff\xfe", b"\x91", b"\xc1", b"\x93" * 100_000,
                b"\xdd\xff\xff\xff\xff", b"\x91\xa1\xff", b"\x91\xd7\xff" + b"\xff" * 8, b"\x90\x90",

@@ -44,7 +44,7 @@ def test_trades_arrive_with_the_venues_time_and_ours() -> None:
     play(scene)
 
 
-def test_mini_tickers_serve_as_well() -> None:
+def test_mini_tickers_set_prices_too() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake, running(feed_of(fake, stream="miniTicker")) as heard:
             await fake.subscribed("btcusdt@miniTicker")
@@ -73,7 +73,7 @@ def test_repeated_and_older_trades_count_once() -> None:
     play(scene)
 
 
-def test_nonsense_is_counted_and_logged_once_and_ends_nothing(
+def test_unreadable_messages_are_counted_and_logged_once_and_end_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bad = [
@@ -131,7 +131,7 @@ def test_a_feed_is_reachable_only_when_a_price_arrives() -> None:
     play(scene)
 
 
-def test_symbols_are_checked_before_anything_is_dialled() -> None:
+def test_symbols_are_checked_before_any_connection() -> None:
     with pytest.raises(FeedError):
         BinanceFeed([])
     with pytest.raises(FeedError):
@@ -164,7 +164,7 @@ def test_a_proxy_that_cannot_be_used_is_a_failure_with_a_sentence(
     play(scene)
 
 
-def test_a_whole_market_can_be_played_through_the_fake() -> None:
+def test_a_whole_market_can_be_sent_through_the_fake() -> None:
     async def scene() -> None:
         market = [{BTC: 69000.0 + n, ETH: 3450.5 - n} for n in range(5)]
         async with FakeBinance() as fake, running(feed_of(fake)) as heard:

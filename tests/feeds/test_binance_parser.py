@@ -1,4 +1,4 @@
-"""What Binance's payloads mean, on hand-made frames and on the recorded ones."""
+"""Parsing of Binance's payloads, hand-made and recorded."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_each_kind_of_event_has_its_own_numbers() -> None:
     assert parser.counts == {"prices": 3, "duplicates": 3}
 
 
-def test_an_answer_fills_the_gap_between_two_frames_in_order() -> None:
+def test_a_rest_response_fills_the_gap_between_two_frames_in_order() -> None:
     parser = BinanceParser([BTC])
     late = answer((14, "14", 1_400), (12, "12", 1_200), (11, "11", 1_100), (13, "13", 1_300))
     assert prices(parser, trade(11, "11"), late, trade(13, "13"), trade(14, "14"), trade(15, "15")) == [
@@ -61,7 +61,7 @@ def test_an_answer_fills_the_gap_between_two_frames_in_order() -> None:
     assert parser.counts == {"prices": 2, "backfilled": 3, "duplicates": 2}
 
 
-def test_numbers_that_fall_are_old_news_unless_much_time_has_passed() -> None:
+def test_falling_trade_ids_are_duplicates_unless_much_time_has_passed() -> None:
     parser = BinanceParser()
     late = int(RENUMBERED_AFTER * 1000)
     assert prices(parser, trade(50, "1"), trade(4, "2", 900 + late), trade(5, "3", 1_000 + late)) == [1.0, 3.0]
@@ -79,20 +79,20 @@ def test_numbers_that_fall_are_old_news_unless_much_time_has_passed() -> None:
      b'{"e":"trade","s":"BTCUSDT","t":99999999999999999999,"p":"1","T":1}', b'{"e":"kline","s":"BTCUSDT","k":[]}',
      b'{"stream":"btcusdt@trade","data":[{"id":1,"price":"1","time":1}]}'],
 )  # fmt: skip
-def test_nonsense_is_no_price_and_no_error(payload: bytes) -> None:
+def test_an_unreadable_payload_is_no_price_and_no_error(payload: bytes) -> None:
     parser = BinanceParser([BTC])
     assert parser.parse(payload, math.nan) == []
     assert parser.parse(payload, 1.0) == []
     assert parser.counts["prices"] == parser.counts["backfilled"] == 0
 
 
-def test_a_name_that_needs_care_in_json_comes_through_the_envelope() -> None:
+def test_a_symbol_that_needs_escaping_in_json_can_be_wrapped() -> None:
     name = 'B"\N{CJK UNIFIED IDEOGRAPH-5E01}ß'
     found = BinanceParser([name]).parse(wrap_rest_trades(name, b'[{"id":1,"price":"2","time":3000}]'), 9.0)
     assert found == [PriceUpdate(name, 2.0, 3.0, 9.0, "binance")]
 
 
-def test_trades_that_come_late_do_not_change_what_a_tick_has_seen() -> None:
+def test_late_trades_do_not_change_past_ticks() -> None:
     """The gap is from 11 to 14 s; the tick at 13 was made without the trades that come at 15."""
     parser, market = BinanceParser([BTC]), LiveMarket()
 
@@ -138,7 +138,7 @@ def test_recorded_frames_give_every_trade_once_and_quickly(coin: str) -> None:
     assert len(frames) / took > 10_000  # 150,000 a second on a free core
 
 
-def test_every_recorded_message_of_other_kinds_is_passed_over() -> None:
+def test_recorded_messages_of_other_kinds_are_ignored() -> None:
     path = WS / "binance_messages.crypto-msg-parser.jsonl"
     if not path.exists():
         pytest.skip(f"{path} is not here")
@@ -153,7 +153,7 @@ def test_every_recorded_message_of_other_kinds_is_passed_over() -> None:
     assert found
 
 
-def test_frames_handed_to_a_fresh_parser_give_the_same_again() -> None:
+def test_a_new_parser_gives_the_same_prices_for_the_same_frames() -> None:
     frames = [Frame("binance", n * 10**9 + 1, trade(n // 2, str(n + 1), n * 1000)) for n in range(40)]
     one, two = BinanceParser([BTC]), BinanceParser()
     first = [one.parse(frame.payload, frame.receive_time_ns / 1e9) for frame in frames]

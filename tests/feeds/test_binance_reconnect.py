@@ -58,7 +58,7 @@ def test_a_mute_but_open_socket_is_replaced() -> None:
     play(scene)
 
 
-def test_a_venue_that_counts_anew_after_a_break_is_believed() -> None:
+def test_trade_ids_that_restart_after_a_break_are_accepted() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake, running(feed_of(fake)) as heard:
             await fake.subscribed("btcusdt@trade")
@@ -139,7 +139,7 @@ def test_the_second_address_serves_where_the_first_is_blocked() -> None:
 
 
 @pytest.mark.parametrize("status", [418, 429])
-def test_a_request_to_stay_away_is_obeyed(status: int) -> None:
+def test_a_retry_after_is_obeyed(status: int) -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
             fake.refuse(status, retry_after="1")
@@ -154,7 +154,7 @@ def test_a_request_to_stay_away_is_obeyed(status: int) -> None:
     play(scene)
 
 
-def test_other_refusals_and_dead_addresses_are_tried_again_with_growing_pauses() -> None:
+def test_other_refusals_and_dead_addresses_are_retried_with_growing_delays() -> None:
     async def scene() -> None:
         async with FakeBinance() as gone:
             dead = gone.url

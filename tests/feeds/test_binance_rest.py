@@ -1,4 +1,4 @@
-"""Missed trades and unknown symbols: what the Binance connector asks by REST, over real sockets."""
+"""Missed trades and unknown symbols: the Binance connector's REST requests, over real sockets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def venue() -> FakeBinance:
     return fake
 
 
-def test_what_was_traded_while_the_line_was_cut_is_known_afterwards() -> None:
+def test_trades_made_while_disconnected_are_known_afterwards() -> None:
     async def scene() -> None:
         async with venue() as fake, running(feed_of(fake)) as heard:
             await first_price(fake, heard)
@@ -59,7 +59,7 @@ def test_what_was_traded_while_the_line_was_cut_is_known_afterwards() -> None:
     play(scene)
 
 
-def test_what_was_traded_while_the_socket_was_mute_is_known_afterwards() -> None:
+def test_trades_made_while_the_connection_was_silent_are_known_afterwards() -> None:
     async def scene() -> None:
         timing = BinanceTiming(silence=0.1, first_delay=0.01, max_delay=0.02, spacing=0.0)
         async with venue() as fake:
@@ -165,7 +165,7 @@ def test_reachable_raises_where_the_venue_has_none_of_the_symbols() -> None:
     play(scene)
 
 
-def test_symbols_that_cannot_be_checked_are_taken_as_they_are() -> None:
+def test_symbols_that_cannot_be_checked_are_used_unchecked() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
             fake.answering.clear()
@@ -198,7 +198,7 @@ def test_a_thousand_symbols_are_subscribed_slowly_enough_by_messages() -> None:
     play(scene)
 
 
-def test_mini_tickers_are_not_filled_up() -> None:
+def test_missed_mini_tickers_are_not_requested() -> None:
     async def scene() -> None:
         async with venue() as fake, running(feed_of(fake, stream="miniTicker")) as heard:
             await fake.subscribed("btcusdt@miniTicker")

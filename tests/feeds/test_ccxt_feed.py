@@ -61,7 +61,7 @@ def test_a_ticker_is_a_price_at_the_exchanges_time_or_else_at_ours() -> None:
     assert parser.counts == {"prices": 2, "unchanged": 2}
 
 
-def test_tickers_that_make_no_sense_are_counted_and_left_out() -> None:
+def test_invalid_tickers_are_counted_and_left_out() -> None:
     parser = CcxtParser("ccxt:kraken", [BTC])
     odd = [
         {"symbol": BTC, "last": None, "bid": 1.0, "ask": 2.0}, {"symbol": BTC, "last": 10**400},
@@ -152,7 +152,7 @@ def test_a_failed_poll_is_reported_and_repeated(error: str, words: str) -> None:
 
 @needs_ccxt
 @pytest.mark.parametrize("fault", ["broken", "list", "odd", "unpriced", "cut", "500"])
-def test_an_answer_that_makes_no_sense_ends_nothing(fault: str) -> None:
+def test_an_unreadable_answer_does_not_end_the_feed(fault: str) -> None:
     async def scene() -> None:
         async with kraken() as fake, running(feed_of(fake)) as heard:
             await heard.until(lambda: len(heard.updates) >= 2)
@@ -171,7 +171,7 @@ def test_an_answer_that_makes_no_sense_ends_nothing(fault: str) -> None:
 
 @needs_ccxt
 @pytest.mark.parametrize("fault", ["mute", "drip"])
-def test_an_exchange_that_keeps_the_line_open_is_given_up_in_time(fault: str) -> None:
+def test_a_request_to_an_exchange_that_never_answers_times_out(fault: str) -> None:
     async def scene() -> None:
         async with kraken() as fake:
             timing = CcxtTiming(spacing=0.001, answer_timeout=0.2, first_delay=0.01, max_delay=0.02)
@@ -201,7 +201,7 @@ def test_a_permanent_refusal_ends_the_feed_with_a_sentence(error: str, words: st
 
 
 @needs_ccxt
-def test_an_unknown_symbol_is_answered_with_its_neighbours() -> None:
+def test_an_unknown_symbol_is_named_with_similar_ones() -> None:
     async def scene() -> None:
         async with kraken() as fake:
             with pytest.raises(FeedError, match=r"kraken has no market 'BTC/USDT'; near to it: BTC/USD\b"):
@@ -245,7 +245,7 @@ def test_a_feed_is_reachable_only_when_a_price_arrives_and_keeps_the_markets() -
 
 
 @needs_ccxt
-def test_the_pace_is_the_poll_or_what_one_takes() -> None:
+def test_the_pace_is_the_polling_interval_or_the_duration_of_a_poll() -> None:
     async def scene() -> None:
         async with kraken() as fake:
             feed = feed_of(fake, timing=CcxtTiming(spacing=0.1))
@@ -259,7 +259,7 @@ def test_the_pace_is_the_poll_or_what_one_takes() -> None:
 
 
 @needs_ccxt
-def test_an_unknown_exchange_is_answered_with_its_neighbours() -> None:
+def test_an_unknown_exchange_is_named_with_similar_ones() -> None:
     with pytest.raises(FeedError, match=r"ccxt knows no exchange 'krakn'; near to it: kraken"):
         CcxtFeed("krakn", [BTC])
     with pytest.raises(FeedError, match=r"ccxt knows no exchange '__doc__'"):

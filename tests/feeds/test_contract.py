@@ -42,14 +42,14 @@ async def fresh_price(simulation: VenueSimulation, heard: CollectingSink) -> Non
 
 
 async def live_again(simulation: VenueSimulation, heard: CollectingSink) -> None:
-    """Publish until prices flow and the feed says so; missed ones may come before that."""
+    """Publish until prices flow and the feed reports LIVE; missed prices may arrive before that."""
     await fresh_price(simulation, heard)
     while heard.states[-1][0] is not FeedState.LIVE:
         await fresh_price(simulation, heard)
 
 
 def newest(simulation: VenueSimulation, heard: CollectingSink, symbol: str) -> int:
-    """Return the number of the newest price of a symbol that was heard, -1 for none."""
+    """Return the number of the newest price received of a symbol, -1 for none."""
     numbers = [simulation.walk.number(symbol, update.price) for update in heard.updates if update.symbol == symbol]
     assert None not in numbers, "a price was heard that was never sent"
     return max((number for number in numbers if number is not None), default=-1)
@@ -103,7 +103,7 @@ def test_a_lost_connection_recovers(name: str, fault: str) -> None:
 
 
 @each_venue
-def test_a_mute_venue_is_noticed_and_found_again(name: str) -> None:
+def test_a_silent_venue_is_noticed_and_recovers(name: str) -> None:
     async def scene() -> None:
         async with playing(name) as (simulation, _, heard):
             await simulation.mute()
@@ -115,7 +115,7 @@ def test_a_mute_venue_is_noticed_and_found_again(name: str) -> None:
 
 
 @each_venue
-def test_garbage_is_counted_and_harms_nothing(name: str) -> None:
+def test_unreadable_payloads_are_counted_and_harmless(name: str) -> None:
     async def scene() -> None:
         async with playing(name) as (simulation, feed, heard):
             before = feed.counts["garbled"]
@@ -140,7 +140,7 @@ def test_every_fault_is_survived(name: str) -> None:
 
 
 @each_venue
-def test_a_refusal_for_good_ends_the_feed_with_a_sentence(name: str) -> None:
+def test_a_permanent_refusal_ends_the_feed_and_names_the_reason(name: str) -> None:
     async def scene() -> None:
         async with make_simulation(name) as simulation:
             await simulation.refuse_for_good()

@@ -84,7 +84,7 @@ def test_a_file_that_is_there_already_is_not_fetched_again(site, wanted, tmp_pat
     assert [path.endswith(".CHECKSUM") for path, _ in site.requests] == [True]
 
 
-def test_a_file_that_was_issued_anew_replaces_the_old_one(site, wanted, tmp_path):
+def test_a_new_version_of_a_file_replaces_the_old_one(site, wanted, tmp_path):
     fetch(site, tmp_path, wanted)
     # Made once: an archive holds the time at which it was made.
     anew = zipped(NAME, TEXT * 2)
@@ -116,7 +116,7 @@ def test_a_part_that_is_already_whole_is_only_verified(site, wanted, tmp_path):
 
 
 @pytest.mark.parametrize("part", [b"of another issue", b"x" * (len(CONTENT) + 9)])
-def test_a_part_of_another_issue_is_thrown_away(site, wanted, tmp_path, part):
+def test_a_part_of_another_version_is_discarded(site, wanted, tmp_path, part):
     (tmp_path / (NAME + ".part")).write_bytes(part)
     assert fetch(site, tmp_path, wanted)
     assert (tmp_path / NAME).read_bytes() == CONTENT
@@ -160,7 +160,7 @@ def test_a_site_that_stays_away_is_given_up_on_and_the_part_is_kept(site, wanted
     assert (tmp_path / (NAME + ".part")).read_bytes() == CONTENT[:500]
 
 
-def test_another_refusal_ends_it_at_once(site, wanted, tmp_path):
+def test_other_refusals_end_the_download_at_once(site, wanted, tmp_path):
     site.refuse(403)
     with pytest.raises(DownloadError, match="403"):
         fetch(site, tmp_path, wanted)

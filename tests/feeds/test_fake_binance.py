@@ -106,7 +106,7 @@ def test_control_messages_are_answered_as_documented(request_text: str, answer: 
     assert json.loads(FakeBinanceSession(["a@trade"], combined=True).reply(request_text)) == answer
 
 
-def test_a_client_that_talks_too_fast_is_cut_off() -> None:
+def test_a_client_that_sends_too_fast_is_disconnected() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake, dial(fake, "/ws") as socket:
             for _ in range(6):
@@ -121,7 +121,7 @@ def test_a_client_that_talks_too_fast_is_cut_off() -> None:
     play(scene)
 
 
-def test_a_connection_ends_when_its_life_is_over() -> None:
+def test_a_connection_ends_at_its_maximum_age() -> None:
     async def scene() -> None:
         async with FakeBinance(max_age=0.05) as fake, dial(fake, "/ws/btcusdt@trade") as socket:
             with pytest.raises(ConnectionClosed):
@@ -226,7 +226,7 @@ def test_a_frame_can_drip_and_a_line_can_be_cut_within_one() -> None:
     play(scene)
 
 
-def test_what_happens_while_the_fake_is_mute_is_on_its_board() -> None:
+def test_trades_made_while_the_fake_is_mute_are_known_to_its_rest_api() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake, dial(fake, "/ws/btcusdt@trade") as socket:
             await fake.connected(1)

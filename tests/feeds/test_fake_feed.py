@@ -1,4 +1,4 @@
-"""`arena fake-feed`: its settings lead to a venue that speaks."""
+"""`arena fake-feed`: an arena with its settings receives prices."""
 
 from __future__ import annotations
 

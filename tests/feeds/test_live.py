@@ -61,7 +61,7 @@ def test_an_older_price_that_arrives_late_does_not_become_the_last() -> None:
         (1.0, math.nan, 1.0), (1.0, 1.0, math.nan), (1.0, -math.inf, 1.0), (1.0, 1.0, math.inf),
     ],
 )  # fmt: skip
-def test_a_price_that_makes_no_sense_is_only_counted(price: float, event: float, receive: float) -> None:
+def test_an_invalid_price_is_only_counted(price: float, event: float, receive: float) -> None:
     market = LiveMarket()
     tell(market, BTC, price, event, receive)
     assert market.prices_at(1e12) == {}
@@ -140,7 +140,7 @@ def test_a_reader_in_another_thread_never_sees_the_future_or_a_half_written_mark
 
 
 class Steady:
-    """What the feeds here have in common."""
+    """The base of the feeds in this file."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -183,7 +183,7 @@ class Watched(LiveMarket):
 
 
 class Patient(Steady):
-    """A feed that outlives the failures of the others and still has a price to give."""
+    """A feed that goes on after the others have failed and then sends a price."""
 
     name, symbols = "patient", (BTC,)
 

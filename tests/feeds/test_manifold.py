@@ -139,7 +139,7 @@ def test_a_resolution_is_found_by_rest_at_the_start_and_later_without_a_broadcas
     play(scene)
 
 
-def test_a_market_that_is_not_there_is_named_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_market_that_does_not_exist_is_named_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             fake.markets.list_binary("pollpollpo", "a-poll", 0.5, outcomeType="POLL")

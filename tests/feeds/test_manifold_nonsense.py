@@ -39,7 +39,7 @@ def test_every_other_payload_is_counted_by_its_kind(text: str, kind: str) -> Non
     assert parser.counts[kind] == 1
 
 
-def test_whatever_is_put_in_place_of_a_value_nothing_is_raised_and_no_wrong_price_passed() -> None:
+def test_with_any_value_replaced_nothing_is_raised_and_no_wrong_price_passed() -> None:
     venue = Venue("will-it-rain", "who-wins")
     proper = [venue.markets.answer(f"/v0/market/{name}", {})[1] for name in (RAIN, WHO)]
     proper += [venue.markets.answer("/v0/market-probs", {"ids": [RAIN, WHO]})[1], {"prob": 0.5}]

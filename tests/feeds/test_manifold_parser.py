@@ -18,7 +18,7 @@ ANSWERS = {"aaaaaaaaaa": ("Ann Lee", 0.5), "bbbbbbbbbb": ("Bo — the 2nd!", 0.3
 
 
 class Venue:
-    """A board whose clock is set by hand, and a parser that hears all of it."""
+    """The fake's markets with a clock set by hand, and a parser of everything they send."""
 
     def __init__(self, *markets: str) -> None:
         self.now = START
@@ -91,7 +91,7 @@ def test_a_single_answer_is_picked_by_name_or_id_and_keeps_what_was_written(writ
     assert venue.tell(venue.markets.move(WHO, "aaaaaaaaaa", 0.45)) == []
 
 
-def test_answers_alike_empty_or_late_get_names_of_their_own() -> None:
+def test_answers_with_equal_empty_or_late_names_get_distinct_symbols() -> None:
     venue = Venue("sums")
     venue.markets.list_choice(
         "sumssumssu", "sums", {"idididid01": ("< 5%", 0.3), "idididid02": ("> 5 %", 0.3), "idididid03": ("多い", 0.4)}
@@ -171,7 +171,7 @@ def test_an_unchanged_probability_is_confirmed_at_the_time_of_the_price_itself()
     assert venue.hear({"prob": 0.5}) == [PriceUpdate("will-it-rain", 0.5, START, START + 120, "manifold")]
 
 
-def test_a_probability_that_differs_shows_what_was_missed() -> None:
+def test_a_different_polled_probability_is_a_new_price() -> None:
     venue = Venue("will-it-rain", "who-wins")
     venue.page(RAIN)
     venue.page(WHO)
@@ -187,7 +187,7 @@ def test_a_probability_that_differs_shows_what_was_missed() -> None:
     assert bet == [PriceUpdate("will-it-rain", 0.65, START + 60, START + 60, "manifold")]
 
 
-def test_an_answer_that_a_broadcast_overtook_does_not_undo_it() -> None:
+def test_a_poll_does_not_override_a_newer_broadcast() -> None:
     venue = Venue("will-it-rain")
     venue.page(RAIN)
     outdated = venue.markets.answer("/v0/market-probs", {"ids": [RAIN]})[1]
@@ -203,7 +203,7 @@ def test_an_answer_that_a_broadcast_overtook_does_not_undo_it() -> None:
 
 
 @pytest.mark.parametrize("wrong", [0, 1, 0.0, 1.0, -0.1, 1.1, None, "0.5", True, [], {}])
-def test_what_is_no_probability_is_no_price(wrong: Any) -> None:
+def test_an_invalid_probability_is_no_price(wrong: Any) -> None:
     venue = Venue("will-it-rain")
     venue.page(RAIN)
     venue.now += 60

@@ -202,7 +202,7 @@ def test_a_refused_subscription_is_reported_and_repeated() -> None:
     play(scene)
 
 
-def test_nonsense_is_counted_and_logged_once_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_unreadable_messages_are_counted_and_logged_once_and_end_nothing(caplog: pytest.LogCaptureFixture) -> None:
     bad = ['{"type":"bro', "[]", "7", '{"type":"broadcast","topic":7,"data":[1]}', '{"type":"ack","txid":[]}', '"ack"']
 
     async def scene() -> None:
@@ -226,7 +226,7 @@ def test_nonsense_is_counted_and_logged_once_and_ends_nothing(caplog: pytest.Log
     assert "x" * 200 not in caplog.text
 
 
-def test_pauses_grow_up_to_a_limit() -> None:
+def test_delays_grow_up_to_a_limit() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             fake.refuse_sockets(503, times=5)

@@ -1,4 +1,4 @@
-"""The `.arena` file: what goes in comes out, and what is damaged is named and passed over."""
+"""The `.arena` file: frames are read back unchanged; damage is reported and skipped."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def write(path: Path, frames: list[Frame], *, append: bool = False, flush: Flush
 
 
 def many_blocks(path: Path, count: int = 40) -> list[Frame]:
-    """Write so many frames, each as a block of its own."""
+    """Write `count` frames, each in a block of its own."""
     frames = [frame(n) for n in range(count)]
     write(path, frames[:1])
     for one in frames[1:]:
@@ -74,7 +74,7 @@ def frame_blocks(path: Path) -> list[Block]:
         return [found for found in blocks(stream) if isinstance(found, Block) and found.head.kind == BlockKind.FRAMES]
 
 
-def test_what_goes_in_comes_out(tmp_path: Path) -> None:
+def test_recorded_frames_are_read_back_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
     frames = [frame(n, "manifold" if n % 3 else "binance") for n in range(500)]
     frames += [Frame("binance", -1, b""), Frame("binance", 2**63 - 1, bytes(range(256)) * 40)]
@@ -170,7 +170,7 @@ def test_a_payload_that_unpacks_to_more_than_its_head_states_is_damage() -> None
         read_payload(lying, block[HEAD_BYTES:])
 
 
-def test_a_recording_goes_on_where_it_was_torn(tmp_path: Path) -> None:
+def test_appending_continues_after_the_last_valid_block(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
     write(path, [frame(1)])
     sound = path.stat().st_size

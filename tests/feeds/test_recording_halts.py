@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from test_alpaca import OPEN, feed_of, play, running
+from scenes import play, running
+from test_alpaca import OPEN, feed_of
 
 from arena.core.exchange import Rules, settle
 from arena.core.ledger import Account
@@ -39,7 +40,7 @@ def replayed(path: Path, seconds: int) -> list[dict[str, str]]:
     return [dict(source.conditions(0.0, MarketState(n=n - 1)).barred) for n in range(seconds)]
 
 
-def test_a_replay_bars_what_was_halted_live_at_the_same_ticks(tmp_path: Path) -> None:
+def test_a_replay_applies_halts_at_the_same_ticks_as_live(tmp_path: Path) -> None:
     path, live = tmp_path / "m.arena", []
     now = [OPEN]
 

@@ -1,4 +1,4 @@
-"""A recording replayed is the market that was live: the same prices at every tick, through the same parsers."""
+"""A replayed recording shows the same prices at every tick as the live market did."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def recorded(path: Path, frames: Sequence[Frame], feeds: Sequence[RecordedFeed] 
 
 
 def shown_live(frames: Sequence[Frame], times: Sequence[float]) -> list[dict[str, float]]:
-    """Return what a live market fed with these frames shows at each of the times, asked right then."""
+    """Return the prices that a live market with these frames shows at each of the times."""
     market, parser = LiveMarket([BinanceFeed(SYMBOLS)]), BinanceParser(SYMBOLS)
     waiting = list(frames)
     shown = []
@@ -115,7 +115,7 @@ def test_a_replay_shows_what_a_live_market_showed(
     )
 )  # fmt: skip
 def test_a_symbol_of_two_feeds_has_the_same_owner_live_and_in_a_replay(told: list[tuple[str, str, int, float]]) -> None:
-    """The feeds are real ones by another name: what counts here is only what they are called and list."""
+    """Only the names and symbols of the feeds matter here."""
     listed = {"first": ("own", "shared"), "second": ("shared",)}
     feeds = [BinanceFeed(symbols) for symbols in listed.values()]
     for feed, (name, symbols) in zip(feeds, listed.items(), strict=True):

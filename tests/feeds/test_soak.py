@@ -1,4 +1,4 @@
-"""A short run of the soak: every feed at once, faults all the time."""
+"""A short run of the soak test: all feeds at once, with faults all the time."""
 
 from __future__ import annotations
 

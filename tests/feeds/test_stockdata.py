@@ -29,7 +29,7 @@ TRADED = "2026-07-22T09:59:58.000000"
 
 
 class Clock:
-    """The time of day that a scene wants, going on from there."""
+    """A clock that starts at a given time and runs on."""
 
     def __init__(self, start: float = OPEN) -> None:
         self.set(start)
@@ -295,7 +295,7 @@ def test_an_unreadable_answer_is_a_failed_poll_and_no_more(fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["mute", "drip"])
-def test_a_venue_that_keeps_the_line_open_is_given_up_in_time(fault: str) -> None:
+def test_a_request_to_a_venue_that_never_answers_times_out(fault: str) -> None:
     async def scene() -> None:
         async with venue() as fake:
             fake.mute, fake.drip = fault == "mute", 0.05 if fault == "drip" else 0.0

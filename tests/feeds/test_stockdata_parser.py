@@ -1,4 +1,4 @@
-"""What StockData.org's answers mean, and how its day's requests are spread; no sockets here."""
+"""Parsing of StockData.org's responses, and how a day's requests are spread; without sockets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 
 def at(text: str) -> float:
-    """Return a time that is written in New York, or with a zone of its own."""
+    """Return the Unix time of a New York wall time, or of one with its own zone."""
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=NEW_YORK)).timestamp()
 
@@ -81,7 +81,7 @@ def test_a_quote_without_a_time_counts_from_when_it_came() -> None:
         ({"ticker": None}, "unknown"),
     ],
 )
-def test_a_quote_that_makes_no_sense_is_counted_and_left_out(fields: dict[str, object], kind: str) -> None:
+def test_an_invalid_quote_is_counted_and_left_out(fields: dict[str, object], kind: str) -> None:
     parser = StockDataParser(["TSLA", "SPY"])
     good = quote(ticker="SPY", price=3)
     found = parser.parse(answer(quote(**fields), good), 1_700_000_000.0)
@@ -135,7 +135,7 @@ def test_wall_times_are_those_of_new_york_unless_they_have_a_zone(stamp: str, ut
     assert event_time_of(stamp, at("2026-12-31T00:00")) == at(utc)
 
 
-def test_in_the_hour_that_comes_twice_the_second_is_meant_unless_it_is_still_to_come() -> None:
+def test_in_the_repeated_hour_of_autumn_a_time_is_the_second_one_unless_that_is_in_the_future() -> None:
     first, second = at("2026-11-01T05:30:00+00:00"), at("2026-11-01T06:30:00+00:00")
     assert event_time_of("2026-11-01T01:30:00", first + 5) == first
     assert event_time_of("2026-11-01T01:30:00", second + 5) == second
@@ -159,7 +159,7 @@ def test_in_the_hour_that_comes_twice_the_second_is_meant_unless_it_is_still_to_
         ("2026-01-06T00:59:00+00:00", EXTENDED, True),
     ],
 )
-def test_new_york_trades_on_weekdays_between_its_bells(moment: str, hours: Hours, is_open: object) -> None:
+def test_new_york_trades_on_weekdays_during_the_regular_session(moment: str, hours: Hours, is_open: object) -> None:
     assert us_session_open(at(moment), hours) is is_open
 
 

@@ -38,8 +38,6 @@ from arena.feeds.fakes.simulation import Fault, PriceWalk, VenueSimulation
 from arena.feeds.fakes.websocket_server import WebSocketFake
 
 _PATHS = re.compile(r"/v2/(iex|sip|delayed_sip|test)|/v1beta3/crypto/(us|us-1|eu-1)")
-
-
 _TIMING = AlpacaTiming(
     open_timeout=2.0, login=1.0, silence=0.5, first_delay=0.02, max_delay=0.2,
     limit_delay=0.05, max_limit_delay=0.4, warning_interval=0.0,

@@ -42,8 +42,8 @@ class FakeBinance(WebSocketFake[FakeBinanceSession]):
 
     `mute` keeps connections open and silent; REST responses come from the `market`, which knows the trades
     made meanwhile too, and wait while `answering` is not set. `ping_interval` and `ping_timeout` are the
-    venue's 20 and 60 seconds, `max_age` its 24 hours. `sent` counts events by name, `rest_requests` REST requests by
-    name.
+    venue's 20 and 60 seconds, `max_age` its 24 hours. `sent` counts events by name, `rest_requests` REST
+    requests by name.
     """
 
     close_code = 1001
