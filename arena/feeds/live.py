@@ -21,7 +21,7 @@ from typing import Any
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, Frame, LiveFeed, Pace, PriceSink, PriceUpdate, Resolution
-from arena.feeds.ownership import Claim, SymbolOwners
+from arena.feeds.ownership import SymbolOwners
 
 log = logging.getLogger("arena.feeds.live")
 
@@ -119,7 +119,7 @@ class LiveMarket:
         self._record = record
         self._lock = threading.Lock()
         self._series: dict[str, SymbolSeries] = {}
-        self._owners = SymbolOwners(feeds)
+        self._owners = SymbolOwners(feeds, self._take_over)
         for symbol, earlier, later in self._owners.shared:
             log.warning("Both %s and %s have %s: the price is %s's", earlier, later, symbol, later)
         self._resolved: dict[str, Resolution] = {}
@@ -137,20 +137,16 @@ class LiveMarket:
             if not (good and math.isfinite(effective) and math.isfinite(update.receive_time)):
                 self._refused += 1
                 return
-            if not self._accepts(update.feed, update.symbol):
+            if not self._owners.accepts(update.feed, update.symbol):
                 self._overridden += 1
                 return
             series = self._series.setdefault(update.symbol, SymbolSeries())
             series.add(update, effective, self._history)
 
-    def _accepts(self, feed: str, symbol: str) -> bool:
-        """Return whether this feed sets this symbol's price; after a takeover the former feed's prices go."""
-        before = self._owners.owner(symbol)
-        claim = self._owners.claim(feed, symbol)
-        if claim is Claim.TAKEN_OVER:
-            log.warning("The prices of %s now come from %s; they came from %s before", symbol, feed, before)
-            self._series.pop(symbol, None)
-        return claim is not Claim.OVERRIDDEN
+    def _take_over(self, symbol: str, former: str, new: str) -> None:
+        """Drop the prices of a symbol's former feed."""
+        log.warning("The prices of %s now come from %s; they came from %s before", symbol, new, former)
+        self._series.pop(symbol, None)
 
     def on_resolution(self, resolution: Resolution) -> None:
         """Take the end of a symbol; a later one changes nothing."""

@@ -6,8 +6,7 @@ Live markets and replays of recordings decide by this one rule. A feed may learn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from enum import Enum
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 
@@ -23,22 +22,17 @@ class ConfiguredFeed(Protocol):
         """The symbols it was configured with."""
 
 
-class Claim(Enum):
-    """What a feed's price of a symbol means for who owns the symbol."""
-
-    OWNED = "owned"
-    TAKEN_OVER = "taken over"
-    OVERRIDDEN = "overridden"
-
-
 class SymbolOwners:
     """The owner of each symbol; of several feeds the one that is later in `feeds`.
 
     `shared` lists each symbol that two feeds were configured with, with the earlier and the later feed.
+    `on_takeover` is called with a symbol, its former and its new owner, before the new owner's first price
+    counts.
     """
 
-    def __init__(self, feeds: Iterable[ConfiguredFeed]) -> None:
+    def __init__(self, feeds: Iterable[ConfiguredFeed], on_takeover: Callable[[str, str, str], None]) -> None:
         self.shared: list[tuple[str, str, str]] = []
+        self._on_takeover = on_takeover
         self._ranks: dict[str, int] = {}
         self._owners: dict[str, str] = {}
         for rank, feed in enumerate(feeds):
@@ -52,12 +46,13 @@ class SymbolOwners:
         """Return the feed that sets a symbol's price."""
         return self._owners.get(symbol)
 
-    def claim(self, feed: str, symbol: str) -> Claim:
-        """Decide whether a price from `feed` counts; after TAKEN_OVER the former owner's prices do not."""
+    def accepts(self, feed: str, symbol: str) -> bool:
+        """Return whether a price of this feed counts; it may take the symbol over from an earlier feed."""
         owner = self._owners.setdefault(symbol, feed)
         if owner == feed:
-            return Claim.OWNED
+            return True
         if self._ranks.get(feed, -1) < self._ranks.get(owner, -1):
-            return Claim.OVERRIDDEN
+            return False
         self._owners[symbol] = feed
-        return Claim.TAKEN_OVER
+        self._on_takeover(symbol, owner, feed)
+        return True

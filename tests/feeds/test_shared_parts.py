@@ -13,7 +13,7 @@ from arena.config import Settings
 from arena.data_sources import KNOWN_SOURCES
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, PriceSink
-from arena.feeds.ownership import Claim, SymbolOwners
+from arena.feeds.ownership import SymbolOwners
 from arena.feeds.polling import PolledFeed
 from arena.feeds.recording.layout import RecordedFeed
 from arena.feeds.reporting import IgnoredPayloadLog, StateReporter
@@ -30,19 +30,20 @@ class Named:
 
 
 def test_the_feed_configured_last_owns_a_symbol_and_shared_symbols_are_named() -> None:
-    owners = SymbolOwners([Named("a", ("X", "Y")), Named("b", ("X",)), Named("c", ("X", "Z"))])
+    takeovers: list[tuple[str, str, str]] = []
+    feeds = [Named("a", ("X", "Y")), Named("b", ("X",)), Named("c", ("X", "Z"))]
+    owners = SymbolOwners(feeds, lambda *names: takeovers.append(names))
     assert owners.shared == [("X", "a", "b"), ("X", "b", "c")]
     assert [owners.owner(symbol) for symbol in ("X", "Y", "Z", "other")] == ["c", "a", "c", None]
-    assert [owners.claim(feed, "X") for feed in ("a", "b", "c")] == [Claim.OVERRIDDEN, Claim.OVERRIDDEN, Claim.OWNED]
+    assert [owners.accepts(feed, "X") for feed in ("a", "b", "c")] == [False, False, True]
+    assert takeovers == []
 
 
 def test_a_symbol_that_was_not_configured_goes_to_its_first_feed_until_a_later_one_has_it() -> None:
-    owners = SymbolOwners([Named("a", ()), Named("b", ())])
-    assert owners.claim("a", "X") is Claim.OWNED
-    assert owners.claim("b", "X") is Claim.TAKEN_OVER
-    assert owners.claim("a", "X") is Claim.OVERRIDDEN
-    assert owners.claim("b", "X") is Claim.OWNED
-    assert owners.claim("unlisted", "X") is Claim.OVERRIDDEN
+    takeovers: list[tuple[str, str, str]] = []
+    owners = SymbolOwners([Named("a", ()), Named("b", ())], lambda *names: takeovers.append(names))
+    assert [owners.accepts(feed, "X") for feed in ("a", "b", "a", "b", "unlisted")] == [True, True, False, True, False]
+    assert takeovers == [("X", "a", "b")]
     assert owners.owner("X") == "b"
 
 

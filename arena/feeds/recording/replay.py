@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from arena.errors import FeedError
 from arena.feeds.base import Frame, FrameParser, Halt, PriceUpdate, Resolution
-from arena.feeds.ownership import Claim, SymbolOwners
+from arena.feeds.ownership import SymbolOwners
 from arena.feeds.recording.layout import RecordedFeed, RecordingSession
 
 ParserFor = Callable[[RecordedFeed], FrameParser]
@@ -36,7 +36,7 @@ class SessionReplay:
     def __init__(self, session: RecordingSession, parser_for: ParserFor) -> None:
         self.problems: list[str] = []
         self._parsers: dict[str, FrameParser] = {}
-        self._owners = SymbolOwners(session.feeds)
+        self._owners = SymbolOwners(session.feeds, self._take_over)
         self._newest: dict[str, float] = {}
         for feed in session.feeds:
             try:
@@ -58,15 +58,17 @@ class SessionReplay:
         effective = min(update.event_time, update.receive_time)
         if not (math.isfinite(update.price) and update.price > 0.0 and math.isfinite(effective)):
             return PriceDecision.REFUSED
-        claim = self._owners.claim(update.feed, update.symbol)
-        if claim is Claim.OVERRIDDEN:
+        if not self._owners.accepts(update.feed, update.symbol):
             return PriceDecision.OTHER_FEED
-        if claim is Claim.TAKEN_OVER:
-            self._newest.pop(update.symbol, None)
         if effective < self._newest.get(update.symbol, -math.inf):
             return PriceDecision.OVERTAKEN
         self._newest[update.symbol] = effective
         return PriceDecision.SHOWN
+
+    def _take_over(self, symbol: str, former: str, new: str) -> None:
+        """Forget the newest price of a symbol's former feed."""
+        del former, new
+        self._newest.pop(symbol, None)
 
     def owns(self, halt: Halt) -> bool:
         """Return whether a live market would have applied a halt: its feed sets the symbol's price."""
