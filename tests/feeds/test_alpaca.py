@@ -12,7 +12,9 @@ import pytest
 from scenes import CollectingSink, play, running
 
 from arena.errors import FeedError
-from arena.feeds.alpaca import AlpacaFeed, AlpacaParser, AlpacaTiming
+from arena.feeds.alpaca.connection import AlpacaTiming
+from arena.feeds.alpaca.feed import AlpacaFeed
+from arena.feeds.alpaca.parser import AlpacaParser
 from arena.feeds.base import FeedState, PriceUpdate
 from arena.feeds.fakes.alpaca import FakeAlpaca
 

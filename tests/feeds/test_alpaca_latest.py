@@ -13,7 +13,8 @@ from scenes import CollectingSink, play, running
 from test_alpaca import CLOSED, OPEN, QUICK, feed_of
 
 from arena.errors import FeedError
-from arena.feeds.alpaca import AlpacaFeed, AlpacaParser
+from arena.feeds.alpaca.feed import AlpacaFeed
+from arena.feeds.alpaca.parser import AlpacaParser
 from arena.feeds.base import PriceUpdate
 from arena.feeds.fakes.alpaca import FakeAlpaca
 from arena.feeds.live import LiveMarket

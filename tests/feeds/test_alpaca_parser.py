@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.feeds.alpaca import AlpacaParser
 from arena.feeds.alpaca.codec import decode, encode, nanoseconds, stamp_of
-from arena.feeds.alpaca.parser import TRADE_MEMORY
+from arena.feeds.alpaca.parser import TRADE_MEMORY, AlpacaParser
 from arena.feeds.base import PriceUpdate
 from arena.feeds.live import LiveMarket
 

@@ -13,7 +13,7 @@ from arena.core.ledger import Account
 from arena.core.orders import Order, Rejection, Side
 from arena.engine.recording import read_market
 from arena.engine.sources import LiveSource, MarketState, ReplaySource
-from arena.feeds.alpaca import AlpacaParser
+from arena.feeds.alpaca.parser import AlpacaParser
 from arena.feeds.base import Frame, Halt
 from arena.feeds.fakes.alpaca import FakeAlpaca
 from arena.feeds.history import load_history

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -141,6 +143,19 @@ def test_every_source_of_the_settings_is_a_venue_with_a_parser() -> None:
     for name in VENUES:
         assert parser_for(RecordedFeed(f"{name}:kraken" if name == "ccxt" else name, ("X",))).parse(b"{", 1.0) == []
     assert (title_of("stockdata"), title_of("ccxt:kraken")) == ("StockData.org", "ccxt:kraken")
+
+
+def test_parsers_of_recordings_load_no_network_code() -> None:
+    program = """
+import sys
+from arena.feeds.recording.layout import RecordedFeed
+from arena.feeds.venues import VENUES, parser_for
+for name in VENUES:
+    parser_for(RecordedFeed("ccxt:kraken" if name == "ccxt" else name, ("X",)))
+print(sorted({"httpx2", "websockets", "ccxt"} & sys.modules.keys()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("name", ["", "nonsense", "binance:x", "ccxt", "synthetic"])

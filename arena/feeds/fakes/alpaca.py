@@ -23,8 +23,10 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from arena.feeds.alpaca import AlpacaFeed, AlpacaParser, AlpacaTiming
 from arena.feeds.alpaca.codec import CONTENT_TYPES, Message, decode, encode
+from arena.feeds.alpaca.connection import AlpacaTiming
+from arena.feeds.alpaca.feed import AlpacaFeed
+from arena.feeds.alpaca.parser import AlpacaParser
 from arena.feeds.fakes.alpaca_protocol import (
     CLOSING_ERRORS,
     REST_PATHS,
