@@ -10,6 +10,8 @@ KNOWN_SOURCES = ("binance", "alpaca", "manifold", "stockdata", "ccxt")
 
 
 class _Source(BaseModel):
+    """Settings that every source has: whether it is enabled, and its REST and WebSocket addresses."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     enabled: bool = False
@@ -28,7 +30,7 @@ class BinanceSource(_Source):
 
 
 class AlpacaSource(_Source):
-    """Alpaca stocks, by `feed`, and crypto pairs (BTC/USD), by `location`; `prices` says what sets one."""
+    """Alpaca stocks, from `feed`, and crypto pairs (BTC/USD), from `location`; `prices` is what sets the price."""
 
     symbols: list[str] = ["AAPL", "TSLA", "GOOGL"]
     feed: Literal["iex", "sip", "delayed_sip", "test"] = "iex"
@@ -40,7 +42,7 @@ class AlpacaSource(_Source):
 
 
 class ManifoldSource(_Source):
-    """Manifold prediction markets, by id or slug; probabilities are checked every `poll_seconds` as well."""
+    """Manifold prediction markets, by id or slug; probabilities are also polled every `poll_seconds`."""
 
     markets: list[str] = []
     poll_seconds: float = Field(60.0, ge=1)
@@ -49,7 +51,7 @@ class ManifoldSource(_Source):
 
 
 class StockdataSource(_Source):
-    """StockData.org quotes, polled every `poll_seconds` or as rarely as the plan's daily budget asks."""
+    """StockData.org quotes, polled every `poll_seconds` or less often where the daily budget requires it."""
 
     symbols: list[str] = ["SPY", "QQQ"]
     poll_seconds: float = Field(10.0, ge=1)
@@ -60,7 +62,7 @@ class StockdataSource(_Source):
 
 
 class CcxtSource(_Source):
-    """Any exchange that the package ccxt knows, by its name there; polled every `poll_seconds`."""
+    """Any exchange that the package ccxt supports, by its name there; polled every `poll_seconds`."""
 
     exchange: str = ""
     symbols: list[str] = ["BTC/USDT", "ETH/USDT"]
@@ -68,7 +70,7 @@ class CcxtSource(_Source):
 
 
 class DataSources(BaseModel):
-    """The four sources of the guide, and every exchange of ccxt."""
+    """The settings of all sources; `FEED` chooses among them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -79,7 +81,7 @@ class DataSources(BaseModel):
     ccxt: CcxtSource = CcxtSource()
 
     def symbols_of(self, name: str) -> list[str]:
-        """Return what a source lists: symbols, or markets."""
+        """Return the symbols of a source, for Manifold its markets."""
         source = getattr(self, name)
         return list(source.markets if name == "manifold" else source.symbols)
 

@@ -17,18 +17,16 @@ from arena.engine.recording import read_market
 from arena.engine.sources import LiveSource, ReplaySource, Source, SyntheticSource
 from arena.feeds.base import Frame, LiveFeed
 from arena.feeds.live import LiveMarket
-from arena.feeds.recording.start import start_recording
-from arena.feeds.recording.writer import Recording
+from arena.feeds.recording.writer import Recording, start_recording
 from arena.feeds.runner import FeedRunner
 from arena.feeds.synthetic import SyntheticMarket
-from arena.feeds.venues import make_feed
+from arena.feeds.venues import make_feed, title_of
 from arena.store.models import Season
 from arena.store.seasons import SeasonPlan, open_season_with_key, season_seeds
 from arena.store.usage import DatabaseUsage
 
 log = logging.getLogger("arena")
 
-_VENUES = {"binance": "Binance", "alpaca": "Alpaca", "manifold": "Manifold", "stockdata": "StockData.org"}
 _ALWAYS = ("BTCUSDT", "ETHUSDT")
 
 
@@ -90,7 +88,7 @@ def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
         return _synthetic(settings, database, note)
     note = _live_note([feed.name for feed in feeds], reached)
     recorder = SeasonRecorder(settings, feeds)
-    market = LiveMarket(feeds, patience=settings.stale_intervals, record=recorder.write, clock=CLOCK.now)
+    market = LiveMarket(feeds, stale_intervals=settings.stale_intervals, record=recorder.write, clock=CLOCK.now)
     runner.start(feeds, market)
 
     def make(season: Season) -> Source:
@@ -117,7 +115,7 @@ def _live_note(feeds: list[str], reached: Mapping[str, str]) -> str:
 
 def _listed(feeds: list[str]) -> str:
     """Return the names of venues as people write them, one after the other."""
-    words = [_VENUES.get(name, name) for name in feeds]
+    words = [title_of(name) for name in feeds]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 

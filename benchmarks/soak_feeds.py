@@ -1,7 +1,7 @@
 """Do the live feeds come back after every fault, with no wrong price and no leak?
 
-All connectors run at once against their venues' doubles. Prices flow all the time; every few seconds a
-random fault, seeded, strikes each venue. Whatever the market shows is checked: it must be a price that
+All connectors run at once against their simulated venues. Prices flow all the time; every few seconds a
+random fault, seeded, hits each venue. Whatever the market shows is checked: it must be a price that
 was sent, and never one older than what was shown before. Prints one JSON document, and a table to stderr.
 
     python -m benchmarks.soak_feeds --minutes 30 --fault-every 3 --seed 1
@@ -26,27 +26,26 @@ from statistics import median
 from typing import Any
 
 from arena.feeds.base import PriceUpdate
-from arena.feeds.fakes.doubles import NAMES, double_of
-from arena.feeds.fakes.faults import Double
+from arena.feeds.fakes.simulation import NAMES, VenueSimulation, make_simulation
 from arena.feeds.live import LiveMarket, run_feeds
 
 _EVERY = 0.02  # seconds between two prices of a symbol
-_PATIENCE = 5.0  # the longest back-off of the doubles' connectors, and a busy machine's delay
+_PATIENCE = 5.0  # the longest back-off of the simulations' connectors, and a busy machine's delay
 _GIVEN_UP = 30.0
-_BUSY = 12  # tasks and files that the connectors and doubles open and close all the time
-# What the doubles and this program remember is full or small after some minutes: from then on memory is flat.
+_BUSY = 12  # tasks and files that the connectors and simulations open and close all the time
+# What the simulations and this program remember is full or small after some minutes: from then on memory is flat.
 _SETTLED, _MEMORY_KIB = 15 * 60.0, 16 * 1024
 
 
-class Shown(LiveMarket):
+class CheckedMarket(LiveMarket):
     """A market that checks all that it shows, at every price that comes."""
 
-    def __init__(self, feeds: Sequence[Any], doubles: Sequence[Double]) -> None:
+    def __init__(self, feeds: Sequence[Any], simulations: Sequence[VenueSimulation]) -> None:
         super().__init__(feeds)
         self.newest: dict[str, int] = {}
         self.faulty: Counter[str] = Counter()
         self.seen = 0
-        self._walks = {symbol: double.walk for double in doubles for symbol in double.walk.made}
+        self._walks = {symbol: simulation.walk for simulation in simulations for symbol in simulation.walk.made}
         self._news = asyncio.Event()
 
     def on_price(self, update: PriceUpdate) -> None:
@@ -81,7 +80,7 @@ class Shown(LiveMarket):
 
 
 @dataclass
-class Strikes:
+class FaultLog:
     """The faults of one venue, and how many seconds each took to mend."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -101,19 +100,21 @@ async def soak(names: Sequence[str], seconds: float, fault_every: float, seed: i
     """Run everything for so long, and return what was seen."""
     idle = _open()
     async with contextlib.AsyncExitStack() as stack:
-        doubles = [await stack.enter_async_context(double_of(name, seed=seed)) for name in names]
-        feeds = [double.connector() for double in doubles]
-        market = Shown(feeds, doubles)
-        strikes = {double.name: Strikes() for double in doubles}
+        simulations = [await stack.enter_async_context(make_simulation(name, seed=seed)) for name in names]
+        feeds = [simulation.connector() for simulation in simulations]
+        market = CheckedMarket(feeds, simulations)
+        fault_logs = {simulation.name: FaultLog() for simulation in simulations}
         running = [asyncio.create_task(run_feeds(feeds, market))]
-        running += [asyncio.create_task(_trade(double)) for double in doubles]
+        running += [asyncio.create_task(_trade(simulation)) for simulation in simulations]
         used: list[dict[str, int]] = []
         try:
-            await market.until_newer({symbol: 0 for double in doubles for symbol in double.walk.made})
+            await market.until_newer({symbol: 0 for simulation in simulations for symbol in simulation.walk.made})
             running.append(asyncio.create_task(_measure(used, seconds / 100)))
             async with asyncio.TaskGroup() as group:
-                for double in doubles:
-                    group.create_task(_torment(double, market, strikes[double.name], seconds, fault_every, seed))
+                for simulation in simulations:
+                    group.create_task(
+                        _make_faults(simulation, market, fault_logs[simulation.name], seconds, fault_every, seed)
+                    )
         finally:
             for task in running:
                 task.cancel()
@@ -121,36 +122,43 @@ async def soak(names: Sequence[str], seconds: float, fault_every: float, seed: i
     counts = {feed.name: dict(sorted(feed.counts.items())) for feed in feeds}
     return {
         "seconds": seconds, "seed": seed, "prices_shown": market.seen, "faulty_prices": dict(market.faulty),
-        "faults": {name: found.summary() for name, found in strikes.items()}, "counts": counts,
+        "faults": {name: found.summary() for name, found in fault_logs.items()}, "counts": counts,
         "used": _growth(used), "left_open": {key: _open()[key] - idle[key] for key in idle},
     }  # fmt: skip
 
 
-async def _trade(double: Double) -> None:
+async def _trade(simulation: VenueSimulation) -> None:
     while True:
-        for symbol in double.walk.made:
-            await double.publish(symbol)
+        for symbol in simulation.walk.made:
+            await simulation.publish(symbol)
         await asyncio.sleep(_EVERY)
 
 
-async def _torment(
-    double: Double, market: Shown, strikes: Strikes, seconds: float, fault_every: float, seed: int
+async def _make_faults(
+    simulation: VenueSimulation,
+    market: CheckedMarket,
+    fault_log: FaultLog,
+    seconds: float,
+    fault_every: float,
+    seed: int,
 ) -> None:
-    """Strike at random moments until the time is over; wait each time until new prices flow."""
-    chance = random.Random(f"{seed} {double.name}")
+    """Make random faults until the time is over; wait each time until new prices flow."""
+    chance = random.Random(f"{seed} {simulation.name}")
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         await asyncio.sleep(chance.uniform(0.5, 1.5) * fault_every)
-        fault = chance.choice(sorted(double.faults))
-        await double.faults[fault]()
-        if fault in double.lasting:
+        fault = chance.choice(sorted(simulation.faults))
+        await simulation.faults[fault]()
+        if fault in simulation.lasting:
             await asyncio.sleep(chance.uniform(0.0, 1.5))
-            await double.restore()
-        took = await _mended({symbol: len(made) for symbol, made in double.walk.made.items()}, market.until_newer)
-        strikes.seconds.setdefault(fault, []).append(took)
+            await simulation.restore()
+        took = await _seconds_to_recover(
+            {symbol: len(made) for symbol, made in simulation.walk.made.items()}, market.until_newer
+        )
+        fault_log.seconds.setdefault(fault, []).append(took)
 
 
-async def _mended(numbers: dict[str, int], wait: Callable[[dict[str, int]], Awaitable[None]]) -> float:
+async def _seconds_to_recover(numbers: dict[str, int], wait: Callable[[dict[str, int]], Awaitable[None]]) -> float:
     began = time.monotonic()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_GIVEN_UP):

@@ -30,8 +30,8 @@ from arena.core.ledger import Account
 from arena.core.orders import MAX_ORDERS_PER_TICK, Order, Rejection, Side, check_order
 from arena.engine.engine import WAITING
 from arena.errors import ArenaError, SettingsError
-from arena.feeds.dialling import setback_of
 from arena.feeds.runner import FeedRunner
+from arena.feeds.websocket import connect_failure
 from arena.llm.template import Written, write_bot
 from arena.market import choose_market
 from arena.store.bulk import table_of
@@ -270,13 +270,13 @@ def test_a_port_in_use_is_told_in_the_quoted_words() -> None:
 
 def test_connection_errors_are_told_in_the_quoted_words() -> None:
     url = "wss://data-stream.binance.vision/stream"
-    assert f"`{setback_of(TimeoutError(), url).sentence}`" in README
-    away = setback_of(OSError("gone"), url).sentence
+    assert f"`{connect_failure(TimeoutError(), url).message}`" in README
+    away = connect_failure(OSError("gone"), url).message
     assert f"`{away.replace('gone.', '…')}`" in README
     answer = Response(451, "Unavailable", Headers(), b"")
-    blocked = setback_of(InvalidStatus(answer), url)
-    assert blocked.blocked
-    assert "HTTP 451" in blocked.sentence
+    blocked = connect_failure(InvalidStatus(answer), url)
+    assert blocked.permanent
+    assert "HTTP 451" in blocked.message
 
 
 @pytest.fixture

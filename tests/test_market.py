@@ -44,7 +44,7 @@ def test_prices_are_called_live_only_where_some_will_come(
 
     async def scene() -> None:
         async with FakeBinance() as fake:
-            fake.board.list_symbols("BTCUSDT", "ETHUSDT")
+            fake.market.list_symbols("BTCUSDT", "ETHUSDT")
             asked = asyncio.to_thread(note_of, tmp_path, symbols=symbols, ws_url=fake.url, base_url=fake.rest_url)
             told = asyncio.create_task(asked)
             if symbols == ["BTCUSDT"]:

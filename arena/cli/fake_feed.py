@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from arena.feeds.fakes.faults import Double
+    from arena.feeds.fakes.simulation import VenueSimulation
 
 
 def register(app: typer.Typer) -> None:
@@ -28,41 +28,41 @@ def fake_feed(
     every: Annotated[float, typer.Option(min=0.001, help="Seconds between two prices of a symbol.")] = 0.25,
 ) -> None:
     """Play a venue on this machine: made-up prices, and faults if wanted, until Ctrl-C."""
-    from arena.feeds.fakes.doubles import NAMES, double_of
+    from arena.feeds.fakes.simulation import NAMES, make_simulation
 
     if venue not in NAMES:
         raise typer.BadParameter(f"'{venue}' has no fake; use {', '.join(NAMES)}.")
     wanted = [name.strip() for name in symbols.split(",") if name.strip()]
-    asyncio.run(_drive(double_of(venue, wanted, seed=seed, port=port), every, fault_every, seed))
+    asyncio.run(_drive(make_simulation(venue, wanted, seed=seed, port=port), every, fault_every, seed))
 
 
-async def _drive(double: Double, every: float, fault_every: float, seed: int) -> None:
-    async with double, asyncio.TaskGroup() as group:
-        _say(f"# A made-up {double.name} is listening. These settings point an arena at it; Ctrl-C ends it.")
-        for name, value in double.settings().items():
+async def _drive(simulation: VenueSimulation, every: float, fault_every: float, seed: int) -> None:
+    async with simulation, asyncio.TaskGroup() as group:
+        _say(f"# A made-up {simulation.name} is listening. These settings point an arena at it; Ctrl-C ends it.")
+        for name, value in simulation.settings().items():
             _say(f"{name}={shlex.quote(value)}")
-        group.create_task(_trade(double, every))
+        group.create_task(_trade(simulation, every))
         if fault_every:
-            group.create_task(_torment(double, fault_every, random.Random(seed)))
+            group.create_task(_make_faults(simulation, fault_every, random.Random(seed)))
 
 
-async def _trade(double: Double, every: float) -> None:
+async def _trade(simulation: VenueSimulation, every: float) -> None:
     while True:
-        for symbol in double.walk.made:
-            await double.publish(symbol)
+        for symbol in simulation.walk.made:
+            await simulation.publish(symbol)
         await asyncio.sleep(every)
 
 
-async def _torment(double: Double, fault_every: float, chance: random.Random) -> None:
+async def _make_faults(simulation: VenueSimulation, fault_every: float, chance: random.Random) -> None:
     while True:
         await asyncio.sleep(chance.uniform(0.5, 1.5) * fault_every)
-        fault = chance.choice(sorted(double.faults))
-        lasts = chance.uniform(1.0, 2.0) * fault_every if fault in double.lasting else 0.0
+        fault = chance.choice(sorted(simulation.faults))
+        lasts = chance.uniform(1.0, 2.0) * fault_every if fault in simulation.lasting else 0.0
         _say(f"# {time.strftime('%H:%M:%S')} fault: {fault}{f', for {lasts:.1f} s' if lasts else ''}")
-        await double.faults[fault]()
+        await simulation.faults[fault]()
         if lasts:
             await asyncio.sleep(lasts)
-            await double.restore()
+            await simulation.restore()
 
 
 def _say(line: str) -> None:

@@ -42,11 +42,11 @@ def record(
     """Record what the live feeds send, byte for byte, for backtests and replays."""
     settings = config.load(feed=feed, db_path=None if db is None else str(db))
     from arena.feeds.live import LiveMarket
-    from arena.feeds.recording.start import start_recording
+    from arena.feeds.recording.writer import start_recording
 
     feeds = _feeds(settings)
     recording = start_recording(out, feeds, settings, append=append)
-    market = LiveMarket(feeds, patience=settings.stale_intervals, record=recording.write, clock=CLOCK.now)
+    market = LiveMarket(feeds, stale_intervals=settings.stale_intervals, record=recording.write, clock=CLOCK.now)
     started = time.monotonic()
     try:
         ended_early = _run(feeds, market, recording, seconds, settings.log_level)

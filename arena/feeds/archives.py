@@ -1,4 +1,4 @@
-"""What Binance's public archive holds: the names and addresses of its files."""
+"""The names and paths of the files in Binance's public archive."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def archives(symbol: str, what: str, first: str, last: str | None) -> list[Archi
 
 
 def _kind(what: str) -> tuple[str, str]:
-    """Return how files of a kind are called, and the folder they are in."""
+    """Return the name part and the folder of a kind of files."""
     if stream := _STREAMS.get(what.lower()):
         return stream, f"{stream}/{{symbol}}"
     interval = "1mo" if what in {"1M", "1mo"} else what

@@ -1,27 +1,25 @@
-"""What every source of prices has in common.
+"""The types that all sources of prices share.
 
-A live feed pushes what it learns into a sink until it is cancelled, and reconnects by itself. What a
-venue's payload means is decided in one place, the venue's `FrameParser`, live and in a replay of the
-recorded payloads alike. A `History` is a recorded market, already sampled to ticks. Event time (the
-venue's) and receive time (ours) are kept apart; both are float Unix seconds, UTC.
+A live feed pushes prices into a sink until it is cancelled, and reconnects by itself. Each venue has one
+`FrameParser`, used live and in a replay of recorded payloads. A `History` is a recorded market sampled to
+ticks. Every price has an event time (the venue's) and a receive time (ours), as float Unix seconds, UTC.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Sequence
-
+if TYPE_CHECKING:  # numpy is slow to import, and live feeds do not need it
     import numpy as np
     import numpy.typing as npt
 
 
 class FeedState(StrEnum):
-    """How a live feed is doing."""
+    """The state of a live feed."""
 
     CONNECTING = "connecting"
     LIVE = "live"
@@ -31,9 +29,9 @@ class FeedState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PriceUpdate:
-    """One price of one symbol, with the venue's time and ours, and the feed that brought it.
+    """One price of one symbol, with both its times and the feed that brought it.
 
-    `recalled`: it was asked for, not pushed, and may be days old; its age counts from the event time.
+    A snapshot was requested, not pushed, and may be days old: its age counts from the event time.
     """
 
     symbol: str
@@ -41,14 +39,14 @@ class PriceUpdate:
     event_time: float
     receive_time: float
     feed: str = ""
-    recalled: bool = False
+    is_snapshot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The end of a symbol: holdings are settled at `price`, at their own cost where that is None.
+    """The end of a symbol: positions are settled at `price`, at their own cost where that is None.
 
-    `price` is finite and at least 0; `detail` says in a sentence how the market ended.
+    `price` is finite and at least 0; `detail` is a sentence about the outcome.
     """
 
     symbol: str
@@ -61,7 +59,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """The halt of a symbol's trading, for the venue's `reason`, or its end where that is empty."""
+    """A trading halt of a symbol with the venue's `reason`, or its end where the reason is empty."""
 
     symbol: str
     reason: str
@@ -71,7 +69,7 @@ class Halt:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One payload of a venue, byte for byte as it was received; the time in nanoseconds."""
+    """One payload of a venue, byte for byte as received, with the receive time in nanoseconds."""
 
     feed: str
     receive_time_ns: int
@@ -79,15 +77,15 @@ class Frame:
 
     @property
     def receive_time(self) -> float:
-        """Return the time in seconds: what a parser is given, live and in a replay, to the last bit."""
+        """Return the time in seconds; parsers get this same number live and in a replay."""
         return self.receive_time_ns / 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often news of a symbol are to be expected: seconds between two, and whether it trades now.
+    """The expected seconds between two updates of a symbol, and whether its market is open.
 
-    `halted` says why the symbol's trading is halted; empty where it is not.
+    `halted` is the reason of a trading halt, empty where there is none.
     """
 
     interval: float
@@ -96,32 +94,32 @@ class Pace:
 
 
 class PriceSink(Protocol):
-    """Takes what a live feed has to say; called from the event loop."""
+    """Receives what a live feed produces; called from the event loop."""
 
     def on_price(self, update: PriceUpdate) -> None:
         """Take one price."""
 
     def on_resolution(self, resolution: Resolution) -> None:
-        """Take the end of a symbol; saying it again changes nothing."""
+        """Take the end of a symbol; a repetition changes nothing."""
 
     def on_state(self, feed: str, state: FeedState, detail: str) -> None:
-        """Take a change of the feed's condition; `detail` is a sentence for a person."""
+        """Take a change of the feed's state; `detail` is a sentence for the user."""
 
     def on_frame(self, frame: Frame) -> None:
-        """Take a payload as it came, before it is read, for a recording."""
+        """Take a payload before it is parsed, for a recording."""
 
 
 class FrameParser(Protocol):
-    """Knows what one venue's payloads mean; keeps what it must to count every price once."""
+    """Parses one venue's payloads; keeps the state it needs to return every price once."""
 
     def parse(self, payload: bytes, receive_time: float) -> Sequence[PriceUpdate | Resolution | Halt]:
-        """Return what a payload says about prices and who may be traded; never raises, whatever arrives."""
+        """Return the prices, resolutions and halts in a payload; never raises, whatever arrives."""
 
 
 class LiveFeed(Protocol):
-    """A venue that pushes prices.
+    """The connector to one venue.
 
-    `counts` says what arrived and what went wrong, by kind, for `/metrics`.
+    `counts` counts payloads and failures by kind, for `/metrics`.
     """
 
     name: str
@@ -135,7 +133,17 @@ class LiveFeed(Protocol):
         """Return whether the venue answers with a price within `timeout` seconds; raise FeedError if it never will."""
 
     def pace(self, symbol: str, now: float) -> Pace:
-        """Return how often news of a symbol are to be expected at this time."""
+        """Return how often updates of a symbol are expected at this time."""
+
+
+class DailyUsage(Protocol):
+    """The number of requests made on each UTC day, kept across restarts; called from the event loop."""
+
+    def used(self, day: str) -> int:
+        """Return how many requests were made on a day such as 2026-07-22."""
+
+    def spend(self, day: str, count: int = 1) -> None:
+        """Add requests to a day."""
 
 
 @dataclass(slots=True)
@@ -145,9 +153,9 @@ class History:
     `times` is float64 of shape (ticks,), strictly increasing; `prices` float64 of shape
     (ticks, symbols) with NaN where a symbol has not been seen yet. `symbols` is sorted. `notes`
     are sentences about what was skipped, reversed or overridden, `defects` the same as counts.
-    `resolutions` are the symbols that came to their end, with the time from which they have no price
-    and the price holdings are settled at, their own cost where that is None. `halts` are by symbol the
-    times from which its trading was halted, with the reason, or went on, where that is empty.
+    `resolutions` has, by symbol that ended, the time from which it has no price and the settlement price,
+    None for settlement at cost. `halts` has, by symbol, the times at which a halt began, with its reason, or
+    ended, with an empty one.
     """
 
     symbols: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""Fetches files of Binance's public archive: resumable, verified, whole or not at all.
+"""Downloads files of Binance's public archive, resumable and verified.
 
-What has arrived of a file waits in `NAME.part`. It takes its real name only once its SHA-256 is the
-one that the site states beside it, and that statement is kept with the file.
+An incomplete file is kept as `NAME.part`. It gets its real name only once its SHA-256 matches the checksum file
+of the site, which is kept beside it.
 """
 
 from __future__ import annotations
@@ -18,27 +18,28 @@ import httpx2
 
 from arena.errors import ArenaError, MarketDataError, NotFoundError
 from arena.feeds.archives import Archive
-from arena.feeds.dialling import is_loopback
 from arena.feeds.files.checksum import ENDING, difference, digest_of, stated_in
+from arena.feeds.http import is_loopback, trusted_roots
+from arena.feeds.retry import retry_after_seconds
 
 BASE_URL = "https://data.binance.vision"
 
 _TIMEOUT = 30.0  # seconds without a byte
 _TRIES = 5  # without one new byte in between
-_PATIENCE = (429, 500, 502, 503, 504)
+_RETRIED = (429, 500, 502, 503, 504)
 _LONGEST_PAUSE = 60.0
-_PART, _BEHIND_THE_END = 206, 416
+_PARTIAL_CONTENT, _RANGE_NOT_SATISFIABLE = 206, 416
 
 Progress = Callable[[int, int | None], None]
 Result = TypeVar("Result")
 
 
 class DownloadError(ArenaError):
-    """A file could not be fetched; what has arrived of it is kept."""
+    """A file could not be downloaded; what has arrived of it is kept."""
 
 
-class _BrokenError(Exception):
-    """The transfer broke off, or the site asked for patience; `pause` seconds, if it said how long."""
+class _TransferError(Exception):
+    """The transfer broke off, or the site limits requests; `pause` is the wait in seconds that it asks for, if any."""
 
     def __init__(self, sentence: str, pause: float | None = None) -> None:
         super().__init__(sentence)
@@ -46,7 +47,7 @@ class _BrokenError(Exception):
 
 
 class Downloader:
-    """Fetches files into a folder, one after the other; use it as a context manager.
+    """Downloads files into a folder, one after the other; use it as a context manager.
 
     `pause` waits between two tries.
     """
@@ -64,12 +65,13 @@ class Downloader:
         self._folder = folder
         self._base = base_url.rstrip("/")
         self._host = urlsplit(base_url).hostname or ""
-        # A proxy of the environment knows nothing of this machine.
+        # Proxy settings do not apply on this machine.
         self._client = httpx2.Client(
             timeout=timeout,
             follow_redirects=True,
             headers={"Accept-Encoding": "identity"},
             trust_env=not is_loopback(base_url),
+            verify=trusted_roots(),
         )
         self._pause = pause
 
@@ -83,45 +85,45 @@ class Downloader:
         self._client.close()
 
     def fetch(self, archive: Archive, progress: Progress = lambda _done, _total: None) -> bool:
-        """Bring one file; return False if the very same one is there already.
+        """Download one file; return False if the same one exists already.
 
-        `progress` hears how many bytes there are and, if the site says so, how many there will be.
+        `progress` gets the number of bytes so far and, if the site says so, their total.
         """
         final = self._folder / archive.name
-        statement = self._patiently(lambda: self._statement(archive), lambda: 0)
-        stated = stated_in(statement)
+        checksum_file = self._with_retries(lambda: self._stated_checksum(archive), lambda: 0)
+        stated = stated_in(checksum_file)
         if stated is None:
             raise DownloadError(f"The site's {archive.name}{ENDING} holds no SHA-256.")
         beside = final.with_name(final.name + ENDING)
         if final.exists() and digest_of(final) == stated:
-            beside.write_text(statement, "utf-8")
+            beside.write_text(checksum_file, "utf-8")
             return False
         part = final.with_name(final.name + ".part")
-        self._bring(archive, part, stated, progress)
-        beside.write_text(statement, "utf-8")
+        self._complete_part(archive, part, stated, progress)
+        beside.write_text(checksum_file, "utf-8")
         part.replace(final)
         return True
 
-    def _bring(self, archive: Archive, part: Path, stated: str, progress: Progress) -> None:
-        """Fill the part file until it is the stated one; what an earlier run left may be of another issue."""
+    def _complete_part(self, archive: Archive, part: Path, stated: str, progress: Progress) -> None:
+        """Complete the part file and check it; an earlier run may have left a part of an older version."""
         resumed = part.exists()
-        self._patiently(lambda: self._continue(archive, part, progress), lambda: _size(part))
+        self._with_retries(lambda: self._continue(archive, part, progress), lambda: _size(part))
         wrong = difference(part, stated)
         if wrong and resumed:
             part.unlink()
-            self._patiently(lambda: self._continue(archive, part, progress), lambda: _size(part))
+            self._with_retries(lambda: self._continue(archive, part, progress), lambda: _size(part))
             wrong = difference(part, stated)
         if wrong:
             part.unlink()
             raise DownloadError(f"{wrong.replace(part.name, archive.name)} It was thrown away.")
 
-    def _patiently(self, act: Callable[[], Result], size: Callable[[], int]) -> Result:
-        """Try again while the transfer breaks off, and for ever while it brings something new."""
+    def _with_retries(self, act: Callable[[], Result], size: Callable[[], int]) -> Result:
+        """Repeat a transfer that breaks off, up to five times in a row without a new byte."""
         tries, before = 0, size()
         while True:
             try:
                 return act()
-            except _BrokenError as error:
+            except _TransferError as error:
                 now = size()
                 tries, before = (1, now) if now > before else (tries + 1, before)
                 if tries >= _TRIES:
@@ -130,17 +132,17 @@ class Downloader:
                     ) from error
                 self._pause(min(2.0 ** (tries - 1) if error.pause is None else error.pause, _LONGEST_PAUSE))
 
-    def _statement(self, archive: Archive) -> str:
+    def _stated_checksum(self, archive: Archive) -> str:
         with self._get(archive, ENDING, {}) as response:
             return response.read().decode("utf-8", errors="replace")
 
     def _continue(self, archive: Archive, part: Path, progress: Progress) -> None:
-        """Fetch what is missing of a file, all of it where the site does not serve parts."""
+        """Download the rest of a file, all of it where the site does not serve ranges."""
         have = _size(part)
         with self._get(archive, "", {"Range": f"bytes={have}-"} if have else {}) as response:
-            if response.status_code == _BEHIND_THE_END:
-                return  # all of it is there, or it is another file: its checksum will tell
-            if response.status_code != _PART or not response.headers.get("content-range", "").startswith(
+            if response.status_code == _RANGE_NOT_SATISFIABLE:
+                return  # it is complete, or another file: the checksum decides
+            if response.status_code != _PARTIAL_CONTENT or not response.headers.get("content-range", "").startswith(
                 f"bytes {have}-"
             ):
                 have = 0
@@ -162,7 +164,7 @@ class Downloader:
                 yield response
         except httpx2.HTTPError as error:
             problem = str(error).rstrip(".") or type(error).__name__
-            raise _BrokenError(f"{archive.name} could not be fetched from {self._host}: {problem}.") from error
+            raise _TransferError(f"{archive.name} could not be fetched from {self._host}: {problem}.") from error
 
 
 def _refuse(response: httpx2.Response, archive: Archive) -> None:
@@ -172,10 +174,10 @@ def _refuse(response: httpx2.Response, archive: Archive) -> None:
             f"{host} has no {archive.name}: no such symbol or interval, nothing was traded then, or it is not out yet "
             "(a day's file comes the day after, a month's on the first Monday of the next)."
         )
-    if status in _PATIENCE:
-        wait = response.headers.get("retry-after", "")
-        raise _BrokenError(f"{host} answers {status} to {archive.name}.", float(wait) if wait.isdecimal() else None)
-    if status >= httpx2.codes.BAD_REQUEST and status != _BEHIND_THE_END:
+    if status in _RETRIED:
+        pause = retry_after_seconds(response.headers) if "Retry-After" in response.headers else None
+        raise _TransferError(f"{host} answers {status} to {archive.name}.", pause)
+    if status >= httpx2.codes.BAD_REQUEST and status != _RANGE_NOT_SATISFIABLE:
         raise DownloadError(f"{host} answers {status} to {archive.name}.")
 
 

@@ -1,10 +1,10 @@
-"""The market as the live feeds have told it so far, and what keeps the feeds running.
+"""The live market: the latest prices of all feeds, and the tasks that run the feeds.
 
-The feeds write from the event loop's thread, the engine reads from its own; one lock lies between.
+The feeds write from the event loop's thread, the engine reads from its own; one lock guards the data.
 
-When a price counts: at its *effective time*, the smaller of the venue's event time and our receive
-time. A venue's clock that runs ahead therefore never hides a price that has arrived, and no price
-counts before the venue says it was made. Prices effective after T are never shown to the tick at T.
+A price counts from its *effective time*, the earlier of the venue's event time and our receive time. So a
+venue's clock that runs ahead never hides a price that has arrived, and no price counts before its event time.
+The tick at T never shows a price effective after T.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, Frame, LiveFeed, Pace, PriceSink, PriceUpdate, Resolution
+from arena.feeds.ownership import SymbolOwners
 
 log = logging.getLogger("arena.feeds.live")
 
@@ -30,20 +31,20 @@ _PRUNE_STEP = 1_024
 
 
 @dataclass(slots=True)
-class _Series:
-    """The recent prices of one symbol by effective time; two lists of one length."""
+class SymbolSeries:
+    """The recent prices of one symbol by effective time, as two lists of the same length."""
 
     times: list[float] = field(default_factory=list)
     updates: list[PriceUpdate] = field(default_factory=list)
-    heard: float = -math.inf
+    last_update: float = -math.inf
     prune_at: int = _PRUNE_STEP
 
     def add(self, update: PriceUpdate, effective: float, history: float) -> None:
-        """Put a price in its place; of two with one time the later to arrive counts."""
+        """Insert a price by its time; of two with one time the later to arrive counts."""
         place = bisect_right(self.times, effective)
         self.times.insert(place, effective)
         self.updates.insert(place, update)
-        self.heard = max(self.heard, effective if update.recalled else update.receive_time)
+        self.last_update = max(self.last_update, effective if update.is_snapshot else update.receive_time)
         if len(self.times) > self.prune_at:
             self._prune(history)
 
@@ -53,7 +54,7 @@ class _Series:
         return self.updates[place - 1] if place else None
 
     def _prune(self, history: float) -> None:
-        # The newest price older than the window stays: it is what a tick at its edge sees.
+        # The newest price older than the window stays, since a tick at its edge shows it.
         drop = bisect_right(self.times, self.times[-1] - history) - 1
         drop = max(drop, len(self.times) - _MAX_KEPT, 0)
         del self.times[:drop], self.updates[:drop]
@@ -62,7 +63,7 @@ class _Series:
 
 @dataclass(frozen=True, slots=True)
 class FeedCondition:
-    """How one feed is doing and since when."""
+    """The state of one feed, its sentence, and since when it is in that state."""
 
     state: FeedState
     detail: str
@@ -71,7 +72,7 @@ class FeedCondition:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How old the news of a symbol are, and how old they may be: seconds, by its feed's own pace."""
+    """The age of a symbol's last update and the limit from which it is stale, in seconds."""
 
     feed: str
     age: float
@@ -81,12 +82,12 @@ class Freshness:
 
     @property
     def fresh(self) -> bool:
-        """Say whether the symbol may be traded at its price."""
+        """Return whether the symbol may be traded at its price."""
         return self.age <= self.limit and not self.halted
 
     @property
-    def words(self) -> str:
-        """Return fresh, halted, closed (no news are due) or stale."""
+    def state(self) -> str:
+        """Return fresh, halted, closed (no updates are due) or stale."""
         if self.halted:
             return "halted"
         if self.fresh:
@@ -95,31 +96,32 @@ class Freshness:
 
 
 class LiveMarket:
-    """Last prices and feed conditions of all feeds together, safe to use from several threads.
+    """The latest prices and states of all feeds together, safe to use from several threads.
 
-    Where two feeds have a symbol, the later one's prices count. Looking back further than `history`
-    seconds before a symbol's newest price is not served. `patience` is how many of its feed's
-    expected intervals a symbol may be mute before it is stale.
+    Where two feeds have a symbol, the later one's prices count. Prices are kept for `history` seconds before
+    a symbol's newest one. A symbol without an update for `stale_intervals` of its feed's expected intervals
+    is stale.
     """
 
     def __init__(
         self,
         feeds: Sequence[LiveFeed] = (),
         *,
-        patience: float = 3.0,
+        stale_intervals: float = 3.0,
         history: float = HISTORY_SECONDS,
         clock: Callable[[], float] = time.time,
         record: Callable[[Frame], None] | None = None,
     ) -> None:
         self._by_name = {feed.name: feed for feed in feeds}
-        self._ranks = {feed.name: rank for rank, feed in enumerate(feeds)}
-        self._patience = patience
+        self._stale_intervals = stale_intervals
         self._history = history
         self._clock = clock
         self._record = record
         self._lock = threading.Lock()
-        self._series: dict[str, _Series] = {}
-        self._owners = _owners_of(feeds)
+        self._series: dict[str, SymbolSeries] = {}
+        self._owners = SymbolOwners(feeds, self._take_over)
+        for symbol, earlier, later in self._owners.shared:
+            log.warning("Both %s and %s have %s: the price is %s's", earlier, later, symbol, later)
         self._resolved: dict[str, Resolution] = {}
         self._conditions: dict[str, FeedCondition] = {}
         self._refused = 0
@@ -128,33 +130,26 @@ class LiveMarket:
     # -- from the feeds ---------------------------------------------------------------------------
 
     def on_price(self, update: PriceUpdate) -> None:
-        """Take one price; one that is no finite number above 0, or has no time, is counted only."""
+        """Take one price; one that is not finite and above 0, or has no finite time, is only counted."""
         effective = min(update.event_time, update.receive_time)
         good = math.isfinite(update.price) and update.price > 0.0
         with self._lock:
             if not (good and math.isfinite(effective) and math.isfinite(update.receive_time)):
                 self._refused += 1
                 return
-            if not self._owns(update.feed, update.symbol):
+            if not self._owners.accepts(update.feed, update.symbol):
                 self._overridden += 1
                 return
-            series = self._series.setdefault(update.symbol, _Series())
+            series = self._series.setdefault(update.symbol, SymbolSeries())
             series.add(update, effective, self._history)
 
-    def _owns(self, feed: str, symbol: str) -> bool:
-        """Say whether this feed sets this symbol's price, and let a later feed take it over."""
-        owner = self._owners.setdefault(symbol, feed)
-        if owner == feed:
-            return True
-        if self._ranks.get(feed, -1) < self._ranks.get(owner, -1):
-            return False
-        log.warning("The prices of %s now come from %s; they came from %s before", symbol, feed, owner)
-        self._owners[symbol] = feed
+    def _take_over(self, symbol: str, former: str, new: str) -> None:
+        """Drop the prices of a symbol's former feed."""
+        log.warning("The prices of %s now come from %s; they came from %s before", symbol, new, former)
         self._series.pop(symbol, None)
-        return True
 
     def on_resolution(self, resolution: Resolution) -> None:
-        """Take the end of a symbol; the first word counts."""
+        """Take the end of a symbol; a later one changes nothing."""
         price = resolution.price
         with self._lock:
             if price is not None and not (math.isfinite(price) and price >= 0.0):
@@ -163,14 +158,14 @@ class LiveMarket:
                 self._resolved[resolution.symbol] = resolution
 
     def on_state(self, feed: str, state: FeedState, detail: str) -> None:
-        """Take a change of a feed's condition; `since` moves only when the state changes."""
+        """Take a change of a feed's state; `since` moves only when the state itself changes."""
         with self._lock:
             before = self._conditions.get(feed)
             since = before.since if before and before.state is state else self._clock()
             self._conditions[feed] = FeedCondition(state, detail, since)
 
     def on_frame(self, frame: Frame) -> None:
-        """Hand a payload to the recording, if there is one."""
+        """Pass a payload to the recording, if there is one."""
         if self._record is not None:
             self._record(frame)
 
@@ -192,20 +187,21 @@ class LiveMarket:
             return {name: end for name, end in sorted(self._resolved.items()) if _effective(end) <= moment}
 
     def freshness(self, now: float) -> dict[str, Freshness]:
-        """Return how old the news of every priced symbol are.
+        """Return the age of every priced symbol's last update.
 
-        Ages count from receipt, so that a venue with a slow clock or delayed data is not always stale;
-        of a closed market from the venue's time, since an old price that is told again is no news.
+        Ages count from the receive time, so that a venue with a slow clock or delayed data is not always
+        stale. In a closed market they count from the effective time, since a repeated old price is not an
+        update.
         """
         with self._lock:
-            heard = {name: (each.heard, each.times[-1]) for name, each in sorted(self._series.items())}
-            owners = {name: self._owners[name] for name in heard}
+            updated = {name: (each.last_update, each.times[-1]) for name, each in sorted(self._series.items())}
+            owners = {name: self._owners.owner(name) or "" for name in updated}
         found = {}
-        for name, (received, effective) in heard.items():
+        for name, (received, effective) in updated.items():
             feed = self._by_name.get(owners[name])
             pace = feed.pace(name, now) if feed is not None else Pace(math.inf)
             age = max(0.0, now - (received if pace.open else min(received, effective)))
-            found[name] = Freshness(owners[name], age, pace.interval * self._patience, pace.open, pace.halted)
+            found[name] = Freshness(owners[name], age, pace.interval * self._stale_intervals, pace.open, pace.halted)
         return found
 
     def last(self, symbol: str) -> PriceUpdate | None:
@@ -215,18 +211,18 @@ class LiveMarket:
             return series.updates[-1] if series else None
 
     def age(self, symbol: str, now: float) -> float:
-        """Return the seconds since anything was heard of the symbol; infinite if never."""
+        """Return the seconds since the symbol's last update; infinite if there was none."""
         with self._lock:
             series = self._series.get(symbol)
-            return max(0.0, now - series.heard) if series else math.inf
+            return max(0.0, now - series.last_update) if series else math.inf
 
     def condition(self, feed: str) -> FeedCondition | None:
-        """Return how a feed is doing, None before its first word."""
+        """Return the state of a feed, None before its first report."""
         with self._lock:
             return self._conditions.get(feed)
 
     def status(self) -> dict[str, Any]:
-        """Return the feeds and symbols as plain values for a status page."""
+        """Return the feeds and symbols as JSON values for a status page."""
         freshness = self.freshness(self._clock())
         with self._lock:
             conditions = dict(self._conditions)
@@ -249,17 +245,6 @@ class LiveMarket:
         }  # fmt: skip
 
 
-def _owners_of(feeds: Iterable[LiveFeed]) -> dict[str, str]:
-    """Return whose price of a symbol counts; say where two were asked for it."""
-    owners: dict[str, str] = {}
-    for feed in feeds:
-        for symbol in feed.symbols:
-            if symbol in owners:
-                log.warning("Both %s and %s have %s: the price is %s's", owners[symbol], feed.name, symbol, feed.name)
-            owners[symbol] = feed.name
-    return owners
-
-
 def _effective(end: Resolution) -> float:
     return min(end.event_time, end.receive_time)
 
@@ -268,12 +253,12 @@ def _symbol_status(update: PriceUpdate, fresh: Freshness) -> dict[str, Any]:
     return {
         "price": update.price, "event_time": update.event_time, "receive_time": update.receive_time,
         "feed": fresh.feed, "age": fresh.age, "limit": fresh.limit if math.isfinite(fresh.limit) else None,
-        "state": fresh.words,
+        "state": fresh.state,
     }  # fmt: skip
 
 
 async def run_feeds(feeds: Iterable[LiveFeed], market: PriceSink) -> None:
-    """Run all feeds until cancelled; one that fails is named, and the others go on.
+    """Run all feeds until cancelled; one that fails is reported, and the others go on.
 
     Returns only when every feed has ended.
     """

@@ -1,8 +1,7 @@
-"""When US stocks trade, by New York's clock and the rules of the exchange's holiday calendar.
+"""When US stocks trade, by New York time and the rules of the exchange's holiday calendar.
 
-By arithmetic and not by a calendar package, because those bring pandas to servers that need none. It
-decides only whether silence is to be expected: a closure out of the ordinary makes a symbol look
-stale for a day where it should look closed, and nothing else.
+Calculated here because calendar packages bring pandas. It only decides whether updates are expected: an
+unscheduled closure makes symbols stale for a day instead of closed, and nothing else.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-_NEW_YORK = ZoneInfo("America/New_York")
+NEW_YORK = ZoneInfo("America/New_York")
 _DAY = timedelta(days=1)
 _FIRST, _OPEN = time(4), time(9, 30)
 _CLOSE, _LAST = time(16), time(20)
@@ -21,22 +20,22 @@ SHORTER = timedelta(hours=3)
 _MONDAY, _THURSDAY, _SATURDAY, _SUNDAY = 0, 3, 5, 6
 
 
-class Session(StrEnum):
-    """What part of the trading day it is; extended covers the hours before and after the regular ones."""
+class TradingSession(StrEnum):
+    """A part of the trading day; extended are the hours before and after the regular ones."""
 
     CLOSED = "closed"
     EXTENDED = "extended"
     REGULAR = "regular"
 
 
-def session_at(now: float) -> Session:
+def session_at(now: float) -> TradingSession:
     """Return the session of US stocks at a Unix time."""
-    local = datetime.fromtimestamp(now, _NEW_YORK)
+    local = datetime.fromtimestamp(now, NEW_YORK)
     close, last = _ends(local.date())
     clock = local.time()
     if not _FIRST <= clock < last:
-        return Session.CLOSED
-    return Session.REGULAR if _OPEN <= clock < close else Session.EXTENDED
+        return TradingSession.CLOSED
+    return TradingSession.REGULAR if _OPEN <= clock < close else TradingSession.EXTENDED
 
 
 @lru_cache(maxsize=16)
@@ -52,7 +51,7 @@ def holidays(year: int) -> frozenset[date]:
     """Return the weekdays of a year on which the exchange is closed."""
     new_year = date(year, 1, 1)
     found = {
-        # A New Year's Day on a Saturday is not made up for: Friday ends the accounting year.
+        # A New Year's Day on a Saturday has no substitute: Friday ends the accounting year.
         new_year + _DAY if new_year.weekday() == _SUNDAY else new_year,
         _nth(year, 1, _MONDAY, 3),
         _nth(year, 2, _MONDAY, 3),
@@ -69,14 +68,14 @@ def holidays(year: int) -> frozenset[date]:
 
 
 def is_short(day: date) -> bool:
-    """Return whether a trading day ends at 13:00."""
+    """Return whether the regular session of a trading day ends at 13:00."""
     if (day.month, day.day) in {(7, 3), (12, 24)}:
         return day.weekday() <= _THURSDAY
     return day == _nth(day.year, 11, _THURSDAY, 4) + _DAY
 
 
 def _observed(day: date) -> date:
-    """Return the weekday that stands in for a holiday on a weekend."""
+    """Return the weekday on which a holiday is observed, another one if it falls on a weekend."""
     return day + {_SATURDAY: -_DAY, _SUNDAY: _DAY}.get(day.weekday(), 0 * _DAY)
 
 

@@ -14,7 +14,7 @@ from arena.feeds.live import LiveMarket, run_feeds
 
 
 class FeedRunner:
-    """The feeds' thread; `start` begins to collect prices, `stop` ends it."""
+    """The thread of the feeds; `start` runs them, `stop` ends them."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -23,9 +23,9 @@ class FeedRunner:
         self._task: asyncio.Task[None] | None = None
 
     def reachable(self, feeds: Sequence[LiveFeed], timeout: float) -> dict[str, str]:
-        """Return the feeds that answer in time: with a price, or with a sentence why there will be none.
+        """Return the feeds that answer in time: with "" for a price, or a sentence why there will be none.
 
-        All are asked at once.
+        All are asked concurrently.
         """
         future = asyncio.run_coroutine_threadsafe(_reached(feeds, timeout), self._loop)
         try:
@@ -43,7 +43,7 @@ class FeedRunner:
         self._loop.call_soon_threadsafe(begin)
 
     def stop(self) -> None:
-        """End the feeds and the loop."""
+        """Cancel the feeds and end the loop."""
         if not self._thread.is_alive():
             return
         asyncio.run_coroutine_threadsafe(self._wind_down(), self._loop)
@@ -62,5 +62,5 @@ class FeedRunner:
 async def _reached(feeds: Sequence[LiveFeed], timeout: float) -> dict[str, str]:  # noqa: ASYNC109 - passed on
     answers = await asyncio.gather(*(feed.reachable(timeout) for feed in feeds), return_exceptions=True)
     found = {feed.name: answer for feed, answer in zip(feeds, answers, strict=True)}
-    words = {name: str(answer) for name, answer in found.items() if isinstance(answer, FeedError)}
-    return words | {name: "" for name, answer in found.items() if answer is True}
+    refusals = {name: str(answer) for name, answer in found.items() if isinstance(answer, FeedError)}
+    return refusals | {name: "" for name, answer in found.items() if answer is True}

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from arena.feeds.fakes.bulk_site import BulkSite, zipped
+from arena.feeds.fakes.archive_site import FakeArchiveSite, zipped
 from arena.feeds.history import load_history
 from tests.cli.conftest import Run
 
@@ -126,7 +126,7 @@ def test_an_ending_that_says_nothing_is_refused(run: Run, trades: Path, tmp_path
 
 
 def test_downloaded_files_are_named_on_stdout(run: Run, tmp_path: Path) -> None:
-    with BulkSite() as site:
+    with FakeArchiveSite() as site:
         for month in ("2025-01", "2025-02"):
             name = f"BTCUSDT-1m-{month}.zip"
             site.put(f"data/spot/monthly/klines/BTCUSDT/1m/{name}", zipped(name, "1,2\n"))
@@ -139,7 +139,7 @@ def test_downloaded_files_are_named_on_stdout(run: Run, tmp_path: Path) -> None:
 
 
 def test_files_that_are_not_there_are_said_and_the_others_come(run: Run, tmp_path: Path) -> None:
-    with BulkSite() as site:
+    with FakeArchiveSite() as site:
         name = "BTCUSDT-trades-2025-01-02.zip"
         site.put(f"data/spot/daily/trades/BTCUSDT/{name}", zipped(name, "1,2\n"))
         done = run(
@@ -151,7 +151,7 @@ def test_files_that_are_not_there_are_said_and_the_others_come(run: Run, tmp_pat
 
 
 def test_a_wrong_checksum_ends_the_command_with_both_digests(run: Run) -> None:
-    with BulkSite() as site:
+    with FakeArchiveSite() as site:
         name = "BTCUSDT-trades-2025-01-02.zip"
         site.put(f"data/spot/daily/trades/BTCUSDT/{name}", b"content", checksum="ab" * 32)
         done = run("data", "download", "binance", "BTCUSDT", "trades", "2025-01-02", "--base-url", site.url)

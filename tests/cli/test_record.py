@@ -17,7 +17,7 @@ import pytest
 
 from arena.feeds.fakes.binance import FakeBinance
 from arena.feeds.history import load_history
-from arena.feeds.recording.reader import Batch, sessions
+from arena.feeds.recording.reader import FrameBatch, sessions
 
 SYMBOL = "BTCUSDT"
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +38,7 @@ def numbers_in(path: Path) -> list[int]:
     if not path.exists() or not path.stat().st_size:
         return []
     with path.open("rb") as stream:
-        frames = [frame for found in sessions(stream) if isinstance(found, Batch) for frame in found.frames]
+        frames = [frame for found in sessions(stream) if isinstance(found, FrameBatch) for frame in found.frames]
     events = [orjson.loads(frame.payload) for frame in frames]
     return [event["data"]["t"] for event in events if event.get("stream") == f"{SYMBOL.lower()}@trade"]
 

@@ -43,7 +43,7 @@ def venue() -> Venue:
 
 @pytest.fixture
 def market(venue: Venue) -> LiveMarket:
-    return LiveMarket([venue], patience=3.0)
+    return LiveMarket([venue], stale_intervals=3.0)
 
 
 def tell(market: LiveMarket, symbol: str, price: float, at: float) -> None:
@@ -72,7 +72,7 @@ def test_orders_on_a_halted_symbol_are_rejected_with_its_reason_and_filled_after
     venue.halted = "News Pending"
     hand.tick(1)
     assert seat.account.sizes() == {}
-    assert market.freshness(START)[BTC].words == "halted"
+    assert market.freshness(START)[BTC].state == "halted"
     assert hand.rows("SELECT reason FROM orders WHERE status = 'rejected'") == [
         (f"Trading of {BTC} is halted (News Pending)",)
     ]

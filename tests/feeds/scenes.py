@@ -1,4 +1,4 @@
-"""What the tests of the feeds share: a sink that remembers, and scenes with a deadline."""
+"""What the tests of the feeds share: a sink that keeps everything, and scenes with a deadline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from arena.errors import FeedError
 from arena.feeds.base import FeedState, Frame, LiveFeed, PriceUpdate, Resolution
 
 
-class Heard:
+class CollectingSink:
     """A sink that keeps everything and can be waited for."""
 
     def __init__(self) -> None:
@@ -43,7 +43,11 @@ class Heard:
         return [update.price for update in self.updates]
 
     @property
-    def words(self) -> str:
+    def is_live(self) -> bool:
+        return bool(self.states) and self.states[-1][0] is FeedState.LIVE
+
+    @property
+    def sentences(self) -> str:
         return " ".join(sentence for _, sentence in self.states)
 
     async def until(self, happened: Callable[[], bool]) -> None:
@@ -63,9 +67,9 @@ def play(scene: Callable[[], Awaitable[None]]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(feed: LiveFeed) -> AsyncIterator[Heard]:
+async def running(feed: LiveFeed) -> AsyncIterator[CollectingSink]:
     """Run a feed beside the scene and cancel it afterwards."""
-    heard = Heard()
+    heard = CollectingSink()
     task = asyncio.create_task(feed.run(heard))
     try:
         yield heard

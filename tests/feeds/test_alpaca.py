@@ -2,93 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from scenes import CollectingSink, play, running
 
 from arena.errors import FeedError
-from arena.feeds.alpaca import AlpacaFeed, AlpacaParser, Timing
-from arena.feeds.base import FeedState, Frame, PriceUpdate, Resolution
+from arena.feeds.alpaca.connection import AlpacaTiming
+from arena.feeds.alpaca.feed import AlpacaFeed
+from arena.feeds.alpaca.parser import AlpacaParser
+from arena.feeds.base import FeedState, PriceUpdate
 from arena.feeds.fakes.alpaca import FakeAlpaca
 
-QUICK = Timing(open_timeout=2.0, login=2.0, first_delay=0.01, max_delay=0.05, limit_delay=0.02, max_limit_delay=0.05)
+QUICK = AlpacaTiming(
+    open_timeout=2.0, login=2.0, first_delay=0.01, max_delay=0.05, limit_delay=0.02, max_limit_delay=0.05
+)
 # A Friday at noon and the Saturday after it, in New York.
 OPEN = round(datetime(2026, 3, 6, 12, tzinfo=ZoneInfo("America/New_York")).timestamp()) * 10**9
 CLOSED = OPEN + 86_400 * 10**9
-
-
-class Heard:
-    """A sink that keeps everything and can be waited for."""
-
-    def __init__(self) -> None:
-        self.updates: list[PriceUpdate] = []
-        self.states: list[tuple[FeedState, str]] = []
-        self.frames: list[Frame] = []
-        self._news = asyncio.Event()
-
-    def on_price(self, update: PriceUpdate) -> None:
-        self.updates.append(update)
-        self._news.set()
-
-    def on_resolution(self, resolution: Resolution) -> None:
-        raise AssertionError(resolution)
-
-    def on_state(self, feed: str, state: FeedState, detail: str) -> None:
-        assert feed == "alpaca"
-        assert detail.endswith(".")
-        self.states.append((state, detail))
-        self._news.set()
-
-    def on_frame(self, frame: Frame) -> None:
-        self.frames.append(frame)
-        self._news.set()
-
-    @property
-    def prices(self) -> list[float]:
-        return [update.price for update in self.updates]
-
-    @property
-    def is_live(self) -> bool:
-        return bool(self.states) and self.states[-1][0] is FeedState.LIVE
-
-    @property
-    def said(self) -> str:
-        return " ".join(sentence for _, sentence in self.states)
-
-    async def until(self, happened: Callable[[], bool]) -> None:
-        while not happened():
-            self._news.clear()
-            await self._news.wait()
-
-
-def play(scene: Callable[[], Awaitable[None]]) -> None:
-    """Run one scene to its end, within ten seconds."""
-
-    async def bounded() -> None:
-        async with asyncio.timeout(10):
-            await scene()
-
-    asyncio.run(bounded())
-
-
-@contextlib.asynccontextmanager
-async def running(feed: AlpacaFeed) -> AsyncIterator[Heard]:
-    """Run a feed beside the scene and cancel it afterwards."""
-    heard = Heard()
-    task = asyncio.create_task(feed.run(heard))
-    try:
-        yield heard
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, FeedError):
-            await task
 
 
 def feed_of(fake: FakeAlpaca, *symbols: str, **more: Any) -> AlpacaFeed:
@@ -216,7 +151,7 @@ def test_a_frame_that_comes_byte_by_byte_is_read_whole() -> None:
     play(scene)
 
 
-def test_nonsense_is_counted_and_logged_once_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_unreadable_messages_are_counted_and_logged_once_and_end_nothing(caplog: pytest.LogCaptureFixture) -> None:
     bad = ["[{", "", "7", '[{"T":"t","S":"AAPL"}]', '[{"T":"zz","S":"AAPL"}]', b"\xc1", b"\x91", "[" * 100_000,
            '[{"T":"error","code":"x"}]', '[{"T":"error"}]', '[{"T":"error","code":405}]', '[{"T":"error","code":410}]',
            '[{"T":"error","code":403}]', '[{"T":"subscription"}]', '[{"T":"success"}]', "x" * 500_000]  # fmt: skip
@@ -228,7 +163,7 @@ def test_nonsense_is_counted_and_logged_once_and_ends_nothing(caplog: pytest.Log
                 await fake.subscribed("AAPL")
                 await heard.until(lambda: heard.is_live)
                 for payload in bad:
-                    await fake.say(payload)
+                    await fake.send_raw(payload)
                 await fake.trade("AAPL", 42.0)
                 await heard.until(lambda: bool(heard.updates))
             assert heard.prices == [42.0]
@@ -239,7 +174,7 @@ def test_nonsense_is_counted_and_logged_once_and_ends_nothing(caplog: pytest.Log
     assert len(caplog.records) == 1
 
 
-def test_the_keys_show_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_keys_appear_nowhere(caplog: pytest.LogCaptureFixture) -> None:
     key, secret = "PKVERYPRIVATE", "the-deepest-secret"
     shown: list[object] = []
 
@@ -249,8 +184,8 @@ def test_the_keys_show_nowhere(caplog: pytest.LogCaptureFixture) -> None:
             fake.rest.refuse(503)
             async with running(feed) as heard:
                 await fake.subscribed("AAPL")
-                await fake.asked(2)
-                await fake.say(f'[{{"T":"error","code":500,"msg":"{key}"}}]')
+                await fake.requested(2)
+                await fake.send_raw(f'[{{"T":"error","code":500,"msg":"{key}"}}]')
                 await fake.attempted(2)
             fake.refuse_login(402)
             with pytest.raises(FeedError) as caught:
@@ -266,7 +201,7 @@ def test_the_keys_show_nowhere(caplog: pytest.LogCaptureFixture) -> None:
     assert secret not in repr(shown) + repr(own)
 
 
-def test_reachable_says_yes_when_every_endpoint_greets_and_takes_no_login() -> None:
+def test_a_feed_is_reachable_when_every_endpoint_greets_without_a_login() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             assert await feed_of(fake, "AAPL", "BTC/USD").reachable(5.0)
@@ -281,7 +216,7 @@ def test_reachable_says_yes_when_every_endpoint_greets_and_takes_no_login() -> N
     play(scene)
 
 
-def test_symbols_and_keys_are_checked_before_anything_is_dialled() -> None:
+def test_symbols_and_keys_are_checked_before_any_connection() -> None:
     for symbols, key, secret in (([], "k", "s"), ([" "], "k", "s"), (["AAPL"], "", "s"), (["AAPL"], "k", "")):
         with pytest.raises(FeedError):
             AlpacaFeed(symbols, key, secret)
@@ -290,7 +225,7 @@ def test_symbols_and_keys_are_checked_before_anything_is_dialled() -> None:
 def test_a_wrong_address_is_final_and_not_reachable() -> None:
     async def scene() -> None:
         with pytest.raises(FeedError, match="address of Alpaca is wrong"):
-            await AlpacaFeed(["AAPL"], "k", "s", ws_url="http://x").run(Heard())
+            await AlpacaFeed(["AAPL"], "k", "s", ws_url="http://x").run(CollectingSink())
         assert not await AlpacaFeed(["AAPL"], "k", "s", ws_url="http://x").reachable(5.0)
 
     play(scene)

@@ -9,12 +9,12 @@ from typing import Any
 import httpx2
 import msgpack
 import pytest
-from test_alpaca import play
+from scenes import play
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from arena.feeds.fakes.alpaca import FakeAlpaca
-from arena.feeds.fakes.alpaca_session import ERRORS
+from arena.feeds.fakes.alpaca_protocol import ERRORS
 
 CONNECTED = [{"T": "success", "msg": "connected"}]
 IN = [{"T": "success", "msg": "authenticated"}]
@@ -56,7 +56,7 @@ def test_a_subscription_is_confirmed_in_full_with_corrections_and_cancels() -> N
     play(scene)
 
 
-def test_messages_go_to_those_who_asked_for_them_in_their_encoding() -> None:
+def test_messages_go_to_the_subscribed_connections_in_their_encoding() -> None:
     async def scene() -> None:
         packed = {"Content-Type": "application/msgpack"}
         async with FakeAlpaca() as fake, dial(fake) as text, dial(fake, "/v2/sip", **packed) as binary:
@@ -162,7 +162,7 @@ def question(fake: FakeAlpaca, path: str, **headers: str) -> tuple[int, Any, Any
     return answer.status_code, answer.json(), answer.headers
 
 
-def test_rest_tells_the_last_of_each_symbol_to_who_has_the_keys() -> None:
+def test_rest_returns_the_latest_of_each_symbol_with_the_right_keys() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             await fake.trade("AAPL", 1.5, moment=1_700_000_000_123_456_000)
@@ -181,7 +181,7 @@ def test_rest_tells_the_last_of_each_symbol_to_who_has_the_keys() -> None:
     play(scene)
 
 
-def test_rest_counts_the_requests_of_a_minute_and_says_when_it_ends() -> None:
+def test_rest_counts_the_requests_of_a_minute_and_returns_when_it_resets() -> None:
     async def scene() -> None:
         now = 1_700_000_000
 

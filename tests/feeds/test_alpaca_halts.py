@@ -1,4 +1,4 @@
-"""Trading halts at Alpaca: who is halted, until when, and what follows from it."""
+"""Trading halts at Alpaca: which stocks are halted, until when, and what follows from it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 
 import msgpack
 import pytest
-from test_alpaca import OPEN, QUICK, feed_of, play, running
+from scenes import play, running
+from test_alpaca import OPEN, QUICK, feed_of
 
 from arena.engine.sources import LiveSource, MarketState
-from arena.feeds.alpaca import AlpacaParser
+from arena.feeds.alpaca.parser import AlpacaParser
 from arena.feeds.fakes.alpaca import FakeAlpaca
 from arena.feeds.live import LiveMarket
 
@@ -93,11 +94,11 @@ def test_a_connection_whose_symbols_are_all_halted_is_not_a_silent_one() -> None
 
 
 @pytest.mark.parametrize("code", [400, 405, 409, 410])
-def test_a_venue_without_statuses_still_tells_prices_and_is_not_asked_for_them_again(code: int) -> None:
+def test_a_venue_without_statuses_still_sends_prices_and_statuses_are_not_requested_again(code: int) -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             feed = feed_of(fake)
-            fake.lacks["statuses"] = code
+            fake.unavailable["statuses"] = code
             async with running(feed) as heard:
                 await heard.until(lambda: heard.is_live)
                 await heard.until(lambda: any(b"error" in frame.payload for frame in heard.frames))
@@ -183,7 +184,7 @@ def test_quotes_go_on_in_a_halt_and_a_new_connection_forgets_what_only_trades_wo
     play(scene)
 
 
-def test_reasons_are_for_people_and_never_long() -> None:
+def test_halt_reasons_are_printable_and_short() -> None:
     packed = status("H", sm=7, rm=None) | {"t": msgpack.Timestamp(int(NOW), 0)}
     parser = AlpacaParser()
     parser.parse(msgpack.packb([packed]), NOW)

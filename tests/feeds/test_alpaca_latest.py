@@ -1,4 +1,4 @@
-"""The last prices that Alpaca tells by REST: at the start, after a gap, and when it does not tell them."""
+"""The latest prices of Alpaca's REST API: at the start, after a gap, and when a request fails."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from test_alpaca import CLOSED, OPEN, QUICK, Heard, feed_of, play, running
+from scenes import CollectingSink, play, running
+from test_alpaca import CLOSED, OPEN, QUICK, feed_of
 
 from arena.errors import FeedError
-from arena.feeds.alpaca import AlpacaFeed, AlpacaParser
+from arena.feeds.alpaca.feed import AlpacaFeed
+from arena.feeds.alpaca.parser import AlpacaParser
 from arena.feeds.base import PriceUpdate
 from arena.feeds.fakes.alpaca import FakeAlpaca
 from arena.feeds.live import LiveMarket
@@ -21,7 +23,7 @@ NOW = OPEN / 10**9
 
 
 def asked_for(fake: FakeAlpaca) -> list[str]:
-    return [parse_qs(urlsplit(target).query)["symbols"][0] for target in fake.rest.asked]
+    return [parse_qs(urlsplit(target).query)["symbols"][0] for target in fake.rest.requests]
 
 
 def test_a_closed_market_has_its_last_prices_from_the_start_and_is_marked_as_closed() -> None:
@@ -35,10 +37,10 @@ def test_a_closed_market_has_its_last_prices_from_the_start_and_is_marked_as_clo
                 await heard.until(lambda: bool(heard.updates))
             market.on_price(heard.updates[0])
             now = CLOSED / 10**9
-            assert heard.updates == [PriceUpdate("AAPL", 187.5, NOW, now, "alpaca", recalled=True)]
+            assert heard.updates == [PriceUpdate("AAPL", 187.5, NOW, now, "alpaca", is_snapshot=True)]
             assert market.prices_at(now) == {"AAPL": 187.5}
-            assert market.freshness(now)["AAPL"].words == "closed"
-            assert fake.rest.asked == ["/v2/stocks/trades/latest?symbols=AAPL%2CTSLA&feed=iex"]
+            assert market.freshness(now)["AAPL"].state == "closed"
+            assert fake.rest.requests == ["/v2/stocks/trades/latest?symbols=AAPL%2CTSLA&feed=iex"]
             assert feed.counts["recalls"] == 1
 
     play(scene)
@@ -54,16 +56,16 @@ def test_in_an_open_market_a_last_price_is_as_old_as_its_trade(age: int, words: 
             async with running(feed) as heard:
                 await heard.until(lambda: bool(heard.updates))
             market.on_price(heard.updates[0])
-            assert market.freshness(NOW)["AAPL"].words == words
+            assert market.freshness(NOW)["AAPL"].state == words
             await fake.connected(0)
 
     play(scene)
 
 
-def test_what_was_missed_while_a_connection_was_lost_is_told_after_it_and_nothing_twice() -> None:
+def test_prices_missed_during_a_lost_connection_arrive_after_it_and_only_once() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake, running(feed_of(fake, "AAPL", "TSLA")) as heard:
-            await fake.asked(1)
+            await fake.requested(1)
             await fake.subscribed("TSLA")
             await fake.trade("TSLA", 250.0)
             await fake.trade("AAPL", 1.0)
@@ -73,12 +75,12 @@ def test_what_was_missed_while_a_connection_was_lost_is_told_after_it_and_nothin
             await fake.connected(0)
             await fake.trade("AAPL", 2.0)
             await heard.until(lambda: heard.prices == [250.0, 1.0, 2.0])
-            assert [update.recalled for update in heard.updates] == [False, False, True]
+            assert [update.is_snapshot for update in heard.updates] == [False, False, True]
 
     play(scene)
 
 
-def test_a_trade_that_was_recalled_can_be_cancelled() -> None:
+def test_a_latest_trade_from_rest_can_be_cancelled() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             number = await fake.trade("AAPL", 999.0)
@@ -93,7 +95,7 @@ def test_a_trade_that_was_recalled_can_be_cancelled() -> None:
     play(scene)
 
 
-def test_last_quotes_bars_and_pairs_are_asked_for_where_they_are() -> None:
+def test_latest_quotes_bars_and_pairs_are_requested_at_their_own_addresses() -> None:
     async def scene() -> None:
         async with FakeAlpaca(connection_limit=9) as fake:
             await fake.quote("BTC/USD", 10.0, 10.5)
@@ -103,7 +105,7 @@ def test_last_quotes_bars_and_pairs_are_asked_for_where_they_are() -> None:
             async with running(feed_of(fake, prices="bars", feed="sip")) as stocks:
                 await stocks.until(lambda: stocks.prices == [10.75])
                 assert stocks.updates[0].event_time == 1_700_000_100.0
-            assert fake.rest.asked == [
+            assert fake.rest.requests == [
                 "/v1beta3/crypto/eu-1/latest/quotes?symbols=BTC%2FUSD",
                 "/v2/stocks/bars/latest?symbols=AAPL&feed=sip",
             ]
@@ -111,13 +113,13 @@ def test_last_quotes_bars_and_pairs_are_asked_for_where_they_are() -> None:
     play(scene)
 
 
-def test_only_what_the_plan_subscribes_is_asked_for_a_hundred_at_a_time() -> None:
+def test_latest_prices_of_subscribed_symbols_are_requested_a_hundred_at_a_time() -> None:
     names = tuple(f"S{n:03}" for n in range(151))
 
     async def scene() -> None:
         async with FakeAlpaca(symbol_limit=150) as fake, running(feed_of(fake, *names)) as heard:
             await heard.until(lambda: heard.is_live)
-            await fake.asked(2)
+            await fake.requested(2)
             assert [len(group.split(",")) for group in asked_for(fake)] == [100, 50]
             assert "S150" not in "".join(asked_for(fake))
 
@@ -125,18 +127,18 @@ def test_only_what_the_plan_subscribes_is_asked_for_a_hundred_at_a_time() -> Non
 
 
 @pytest.mark.parametrize("more", [{"feed": "test"}, {"base_url": ""}])
-def test_nothing_is_asked_for_where_there_is_no_rest_side(more: dict[str, str]) -> None:
+def test_nothing_is_requested_without_a_rest_api(more: dict[str, str]) -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake, running(feed_of(fake, "FAKEPACA", **more)) as heard:
             await fake.subscribed("FAKEPACA")
             await fake.trade("FAKEPACA", 1.0)
             await heard.until(lambda: heard.prices == [1.0])
-            assert fake.rest.asked == []
+            assert fake.rest.requests == []
 
     play(scene)
 
 
-def test_an_address_that_is_none_is_said_at_once() -> None:
+def test_an_invalid_address_is_refused_at_once() -> None:
     for url in ("data.alpaca.markets", "ftp://x", "http://", "http://[", "http://x:99999999"):
         with pytest.raises(FeedError, match="base_url of Alpaca"):
             AlpacaFeed(["AAPL"], "k", "s", base_url=url)
@@ -151,12 +153,12 @@ def test_a_final_refusal_of_the_last_prices_is_logged_once_and_leaves_the_stream
             fake.rest.refuse(status, times=9)
             feed = feed_of(fake)
             async with running(feed) as heard:
-                await fake.asked(1)
+                await fake.requested(1)
                 await fake.subscribed("AAPL", "s")
                 await fake.trade("AAPL", 1.0)
                 await heard.until(lambda: heard.prices == [1.0])
                 assert heard.is_live
-            assert (len(fake.rest.asked), feed.counts["recalls_refused"]) == (1, 1)
+            assert (len(fake.rest.requests), feed.counts["recalls_refused"]) == (1, 1)
 
     with caplog.at_level(logging.WARNING, logger="arena.feeds.alpaca"):
         play(scene)
@@ -165,7 +167,7 @@ def test_a_final_refusal_of_the_last_prices_is_logged_once_and_leaves_the_stream
     ]
 
 
-def test_last_prices_that_are_down_are_asked_for_again_until_they_come() -> None:
+def test_failed_requests_for_latest_prices_are_repeated_until_they_succeed() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             await fake.trade("AAPL", 1.0)
@@ -187,16 +189,16 @@ def test_a_rate_limit_is_waited_out_to_the_moment_the_venue_names() -> None:
             loop = asyncio.get_running_loop()
             began = loop.time()
             async with running(feed_of(fake, clock=lambda: minute + 59_700_000_000)) as heard:
-                await fake.asked(1)
+                await fake.requested(1)
                 fake.rest.per_minute = 9
                 await heard.until(lambda: heard.prices == [1.0])
             assert loop.time() - began >= 0.3
-            assert len(fake.rest.asked) == 2
+            assert len(fake.rest.requests) == 2
 
     play(scene)
 
 
-def test_a_rest_side_that_never_answers_holds_nothing_up() -> None:
+def test_a_rest_api_that_never_answers_does_not_hold_up_the_stream() -> None:
     async def scene() -> None:
         asked: asyncio.Queue[bytes] = asyncio.Queue()
 
@@ -217,7 +219,7 @@ def test_a_rest_side_that_never_answers_holds_nothing_up() -> None:
     play(scene)
 
 
-def test_recorded_answers_read_the_same_again() -> None:
+def test_recorded_responses_are_parsed_the_same_again() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             await fake.trade("AAPL", 1.0)
@@ -246,21 +248,21 @@ def test_recorded_answers_read_the_same_again() -> None:
         ({"message": "forbidden."}, "garbled"),
     ],
 )
-def test_answers_that_make_no_sense_are_counted(answer: object, kind: str) -> None:
+def test_unreadable_responses_are_counted(answer: object, kind: str) -> None:
     parser = AlpacaParser(["AAPL"], "trades")
-    reading = parser.read(json.dumps(answer).encode(), NOW)
+    reading = parser.parse_payload(json.dumps(answer).encode(), NOW)
     assert (reading.updates, reading.controls, parser.counts) == ([], [], {kind: 1})
-    assert parser.read(b'{"trades":{}}', NOW).updates == []
+    assert parser.parse_payload(b'{"trades":{}}', NOW).updates == []
     assert parser.counts == {kind: 1}
 
 
-def test_cancelling_the_feed_ends_the_question_with_it() -> None:
+def test_cancelling_the_feed_cancels_the_request_for_latest_prices() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             fake.rest.refuse(503, times=99)
             feed = feed_of(fake, timing=replace(QUICK, first_delay=5.0, max_delay=5.0))
-            task = asyncio.create_task(feed.run(Heard()))
-            await fake.asked(1)
+            task = asyncio.create_task(feed.run(CollectingSink()))
+            await fake.requested(1)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             assert not [each for each in asyncio.all_tasks() if "last prices" in each.get_name()]

@@ -6,7 +6,7 @@ import asyncio
 import warnings
 
 import pytest
-from test_alpaca import play
+from scenes import play
 
 from arena.feeds.fakes.alpaca import FakeAlpaca
 
@@ -69,7 +69,7 @@ def test_the_official_crypto_client_reads_trades_of_pairs() -> None:
     play(scene)
 
 
-def test_the_official_clients_are_told_the_last_trades_and_quotes() -> None:
+def test_the_official_clients_get_the_latest_trades_and_quotes() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             await fake.trade("AAPL", 187.5, moment=1_700_000_000_123_456_789)

@@ -1,4 +1,4 @@
-"""What Alpaca's messages mean, in both encodings, and that nothing can upset the parser."""
+"""Parsing of Alpaca's messages, valid or not, in both encodings."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.feeds.alpaca import AlpacaParser
 from arena.feeds.alpaca.codec import decode, encode, nanoseconds, stamp_of
-from arena.feeds.alpaca.tape import MEMORY
+from arena.feeds.alpaca.parser import TRADE_MEMORY, AlpacaParser
 from arena.feeds.base import PriceUpdate
 from arena.feeds.live import LiveMarket
 
@@ -39,8 +38,8 @@ def cancelled(number: object) -> dict[str, Any]:
 
 
 def told(parser: AlpacaParser, *messages: dict[str, Any]) -> list[float]:
-    """Feed the messages in one array and return the prices that come of it."""
-    return [update.price for update in parser.read(json.dumps(messages).encode(), NOW).updates]
+    """Parse the messages in one array and return the prices in them."""
+    return [update.price for update in parser.parse_payload(json.dumps(messages).encode(), NOW).updates]
 
 
 def test_a_trade_sets_the_price_at_the_venues_time() -> None:
@@ -51,7 +50,7 @@ def test_a_trade_sets_the_price_at_the_venues_time() -> None:
     assert AlpacaParser().parse(msgpack.packb([packed]), NOW) == expected
 
 
-def test_crypto_trades_with_ids_beyond_two_to_the_53_are_told_apart() -> None:
+def test_crypto_trades_with_ids_beyond_two_to_the_53_are_distinguished() -> None:
     parser, number = AlpacaParser(), 3447222699101865076
     pair = {"T": "t", "S": "AVAX/USD", "s": 29.2, "t": at(1), "tks": "S"}
     assert told(parser, pair | {"p": 47.1, "i": number}, pair | {"p": 47.2, "i": number + 1}) == [47.1, 47.2]
@@ -69,7 +68,7 @@ def test_trades_are_ordered_by_the_nanosecond_and_of_one_moment_the_later_to_arr
     assert told(parser, deal(2.0, 2, t=second), deal(1.0, 1, t=first), deal(3.0, 3, t=second)) == [2.0, 3.0]
 
 
-def test_numbers_that_begin_anew_the_next_day_are_new_trades() -> None:
+def test_trade_ids_that_restart_the_next_day_are_new_trades() -> None:
     assert told(AlpacaParser(), deal(1.0, 1, 0), deal(2.0, 1, 86_400)) == [1.0, 2.0]
 
 
@@ -134,10 +133,10 @@ def test_the_market_itself_takes_a_cancelled_price_back() -> None:
 
 def test_only_so_many_trades_are_remembered() -> None:
     parser = AlpacaParser()
-    told(parser, *(deal(float(n), n, n) for n in range(1, 3 * MEMORY)))
-    tape = parser._tapes["AAPL"]
-    assert len(tape._deals) == MEMORY
-    assert told(parser, *(cancelled(n) for n in range(3 * MEMORY - 1, 0, -1)))[-1] == 2.0 * MEMORY
+    told(parser, *(deal(float(n), n, n) for n in range(1, 3 * TRADE_MEMORY)))
+    tape = parser._trades["AAPL"]
+    assert len(tape._trades) == TRADE_MEMORY
+    assert told(parser, *(cancelled(n) for n in range(3 * TRADE_MEMORY - 1, 0, -1)))[-1] == 2.0 * TRADE_MEMORY
 
 
 def test_a_trade_from_the_future_does_not_silence_the_symbol() -> None:
@@ -148,7 +147,7 @@ def test_a_trade_from_the_future_does_not_silence_the_symbol() -> None:
 
 
 @pytest.mark.parametrize("condition", ["Z", "W", "4", "7", "P", "U"])
-def test_trades_away_from_the_market_of_the_moment_set_no_price(condition: str) -> None:
+def test_trades_with_excluded_conditions_set_no_price(condition: str) -> None:
     assert told(AlpacaParser(), deal(1.0, c=["@", condition])) == []
 
 
@@ -161,7 +160,7 @@ def quoted(bid: object, ask: object, ms: int) -> dict[str, Any]:
     return {"T": "q", "S": "AAPL", "bp": bid, "bs": 1, "ap": ask, "as": 1, "t": at(ms)}
 
 
-def test_quotes_set_the_price_at_their_middle_where_both_sides_make_sense() -> None:
+def test_quotes_set_the_price_at_their_middle_where_both_sides_are_valid() -> None:
     parser = AlpacaParser(prices="quotes")
     assert told(parser, quoted(91.95, 91.98, 1), quoted(92.0, 92.0, 2)) == [(91.95 + 91.98) / 2, 92.0]
     bad = [(0, 92), (92, 0), (92.1, 92.0), (1.0, 199_999.0), (None, 92), ("x", "y"), (float(10**300), 1e308)]
@@ -185,20 +184,20 @@ def test_only_the_chosen_kind_of_message_sets_prices() -> None:
         assert told(AlpacaParser(prices=prices), *messages) == expected  # type: ignore[arg-type]
 
 
-def test_a_recording_says_by_its_own_subscription_what_sets_prices() -> None:
+def test_the_subscription_in_a_recording_decides_what_sets_prices() -> None:
     parser = AlpacaParser()
     assert told(parser, {"T": "subscription", "trades": [], "quotes": ["AAPL"]}, deal(1.0), quoted(2.0, 2.0, 1)) == [
         2.0
     ]
 
 
-def test_symbols_that_were_not_asked_for_are_counted_only() -> None:
+def test_symbols_that_were_not_configured_are_only_counted() -> None:
     parser = AlpacaParser(["TSLA"])
     assert told(parser, deal(1.0), deal(2.0, S="TSLA")) == [2.0]
     assert parser.counts["unknown"] == 1
 
 
-def test_nonsense_is_counted_by_kind_and_never_raised() -> None:
+def test_unreadable_messages_are_counted_by_kind_and_never_raised() -> None:
     parser = AlpacaParser()
     garbled = [b"", b"{", b"[", b"7", b"null", b'"x"', b"[" * 100_000, b"\xff\xfe", b"\x91", b"\xc1", b"\x93" * 100_000,
                b"\xdd\xff\xff\xff\xff", b"\x91\xa1\xff", b"\x91\xd7\xff" + b"\xff" * 8, b"\x90\x90",
@@ -238,7 +237,7 @@ _answers = st.dictionaries(
 )
 def test_whatever_arrives_only_good_prices_come_out(payload: bytes) -> None:
     for prices in ("trades", "quotes", "bars"):
-        for update in AlpacaParser(prices=prices).read(payload, NOW).updates:  # type: ignore[arg-type]
+        for update in AlpacaParser(prices=prices).parse_payload(payload, NOW).updates:  # type: ignore[arg-type]
             assert 0.0 < update.price < float("inf")
 
 
@@ -272,11 +271,11 @@ def test_the_vendors_documented_transcript_reads_as_documented() -> None:
     lines = [json.loads(line) for line in TRANSCRIPT.read_text("utf-8").splitlines()]
     frames = [line["raw"].encode() for line in lines if line["dir"] != ">"]
     parser = AlpacaParser(prices="trades")
-    updates = [update for frame in frames for update in parser.read(frame, NOW).updates]
+    updates = [update for frame in frames for update in parser.parse_payload(frame, NOW).updates]
     assert [(u.symbol, u.price) for u in updates] == [("AAPL", 162.92), ("AAPL", 162.92), ("AAPL", 162.91)]
     assert updates[-1].event_time == 1680782066.83915973
     # The examples at its end are older, or correct trades that it does not hold.
     assert (parser.counts["late"], parser.counts["unchanged"], parser.counts["errors"]) == (1, 2, 9)
     assert not parser.counts["garbled"] + parser.counts["unknown"] + parser.counts["bad_prices"]
-    quotes = [u for frame in frames for u in AlpacaParser(prices="quotes").read(frame, NOW).updates]
+    quotes = [u for frame in frames for u in AlpacaParser(prices="quotes").parse_payload(frame, NOW).updates]
     assert [(u.symbol, round(u.price, 3)) for u in quotes] == [("AMD", 91.965), ("AMD", 91.94), ("AMD", 87.67)]

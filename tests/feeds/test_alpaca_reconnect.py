@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from test_alpaca import CLOSED, OPEN, QUICK, Heard, feed_of, play, running
+from scenes import CollectingSink, play, running
+from test_alpaca import CLOSED, OPEN, QUICK, feed_of
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
@@ -39,7 +40,7 @@ def test_final_refusals_end_the_feed_with_a_sentence(code: int) -> None:
         async with FakeAlpaca() as fake:
             fake.refuse_login(code, times=9)
             with pytest.raises(FeedError, match=rf"Alpaca .*\({code}\)"):
-                await feed_of(fake).run(Heard())
+                await feed_of(fake).run(CollectingSink())
             assert fake.attempts == 1
 
     play(scene)
@@ -51,31 +52,31 @@ def test_a_wrong_key_is_not_tried_twice() -> None:
             feed = feed_of(fake)
             fake.secret = "another"
             with pytest.raises(FeedError, match="ALPACA_API_KEY and ALPACA_SECRET_KEY"):
-                await feed.run(Heard())
+                await feed.run(CollectingSink())
             assert fake.attempts == 1
 
     play(scene)
 
 
 @pytest.mark.parametrize("code", [404, 407, 500, 599])
-def test_passing_troubles_mean_another_connection(code: int) -> None:
+def test_temporary_errors_lead_to_another_connection(code: int) -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             feed = feed_of(fake, encoding="json")
             async with running(feed) as heard:
                 await fake.subscribed("AAPL")
                 await heard.until(lambda: heard.is_live)
-                await fake.say(f'[{{"T":"error","code":{code},"msg":"?"}}]')
+                await fake.send_raw(f'[{{"T":"error","code":{code},"msg":"?"}}]')
                 await fake.attempted(2)
                 await heard.until(lambda: heard.is_live and len(heard.states) > 3)
-            assert str(code) in heard.said
+            assert str(code) in heard.sentences
             assert feed.counts[f"error_{code}"] == 1
             assert feed.counts["slow_client"] == (code == 407)
 
     play(scene)
 
 
-def test_a_lingering_connection_is_waited_out_with_growing_pauses() -> None:
+def test_a_connection_limit_is_retried_with_growing_delays() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             fake.refuse_login(406, times=3)
@@ -88,7 +89,7 @@ def test_a_lingering_connection_is_waited_out_with_growing_pauses() -> None:
                 await fake.trade("AAPL", 1.0)
                 await heard.until(lambda: heard.prices == [1.0])
             assert feed.counts["error_406"] == 3
-            assert "another connection with this key" in heard.said
+            assert "another connection with this key" in heard.sentences
 
     play(scene)
 
@@ -111,9 +112,9 @@ def test_of_too_many_symbols_as_many_are_subscribed_as_the_plan_allows() -> None
 def test_the_feed_ends_where_nothing_can_be_subscribed(code: int, why: str) -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
-            fake.lacks["trades"] = code
+            fake.unavailable["trades"] = code
             with pytest.raises(FeedError, match=why):
-                await feed_of(fake, "AAPL", "TSLA").run(Heard())
+                await feed_of(fake, "AAPL", "TSLA").run(CollectingSink())
 
     play(scene)
 
@@ -124,7 +125,7 @@ def test_one_kind_that_fails_for_good_leaves_the_other_running() -> None:
             fake.refuse_login(409)
             feed = feed_of(fake, "AAPL", "BTC/USD")
             async with running(feed) as heard:
-                await heard.until(lambda: "(409)" in heard.said and heard.is_live)
+                await heard.until(lambda: "(409)" in heard.sentences and heard.is_live)
                 await fake.trade("AAPL", 1.0)
                 await fake.trade("BTC/USD", 2.0)
                 await heard.until(lambda: len(heard.updates) == 1)
@@ -138,7 +139,7 @@ def test_the_feed_ends_when_both_kinds_have_failed() -> None:
         async with FakeAlpaca() as fake:
             fake.refuse_login(402, times=2)
             with pytest.raises(FeedError, match=r"refuses the key.*refuses the key"):
-                await feed_of(fake, "AAPL", "BTC/USD").run(Heard())
+                await feed_of(fake, "AAPL", "BTC/USD").run(CollectingSink())
             assert fake.attempts == 2
 
     play(scene)
@@ -154,7 +155,7 @@ def test_a_mute_but_open_socket_is_replaced_while_the_market_is_open() -> None:
                 await heard.until(lambda: bool(heard.updates))
                 fake.mute = True
                 await fake.attempted(2)
-                assert "silent" in heard.said
+                assert "silent" in heard.sentences
                 fake.mute = False
                 await heard.until(lambda: heard.is_live)
 
@@ -188,7 +189,7 @@ def test_a_venue_that_never_completes_the_login_is_left() -> None:
             fake.mute = True
             async with running(feed_of(fake, timing=replace(QUICK, login=0.05))) as heard:
                 await fake.attempted(2)
-                assert "login in time" in heard.said
+                assert "login in time" in heard.sentences
 
     play(scene)
 
@@ -200,16 +201,16 @@ def test_refused_handshakes_and_dead_addresses_are_tried_again() -> None:
             async with running(feed_of(fake)) as heard:
                 await fake.subscribed("AAPL")
                 await heard.until(lambda: heard.is_live)
-                assert "HTTP 503" in heard.said
+                assert "HTTP 503" in heard.sentences
                 url = fake.url
         async with running(feed_of(fake, ws_url=url)) as heard:
             await heard.until(lambda: FeedState.DOWN in dict(heard.states))
-            assert "cannot be reached" in heard.said
+            assert "cannot be reached" in heard.sentences
 
     play(scene)
 
 
-def test_the_pauses_grow_while_connections_bring_nothing() -> None:
+def test_delays_grow_while_connections_bring_no_price() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             fake.refuse_login(500, times=4)

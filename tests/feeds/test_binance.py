@@ -6,19 +6,19 @@ import asyncio
 import logging
 
 import pytest
-from scenes import Heard, play, running
+from scenes import CollectingSink, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, PriceUpdate
-from arena.feeds.binance.feed import MAX_STREAMS, BinanceFeed, Timing
-from arena.feeds.dialling import is_loopback
+from arena.feeds.binance.feed import MAX_STREAMS, BinanceFeed, BinanceTiming
 from arena.feeds.fakes.binance import FakeBinance
+from arena.feeds.http import is_loopback
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
-QUICK = Timing(open_timeout=2.0, first_delay=0.01, max_delay=0.05, spacing=0.0)
+QUICK = BinanceTiming(open_timeout=2.0, first_delay=0.01, max_delay=0.05, spacing=0.0)
 
 
-def feed_of(fake: FakeBinance, timing: Timing = QUICK, **more: object) -> BinanceFeed:
+def feed_of(fake: FakeBinance, timing: BinanceTiming = QUICK, **more: object) -> BinanceFeed:
     return BinanceFeed([BTC, ETH], fake.url, (), timing=timing, **more)  # type: ignore[arg-type]
 
 
@@ -44,7 +44,7 @@ def test_trades_arrive_with_the_venues_time_and_ours() -> None:
     play(scene)
 
 
-def test_mini_tickers_serve_as_well() -> None:
+def test_mini_tickers_set_prices_too() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake, running(feed_of(fake, stream="miniTicker")) as heard:
             await fake.subscribed("btcusdt@miniTicker")
@@ -73,7 +73,7 @@ def test_repeated_and_older_trades_count_once() -> None:
     play(scene)
 
 
-def test_nonsense_is_counted_and_logged_once_and_ends_nothing(
+def test_unreadable_messages_are_counted_and_logged_once_and_end_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bad = [
@@ -98,7 +98,7 @@ def test_nonsense_is_counted_and_logged_once_and_ends_nothing(
             async with running(feed) as heard:
                 await fake.subscribed("btcusdt@trade")
                 for text in bad:
-                    await fake.say(text)
+                    await fake.send_raw(text)
                 await fake.trade(BTC, "42")
                 await heard.until(lambda: bool(heard.updates))
             assert heard.prices == [42.0]
@@ -113,12 +113,12 @@ def test_nonsense_is_counted_and_logged_once_and_ends_nothing(
     assert len(caplog.records) == 1
 
 
-def test_reachable_says_yes_only_when_a_price_arrives() -> None:
+def test_a_feed_is_reachable_only_when_a_price_arrives() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
             asking = asyncio.create_task(feed_of(fake).reachable(5.0))
             await fake.subscribed("btcusdt@trade")
-            await fake.say("no price")
+            await fake.send_raw("no price")
             await fake.trade(BTC, "1")
             assert await asking
             fake.mute = True
@@ -131,7 +131,7 @@ def test_reachable_says_yes_only_when_a_price_arrives() -> None:
     play(scene)
 
 
-def test_symbols_are_checked_before_anything_is_dialled() -> None:
+def test_symbols_are_checked_before_any_connection() -> None:
     with pytest.raises(FeedError):
         BinanceFeed([])
     with pytest.raises(FeedError):
@@ -142,14 +142,14 @@ def test_symbols_are_checked_before_anything_is_dialled() -> None:
 def test_a_wrong_address_is_final_and_not_reachable() -> None:
     async def scene() -> None:
         with pytest.raises(FeedError, match="address of Binance is wrong"):
-            await BinanceFeed([BTC], "http://x", ()).run(Heard())
+            await BinanceFeed([BTC], "http://x", ()).run(CollectingSink())
         for url in ("http://x", "ws://127.0.0.1:99999", "ws://" + "x" * 300, "nonsense"):
             assert not await BinanceFeed([BTC], url, ()).reachable(5.0)
 
     play(scene)
 
 
-def test_a_proxy_that_cannot_be_used_is_a_setback_in_words(
+def test_a_proxy_that_cannot_be_used_is_a_failure_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def scene() -> None:
@@ -164,7 +164,7 @@ def test_a_proxy_that_cannot_be_used_is_a_setback_in_words(
     play(scene)
 
 
-def test_a_whole_market_can_be_played_through_the_fake() -> None:
+def test_a_whole_market_can_be_sent_through_the_fake() -> None:
     async def scene() -> None:
         market = [{BTC: 69000.0 + n, ETH: 3450.5 - n} for n in range(5)]
         async with FakeBinance() as fake, running(feed_of(fake)) as heard:

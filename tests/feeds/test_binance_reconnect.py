@@ -7,12 +7,12 @@ import time
 from itertools import pairwise
 
 import pytest
-from scenes import Heard, play, running
+from scenes import CollectingSink, play, running
 from test_binance import BTC, QUICK, feed_of
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
-from arena.feeds.binance.feed import BinanceFeed, Timing
+from arena.feeds.binance.feed import BinanceFeed, BinanceTiming
 from arena.feeds.fakes.binance import FakeBinance
 
 
@@ -41,7 +41,7 @@ def test_a_lost_connection_is_opened_again(how: str) -> None:
 def test_a_mute_but_open_socket_is_replaced() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
-            timing = Timing(silence=0.1, first_delay=0.01, max_delay=0.02, spacing=0.0)
+            timing = BinanceTiming(silence=0.1, first_delay=0.01, max_delay=0.02, spacing=0.0)
             async with running(feed_of(fake, timing)) as heard:
                 await fake.subscribed("btcusdt@trade")
                 await fake.trade(BTC, "1", trade_id=1000)
@@ -58,7 +58,7 @@ def test_a_mute_but_open_socket_is_replaced() -> None:
     play(scene)
 
 
-def test_a_venue_that_counts_anew_after_a_break_is_believed() -> None:
+def test_trade_ids_that_restart_after_a_break_are_accepted() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake, running(feed_of(fake)) as heard:
             await fake.subscribed("btcusdt@trade")
@@ -76,7 +76,7 @@ def test_a_venue_that_counts_anew_after_a_break_is_believed() -> None:
 def test_an_announced_shutdown_loses_no_trade() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
-            feed = feed_of(fake, Timing(first_delay=60.0, spacing=0.0))
+            feed = feed_of(fake, BinanceTiming(first_delay=60.0, spacing=0.0))
             async with running(feed) as heard:
                 await fake.subscribed("btcusdt@trade")
                 await fake.trade(BTC, "1")
@@ -98,7 +98,7 @@ def test_an_announced_shutdown_loses_no_trade() -> None:
 def test_a_connection_is_replaced_before_the_venue_ends_it() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
-            async with running(feed_of(fake, Timing(life=0.2, first_delay=0.01, spacing=0.0))) as heard:
+            async with running(feed_of(fake, BinanceTiming(max_age=0.2, first_delay=0.01, spacing=0.0))) as heard:
                 sent = 0
                 while fake.attempts < 4:
                     sent += 1
@@ -112,11 +112,11 @@ def test_a_connection_is_replaced_before_the_venue_ends_it() -> None:
     play(scene)
 
 
-def test_a_blocked_location_is_said_in_words_and_ends_the_feed() -> None:
+def test_a_blocked_location_is_reported_and_ends_the_feed() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
             fake.refuse(451, times=9)
-            heard = Heard()
+            heard = CollectingSink()
             with pytest.raises(FeedError, match=r"does not serve this location \(HTTP 451"):
                 await feed_of(fake).run(heard)
             assert fake.attempts == 1
@@ -139,7 +139,7 @@ def test_the_second_address_serves_where_the_first_is_blocked() -> None:
 
 
 @pytest.mark.parametrize("status", [418, 429])
-def test_a_request_to_stay_away_is_obeyed(status: int) -> None:
+def test_a_retry_after_is_obeyed(status: int) -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
             fake.refuse(status, retry_after="1")
@@ -154,7 +154,7 @@ def test_a_request_to_stay_away_is_obeyed(status: int) -> None:
     play(scene)
 
 
-def test_other_refusals_and_dead_addresses_are_tried_again_with_growing_pauses() -> None:
+def test_other_refusals_and_dead_addresses_are_retried_with_growing_delays() -> None:
     async def scene() -> None:
         async with FakeBinance() as gone:
             dead = gone.url
@@ -172,9 +172,9 @@ def test_other_refusals_and_dead_addresses_are_tried_again_with_growing_pauses()
     play(scene)
 
 
-def test_pauses_double_up_to_a_limit_and_never_overflow() -> None:
-    feed = BinanceFeed([BTC], timing=Timing(first_delay=1.0, max_delay=60.0))
-    pauses = [feed._delay() for _ in range(5000)]
+def test_delays_double_up_to_a_limit_and_never_overflow() -> None:
+    feed = BinanceFeed([BTC], timing=BinanceTiming(first_delay=1.0, max_delay=60.0))
+    pauses = [feed._next_delay() for _ in range(5000)]
     for n, pause in enumerate(pauses):
         least = min(2.0 ** min(n, 10), 60.0)
         assert least <= pause <= 1.5 * least
@@ -183,7 +183,7 @@ def test_pauses_double_up_to_a_limit_and_never_overflow() -> None:
 def test_good_but_short_connections_stay_below_the_venues_limit() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
-            timing = Timing(first_delay=0.0, spacing=0.3)
+            timing = BinanceTiming(first_delay=0.0, spacing=0.3)
             async with running(feed_of(fake, timing)) as heard:
                 loop = asyncio.get_running_loop()
                 began = loop.time()
@@ -197,14 +197,14 @@ def test_good_but_short_connections_stay_below_the_venues_limit() -> None:
                 assert loop.time() - began >= 0.85
 
     play(scene)
-    assert 300 / Timing().spacing < 300
+    assert 300 / BinanceTiming().spacing < 300
 
 
 def test_cancelling_closes_the_outgoing_connection_too() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
             before = asyncio.all_tasks()
-            async with running(feed_of(fake, Timing(spacing=0.0))) as heard:
+            async with running(feed_of(fake, BinanceTiming(spacing=0.0))) as heard:
                 await fake.subscribed("btcusdt@trade")
                 await fake.trade(BTC, "1")
                 await heard.until(lambda: bool(heard.updates))

@@ -1,29 +1,29 @@
-"""Missed trades and unknown symbols: what the Binance connector asks by REST, over real sockets."""
+"""Missed trades and unknown symbols: the Binance connector's REST requests, over real sockets."""
 
 from __future__ import annotations
 
 import logging
 
 import pytest
-from scenes import Heard, play, running
+from scenes import CollectingSink, play, running
 from test_binance import BTC, ETH, QUICK
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
-from arena.feeds.binance.feed import BinanceFeed, Timing
-from arena.feeds.binance.frames import BinanceParser
-from arena.feeds.binance.rest import _REQUESTS_PER_MINUTE, BinanceRest
+from arena.feeds.binance.feed import BinanceFeed, BinanceTiming
+from arena.feeds.binance.parser import BinanceParser
+from arena.feeds.binance.rest import REQUESTS_PER_MINUTE, BinanceRest
 from arena.feeds.fakes.binance import FakeBinance
 from arena.feeds.live import LiveMarket
 
 
-def feed_of(fake: FakeBinance, *symbols: str, timing: Timing = QUICK, **more: object) -> BinanceFeed:
+def feed_of(fake: FakeBinance, *symbols: str, timing: BinanceTiming = QUICK, **more: object) -> BinanceFeed:
     base_url = str(more.pop("base_url", fake.rest_url))
     names = symbols or (BTC, ETH)
     return BinanceFeed(names, fake.url, (), base_url=base_url, timing=timing, **more)  # type: ignore[arg-type]
 
 
-async def first_price(fake: FakeBinance, heard: Heard) -> None:
+async def first_price(fake: FakeBinance, heard: CollectingSink) -> None:
     await fake.subscribed("btcusdt@trade")
     await fake.trade(BTC, "1")
     await heard.until(lambda: bool(heard.updates))
@@ -31,11 +31,11 @@ async def first_price(fake: FakeBinance, heard: Heard) -> None:
 
 def venue() -> FakeBinance:
     fake = FakeBinance()
-    fake.board.list_symbols(BTC, ETH)
+    fake.market.list_symbols(BTC, ETH)
     return fake
 
 
-def test_what_was_traded_while_the_line_was_cut_is_known_afterwards() -> None:
+def test_trades_made_while_disconnected_are_known_afterwards() -> None:
     async def scene() -> None:
         async with venue() as fake, running(feed_of(fake)) as heard:
             await first_price(fake, heard)
@@ -59,9 +59,9 @@ def test_what_was_traded_while_the_line_was_cut_is_known_afterwards() -> None:
     play(scene)
 
 
-def test_what_was_traded_while_the_socket_was_mute_is_known_afterwards() -> None:
+def test_trades_made_while_the_connection_was_silent_are_known_afterwards() -> None:
     async def scene() -> None:
-        timing = Timing(silence=0.1, first_delay=0.01, max_delay=0.02, spacing=0.0)
+        timing = BinanceTiming(silence=0.1, first_delay=0.01, max_delay=0.02, spacing=0.0)
         async with venue() as fake:
             feed = feed_of(fake, timing=timing)
             async with running(feed) as heard:
@@ -70,7 +70,7 @@ def test_what_was_traded_while_the_socket_was_mute_is_known_afterwards() -> None
                 await fake.trade(BTC, "2")
                 await heard.until(lambda: heard.prices == [1.0, 2.0])
                 assert feed.counts["backfilled"] == 1
-                assert "silent" in heard.words
+                assert "silent" in heard.sentences
 
     play(scene)
 
@@ -78,7 +78,7 @@ def test_what_was_traded_while_the_socket_was_mute_is_known_afterwards() -> None
 @pytest.mark.parametrize("fault", ["hangs", "refuses", "nonsense", "gone"])
 def test_a_gap_that_cannot_be_filled_is_no_failure(fault: str) -> None:
     async def scene() -> None:
-        timing = Timing(first_delay=0.01, max_delay=0.02, spacing=0.0, rest=0.2)
+        timing = BinanceTiming(first_delay=0.01, max_delay=0.02, spacing=0.0, rest=0.2)
         async with venue() as fake, FakeBinance() as elsewhere:
             base_url = elsewhere.rest_url + ("/nothing/here" if fault == "nonsense" else "")
             feed = feed_of(fake, timing=timing, base_url="http://127.0.0.1:1" if fault == "gone" else base_url)
@@ -99,7 +99,7 @@ def test_a_gap_that_cannot_be_filled_is_no_failure(fault: str) -> None:
 
 
 @pytest.mark.parametrize("status", [418, 429, 451])
-def test_a_request_to_ask_less_is_obeyed(status: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_limit_on_requests_is_obeyed(status: int, caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
         async with venue() as fake:
             async with running(feed_of(fake)) as heard:
@@ -110,7 +110,7 @@ def test_a_request_to_ask_less_is_obeyed(status: int, caplog: pytest.LogCaptureF
                     fake.cut()
                     await fake.attempted(seen + 1)
                     await fake.connected(1)
-            assert fake.asked["trades"] == 1
+            assert fake.rest_requests["trades"] == 1
 
     with caplog.at_level(logging.WARNING, logger="arena.feeds.binance"):
         play(scene)
@@ -121,9 +121,9 @@ def test_the_requests_of_a_minute_are_limited() -> None:
     async def scene() -> None:
         async with venue() as fake:
             rest, answers = BinanceRest(fake.rest_url, 5.0), list[bytes]()
-            await rest.missed([BTC] * (_REQUESTS_PER_MINUTE + 20), answers.append)
-            await rest.missed([ETH], answers.append)
-            assert len(answers) == fake.asked["trades"] == _REQUESTS_PER_MINUTE
+            await rest.missed_trades([BTC] * (REQUESTS_PER_MINUTE + 20), answers.append)
+            await rest.missed_trades([ETH], answers.append)
+            assert len(answers) == fake.rest_requests["trades"] == REQUESTS_PER_MINUTE
 
     play(scene)
 
@@ -144,17 +144,17 @@ def test_an_unknown_symbol_is_named_with_near_ones_and_left_out(caplog: pytest.L
     assert "BTCUSD (near: BTCUSDT)" in caplog.text
 
 
-def test_a_feed_without_any_known_symbol_gives_up_in_words() -> None:
+def test_a_feed_without_any_known_symbol_fails_with_a_sentence() -> None:
     async def scene() -> None:
         async with venue() as fake:
             with pytest.raises(FeedError, match=r"Binance has no BTCUSD \(near: BTCUSDT\): left out"):
-                await feed_of(fake, "BTCUSD").run(Heard())
+                await feed_of(fake, "BTCUSD").run(CollectingSink())
             assert fake.attempts == 0
 
     play(scene)
 
 
-def test_a_venue_that_has_none_of_the_symbols_says_so_when_it_is_asked_for_a_price() -> None:
+def test_reachable_raises_where_the_venue_has_none_of_the_symbols() -> None:
     async def scene() -> None:
         async with venue() as fake:
             with pytest.raises(FeedError, match=r"Binance has no BTCUSD \(near: BTCUSDT\): left out"):
@@ -165,11 +165,11 @@ def test_a_venue_that_has_none_of_the_symbols_says_so_when_it_is_asked_for_a_pri
     play(scene)
 
 
-def test_symbols_that_cannot_be_checked_are_taken_as_they_are() -> None:
+def test_symbols_that_cannot_be_checked_are_used_unchecked() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
             fake.answering.clear()
-            timing = Timing(first_delay=0.01, rest=0.1)
+            timing = BinanceTiming(first_delay=0.01, rest=0.1)
             async with running(feed_of(fake, "ANYTHING", timing=timing)) as heard:
                 await fake.subscribed("anything@trade")
                 await fake.trade("ANYTHING", "2")
@@ -183,7 +183,7 @@ def test_a_thousand_symbols_are_subscribed_slowly_enough_by_messages() -> None:
 
     async def scene() -> None:
         async with FakeBinance() as fake:
-            fake.board.list_symbols(*names)
+            fake.market.list_symbols(*names)
             feed = feed_of(fake, *names)
             async with running(feed) as heard:
                 await fake.subscribed("coin1023usdt@trade")
@@ -193,12 +193,12 @@ def test_a_thousand_symbols_are_subscribed_slowly_enough_by_messages() -> None:
                 assert fake.connections == 1
             assert fake.paths == ["/stream"]
             assert feed.counts["errors"] == 0
-            assert feed.counts["replies"] == len(feed._wishes.messages) > 5
+            assert feed.counts["replies"] == len(feed._subscription.messages) > 5
 
     play(scene)
 
 
-def test_mini_tickers_are_not_filled_up() -> None:
+def test_missed_mini_tickers_are_not_requested() -> None:
     async def scene() -> None:
         async with venue() as fake, running(feed_of(fake, stream="miniTicker")) as heard:
             await fake.subscribed("btcusdt@miniTicker")
@@ -209,7 +209,7 @@ def test_mini_tickers_are_not_filled_up() -> None:
             await fake.subscribed("btcusdt@miniTicker")
             await fake.mini_ticker(BTC, "2")
             await heard.until(lambda: heard.prices[-1] == 2.0)
-            assert fake.asked["trades"] == 0
+            assert fake.rest_requests["trades"] == 0
 
     play(scene)
 

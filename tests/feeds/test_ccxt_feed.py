@@ -7,21 +7,21 @@ import sys
 
 import orjson
 import pytest
-from scenes import Heard, play, running
+from scenes import CollectingSink, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
-from arena.feeds.ccxt.exchange import Timing
+from arena.feeds.ccxt.exchange import CcxtTiming
 from arena.feeds.ccxt.feed import CcxtFeed
-from arena.feeds.ccxt.wire import CcxtParser, frame_of
-from arena.feeds.fakes.ccxt_kraken import FakeKraken
+from arena.feeds.ccxt.parser import CcxtParser, frame_of
+from arena.feeds.fakes.kraken import FakeKraken
 
 needs_ccxt = pytest.mark.usefixtures("package")
 # aiohttp is handed an option that newer Pythons do not need.
 pytestmark = pytest.mark.filterwarnings("ignore:enable_cleanup_closed:DeprecationWarning")
 
 BTC, ETH = "BTC/USD", "ETH/USD"
-QUICK = Timing(spacing=0.001, answer_timeout=8.0, first_delay=0.01, max_delay=0.02, rate_window=0.4)
+QUICK = CcxtTiming(spacing=0.001, answer_timeout=8.0, first_delay=0.01, max_delay=0.02, rate_window=0.4)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_a_ticker_is_a_price_at_the_exchanges_time_or_else_at_ours() -> None:
     assert parser.counts == {"prices": 2, "unchanged": 2}
 
 
-def test_tickers_that_make_no_sense_are_counted_and_left_out() -> None:
+def test_invalid_tickers_are_counted_and_left_out() -> None:
     parser = CcxtParser("ccxt:kraken", [BTC])
     odd = [
         {"symbol": BTC, "last": None, "bid": 1.0, "ask": 2.0}, {"symbol": BTC, "last": 10**400},
@@ -84,7 +84,7 @@ def test_no_frame_of_ours_is_garbled(payload: bytes) -> None:
 
 
 @needs_ccxt
-def test_prices_are_polled_recorded_and_told() -> None:
+def test_prices_are_polled_recorded_and_passed_on() -> None:
     async def scene() -> None:
         async with kraken() as fake:
             feed = feed_of(fake)
@@ -107,7 +107,7 @@ def test_prices_are_polled_recorded_and_told() -> None:
 
 
 @needs_ccxt
-def test_symbols_that_cannot_be_asked_for_together_are_asked_for_one_by_one() -> None:
+def test_symbols_that_cannot_be_requested_together_are_requested_one_by_one() -> None:
     async def scene() -> None:
         async with kraken() as fake:
             async with running(feed_of(fake)) as heard:
@@ -131,7 +131,7 @@ def test_symbols_that_cannot_be_asked_for_together_are_asked_for_one_by_one() ->
         ("", "refuses to answer (ExchangeError"),
     ],
 )
-def test_a_setback_is_said_and_tried_again(error: str, words: str) -> None:
+def test_a_failed_poll_is_reported_and_repeated(error: str, words: str) -> None:
     async def scene() -> None:
         async with kraken() as fake:
             fake.refuse(error)
@@ -142,7 +142,7 @@ def test_a_setback_is_said_and_tried_again(error: str, words: str) -> None:
                 started = loop.time()
                 await heard.until(lambda: bool(heard.updates))
                 waited = loop.time() - started
-            assert words in heard.words
+            assert words in heard.sentences
             assert heard.states[-1][0] is FeedState.LIVE
             assert waited >= (0.2 if "fewer" in words else 0.0)
             assert feed.counts["failures"] == 1
@@ -152,7 +152,7 @@ def test_a_setback_is_said_and_tried_again(error: str, words: str) -> None:
 
 @needs_ccxt
 @pytest.mark.parametrize("fault", ["broken", "list", "odd", "unpriced", "cut", "500"])
-def test_an_answer_that_makes_no_sense_ends_nothing(fault: str) -> None:
+def test_an_unreadable_answer_does_not_end_the_feed(fault: str) -> None:
     async def scene() -> None:
         async with kraken() as fake, running(feed_of(fake)) as heard:
             await heard.until(lambda: len(heard.updates) >= 2)
@@ -171,14 +171,14 @@ def test_an_answer_that_makes_no_sense_ends_nothing(fault: str) -> None:
 
 @needs_ccxt
 @pytest.mark.parametrize("fault", ["mute", "drip"])
-def test_an_exchange_that_keeps_the_line_open_is_given_up_in_time(fault: str) -> None:
+def test_a_request_to_an_exchange_that_never_answers_times_out(fault: str) -> None:
     async def scene() -> None:
         async with kraken() as fake:
-            timing = Timing(spacing=0.001, answer_timeout=0.2, first_delay=0.01, max_delay=0.02)
+            timing = CcxtTiming(spacing=0.001, answer_timeout=0.2, first_delay=0.01, max_delay=0.02)
             async with running(feed_of(fake, timing=timing)) as heard:
                 await heard.until(lambda: len(heard.updates) >= 2)
                 fake.mute, fake.drip = fault == "mute", 0.05 if fault == "drip" else 0.0
-                await heard.until(lambda: "did not answer in time" in heard.words)
+                await heard.until(lambda: "did not answer in time" in heard.sentences)
                 fake.mute, fake.drip = False, 0.0
                 await heard.until(lambda: heard.states[-1][0] is FeedState.LIVE)
 
@@ -190,22 +190,22 @@ def test_an_exchange_that_keeps_the_line_open_is_given_up_in_time(fault: str) ->
     ("error", "words"),
     [("EGeneral:Permission denied", "known customers only"), ("EQuery:Invalid asset pair", "does not serve this")],
 )
-def test_a_refusal_that_will_not_change_ends_the_feed_in_words(error: str, words: str) -> None:
+def test_a_permanent_refusal_ends_the_feed_with_a_sentence(error: str, words: str) -> None:
     async def scene() -> None:
         async with kraken() as fake:
             fake.refuse(error)
             with pytest.raises(FeedError, match=words):
-                await feed_of(fake).run(Heard())
+                await feed_of(fake).run(CollectingSink())
 
     play(scene)
 
 
 @needs_ccxt
-def test_an_unknown_symbol_is_answered_with_its_neighbours() -> None:
+def test_an_unknown_symbol_is_named_with_similar_ones() -> None:
     async def scene() -> None:
         async with kraken() as fake:
             with pytest.raises(FeedError, match=r"kraken has no market 'BTC/USDT'; near to it: BTC/USD\b"):
-                await feed_of(fake, ("BTC/USDT",)).run(Heard())
+                await feed_of(fake, ("BTC/USDT",)).run(CollectingSink())
             assert not await feed_of(fake, ("BTC/USDT",)).reachable(5.0)
 
     play(scene)
@@ -221,7 +221,7 @@ def test_a_symbol_without_a_price_is_named_once() -> None:
                 await heard.until(lambda: len(heard.updates) >= 3)
                 fake.ticker(ETH, "5")
                 await heard.until(lambda: 5.0 in heard.prices)
-            assert "It gives none for ETH/USD." in heard.words
+            assert "It gives none for ETH/USD." in heard.sentences
             assert heard.states[-1][1] == "Receiving prices from kraken."
             assert feed.counts["missing"] == 1
 
@@ -229,7 +229,7 @@ def test_a_symbol_without_a_price_is_named_once() -> None:
 
 
 @needs_ccxt
-def test_reachable_says_yes_only_when_a_price_comes_and_keeps_the_markets() -> None:
+def test_a_feed_is_reachable_only_when_a_price_arrives_and_keeps_the_markets() -> None:
     async def scene() -> None:
         async with kraken() as fake:
             feed = feed_of(fake)
@@ -245,10 +245,10 @@ def test_reachable_says_yes_only_when_a_price_comes_and_keeps_the_markets() -> N
 
 
 @needs_ccxt
-def test_the_pace_is_the_poll_or_what_one_takes() -> None:
+def test_the_pace_is_the_polling_interval_or_the_duration_of_a_poll() -> None:
     async def scene() -> None:
         async with kraken() as fake:
-            feed = feed_of(fake, timing=Timing(spacing=0.1))
+            feed = feed_of(fake, timing=CcxtTiming(spacing=0.1))
             assert feed.pace(BTC, 0.0).interval == 0.01
             async with running(feed) as heard:
                 await heard.until(lambda: len(heard.updates) >= 4)
@@ -259,7 +259,7 @@ def test_the_pace_is_the_poll_or_what_one_takes() -> None:
 
 
 @needs_ccxt
-def test_an_unknown_exchange_is_answered_with_its_neighbours() -> None:
+def test_an_unknown_exchange_is_named_with_similar_ones() -> None:
     with pytest.raises(FeedError, match=r"ccxt knows no exchange 'krakn'; near to it: kraken"):
         CcxtFeed("krakn", [BTC])
     with pytest.raises(FeedError, match=r"ccxt knows no exchange '__doc__'"):

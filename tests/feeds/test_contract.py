@@ -1,4 +1,4 @@
-"""What every live feed promises, over real sockets against its venue's double."""
+"""What every live feed promises, over real sockets against its simulated venue."""
 
 from __future__ import annotations
 
@@ -10,48 +10,47 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scenes import Heard, play, running
+from scenes import CollectingSink, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, LiveFeed
-from arena.feeds.fakes.doubles import NAMES, double_of
-from arena.feeds.fakes.faults import Double
+from arena.feeds.fakes.simulation import NAMES, VenueSimulation, make_simulation
 
 each_venue = pytest.mark.parametrize("name", NAMES)
 
 
 @contextlib.asynccontextmanager
-async def playing(name: str) -> AsyncIterator[tuple[Double, LiveFeed, Heard]]:
-    """Run a venue's connector against its double, from the first price on."""
-    async with double_of(name) as double:
-        feed = double.connector()
+async def playing(name: str) -> AsyncIterator[tuple[VenueSimulation, LiveFeed, CollectingSink]]:
+    """Run a venue's connector against its simulation, from the first price on."""
+    async with make_simulation(name) as simulation:
+        feed = simulation.connector()
         async with running(feed) as heard:
-            await double.wanted()
-            await fresh_price(double, heard)
-            yield double, feed, heard
+            await simulation.subscribed()
+            await fresh_price(simulation, heard)
+            yield simulation, feed, heard
 
 
-async def fresh_price(double: Double, heard: Heard) -> None:
+async def fresh_price(simulation: VenueSimulation, heard: CollectingSink) -> None:
     """Publish until a price that is newer than this call arrives for every symbol."""
-    before = {symbol: len(made) for symbol, made in double.walk.made.items()}
-    while not all(newest(double, heard, symbol) >= number for symbol, number in before.items()):
+    before = {symbol: len(made) for symbol, made in simulation.walk.made.items()}
+    while not all(newest(simulation, heard, symbol) >= number for symbol, number in before.items()):
         for symbol in before:
-            await double.publish(symbol)
+            await simulation.publish(symbol)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.05):
-                await heard.until(lambda: all(newest(double, heard, s) >= n for s, n in before.items()))
+                await heard.until(lambda: all(newest(simulation, heard, s) >= n for s, n in before.items()))
 
 
-async def live_again(double: Double, heard: Heard) -> None:
-    """Publish until prices flow and the feed says so; missed ones may come before that."""
-    await fresh_price(double, heard)
+async def live_again(simulation: VenueSimulation, heard: CollectingSink) -> None:
+    """Publish until prices flow and the feed reports LIVE; missed prices may arrive before that."""
+    await fresh_price(simulation, heard)
     while heard.states[-1][0] is not FeedState.LIVE:
-        await fresh_price(double, heard)
+        await fresh_price(simulation, heard)
 
 
-def newest(double: Double, heard: Heard, symbol: str) -> int:
-    """Return the number of the newest price of a symbol that was heard, -1 for none."""
-    numbers = [double.walk.number(symbol, update.price) for update in heard.updates if update.symbol == symbol]
+def newest(simulation: VenueSimulation, heard: CollectingSink, symbol: str) -> int:
+    """Return the number of the newest price received of a symbol, -1 for none."""
+    numbers = [simulation.walk.number(symbol, update.price) for update in heard.updates if update.symbol == symbol]
     assert None not in numbers, "a price was heard that was never sent"
     return max((number for number in numbers if number is not None), default=-1)
 
@@ -59,9 +58,9 @@ def newest(double: Double, heard: Heard, symbol: str) -> int:
 @each_venue
 def test_a_price_arrives_with_both_times_and_the_feeds_name(name: str) -> None:
     async def scene() -> None:
-        async with playing(name) as (double, feed, heard):
+        async with playing(name) as (simulation, feed, heard):
             assert feed.name == name
-            assert set(double.walk.made) == set(feed.symbols) == {update.symbol for update in heard.updates}
+            assert set(simulation.walk.made) == set(feed.symbols) == {update.symbol for update in heard.updates}
             assert {update.feed for update in heard.updates} == {name}
             assert all(0 < update.event_time <= update.receive_time + 1 for update in heard.updates)
             assert heard.states[0][0] is FeedState.CONNECTING
@@ -75,15 +74,15 @@ def test_a_price_arrives_with_both_times_and_the_feeds_name(name: str) -> None:
 @each_venue
 def test_the_frames_give_a_fresh_parser_the_same_prices(name: str) -> None:
     async def scene() -> None:
-        async with playing(name) as (double, _, heard):
-            await double.faults["garbage"]()
-            await double.faults["repeat"]()
-            await double.faults["cut in mid-frame"]()
-            await fresh_price(double, heard)
+        async with playing(name) as (simulation, _, heard):
+            await simulation.faults["garbage"]()
+            await simulation.faults["repeat"]()
+            await simulation.faults["cut in mid-frame"]()
+            await fresh_price(simulation, heard)
         assert {frame.feed for frame in heard.frames} == {name}
         stamps = [frame.receive_time_ns for frame in heard.frames]
         assert stamps == sorted(stamps)
-        parser = double.parser()
+        parser = simulation.parser()
         again = [u for frame in heard.frames for u in parser.parse(frame.payload, frame.receive_time)]
         assert [u.receive_time for u in again] == [u.receive_time for u in heard.updates]
         assert [replace(u, receive_time=0.0) for u in again] == [replace(u, receive_time=0.0) for u in heard.updates]
@@ -95,35 +94,35 @@ def test_the_frames_give_a_fresh_parser_the_same_prices(name: str) -> None:
 @pytest.mark.parametrize("fault", ["cut in mid-frame", "close"])
 def test_a_lost_connection_recovers(name: str, fault: str) -> None:
     async def scene() -> None:
-        async with playing(name) as (double, _, heard):
-            await double.faults[fault]()
+        async with playing(name) as (simulation, _, heard):
+            await simulation.faults[fault]()
             await heard.until(lambda: heard.states[-1][0] is FeedState.DOWN)
-            await live_again(double, heard)
+            await live_again(simulation, heard)
 
     play(scene)
 
 
 @each_venue
-def test_a_mute_venue_is_noticed_and_found_again(name: str) -> None:
+def test_a_silent_venue_is_noticed_and_recovers(name: str) -> None:
     async def scene() -> None:
-        async with playing(name) as (double, _, heard):
-            await double.go_mute()
+        async with playing(name) as (simulation, _, heard):
+            await simulation.mute()
             await heard.until(lambda: heard.states[-1][0] is FeedState.DOWN)
-            await double.restore()
-            await live_again(double, heard)
+            await simulation.restore()
+            await live_again(simulation, heard)
 
     play(scene)
 
 
 @each_venue
-def test_garbage_is_counted_and_harms_nothing(name: str) -> None:
+def test_unreadable_payloads_are_counted_and_harmless(name: str) -> None:
     async def scene() -> None:
-        async with playing(name) as (double, feed, heard):
+        async with playing(name) as (simulation, feed, heard):
             before = feed.counts["garbled"]
-            await double.faults["garbage"]()
-            await fresh_price(double, heard)
+            await simulation.faults["garbage"]()
+            await fresh_price(simulation, heard)
             while feed.counts["garbled"] == before:
-                await fresh_price(double, heard)
+                await fresh_price(simulation, heard)
 
     play(scene)
 
@@ -131,22 +130,22 @@ def test_garbage_is_counted_and_harms_nothing(name: str) -> None:
 @each_venue
 def test_every_fault_is_survived(name: str) -> None:
     async def scene() -> None:
-        async with playing(name) as (double, _, heard):
-            for fault in double.faults.values():
+        async with playing(name) as (simulation, _, heard):
+            for fault in simulation.faults.values():
                 await fault()
-                await double.restore()
-                await fresh_price(double, heard)
+                await simulation.restore()
+                await fresh_price(simulation, heard)
 
     play(scene)
 
 
 @each_venue
-def test_a_refusal_for_good_ends_the_feed_with_a_sentence(name: str) -> None:
+def test_a_permanent_refusal_ends_the_feed_and_names_the_reason(name: str) -> None:
     async def scene() -> None:
-        async with double_of(name) as double:
-            await double.refuse_for_good()
+        async with make_simulation(name) as simulation:
+            await simulation.refuse_for_good()
             with pytest.raises(FeedError) as error:
-                await double.connector().run(Heard())
+                await simulation.connector().run(CollectingSink())
             assert str(error.value).endswith(".")
             assert len(str(error.value).split()) > 3
 
@@ -157,17 +156,17 @@ def test_a_refusal_for_good_ends_the_feed_with_a_sentence(name: str) -> None:
 @pytest.mark.parametrize("venue", ["talking", "mute"])
 def test_cancelling_ends_it_promptly_and_leaves_nothing_behind(name: str, venue: str) -> None:
     async def scene() -> None:
-        async with double_of(name) as double:
+        async with make_simulation(name) as simulation:
             tasks, files = asyncio.all_tasks(), open_files()
-            async with running(double.connector()) as heard:
-                await double.wanted()
-                await fresh_price(double, heard)
+            async with running(simulation.connector()) as heard:
+                await simulation.subscribed()
+                await fresh_price(simulation, heard)
                 if venue == "mute":
-                    await double.go_mute()
+                    await simulation.mute()
                 began = asyncio.get_running_loop().time()
             assert asyncio.get_running_loop().time() - began < 2.0
-            await double.restore()
-        # The double's own side of the connections is gone with it.
+            await simulation.restore()
+        # The simulation's own side of the connections is gone with it.
         assert asyncio.all_tasks() <= tasks
         assert open_files() <= files
 
@@ -184,21 +183,21 @@ def open_files() -> set[str]:
 
 
 @each_venue
-def test_reachable_tells_a_venue_from_none_in_time(name: str) -> None:
+def test_reachable_distinguishes_a_venue_from_none_in_time(name: str) -> None:
     async def scene() -> None:
         loop = asyncio.get_running_loop()
-        async with double_of(name) as double:
-            asking = asyncio.create_task(double.connector().reachable(5.0))
+        async with make_simulation(name) as simulation:
+            asking = asyncio.create_task(simulation.connector().reachable(5.0))
             while not asking.done():
-                for symbol in double.walk.made:
-                    await double.publish(symbol)
+                for symbol in simulation.walk.made:
+                    await simulation.publish(symbol)
                 await asyncio.wait([asking], timeout=0.02)
             assert asking.result()
-            await double.go_mute()
+            await simulation.mute()
             began = loop.time()
-            assert not await double.connector().reachable(0.2)
+            assert not await simulation.connector().reachable(0.2)
             assert loop.time() - began < 1.5
-            connector = double.connector()
+            connector = simulation.connector()
         assert not await connector.reachable(2.0)
 
     play(scene)

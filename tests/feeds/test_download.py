@@ -8,7 +8,7 @@ import pytest
 from arena.errors import MarketDataError, NotFoundError
 from arena.feeds.archives import Archive, archives
 from arena.feeds.download import Downloader, DownloadError
-from arena.feeds.fakes.bulk_site import BulkSite, zipped
+from arena.feeds.fakes.archive_site import FakeArchiveSite, zipped
 from arena.feeds.history import load_history
 
 NAME = "BTCUSDT-trades-2025-01-01.zip"
@@ -18,7 +18,7 @@ CONTENT = zipped(NAME, TEXT)
 
 @pytest.fixture
 def site():
-    with BulkSite() as found:
+    with FakeArchiveSite() as found:
         yield found
 
 
@@ -29,7 +29,7 @@ def wanted(site) -> Archive:
     return archive
 
 
-def fetch(site: BulkSite, folder: Path, archive: Archive, **told) -> bool:
+def fetch(site: FakeArchiveSite, folder: Path, archive: Archive, **told) -> bool:
     with Downloader(folder, base_url=site.url, pause=lambda _: None) as downloader:
         return downloader.fetch(archive, **told)
 
@@ -61,7 +61,7 @@ def test_a_range_holds_both_of_its_ends():
         ("BTCUSDT", "1m", "1900-01-01", "2025-01-01", "ask for fewer"),
     ],
 )
-def test_what_the_archive_cannot_hold_is_refused_before_anything_is_asked(symbol, what, first, last, words):
+def test_what_the_archive_cannot_hold_is_refused_before_any_request(symbol, what, first, last, words):
     with pytest.raises(MarketDataError, match=words) as refusal:
         archives(symbol, what, first, last)
     assert refusal.value.usage
@@ -84,7 +84,7 @@ def test_a_file_that_is_there_already_is_not_fetched_again(site, wanted, tmp_pat
     assert [path.endswith(".CHECKSUM") for path, _ in site.requests] == [True]
 
 
-def test_a_file_that_was_issued_anew_replaces_the_old_one(site, wanted, tmp_path):
+def test_a_new_version_of_a_file_replaces_the_old_one(site, wanted, tmp_path):
     fetch(site, tmp_path, wanted)
     # Made once: an archive holds the time at which it was made.
     anew = zipped(NAME, TEXT * 2)
@@ -116,14 +116,14 @@ def test_a_part_that_is_already_whole_is_only_verified(site, wanted, tmp_path):
 
 
 @pytest.mark.parametrize("part", [b"of another issue", b"x" * (len(CONTENT) + 9)])
-def test_a_part_of_another_issue_is_thrown_away(site, wanted, tmp_path, part):
+def test_a_part_of_another_version_is_discarded(site, wanted, tmp_path, part):
     (tmp_path / (NAME + ".part")).write_bytes(part)
     assert fetch(site, tmp_path, wanted)
     assert (tmp_path / NAME).read_bytes() == CONTENT
 
 
-def test_a_site_that_serves_no_parts_is_asked_for_the_whole(tmp_path, wanted):
-    with BulkSite(ranges=False) as plain:
+def test_a_site_without_range_requests_is_asked_for_the_whole_file(tmp_path, wanted):
+    with FakeArchiveSite(ranges=False) as plain:
         plain.put(wanted.path, CONTENT)
         plain.cut(1000)
         assert fetch(plain, tmp_path, wanted)
@@ -138,13 +138,13 @@ def test_a_wrong_checksum_names_both_digests_and_leaves_nothing(site, wanted, tm
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_the_site_has_not_is_said_in_words(site, tmp_path):
+def test_a_file_that_the_site_does_not_have_is_reported(site, tmp_path):
     [archive] = archives("NOSUCH", "1m", "2025-01", None)
     with pytest.raises(NotFoundError, match=r"has no NOSUCH-1m-2025-01\.zip"):
         fetch(site, tmp_path, archive)
 
 
-def test_a_site_that_asks_for_patience_gets_it(site, wanted, tmp_path):
+def test_a_retry_after_of_the_site_is_obeyed(site, wanted, tmp_path):
     waits: list[float] = []
     site.refuse(503, times=2)
     site.refuse(429, "7")
@@ -160,7 +160,7 @@ def test_a_site_that_stays_away_is_given_up_on_and_the_part_is_kept(site, wanted
     assert (tmp_path / (NAME + ".part")).read_bytes() == CONTENT[:500]
 
 
-def test_another_refusal_ends_it_at_once(site, wanted, tmp_path):
+def test_other_refusals_end_the_download_at_once(site, wanted, tmp_path):
     site.refuse(403)
     with pytest.raises(DownloadError, match="403"):
         fetch(site, tmp_path, wanted)

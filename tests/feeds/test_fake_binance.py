@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from arena.feeds.fakes.binance import FakeBinance
-from arena.feeds.fakes.binance_session import Session
+from arena.feeds.fakes.binance_protocol import FakeBinanceSession
 
 COLUMN = "at line 1 column"
 
@@ -103,10 +103,10 @@ VARIANTS = "`SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `G
     ],
 )  # fmt: skip
 def test_control_messages_are_answered_as_documented(request_text: str, answer: dict[str, object]) -> None:
-    assert json.loads(Session(["a@trade"], combined=True).reply(request_text)) == answer
+    assert json.loads(FakeBinanceSession(["a@trade"], combined=True).reply(request_text)) == answer
 
 
-def test_a_client_that_talks_too_fast_is_cut_off() -> None:
+def test_a_client_that_sends_too_fast_is_disconnected() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake, dial(fake, "/ws") as socket:
             for _ in range(6):
@@ -121,9 +121,9 @@ def test_a_client_that_talks_too_fast_is_cut_off() -> None:
     play(scene)
 
 
-def test_a_connection_ends_when_its_life_is_over() -> None:
+def test_a_connection_ends_at_its_maximum_age() -> None:
     async def scene() -> None:
-        async with FakeBinance(life=0.05) as fake, dial(fake, "/ws/btcusdt@trade") as socket:
+        async with FakeBinance(max_age=0.05) as fake, dial(fake, "/ws/btcusdt@trade") as socket:
             with pytest.raises(ConnectionClosed):
                 await socket.recv()
             await fake.connected(0)
@@ -206,7 +206,7 @@ def test_events_can_repeat_and_come_in_the_wrong_order() -> None:
             await fake.again("BTCUSDT")
             await fake.out_of_order("BTCUSDT", ["2", "3", "4"])
             assert await ids(socket, 5) == [1, 1, 4, 3, 2]
-            status, tape = fake.board.answer("/api/v3/trades", {"symbol": ["BTCUSDT"]})
+            status, tape = fake.market.answer("/api/v3/trades", {"symbol": ["BTCUSDT"]})
             assert (status, [trade["id"] for trade in tape]) == (200, [1, 2, 3, 4])
 
     play(scene)
@@ -226,7 +226,7 @@ def test_a_frame_can_drip_and_a_line_can_be_cut_within_one() -> None:
     play(scene)
 
 
-def test_what_happens_while_the_fake_is_mute_is_on_its_board() -> None:
+def test_trades_made_while_the_fake_is_mute_are_known_to_its_rest_api() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake, dial(fake, "/ws/btcusdt@trade") as socket:
             await fake.connected(1)
@@ -236,9 +236,9 @@ def test_what_happens_while_the_fake_is_mute_is_on_its_board() -> None:
             await fake.trade("BTCUSDT", "2", moment=61.0)
             assert await ids(socket, 1) == [2]
             asked = {"symbol": ["BTCUSDT"], "interval": ["1m"]}
-            assert [bar[1:5] for bar in fake.board.answer("/api/v3/klines", asked)[1]] == [["1", "2", "1", "2"]]
-            assert fake.board.answer("/api/v3/ticker/price", asked) == (200, {"symbol": "BTCUSDT", "price": "2"})
-            assert fake.board.answer("/api/v3/exchangeInfo", {"symbols": ['["BTCUSDT","X"]']})[0] == 400
+            assert [bar[1:5] for bar in fake.market.answer("/api/v3/klines", asked)[1]] == [["1", "2", "1", "2"]]
+            assert fake.market.answer("/api/v3/ticker/price", asked) == (200, {"symbol": "BTCUSDT", "price": "2"})
+            assert fake.market.answer("/api/v3/exchangeInfo", {"symbols": ['["BTCUSDT","X"]']})[0] == 400
 
     play(scene)
 

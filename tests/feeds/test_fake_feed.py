@@ -1,4 +1,4 @@
-"""`arena fake-feed`: its settings lead to a venue that speaks."""
+"""`arena fake-feed`: an arena with its settings receives prices."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from arena.cli.fake_feed import register
 from arena.config import load
 from arena.feeds.binance.feed import BinanceFeed
-from arena.feeds.fakes.doubles import NAMES, double_of
+from arena.feeds.fakes.simulation import NAMES, make_simulation
 
 PROGRAM = (
     "import typer; from arena.cli.fake_feed import register\n"
@@ -48,7 +48,7 @@ async def settings(program: asyncio.subprocess.Process) -> dict[str, str]:
     return dict(shlex.split(line)[0].split("=", 1) for line in lines[1:])
 
 
-def test_an_arenas_connector_hears_prices_by_the_printed_settings() -> None:
+def test_a_connector_with_the_printed_settings_receives_prices() -> None:
     async def scene() -> None:
         async with started("binance", "--symbols", "DOGEUSDT", "--every", "0.01", "--fault-every", "1") as program:
             found = await settings(program)
@@ -70,7 +70,7 @@ def test_the_settings_of_every_venue_are_settings_of_an_arena(
     venue: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async def scene() -> None:
-        async with double_of(venue) as double:
+        async with make_simulation(venue) as double:
             monkeypatch.chdir(tmp_path)
             for name, value in double.settings().items():
                 monkeypatch.setenv(name, value)

@@ -54,7 +54,7 @@ def test_wrong_requests_get_the_documented_errors() -> None:
 
 
 @pytest.mark.parametrize("status", ERRORS)
-def test_every_documented_error_can_be_asked_for(status: int) -> None:
+def test_every_documented_error_can_be_made(status: int) -> None:
     async def scene() -> None:
         async with FakeStockData("t") as fake:
             fake.refuse(status)

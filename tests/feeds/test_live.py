@@ -13,7 +13,7 @@ import pytest
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, LiveFeed, Pace, PriceSink, PriceUpdate, Resolution
-from arena.feeds.dialling import price_of
+from arena.feeds.json_values import parse_price
 from arena.feeds.live import LiveMarket, run_feeds
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
@@ -61,7 +61,7 @@ def test_an_older_price_that_arrives_late_does_not_become_the_last() -> None:
         (1.0, math.nan, 1.0), (1.0, 1.0, math.nan), (1.0, -math.inf, 1.0), (1.0, 1.0, math.inf),
     ],
 )  # fmt: skip
-def test_a_price_that_makes_no_sense_is_only_counted(price: float, event: float, receive: float) -> None:
+def test_an_invalid_price_is_only_counted(price: float, event: float, receive: float) -> None:
     market = LiveMarket()
     tell(market, BTC, price, event, receive)
     assert market.prices_at(1e12) == {}
@@ -80,7 +80,7 @@ def test_the_history_is_bounded_and_keeps_what_its_window_needs() -> None:
     assert market.prices_at(1e6 - 1) == {BTC: 100_000.0}
 
 
-def test_age_counts_from_the_last_word_about_a_symbol() -> None:
+def test_age_counts_from_the_last_update_of_a_symbol() -> None:
     market = LiveMarket()
     assert market.age(BTC, 100.0) == math.inf
     tell(market, BTC, 1.0, event=50.0, receive=90.0)
@@ -140,7 +140,7 @@ def test_a_reader_in_another_thread_never_sees_the_future_or_a_half_written_mark
 
 
 class Steady:
-    """What the feeds here have in common."""
+    """The base of the feeds in this file."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -183,7 +183,7 @@ class Watched(LiveMarket):
 
 
 class Patient(Steady):
-    """A feed that outlives the failures of the others and still has a price to give."""
+    """A feed that goes on after the others have failed and then sends a price."""
 
     name, symbols = "patient", (BTC,)
 
@@ -236,31 +236,31 @@ def test_of_two_feeds_with_one_symbol_the_later_one_counts_and_a_warning_says_so
 
 
 def test_a_symbol_is_stale_after_some_of_its_feeds_own_intervals_and_closed_when_it_does_not_trade() -> None:
-    market = LiveMarket([Scripted("venue")], patience=3.0)
+    market = LiveMarket([Scripted("venue")], stale_intervals=3.0)
     market.on_price(PriceUpdate(BTC, 1.0, 100.0, 100.0, "venue"))
-    assert [market.freshness(now)[BTC].words for now in (130.0, 130.1, 1_000.0)] == ["fresh", "stale", "closed"]
+    assert [market.freshness(now)[BTC].state for now in (130.0, 130.1, 1_000.0)] == ["fresh", "stale", "closed"]
 
 
-def test_an_old_price_that_is_told_again_does_not_make_a_closed_market_fresh() -> None:
-    market = LiveMarket([Scripted("venue")], patience=3.0)
+def test_a_repeated_old_price_does_not_make_a_closed_market_fresh() -> None:
+    market = LiveMarket([Scripted("venue")], stale_intervals=3.0)
     market.on_price(PriceUpdate(BTC, 1.0, 100.0, 2_000.0, "venue"))
     market.on_price(PriceUpdate(ETH, 1.0, 100.0, 2_000.0, "venue"))
-    assert {name: each.words for name, each in market.freshness(2_000.0).items()} == {BTC: "closed", ETH: "fresh"}
+    assert {name: each.state for name, each in market.freshness(2_000.0).items()} == {BTC: "closed", ETH: "fresh"}
     market.on_price(PriceUpdate(BTC, 1.0, 1_990.0, 2_000.0, "venue"))
-    assert market.freshness(2_000.0)[BTC].words == "fresh"
+    assert market.freshness(2_000.0)[BTC].state == "fresh"
 
 
-def test_a_price_that_was_asked_for_is_as_old_as_its_event() -> None:
-    market = LiveMarket([Scripted("venue")], patience=3.0)
-    market.on_price(PriceUpdate(BTC, 1.0, 100.0, 131.0, "venue", recalled=True))
-    assert (market.freshness(131.0)[BTC].words, market.age(BTC, 131.0)) == ("stale", 31.0)
+def test_a_snapshot_is_as_old_as_its_event_time() -> None:
+    market = LiveMarket([Scripted("venue")], stale_intervals=3.0)
+    market.on_price(PriceUpdate(BTC, 1.0, 100.0, 131.0, "venue", is_snapshot=True))
+    assert (market.freshness(131.0)[BTC].state, market.age(BTC, 131.0)) == ("stale", 31.0)
     market.on_price(PriceUpdate(BTC, 1.0, 100.0, 132.0, "venue"))
-    assert market.freshness(132.0)[BTC].words == "fresh"
-    market.on_price(PriceUpdate(BTC, 1.0, 100.0, 133.0, "venue", recalled=True))
+    assert market.freshness(132.0)[BTC].state == "fresh"
+    market.on_price(PriceUpdate(BTC, 1.0, 100.0, 133.0, "venue", is_snapshot=True))
     assert market.age(BTC, 133.0) == 1.0
 
 
-def test_a_symbol_that_has_ended_has_no_price_and_the_first_word_counts() -> None:
+def test_a_symbol_that_has_ended_has_no_price_and_its_first_outcome_counts() -> None:
     market = LiveMarket()
     tell(market, BTC, 0.7, event=1.0)
     market.on_resolution(Resolution(BTC, 1.0, 5.0, 5.5, "YES"))
@@ -283,4 +283,4 @@ def test_run_feeds_returns_when_all_have_ended() -> None:
      ([], None), (0, None), ("-1", None), (10**400, None)],
 )  # fmt: skip
 def test_prices_of_any_spelling_become_floats_or_nothing(value: object, price: float | None) -> None:
-    assert price_of(value) == price
+    assert parse_price(value) == price

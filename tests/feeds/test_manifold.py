@@ -6,27 +6,29 @@ import logging
 from typing import Any
 
 import pytest
-from scenes import Heard, play, running
+from scenes import CollectingSink, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, Pace
 from arena.feeds.fakes.manifold import FakeManifold
-from arena.feeds.manifold.feed import ManifoldFeed, Timing
-from arena.feeds.manifold.frames import ManifoldParser
+from arena.feeds.manifold.feed import ManifoldFeed, ManifoldTiming
+from arena.feeds.manifold.parser import ManifoldParser
 
 RAIN, WHO = "EvIhzcJXwhL0HavaszD7", "ZNlNdzz690"
 BETS = f"contract/{RAIN}/new-bet"
-QUICK = Timing(open_timeout=2.0, request_timeout=2.0, ping_every=60.0, first_delay=0.01, max_delay=0.05)
+QUICK = ManifoldTiming(open_timeout=2.0, request_timeout=2.0, ping_every=60.0, first_delay=0.01, max_delay=0.05)
 
 
 def listed(fake: FakeManifold) -> FakeManifold:
-    fake.board.list_binary(RAIN, "will-it-rain", 0.5)
-    fake.board.list_choice(WHO, "who-wins", {"aaaaaaaaaa": ("Ann Lee", 0.6), "bbbbbbbbbb": ("Bo", 0.4)})
+    fake.markets.list_binary(RAIN, "will-it-rain", 0.5)
+    fake.markets.list_choice(WHO, "who-wins", {"aaaaaaaaaa": ("Ann Lee", 0.6), "bbbbbbbbbb": ("Bo", 0.4)})
     return fake
 
 
-def feed_of(fake: FakeManifold, *markets: str, poll: float = 60.0, timing: Timing = QUICK, **more: Any) -> ManifoldFeed:
-    return ManifoldFeed(markets or ["will-it-rain"], poll, fake.url, fake.ws_url, timing=timing, **more)
+def feed_of(
+    fake: FakeManifold, *markets: str, poll: float = 60.0, timing: ManifoldTiming = QUICK, **more: Any
+) -> ManifoldFeed:
+    return ManifoldFeed(markets or ["will-it-rain"], poll, fake.rest_url, fake.url, timing=timing, **more)
 
 
 def test_the_page_comes_first_and_then_the_bets() -> None:
@@ -35,7 +37,7 @@ def test_the_page_comes_first_and_then_the_bets() -> None:
             feed = feed_of(listed(fake), "https://manifold.markets/Ann/will-it-rain", clock=lambda: 1_700_000_002.0)
             async with running(feed) as heard:
                 await fake.subscribed(BETS)
-                await fake.tell(fake.board.bet(RAIN, 0.6, moment=1_700_000_001.0))
+                await fake.broadcast(fake.markets.bet(RAIN, 0.6, moment=1_700_000_001.0))
                 await heard.until(lambda: heard.prices[-1:] == [0.6])
             first, last = heard.updates[0], heard.updates[-1]
             assert (first.symbol, first.price, first.event_time) == ("will-it-rain", 0.5, 1_700_000_000.0)
@@ -51,7 +53,7 @@ def test_the_page_comes_first_and_then_the_bets() -> None:
 def test_a_market_is_found_by_id_or_by_slug_however_it_looks(written: str) -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
-            listed(fake).board.list_binary("anotherid1", "rainsoon", 0.3)
+            listed(fake).markets.list_binary("anotherid1", "rainsoon", 0.3)
             feed = feed_of(fake, written)
             async with running(feed) as heard:
                 await heard.until(lambda: bool(heard.updates))
@@ -69,9 +71,9 @@ def test_a_multiple_choice_market_gives_a_symbol_for_every_answer() -> None:
             async with running(feed) as heard:
                 await fake.subscribed(f"contract/{WHO}/updated-answers")
                 assert feed.symbols == ("who-wins:ann-lee", "who-wins:bo")
-                await fake.tell(fake.board.bet(WHO, 0.7, answer="aaaaaaaaaa"))
-                await fake.tell(fake.board.move(WHO, "bbbbbbbbbb", 0.3))
-                await fake.tell(fake.board.add_answer(WHO, "cccccccccc", "Cy", 0.1))
+                await fake.broadcast(fake.markets.bet(WHO, 0.7, answer="aaaaaaaaaa"))
+                await fake.broadcast(fake.markets.move(WHO, "bbbbbbbbbb", 0.3))
+                await fake.broadcast(fake.markets.add_answer(WHO, "cccccccccc", "Cy", 0.1))
                 await heard.until(lambda: "who-wins:cy" in {update.symbol for update in heard.updates})
                 last = {update.symbol: update.price for update in heard.updates}
                 assert last == {"who-wins:ann-lee": 0.7, "who-wins:bo": 0.3, "who-wins:cy": 0.1}
@@ -80,25 +82,25 @@ def test_a_multiple_choice_market_gives_a_symbol_for_every_answer() -> None:
     play(scene)
 
 
-def test_a_quiet_market_is_confirmed_and_a_missed_change_found_by_asking() -> None:
+def test_polling_confirms_a_quiet_market_and_finds_a_missed_change() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake, running(feed_of(listed(fake), poll=0.02)) as heard:
             await heard.until(lambda: len(heard.updates) >= 4)
             assert set(heard.prices) == {0.5}
             assert len({update.event_time for update in heard.updates}) == 1
             assert len({update.receive_time for update in heard.updates}) >= 4
-            fake.board.bet(RAIN, 0.7)  # and nobody is told
+            fake.markets.bet(RAIN, 0.7)  # and nobody is told
             await heard.until(lambda: heard.prices[-1] == 0.7)
 
     play(scene)
 
 
-def test_a_hundred_markets_are_asked_for_at_once() -> None:
+def test_probabilities_of_a_hundred_markets_take_one_request() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             names = [f"question-{n}" for n in range(103)]
             for n, name in enumerate(names):
-                fake.board.list_binary(f"id{n:08d}", name, 0.5)
+                fake.markets.list_binary(f"id{n:08d}", name, 0.5)
             async with running(feed_of(fake, *names)) as heard:
                 await heard.until(lambda: len(heard.updates) >= 206)
             asked = [path for path in fake.requests if "market-probs" in path]
@@ -114,8 +116,8 @@ def test_a_resolution_is_broadcast() -> None:
             feed = feed_of(listed(fake), "will-it-rain", "who-wins:bo")
             async with running(feed) as heard:
                 await fake.subscribed(f"contract/{WHO}")
-                await fake.tell(fake.board.resolve(RAIN, "YES"))
-                await fake.tell(fake.board.resolve(WHO, "aaaaaaaaaa"))
+                await fake.broadcast(fake.markets.resolve(RAIN, "YES"))
+                await fake.broadcast(fake.markets.resolve(WHO, "aaaaaaaaaa"))
                 await heard.until(lambda: len(heard.resolutions) == 2)
             assert {end.symbol: end.price for end in heard.resolutions} == {"will-it-rain": 1.0, "who-wins:bo": 0.0}
             assert not feed.pace("will-it-rain", 0.0).open
@@ -126,10 +128,10 @@ def test_a_resolution_is_broadcast() -> None:
 def test_a_resolution_is_found_by_rest_at_the_start_and_later_without_a_broadcast() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
-            listed(fake).board.resolve(RAIN, "NO")
+            listed(fake).markets.resolve(RAIN, "NO")
             async with running(feed_of(fake, "will-it-rain", "who-wins", poll=0.02)) as heard:
                 await heard.until(lambda: len(heard.resolutions) == 1)
-                fake.board.resolve(WHO, "CHOOSE_MULTIPLE", resolutions={"aaaaaaaaaa": 80, "bbbbbbbbbb": 20})
+                fake.markets.resolve(WHO, "CHOOSE_MULTIPLE", resolutions={"aaaaaaaaaa": 80, "bbbbbbbbbb": 20})
                 await heard.until(lambda: len(heard.resolutions) == 3)
             ends = {end.symbol: end.price for end in heard.resolutions}
             assert ends == {"will-it-rain": 0.0, "who-wins:ann-lee": 0.8, "who-wins:bo": 0.2}
@@ -137,10 +139,10 @@ def test_a_resolution_is_found_by_rest_at_the_start_and_later_without_a_broadcas
     play(scene)
 
 
-def test_a_market_that_is_not_there_is_named_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_market_that_does_not_exist_is_named_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
-            fake.board.list_binary("pollpollpo", "a-poll", 0.5, outcomeType="POLL")
+            fake.markets.list_binary("pollpollpo", "a-poll", 0.5, outcomeType="POLL")
             feed = feed_of(listed(fake), "no-such", "who-wins:nobody", "a-poll", "will-it-rain")
             async with running(feed) as heard:
                 await fake.subscribed(BETS)
@@ -158,7 +160,7 @@ def test_where_none_is_left_the_feed_ends_with_a_sentence() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             with pytest.raises(FeedError, match=r"none of the markets asked for: gone, no-such\.|no-such, gone\."):
-                await feed_of(fake, "no-such", "gone").run(Heard())
+                await feed_of(fake, "no-such", "gone").run(CollectingSink())
 
     play(scene)
 
@@ -166,7 +168,7 @@ def test_where_none_is_left_the_feed_ends_with_a_sentence() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"markets": []}, {"markets": [" "]}, {"base_url": "nowhere"}, {"ws_url": "http://["}]
 )
-def test_settings_that_cannot_work_are_said_at_once(wrong: dict[str, Any]) -> None:
+def test_settings_that_cannot_work_are_refused_at_once(wrong: dict[str, Any]) -> None:
     with pytest.raises(FeedError, match=r"\.$"):
         ManifoldFeed(**{"markets": ["x"], **wrong})
 
@@ -175,9 +177,9 @@ def test_settings_that_cannot_work_are_said_at_once(wrong: dict[str, Any]) -> No
 def test_addresses_of_another_kind_end_the_feed_with_a_sentence(wrong: dict[str, str]) -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
-            where = {"base_url": listed(fake).url, "ws_url": fake.ws_url, **wrong}
+            where = {"base_url": listed(fake).rest_url, "ws_url": fake.url, **wrong}
             with pytest.raises(FeedError, match="is no address"):
-                await ManifoldFeed(["will-it-rain"], **where, timing=QUICK).run(Heard())  # type: ignore[arg-type]
+                await ManifoldFeed(["will-it-rain"], **where, timing=QUICK).run(CollectingSink())  # type: ignore[arg-type]
 
     play(scene)
 
@@ -185,7 +187,7 @@ def test_addresses_of_another_kind_end_the_feed_with_a_sentence(wrong: dict[str,
 def test_a_markets_pace_is_the_polls_until_it_closes() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
-            fake.board.list_binary(RAIN, "will-it-rain", 0.5, closeTime=2_000_000_000_000)
+            fake.markets.list_binary(RAIN, "will-it-rain", 0.5, closeTime=2_000_000_000_000)
             feed = feed_of(fake, poll=45.0)
             assert feed.pace("will-it-rain", 1e9) == Pace(45.0)
             async with running(feed) as heard:
@@ -196,7 +198,7 @@ def test_a_markets_pace_is_the_polls_until_it_closes() -> None:
     play(scene)
 
 
-def test_reachable_means_that_a_market_is_told() -> None:
+def test_reachable_means_that_the_page_of_a_market_arrives() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             assert await feed_of(listed(fake), "no-such", "who-wins").reachable(2.0)
@@ -210,16 +212,16 @@ def test_reachable_means_that_a_market_is_told() -> None:
     play(scene)
 
 
-def test_the_frames_alone_say_the_very_same_in_a_replay() -> None:
-    async def scene() -> tuple[Heard, ManifoldFeed]:
+def test_a_replay_of_the_frames_gives_the_same_prices() -> None:
+    async def scene() -> tuple[CollectingSink, ManifoldFeed]:
         async with FakeManifold() as fake:
             feed = feed_of(listed(fake), RAIN, "who-wins")
             async with running(feed) as heard:
                 await fake.subscribed(f"contract/{WHO}/new-bet")
-                await fake.tell(fake.board.bet(RAIN, 0.6))
-                await fake.say('{"type":"bro')
-                await fake.tell(fake.board.bet(WHO, 0.7, answer="aaaaaaaaaa"))
-                await fake.tell(fake.board.resolve(RAIN, "YES"))
+                await fake.broadcast(fake.markets.bet(RAIN, 0.6))
+                await fake.send_raw('{"type":"bro')
+                await fake.broadcast(fake.markets.bet(WHO, 0.7, answer="aaaaaaaaaa"))
+                await fake.broadcast(fake.markets.resolve(RAIN, "YES"))
                 await heard.until(lambda: bool(heard.resolutions))
         for settings in ([RAIN, "who-wins"], feed.symbols):
             parser = ManifoldParser(settings)

@@ -22,7 +22,7 @@ async def asked(socket: ClientConnection, text: str) -> Any:
 
 def test_every_message_is_acknowledged_by_its_number() -> None:
     async def scene() -> None:
-        async with FakeManifold() as fake, connect(listed(fake).ws_url, proxy=None) as socket:
+        async with FakeManifold() as fake, connect(listed(fake).url, proxy=None) as socket:
             for number, message in enumerate(
                 (
                     {"type": "identify", "uid": "u"},
@@ -42,11 +42,11 @@ def test_every_message_is_acknowledged_by_its_number() -> None:
     play(scene)
 
 
-def test_broadcasts_go_to_those_who_want_the_topic() -> None:
+def test_broadcasts_go_to_the_subscribers_of_the_topic() -> None:
     async def scene() -> None:
-        async with FakeManifold() as fake, connect(listed(fake).ws_url, proxy=None) as socket:
+        async with FakeManifold() as fake, connect(listed(fake).url, proxy=None) as socket:
             await asked(socket, json.dumps({"type": "subscribe", "txid": 0, "topics": [BETS]}))
-            await fake.tell(fake.board.bet(RAIN, 0.6, moment=1_700_000_000.0))
+            await fake.broadcast(fake.markets.bet(RAIN, 0.6, moment=1_700_000_000.0))
             message = json.loads(await socket.recv())
             assert (message["type"], message["topic"]) == ("broadcast", BETS)
             bet, redemption = message["data"]["bets"]
@@ -58,9 +58,9 @@ def test_broadcasts_go_to_those_who_want_the_topic() -> None:
     play(scene)
 
 
-def test_who_does_not_ping_is_dropped() -> None:
+def test_a_client_that_does_not_ping_is_dropped() -> None:
     async def scene() -> None:
-        async with FakeManifold(patience=0.05) as fake, connect(fake.ws_url, proxy=None) as socket:
+        async with FakeManifold(ping_timeout=0.05) as fake, connect(fake.url, proxy=None) as socket:
             with pytest.raises(ConnectionClosed):
                 await socket.recv()
             await fake.connected(0)
@@ -72,7 +72,7 @@ def test_rest_answers_as_the_venue_does() -> None:
     async def scene() -> None:
         async with (
             FakeManifold() as fake,
-            httpx2.AsyncClient(base_url=listed(fake).url, trust_env=False) as client,
+            httpx2.AsyncClient(base_url=listed(fake).rest_url, trust_env=False) as client,
         ):
             by_id = (await client.get(f"/v0/market/{RAIN}")).json()
             assert by_id == (await client.get("/v0/slug/will-it-rain")).json()
@@ -94,14 +94,14 @@ def test_rest_answers_as_the_venue_does() -> None:
     play(scene)
 
 
-def test_of_several_winners_the_page_does_not_say_who_and_the_probabilities_do() -> None:
+def test_the_probabilities_show_which_of_several_winners_there_are() -> None:
     async def scene() -> None:
         fake = listed(FakeManifold())
-        fake.board.resolve(WHO, "CHOOSE_MULTIPLE", resolutions={"aaaaaaaaaa": 75, "bbbbbbbbbb": 25})
-        page = fake.board.answer(f"/v0/market/{WHO}", {})[1]
+        fake.markets.resolve(WHO, "CHOOSE_MULTIPLE", resolutions={"aaaaaaaaaa": 75, "bbbbbbbbbb": 25})
+        page = fake.markets.answer(f"/v0/market/{WHO}", {})[1]
         assert (page["isResolved"], page["resolution"]) == (True, "CHOOSE_MULTIPLE")
         assert "resolutions" not in page
-        told = fake.board.answer(f"/v0/market/{WHO}/prob", {})[1]
+        told = fake.markets.answer(f"/v0/market/{WHO}/prob", {})[1]
         assert told == {"answerProbs": {"aaaaaaaaaa": 0.75, "bbbbbbbbbb": 0.25}}
 
     play(scene)

@@ -11,12 +11,12 @@ import pytest
 from test_manifold_parser import RAIN, START, WHO, Venue
 
 from arena.feeds.base import PriceUpdate, Resolution
-from arena.feeds.manifold.frames import ManifoldParser
+from arena.feeds.manifold.parser import ManifoldParser
 
 
-def test_what_speaks_of_other_markets_is_passed_over() -> None:
+def test_payloads_about_other_markets_are_ignored() -> None:
     venue = Venue("who-wins")
-    assert venue.page(RAIN) == venue.probabilities(RAIN) == venue.tell(venue.board.bet(RAIN, 0.6)) == []
+    assert venue.page(RAIN) == venue.probabilities(RAIN) == venue.tell(venue.markets.bet(RAIN, 0.6)) == []
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,13 @@ def test_every_other_payload_is_counted_by_its_kind(text: str, kind: str) -> Non
     assert parser.counts[kind] == 1
 
 
-def test_whatever_is_put_in_place_of_a_value_nothing_is_raised_and_no_wrong_price_passed() -> None:
+def test_with_any_value_replaced_nothing_is_raised_and_no_wrong_price_passed() -> None:
     venue = Venue("will-it-rain", "who-wins")
-    proper = [venue.board.answer(f"/v0/market/{name}", {})[1] for name in (RAIN, WHO)]
-    proper += [venue.board.answer("/v0/market-probs", {"ids": [RAIN, WHO]})[1], {"prob": 0.5}]
-    changes = [*venue.board.bet(RAIN, 0.6), *venue.board.bet(WHO, 0.6, answer="aaaaaaaaaa")]
-    changes += [*venue.board.add_answer(WHO, "dddddddddd", "Dan", 0.1), *venue.board.resolve(RAIN, "YES")]
-    changes += venue.board.resolve(WHO, "CHOOSE_MULTIPLE", resolutions={"aaaaaaaaaa": 75, "cccccccccc": 25})
+    proper = [venue.markets.answer(f"/v0/market/{name}", {})[1] for name in (RAIN, WHO)]
+    proper += [venue.markets.answer("/v0/market-probs", {"ids": [RAIN, WHO]})[1], {"prob": 0.5}]
+    changes = [*venue.markets.bet(RAIN, 0.6), *venue.markets.bet(WHO, 0.6, answer="aaaaaaaaaa")]
+    changes += [*venue.markets.add_answer(WHO, "dddddddddd", "Dan", 0.1), *venue.markets.resolve(RAIN, "YES")]
+    changes += venue.markets.resolve(WHO, "CHOOSE_MULTIPLE", resolutions={"aaaaaaaaaa": 75, "cccccccccc": 25})
     proper += [{"type": "broadcast", "topic": topic, "data": data} for topic, data in changes]
     chance = random.Random(1)
     junk = [None, True, -1, 1, 0, 1e300, 2**63, "", "x", [], [1], [[]], {}, {"id": 1}, "\x00"]

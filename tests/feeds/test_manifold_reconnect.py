@@ -8,14 +8,14 @@ import logging
 from dataclasses import replace
 
 import pytest
-from scenes import Heard, play, running
+from scenes import CollectingSink, play, running
 from test_manifold import BETS, QUICK, RAIN, WHO, feed_of, listed
 from websockets.asyncio.server import ServerConnection, serve
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
 from arena.feeds.fakes.manifold import FakeManifold
-from arena.feeds.manifold.feed import ManifoldFeed, Timing
+from arena.feeds.manifold.feed import ManifoldFeed, ManifoldTiming
 
 
 @pytest.mark.parametrize("how", ["cut", "going away", "normal"])
@@ -31,7 +31,7 @@ def test_a_lost_connection_is_opened_again_and_all_of_it_subscribed(how: str) ->
             await fake.attempted(2)
             for topic in (BETS, f"contract/{RAIN}", f"contract/{WHO}/new-bet", f"contract/{WHO}/updated-answers"):
                 await fake.subscribed(topic)
-            await fake.tell(fake.board.bet(RAIN, 0.6))
+            await fake.broadcast(fake.markets.bet(RAIN, 0.6))
             await heard.until(lambda: 0.6 in heard.prices and heard.states[-1][0] is FeedState.LIVE)
 
     play(scene)
@@ -41,12 +41,12 @@ def test_what_happened_meanwhile_is_read_by_rest() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake, running(feed_of(listed(fake), "will-it-rain", "who-wins")) as heard:
             await fake.subscribed(BETS)
-            await fake.asked("market-probs")
+            await fake.requested("market-probs")
             fake.refuse_sockets(503, times=2)
             fake.cut()
             await fake.attempted(2)
-            fake.board.bet(RAIN, 0.6)
-            fake.board.resolve(WHO, "aaaaaaaaaa")
+            fake.markets.bet(RAIN, 0.6)
+            fake.markets.resolve(WHO, "aaaaaaaaaa")
             await fake.attempted(4)
             await heard.until(lambda: 0.6 in heard.prices and len(heard.resolutions) == 2)
             assert sum(path == f"/v0/market/{RAIN}" for path in fake.requests) == 1
@@ -62,7 +62,7 @@ def test_a_connection_that_does_not_acknowledge_is_replaced(trouble: str) -> Non
             await fake.pinged(2)
             setattr(fake, trouble, True)
             await fake.attempted(3)
-            assert "open but silent" in heard.words
+            assert "open but silent" in heard.sentences
             await fake.unmute()
             await heard.until(lambda: heard.states[-1][1].startswith("Receiving"))
 
@@ -72,22 +72,22 @@ def test_a_connection_that_does_not_acknowledge_is_replaced(trouble: str) -> Non
 def test_pings_keep_the_connection_that_a_silent_client_would_lose() -> None:
     async def scene() -> None:
         pinging = replace(QUICK, ping_every=0.02)
-        async with FakeManifold(patience=0.5) as fake, running(feed_of(listed(fake), timing=pinging)):
+        async with FakeManifold(ping_timeout=0.5) as fake, running(feed_of(listed(fake), timing=pinging)):
             await fake.pinged(40)
             assert fake.attempts == 1
-        async with FakeManifold(patience=0.05) as fake, running(feed_of(listed(fake))):
+        async with FakeManifold(ping_timeout=0.05) as fake, running(feed_of(listed(fake))):
             await fake.attempted(3)
 
     play(scene)
 
 
-def test_without_broadcasts_asking_serves_and_says_so() -> None:
+def test_without_broadcasts_polling_keeps_the_feed_live_and_its_state_says_so() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             fake.refuse_sockets(503, times=10_000)
             async with running(feed_of(listed(fake), poll=0.02)) as heard:
                 await heard.until(lambda: len(heard.updates) >= 3)
-                fake.board.bet(RAIN, 0.6)
+                fake.markets.bet(RAIN, 0.6)
                 await heard.until(lambda: 0.6 in heard.prices)
                 await fake.attempted(3)
             words = "Asking Manifold for probabilities every 0.02 s, without broadcasts."
@@ -106,9 +106,9 @@ def test_without_rest_the_broadcasts_go_on(caplog: pytest.LogCaptureFixture) -> 
                 await fake.subscribed(BETS)
                 await heard.until(lambda: heard.states[-1][1].startswith("Receiving"))
                 fake.refuse_rest(500, times=10_000)
-                await fake.asked("market-probs", sum("market-probs" in path for path in fake.requests) + 2)
+                await fake.requested("market-probs", sum("market-probs" in path for path in fake.requests) + 2)
                 assert feed.counts["refusals"]
-                await fake.tell(fake.board.bet(RAIN, 0.6))
+                await fake.broadcast(fake.markets.bet(RAIN, 0.6))
                 await heard.until(lambda: 0.6 in heard.prices)
                 assert heard.states[-1][0] is FeedState.LIVE
         assert "HTTP 500" in caplog.text
@@ -117,7 +117,7 @@ def test_without_rest_the_broadcasts_go_on(caplog: pytest.LogCaptureFixture) -> 
         play(scene)
 
 
-def test_too_many_requests_are_not_repeated_before_the_time_that_the_venue_says() -> None:
+def test_after_too_many_requests_none_is_made_before_the_time_of_retry_after() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             loop = asyncio.get_running_loop()
@@ -127,14 +127,14 @@ def test_too_many_requests_are_not_repeated_before_the_time_that_the_venue_says(
                 await heard.until(lambda: bool(heard.updates))
                 assert loop.time() - began >= 1.0
                 assert fake.requests[1:2] == ["/v0/slug/will-it-rain"]
-            assert "HTTP 429" in heard.words
-            assert "1 s" in heard.words
+            assert "HTTP 429" in heard.sentences
+            assert "1 s" in heard.sentences
 
     play(scene)
 
 
 @pytest.mark.parametrize("trouble", ["500", "garbled", "another market", "drip", "mute"])
-def test_a_venue_in_trouble_at_the_start_is_asked_again(trouble: str) -> None:
+def test_a_venue_that_fails_at_the_start_is_asked_again(trouble: str) -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             listed(fake)
@@ -163,7 +163,7 @@ def test_a_market_that_cannot_be_read_does_not_hold_up_the_others() -> None:
             async with running(feed_of(listed(fake), "will-it-rain", "who-wins", poll=0.02, timing=timing)) as heard:
                 await heard.until(lambda: len({update.symbol for update in heard.updates}) == 3)
                 await fake.subscribed(BETS)
-            assert "cannot be read yet" in heard.words
+            assert "cannot be read yet" in heard.sentences
 
     play(scene)
 
@@ -173,12 +173,12 @@ def test_a_location_that_is_not_served_ends_the_feed_with_a_sentence() -> None:
         async with FakeManifold() as fake:
             fake.refuse_rest(451)
             with pytest.raises(FeedError, match=r"does not serve this location \(HTTP 451\)"):
-                await feed_of(listed(fake)).run(Heard())
+                await feed_of(listed(fake)).run(CollectingSink())
 
     play(scene)
 
 
-def test_a_refused_subscription_is_said_and_tried_again() -> None:
+def test_a_refused_subscription_is_reported_and_repeated() -> None:
     async def refuse(connection: ServerConnection) -> None:
         asked.append(json.loads(await connection.recv()))
         again.release()
@@ -189,7 +189,7 @@ def test_a_refused_subscription_is_said_and_tried_again() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake, serve(refuse, "127.0.0.1", 0) as server:
             url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
-            feed = ManifoldFeed(["will-it-rain"], 60.0, listed(fake).url, url, timing=QUICK)
+            feed = ManifoldFeed(["will-it-rain"], 60.0, listed(fake).rest_url, url, timing=QUICK)
             async with running(feed):
                 await again.acquire()
                 await again.acquire()
@@ -202,7 +202,7 @@ def test_a_refused_subscription_is_said_and_tried_again() -> None:
     play(scene)
 
 
-def test_nonsense_is_counted_and_logged_once_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_unreadable_messages_are_counted_and_logged_once_and_end_nothing(caplog: pytest.LogCaptureFixture) -> None:
     bad = ['{"type":"bro', "[]", "7", '{"type":"broadcast","topic":7,"data":[1]}', '{"type":"ack","txid":[]}', '"ack"']
 
     async def scene() -> None:
@@ -211,9 +211,9 @@ def test_nonsense_is_counted_and_logged_once_and_ends_nothing(caplog: pytest.Log
             async with running(feed) as heard:
                 await fake.subscribed(BETS)
                 for text in [*bad, "x" * 100_000]:
-                    await fake.say(text)
+                    await fake.send_raw(text)
                 await fake.drip('{"type":"broadcast","topic":"contract/x/sports-live","data":{"score":1}}')
-                await fake.tell(fake.board.bet(RAIN, 0.6))
+                await fake.broadcast(fake.markets.bet(RAIN, 0.6))
                 await heard.until(lambda: 0.6 in heard.prices)
             assert feed.counts["garbled"] == 2
             assert feed.counts["unknown"] == 5
@@ -226,12 +226,12 @@ def test_nonsense_is_counted_and_logged_once_and_ends_nothing(caplog: pytest.Log
     assert "x" * 200 not in caplog.text
 
 
-def test_pauses_grow_up_to_a_limit() -> None:
+def test_delays_grow_up_to_a_limit() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
             fake.refuse_sockets(503, times=5)
             loop = asyncio.get_running_loop()
-            timing = Timing(first_delay=0.02, max_delay=0.08)
+            timing = ManifoldTiming(first_delay=0.02, max_delay=0.08)
             async with running(feed_of(listed(fake), timing=timing)):
                 await fake.attempted(1)
                 began = loop.time()

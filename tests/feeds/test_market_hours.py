@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from arena.feeds.alpaca.feed import AlpacaFeed, StockFeed
-from arena.feeds.market_hours import Session, holidays, is_short, session_at
+from arena.feeds.market_hours import TradingSession, holidays, is_short, session_at
 
 NEW_YORK = ZoneInfo("America/New_York")
 # As published by the exchange: days closed, and days that end at 13:00.
@@ -54,7 +54,10 @@ def test_sessions_follow_new_yorks_clock(text: str, session: str) -> None:
 def test_summer_time_moves_the_opening_in_universal_time() -> None:
     for day, hour in (("2026-03-06", 14), ("2026-03-09", 13)):
         opening = datetime.fromisoformat(f"{day}T{hour}:30:00").replace(tzinfo=UTC).timestamp()
-        assert [session_at(opening + delta) for delta in (-1.0, 0.0)] == [Session.EXTENDED, Session.REGULAR]
+        assert [session_at(opening + delta) for delta in (-1.0, 0.0)] == [
+            TradingSession.EXTENDED,
+            TradingSession.REGULAR,
+        ]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,7 @@ def test_summer_time_moves_the_opening_in_universal_time() -> None:
         ("test", "FAKEPACA", "2026-03-07 03:00:00", 10.0, True), ("iex", "BTC/USD", "2026-12-25 03:00:00", 10.0, True),
     ],
 )  # fmt: skip
-def test_the_pace_tells_a_closed_market_from_a_silent_one(
+def test_the_pace_distinguishes_a_closed_market_from_a_silent_one(
     feed: StockFeed, symbol: str, text: str, interval: float, *, is_open: bool
 ) -> None:
     pace = AlpacaFeed([symbol], "k", "s", feed=feed).pace(symbol, moment(text))

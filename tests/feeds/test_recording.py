@@ -1,4 +1,4 @@
-"""The `.arena` file: what goes in comes out, and what is damaged is named and passed over."""
+"""The `.arena` file: frames are read back unchanged; damage is reported and skipped."""
 
 from __future__ import annotations
 
@@ -20,26 +20,27 @@ from arena.feeds.recording.layout import (
     MARKER,
     MAX_PAYLOAD,
     RECORD_BYTES,
+    BlockKind,
     DamagedError,
-    Kind,
+    RecordedFeed,
+    RecordingSession,
     pack_block,
     read_head,
     read_payload,
 )
-from arena.feeds.recording.reader import Batch, Block, Damage, blocks, sessions
-from arena.feeds.recording.session import RecordedFeed, Session
-from arena.feeds.recording.writer import Pacing, Recording
+from arena.feeds.recording.reader import Block, Damage, FrameBatch, blocks, sessions
+from arena.feeds.recording.writer import FlushPolicy, Recording
 
 FEEDS = (RecordedFeed("binance", ("BTCUSDT",), {"stream": "trade"}), RecordedFeed("manifold", ()))
-SMALL = Pacing(seconds=60.0, block_bytes=400)
+SMALL = FlushPolicy(seconds=60.0, block_bytes=400)
 
 
 def frame(n: int, feed: str = "binance") -> Frame:
     return Frame(feed, 1_700_000_000_000_000_000 + n, b'{"n":%d,"padding":"%s"}' % (n, b"x" * (n % 50)))
 
 
-def write(path: Path, frames: list[Frame], *, append: bool = False, pacing: Pacing = SMALL) -> Recording:
-    recording = Recording(path, FEEDS, append=append, pacing=pacing, clock=lambda: 5.0)
+def write(path: Path, frames: list[Frame], *, append: bool = False, flush: FlushPolicy = SMALL) -> Recording:
+    recording = Recording(path, FEEDS, append=append, flush=flush, clock=lambda: 5.0)
     for one in frames:
         recording.write(one)
     recording.close()
@@ -47,7 +48,7 @@ def write(path: Path, frames: list[Frame], *, append: bool = False, pacing: Paci
 
 
 def many_blocks(path: Path, count: int = 40) -> list[Frame]:
-    """Write so many frames, each as a block of its own."""
+    """Write `count` frames, each in a block of its own."""
     frames = [frame(n) for n in range(count)]
     write(path, frames[:1])
     for one in frames[1:]:
@@ -55,13 +56,13 @@ def many_blocks(path: Path, count: int = 40) -> list[Frame]:
     return frames
 
 
-def read(path: Path) -> list[Session | Batch | Damage]:
+def read(path: Path) -> list[RecordingSession | FrameBatch | Damage]:
     with path.open("rb") as stream:
         return list(sessions(stream))
 
 
 def frames_in(path: Path) -> list[Frame]:
-    return [one for found in read(path) if isinstance(found, Batch) for one in found.frames]
+    return [one for found in read(path) if isinstance(found, FrameBatch) for one in found.frames]
 
 
 def damage_in(path: Path) -> list[Damage]:
@@ -70,21 +71,21 @@ def damage_in(path: Path) -> list[Damage]:
 
 def frame_blocks(path: Path) -> list[Block]:
     with path.open("rb") as stream:
-        return [found for found in blocks(stream) if isinstance(found, Block) and found.head.kind == Kind.FRAMES]
+        return [found for found in blocks(stream) if isinstance(found, Block) and found.head.kind == BlockKind.FRAMES]
 
 
-def test_what_goes_in_comes_out(tmp_path: Path) -> None:
+def test_recorded_frames_are_read_back_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
     frames = [frame(n, "manifold" if n % 3 else "binance") for n in range(500)]
     frames += [Frame("binance", -1, b""), Frame("binance", 2**63 - 1, bytes(range(256)) * 40)]
     recording = write(path, frames)
     assert frames_in(path) == frames
-    assert read(path)[0] == Session(FEEDS, 5.0)
+    assert read(path)[0] == RecordingSession(FEEDS, 5.0)
     assert damage_in(path) == []
     assert (recording.frames, recording.bytes, recording.lost, recording.problem) == (502, path.stat().st_size, 0, "")
 
 
-def test_a_block_says_how_many_frames_it_has_and_from_when_to_when(tmp_path: Path) -> None:
+def test_the_head_of_a_block_has_its_number_of_frames_and_their_times(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
     frames = [frame(n) for n in range(300)]
     write(path, frames)
@@ -95,7 +96,7 @@ def test_a_block_says_how_many_frames_it_has_and_from_when_to_when(tmp_path: Pat
 
 def test_frames_are_in_the_file_soon_although_it_is_still_open(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
-    recording = Recording(path, FEEDS, pacing=Pacing(seconds=0.01))
+    recording = Recording(path, FEEDS, flush=FlushPolicy(seconds=0.01))
     try:
         recording.write(frame(1))
         written = threading.Event()
@@ -109,10 +110,10 @@ def test_frames_are_in_the_file_soon_although_it_is_still_open(tmp_path: Path) -
 @settings(deadline=None)
 @given(data=st.binary(max_size=200), payloads=st.lists(st.binary(max_size=60), max_size=5))
 def test_any_bytes_are_a_recording_or_damage_and_never_an_error(data: bytes, payloads: list[bytes]) -> None:
-    whole = [pack_block(Kind.FRAMES, payload, 0) for payload in payloads]
+    whole = [pack_block(BlockKind.FRAMES, payload, 0) for payload in payloads]
     stream = io.BytesIO(MAGIC + data + b"".join(whole))
     found = list(sessions(stream))
-    assert all(isinstance(one, Damage | Batch) for one in found)
+    assert all(isinstance(one, Damage | FrameBatch) for one in found)
     # A frame cannot be read without its session, so everything but empty blocks is damage.
     assert sum(one.size for one in found if isinstance(one, Damage)) <= len(data) + len(b"".join(whole))
 
@@ -132,7 +133,7 @@ def test_a_torn_tail_is_named_and_everything_before_it_is_read(sixty_blocks: byt
     end = whole[-1].end if whole else len(MAGIC)
     found = list(sessions(io.BytesIO(sixty_blocks[:cut])))
     count = sum(block.head.frames for block in whole)
-    assert [one for batch in found if isinstance(batch, Batch) for one in batch.frames] == [
+    assert [one for batch in found if isinstance(batch, FrameBatch) for one in batch.frames] == [
         frame(n) for n in range(count)
     ]
     damage = [one for one in found if isinstance(one, Damage)]
@@ -161,15 +162,15 @@ def test_a_stretch_of_zeros_longer_than_the_window_is_passed_over(tmp_path: Path
     assert frames_in(path) == frames
 
 
-def test_a_payload_that_unpacks_to_more_than_its_head_says_is_damage() -> None:
-    block = pack_block(Kind.FRAMES, bytes(1_000_000), 0)
+def test_a_payload_that_unpacks_to_more_than_its_head_states_is_damage() -> None:
+    block = pack_block(BlockKind.FRAMES, bytes(1_000_000), 0)
     head = read_head(block[:HEAD_BYTES])
     lying = type(head)(head.kind, head.codec, 0, head.stored, 10, 0, 0, 0, 0, head.check)
     with pytest.raises(DamagedError):
         read_payload(lying, block[HEAD_BYTES:])
 
 
-def test_a_recording_goes_on_where_it_was_torn(tmp_path: Path) -> None:
+def test_appending_continues_after_the_last_valid_block(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
     write(path, [frame(1)])
     sound = path.stat().st_size
@@ -181,7 +182,7 @@ def test_a_recording_goes_on_where_it_was_torn(tmp_path: Path) -> None:
     assert path.stat().st_size > sound
     assert frames_in(path) == [frame(1), frame(3)]
     assert damage_in(path) == []
-    assert sum(isinstance(found, Session) for found in read(path)) == 3
+    assert sum(isinstance(found, RecordingSession) for found in read(path)) == 3
 
 
 def test_a_file_that_is_there_is_neither_overwritten_nor_mixed_up(tmp_path: Path) -> None:
@@ -205,15 +206,15 @@ def test_one_file_has_one_writer(tmp_path: Path) -> None:
     recording.close()
 
 
-def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MarketDataError, match="cannot be written: No such file"):
         Recording(tmp_path / "no" / "m.arena", FEEDS)
 
 
 def test_frames_a_slow_disk_has_no_room_for_are_counted_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
-    recording = write(path, [frame(n) for n in range(10)], pacing=Pacing(60.0, 10**6, waiting_bytes=200))
-    found = [one for one in read(path) if isinstance(one, Batch)]
+    recording = write(path, [frame(n) for n in range(10)], flush=FlushPolicy(60.0, 10**6, waiting_bytes=200))
+    found = [one for one in read(path) if isinstance(one, FrameBatch)]
     assert recording.lost > 0
     assert sum(batch.lost for batch in found) == recording.lost == 10 - len(frames_in(path))
 
@@ -222,11 +223,11 @@ FULL_DISK = """
 import random, resource, signal, sys, threading
 from pathlib import Path
 from arena.feeds.base import Frame
-from arena.feeds.recording.session import RecordedFeed
-from arena.feeds.recording.writer import Pacing, Recording
+from arena.feeds.recording.layout import RecordedFeed
+from arena.feeds.recording.writer import FlushPolicy, Recording
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
-recording = Recording(Path(sys.argv[1]), [RecordedFeed("a", ())], pacing=Pacing(60.0, 1))
+recording = Recording(Path(sys.argv[1]), [RecordedFeed("a", ())], flush=FlushPolicy(60.0, 1))
 while not recording.problem:
     before = recording.frames
     recording.write(Frame("a", 1, random.randbytes(500)))
@@ -250,9 +251,9 @@ def test_a_full_disk_ends_the_recording_with_a_sentence_and_nothing_else(tmp_pat
     assert damage_in(path) == []
 
 
-def test_a_recording_of_a_newer_version_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_recording_of_a_newer_version_is_refused_with_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
-    path.write_bytes(MAGIC + pack_block(Kind.SESSION, b'{"format":2,"opened_at":1,"feeds":[]}', 0))
+    path.write_bytes(MAGIC + pack_block(BlockKind.SESSION, b'{"format":2,"opened_at":1,"feeds":[]}', 0))
     with pytest.raises(MarketDataError, match="newer version"):
         read(path)
 
@@ -286,5 +287,5 @@ def test_the_page_has_the_bytes_as_they_are() -> None:
     assert f"a head of {HEAD_BYTES} bytes" in page
     assert f"| {RECORD_BYTES} | length |" in page
     assert f"at most {MAX_PAYLOAD // 2**20} MiB" in page
-    assert f"every second or {Pacing().block_bytes // 1024} KiB" in page
-    assert f"up to {Pacing().waiting_bytes // 2**20} MiB" in page
+    assert f"every second or {FlushPolicy().block_bytes // 1024} KiB" in page
+    assert f"up to {FlushPolicy().waiting_bytes // 2**20} MiB" in page

@@ -15,8 +15,8 @@ from arena.feeds.fakes.manifold import FakeManifold
 from arena.feeds.files import arena_file
 from arena.feeds.history import load_history
 from arena.feeds.manifold.feed import ManifoldFeed
-from arena.feeds.recording.session import RecordedFeed
-from arena.feeds.recording.start import start_recording
+from arena.feeds.recording.layout import RecordedFeed
+from arena.feeds.recording.writer import start_recording
 
 
 class Ending:
@@ -63,17 +63,17 @@ def test_a_prediction_market_is_replayed_to_its_end(tmp_path: Path) -> None:
 
     async def scene() -> None:
         async with FakeManifold(clock=lambda: now[0]) as fake:
-            fake.board.list_binary(rain, "will-it-rain", 0.5)
-            feed = ManifoldFeed(["will-it-rain"], 60.0, fake.url, fake.ws_url, clock=lambda: now[0])
+            fake.markets.list_binary(rain, "will-it-rain", 0.5)
+            feed = ManifoldFeed(["will-it-rain"], 60.0, fake.rest_url, fake.url, clock=lambda: now[0])
             settings = Settings(data_sources={"manifold": {"markets": ["will-it-rain"]}})
             recording = start_recording(path, [feed], settings)
             async with running(feed) as heard:
                 await fake.subscribed(f"contract/{rain}/new-bet")
                 now[0] += 1
-                await fake.tell(fake.board.bet(rain, 0.6, moment=now[0] - 0.1))
+                await fake.broadcast(fake.markets.bet(rain, 0.6, moment=now[0] - 0.1))
                 await heard.until(lambda: 0.6 in heard.prices)
                 now[0] += 1
-                await fake.tell(fake.board.resolve(rain, "YES"))
+                await fake.broadcast(fake.markets.resolve(rain, "YES"))
                 await heard.until(lambda: bool(heard.resolutions))
             ends.extend(heard.resolutions)
             for one in heard.frames:

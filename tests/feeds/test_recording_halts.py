@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from test_alpaca import OPEN, feed_of, play, running
+from scenes import play, running
+from test_alpaca import OPEN, feed_of
 
 from arena.core.exchange import Rules, settle
 from arena.core.ledger import Account
 from arena.core.orders import Order, Rejection, Side
 from arena.engine.recording import read_market
 from arena.engine.sources import LiveSource, MarketState, ReplaySource
-from arena.feeds.alpaca import AlpacaParser
+from arena.feeds.alpaca.parser import AlpacaParser
 from arena.feeds.base import Frame, Halt
 from arena.feeds.fakes.alpaca import FakeAlpaca
 from arena.feeds.history import load_history
 from arena.feeds.live import LiveMarket
-from arena.feeds.recording.session import RecordedFeed
+from arena.feeds.recording.layout import RecordedFeed
 from arena.feeds.recording.writer import Recording
 
 SECOND = 10**9
@@ -39,7 +40,7 @@ def replayed(path: Path, seconds: int) -> list[dict[str, str]]:
     return [dict(source.conditions(0.0, MarketState(n=n - 1)).barred) for n in range(seconds)]
 
 
-def test_a_replay_bars_what_was_halted_live_at_the_same_ticks(tmp_path: Path) -> None:
+def test_a_replay_applies_halts_at_the_same_ticks_as_live(tmp_path: Path) -> None:
     path, live = tmp_path / "m.arena", []
     now = [OPEN]
 
@@ -99,7 +100,7 @@ def test_a_restarted_recorder_knows_of_no_halt(tmp_path: Path) -> None:
     assert (ended > START, reason) == (True, "")
 
 
-def test_a_halt_and_its_end_are_told_once_by_the_parser() -> None:
+def test_the_parser_returns_a_halt_and_its_end_once() -> None:
     def told(*codes: str) -> list[str]:
         found = []
         for n, code in enumerate(codes):

@@ -1,4 +1,4 @@
-"""A recording replayed is the market that was live: the same prices at every tick, through the same parsers."""
+"""A replayed recording shows the same prices at every tick as the live market did."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from arena.errors import MarketDataError
 from arena.feeds.base import Frame, History, PriceUpdate
 from arena.feeds.binance.feed import BinanceFeed
-from arena.feeds.binance.frames import BinanceParser, enveloped
+from arena.feeds.binance.parser import BinanceParser, wrap_rest_trades
 from arena.feeds.history import load_history
 from arena.feeds.live import LiveMarket
-from arena.feeds.parsers import parser_for
-from arena.feeds.recording.playing import Fate, Playing
-from arena.feeds.recording.session import RecordedFeed, Session
-from arena.feeds.recording.writer import Pacing, Recording
+from arena.feeds.recording.layout import RecordedFeed, RecordingSession
+from arena.feeds.recording.replay import PriceDecision, SessionReplay
+from arena.feeds.recording.writer import FlushPolicy, Recording
+from arena.feeds.venues import parser_for
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 SYMBOLS = (BTC, ETH)
@@ -44,7 +44,7 @@ def frame(received: float, payload: bytes, feed: str = "binance") -> Frame:
 
 def recorded(path: Path, frames: Sequence[Frame], feeds: Sequence[RecordedFeed] | None = None) -> str:
     feeds = feeds or [RecordedFeed("binance", SYMBOLS)]
-    recording = Recording(path, feeds, append=path.exists(), pacing=Pacing(waiting_bytes=2**30))
+    recording = Recording(path, feeds, append=path.exists(), flush=FlushPolicy(waiting_bytes=2**30))
     for one in frames:
         recording.write(one)
     recording.close()
@@ -53,7 +53,7 @@ def recorded(path: Path, frames: Sequence[Frame], feeds: Sequence[RecordedFeed] 
 
 
 def shown_live(frames: Sequence[Frame], times: Sequence[float]) -> list[dict[str, float]]:
-    """Return what a live market fed with these frames shows at each of the times, asked right then."""
+    """Return the prices that a live market with these frames shows at each of the times."""
     market, parser = LiveMarket([BinanceFeed(SYMBOLS)]), BinanceParser(SYMBOLS)
     waiting = list(frames)
     shown = []
@@ -114,26 +114,28 @@ def test_a_replay_shows_what_a_live_market_showed(
         max_size=30,
     )
 )  # fmt: skip
-def test_of_two_feeds_the_one_that_counts_live_counts_in_a_replay(told: list[tuple[str, str, int, float]]) -> None:
-    """The feeds are real ones by another name: what counts here is only what they are called and list."""
+def test_a_symbol_of_two_feeds_has_the_same_owner_live_and_in_a_replay(told: list[tuple[str, str, int, float]]) -> None:
+    """Only the names and symbols of the feeds matter here."""
     listed = {"first": ("own", "shared"), "second": ("shared",)}
     feeds = [BinanceFeed(symbols) for symbols in listed.values()]
     for feed, (name, symbols) in zip(feeds, listed.items(), strict=True):
         feed.name, feed.symbols = name, symbols
     market = LiveMarket(feeds)
-    session = Session(tuple(RecordedFeed(name, symbols) for name, symbols in listed.items()), 0.0)
-    playing = Playing(session, lambda feed: BinanceParser(feed.symbols))
+    session = RecordingSession(tuple(RecordedFeed(name, symbols) for name, symbols in listed.items()), 0.0)
+    playing = SessionReplay(session, lambda feed: BinanceParser(feed.symbols))
     shown: dict[str, float] = {}
     for now, (feed_name, symbol, shift, price) in enumerate(told):
         update = PriceUpdate(symbol, price, now + shift, float(now), feed_name)
         market.on_price(update)
-        if playing.fate(update) is Fate.SHOWN:
+        if playing.decide(update) is PriceDecision.SHOWN:
             shown[symbol] = price
         assert market.prices_at(now) == dict(sorted(shown.items()))
 
 
 def test_trades_fetched_after_a_gap_count_when_they_came(tmp_path: Path) -> None:
-    answer = enveloped(BTC, orjson.dumps([{"id": n, "price": f"{n}", "time": (START + n) * 1000} for n in (1, 2, 3)]))
+    answer = wrap_rest_trades(
+        BTC, orjson.dumps([{"id": n, "price": f"{n}", "time": (START + n) * 1000} for n in (1, 2, 3)])
+    )
     frames = [
         frame(START + 0.5, trade(BTC, 0, 10.0, START + 0.4)),
         frame(START + 4.5, trade(BTC, 4, 40.0, START + 4.4)),
@@ -195,7 +197,7 @@ def test_a_recording_without_a_price_is_refused_with_what_it_holds(tmp_path: Pat
 LIMITED = """
 import resource, sys
 from arena.feeds.history import load_history
-import arena.feeds.binance.frames, arena.feeds.files.arena_file
+import arena.feeds.binance.parser, arena.feeds.files.arena_file
 held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (held + 8 * 2**20, resource.RLIM_INFINITY))
 history = load_history([sys.argv[1]], interval=None)

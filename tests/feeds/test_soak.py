@@ -1,10 +1,10 @@
-"""A short run of the soak: every feed at once, faults all the time."""
+"""A short run of the soak test: all feeds at once, with faults all the time."""
 
 from __future__ import annotations
 
 import asyncio
 
-from arena.feeds.fakes.doubles import NAMES
+from arena.feeds.fakes.simulation import NAMES
 from benchmarks.soak_feeds import failures, soak
 
 

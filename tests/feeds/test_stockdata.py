@@ -10,24 +10,26 @@ import logging
 import time
 
 import pytest
-from scenes import Heard, play, running
-from test_stockdata_wire import at
+from scenes import CollectingSink, play, running
+from test_stockdata_parser import at
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState
 from arena.feeds.fakes.stockdata import FakeStockData
 from arena.feeds.live import LiveMarket
-from arena.feeds.stockdata.budget import EXTENDED, MemoryBook
-from arena.feeds.stockdata.feed import StockDataFeed, Timing
+from arena.feeds.stockdata.budget import EXTENDED, MemoryUsage
+from arena.feeds.stockdata.feed import StockDataFeed, StockDataTiming
 
 TOKEN = "s3cr3t/token+of-the=plan"
-QUICK = Timing(connect_timeout=8.0, answer_timeout=8.0, first_delay=0.01, max_delay=0.02, rate_window=0.05, nap=0.01)
+QUICK = StockDataTiming(
+    connect_timeout=8.0, answer_timeout=8.0, first_delay=0.01, max_delay=0.02, rate_window=0.05, idle_delay=0.01
+)
 OPEN, CLOSED = at("2026-07-22T10:00"), at("2026-07-25T12:00")
 TRADED = "2026-07-22T09:59:58.000000"
 
 
 class Clock:
-    """The time of day that a scene wants, going on from there."""
+    """A clock that starts at a given time and runs on."""
 
     def __init__(self, start: float = OPEN) -> None:
         self.set(start)
@@ -110,7 +112,7 @@ def test_a_symbol_the_venue_leaves_out_is_named_once(caplog: pytest.LogCaptureFi
         async with venue() as fake:
             feed = feed_of(fake, ("SPY", "NOSUCH"))
             async with running(feed) as heard:
-                await fake.asked(4)
+                await fake.requested(4)
                 fake.quote("NOSUCH", 7, TRADED)
                 await heard.until(lambda: 7.0 in heard.prices)
                 await heard.until(lambda: heard.states[-1][1] == "Receiving prices from StockData.org.")
@@ -147,16 +149,16 @@ def test_a_closed_market_is_asked_once_for_a_price_and_not_again_until_it_opens(
             feed = feed_of(fake, clock=clock)
             assert not feed.pace("SPY", clock()).open
             async with running(feed) as heard:
-                await heard.until(lambda: "are closed" in heard.words)
+                await heard.until(lambda: "are closed" in heard.sentences)
                 assert len(fake.requests) == 1
                 assert heard.prices == [512.5, 440.0]
                 assert heard.states[-1][0] is FeedState.LIVE
                 market = LiveMarket([feed])
                 for update in heard.updates:
                     market.on_price(update)
-                assert {each.words for each in market.freshness(clock()).values()} == {"closed"}
+                assert {each.state for each in market.freshness(clock()).values()} == {"closed"}
                 clock.set(OPEN)
-                await fake.asked(3)
+                await fake.requested(3)
             assert feed.pace("SPY", clock()).open
 
     play(scene)
@@ -167,7 +169,7 @@ def test_a_first_price_is_tried_for_until_it_comes_even_while_the_market_is_clos
         async with venue() as fake:
             fake.refuse(500, times=2)
             async with running(feed_of(fake, clock=Clock(CLOSED))) as heard:
-                await heard.until(lambda: "are closed" in heard.words)
+                await heard.until(lambda: "are closed" in heard.sentences)
             assert len(fake.requests) == 3
 
     play(scene)
@@ -182,12 +184,12 @@ def test_a_first_price_is_tried_for_until_it_comes_even_while_the_market_is_clos
         (404, "no quotes at this address (HTTP 404)"),
     ],
 )
-def test_a_refusal_that_will_not_change_ends_the_feed_in_words(status: int, words: str) -> None:
+def test_a_permanent_refusal_ends_the_feed_with_a_sentence(status: int, words: str) -> None:
     async def scene() -> None:
         async with venue() as fake:
             fake.refuse(status)
             with pytest.raises(FeedError) as caught:
-                await feed_of(fake).run(Heard())
+                await feed_of(fake).run(CollectingSink())
             assert words in str(caught.value)
             assert TOKEN not in repr(caught.value)
             assert len(fake.requests) == 1
@@ -199,7 +201,7 @@ def test_a_wrong_token_is_refused_by_the_venue_itself() -> None:
     async def scene() -> None:
         async with FakeStockData("another") as fake:
             with pytest.raises(FeedError, match="check STOCKDATA_API_KEY"):
-                await feed_of(fake).run(Heard())
+                await feed_of(fake).run(CollectingSink())
 
     play(scene)
 
@@ -208,11 +210,11 @@ def test_a_used_up_day_is_waited_out_until_midnight_utc() -> None:
     async def scene() -> None:
         async with venue() as fake:
             fake.refuse(402)
-            clock, book = Clock(), MemoryBook()
-            feed = feed_of(fake, ("SPY",), clock=clock, book=book, daily_requests=500)
+            clock, usage = Clock(), MemoryUsage()
+            feed = feed_of(fake, ("SPY",), clock=clock, usage=usage, daily_requests=500)
             async with running(feed) as heard:
-                await heard.until(lambda: "used up" in heard.words)
-                assert book.used("2026-07-22") == 500
+                await heard.until(lambda: "used up" in heard.sentences)
+                assert usage.used("2026-07-22") == 500
                 assert heard.states[-1][0] is FeedState.DOWN
                 clock.set(at("2026-07-23T10:00"))
                 await heard.until(lambda: bool(heard.updates))
@@ -225,12 +227,12 @@ def test_the_days_budget_is_never_exceeded_and_survives_a_restart() -> None:
     async def scene() -> None:
         async with venue() as fake:
             fake.refuse(500, times=99)
-            book = MemoryBook()
+            usage = MemoryUsage()
             for _ in range(2):
-                feed = feed_of(fake, ("SPY",), clock=Clock(CLOSED), book=book, daily_requests=5)
+                feed = feed_of(fake, ("SPY",), clock=Clock(CLOSED), usage=usage, daily_requests=5)
                 async with running(feed) as heard:
-                    await heard.until(lambda: "used up" in heard.words)
-            assert len(fake.requests) == book.used("2026-07-25") == 5
+                    await heard.until(lambda: "used up" in heard.sentences)
+            assert len(fake.requests) == usage.used("2026-07-25") == 5
             assert not await feed.reachable(1.0)
             assert len(fake.requests) == 5
 
@@ -241,12 +243,12 @@ def test_the_venues_own_count_lowers_the_budget() -> None:
     async def scene() -> None:
         async with venue(limit=40) as fake:
             fake.used = 9
-            book = MemoryBook()
-            feed = feed_of(fake, ("SPY",), book=book, daily_requests=100)
+            usage = MemoryUsage()
+            feed = feed_of(fake, ("SPY",), usage=usage, daily_requests=100)
             async with running(feed) as heard:
-                await heard.until(lambda: "Receiving" in heard.words)
+                await heard.until(lambda: "Receiving" in heard.sentences)
             # 30 remain, for the six hours to the close.
-            assert book.used("2026-07-22") == 70
+            assert usage.used("2026-07-22") == 70
             assert feed.pace("SPY", OPEN).interval == pytest.approx(6 * 3600 / 30, abs=1)
 
     play(scene)
@@ -256,20 +258,20 @@ def test_too_many_requests_a_minute_are_waited_out() -> None:
     async def scene() -> None:
         async with venue() as fake:
             fake.refuse(429)
-            timing = Timing(first_delay=0.01, max_delay=0.01, rate_window=0.3, nap=0.01)
+            timing = StockDataTiming(first_delay=0.01, max_delay=0.01, rate_window=0.3, idle_delay=0.01)
             loop = asyncio.get_running_loop()
             async with running(feed_of(fake, timing=timing)) as heard:
-                await fake.asked(1)
+                await fake.requested(1)
                 started = loop.time()
                 await heard.until(lambda: bool(heard.updates))
                 assert loop.time() - started >= 0.2
-            assert "HTTP 429" in heard.words
+            assert "HTTP 429" in heard.sentences
 
     play(scene)
 
 
 @pytest.mark.parametrize("fault", ["broken", "list", "empty", "unpriced", "cut", "500", "redirect", "huge"])
-def test_an_answer_that_makes_no_sense_is_a_setback_and_no_more(fault: str) -> None:
+def test_an_unreadable_answer_is_a_failed_poll_and_no_more(fault: str) -> None:
     async def scene() -> None:
         async with venue() as fake:
             if fault == "cut":
@@ -293,13 +295,13 @@ def test_an_answer_that_makes_no_sense_is_a_setback_and_no_more(fault: str) -> N
 
 
 @pytest.mark.parametrize("fault", ["mute", "drip"])
-def test_a_venue_that_keeps_the_line_open_is_given_up_in_time(fault: str) -> None:
+def test_a_request_to_a_venue_that_never_answers_times_out(fault: str) -> None:
     async def scene() -> None:
         async with venue() as fake:
             fake.mute, fake.drip = fault == "mute", 0.05 if fault == "drip" else 0.0
-            timing = Timing(answer_timeout=0.1, first_delay=0.01, max_delay=0.02, nap=0.01)
+            timing = StockDataTiming(answer_timeout=0.1, first_delay=0.01, max_delay=0.02, idle_delay=0.01)
             async with running(feed_of(fake, timing=timing)) as heard:
-                await heard.until(lambda: "did not answer in time" in heard.words)
+                await heard.until(lambda: "did not answer in time" in heard.sentences)
                 fake.mute, fake.drip = False, 0.0
                 await heard.until(lambda: heard.states[-1][0] is FeedState.LIVE)
 
@@ -312,20 +314,20 @@ def test_a_dead_address_is_tried_again_and_costs_no_requests() -> None:
             feed = feed_of(gone)
         async with running(feed) as heard:
             await heard.until(lambda: FeedState.DOWN in dict(heard.states))
-        assert "cannot be reached" in heard.words
+        assert "cannot be reached" in heard.sentences
         assert feed.counts["requests"] == 0
         assert feed.counts["failures"] >= 1
 
     play(scene)
 
 
-def test_reachable_says_yes_only_to_a_price_and_its_request_serves_the_feed() -> None:
+def test_a_feed_is_reachable_only_with_a_price_and_run_uses_that_response() -> None:
     async def scene() -> None:
         async with venue() as fake:
             feed = feed_of(fake, clock=Clock(CLOSED))
             assert await feed.reachable(5.0)
             async with running(feed) as heard:
-                await heard.until(lambda: "are closed" in heard.words)
+                await heard.until(lambda: "are closed" in heard.sentences)
             assert heard.prices == [512.5, 440.0]
             assert len(fake.requests) == len(heard.frames) == 1
             fake.refuse(401)
@@ -338,7 +340,7 @@ def test_reachable_says_yes_only_to_a_price_and_its_request_serves_the_feed() ->
     play(scene)
 
 
-def test_an_early_answer_that_has_aged_is_not_told_as_news() -> None:
+def test_an_early_response_that_has_expired_is_not_used() -> None:
     async def scene() -> None:
         async with venue() as fake:
             clock = Clock()
@@ -356,7 +358,7 @@ def test_an_early_answer_that_has_aged_is_not_told_as_news() -> None:
 def test_the_token_is_in_no_log_state_error_or_frame(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], quoted: str
 ) -> None:
-    heards: list[Heard] = []
+    heards: list[CollectingSink] = []
     raised: list[BaseException | None] = []
 
     async def scene() -> None:
@@ -414,12 +416,12 @@ def test_a_proxy_of_the_environment_is_used_but_not_on_this_machine(monkeypatch:
     play(scene)
 
 
-def test_a_proxy_that_cannot_be_used_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_cannot_be_used_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
         feed = StockDataFeed(["SPY"], TOKEN, "http://venue.invalid", timing=QUICK)
         assert not await feed.reachable(5.0)
         with pytest.raises(FeedError, match=r"proxy for StockData\.org cannot be used"):
-            await feed.run(Heard())
+            await feed.run(CollectingSink())
 
     monkeypatch.setenv("http_proxy", "nonsense://127.0.0.1:1")
     play(scene)

@@ -1,4 +1,4 @@
-"""How Alpaca writes messages: an array, as JSON text or as msgpack, with times to the nanosecond."""
+"""Encodes and decodes Alpaca's messages: arrays, as JSON or msgpack, with times in nanoseconds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def decode(payload: bytes) -> list[Any] | None:
 
 
 def encode(content: Message | list[Message], encoding: Encoding) -> str | bytes:
-    """Return a message, or an array of them, as it goes over the wire."""
+    """Return a message, or an array of them, encoded for sending."""
     if encoding == "msgpack":
         packed: bytes = msgpack.packb(content)
         return packed
@@ -42,7 +42,7 @@ def encode(content: Message | list[Message], encoding: Encoding) -> str | bytes:
 
 
 def nanoseconds(stamp: object) -> int | None:
-    """Return a time of day as integer nanoseconds since the epoch, None where it is none.
+    """Return a timestamp as integer nanoseconds since the epoch, None where it is not valid.
 
     Python's own parser drops the digits after the sixth, and two trades can lie closer than that.
     """
@@ -61,7 +61,7 @@ def nanoseconds(stamp: object) -> int | None:
 
 
 def stamp_of(moment: int, encoding: Encoding) -> object:
-    """Return nanoseconds as the venue writes them: text without trailing zeros, or msgpack's own time."""
+    """Return nanoseconds in the venue's format: RFC 3339 without trailing zeros, or a msgpack timestamp."""
     if encoding == "msgpack":
         return msgpack.Timestamp.from_unix_nano(moment)
     whole, rest = divmod(moment, NANOSECONDS)

@@ -1,9 +1,9 @@
 """Live prices from Alpaca's market data streams; a free account's key is needed.
 
-Rules kept here: symbols with a slash are crypto pairs, all others stocks, and each kind has a
-connection of its own; one kind may fail for good without ending the other; a market that is closed
-is not a silent connection, nor is one whose symbols are all halted; the keys are sent to the venue
-and shown nowhere.
+- Symbols with a slash are crypto pairs, all others stocks. Each kind has a connection of its own, and one
+  can fail for good without ending the other.
+- A closed market does not make a connection silent, nor do symbols that are all halted.
+- The keys are sent to the venue and appear nowhere else.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Literal
 
 from arena.errors import FeedError
 from arena.feeds.alpaca.codec import Encoding
-from arena.feeds.alpaca.connection import Connection
-from arena.feeds.alpaca.manner import Manner, Place, Timing
-from arena.feeds.alpaca.parser import AlpacaParser, Prices
-from arena.feeds.alpaca.rest import BASE_URL, LatestPrices, Question
-from arena.feeds.alpaca.session import Keys
+from arena.feeds.alpaca.connection import AlpacaConnection, AlpacaTiming, ConnectionConfig, Endpoint
+from arena.feeds.alpaca.handshake import AlpacaKeys
+from arena.feeds.alpaca.parser import AlpacaParser, PriceKind
+from arena.feeds.alpaca.rest import BASE_URL, AlpacaRest, LatestPricesQuery
 from arena.feeds.base import FeedState, Pace, PriceSink
-from arena.feeds.market_hours import Session, session_at
+from arena.feeds.market_hours import TradingSession, session_at
+from arena.feeds.reporting import StateReporter
 
 log = logging.getLogger("arena.feeds.alpaca")
 
@@ -34,23 +34,21 @@ WS_URL = "wss://stream.data.alpaca.markets"
 StockFeed = Literal["iex", "sip", "delayed_sip", "test"]
 Location = Literal["us", "us-1", "eu-1"]
 
-# Seconds between two prices of a symbol that is traded at all: one exchange of a few per cent of the
-# volume, or all exchanges together.
-_TRADES = {"iex": 60.0}
-_USUAL = {"trades": 10.0, "quotes": 10.0, "bars": 60.0}
-_EXTENDED_FACTOR = 6.0
-_DELAY = 15 * 60.0
-_RANK = {FeedState.LIVE: 0, FeedState.CONNECTING: 1, FeedState.DOWN: 2, FeedState.FAILED: 3}
-_LEVELS = {FeedState.DOWN: logging.WARNING, FeedState.FAILED: logging.ERROR}
+# Expected seconds between two prices of a symbol that is traded at all. IEX is one exchange with a few per
+# cent of the volume, the other feeds are all exchanges together.
+_INTERVALS: dict[PriceKind, float] = {"trades": 10.0, "quotes": 10.0, "bars": 60.0}
+_IEX_TRADES_INTERVAL = 60.0
+_EXTENDED_HOURS_FACTOR = 6.0
+_SIP_DELAY = 15 * 60.0
 
 
 class AlpacaFeed:
     """Trades, quotes or minute bars of stocks and crypto pairs, at the venue's time.
 
-    After each login the last prices are asked for at `base_url`, not at all where that is empty.
+    After each login the latest prices are requested at `base_url`; an empty one requests none.
 
-    `counts` says what arrived: prices, duplicates, late, corrections, cancels, garbled and so on;
-    how many connections were opened; and `slow_client`, how often the venue found us too slow.
+    `counts` counts messages by kind (prices, duplicates, late, corrections, cancels, garbled and so on),
+    connections, and `slow_client`: how often the venue found that we read too slowly.
     """
 
     name = "alpaca"
@@ -63,11 +61,11 @@ class AlpacaFeed:
         *,
         feed: StockFeed = "iex",
         location: Location = "us",
-        prices: Prices = "trades",
+        prices: PriceKind = "trades",
         encoding: Encoding = "msgpack",
         ws_url: str = WS_URL,
         base_url: str = BASE_URL,
-        timing: Timing | None = None,
+        timing: AlpacaTiming | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.symbols: Sequence[str] = tuple(dict.fromkeys(name.strip().upper() for name in symbols))
@@ -81,27 +79,29 @@ class AlpacaFeed:
         pairs = tuple(name for name in self.symbols if is_crypto(name))
         base = ws_url.rstrip("/")
         self._stock_pace = partial(stock_pace, feed, prices)
-        self._pair_pace = Pace(_USUAL[prices])
-        # The test stream has no REST side.
-        stock_question = None if feed == "test" else Question(f"/v2/stocks/{prices}/latest", {"feed": feed})
-        pair_question = Question(f"/v1beta3/crypto/{location}/latest/{prices}")
-        places = (
-            Place(f"stocks ({feed})", f"{base}/v2/{feed}", stocks, self._stock_pace, stock_question, halts=True),
-            Place(
+        self._pair_pace = Pace(_INTERVALS[prices])
+        # The test stream has no REST API.
+        stock_query = None if feed == "test" else LatestPricesQuery(f"/v2/stocks/{prices}/latest", {"feed": feed})
+        pair_query = LatestPricesQuery(f"/v1beta3/crypto/{location}/latest/{prices}")
+        endpoints = (
+            Endpoint(f"stocks ({feed})", f"{base}/v2/{feed}", stocks, self._stock_pace, stock_query, halts=True),
+            Endpoint(
                 f"crypto ({location})", f"{base}/v1beta3/crypto/{location}", pairs, lambda _now: self._pair_pace,
-                pair_question,
+                pair_query,
             ),
         )  # fmt: skip
-        keys, times = Keys(key, secret), timing or Timing()
-        rest = LatestPrices(base_url, keys, times.open_timeout, clock) if base_url else None
-        manner = Manner(keys, prices, encoding, times, clock, rest)
-        self._connections = [Connection(self.name, place, manner, self._parser) for place in places if place.symbols]
-        self._conditions: dict[str, tuple[FeedState, str]] = {}
+        keys, times = AlpacaKeys(key, secret), timing or AlpacaTiming()
+        rest = AlpacaRest(base_url, keys, times.open_timeout, clock) if base_url else None
+        config = ConnectionConfig(keys, prices, encoding, times, clock, rest)
+        self._connections = [
+            AlpacaConnection(self.name, endpoint, config, self._parser) for endpoint in endpoints if endpoint.symbols
+        ]
 
     async def run(self, sink: PriceSink) -> None:
-        """Push prices until cancelled; raise FeedError once no connection is of use any more."""
+        """Push prices until cancelled; raise FeedError once every connection has failed for good."""
+        reporter = StateReporter(sink, self.name, log)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._keep(each, sink)) for each in self._connections]
+            tasks = [group.create_task(self._run_connection(each, sink, reporter)) for each in self._connections]
         raise FeedError(" ".join(task.result() for task in tasks))
 
     async def reachable(self, timeout: float) -> bool:  # noqa: ASYNC109 - the caller's budget
@@ -113,28 +113,20 @@ class AlpacaFeed:
             return False
 
     def pace(self, symbol: str, now: float) -> Pace:
-        """Return the usual pace of a symbol, whether its market is open, and whether it is halted."""
+        """Return a symbol's expected interval, whether its market is open, and whether it is halted."""
         if is_crypto(symbol):
             return self._pair_pace
         pace, halted = self._stock_pace(now), self._parser.halts.reason(symbol)
         return replace(pace, halted=halted) if halted else pace
 
-    async def _keep(self, connection: Connection, sink: PriceSink) -> str:
-        """Run a connection for good and return why it cannot go on."""
+    async def _run_connection(self, connection: AlpacaConnection, sink: PriceSink, reporter: StateReporter) -> str:
+        """Run a connection until it fails for good, and return why."""
         try:
-            await connection.run(sink, partial(self._say, sink))
+            await connection.run(sink, reporter)
         except FeedError as error:
-            self._say(sink, connection.place.label, FeedState.FAILED, str(error))
+            reporter.report(FeedState.FAILED, str(error), connection.endpoint.label)
             return str(error)
         raise AssertionError("a connection ends only by an error")
-
-    def _say(self, sink: PriceSink, label: str, state: FeedState, detail: str) -> None:
-        """Pass on a change: the feed is as well as its best connection, and each has its sentence."""
-        log.log(_LEVELS.get(state, logging.INFO), "%s", detail)
-        self._conditions[label] = (state, detail)
-        best = min((each for each, _ in self._conditions.values()), key=_RANK.__getitem__)
-        if best is not FeedState.FAILED:  # the end is said by whoever catches the error
-            sink.on_state(self.name, best, " ".join(words for _, words in self._conditions.values()))
 
 
 def is_crypto(symbol: str) -> bool:
@@ -142,16 +134,16 @@ def is_crypto(symbol: str) -> bool:
     return "/" in symbol
 
 
-def stock_pace(feed: StockFeed, prices: Prices, now: float) -> Pace:
-    """Return how often a stock's price is to be expected.
+def stock_pace(feed: StockFeed, prices: PriceKind, now: float) -> Pace:
+    """Return how often a stock's price is expected.
 
-    The consolidated feeds trade from 04:00 to 20:00, with less before and after the regular session;
-    IEX has prices worth waiting for in the regular session only; the test feed never closes.
+    The consolidated feeds trade from 04:00 to 20:00, with less volume outside the regular session; IEX has
+    enough trades in the regular session only; the test feed never closes.
     """
-    interval = _TRADES.get(feed, _USUAL[prices]) if prices == "trades" else _USUAL[prices]
+    interval = _IEX_TRADES_INTERVAL if feed == "iex" and prices == "trades" else _INTERVALS[prices]
     if feed == "test":
         return Pace(interval)
-    session = session_at(now - _DELAY if feed == "delayed_sip" else now)
-    if session is Session.EXTENDED and feed != "iex":
-        return Pace(interval * _EXTENDED_FACTOR)
-    return Pace(interval, open=session is Session.REGULAR)
+    session = session_at(now - _SIP_DELAY if feed == "delayed_sip" else now)
+    if session is TradingSession.EXTENDED and feed != "iex":
+        return Pace(interval * _EXTENDED_HOURS_FACTOR)
+    return Pace(interval, open=session is TradingSession.REGULAR)

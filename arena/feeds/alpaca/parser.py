@@ -1,43 +1,51 @@
-"""What Alpaca's messages say about prices.
+"""Parses Alpaca's messages into prices and trading halts.
 
-A trade sets the price, and so does what is told in its place when it is corrected or cancelled; or
-the middle of the quotes does, or the close of the minute bars. News older than the price that holds
-changes nothing. What REST answers to the question for the last prices is read by the same rules.
+A trade sets the price, and so does the correction or cancellation of the newest trade; with other settings
+the middle of a quote does, or the close of a minute bar. What is older than the current price changes
+nothing. REST responses with the latest prices are parsed by the same rules.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from arena.feeds.alpaca.codec import NANOSECONDS, Message, decode, nanoseconds
-from arena.feeds.alpaca.halts import Halts
-from arena.feeds.alpaca.tape import Deal, Key, Order, Tape, Told
 from arena.feeds.base import Halt, PriceUpdate
-from arena.feeds.dialling import price_of
+from arena.feeds.json_values import parse_price
 
-Prices = Literal["trades", "quotes", "bars"]
+PriceKind = Literal["trades", "quotes", "bars"]
+TradeKey = tuple[str, str]  # exchange and trade id
+TimeOrder = tuple[int, int]
+
+TRADE_MEMORY = 200  # trades of a symbol that a correction or cancellation is looked up in
 
 _BAR_LENGTH = 60 * NANOSECONDS
 # A time further ahead than this is wrong; without a limit one such trade, or halt, would outrank all others.
-_AHEAD = 60 * NANOSECONDS
+_MAX_AHEAD = 60 * NANOSECONDS
 _CONTROLS = frozenset({"success", "error", "subscription"})
-# What is read, and the choice of prices that it belongs to; statuses belong to all.
-_READ = {"t": "trades", "c": "trades", "x": "trades", "q": "quotes", "b": "bars", "s": ""}
-_UNPRICED = frozenset({"u", "d", "l", "o", "n", "i"})
-# The keys of a REST answer, each with the kind of message that its entries are.
-_ANSWERS = {"trades": "t", "quotes": "q", "bars": "b"}
-# Conditions of trades that were not made at the market's price of the moment: late or out of
-# sequence, at an average, an earlier or a derived price, for cash or later delivery, parts of a
-# larger deal, and the official open and close told again.
-_NOT_THE_MARKET = frozenset("CHMNPQRUVWZ47")
+# The messages that are read, each with the price setting it belongs to; statuses belong to all.
+_MESSAGE_KINDS = {"t": "trades", "c": "trades", "x": "trades", "q": "quotes", "b": "bars", "s": ""}
+_WITHOUT_PRICE = frozenset({"u", "d", "l", "o", "n", "i"})
+# The keys of a REST response, each with the kind of message that its entries are.
+_REST_KEYS = {"trades": "t", "quotes": "q", "bars": "b"}
+# Conditions of trades that were not made at the market's current price: late or out of sequence, at an
+# average, an earlier or a derived price, for cash or later delivery, parts of a larger deal, and the
+# official open and close repeated.
+_EXCLUDED_CONDITIONS = frozenset("CHMNPQRUVWZ47")
+# Trading statuses: 2 halts and 3 resumes on tapes A and B; H and P (volatility pause) halt and T resumes on
+# tape C. All others, such as the resumption of quotations only, change nothing.
+_HALTS = frozenset("2HP")
+_RESUMES = frozenset("3T")
+_MAX_REASON = 80
 
 
 @dataclass(slots=True)
-class Reading:
-    """What a payload holds: prices, halts, the messages about the connection itself, and trading statuses."""
+class ParsedPayload:
+    """What a payload holds: prices, halts, messages about the connection, and the number of trading statuses."""
 
     updates: list[PriceUpdate] = field(default_factory=list)
     halts: list[Halt] = field(default_factory=list)
@@ -45,130 +53,256 @@ class Reading:
     statuses: int = 0
 
 
-class AlpacaParser:
-    """Reads payloads of both encodings and of both kinds of streams; `symbols` None means all.
+@dataclass(slots=True, eq=False)
+class VenueTrade:
+    """A trade: `order` sorts it by time; the price is None once it is corrected or cancelled."""
 
-    Where `prices` is not given, the subscription that the venue confirms in a recording decides.
-    `counts` says what came, by kind; `halts` which stocks are halted now.
+    order: TimeOrder
+    time: int
+    key: TradeKey
+    price: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentPrice:
+    """The price that now counts, and since when, in nanoseconds."""
+
+    price: float
+    time: int
+
+
+@dataclass(slots=True)
+class RecentTrades:
+    """The recent trades of one symbol by time; its methods return the new price where there is one.
+
+    A corrected or cancelled trade stays without a price, so that its repetition is recognised and the price
+    that replaces it counts from its time on.
+    """
+
+    _trades: list[VenueTrade] = field(default_factory=list)
+
+    def contains(self, key: TradeKey, time: int) -> bool:
+        """Return whether this very trade has been seen; ids begin anew each day, so the time counts too."""
+        if not self._trades or time > self._trades[-1].time:
+            return False
+        return any(trade.key == key and trade.time == time for trade in reversed(self._trades))
+
+    def add(self, trade: VenueTrade) -> CurrentPrice | None:
+        """Add a trade; one older than the current price changes nothing."""
+        self._trades.insert(bisect_right(self._trades, trade.order, key=_trade_order), trade)
+        is_newest = self._newest() is trade
+        if len(self._trades) > TRADE_MEMORY:
+            del self._trades[0]
+        return self._current() if is_newest else None
+
+    def correct(self, key: TradeKey, new_key: TradeKey, price: float | None) -> CurrentPrice | None:
+        """Replace a known trade, by one without a price where `price` is None."""
+        trade = next((trade for trade in reversed(self._trades) if trade.key == key), None)
+        if trade is None or trade.price is None:
+            return None
+        was_newest = self._newest() is trade
+        trade.price = None
+        place = bisect_right(self._trades, trade.order, key=_trade_order)
+        self._trades.insert(place, VenueTrade(trade.order, trade.time, new_key, price))
+        return self._current() if was_newest else None
+
+    def cancel(self, key: TradeKey) -> CurrentPrice | None:
+        """Cancel a known trade."""
+        return self.correct(key, key, None)
+
+    def _newest(self) -> VenueTrade | None:
+        return next((trade for trade in reversed(self._trades) if trade.price is not None), None)
+
+    def _current(self) -> CurrentPrice | None:
+        """Return the newest price, from the time of the last trade that was cancelled after it."""
+        time = 0
+        for trade in reversed(self._trades):
+            time = max(time, trade.time)
+            if trade.price is not None:
+                return CurrentPrice(trade.price, time)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _TradingStatus:
+    since: int
+    reason: str  # empty while the stock trades
+
+
+class TradingHalts:
+    """Which stocks are halted, by their trading statuses and trades; times in nanoseconds."""
+
+    def __init__(self) -> None:
+        self._statuses: dict[str, _TradingStatus] = {}
+        self._changes: dict[str, str] = {}
+
+    def apply_status(self, symbol: str, message: Message, time: int) -> str:
+        """Take a status message and return its kind: halts, resumptions or not_price."""
+        code, last = message.get("sc"), self._statuses.get(symbol)
+        if not isinstance(code, str) or code not in _HALTS | _RESUMES or (last is not None and time < last.since):
+            return "not_price"
+        self._set(symbol, time, _halt_reason(message) if code in _HALTS else "")
+        return "halts" if code in _HALTS else "resumptions"
+
+    def apply_trade(self, symbol: str, time: int) -> None:
+        """End a halt by a trade made after it, since its resumption may have been missed."""
+        last = self._statuses.get(symbol)
+        if last is not None and last.reason and time > last.since:
+            self._set(symbol, time, "")
+
+    def take_changes(self) -> dict[str, str]:
+        """Return the halts that have begun (with the reason) or ended (empty) since the last call, by symbol."""
+        changes, self._changes = self._changes, {}
+        return changes
+
+    def reason(self, symbol: str) -> str:
+        """Return why a stock is halted, empty if it is not."""
+        status = self._statuses.get(symbol)
+        return status.reason if status is not None else ""
+
+    def all_halted(self, symbols: Iterable[str]) -> bool:
+        """Return whether every one of these symbols is halted."""
+        return all(self.reason(symbol) for symbol in symbols)
+
+    def forget(self, symbols: Iterable[str]) -> None:
+        """End the halts of these symbols."""
+        for symbol in symbols:
+            if self.reason(symbol):
+                self._changes[symbol] = ""
+            self._statuses.pop(symbol, None)
+
+    def _set(self, symbol: str, time: int, reason: str) -> None:
+        if reason != self.reason(symbol):
+            self._changes[symbol] = reason
+        self._statuses[symbol] = _TradingStatus(time, reason)
+
+
+class AlpacaParser:
+    """Parses payloads of both encodings and of both kinds of streams; `symbols` None means all.
+
+    Where `prices` is not given, the subscription confirmed in a recording decides. `counts` counts messages
+    by kind; `halts` knows which stocks are halted now.
     """
 
     def __init__(
-        self, symbols: Iterable[str] | None = None, prices: Prices | None = None, name: str = "alpaca"
+        self, symbols: Iterable[str] | None = None, prices: PriceKind | None = None, name: str = "alpaca"
     ) -> None:
         self.counts: Counter[str] = Counter()
-        self.halts = Halts()
+        self.halts = TradingHalts()
         self._wanted = None if symbols is None else frozenset(symbols)
-        self._prices = prices
-        self._learned: str = prices or "trades"
+        self._configured_prices = prices
+        self._prices: str = prices or "trades"
         self._name = name
-        self._tapes: dict[str, Tape] = {}
-        self._newest: dict[str, tuple[Order, float]] = {}
-        self._readers: dict[str, Callable[[str, Message, int], Told | str]] = {
-            "t": self._trade, "c": self._correction, "x": self._cancel, "q": self._quote, "b": self._bar,
+        self._trades: dict[str, RecentTrades] = {}
+        self._newest: dict[str, tuple[TimeOrder, float]] = {}
+        self._readers: dict[str, Callable[[str, Message, int], CurrentPrice | str]] = {
+            "t": self._trade, "c": self._correction, "x": self._cancellation, "q": self._quote, "b": self._bar,
             "s": self._status,
         }  # fmt: skip
 
     def parse(self, payload: bytes, receive_time: float) -> list[PriceUpdate | Halt]:
-        """Return the prices in a payload, and which halts have begun or ended with it."""
-        reading = self.read(payload, receive_time)
-        return [*reading.updates, *reading.halts]
+        """Return the prices in a payload, and the halts that begin or end with it."""
+        parsed = self.parse_payload(payload, receive_time)
+        return [*parsed.updates, *parsed.halts]
 
-    def read(self, payload: bytes, receive_time: float) -> Reading:
-        """Return all there is in a payload; never raises, whatever arrives."""
-        reading = Reading()
+    def parse_payload(self, payload: bytes, receive_time: float) -> ParsedPayload:
+        """Return everything in a payload; never raises, whatever arrives."""
+        parsed = ParsedPayload()
         messages = decode(payload)
         if messages is None:
             self.counts["garbled"] += 1
-            return reading
-        answered = _entries(messages)
-        for message in messages if answered is None else answered:
+            return parsed
+        rest_messages = _rest_messages(messages)
+        for message in messages if rest_messages is None else rest_messages:
             kind = message.get("T") if isinstance(message, dict) else None
             if isinstance(kind, str) and kind in _CONTROLS:
                 self._control(kind, message)
-                reading.controls.append(message)
+                parsed.controls.append(message)
                 continue
-            found = self._news(kind, message, receive_time) if isinstance(kind, str) else "garbled"
+            found = self._price(kind, message, receive_time) if isinstance(kind, str) else "garbled"
             if isinstance(found, PriceUpdate):
-                reading.updates.append(found if answered is None else replace(found, recalled=True))
-            reading.statuses += kind == "s"
+                parsed.updates.append(found if rest_messages is None else replace(found, is_snapshot=True))
+            parsed.statuses += kind == "s"
             self.counts[found if isinstance(found, str) else "prices"] += 1
-        reading.halts += [Halt(name, why, receive_time, self._name) for name, why in self.halts.news().items()]
-        return reading
+        changes = self.halts.take_changes()
+        parsed.halts += [Halt(name, reason, receive_time, self._name) for name, reason in changes.items()]
+        return parsed
 
     def _control(self, kind: str, message: Message) -> None:
         self.counts["errors" if kind == "error" else "replies"] += 1
-        if kind == "subscription" and self._prices is None:
-            self._learned = next((name for name in ("trades", "quotes", "bars") if message.get(name)), self._learned)
+        if kind == "subscription" and self._configured_prices is None:
+            self._prices = next((name for name in ("trades", "quotes", "bars") if message.get(name)), self._prices)
         quoted = message.get("quotes")
-        if kind == "subscription" and self._learned == "quotes" and isinstance(quoted, list):
-            # A new connection; without trades nothing would end a halt that has ended meanwhile.
+        if kind == "subscription" and self._prices == "quotes" and isinstance(quoted, list):
+            # A new connection: without trades, nothing would end a halt that has ended meanwhile.
             self.halts.forget(name for name in quoted if isinstance(name, str))
 
-    def _news(self, kind: str, message: Message, receive_time: float) -> PriceUpdate | str:
+    def _price(self, kind: str, message: Message, receive_time: float) -> PriceUpdate | str:
         """Return the price in a message, or the kind of message that sets none."""
-        if kind not in _READ:
-            return "not_price" if kind in _UNPRICED else "unknown"
+        if kind not in _MESSAGE_KINDS:
+            return "not_price" if kind in _WITHOUT_PRICE else "unknown"
         symbol = message.get("S")
         if not isinstance(symbol, str):
             return "garbled"
-        if _READ[kind] not in {"", self._learned}:
+        if _MESSAGE_KINDS[kind] not in {"", self._prices}:
             return "not_price"
         if self._wanted is not None and symbol not in self._wanted:
             return "unknown"
         received = int(receive_time * NANOSECONDS)
-        told = self._readers[kind](symbol, message, received)
-        if isinstance(told, str):
-            return told
-        if kind != "q":  # quotations go on in a halt
+        current = self._readers[kind](symbol, message, received)
+        if isinstance(current, str):
+            return current
+        if kind != "q":  # quotations continue during a halt
             # A bar counts from its end, and may have begun before a halt.
-            made = told.time - (_BAR_LENGTH if kind == "b" else 0)
-            self.halts.traded(symbol, min(made, received + _AHEAD))
-        return PriceUpdate(symbol, told.price, told.time / NANOSECONDS, receive_time, self._name)
+            made = current.time - (_BAR_LENGTH if kind == "b" else 0)
+            self.halts.apply_trade(symbol, min(made, received + _MAX_AHEAD))
+        return PriceUpdate(symbol, current.price, current.time / NANOSECONDS, receive_time, self._name)
 
-    def _trade(self, symbol: str, message: Message, received: int) -> Told | str:
+    def _trade(self, symbol: str, message: Message, received: int) -> CurrentPrice | str:
         time = nanoseconds(message.get("t"))
         if time is None:
             return "garbled"
-        if not _at_the_market(message.get("c"), message.get("z")):
+        if not _sets_price(message.get("c"), message.get("z")):
             return "not_price"
-        price = price_of(message.get("p"))
+        price = parse_price(message.get("p"))
         if price is None:
             return "bad_prices"
-        tape, key = self._tape(symbol), _key(message, "i")
-        if tape.knows(key, time):
+        trades, key = self._recent_trades(symbol), _key(message, "i")
+        if trades.contains(key, time):
             return "duplicates"
-        return tape.add(Deal(_order(time, received), time, key, price)) or "late"
+        return trades.add(VenueTrade(_time_order(time, received), time, key, price)) or "late"
 
-    def _correction(self, symbol: str, message: Message, received: int) -> Told | str:
+    def _correction(self, symbol: str, message: Message, received: int) -> CurrentPrice | str:
         del received
         self.counts["corrections"] += 1
-        price = price_of(message.get("cp")) if _at_the_market(message.get("cc"), message.get("z")) else None
-        return self._tape(symbol).correct(_key(message, "oi"), _key(message, "ci"), price) or "unchanged"
+        price = parse_price(message.get("cp")) if _sets_price(message.get("cc"), message.get("z")) else None
+        return self._recent_trades(symbol).correct(_key(message, "oi"), _key(message, "ci"), price) or "unchanged"
 
-    def _cancel(self, symbol: str, message: Message, received: int) -> Told | str:
+    def _cancellation(self, symbol: str, message: Message, received: int) -> CurrentPrice | str:
         del received
         self.counts["cancels"] += 1
-        return self._tape(symbol).cancel(_key(message, "i")) or "unchanged"
+        return self._recent_trades(symbol).cancel(_key(message, "i")) or "unchanged"
 
-    def _quote(self, symbol: str, message: Message, received: int) -> Told | str:
+    def _quote(self, symbol: str, message: Message, received: int) -> CurrentPrice | str:
         time = nanoseconds(message.get("t"))
         if time is None:
             return "garbled"
         middle = _middle(message)
-        return "no_middle" if middle is None else self._newer(symbol, middle, time, received)
+        return "no_middle" if middle is None else self._if_newer(symbol, middle, time, received)
 
-    def _bar(self, symbol: str, message: Message, received: int) -> Told | str:
-        opened, close = nanoseconds(message.get("t")), price_of(message.get("c"))
+    def _bar(self, symbol: str, message: Message, received: int) -> CurrentPrice | str:
+        opened, close = nanoseconds(message.get("t")), parse_price(message.get("c"))
         if opened is None:
             return "garbled"
-        return "bad_prices" if close is None else self._newer(symbol, close, opened + _BAR_LENGTH, received)
+        return "bad_prices" if close is None else self._if_newer(symbol, close, opened + _BAR_LENGTH, received)
 
     def _status(self, symbol: str, message: Message, received: int) -> str:
-        return self.halts.hear(symbol, message, min(nanoseconds(message.get("t")) or received, received + _AHEAD))
+        time = min(nanoseconds(message.get("t")) or received, received + _MAX_AHEAD)
+        return self.halts.apply_status(symbol, message, time)
 
-    def _newer(self, symbol: str, price: float, time: int, received: int) -> Told | str:
-        """Let a price through that is no older than the one before and does not repeat it."""
-        order = _order(time, received)
+    def _if_newer(self, symbol: str, price: float, time: int, received: int) -> CurrentPrice | str:
+        """Return the price unless it is older than the last one or repeats it."""
+        order = _time_order(time, received)
         last = self._newest.get(symbol)
         if last is not None and order <= last[0]:
             if order < last[0]:
@@ -176,46 +310,57 @@ class AlpacaParser:
             if price == last[1]:
                 return "duplicates"
         self._newest[symbol] = (order, price)
-        return Told(price, time)
+        return CurrentPrice(price, time)
 
-    def _tape(self, symbol: str) -> Tape:
-        return self._tapes.setdefault(symbol, Tape())
+    def _recent_trades(self, symbol: str) -> RecentTrades:
+        return self._trades.setdefault(symbol, RecentTrades())
 
 
-def _entries(messages: list[Any]) -> list[Any] | None:
-    """Return the entries of a REST answer as the messages that the stream would have sent, None if it is none."""
-    answer = messages[0] if len(messages) == 1 else None
-    if not isinstance(answer, dict) or "T" in answer:
+def _rest_messages(messages: list[Any]) -> list[Any] | None:
+    """Return the entries of a REST response as messages of the stream, None if it is none."""
+    response = messages[0] if len(messages) == 1 else None
+    if not isinstance(response, dict) or "T" in response:
         return None
-    held = [(kind, answer[key]) for key, kind in _ANSWERS.items() if isinstance(answer.get(key), dict)]
-    if not held:
+    found = [(kind, response[key]) for key, kind in _REST_KEYS.items() if isinstance(response.get(key), dict)]
+    if not found:
         return None
     return [
         {**entry, "T": kind, "S": symbol} if isinstance(entry, dict) else entry
-        for kind, entries in held for symbol, entry in entries.items()
+        for kind, entries in found for symbol, entry in entries.items()
     ]  # fmt: skip
 
 
-def _order(time: int, received: int) -> Order:
-    return min(time, received + _AHEAD), time
+def _time_order(time: int, received: int) -> TimeOrder:
+    return min(time, received + _MAX_AHEAD), time
 
 
-def _key(message: Message, field_name: str) -> Key:
-    return str(message.get("x")), str(message.get(field_name))
+def _trade_order(trade: VenueTrade) -> TimeOrder:
+    return trade.order
 
 
-def _at_the_market(conditions: Any, tape: Any) -> bool:
+def _key(message: Message, id_field: str) -> TradeKey:
+    return str(message.get("x")), str(message.get(id_field))
+
+
+def _sets_price(conditions: Any, tape: Any) -> bool:
     """Return whether a trade's conditions let it set the price; crypto trades have none."""
     if not isinstance(conditions, list):
         return True
     # B is an average price on tapes A and B; on tape C it is a bunched trade, which counts.
-    barred = _NOT_THE_MARKET if tape == "C" else _NOT_THE_MARKET | {"B"}
-    return not any(isinstance(each, str) and each in barred for each in conditions)
+    excluded = _EXCLUDED_CONDITIONS if tape == "C" else _EXCLUDED_CONDITIONS | {"B"}
+    return not any(isinstance(each, str) and each in excluded for each in conditions)
 
 
 def _middle(message: Message) -> float | None:
-    """Return the middle of a quote; none where a side is missing, crossed or a placeholder."""
-    bid, ask = price_of(message.get("bp")), price_of(message.get("ap"))
+    """Return the middle of a quote; None where a side is missing, crossed or a placeholder."""
+    bid, ask = parse_price(message.get("bp")), parse_price(message.get("ap"))
     if bid is None or ask is None or not bid <= ask <= 2.0 * bid:
         return None
     return bid / 2.0 + ask / 2.0
+
+
+def _halt_reason(message: Message) -> str:
+    """Return the venue's status and reason as one line of limited length."""
+    texts = [text for text in (message.get("sm"), message.get("rm")) if isinstance(text, str)]
+    reason = ": ".join("".join(c if c.isprintable() else " " for c in text).strip() for text in texts if text.strip())
+    return reason[:_MAX_REASON] or "no reason given"

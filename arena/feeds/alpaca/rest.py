@@ -1,119 +1,122 @@
-"""Asks Alpaca for the last price of each symbol: the stream tells only what is new from now on.
+"""Alpaca's REST API: the latest price of each symbol, which the stream does not repeat.
 
-The keys go into headers, which no log holds, and no redirection is followed with them.
+The keys go into headers, which no log holds; redirects are not followed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
-import ssl
+import contextlib
+import itertools
+import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field, replace
 
-import httpx2
-
-from arena.errors import FeedError
 from arena.feeds.alpaca.codec import NANOSECONDS
-from arena.feeds.alpaca.session import Keys
-from arena.feeds.dialling import is_loopback
+from arena.feeds.alpaca.handshake import AlpacaKeys
+from arena.feeds.http import HttpClient, HttpResponse, ResponseTooLargeError, base_url_of
+from arena.feeds.retry import ConnectFailure, PollFailedError, backoff_delay
+
+log = logging.getLogger("arena.feeds.alpaca")
 
 BASE_URL = "https://data.alpaca.markets"
-MOST_SYMBOLS = 100  # of one question: addresses cannot be of any length
+MAX_SYMBOLS = 100  # in one request, as its address must not be too long
 
-_MOST_BYTES = 4 * 1024 * 1024
-_LONGEST_WAIT = 120.0
+_MAX_BYTES = 4 * 1024 * 1024
+_MAX_WAIT = 120.0
 _RETRY_SECONDS = 60.0  # the venue counts requests by the minute
-_ERRORS = (httpx2.HTTPError, httpx2.StreamError, OSError, ImportError, ValueError)
-# What no repetition mends: a wrong request, wrong keys, a feed that is not in the plan.
-_FINAL = frozenset({400, 401, 403, 404, 410, 422})
+# A wrong request, wrong keys, a feed that is not in the plan: repeating does not help.
+_PERMANENT = frozenset({400, 401, 403, 404, 410, 422})
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """Where the last prices of some symbols are asked for."""
+class LatestPricesQuery:
+    """The address of the latest prices of one endpoint."""
 
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
 
 
-class RefusalError(Exception):
-    """A question without an answer; `final` if asking again is of no use, else not before `stay_away` seconds."""
+class AlpacaRest:
+    """The REST API at `base_url`; each response arrives within `timeout` seconds. FeedError for a bad address."""
 
-    def __init__(self, sentence: str, stay_away: float = 0.0, *, final: bool = False) -> None:
-        super().__init__(sentence)
-        self.stay_away = stay_away
-        self.final = final
-
-
-class LatestPrices:
-    """The REST side at `base_url`; each answer comes whole within `timeout` seconds, or not at all."""
-
-    def __init__(self, base_url: str, keys: Keys, timeout: float, clock: Callable[[], int]) -> None:
-        self._base_url = _address(base_url)
-        self._keys = keys
+    def __init__(self, base_url: str, keys: AlpacaKeys, timeout: float, clock: Callable[[], int]) -> None:
+        self._base_url = base_url_of(base_url, "The base_url of Alpaca is no address; it begins with https://.")
+        self._headers = {"APCA-API-KEY-ID": keys.key, "APCA-API-SECRET-KEY": keys.secret}
         self._timeout = timeout
         self._clock = clock
 
-    async def ask(self, question: Question, symbols: Sequence[str]) -> list[bytes]:
-        """Return all answers as they came; RefusalError if one does not come."""
-        groups = [symbols[begin : begin + MOST_SYMBOLS] for begin in range(0, len(symbols), MOST_SYMBOLS)]
+    async def latest_prices(self, query: LatestPricesQuery, symbols: Sequence[str]) -> list[bytes]:
+        """Return the bodies of all responses; PollFailedError if one is missing."""
+        groups = [symbols[begin : begin + MAX_SYMBOLS] for begin in range(0, len(symbols), MAX_SYMBOLS)]
+        async with HttpClient(
+            self._base_url, timeout=self._timeout, max_bytes=_MAX_BYTES, headers=self._headers
+        ) as client:
+            return [await self._get(client, query, group) for group in groups]
+
+    async def _get(self, client: HttpClient, query: LatestPricesQuery, symbols: Sequence[str]) -> bytes:
         try:
-            async with self._client() as client:
-                return [await self._get(client, question, group) for group in groups]
-        except (TimeoutError, httpx2.TimeoutException):
-            raise RefusalError(f"{self._base_url.host} did not answer in time.") from None
-        except _ERRORS as error:
-            raise RefusalError(f"{self._base_url.host} cannot be reached: {error}.") from None
-
-    def _client(self) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(
-            base_url=self._base_url,
-            headers={b"APCA-API-KEY-ID": self._keys.key.encode(), b"APCA-API-SECRET-KEY": self._keys.secret.encode()},
-            timeout=self._timeout,
-            trust_env=not is_loopback(str(self._base_url)),
-            verify=_trusted_roots(),
-        )
-
-    async def _get(self, client: httpx2.AsyncClient, question: Question, symbols: Sequence[str]) -> bytes:
-        params = {"symbols": ",".join(symbols), **question.params}
-        async with asyncio.timeout(self._timeout), client.stream("GET", question.path, params=params) as answer:
-            return await self._read(answer)
-
-    async def _read(self, answer: httpx2.Response) -> bytes:
-        code = answer.status_code
+            response = await client.get(query.path, {"symbols": ",".join(symbols), **query.params})
+        except ResponseTooLargeError as error:
+            raise PollFailedError(replace(error.failure, permanent=True)) from None
+        code = response.status
         if code != 200:
-            wait = self._wait(answer.headers) if code == 429 else 0.0
-            raise RefusalError(f"{self._base_url.host} refused it (HTTP {code}).", wait, final=code in _FINAL)
-        body = bytearray()
-        async for part in answer.aiter_bytes():
-            body += part
-            if len(body) > _MOST_BYTES:
-                raise RefusalError(f"{self._base_url.host} answered with too much.", final=True)
-        return bytes(body)
+            wait = self._until_reset(response) if code == 429 else 0.0
+            message = f"{client.name} refused it (HTTP {code})."
+            raise PollFailedError(ConnectFailure(message, wait, permanent=code in _PERMANENT))
+        return response.body
 
-    def _wait(self, headers: Mapping[str, str]) -> float:
-        """Return the seconds until the venue's window for requests begins anew."""
-        reset = headers.get("X-RateLimit-Reset", "")
+    def _until_reset(self, response: HttpResponse) -> float:
+        """Return the seconds until the venue's request limit resets."""
+        reset = response.headers.get("X-RateLimit-Reset", "")
         if not (reset.isascii() and reset.isdigit()):
             return _RETRY_SECONDS
-        return min(max(int(reset) - self._clock() / NANOSECONDS, 0.0), _LONGEST_WAIT)
+        return min(max(float(reset) - self._clock() / NANOSECONDS, 0.0), _MAX_WAIT)
 
 
-def _address(base_url: str) -> httpx2.URL:
-    try:
-        parts = urlsplit(base_url)
-        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-        url = httpx2.URL(base_url)
-    except (ValueError, httpx2.InvalidURL):
-        good = False
-    if not good:
-        raise FeedError("The base_url of Alpaca is no address; it begins with https://.")
-    return url
+class LatestPricesTask:
+    """Requests an endpoint's latest prices in the background while its stream is read; one per connection.
 
+    The stream is subscribed first, so that no trade falls between the two.
+    """
 
-@functools.lru_cache(maxsize=1)
-def _trusted_roots() -> ssl.SSLContext:
-    # Reading the certificates takes a tenth of a second, each time.
-    return httpx2.create_ssl_context()
+    def __init__(
+        self, label: str, rest: AlpacaRest, query: LatestPricesQuery, counts: Counter[str], delays: tuple[float, float]
+    ) -> None:
+        self._label = label
+        self._rest = rest
+        self._query = query
+        self._counts = counts
+        self._delays = delays
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, symbols: Sequence[str], take: Callable[[bytes], object]) -> None:
+        """Begin to request; each response goes to `take`."""
+        self._task = asyncio.create_task(self._request(symbols, take), name=f"latest prices of {self._label}")
+
+    async def stop(self) -> None:
+        """Stop requesting; an error of our own code is raised here."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _request(self, symbols: Sequence[str], take: Callable[[bytes], object]) -> None:
+        """Repeat until there is an answer: the stream alone may have no price until the market opens."""
+        for failures in itertools.count():
+            try:
+                bodies = await self._rest.latest_prices(self._query, symbols)
+            except PollFailedError as error:
+                self._counts["recalls_refused"] += 1
+                level = logging.INFO if failures else logging.WARNING
+                log.log(level, "Alpaca does not tell the last prices of %s: %s", self._label, error)
+                if error.failure.permanent:
+                    return
+                await asyncio.sleep(max(backoff_delay(failures, *self._delays), error.failure.retry_after))
+            else:
+                self._counts["recalls"] += 1
+                for body in bodies:
+                    take(body)
+                return

@@ -1,1 +1,1 @@
-"""Binance: the spot exchange's public streams."""
+"""Binance Spot: trades or mini-tickers by WebSocket, missed trades by REST."""

@@ -1,13 +1,12 @@
 """Live prices from Binance Spot's public market streams; no key needed.
 
-Rules kept here: one combined stream for all symbols; a connection that says nothing of use for a while
-is replaced, as is one that nears the venue's 24-hour limit or is told to go; those two are read on
-until their replacement speaks; what was missed between two connections is asked for by REST before the
-new one is read, so that trades are told in their order; the venue's limits on attempts are respected;
-nothing that arrives can end the feed.
-
-Asking for missed trades does not rewrite the past: a trade counts at its own time, and a tick is made
-once, from what had arrived by then. A later tick sees the newest trade, which is the venue's price.
+- One WebSocket connection has the streams of all symbols. It is replaced when it brings no price for a
+  while, nears the venue's 24-hour limit, or the venue announces a shutdown; in the last two cases the old
+  connection is read until the new one brings a price.
+- Trades missed between two connections are requested by REST before the new connection is read, so that
+  trades arrive in order. They never change a tick that was made: each counts at its own time, and only later
+  ticks see it.
+- Nothing that arrives can end the feed, and the venue's limits on connection attempts are respected.
 """
 
 from __future__ import annotations
@@ -15,62 +14,93 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import Literal
+from urllib.parse import quote, urlsplit
 
+import orjson
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidURI
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, Frame, Pace, PriceSink
-from arena.feeds.binance.frames import FEED, BinanceParser
-from arena.feeds.binance.rest import BinanceRest
-from arena.feeds.binance.streams import MAX_STREAMS, Stream, Wishes
-from arena.feeds.binance.symbols import sorted_out
-from arena.feeds.dialling import DIAL_ERRORS, Setback, back_off, dial, setback_of
+from arena.feeds.binance.parser import FEED, BinanceParser
+from arena.feeds.binance.rest import BinanceRest, split_known_symbols
+from arena.feeds.reporting import IgnoredPayloadLog, StateReporter
+from arena.feeds.retry import ConnectFailure, backoff_delay
+from arena.feeds.websocket import CONNECT_ERRORS, connect_failure, open_websocket
 
 log = logging.getLogger("arena.feeds.binance")
 
+Stream = Literal["trade", "miniTicker"]
+
 WS_URL = "wss://data-stream.binance.vision"
 FALLBACKS = ("wss://stream.binance.com:9443", "wss://stream.binance.com:443")  # some networks let only 443 out
+MAX_STREAMS = 1024
 
-# Seconds between two news of a pair that is traded at all. Mini-tickers come every second, but only of
-# pairs that have changed; one that is quiet for a few is no sign of trouble.
+# The venue accepts addresses of about 8,000 characters and messages of about 4,000 bytes; longer ones get
+# no answer.
+_MAX_PATH = 7_000
+_MAX_MESSAGE = 3_500
+# It accepts five messages a second, our pings and pongs included.
+_MESSAGE_SPACING = 0.3
+# Expected seconds between two updates of a pair that is traded at all. Mini-tickers come every second, but
+# only of pairs that have changed.
 _INTERVALS: dict[Stream, float] = {"trade": 10.0, "miniTicker": 5.0}
-_WORDS = {
+_ENDS = {
     "replace": "Binance ended the connection before any price came.",
     "silent": "Binance's connection was open but silent; it is being replaced.",
     "closed": "Binance closed the connection; connecting again.",
 }
-_WRONG = frozenset({"garbled", "bad_prices", "errors"})
+_UNREADABLE = frozenset({"garbled", "bad_prices", "errors"})
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """How long the feed waits for what, in seconds.
+class BinanceTiming:
+    """Time limits and delays, in seconds.
 
-    The venue allows 300 attempts in five minutes: with `spacing` above 1 the feed stays below, even where
-    every connection is good and short. `silence` should exceed the usual time between two trades of the
-    busiest symbol; `rest` is for all that is asked by REST before the stream is read.
+    The venue allows 300 attempts in five minutes: a `spacing` above 1 keeps below that. `silence` should
+    exceed the usual time between two trades of the busiest symbol; `rest` limits all REST requests before
+    the stream is read.
     """
 
     open_timeout: float = 10.0
     silence: float = 30.0
-    life: float = 23.5 * 3600
+    max_age: float = 23.5 * 3600
     first_delay: float = 1.0
     max_delay: float = 60.0
     spacing: float = 1.1
     rest: float = 4.0
-    complaint_every: float = 60.0
+    warning_interval: float = 60.0
+
+
+class StreamSubscription:
+    """The streams of one connection: the `path` to connect to, and the `messages` to send after that.
+
+    The streams are named in the path, or in messages where that would be too long.
+    """
+
+    def __init__(self, symbols: Sequence[str], stream: Stream) -> None:
+        names = [f"{name.lower()}@{stream}" for name in symbols]
+        path = f"/stream?streams={quote('/'.join(names), safe='/@')}"
+        fits = len(path) <= _MAX_PATH
+        self.path = path if fits else "/stream"
+        self.messages = [] if fits else [_subscribe(part, n) for n, part in enumerate(_message_parts(names), 1)]
+
+    async def send(self, socket: ClientConnection) -> None:
+        """Send the messages, slower than the venue's limit."""
+        for number, message in enumerate(self.messages):
+            await asyncio.sleep(_MESSAGE_SPACING if number else 0.0)
+            await socket.send(message, text=True)
 
 
 class BinanceFeed:
     """Trades (or mini-tickers) of some symbols, at the venue's time.
 
-    `counts` says what arrived, as the parser counts it, and how many connections were opened. Without
-    `base_url` nothing is asked by REST: symbols are not checked, and missed trades stay missed. They do
-    so with mini-tickers too, the next of which is at most seconds away.
+    `counts` are the parser's, and the number of connections. Without `base_url` there are no REST requests:
+    symbols are not checked, and missed trades stay missed. With mini-tickers none are requested either, as
+    the next one is seconds away.
     """
 
     name = FEED
@@ -83,209 +113,214 @@ class BinanceFeed:
         stream: Stream = "trade",
         *,
         base_url: str = "",
-        timing: Timing | None = None,
+        timing: BinanceTiming | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.symbols: Sequence[str] = tuple(dict.fromkeys(name.upper() for name in symbols))
         if not 0 < len(self.symbols) <= MAX_STREAMS:
             raise FeedError(f"Binance takes 1 to {MAX_STREAMS} symbols, not {len(self.symbols)}.")
         self._stream = stream
-        self._wishes = Wishes(self.symbols, stream)
+        self._subscription = StreamSubscription(self.symbols, stream)
         self._addresses = [base.rstrip("/") for base in dict.fromkeys((ws_url, *fallbacks))]
-        self._timing = timing or Timing()
+        self._timing = timing or BinanceTiming()
         self._rest = BinanceRest(base_url, self._timing.rest) if base_url else None
         self._parser = BinanceParser(self.symbols)
         self.counts = self._parser.counts
         self._clock = clock
         self._failures = 0
-        self._note = ""
-        self._dialled = float("-inf")
-        self._fading: asyncio.Task[None] | None = None
-        self._outgoing: set[asyncio.Task[None]] = set()
-        self._state: FeedState | None = None
-        self._next_complaint = 0.0
+        self._live_detail = "Receiving prices from Binance."
+        self._attempted_at = float("-inf")
+        self._draining: asyncio.Task[None] | None = None
+        self._drain_tasks: set[asyncio.Task[None]] = set()
+        self._ignored = IgnoredPayloadLog(log, self._timing.warning_interval)
 
     async def run(self, sink: PriceSink) -> None:
         """Push prices until cancelled; raise FeedError if no address serves us, or none of the symbols exists."""
-        self._say(sink, FeedState.CONNECTING, f"Connecting to {urlsplit(self._addresses[0]).netloc}.")
+        reporter = StateReporter(sink, self.name, log)
+        reporter.report(FeedState.CONNECTING, f"Connecting to {urlsplit(self._addresses[0]).netloc}.")
         try:
             await self._check_symbols()
             while True:
-                delay = await self._attempt(sink)
-                spaced = self._dialled + self._timing.spacing - asyncio.get_running_loop().time()
+                delay = await self._attempt(sink, reporter)
+                spaced = self._attempted_at + self._timing.spacing - asyncio.get_running_loop().time()
                 await asyncio.sleep(max(delay, spaced))
         finally:
-            self._stop_fading()
-            await asyncio.gather(*self._outgoing, return_exceptions=True)
+            self._stop_draining()
+            await asyncio.gather(*self._drain_tasks, return_exceptions=True)
 
     async def reachable(self, timeout: float) -> bool:  # noqa: ASYNC109 - the caller's budget
         """Return whether a price arrives from any address within `timeout` seconds; raise FeedError as `run` would.
 
         That is where the venue has none of the symbols.
         """
-        asked = [asyncio.create_task(self._answers(address)) for address in self._addresses]
-        asked.append(asyncio.create_task(self._knows_some()))
+        attempts = [asyncio.create_task(self._has_price(address)) for address in self._addresses]
+        attempts.append(asyncio.create_task(self._knows_a_symbol()))
         try:
             async with asyncio.timeout(timeout):
-                for answer in asyncio.as_completed(asked):
-                    if await answer:
+                for result in asyncio.as_completed(attempts):
+                    if await result:
                         return True
         except TimeoutError:
             pass
         finally:
-            for task in asked:
+            for task in attempts:
                 task.cancel()
-            await asyncio.gather(*asked, return_exceptions=True)
+            await asyncio.gather(*attempts, return_exceptions=True)
         return False
 
     def pace(self, symbol: str, now: float) -> Pace:
-        """Return the usual pace of a pair that is traded at all; this market never closes."""
+        """Return the expected interval of a pair that is traded at all; this market never closes."""
         del symbol, now
         return Pace(_INTERVALS[self._stream])
 
-    async def _answers(self, address: str) -> bool:
+    async def _has_price(self, address: str) -> bool:
         parser = BinanceParser(self.symbols)
         try:
-            async with dial(address + self._wishes.path, self._timing.open_timeout) as socket:
-                await self._wishes.say(socket)
+            async with open_websocket(address + self._subscription.path, self._timing.open_timeout) as socket:
+                await self._subscription.send(socket)
                 while not parser.parse(await socket.recv(decode=False), 0.0):
                     pass
-        except DIAL_ERRORS as error:
+        except CONNECT_ERRORS as error:
             log.debug("No answer from %s: %s", address, error)
             return False
         return True
 
-    async def _knows_some(self) -> bool:
-        """Return False, for a known symbol is no price yet; raise FeedError where there is none."""
-        known = await self._rest.listed(self.symbols) if self._rest is not None else None
+    async def _knows_a_symbol(self) -> bool:
+        """Return False, since a known symbol is not a price yet; raise FeedError where there is none."""
+        known = await self._rest.known_symbols(self.symbols) if self._rest is not None else None
         if known is not None and known.isdisjoint(self.symbols):
-            raise FeedError(sorted_out(self.symbols, known)[1])
+            raise FeedError(split_known_symbols(self.symbols, known)[1])
         return False
 
     async def _check_symbols(self) -> None:
-        """Leave out the symbols that the venue does not have, and say so from now on."""
-        known = await self._rest.listed(self.symbols) if self._rest is not None else None
+        """Leave out the symbols that the venue does not have, and name them in the state."""
+        known = await self._rest.known_symbols(self.symbols) if self._rest is not None else None
         if known is None:
             return
-        self.symbols, self._note = sorted_out(self.symbols, known)
-        if self._note:
-            log.warning("%s", self._note)
+        self.symbols, note = split_known_symbols(self.symbols, known)
+        if note:
+            log.warning("%s", note)
+            self._live_detail += f" {note}"
         if not self.symbols:
-            raise FeedError(self._note)
-        self._wishes = Wishes(self.symbols, self._stream)
+            raise FeedError(note)
+        self._subscription = StreamSubscription(self.symbols, self._stream)
 
-    async def _attempt(self, sink: PriceSink) -> float:
+    async def _attempt(self, sink: PriceSink, reporter: StateReporter) -> float:
         """Open a connection, read it to its end, and return how long to wait before the next."""
         before, end = self.counts["prices"], "closed"
-        url = self._addresses[0] + self._wishes.path
-        self._dialled = asyncio.get_running_loop().time()
+        url = self._addresses[0] + self._subscription.path
+        self._attempted_at = asyncio.get_running_loop().time()
         try:
-            socket = await dial(url, self._timing.open_timeout)
+            socket = await open_websocket(url, self._timing.open_timeout)
         except InvalidURI as error:
             raise FeedError(f"The address of Binance is wrong: {error}.") from error
-        except DIAL_ERRORS as error:
-            return self._failed(setback_of(error, url), sink)
+        except CONNECT_ERRORS as error:
+            return self._failed(connect_failure(error, url), reporter)
         self.counts["connections"] += 1
         try:
-            end = await self._listen(socket, sink)
+            end = await self._catch_up_and_read(socket, sink, reporter)
         finally:
             if end == "replace":
-                self._fade(socket, sink)
+                self._drain(socket, sink)
             else:
                 await socket.close()
         if self.counts["prices"] == before:
-            return self._failed(Setback(_WORDS[end]), sink)
+            return self._failed(ConnectFailure(_ENDS[end]), reporter)
         self._failures = 0
         if end == "replace":
             return 0.0
-        self._say(sink, FeedState.DOWN, _WORDS[end])
-        return self._delay()
+        reporter.report(FeedState.DOWN, _ENDS[end])
+        return self._next_delay()
 
-    async def _listen(self, socket: ClientConnection, sink: PriceSink) -> str:
-        """Catch up, then read until the connection is to be replaced; return why: a key of `_WORDS`."""
+    async def _catch_up_and_read(self, socket: ClientConnection, sink: PriceSink, reporter: StateReporter) -> str:
+        """Request missed trades, then read until the connection ends; return why, as a key of `_ENDS`."""
         try:
-            await self._wishes.say(socket)
+            await self._subscription.send(socket)
             if self._rest is not None and self._stream == "trade":
-                await self._rest.missed(self._parser.heard(), lambda answer: self._take(answer, sink))
-            return await self._read(socket, sink)
+                await self._rest.missed_trades(self._parser.traded_symbols(), lambda body: self._take(body, sink))
+            return await self._read(socket, sink, reporter)
         except ConnectionClosed as error:
             log.info("Binance closed the connection: %s", error)
             return "closed"
 
-    async def _read(self, socket: ClientConnection, sink: PriceSink) -> str:
+    async def _read(self, socket: ClientConnection, sink: PriceSink, reporter: StateReporter) -> str:
         loop = asyncio.get_running_loop()
-        aged_at = loop.time() + self._timing.life
+        replace_at = loop.time() + self._timing.max_age
         try:
-            async with asyncio.timeout_at(min(loop.time() + self._timing.silence, aged_at)) as limit:
+            async with asyncio.timeout_at(min(loop.time() + self._timing.silence, replace_at)) as limit:
                 while True:
                     kind = self._take(await socket.recv(decode=False), sink)
                     if kind == "shutdown":
                         log.info("Binance announced that this server shuts down; moving on")
                         return "replace"
                     if kind in {"prices", "duplicates"}:
-                        self._stop_fading()
+                        self._stop_draining()
                     if kind == "prices":
-                        self._say(sink, FeedState.LIVE, f"Receiving prices from Binance. {self._note}".rstrip())
-                        limit.reschedule(min(loop.time() + self._timing.silence, aged_at))
+                        reporter.report(FeedState.LIVE, self._live_detail)
+                        limit.reschedule(min(loop.time() + self._timing.silence, replace_at))
         except TimeoutError:
-            return "replace" if loop.time() >= aged_at else "silent"
+            return "replace" if loop.time() >= replace_at else "silent"
 
     def _take(self, payload: bytes, sink: PriceSink) -> str:
-        """Pass on what a payload says, and return what kind it was."""
+        """Record a payload, pass on its prices, and return its kind."""
         frame = Frame(self.name, self._clock(), payload)
         sink.on_frame(frame)
-        kind, updates = self._parser.read(payload, frame.receive_time)
+        kind, updates = self._parser.parse_with_kind(payload, frame.receive_time)
         for update in updates:
             sink.on_price(update)
-        if kind in _WRONG:
-            self._complain(kind, payload)
+        if kind in _UNREADABLE:
+            self._ignored.warn("Ignored frames: %s, %d so far: %r", kind, self.counts[kind], payload[:80])
         return kind
 
-    def _failed(self, setback: Setback, sink: PriceSink) -> float:
-        """Say what went wrong, turn to the next address, and return how long to wait."""
-        self._say(sink, FeedState.DOWN, setback.sentence)
+    def _failed(self, failure: ConnectFailure, reporter: StateReporter) -> float:
+        """Report a failure, turn to the next address, and return how long to wait."""
+        reporter.report(FeedState.DOWN, failure.message)
         address = self._addresses.pop(0)
-        if not setback.blocked:
+        if not failure.permanent:
             self._addresses.append(address)
         elif not self._addresses:
-            raise FeedError(setback.sentence)
-        return max(self._delay(), setback.stay_away)
+            raise FeedError(failure.message)
+        return max(self._next_delay(), failure.retry_after)
 
-    def _delay(self) -> float:
-        timing = self._timing
+    def _next_delay(self) -> float:
         self._failures += 1
-        return back_off(self._failures - 1, timing.first_delay, timing.max_delay)
+        return backoff_delay(self._failures - 1, self._timing.first_delay, self._timing.max_delay)
 
-    def _fade(self, socket: ClientConnection, sink: PriceSink) -> None:
-        """Read an outgoing connection on until its replacement speaks."""
-        self._stop_fading()
-        self._fading = asyncio.create_task(self._read_out(socket, sink), name="binance, outgoing")
-        self._outgoing.add(self._fading)
-        self._fading.add_done_callback(self._outgoing.discard)
+    def _drain(self, socket: ClientConnection, sink: PriceSink) -> None:
+        """Read an old connection until its replacement brings a price."""
+        self._stop_draining()
+        self._draining = asyncio.create_task(self._read_to_end(socket, sink), name="binance, old connection")
+        self._drain_tasks.add(self._draining)
+        self._draining.add_done_callback(self._drain_tasks.discard)
 
-    async def _read_out(self, socket: ClientConnection, sink: PriceSink) -> None:
+    async def _read_to_end(self, socket: ClientConnection, sink: PriceSink) -> None:
         try:
             while True:
                 self._take(await socket.recv(decode=False), sink)
         except ConnectionClosed:
-            log.debug("The outgoing connection is closed")
+            log.debug("The old connection is closed")
         finally:
             await socket.close()
 
-    def _stop_fading(self) -> None:
-        if self._fading is not None:
-            self._fading.cancel()
-            self._fading = None
+    def _stop_draining(self) -> None:
+        if self._draining is not None:
+            self._draining.cancel()
+            self._draining = None
 
-    def _say(self, sink: PriceSink, state: FeedState, detail: str) -> None:
-        if state is FeedState.LIVE and self._state is state:
-            return
-        self._state = state
-        log.log(logging.WARNING if state is FeedState.DOWN else logging.INFO, "%s", detail)
-        sink.on_state(self.name, state, detail)
 
-    def _complain(self, kind: str, payload: bytes) -> None:
-        now = time.monotonic()
-        if now >= self._next_complaint:
-            self._next_complaint = now + self._timing.complaint_every
-            log.warning("Ignored frames: %s, %d so far: %r", kind, self.counts[kind], payload[:80])
+def _message_parts(names: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the stream names in groups that fit into one message each."""
+    part: list[str] = []
+    size = 0
+    for name in names:
+        length = len(name.encode()) + 3
+        if size + length > _MAX_MESSAGE:
+            yield part
+            part, size = [], 0
+        part.append(name)
+        size += length
+    yield part
+
+
+def _subscribe(names: Sequence[str], number: int) -> bytes:
+    return orjson.dumps({"method": "SUBSCRIBE", "params": names, "id": number})

@@ -1,1 +1,1 @@
-"""Every exchange that the package ccxt knows, by polling."""
+"""Any exchange that the package ccxt supports, by polling."""

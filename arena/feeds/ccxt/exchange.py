@@ -1,7 +1,7 @@
-"""One exchange of the package ccxt: built by its name, asked for tickers, its errors put into words.
+"""Requests tickers from one exchange through the package ccxt, and turns its errors into sentences.
 
 ccxt is an extra, and slow to import (a second, some 90 MB), so it is imported when a feed is built. It
-speaks with its own rate limiter; no key is given to it, so nothing it says is secret.
+limits its own request rate. It is given no key, so its error messages hold no secret.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.errors import FeedError
-from arena.feeds.dialling import Setback, is_loopback
+from arena.feeds.http import is_loopback
+from arena.feeds.retry import ConnectFailure, PollFailedError
 
 _HOST = re.compile(r"^https?://[^/]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """How long the feed waits for what, in seconds; `spacing` between requests is ccxt's own where None."""
+class CcxtTiming:
+    """Time limits and delays, in seconds; `spacing` between requests is ccxt's own where None."""
 
     spacing: float | None = None
     answer_timeout: float = 10.0
@@ -30,22 +31,14 @@ class Timing:
     rate_window: float = 30.0
 
 
-class StumbleError(Exception):
-    """An attempt that came to nothing."""
-
-    def __init__(self, setback: Setback) -> None:
-        super().__init__(setback.sentence)
-        self.setback = setback
-
-
 class CcxtExchange:
-    """Tickers of one exchange; made once, it opens and closes as often as needed."""
+    """Tickers of one exchange; it can be closed and used again."""
 
-    def __init__(self, exchange: str, base_url: str, timing: Timing) -> None:
+    def __init__(self, exchange: str, base_url: str, timing: CcxtTiming) -> None:
         self.id = exchange
         self._package = _package(exchange)
         if exchange not in self._package.exchanges:
-            raise FeedError(f"ccxt knows no exchange '{exchange}'{_near(exchange, self._package.exchanges)}.")
+            raise FeedError(f"ccxt knows no exchange '{exchange}'{_similar(exchange, self._package.exchanges)}.")
         self._base_url = base_url
         self._config: dict[str, Any] = {
             "enableRateLimit": True,
@@ -61,18 +54,18 @@ class CcxtExchange:
         self._together = True
 
     async def tickers(self, symbols: Sequence[str]) -> list[Any]:
-        """Return what the exchange says of some symbols; StumbleError if nothing, FeedError if it never will."""
+        """Return the tickers of some symbols; PollFailedError if none arrive, FeedError if they never will."""
         try:
             client = await self._ready(symbols)
-            return await self._asked(client, symbols)
+            return await self._fetch(client, symbols)
         except FeedError:
             raise
         except Exception as error:
             # A garbled answer makes ccxt raise anything: KeyError, TypeError, IndexError.
-            raise self._judged(error) from error
+            raise self._classified(error) from error
 
     async def close(self) -> None:
-        """Give the connections back; the next question opens them again."""
+        """Close the connections; the next request opens them again."""
         client, self._open = self._open, None
         if client is not None:
             await client.close()
@@ -93,19 +86,19 @@ class CcxtExchange:
     def _new(self) -> Any:
         client = getattr(self._package, self.id)(self._config)
         if self._base_url:
-            client.urls["api"] = _moved(client.urls["api"], self._base_url.rstrip("/"))
+            client.urls["api"] = _with_base(client.urls["api"], self._base_url.rstrip("/"))
         return client
 
     def _check(self, symbols: Sequence[str], markets: Iterable[str]) -> None:
         known = list(markets)
         if not known:
-            raise StumbleError(Setback(f"{self.id} lists no markets; asking again."))
+            raise PollFailedError(ConnectFailure(f"{self.id} lists no markets; asking again."))
         for symbol in symbols:
             if symbol not in markets:
-                raise FeedError(f"{self.id} has no market '{symbol}'{_near(symbol, known)}.")
+                raise FeedError(f"{self.id} has no market '{symbol}'{_similar(symbol, known)}.")
 
-    async def _asked(self, client: Any, symbols: Sequence[str]) -> list[Any]:
-        """Ask for all symbols at once where the exchange can do that, else one by one."""
+    async def _fetch(self, client: Any, symbols: Sequence[str]) -> list[Any]:
+        """Request all symbols at once where the exchange can do that, else one by one."""
         if self._together:
             try:
                 return list((await client.fetch_tickers(list(symbols))).values())
@@ -114,28 +107,28 @@ class CcxtExchange:
                 self._together = False
         return [await client.fetch_ticker(symbol) for symbol in symbols]
 
-    def _judged(self, error: Exception) -> Exception:
-        """Return what an error means: FeedError where asking again cannot help."""
-        if isinstance(error, StumbleError):
+    def _classified(self, error: Exception) -> Exception:
+        """Return the error of ours for one of ccxt's: FeedError where asking again cannot help."""
+        if isinstance(error, PollFailedError):
             return error
-        package, why = self._package, f"{type(error).__name__}: {_line(error)}"
+        package, why = self._package, f"{type(error).__name__}: {_one_line(error)}"
         if isinstance(error, package.AuthenticationError):
             return FeedError(f"{self.id} gives its prices to known customers only ({why}).")
         if isinstance(error, package.BadSymbol | package.NotSupported | package.RestrictedLocation):
             return FeedError(f"{self.id} does not serve this ({why}).")
         away = self._rate_window if isinstance(error, package.RateLimitExceeded | package.DDoSProtection) else 0.0
-        return StumbleError(Setback(f"{self.id} {self._words(error)} ({why}).", away))
+        return PollFailedError(ConnectFailure(f"{self.id} {self._description(error)} ({why}).", away))
 
-    def _words(self, error: Exception) -> str:
+    def _description(self, error: Exception) -> str:
         package = self._package
-        for kinds, words in (
+        for kinds, description in (
             (package.RateLimitExceeded | package.DDoSProtection, "asks for fewer requests"),
             (package.RequestTimeout, "did not answer in time"),
             (package.NetworkError | OSError, "cannot be reached"),
             (package.BaseError, "refuses to answer"),
         ):
             if isinstance(error, kinds):
-                return words
+                return description
         return "gave an answer that makes no sense"
 
 
@@ -150,19 +143,19 @@ def _package(exchange: str) -> Any:
         ) from error
 
 
-def _near(name: str, known: Iterable[str]) -> str:
+def _similar(name: str, known: Iterable[str]) -> str:
     by_lower = {other.lower(): other for other in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)
     return f"; near to it: {', '.join(by_lower[other] for other in close)}" if close else ""
 
 
-def _moved(urls: Any, base_url: str) -> Any:
-    """Return addresses of any nesting with another scheme and host, their paths kept."""
+def _with_base(urls: Any, base_url: str) -> Any:
+    """Return ccxt's nested addresses with another scheme and host, their paths kept."""
     if isinstance(urls, dict):
-        return {key: _moved(value, base_url) for key, value in urls.items()}
+        return {key: _with_base(value, base_url) for key, value in urls.items()}
     return _HOST.sub(base_url, urls) if isinstance(urls, str) else urls
 
 
-def _line(error: Exception) -> str:
-    """Return what an error says on one short line."""
+def _one_line(error: Exception) -> str:
+    """Return an error's message on one line of limited length."""
     return " ".join(str(error).split())[:160]

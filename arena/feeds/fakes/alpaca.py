@@ -1,47 +1,60 @@
-"""An Alpaca on 127.0.0.1: the market data streams of stocks and crypto and the last prices on one port.
+"""A fake Alpaca: the streams of stocks and crypto and the latest prices on one port of 127.0.0.1.
 
     async with FakeAlpaca() as fake:
         feed = AlpacaFeed(["AAPL"], fake.key, fake.secret, ws_url=fake.url, base_url=fake.rest_url)
         await fake.subscribed("AAPL")
         await fake.trade("AAPL", 187.5)
 
-It says nothing by itself: whoever drives it sends each message. Logins by message and by header,
-limits, encodings and replies are as the venue documents them; each misbehaviour is a method or switch.
+It sends nothing by itself: a test sends each message. Logins by message and by header, limits, encodings and
+replies follow the venue's documents; each fault that a connector must survive is one method or attribute.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import time
-from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from urllib.parse import urlsplit
 
-from websockets.asyncio.server import Server, ServerConnection, serve
+import orjson
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from arena.feeds.alpaca.codec import CONTENT_TYPES, decode, encode
-from arena.feeds.fakes import alpaca_messages as messages
-from arena.feeds.fakes.alpaca_board import Board, Message
-from arena.feeds.fakes.alpaca_rest import PATHS as REST_PATHS
-from arena.feeds.fakes.alpaca_rest import RestSide
-from arena.feeds.fakes.alpaca_session import FINAL, Session, error
+from arena.feeds.alpaca.codec import CONTENT_TYPES, Message, decode, encode
+from arena.feeds.alpaca.connection import AlpacaTiming
+from arena.feeds.alpaca.feed import AlpacaFeed
+from arena.feeds.alpaca.parser import AlpacaParser
+from arena.feeds.fakes.alpaca_protocol import (
+    CLOSING_ERRORS,
+    REST_PATHS,
+    FakeAlpacaMarket,
+    FakeAlpacaRest,
+    FakeAlpacaSession,
+    error_message,
+    status_message,
+)
+from arena.feeds.fakes.simulation import Fault, PriceWalk, VenueSimulation
+from arena.feeds.fakes.websocket_server import WebSocketFake
 
 _PATHS = re.compile(r"/v2/(iex|sip|delayed_sip|test)|/v1beta3/crypto/(us|us-1|eu-1)")
+_TIMING = AlpacaTiming(
+    open_timeout=2.0, login=1.0, silence=0.5, first_delay=0.02, max_delay=0.2,
+    limit_delay=0.05, max_limit_delay=0.4, warning_interval=0.0,
+)  # fmt: skip
+_GARBAGE = ('[{"T":"t"', b"\xc1\xff", '[{"T":"t","S":"AAPL","p":"x","i":1,"t":"no time"}]', "[[1]]")
 
 
-class FakeAlpaca:
+class FakeAlpaca(WebSocketFake[FakeAlpacaSession]):
     """One venue with one account; use it as an asynchronous context manager.
 
-    `connection_limit` counts logins of an endpoint, `symbol_limit` trades and quotes of a connection.
-    `mute` keeps connections open and silent; `twice` sends every data message twice, `swapped` each
-    pair of them in the wrong order; `drip` is the pause after every byte of a data frame; `lacks` has
-    the channels that may not be subscribed, each with its error. `rest` is the REST side; `requests`
-    and `paths` are the streams' alone.
+    `connection_limit` counts logins of an endpoint, `symbol_limit` trades and quotes of a connection. `mute`
+    keeps connections open and silent; `twice` sends every data message twice, `swapped` each pair of them in
+    the wrong order; `drip` is the pause after every byte of a data frame; `unavailable` has the channels that
+    may not be subscribed, each with its error code. `rest` is the REST side; `requests` and `paths` are those
+    of the streams only.
     """
 
     def __init__(
@@ -56,72 +69,30 @@ class FakeAlpaca:
         auth_timeout: float = 10.0,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        super().__init__(port=port)
         self.key, self.secret = key, secret
         self.connection_limit, self.symbol_limit = connection_limit, symbol_limit
         self.mute = self.twice = self.swapped = False
         self.drip = 0.0
-        self.lacks: dict[str, int] = {}
-        self.attempts = 0
+        self.unavailable: dict[str, int] = {}
         self.paths: list[str] = []
         self.requests: list[object] = []
-        self._port = port
         self._auth_timeout = auth_timeout
         self._clock_ns = clock_ns
-        self._sessions: dict[ServerConnection, Session] = {}
-        self._changed = asyncio.Condition()
         self._refusals: list[int] = []
         self._login_errors: list[int] = []
         self._held: list[Message] = []
-        self._board = Board()
-        self.rest = RestSide(self._board, key, secret, clock_ns, rest_limit)
-        self._server: Server
+        self._market = FakeAlpacaMarket()
+        self.rest = FakeAlpacaRest(self._market, key, secret, clock_ns, rest_limit)
 
-    async def __aenter__(self) -> Self:
-        self._server = await serve(
-            self._serve, "127.0.0.1", self._port, process_request=self._greet_http, close_timeout=1.0
-        )
-        self._port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.close()
-        await self._server.wait_closed()
-
-    # -- what a driver may ask and wait for -------------------------------------------------------
-
-    @property
-    def url(self) -> str:
-        """The `ws_url` for a connector; the official client wants `/v2/iex` behind it."""
-        return f"ws://127.0.0.1:{self._port}"
-
-    @property
-    def rest_url(self) -> str:
-        """The `base_url` for a connector."""
-        return f"http://127.0.0.1:{self._port}"
-
-    @property
-    def connections(self) -> int:
-        """How many connections are open."""
-        return len(self._sessions)
-
-    async def connected(self, count: int) -> None:
-        """Wait until exactly `count` connections are open."""
-        await self._until(lambda: len(self._sessions) == count)
-
-    async def attempted(self, count: int) -> None:
-        """Wait until at least `count` handshakes have been asked for, refused ones included."""
-        await self._until(lambda: self.attempts >= count)
-
-    async def asked(self, count: int) -> None:
-        """Wait until at least `count` questions have come to the REST side."""
-        await self._until(lambda: len(self.rest.asked) >= count)
+    async def requested(self, count: int) -> None:
+        """Wait until at least `count` requests have come to the REST side."""
+        await self.until(lambda: len(self.rest.requests) >= count)
 
     async def subscribed(self, symbol: str, kind: str = "t") -> None:
-        """Wait until some connection wants the messages of a kind, named by their T, of a symbol."""
+        """Wait until some connection has subscribed to a symbol's messages of a kind, named by their T."""
         wanted = {"T": kind, "S": symbol}
-        await self._until(lambda: any(session.wants(wanted) for session in self._sessions.values()))
+        await self.until(lambda: any(session.wants(wanted) for session in self.sessions.values()))
 
     # -- data -------------------------------------------------------------------------------------
 
@@ -129,33 +100,33 @@ class FakeAlpaca:
         self, symbol: str, price: float, *, trade_id: int | None = None, moment: int | None = None, **more: object
     ) -> int:
         """Send one trade and return its id; `more` replaces fields."""
-        made = self._board.trade(symbol, price, trade_id, self._moment(moment), **more)
+        made = self._market.trade(symbol, price, trade_id, self._moment(moment), **more)
         await self.publish(made)
         return int(made["i"])
 
     async def correct(self, symbol: str, trade_id: int, price: float) -> int:
-        """Correct a trade that was sent and return the id of what stands in its place."""
-        made = self._board.correct(symbol, trade_id, price, self._moment(None))
+        """Correct a trade that was sent and return the id of its replacement."""
+        made = self._market.correct(symbol, trade_id, price, self._moment(None))
         await self.publish(made)
         return int(made["ci"])
 
     async def cancel(self, symbol: str, trade_id: int) -> None:
         """Cancel a trade that was sent."""
-        await self.publish(self._board.cancel(symbol, trade_id, self._moment(None)))
+        await self.publish(self._market.cancel(symbol, trade_id, self._moment(None)))
 
     async def quote(self, symbol: str, bid: float, ask: float, *, moment: int | None = None) -> None:
         """Send one quote."""
-        await self.publish(self._board.quote(symbol, bid, ask, self._moment(moment)))
+        await self.publish(self._market.quote(symbol, bid, ask, self._moment(moment)))
 
     async def bar(self, symbol: str, close: float, *, opened: int) -> None:
         """Send one minute bar."""
-        await self.publish(self._board.bar(symbol, close, opened))
+        await self.publish(self._market.bar(symbol, close, opened))
 
     async def status(
-        self, symbol: str, code: str = "H", words: str = "Trading Halt", *, moment: int | None = None
+        self, symbol: str, code: str = "H", text: str = "Trading Halt", *, moment: int | None = None
     ) -> None:
         """Send a trading status."""
-        await self.publish(messages.status(symbol, code, words, self._moment(moment)))
+        await self.publish(status_message(symbol, code, text, self._moment(moment)))
 
     async def publish(self, *data: Message) -> None:
         """Send data messages, in one array, to the connections that want them; `t` in nanoseconds."""
@@ -165,36 +136,22 @@ class FakeAlpaca:
             batch, self._held = (self._held[::-1], []) if len(self._held) > 1 else ([], self._held)
         if self.mute:
             return
-        for connection, session in list(self._sessions.items()):
+        for connection, session in list(self.sessions.items()):
             wanted = [session.stamped(message) for message in batch if session.wants(message)]
             if wanted:
                 await self._send(connection, session, encode(wanted, session.encoding))
 
-    # -- misbehaviour -----------------------------------------------------------------------------
+    # -- faults -----------------------------------------------------------------------------------
 
     async def error(self, code: int) -> None:
         """Send an error to every connection."""
-        for connection, session in list(self._sessions.items()):
-            await self._send(connection, session, encode([error(code)], session.encoding))
+        for connection, session in list(self.sessions.items()):
+            await self._send(connection, session, encode([error_message(code)], session.encoding))
 
-    async def say(self, payload: str | bytes) -> None:
-        """Send anything, proper or not, to every connection."""
-        for connection, session in list(self._sessions.items()):
+    async def send_raw(self, payload: str | bytes) -> None:
+        """Send anything, valid or not, to every connection."""
+        for connection, session in list(self.sessions.items()):
             await self._send(connection, session, payload)
-
-    async def hang_up(self, code: int = 1000) -> None:
-        """Close every connection politely."""
-        for connection in list(self._sessions):
-            await connection.close(code)
-
-    def cut(self) -> None:
-        """Drop every connection in the middle of a frame."""
-        for connection in list(self._sessions):
-            # A text frame that promises 256 bytes and brings nine.
-            # It may be closing by itself at this moment.
-            with contextlib.suppress(RuntimeError):
-                connection.transport.write(b'\x81\x7e\x01\x00[{"T":"t"')
-            connection.transport.close()
 
     def refuse(self, status: int, *, times: int = 1) -> None:
         """Answer the next handshakes with an HTTP error."""
@@ -206,13 +163,14 @@ class FakeAlpaca:
 
     # -- the server -------------------------------------------------------------------------------
 
-    async def _greet_http(self, connection: ServerConnection, request: Request) -> Response | None:
-        async with self._changed:
-            self._changed.notify_all()
-            if REST_PATHS.fullmatch(urlsplit(request.path).path):
-                return self.rest.answer(request.path, request.headers)
-            self.attempts += 1
-            self.paths.append(request.path)
+    async def _respond(self, connection: ServerConnection, request: Request) -> Response | None:
+        if REST_PATHS.fullmatch(urlsplit(request.path).path):
+            response = self.rest.answer(request.path, request.headers)
+            await self.changed()
+            return response
+        self.attempts += 1
+        self.paths.append(request.path)
+        await self.changed()
         if self._refusals:
             return connection.respond(self._refusals.pop(0), "Refused\n")
         return None if _PATHS.fullmatch(urlsplit(request.path).path) else connection.respond(404, "Not found\n")
@@ -222,10 +180,11 @@ class FakeAlpaca:
         path, headers = connection.request.path, connection.request.headers
         packed = headers.get("Content-Type") == CONTENT_TYPES["msgpack"]
         crypto = "/crypto/" in path
-        session = Session("msgpack" if packed else "json", lambda *pair: self._admit(path, *pair), crypto=crypto)
-        async with self._changed:
-            self._sessions[connection] = session
-            self._changed.notify_all()
+        session = FakeAlpacaSession(
+            "msgpack" if packed else "json", lambda *pair: self._admit(path, *pair), crypto=crypto
+        )
+        self.sessions[connection] = session
+        await self.changed()
         try:
             await self._reply(connection, session, {"T": "success", "msg": "connected"})
             if "APCA-API-KEY-ID" in headers:
@@ -235,22 +194,21 @@ class FakeAlpaca:
         except ConnectionClosed:
             pass  # whatever way the client left
         finally:
-            async with self._changed:
-                del self._sessions[connection]
-                self._changed.notify_all()
+            del self.sessions[connection]
+            await self.changed()
 
-    async def _converse(self, connection: ServerConnection, session: Session) -> None:
+    async def _converse(self, connection: ServerConnection, session: FakeAlpacaSession) -> None:
         end = asyncio.get_running_loop().time() + self._auth_timeout
         while True:
             try:
                 async with asyncio.timeout_at(None if session.authenticated else end):
                     payload = await connection.recv(decode=False)
             except TimeoutError:
-                await self._reply(connection, session, error(404))
+                await self._reply(connection, session, error_message(404))
                 return
             request = (decode(payload) or [None])[0]
             self.requests.append(request)
-            session.symbol_limit, session.lacks = self.symbol_limit, self.lacks
+            session.symbol_limit, session.unavailable = self.symbol_limit, self.unavailable
             await self._reply(connection, session, session.answer(request))
 
     def _admit(self, path: str, key: object, secret: object) -> int | None:
@@ -259,21 +217,20 @@ class FakeAlpaca:
             return self._login_errors.pop(0)
         if (key, secret) != (self.key, self.secret):
             return 402
-        others = [c for c, s in self._sessions.items() if s.authenticated and c.request and c.request.path == path]
+        others = [c for c, s in self.sessions.items() if s.authenticated and c.request and c.request.path == path]
         return 406 if len(others) >= self.connection_limit else None
 
-    async def _reply(self, connection: ServerConnection, session: Session, answer: Message) -> None:
+    async def _reply(self, connection: ServerConnection, session: FakeAlpacaSession, answer: Message) -> None:
         if not self.mute:
-            async with session.line:
+            async with session.send_lock:
                 await connection.send(encode([answer], session.encoding))
-        if answer.get("code") in FINAL:
+        if answer.get("code") in CLOSING_ERRORS:
             await connection.close(1000)
-        async with self._changed:
-            self._changed.notify_all()
+        await self.changed()
 
-    async def _send(self, connection: ServerConnection, session: Session, payload: str | bytes) -> None:
+    async def _send(self, connection: ServerConnection, session: FakeAlpacaSession, payload: str | bytes) -> None:
         try:
-            async with session.line:
+            async with session.send_lock:
                 await self._emit(connection, payload)
         except (ConnectionClosed, RuntimeError):
             pass  # it left while the others were being served
@@ -282,13 +239,161 @@ class FakeAlpaca:
         if not self.drip:
             await connection.send(payload)
             return
-        for byte in messages.frame(payload):
+        for byte in _websocket_frame(payload):
             connection.transport.write(bytes((byte,)))
             await asyncio.sleep(self.drip)
 
-    async def _until(self, happened: Callable[[], bool]) -> None:
-        async with self._changed:
-            await self._changed.wait_for(happened)
-
     def _moment(self, moment: int | None) -> int:
         return self._clock_ns() if moment is None else moment
+
+
+class AlpacaSimulation(VenueSimulation):
+    """A fake Alpaca whose prices are a walk; its stocks are those of the test feed, which never closes."""
+
+    name = "alpaca"
+    lasting = frozenset({"mute"})
+
+    def __init__(self, symbols: Sequence[str], *, seed: int = 1, port: int = 0) -> None:
+        self.fake = FakeAlpaca(port=port)
+        super().__init__(self.fake, PriceWalk(symbols, seed))
+        self._symbols = tuple(symbols)
+        self._ids: dict[str, tuple[int, int]] = {}
+        self._order = asyncio.Lock()
+        self.faults: Mapping[str, Fault] = {
+            "cut in mid-frame": self._cut, "close": self.fake.hang_up, "mute": self.mute,
+            "garbage": self._garbage, "unknown event": self._unknown, "repeat": self._repeat,
+            "wrong order": self._wrong_order, "slow drip": self._drip, "cancelled trade": self._cancel,
+            "corrected trade": self._correct, "internal error": self._internal, "slow client": self._slow,
+            "too many connections": self._crowded, "HTTP 503": self._unavailable, "halt": self._halt,
+            "no last prices": self._no_latest_prices,
+        }  # fmt: skip
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings that point an arena here."""
+        return {
+            "FEED": "alpaca",
+            "ALPACA_API_KEY": self.fake.key,
+            "ALPACA_SECRET_KEY": self.fake.secret,
+            "DATA_SOURCES__ALPACA__SYMBOLS": orjson.dumps(self._symbols).decode(),
+            "DATA_SOURCES__ALPACA__FEED": "test",
+            "DATA_SOURCES__ALPACA__WS_URL": self.fake.url,
+            "DATA_SOURCES__ALPACA__BASE_URL": self.fake.rest_url,
+        }
+
+    def connector(self) -> AlpacaFeed:
+        """Return the live feed, with short delays."""
+        fake = self.fake
+        return AlpacaFeed(
+            self._symbols, fake.key, fake.secret, feed="test", ws_url=fake.url, base_url=fake.rest_url, timing=_TIMING
+        )
+
+    def parser(self) -> AlpacaParser:
+        """Return a new parser of what the connector receives."""
+        return AlpacaParser(self._symbols)
+
+    async def subscribed(self) -> None:
+        """Wait until the trades of every symbol are subscribed."""
+        for symbol in self._symbols:
+            await self.fake.subscribed(symbol)
+
+    async def publish(self, symbol: str) -> float:
+        """Send a trade at the next price, and return the price."""
+        async with self._order:
+            return await self._trade(symbol)
+
+    async def mute(self) -> None:
+        """Leave the connections open and send nothing more."""
+        self.fake.mute = True
+
+    async def restore(self) -> None:
+        """Send again."""
+        self.fake.mute = False
+
+    async def refuse_for_good(self) -> None:
+        """Refuse the key from now on."""
+        self.fake.refuse_login(402, times=99)
+        self.fake.cut()
+
+    async def _trade(self, symbol: str) -> float:
+        price = self.walk.next(symbol)
+        number = len(self.walk.made[symbol]) - 1
+        self._ids[symbol] = await self.fake.trade(symbol, price), number
+        return price
+
+    async def _cut(self) -> None:
+        self.fake.cut()
+
+    async def _garbage(self) -> None:
+        async with self._order:
+            for payload in _GARBAGE:
+                await self.fake.send_raw(payload)
+
+    async def _unknown(self) -> None:
+        async with self._order:
+            for symbol in self._symbols:
+                await self.fake.publish({"T": "news", "S": symbol, "p": 1.0})
+                await self.fake.send_raw(orjson.dumps([{"T": "zz", "S": symbol, "p": 1.0}]).decode())
+
+    async def _repeat(self) -> None:
+        self.fake.twice = True
+        await self.publish(self._symbols[0])
+        self.fake.twice = False
+
+    async def _wrong_order(self) -> None:
+        async with self._order:
+            self.fake.swapped = True
+            for _ in range(2):
+                await self._trade(self._symbols[0])
+            self.fake.swapped = False
+
+    async def _drip(self) -> None:
+        async with self._order:
+            self.fake.drip = 0.0005
+            with suppress(RuntimeError):  # the connection has ended in the middle of the drip
+                await self._trade(self._symbols[0])
+            self.fake.drip = 0.0
+
+    async def _cancel(self) -> None:
+        async with self._order:
+            for symbol, (trade_id, number) in self._ids.items():
+                self.walk.withdrawn.add((symbol, number))
+                await self.fake.cancel(symbol, trade_id)
+
+    async def _correct(self) -> None:
+        async with self._order:
+            for symbol, (trade_id, number) in list(self._ids.items()):
+                self.walk.withdrawn.add((symbol, number))
+                await self.fake.correct(symbol, trade_id, self.walk.next(symbol))
+
+    async def _halt(self) -> None:
+        async with self._order:
+            for code, text in (("H", "Trading Halt"), ("T", "Trading Resumption")):
+                await self.fake.status(self._symbols[0], code, text)
+
+    async def _no_latest_prices(self) -> None:
+        self.fake.rest.refuse(503, times=2)
+        await self._cut()
+
+    async def _internal(self) -> None:
+        await self.fake.error(500)
+        await self.fake.hang_up()
+
+    async def _slow(self) -> None:
+        await self.fake.error(407)
+        await self._cut()
+
+    async def _crowded(self) -> None:
+        self.fake.refuse_login(406, times=2)
+        await self._cut()
+
+    async def _unavailable(self) -> None:
+        self.fake.refuse(503, times=2)
+        await self._cut()
+
+
+def _websocket_frame(payload: str | bytes) -> bytes:
+    """Return one whole WebSocket frame as a server sends it."""
+    body = payload.encode() if isinstance(payload, str) else payload
+    head = 0x81 if isinstance(payload, str) else 0x82
+    size = bytes((len(body),)) if len(body) < 126 else b"\x7e" + len(body).to_bytes(2, "big")
+    return bytes((head,)) + size + body

@@ -1,18 +1,26 @@
-"""A StockData.org on 127.0.0.1: quotes, its token, its usage limit, and every error it documents.
+"""A fake StockData.org on 127.0.0.1: quotes, its token, its usage limit, and every error it documents.
 
     async with FakeStockData("a-token") as fake:
         fake.quote("SPY", 512.5, "2026-07-22T15:59:58.000000")
         feed = StockDataFeed(["SPY"], "a-token", fake.url)
 
-Prices stand until they are set again; whoever drives it makes the market.
+A price stays until it is set again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from arena.feeds.fakes.stockdata_http import HttpFake, Reply
+import orjson
+
+from arena.feeds.fakes.http_server import HttpFake, Reply
+from arena.feeds.fakes.simulation import Fault, PriceWalk, VenueSimulation
+from arena.feeds.market_hours import NEW_YORK
+from arena.feeds.stockdata.feed import StockDataFeed, StockDataTiming
+from arena.feeds.stockdata.parser import StockDataParser
 
 ERRORS = {
     400: "malformed_parameters",
@@ -26,8 +34,16 @@ ERRORS = {
 }
 
 
+_TIMING = StockDataTiming(
+    connect_timeout=1.0, answer_timeout=0.5, first_delay=0.02, max_delay=0.2, rate_window=0.2, idle_delay=0.05
+)  # fmt: skip
+_TOKEN = "a-token"  # noqa: S105 - of an account that exists here only
+_OPEN = datetime(2026, 7, 22, 10, tzinfo=NEW_YORK).timestamp()
+_PLENTY = 10**9
+
+
 class FakeStockData(HttpFake):
-    """One venue with one token; `limit` requests a day are counted in `used`, None means no limit."""
+    """One venue with one token; `used` counts requests up to `limit` a day, None for no limit."""
 
     def __init__(self, token: str, *, limit: int | None = 100, port: int = 0) -> None:
         super().__init__(port=port)
@@ -48,7 +64,7 @@ class FakeStockData(HttpFake):
         }  # fmt: skip
 
     def forget(self, symbol: str) -> None:
-        """Make a symbol unknown."""
+        """Remove a symbol."""
         del self._quotes[symbol]
 
     def refuse(self, status: int, *, times: int = 1) -> None:
@@ -56,7 +72,7 @@ class FakeStockData(HttpFake):
         self.reply(status, _error(ERRORS[status]), times=times)
 
     def answer(self, path: str, query: Mapping[str, str]) -> Reply:
-        """Return what the venue says to a GET."""
+        """Return the response to a GET."""
         if query.get("api_token") != self._token:
             return Reply(401, _error(ERRORS[401]))
         if path != "/v1/data/quote":
@@ -74,6 +90,110 @@ class FakeStockData(HttpFake):
         if self.limit is None:
             return {}
         return {"X-UsageLimit-Limit": str(self.limit), "X-UsageLimit-Remaining": str(self.limit - self.used)}
+
+
+class StockDataSimulation(VenueSimulation):
+    """A fake StockData.org whose prices are a walk.
+
+    Its connector's clock shows a morning of a trading day, so that the market is open.
+    """
+
+    name = "stockdata"
+    lasting = frozenset({"mute"})
+
+    def __init__(self, symbols: Sequence[str], *, seed: int = 1, port: int = 0) -> None:
+        self.fake = FakeStockData(_TOKEN, limit=None, port=port)
+        super().__init__(self.fake, PriceWalk(symbols, seed))
+        self._symbols = tuple(symbols)
+        self._began = time.time()
+        self._shifted = False
+        self.faults: Mapping[str, Fault] = {
+            "cut in mid-frame": self._cut, "close": self._empty, "mute": self.mute, "garbage": self._garbage,
+            "repeat": self._repeat, "slow drip": self._drip, "HTTP 429": self._too_many, "HTTP 503": self._unavailable,
+            "wrong fields": self._wrong_fields,
+        }  # fmt: skip
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings that point an arena here."""
+        return {
+            "FEED": "stockdata",
+            "STOCKDATA_API_KEY": _TOKEN,
+            "DATA_SOURCES__STOCKDATA__SYMBOLS": orjson.dumps(self._symbols).decode(),
+            "DATA_SOURCES__STOCKDATA__POLL_SECONDS": "1",
+            "DATA_SOURCES__STOCKDATA__DAILY_REQUESTS": str(_PLENTY),
+            "DATA_SOURCES__STOCKDATA__BASE_URL": self.fake.url,
+        }
+
+    def connector(self) -> StockDataFeed:
+        """Return the live feed, with short delays, on a morning when New York trades."""
+        self._shifted = True
+        for symbol in self._symbols:
+            self._quote(symbol, self.walk.next(symbol))
+        return StockDataFeed(
+            self._symbols, _TOKEN, self.fake.url, poll_seconds=0.05, daily_requests=_PLENTY,
+            timing=_TIMING, clock=self._now,
+        )  # fmt: skip
+
+    def parser(self) -> StockDataParser:
+        """Return a new parser of what the connector receives."""
+        return StockDataParser(self._symbols)
+
+    async def subscribed(self) -> None:
+        """Wait until quotes have been requested."""
+        await self.fake.requested(1)
+
+    async def publish(self, symbol: str) -> float:
+        """Set the next price, and return it."""
+        price = self.walk.next(symbol)
+        self._quote(symbol, price)
+        return price
+
+    async def mute(self) -> None:
+        """Take requests and answer none."""
+        self.fake.mute = True
+
+    async def restore(self) -> None:
+        """Answer again."""
+        self.fake.mute = False
+
+    async def refuse_for_good(self) -> None:
+        """Refuse the token from now on."""
+        self.fake.refuse(401, times=99)
+
+    def _now(self) -> float:
+        return _OPEN + time.time() - self._began if self._shifted else time.time()
+
+    def _quote(self, symbol: str, price: object) -> None:
+        moment = datetime.fromtimestamp(self._now(), NEW_YORK).replace(tzinfo=None)
+        self.fake.quote(symbol, price, moment.isoformat(timespec="microseconds"))
+
+    async def _cut(self) -> None:
+        self.fake.cut()
+
+    async def _empty(self) -> None:
+        self.fake.reply(200, b"")
+
+    async def _garbage(self) -> None:
+        for body in (b'{"data":[{"ticker":', b"<html>", [1], {"data": 7}):
+            self.fake.reply(200, body)
+
+    async def _repeat(self) -> None:
+        """Answer with the last prices at least twice more."""
+        await self.fake.requested(self.fake.count + 2)
+
+    async def _wrong_fields(self) -> None:
+        self.fake.reply(200, {"meta": {}, "data": [{"ticker": s, "price": "x"} for s in self._symbols]})
+
+    async def _drip(self) -> None:
+        self.fake.drip = 0.0002
+        await self.fake.requested(self.fake.count + 1)
+        self.fake.drip = 0.0
+
+    async def _too_many(self) -> None:
+        self.fake.refuse(429)
+
+    async def _unavailable(self) -> None:
+        self.fake.refuse(503, times=2)
 
 
 def _error(code: str) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from arena.feeds.files.layouts import Layout
 from arena.feeds.files.opening import Source
 from arena.feeds.files.reader import tape_of
 from arena.feeds.files.tape import Kind, Report, Rows, Tape
-from arena.feeds.parsers import parser_for
-from arena.feeds.recording.playing import Fate, Playing
-from arena.feeds.recording.reader import Batch, Damage, sessions
-from arena.feeds.recording.session import Session
+from arena.feeds.recording.layout import RecordingSession
+from arena.feeds.recording.reader import Damage, FrameBatch, sessions
+from arena.feeds.recording.replay import PriceDecision, SessionReplay
+from arena.feeds.venues import parser_for
 
 Ends = dict[str, tuple[float, float | None]]
 Halts = dict[str, list[tuple[float, str]]]
@@ -56,7 +56,7 @@ class _Recorded:
         told = _Told(report)
         with Path(self._path).open("rb") as stream:
             for found in sessions(stream):
-                if isinstance(found, Session):
+                if isinstance(found, RecordingSession):
                     told.begin(found)
                 elif isinstance(found, Damage):
                     told.damaged(found)
@@ -71,7 +71,7 @@ class _Told:
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._playing: Playing | None = None
+        self._replay: SessionReplay | None = None
         self._feeds: dict[str, None] = {}
         self._sessions = self._frames = 0
         self._span = (math.inf, -math.inf)
@@ -79,40 +79,40 @@ class _Told:
         self.ends: Ends = {}
         self.halts: Halts = {}
 
-    def begin(self, session: Session) -> None:
+    def begin(self, session: RecordingSession) -> None:
         """Go on with the next session's parsers, which know of no halt, as a server that starts anew."""
         for changes in self.halts.values():
             changes.append((session.opened_at, ""))
         self._sessions += 1
-        self._playing = Playing(session, parser_for)
+        self._replay = SessionReplay(session, parser_for)
         self._feeds |= dict.fromkeys(feed.name for feed in session.feeds)
-        for problem in self._playing.problems:
+        for problem in self._replay.problems:
             self._report.remark(problem)
 
-    def take(self, batch: Batch) -> Rows:
+    def take(self, batch: FrameBatch) -> Rows:
         """Return the prices in the frames of one block."""
-        assert self._playing is not None
+        assert self._replay is not None
         shown: list[PriceUpdate] = []
         self._report.count("lost_frames", batch.lost)
         self._frames += len(batch.frames)
         for frame in batch.frames:
             time = frame.receive_time
             self._span = min(self._span[0], time), max(self._span[1], time)
-            if not self._playing.reads(frame.feed):
+            if not self._replay.can_parse(frame.feed):
                 self._report.count("unread_frames")
-            for news in self._playing.parse(frame):
+            for news in self._replay.parse(frame):
                 if isinstance(news, Resolution):
                     self._end(news)
                 elif isinstance(news, Halt):
-                    if self._playing.owns(news):
+                    if self._replay.owns(news):
                         self.halts.setdefault(news.symbol, []).append((news.receive_time, news.reason))
-                elif self._is_shown(news, self._playing.fate(news)):
+                elif self._is_shown(news, self._replay.decide(news)):
                     shown.append(news)
         return self._rows(shown)
 
-    def _is_shown(self, update: PriceUpdate, fate: Fate) -> bool:
-        if fate is not Fate.SHOWN:
-            self._report.count(fate.value)
+    def _is_shown(self, update: PriceUpdate, decision: PriceDecision) -> bool:
+        if decision is not PriceDecision.SHOWN:
+            self._report.count(decision.value)
         elif update.symbol in self.ends:
             self._report.count("after_end")
         else:

@@ -23,7 +23,7 @@ import orjson
 
 from arena.errors import MarketDataError
 from arena.feeds.base import PriceUpdate
-from arena.feeds.binance.frames import BinanceParser
+from arena.feeds.binance.parser import BinanceParser
 from arena.feeds.files.messages import BOOK, DEAL, LIVE, prices_of
 from arena.feeds.files.opening import ACCEPTED
 from arena.feeds.files.tape import Floats, Report, Rows
@@ -133,7 +133,7 @@ class _Heard:
 
     def take(self, received: float | None, payload: bytes) -> None:
         """Read one frame, by Binance's parser first."""
-        kind, updates = self._binance.read(payload, math.inf if received is None else received)
+        kind, updates = self._binance.parse_with_kind(payload, math.inf if received is None else received)
         if kind in _TOLD:
             self._kinds["Binance prices"] += 1
             self._report.count("repeated", kind == "duplicates")

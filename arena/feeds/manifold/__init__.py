@@ -1,1 +1,1 @@
-"""Manifold: prediction markets."""
+"""Manifold: probabilities of prediction markets, by WebSocket broadcasts and by polling."""

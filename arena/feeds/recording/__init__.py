@@ -1,7 +1,7 @@
-"""Recordings of live feeds: every payload as it came, with the time it was received.
+"""Recordings of live feeds: every payload as received, with its receive time.
 
-layout   the bytes of an `.arena` file
-writer   Recording: takes frames from the feeds' thread, writes them from its own
-reader   blocks and frames of a file, damage named and passed over
-playing  frames to prices, through the venues' own parsers, as a live market would show them
+layout   the format of an `.arena` file
+writer   Recording: takes frames from the feeds' thread, writes them in its own
+reader   blocks and frames of a file; damaged blocks are skipped and reported
+replay   frames to prices, with the venues' own parsers, as a live market would show them
 """

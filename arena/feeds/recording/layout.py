@@ -1,4 +1,4 @@
-"""The bytes of an `.arena` file: a magic, then blocks, each with its checksums.
+"""The format of an `.arena` file: a magic number, then blocks with checksums.
 
     file      magic, block, block, …
     block     head (48 bytes), payload
@@ -6,26 +6,30 @@
               first i64, last i64, payload's CRC-32 u32, CRC-32 of the 44 bytes before u32
     payload   SESSION: JSON; FRAMES: records of feed u16, received i64 (ns), length u32, bytes
 
-Everything is little-endian. `docs/recordings.md` has the same in words. CRC-32 (zlib's, 3 GB/s)
-because what it must find is a torn or rotten block, not a forged one; zlib because it makes a tenth
-of the frames of trades, at 40 MB/s, and is in the standard library.
+Everything is little-endian; `docs/recordings.md` describes the same. CRC-32 (3 GB/s) is enough, as it must
+find torn and damaged blocks, not forged ones. zlib is in the standard library and compresses frames of trades
+to a tenth, at 40 MB/s.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
+import orjson
+
+from arena.errors import MarketDataError
 from arena.feeds.base import Frame
 
 MAGIC = b"\x93ARENA\r\n"
 VERSION = 1
 MARKER = b"\x93BLK"
 HEAD_BYTES = 48
-SESSIONS = 65_536  # their numbers begin anew after so many
+SESSIONS = 65_536  # session numbers wrap around here
 MAX_PAYLOAD = 64 * 1024 * 1024
 
 _HEAD = struct.Struct("<4sBBHIIIIqqI")
@@ -34,7 +38,7 @@ _RECORD = struct.Struct("<HqI")
 RECORD_BYTES = _RECORD.size
 
 
-class Kind(IntEnum):
+class BlockKind(IntEnum):
     """What a block holds."""
 
     SESSION = 1
@@ -49,15 +53,15 @@ class Codec(IntEnum):
 
 
 class DamagedError(Exception):
-    """Bytes that are no sound block."""
+    """Bytes that are not a valid block."""
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """What stands before a payload: `stored` bytes in the file, `size` bytes unpacked.
+class BlockHead:
+    """The head of a block: its payload has `stored` bytes in the file and `size` bytes unpacked.
 
-    `lost` frames came before this block and could not be written. The times are nanoseconds. `session`
-    is the number of the session that this is, or belongs to.
+    `lost` counts frames before this block that could not be written. The times are nanoseconds. `session` is
+    the number of the session that this block is, or belongs to.
     """
 
     kind: int
@@ -73,7 +77,7 @@ class Head:
 
 
 def pack_block(
-    kind: Kind, payload: bytes, session: int, *, frames: int = 0, lost: int = 0, first: int = 0, last: int = 0
+    kind: BlockKind, payload: bytes, session: int, *, frames: int = 0, lost: int = 0, first: int = 0, last: int = 0
 ) -> bytes:
     """Return a whole block, compressed where that makes it smaller."""
     packed, codec = zlib.compress(payload, 6), Codec.ZLIB
@@ -84,20 +88,20 @@ def pack_block(
     return head + _CHECK.pack(zlib.crc32(head)) + packed
 
 
-def read_head(data: bytes) -> Head:
-    """Return the head that the 48 bytes are; DamagedError if they are none."""
+def read_head(data: bytes) -> BlockHead:
+    """Parse the 48 bytes of a head; DamagedError if they are not valid."""
     if len(data) != HEAD_BYTES or not data.startswith(MARKER):
         raise DamagedError
     if _CHECK.unpack_from(data, _HEAD.size)[0] != zlib.crc32(data[: _HEAD.size]):
         raise DamagedError
-    head = Head(*_HEAD.unpack_from(data)[1:])
+    head = BlockHead(*_HEAD.unpack_from(data)[1:])
     if max(head.stored, head.size) > MAX_PAYLOAD:
         raise DamagedError
     return head
 
 
-def read_payload(head: Head, stored: bytes) -> bytes:
-    """Return a payload unpacked; DamagedError if it is not what the head says."""
+def read_payload(head: BlockHead, stored: bytes) -> bytes:
+    """Unpack a payload; DamagedError if it does not match its head."""
     if len(stored) != head.stored or zlib.crc32(stored) != head.check:
         raise DamagedError
     if head.codec == Codec.PLAIN:
@@ -105,7 +109,7 @@ def read_payload(head: Head, stored: bytes) -> bytes:
     if head.codec != Codec.ZLIB:
         raise DamagedError
     try:
-        # The head's size is the limit, so that no payload unpacks to more than it says.
+        # The head's size is the limit, so that a forged payload cannot expand without bound.
         payload = zlib.decompressobj().decompress(stored, head.size + 1)
     except zlib.error:
         raise DamagedError from None
@@ -115,12 +119,12 @@ def read_payload(head: Head, stored: bytes) -> bytes:
 
 
 def pack_record(feed: int, frame: Frame) -> bytes:
-    """Return one frame as it stands in a payload."""
+    """Return one frame as a record of a payload."""
     return _RECORD.pack(feed, frame.receive_time_ns, len(frame.payload)) + frame.payload
 
 
 def read_records(payload: bytes, names: Iterable[str]) -> Iterator[Frame]:
-    """Yield the frames of a payload; `names` are the feeds by number. DamagedError where they do not fit."""
+    """Yield the frames of a payload; `names` are the feeds by number. DamagedError where a record is not valid."""
     feeds = tuple(names)
     place = 0
     while place < len(payload):
@@ -132,3 +136,39 @@ def read_records(payload: bytes, names: Iterable[str]) -> Iterator[Frame]:
             raise DamagedError
         yield Frame(feeds[feed], received, payload[place : place + length])
         place += length
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFeed:
+    """One feed of a recording; `options` are the settings that its parser needs, without secrets."""
+
+    name: str
+    symbols: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSession:
+    """One run of a recorder, with its feeds in the order that decides who owns a symbol."""
+
+    feeds: tuple[RecordedFeed, ...]
+    opened_at: float
+
+    def pack(self) -> bytes:
+        """Return the payload of a SESSION block."""
+        feeds = [{"name": f.name, "symbols": f.symbols, "options": dict(f.options)} for f in self.feeds]
+        return orjson.dumps({"format": VERSION, "opened_at": self.opened_at, "feeds": feeds})
+
+
+def read_session(payload: bytes) -> RecordingSession:
+    """Parse the payload of a SESSION block; DamagedError if it is not valid."""
+    try:
+        body = orjson.loads(payload)
+        newer = body["format"] > VERSION
+        feeds = [RecordedFeed(f["name"], tuple(f["symbols"]), f["options"]) for f in body["feeds"]]
+        session = RecordingSession(tuple(feeds), float(body["opened_at"]))
+    except (orjson.JSONDecodeError, TypeError, KeyError, ValueError):
+        raise DamagedError from None
+    if newer:
+        raise MarketDataError("The recording was written by a newer version of Arena; it takes that to read it.")
+    return session

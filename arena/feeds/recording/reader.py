@@ -1,4 +1,4 @@
-"""Blocks and frames of an `.arena` file, one block in memory at a time; damage is named and passed over."""
+"""Reads the blocks and frames of an `.arena` file, one block in memory at a time; damaged blocks are skipped."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from arena.feeds.recording.layout import (
     HEAD_BYTES,
     MAGIC,
     MARKER,
+    BlockHead,
+    BlockKind,
     DamagedError,
-    Head,
-    Kind,
+    RecordingSession,
     read_head,
     read_payload,
     read_records,
+    read_session,
 )
-from arena.feeds.recording.session import Session, read_session
 
 _CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One sound block; `end` is the offset of the byte after it."""
+    """One valid block; `end` is the offset of the byte after it."""
 
-    head: Head
+    head: BlockHead
     payload: bytes
     offset: int
     end: int
@@ -35,7 +36,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Bytes that are no sound block; `torn` where no sound block comes after them."""
+    """Bytes that are not a valid block; `torn` where no valid block follows."""
 
     offset: int
     size: int
@@ -43,20 +44,20 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The frames of one block; `lost` others before them could not be written."""
+class FrameBatch:
+    """The frames of one block; `lost` frames before them could not be written."""
 
     frames: list[Frame]
     lost: int
 
 
 def is_recording(head: bytes) -> bool:
-    """Say whether a file that begins so is an `.arena` file."""
+    """Return whether a file that begins with these bytes is an `.arena` file."""
     return head.startswith(MAGIC)
 
 
 def blocks(stream: BinaryIO) -> Iterator[Block | Damage]:
-    """Yield what a recording is made of, from its first block on; `stream` can seek."""
+    """Yield the blocks of a recording and the damage between them; `stream` must be able to seek."""
     offset = len(MAGIC)
     while (found := _block_at(stream, offset)) is not None:
         if isinstance(found, Damage):
@@ -67,7 +68,7 @@ def blocks(stream: BinaryIO) -> Iterator[Block | Damage]:
 
 
 def _block_at(stream: BinaryIO, offset: int) -> Block | Damage | None:
-    """Return the block at an offset, damage of unknown size, or None at the file's end."""
+    """Return the block at an offset, damage of unknown size, or None at the end of the file."""
     stream.seek(offset)
     start = stream.read(HEAD_BYTES)
     if not start:
@@ -81,7 +82,7 @@ def _block_at(stream: BinaryIO, offset: int) -> Block | Damage | None:
 
 
 def _next_head(stream: BinaryIO, offset: int) -> int | None:
-    """Return where the next sound head is, None if there is none."""
+    """Return the offset of the next valid head, None if there is none."""
     stream.seek(offset)
     window = b""
     while chunk := stream.read(_CHUNK):
@@ -92,7 +93,7 @@ def _next_head(stream: BinaryIO, offset: int) -> int | None:
             if _is_head(stream.read(HEAD_BYTES)):
                 return offset + place
             place = window.find(MARKER, place + 1)
-        # A marker may lie across the border of two chunks.
+        # A marker may span two chunks.
         kept = window[-(len(MARKER) - 1) :]
         offset += len(window) - len(kept)
         window = kept
@@ -108,33 +109,33 @@ def _is_head(data: bytes) -> bool:
     return True
 
 
-def sessions(stream: BinaryIO) -> Iterator[Session | Batch | Damage]:
-    """Yield the sessions of a recording and, after each, its frames by the block."""
+def sessions(stream: BinaryIO) -> Iterator[RecordingSession | FrameBatch | Damage]:
+    """Yield each session of a recording followed by its frames, a batch for each block."""
     number, names = -1, tuple[str, ...]()
     for found in blocks(stream):
         if isinstance(found, Damage):
             yield found
             continue
         try:
-            if found.head.kind == Kind.SESSION:
+            if found.head.kind == BlockKind.SESSION:
                 session = read_session(found.payload)
                 number, names = found.head.session, tuple(feed.name for feed in session.feeds)
                 yield session
-            elif found.head.kind == Kind.FRAMES:
+            elif found.head.kind == BlockKind.FRAMES:
                 yield _batch(found, number, names)
         except DamagedError:
             yield Damage(found.offset, found.end - found.offset, torn=False)
 
 
-def _batch(block: Block, session: int, names: tuple[str, ...]) -> Batch:
-    """Return the frames of a block, if the session they belong to has been read."""
+def _batch(block: Block, session: int, names: tuple[str, ...]) -> FrameBatch:
+    """Return the frames of a block; DamagedError where the session they belong to has not been read."""
     if block.head.session != session:
         raise DamagedError
-    return Batch(list(read_records(block.payload, names)), block.head.lost)
+    return FrameBatch(list(read_records(block.payload, names)), block.head.lost)
 
 
-def sound_end(stream: BinaryIO) -> tuple[int, int]:
-    """Return where the last sound block ends (what follows is a torn tail), and its session, -1 for none."""
+def end_of_valid_blocks(stream: BinaryIO) -> tuple[int, int]:
+    """Return where the last valid block ends, and its session number, -1 where there is none."""
     end, session = len(MAGIC), -1
     for found in blocks(stream):
         if isinstance(found, Block):

@@ -1,1 +1,1 @@
-"""StockData.org: quotes by polling."""
+"""StockData.org: quotes of US stocks by polling."""

@@ -1,10 +1,11 @@
-"""Live prices from StockData.org, asked for again and again within the plan's daily budget.
+"""Live prices from StockData.org, polled within the plan's daily request budget.
 
-Rules kept here: symbols go out in groups no larger than the plan allows; the requests of a UTC day are
-spread over what is left of the New York session and never exceed the setting, the venue's own count or
-the book that outlives a restart; a closed market is not asked, but for one price at the start; the
-token is in no log, state, error or recorded payload; nothing that arrives can end the feed but a
-refusal that will not change.
+- Symbols are requested in groups no larger than the plan allows. The requests of a UTC day are spread over
+  the rest of the New York session; they never exceed the setting, the venue's own count, or the usage kept
+  across restarts.
+- While the market is closed nothing is requested, except for one price of each symbol at the start.
+- The token appears in no log, state, error or recorded payload.
+- Nothing that arrives can end the feed, except a refusal that will not change.
 """
 
 from __future__ import annotations
@@ -12,34 +13,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
-
-import httpx2
 
 from arena.errors import FeedError
-from arena.feeds.base import FeedState, Frame, Pace, PriceSink, PriceUpdate
-from arena.feeds.dialling import Setback, back_off
-from arena.feeds.stockdata.budget import EXTENDED, REGULAR, Budget, Hours, MemoryBook, UsageBook, us_session_open
-from arena.feeds.stockdata.http import Answer, NoAnswerError, QuoteClient
-from arena.feeds.stockdata.wire import FATAL, USED_UP, StockDataParser, quotes_of, setback_of, tickers_of
+from arena.feeds.base import DailyUsage, FeedState, Frame, Pace, PriceSink, PriceUpdate
+from arena.feeds.http import base_url_of
+from arena.feeds.polling import PolledFeed
+from arena.feeds.retry import ConnectFailure, PollFailedError
+from arena.feeds.stockdata.budget import EXTENDED, REGULAR, Hours, MemoryUsage, RequestBudget, us_session_open
+from arena.feeds.stockdata.parser import FATAL, USED_UP, StockDataParser, quotes_of, status_failure, tickers_of
+from arena.feeds.stockdata.rest import QuoteResponse, StockDataRest
 
 log = logging.getLogger("arena.feeds.stockdata")
 
 BASE_URL = "https://api.stockdata.org"
 _LIVE = "Receiving prices from StockData.org."
 _CLOSED = "The New York exchanges are closed; StockData.org is asked again when they open."
-_NO_PRICE = Setback("StockData.org gave no price for any symbol; asking again.")
-_GARBLED = Setback("StockData.org gave an answer that makes no sense; asking again.")
+_NO_PRICE = ConnectFailure("StockData.org gave no price for any symbol; asking again.")
+_GARBLED = ConnectFailure("StockData.org gave an answer that makes no sense; asking again.")
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """How long the feed waits for what, in seconds.
+class StockDataTiming:
+    """Time limits and delays, in seconds.
 
-    `nap` is the pause between two looks at the clock while nothing is to be asked.
+    `idle_delay` is the delay between two looks at the clock while nothing is to be requested. A response
+    that `reachable` got is used by `run` for `early_response_life`.
     """
 
     connect_timeout: float = 10.0
@@ -47,22 +47,14 @@ class Timing:
     first_delay: float = 1.0
     max_delay: float = 60.0
     rate_window: float = 60.0
-    nap: float = 15.0
-    early_answer_life: float = 60.0
+    idle_delay: float = 15.0
+    early_response_life: float = 60.0
 
 
-class _Stumble(Exception):  # noqa: N818 - no error of the program
-    """A round that came to nothing."""
-
-    def __init__(self, setback: Setback) -> None:
-        super().__init__(setback.sentence)
-        self.setback = setback
-
-
-class StockDataFeed:
+class StockDataFeed(PolledFeed):
     """Quotes of some US stocks, at the time of their last trade.
 
-    `counts` says what was asked and what came: requests, failures, missing, and the parser's kinds.
+    `counts` are requests, failures, missing, and the parser's kinds.
     """
 
     name = "stockdata"
@@ -77,12 +69,18 @@ class StockDataFeed:
         daily_requests: int = 100,
         symbols_per_request: int = 3,
         hours: Hours = REGULAR,
-        book: UsageBook | None = None,
-        timing: Timing | None = None,
+        usage: DailyUsage | None = None,
+        timing: StockDataTiming | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.symbols: Sequence[str] = _checked(symbols)
-        self.counts: Counter[str] = Counter()
+        self._timing = timing or StockDataTiming()
+        super().__init__(
+            self.name,
+            _checked(symbols),
+            log,
+            first_delay=self._timing.first_delay,
+            max_delay=self._timing.max_delay,
+        )
         step = symbols_per_request
         self._groups = [tuple(self.symbols[n : n + step]) for n in range(0, len(self.symbols), step)]
         if len(self._groups) > daily_requests:
@@ -92,158 +90,130 @@ class StockDataFeed:
             )
         if not token:
             raise FeedError("StockData.org needs a token: set STOCKDATA_API_KEY.")
-        self._url = _address(base_url)
+        self._base_url = base_url_of(base_url, "The address of StockData.org is wrong: it begins with https://.")
         self._token = token
         self._hours = hours
-        self._budget = Budget(daily_requests, len(self._groups), poll_seconds, hours, book or MemoryBook())
-        self._timing = timing or Timing()
+        self._budget = RequestBudget(daily_requests, len(self._groups), poll_seconds, hours, usage or MemoryUsage())
         self._clock = clock
         self._parser = StockDataParser(self.symbols, self.name, self.counts)
-        self._early: tuple[Answer, float] | None = None
+        self._early: tuple[QuoteResponse, float] | None = None
         self._interval = self._budget.interval(clock())
-        self._failures = 0
         self._priced = False
-        self._missing: dict[str, None] = {}
-        self._said: tuple[FeedState, str] | None = None
+        self._rest: StockDataRest | None = None
 
     async def run(self, sink: PriceSink) -> None:
         """Push prices until cancelled; raise FeedError on a refusal that will not change."""
-        self._say(sink, FeedState.CONNECTING, f"Asking {self._url.host} for prices.")
-        if self._early and self._clock() - self._early[1] > self._timing.early_answer_life:
+        if self._early and self._clock() - self._early[1] > self._timing.early_response_life:
             self._early = None
-        async with self._client() as client:
-            while True:
-                delay = await self._step(client, sink)
-                await asyncio.sleep(delay)
+        async with self._new_rest() as self._rest:
+            await self._poll_forever(sink, f"Asking {self._base_url.host} for prices.")
 
     async def reachable(self, timeout: float) -> bool:  # noqa: ASYNC109 - the caller's budget
-        """Return whether a price comes within `timeout` seconds; the request serves `run` as well."""
+        """Return whether a price arrives within `timeout` seconds; `run` uses the response too."""
         if not self._budget.rounds_left(self._clock()):
             return False
         try:
-            async with asyncio.timeout(timeout), self._client() as client:
-                answer = await self._ask(client, self._groups[0])
-        except (TimeoutError, NoAnswerError, FeedError) as error:
+            async with asyncio.timeout(timeout), self._new_rest() as rest:
+                response = await self._request(rest, self._groups[0])
+        except (TimeoutError, PollFailedError, FeedError) as error:
             log.debug("No answer: %s", error)
             return False
         now = self._clock()
-        self._early = (answer, now)
-        return answer.status == 200 and bool(StockDataParser(self.symbols).parse(answer.payload, now))
+        self._early = (response, now)
+        return response.status == 200 and bool(StockDataParser(self.symbols).parse(response.payload, now))
 
     def pace(self, symbol: str, now: float) -> Pace:
-        """Return the present polling interval, and whether New York trades."""
+        """Return the current polling interval, and whether New York trades."""
         del symbol
         return Pace(self._interval, us_session_open(now, self._hours))
 
-    def _client(self) -> QuoteClient:
-        extended = "true" if self._hours == EXTENDED else "false"
+    def _new_rest(self) -> StockDataRest:
         timing = self._timing
-        return QuoteClient(
-            self._url, self._token, extended=extended, connect=timing.connect_timeout, answer=timing.answer_timeout
+        return StockDataRest(
+            self._base_url,
+            self._token,
+            extended_hours=self._hours == EXTENDED,
+            timeout=timing.answer_timeout,
+            connect_timeout=timing.connect_timeout,
         )
 
-    async def _step(self, client: QuoteClient, sink: PriceSink) -> float:
-        """Do what is due, and return how long to wait before looking again."""
+    async def _poll(self, sink: PriceSink) -> float:
+        """Request all symbols if that is due, and return the delay until the next look."""
         now = self._clock()
         if self._priced and not us_session_open(now, self._hours):
-            self._say(sink, FeedState.LIVE, _CLOSED)
-            return self._timing.nap
+            self._report(FeedState.LIVE, _CLOSED)
+            return self._timing.idle_delay
         if not self._early and not self._budget.rounds_left(now):
             # The interval stays as it was, so that prices that are not renewed become stale.
-            self._say(sink, FeedState.DOWN, USED_UP)
-            return self._timing.nap
-        try:
-            await self._round(client, sink)
-        except _Stumble as stumble:
-            return self._failed(stumble.setback, sink)
-        self._failures = 0
+            self._report(FeedState.DOWN, USED_UP)
+            return self._timing.idle_delay
+        await self._round(sink)
         self._interval = self._budget.interval(self._clock())
         return self._interval
 
-    async def _round(self, client: QuoteClient, sink: PriceSink) -> None:
-        """Ask for every symbol once; raise _Stumble where that gives no price."""
+    async def _round(self, sink: PriceSink) -> None:
+        """Request every symbol once; raise PollFailedError where that brings no price."""
         priced = False
         for group in self._groups:
-            answer, moment = await self._answer(client, group)
-            priced |= bool(self._take(answer, moment, group, sink))
+            response, received = await self._next_response(group)
+            priced |= bool(self._take(response, received, group, sink))
         if not priced:
-            raise _Stumble(_NO_PRICE)
+            raise PollFailedError(_NO_PRICE)
         self._priced = True
         unknown = f" It has no quotes of {', '.join(self._missing)}." if self._missing else ""
-        self._say(sink, FeedState.LIVE, _LIVE + unknown)
+        self._report(FeedState.LIVE, _LIVE + unknown)
 
-    async def _answer(self, client: QuoteClient, group: tuple[str, ...]) -> tuple[Answer, float]:
-        """Return the answer for a group and when it came; the first one may be here already."""
+    async def _next_response(self, group: tuple[str, ...]) -> tuple[QuoteResponse, float]:
+        """Return the response for a group and when it came; `reachable` may have got the first one."""
         if self._early and group == self._groups[0]:
             early, self._early = self._early, None
             return early
-        try:
-            return await self._ask(client, group), self._clock()
-        except NoAnswerError as error:
-            raise _Stumble(Setback(str(error))) from error
+        assert self._rest is not None
+        return await self._request(self._rest, group), self._clock()
 
-    async def _ask(self, client: QuoteClient, group: tuple[str, ...]) -> Answer:
-        """Make one request and enter it in the book."""
-        counted = True
+    async def _request(self, rest: StockDataRest, group: tuple[str, ...]) -> QuoteResponse:
+        """Make one request and count it; the venue may count one that failed after it was sent."""
+        sent = True
         try:
-            answer = await client.ask(group)
-        except NoAnswerError as error:
-            counted = error.counted
+            response = await rest.quotes(group)
+        except PollFailedError as error:
+            sent = error.sent
             raise
         finally:
-            if counted:
+            if sent:
                 self.counts["requests"] += 1
                 self._budget.spend(self._clock())
-        remaining = 0 if answer.status == 402 else answer.remaining
+        remaining = 0 if response.status == 402 else response.remaining
         if remaining is not None:
             self._budget.correct(self._clock(), remaining)
-        return answer
+        return response
 
-    def _take(self, answer: Answer, moment: float, group: tuple[str, ...], sink: PriceSink) -> list[PriceUpdate]:
-        """Pass on what an answer says."""
-        frame = Frame(self.name, round(moment * 1e9), answer.payload)
+    def _take(
+        self, response: QuoteResponse, received: float, group: tuple[str, ...], sink: PriceSink
+    ) -> list[PriceUpdate]:
+        """Record a response and pass on its prices."""
+        frame = Frame(self.name, round(received * 1e9), response.payload)
         sink.on_frame(frame)
-        if sentence := FATAL.get(answer.status):
+        if sentence := FATAL.get(response.status):
             raise FeedError(sentence)
-        if answer.status != 200:
-            raise _Stumble(setback_of(answer.status, self._timing.rate_window))
-        found = self._parser.parse(answer.payload, frame.receive_time)
-        if isinstance(quotes_of(answer.payload), str):
-            raise _Stumble(_GARBLED)
+        if response.status != 200:
+            raise PollFailedError(status_failure(response.status, self._timing.rate_window))
+        found = self._parser.parse(response.payload, frame.receive_time)
+        if isinstance(quotes_of(response.payload), str):
+            raise PollFailedError(_GARBLED)
         for update in found:
             sink.on_price(update)
-        self._note_missing(group, tickers_of(answer.payload))
+        for symbol in self._note_missing(group, tickers_of(response.payload)):
+            log.warning(
+                "StockData.org has no quote of %s, or the plan allows less than %d symbols a request",
+                symbol,
+                len(group),
+            )
         return found
 
-    def _note_missing(self, group: tuple[str, ...], named: set[str]) -> None:
-        """Name each symbol that the venue leaves out, once."""
-        for symbol in group:
-            if symbol in named:
-                self._missing.pop(symbol, None)
-            elif symbol not in self._missing:
-                self._missing[symbol] = None
-                self.counts["missing"] += 1
-                log.warning(
-                    "StockData.org has no quote of %s, or the plan allows less than %d symbols a request",
-                    symbol,
-                    len(group),
-                )
-
-    def _failed(self, setback: Setback, sink: PriceSink) -> float:
-        """Say what went wrong, and return how long to wait."""
-        self.counts["failures"] += 1
-        self._say(sink, FeedState.DOWN, setback.sentence)
-        self._failures += 1
-        # Failed requests may be counted by the venue: the tries slow down to the usual interval.
-        longest = max(self._timing.max_delay, self._budget.interval(self._clock()))
-        return max(back_off(self._failures - 1, self._timing.first_delay, longest), setback.stay_away)
-
-    def _say(self, sink: PriceSink, state: FeedState, detail: str) -> None:
-        if self._said == (state, detail):
-            return
-        self._said = (state, detail)
-        log.log(logging.WARNING if state is FeedState.DOWN else logging.INFO, "%s", detail)
-        sink.on_state(self.name, state, detail)
+    def _longest_delay(self) -> float:
+        """Return the polling interval where it is longer: the venue may count failed requests."""
+        return max(self._max_delay, self._budget.interval(self._clock()))
 
 
 def _checked(symbols: Sequence[str]) -> tuple[str, ...]:
@@ -254,15 +224,3 @@ def _checked(symbols: Sequence[str]) -> tuple[str, ...]:
         if not name or "," in name or not name.isprintable() or " " in name:
             raise FeedError(f"StockData.org: {name!r} is no symbol.")
     return names
-
-
-def _address(base_url: str) -> httpx2.URL:
-    try:
-        parts = urlsplit(base_url)
-        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-        url = httpx2.URL(base_url.rstrip("/") + "/v1/data/quote")
-    except (ValueError, httpx2.InvalidURL) as error:
-        raise FeedError(f"The address of StockData.org is wrong: {error}.") from error
-    if not good:
-        raise FeedError("The address of StockData.org is wrong: it begins with https://.")
-    return url
