@@ -1,0 +1,165 @@
+"""Comparison that stays valid while it is watched: asymptotic confidence sequences for paired differences.
+
+A usual 95 % interval looked at again and again excludes the truth at some look far more often than 5 % of the time. A
+confidence sequence covers it at all looks together. Source: Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas,
+Time-uniform central limit theory and asymptotic confidence sequences, arXiv 2103.06476, proposition 2.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+# Batches below which nothing is said: the central limit theorem is asked too much.
+MIN_BATCHES = 30
+# The number of batches at which the sequence is tightest.
+TIGHTEST_AT = 100
+
+
+class Comparison(StrEnum):
+    """What a confidence sequence of differences says so far."""
+
+    AHEAD = "ahead"
+    BEHIND = "behind"
+    EQUIVALENT = "equivalent"
+    NOT_YET = "not yet"
+
+
+def boundary(batches: Floats | float, alpha: float, tightest_at: float = TIGHTEST_AT) -> Floats:
+    """Return the half-width of the sequence after so many batches, in standard deviations of one batch.
+
+    √{[2(tρ² + 1)/(t²ρ²)] · ln(√(tρ² + 1)/α)} with ρ² = (−2 ln α + ln(1 − 2 ln α))/t*; infinite below 1 batch.
+    """
+    if not 0.0 < alpha < 1.0:
+        raise ValueError(f"alpha must lie between 0 and 1, not {alpha:g}")
+    t = np.asarray(batches, dtype=np.float64)
+    rho2 = (-2.0 * math.log(alpha) + math.log(1.0 - 2.0 * math.log(alpha))) / tightest_at
+    with np.errstate(divide="ignore", invalid="ignore"):
+        grown = t * rho2 + 1.0
+        width = np.sqrt(2.0 * grown / (t**2 * rho2) * np.log(np.sqrt(grown) / alpha))
+    return np.where(t >= 1.0, width, np.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """Running state of many paired differences at once: count, mean and sum of squares of batch means.
+
+    Arrays of one length; `count` may differ from place to place, since bots are admitted at different times.
+    """
+
+    count: Floats
+    mean: Floats
+    squares: Floats
+
+    @classmethod
+    def empty(cls, places: int) -> Sequences:
+        """Return the state before any batch."""
+        return cls(np.zeros(places), np.zeros(places), np.zeros(places))
+
+    def after(self, differences: Floats) -> Sequences:
+        """Return the state after one more batch of differences; a NaN leaves its place as it was (Welford)."""
+        seen = ~np.isnan(differences)
+        count = self.count + seen
+        delta = np.where(seen, differences - self.mean, 0.0)
+        mean = self.mean + np.divide(delta, count, out=np.zeros_like(delta), where=count > 0)
+        squares = self.squares + np.where(seen, delta * (differences - mean), 0.0)
+        return Sequences(count, mean, np.where(np.isnan(squares), self.squares, squares))
+
+    @property
+    def deviation(self) -> Floats:
+        """Return the sample standard deviations, 0 where there are fewer than two batches."""
+        degrees = np.maximum(self.count - 1.0, 1.0)
+        return np.where(self.count >= 2.0, np.sqrt(self.squares / degrees), 0.0)
+
+    def half_widths(self, alpha: float, tightest_at: float = TIGHTEST_AT) -> Floats:
+        """Return the half-widths; infinite before MIN_BATCHES, 0 where no two batches differ."""
+        width = boundary(self.count, alpha, tightest_at)
+        deviation = self.deviation
+        return np.where(
+            self.count < MIN_BATCHES, np.inf, np.where(deviation > 0.0, width * deviation, 0.0)
+        )  # fmt: skip
+
+
+def compare(mean: float, half_width: float, tolerance: float) -> Comparison:
+    """Say what an interval mean ± half_width shows; `tolerance` is the difference that does not matter.
+
+    Equal series (no difference in any batch) are equivalent where a tolerance is given.
+    """
+    if not math.isfinite(half_width):
+        return Comparison.NOT_YET
+    low, high = mean - half_width, mean + half_width
+    if -tolerance <= low and high <= tolerance and tolerance > 0.0:
+        return Comparison.EQUIVALENT
+    if low > 0.0:
+        return Comparison.AHEAD
+    if high < 0.0:
+        return Comparison.BEHIND
+    return Comparison.NOT_YET
+
+
+def batches_to_separate(
+    mean: float, deviation: float, alpha: float, tightest_at: float = TIGHTEST_AT, most: float = 1e9
+) -> float | None:
+    """Return the smallest number of batches at which the half-width falls to |mean|, if both stay as they are.
+
+    None where it is above `most`, or where there is no difference. Found by bisection: the boundary falls steadily.
+    """
+    if mean == 0.0 or deviation < 0.0:
+        return None
+    if deviation == 0.0:
+        return float(MIN_BATCHES)
+    wanted = abs(mean) / deviation
+    if float(boundary(most, alpha, tightest_at)) > wanted:
+        return None
+    low, high = 1.0, most
+    while high - low > 0.5:
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if float(boundary(middle, alpha, tightest_at)) <= wanted else (middle, high)
+    return float(max(MIN_BATCHES, math.ceil(high)))
+
+
+def tie_bands(separated: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return for each row of a board the first and last rank it cannot be told apart from (1-based, inclusive).
+
+    `separated[i]` says whether row i and row i + 1 are told apart; its length is one less than that of the board.
+    """
+    bands: list[tuple[int, int]] = []
+    first = 1
+    for rank, apart in enumerate([*map(bool, separated), True], start=1):
+        if apart:
+            bands += [(first, rank)] * (rank - first + 1)
+            first = rank + 1
+    return bands
+
+
+def e_value(mean: Floats, deviation: Floats, batches: Floats, tightest_at: float = TIGHTEST_AT) -> Floats:
+    """Return asymptotic e-values against "no difference", the mixture martingale that the boundary inverts.
+
+    exp(t²ρ²m²/(2(tρ² + 1)s²))/√(tρ² + 1), with ρ² for α = 0.05; 1 where there is nothing to go by.
+    """
+    rho2 = (-2.0 * math.log(0.05) + math.log(1.0 - 2.0 * math.log(0.05))) / tightest_at
+    grown = batches * rho2 + 1.0
+    usable = (batches >= MIN_BATCHES) & (deviation > 0.0)
+    ratio = np.divide(mean, deviation, out=np.zeros_like(mean), where=usable)
+    exponent = np.minimum(batches**2 * rho2 * ratio**2 / (2.0 * grown), 700.0)
+    return np.where(usable, np.exp(exponent) / np.sqrt(grown), 1.0)
+
+
+def e_benjamini_hochberg(values: Floats, alpha: float) -> npt.NDArray[np.bool_]:
+    """Return which e-values are discoveries at false discovery rate alpha, whatever their dependence.
+
+    Source: Wang, Ramdas, False discovery rate control with e-values, J. of the Royal Statistical Society B 84, 2022.
+    """
+    order = np.argsort(-values, kind="stable")
+    ranks = np.arange(1, len(values) + 1)
+    passed = np.flatnonzero(values[order] * ranks >= len(values) / alpha)
+    found = np.zeros(len(values), dtype=np.bool_)
+    if len(passed):
+        found[order[: passed[-1] + 1]] = True
+    return found
