@@ -12,7 +12,7 @@ import sys
 import tracemalloc
 
 from arena.core.orders import Order, Rejection, Side
-from arena.runtime.wire import Level, ReplyWriter, Where, read_reply
+from arena.runtime.wire import BotError, Level, ReplyWriter, Where, read_reply
 from sandbox.protocol import FrameReader, Kind, ProtocolFault, encode
 
 BUDGET = 64 * 1024
@@ -25,7 +25,7 @@ def seed_frame(rng: random.Random) -> bytes:
         writer.order(tick, Order("BTCUSDT", Side.BUY, rng.random()))
         writer.rejected(tick, Rejection("X", "buy", None, "Unknown order side"))
         writer.log(tick, Level.INFO, "x" * rng.randrange(50))
-        writer.error(tick, Where.on_tick, "division by zero", memory=False)
+        writer.error(tick, BotError(Where.on_tick, "division by zero", "ZeroDivisionError", 14))
     return encode(Kind.REPLY, rng.randrange(1 << 32), writer.finish(4, rng.random(), 0.0))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zipfile import is_zipfile
 
 import typer
 
@@ -120,7 +121,7 @@ def _bundle(settings: config.Settings, bot: str, season: str) -> tuple[Any, Any]
     from arena.store.bundle import open_bundle, read_bundle
     from arena.store.database import open_database
 
-    if bot.endswith(".zip") and Path(bot).is_file():
+    if Path(bot).is_file() and (bot.lower().endswith(".zip") or is_zipfile(bot)):
         return open_bundle(Path(bot)), None
     if not settings.database_url and not Path(settings.db_path).is_file():
         raise NotFoundError(f"There is no database {settings.db_path}; name one by --db or DB_PATH.")

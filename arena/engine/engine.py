@@ -202,8 +202,8 @@ class Engine:
     def _record(self, builder: TickBuilder) -> bool:
         """Write the tick; where the database is away or full, the clock stands until it is back."""
         while (problem := self._journal.write(builder.writes)) is not None:
-            self.state, self.problem = "waiting", problem
-            log.error("Tick %d cannot be recorded, the clock stands: %s", builder.n, problem)
+            self.state, self.problem = "waiting", problem.reason
+            log.error("Tick %d cannot be recorded, the clock stands: %s", builder.n, problem.detail)
             if self._calls.wait(1.0):
                 return False
         self.state, self.problem = "running", None

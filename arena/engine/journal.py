@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Engine as Database
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -11,6 +12,26 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from arena.errors import StoreError
 from arena.store.lease import Lease
 from arena.store.recorder import Recorder, TickWrites
+
+
+class Unwritten(NamedTuple):
+    """Why a tick is not written: in words for everybody, and in full for the log."""
+
+    reason: str
+    detail: str
+
+
+def _public_reason(error: Exception) -> str:
+    words = str(error)
+    if isinstance(error, _DiskFullError):
+        return words
+    if "disk is full" in words or "No space left on device" in words:
+        return "the disk is full"
+    return "the database cannot be written"
+
+
+class _DiskFullError(OSError):
+    """Less of the disk is free than MIN_FREE_DISK asks for."""
 
 
 class Journal:
@@ -24,8 +45,8 @@ class Journal:
         self._min_free, self._disk = min_free_disk, disk
         self._in_doubt = False
 
-    def write(self, writes: TickWrites) -> str | None:
-        """Write one tick; return None, or the sentence that says why it has not been written.
+    def write(self, writes: TickWrites) -> Unwritten | None:
+        """Write one tick; return None, or why it has not been written.
 
         StoreError where another server has taken the database over meanwhile.
         """
@@ -40,7 +61,7 @@ class Journal:
                 raise StoreError(f"The database refuses what this server writes: {error}") from error
         except (SQLAlchemyError, OSError) as error:
             self._in_doubt = True
-            return str(error)
+            return Unwritten(_public_reason(error), str(error))
         self._in_doubt = False
         return None
 
@@ -50,4 +71,6 @@ class Journal:
         free = shutil.disk_usage(self._disk).free
         if free < self._min_free:
             least = self._min_free >> 20
-            raise OSError(f"the disk is full, only {free >> 20} MiB are free where MIN_FREE_DISK asks for {least} MiB")
+            raise _DiskFullError(
+                f"the disk is full, only {free >> 20} MiB are free where MIN_FREE_DISK asks for {least} MiB"
+            )

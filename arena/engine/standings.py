@@ -65,7 +65,7 @@ def _note(candidate: Candidate, time: float, fills_a_day: int) -> str:
     notes = []
     if candidate.last_error is not None and not candidate.good_tick and candidate.errors_in_a_row > 1:
         notes.append(f"raised at every one of {candidate.errors_in_a_row} ticks: {candidate.last_error}")
-    if score.rejected and not score.trades and not candidate.pending:
+    if score.rejected and not score.trades:
         last = f", the last: {candidate.rejection}" if candidate.rejection else ""
         notes.append(f"{all_of(score.rejected, 'order')} rejected{last}")
     if fills_a_day and account.day == day and account.fills >= fills_a_day:

@@ -39,7 +39,11 @@ def own_connections(database: Engine) -> Engine:
 
 def _engine(url: URL) -> Engine:
     sqlite = url.get_backend_name() == "sqlite"
-    engine = create_engine(url, pool_pre_ping=not sqlite, json_serializer=_to_json, json_deserializer=_from_json)
+    engine = create_engine(
+        url, pool_pre_ping=not sqlite, json_serializer=_to_json, json_deserializer=_from_json,
+        # What a statement carries, seeds among it, has no place in the text of an error.
+        hide_parameters=True,
+    )  # fmt: skip
     if sqlite:
         event.listen(engine, "connect", _set_up_sqlite)
     return engine

@@ -76,7 +76,7 @@ def resume_or_open(engine: Engine, plan: SeasonPlan, *, runtime: dict[str, Any],
             select(Season).where(Season.key == plan.key(), Season.status == "open").order_by(col(Season.number).desc())
         ).first()
         if found is not None:
-            return found, f"season {found.number} goes on"
+            return found, f"season {found.number} goes on{_seed_words(plan, found)}"
         number = (newest.number if newest else 0) + 1
         market = _random_seed() if plan.seed is None else str(plan.seed + number - 1)
         season = _new_season(plan, number, runtime, note, market)
@@ -86,6 +86,12 @@ def resume_or_open(engine: Engine, plan: SeasonPlan, *, runtime: dict[str, Any],
         session.add(SeasonSeeds(season_id=season.id, market=market, chance=chance))
         session.commit()
         return season, f"season {season.number} opens: {_why(newest, plan)}"
+
+
+def _seed_words(plan: SeasonPlan, season: Season) -> str:
+    if plan.seed is not None and not season.predictable:
+        return " on its random seed: SYNTHETIC_SEED counts from the next season on"
+    return " on a seed that was set: it is predictable" if season.predictable else ""
 
 
 def _why(newest: Season | None, plan: SeasonPlan) -> str:

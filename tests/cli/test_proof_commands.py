@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
+import zipfile
 from pathlib import Path
 
 from tests.arenas import bot_source, running, settings_for, until
@@ -56,3 +58,20 @@ def test_what_is_not_there_is_said(tmp_path: Path, run: Run) -> None:
     done = run("verify", wrong)
     assert done.code == 1
     assert "not a bundle" in done.err
+
+
+def test_a_hostile_bundle_ends_in_a_sentence(tmp_path: Path, run: Run) -> None:
+    with running(settings_for(tmp_path), tmp_path) as arena:
+        arena.admitted(bot_source(EAGER, name="Eager"))
+        arena.ticks(3)
+        whole = arena.api("GET", "/bots/Eager/bundle").content
+    hostile = tmp_path / "hostile"
+    with zipfile.ZipFile(io.BytesIO(whole)) as old, zipfile.ZipFile(hostile, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, data.replace(b'"bot_name": "Eager"', b'"bot_name": "E\\u001b[2J"'))
+    done = run("verify", hostile)
+    assert (done.code, done.out) == (1, "")
+    assert "not a bundle" in done.err
+    assert "the bot's name cannot be right" in " ".join(done.err.split())
+    assert "\x1b" not in done.err

@@ -136,7 +136,8 @@ def test_an_endless_loop_ends_in_quarantine_and_hurts_nobody(pool: Pool) -> None
     market = seeded(25)
     alone = backtest(pool, own(bot_source(BUY, name="Good")), market, RULES)
     both = backtest(pool, own(bot_source("while True: pass", name="Bad"), bot_source(BUY, name="Good")), market, RULES)
-    assert both[0].status == "quarantined"
+    assert (both[0].status, both[0].mode, both[1].mode) == ("quarantined", "lockstep", "run-ahead")
+    assert both[0].note.startswith("Played again in lockstep: in run-ahead, after tick 0, it used more than")
     assert report.order_rows(alone) == report.order_rows(both[1:])
     assert both[0].play is not None
     assert [row[0] for row in both[0].play.ledger.equity] == [0, 10, 20, 24]

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
 from arena import __version__
+from arena.core.exchange import Rules
+from arena.engine import report
+from arena.engine.backtest import Candidate, backtest
 from arena.engine.memory import budget, memory_of
+from arena.engine.player import Market
 from arena.engine.proof import REPRODUCED, verify
 from arena.engine.roster import BOT_NEEDS
 from arena.errors import ConflictError
 from arena.store.bundle import read_bundle
 from arena.store.seasons import NewBot, enrol
+from sandbox.pool import Pool
 from tests.arenas import BUYER, bot_source, running, settings_for, until
 from tests.engine.conftest import Hand, Steady, plan_of
 
@@ -74,6 +81,18 @@ def test_a_bot_that_is_out_of_fills_and_ordered_on_catches_up_after_a_restart(de
     assert prove(hand, seat.id) == f"{REPRODUCED} []"
 
 
+def test_run_ahead_and_lockstep_agree_on_a_limit_of_fills(calm: Pool) -> None:
+    rows = np.column_stack([np.arange(60) * 7200.0, 100.0 + np.arange(60) % 7])
+    rules = Rules(fills_a_day=15)
+    source = bot_source('ctx.submit_order("BTCUSDT", "BUY", 0.001)\nctx.submit_order("BTCUSDT", "SELL", 0.0005)')
+    market = Market(("BTCUSDT",), rows)
+    played = [backtest(calm, [Candidate("a", source.encode())], market, rules, run=run) for run in (512, 1)]
+    assert [results[0].mode for results in played] == ["run-ahead", "lockstep"]
+    assert report.order_rows(played[0]) == report.order_rows(played[1])
+    fills = Counter(int(row["fill_time"] // 86400) for row in report.order_rows(played[0]) if row["fill_time"])
+    assert fills == dict.fromkeys(range(5), 15)
+
+
 def test_orders_rejected_at_the_next_tick_are_kept_up_to_a_thousand_a_day_and_counted_beyond(deal: Deal) -> None:
     hand = deal(Steady())
     source = 'for _ in range(50): ctx.submit_order("BTCUSDT", "SELL", 1.0)\nctx.submit_order("BTCUSDT", "HOLD", 1.0)'
@@ -115,6 +134,8 @@ def test_a_bot_whose_orders_are_all_rejected_says_so_until_one_fills(deal: Deal)
     assert str(note(hand, "Late")).startswith("all 11 orders rejected, the last: Invalid order size: 0")
     hand.tick(10)
     assert note(hand, "Late") is None
+    poor = "all 20 orders rejected, the last: Bot 'Poor' has insufficient cash: $10000.00 < $100000000.00"
+    assert note(hand, "Poor") == poor
     seat = next(seat for seat in hand.engine.roster.seats() if seat.name == "Poor")
     assert seat.score.rejected == 20
 

@@ -188,7 +188,7 @@ def _hear(deeds: Deeds | None, story: Story) -> list:
     if deeds is None:
         return []
     story.seen += [text for _, text in deeds.logs]
-    story.seen += [text for _, text, _ in deeds.errors]
+    story.seen += [error.text for error in deeds.errors]
     story.errors += len(deeds.errors)
     return deeds.orders
 

@@ -76,8 +76,8 @@ def test_a_memory_hog_meets_a_memory_error_and_lives(bots: Pool) -> None:
     (first,) = gather([Ask(worker, Kind.CALL, one_tick(0), 5.0, 5.0, 20.0)])
     second = reply(tick(worker, 1))
     worker.close()
-    ((where, _, memory),) = reply(first).deeds[0].errors
-    assert (where, memory) == (Where.on_tick, True)
+    (error,) = reply(first).deeds[0].errors
+    assert (error.where, error.kind, error.memory) == (Where.on_tick, "MemoryError", True)
     assert [text for _, text in second.deeds[0].logs] == ["alive"]
 
 
@@ -98,10 +98,10 @@ def test_no_exception_ends_a_worker(bots: Pool, error: str) -> None:
 
 def test_endless_recursion_is_an_exception(bots: Pool) -> None:
     worker = start(bots, bot("deeper()", top="def deeper():\n    return deeper()\n"))
-    ((_, text, memory),) = reply(tick(worker, hard=5.0)).deeds[0].errors
+    (error,) = reply(tick(worker, hard=5.0)).deeds[0].errors
     worker.close()
-    assert "recursion" in text
-    assert not memory
+    assert "recursion" in error.text
+    assert (error.kind, error.memory) == ("RecursionError", False)
 
 
 def test_a_native_crash_quarantines(bots: Pool) -> None:

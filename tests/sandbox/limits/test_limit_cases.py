@@ -61,7 +61,7 @@ def ending(answer: Answer, sent: int) -> str:
         return answer.verdict.name
     reply: Reply = read_reply(answer.payload, sent)
     errors = [error for deeds in reply.deeds.values() for error in deeds.errors]
-    if any(memory for _, _, memory in errors):
+    if any(error.memory for error in errors):
         return Verdict.MEMORY.name
     return "error" if errors else "ok"
 
