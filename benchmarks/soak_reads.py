@@ -151,9 +151,10 @@ async def _ask(client: httpx2.AsyncClient, path: str, headers: dict[str, str]) -
         return str(answer.status_code)
 
 
-async def soak(url: str, pid: int, clients: int, seconds: float) -> tuple[Figures, list[float]]:
+async def soak(url: str, pid: int, clients: int, seconds: float, only: str) -> tuple[Figures, list[float]]:
     """Keep so many clients busy; return what they have seen, and the server's memory meanwhile."""
-    asked, figures, memory = await asyncio.to_thread(questions, url), Figures(), [megabytes(pid)]
+    found, figures, memory = await asyncio.to_thread(questions, url), Figures(), [megabytes(pid)]
+    asked = {route: paths for route, paths in found.items() if only in route}
     end = time.monotonic() + seconds
 
     async def watch() -> None:
@@ -171,7 +172,7 @@ def clock(url: str) -> tuple[int, int]:
     return int(found["tick"]["n"]), int(found["clock"]["missed_beats"])
 
 
-def measure(bots: int, clients: int, seconds: float, warm: float) -> dict[str, Any]:
+def measure(bots: int, clients: int, seconds: float, warm: float, only: str = "") -> dict[str, Any]:
     """Return the figures of one run."""
     with server(bots) as (url, pid):
         get = lambda path: httpx2.get(f"{url}{path}", timeout=60, trust_env=False).json()  # noqa: E731
@@ -179,7 +180,7 @@ def measure(bots: int, clients: int, seconds: float, warm: float) -> dict[str, A
         begun = clock(url)[0]
         until(lambda: clock(url)[0] >= begun + warm, "a history", warm + 60)
         first, missed_before = clock(url)
-        figures, memory = asyncio.run(soak(url, pid, clients, seconds))
+        figures, memory = asyncio.run(soak(url, pid, clients, seconds, only))
         last, missed = clock(url)
     total: Counter[str] = sum(figures.statuses.values(), Counter())
     return {
@@ -214,9 +215,10 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--warm", type=float, default=20.0, help="ticks before the clients come")
+    parser.add_argument("--only", default="", help="part of the routes that are asked, such as /bundle")
     parser.add_argument("--json", type=Path)
     told = parser.parse_args()
-    found = measure(told.bots, told.clients, told.seconds, told.warm)
+    found = measure(told.bots, told.clients, told.seconds, told.warm, told.only)
     telling.write(found, told.json)
     wrong = faults(found)
     for route, answers in found.pop("routes").items():

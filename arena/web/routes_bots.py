@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 
 from arena.errors import RefusedError
 from arena.store import queries
@@ -47,6 +48,17 @@ _UPLOAD_BODY = {
 }  # fmt: skip
 
 
+# What stands behind a bot in an address; a name that ends in one of them is found by its id only.
+_PARTS = frozenset({"source", "trades", "orders", "logs", "equity", "verify", "bundle", "pause", "resume"})
+
+
+def refuse_part(bot_id: str) -> None:
+    """Refuse a method that is meant for a bot on the address of one of its parts."""
+    bot, _, part = bot_id.rpartition("/")
+    if bot and part in _PARTS:
+        raise HTTPException(405)
+
+
 def bot_document(context: Context, season: ChosenSeason, bot_id: str) -> dict[str, Any]:
     """Return one bot as the API shows it."""
     row = queries.bot_row(context.database, season.id, bot_id)
@@ -81,6 +93,9 @@ async def _uploaded(request: Request) -> tuple[bytes, str]:
     try:
         if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             async with request.form(max_files=1, max_fields=4) as form:
+                unknown = sorted(set(form) - {"file", "author"})
+                if unknown:
+                    raise RefusedError(f"The form takes 'file' and 'author'; it does not know '{unknown[0]}'.")
                 file = form.get("file")
                 if not isinstance(file, UploadFile):
                     raise RefusedError("Send the bot as the form field 'file'.")
@@ -239,6 +254,7 @@ async def bundle(request: Request, bot_id: str, context: Ctx, season: Chosen, li
 @router.get("/{bot_id:path}", response_model=schemas.Bot)
 async def show(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
     """Show one bot, given by id or by name."""
+    refuse_part(bot_id)
     return await answer(lines.reads, request, _show, context, season, bot_id)
 
 
@@ -271,4 +287,5 @@ async def resume(request: Request, bot_id: str, context: Ctx, lines: Waiting) ->
 @router.delete("/{bot_id:path}", status_code=204)
 async def retire(request: Request, bot_id: str, context: Ctx, lines: Waiting) -> None:
     """Retire a bot for good; its record stays."""
+    refuse_part(bot_id)
     await lines.writes.run(request, _change, context, bot_id, "retire")

@@ -47,7 +47,7 @@ def send_all_that_is_taken(line: socket.socket, data: bytes, times: int) -> int:
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """An arena that waits only a moment for slow clients and takes few connections."""
     folder = tmp_path_factory.mktemp("strict")
-    limits = ConnectionLimits(head_seconds=0.5, body_seconds=0.5, unread_seconds=0.5, per_address=8, connections=20)
+    limits = ConnectionLimits(head_seconds=2.0, body_seconds=2.0, unread_seconds=2.0, per_address=8, connections=20)
     with running(settings_for(folder), folder, limits) as arena:
         yield arena
 

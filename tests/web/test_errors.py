@@ -75,7 +75,9 @@ def test_every_read_of_a_season_takes_its_number(described: dict[str, Any]) -> N
         ("GET", "/api/v1/session", "POST"), ("PATCH", "/api/v1/bots/x", "GET, DELETE"),
         ("PUT", "/api/v1/bots/x/verify", "GET, POST"), ("POST", "/static/style.css", "GET, HEAD"),
         ("POST", "/healthz", "GET"), ("PUT", "/api/v1/bots/a/b/trades", "GET"),
-        ("PUT", "/api/v1/bots/check", "POST"), ("PUT", "/api/v1/jobs/x", "GET, DELETE"),
+        ("PUT", "/api/v1/bots/check", "POST"), ("DELETE", "/api/v1/bots/x/bundle", "GET"),
+        ("GET", "/api/v1/bots/x/pause", "POST"), ("DELETE", "/api/v1/bots/a/b/trades", "GET"),
+ ("PUT", "/api/v1/jobs/x", "GET, DELETE"),
     ],
 )  # fmt: skip
 def test_a_wrong_method_is_told_the_right_ones(live: Running, method: str, path: str, allowed: str) -> None:
@@ -186,6 +188,8 @@ def test_a_check_takes_a_file_as_an_upload_does(live: Running, own_name: str) ->
     assert by_file.json()["accepted"]
     assert "NOPE is not in this market" in by_file.json()["warnings"][0]
     assert "'file'" in problem(live.api("POST", "/bots/check", files={"other": ("b.py", b"x")}), 422)
+    more = live.api("POST", "/bots/check", files={"file": ("b.py", source.encode())}, data={"name": "x"})
+    assert "'name'" in problem(more, 422)
 
 
 @pytest.mark.parametrize("path", ["/bots", "/bots/check"])
