@@ -164,10 +164,11 @@ def _unwrapped(text: str) -> Iterator[str]:
     lines = text.split("\n")
     filled = [line.lstrip() for line in lines if line.strip()]
     quoted = sum(line.startswith(">") and not line.startswith(">>>") for line in filled)
-    if 2 * quoted > len(filled):
-        # Quote marks come off before anything within them is looked at.
+    if quoted:
         yield "\n".join(_QUOTED.sub("", line) for line in lines if line.lstrip().startswith(">") or not line.strip())
-        return
+        if 2 * quoted > len(filled):
+            # Quote marks come off before anything within them is looked at.
+            return
     yield from _from_json(text)
     yield from (_tagged(match) for match in _TAGGED.finditer(text))
     if any(line.startswith(">>>") for line in filled):

@@ -209,7 +209,7 @@ OUTER = {
     st.sampled_from(sorted(CONTAINERS)),
     st.lists(st.sampled_from(sorted(OUTER)), max_size=2),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_a_bot_comes_back_out_of_every_combination_of_wrappings(inner: str, container: str, outer: list[str]) -> None:
     answer = CONTAINERS[container](INNER[inner](WHOLE))
     for name in outer:
