@@ -126,8 +126,8 @@ def picky(answer: Scripted, *refused: str) -> Script:
                 if asked > int(name):
                     words = f"max_tokens is too large: {asked}. This model supports at most {name} completion tokens"
                     return error(400, f"{words}, whereas you provided {asked}.", param="max_tokens")
-            elif (words := complaints[name](request)) is not None:
-                return error(400, words, param=name, code="unsupported_parameter")
+            elif (told := complaints[name](request)) is not None:
+                return error(400, told, param=name, code="unsupported_parameter")
         return answer
 
     return script

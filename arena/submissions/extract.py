@@ -95,9 +95,8 @@ def extract_bot(answer: str, before: str | None = None) -> Extracted:
             break
     if best is None:
         return Extracted(None)
-    source, notes = best.text.strip("\n") + "\n", []
-    if best.tree is not None:
-        source, notes = without_unused_imports(source)
+    source = best.text.strip("\n") + "\n"
+    source, notes = without_unused_imports(source) if best.tree is not None else (source, [])
     return Extracted(source, best.closed, notes)
 
 
@@ -332,6 +331,10 @@ def _parsed(text: str) -> ast.Module | None:
         return None
 
 
+def _translation(table: dict[str, str]) -> dict[int, str]:
+    return {ord(odd): plain for odd, plain in table.items()}
+
+
 def _repaired(text: str) -> tuple[str, ast.Module | None]:
     """Return code that parses, with typographic marks made plain only where it does not parse without."""
     tree = _parsed(text)
@@ -339,7 +342,7 @@ def _repaired(text: str) -> tuple[str, ast.Module | None]:
     for table in tables:
         if tree is not None:
             return text, tree
-        plain = text.translate(str.maketrans(table))
+        plain = text.translate(_translation(table))
         tree = _parsed(plain)
         if tree is not None:
             return plain, tree
@@ -363,7 +366,7 @@ def _longest_prefix(text: str) -> tuple[str, ast.Module | None]:
 
 def _error_line(text: str) -> int | None:
     try:
-        ast.parse(text.translate(str.maketrans({**_PLAIN, **_QUOTES, **_APOSTROPHES})))
+        ast.parse(text.translate(_translation({**_PLAIN, **_QUOTES, **_APOSTROPHES})))
     except SyntaxError as error:
         return error.lineno
     except (ValueError, RecursionError, MemoryError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from arena.llm.template.intents import Dca, Grid, Hold, Pairs, Rebalance, Request
@@ -22,6 +22,14 @@ _NAMED_AT_MOST = 12
 
 
 @dataclass(frozen=True, slots=True)
+class Purse:
+    """What a bot starts with and what things cost now, so that a size can be checked before it is built."""
+
+    cash: float
+    prices: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """A complete bot, what it does in a few sentences, and the strategy it follows."""
 
@@ -38,7 +46,9 @@ class NotUnderstood:
     unused: tuple[str, ...]
 
 
-def write_bot(prompt: str, symbols: Sequence[str], interval: float = 1.0) -> Written | NotUnderstood:
+def write_bot(
+    prompt: str, symbols: Sequence[str], interval: float = 1.0, purse: Purse | None = None
+) -> Written | NotUnderstood:
     """Write a bot for the market's symbols from a description; the same words give the same bot.
 
     `interval` is the seconds between two ticks, where the words do not say otherwise.
