@@ -31,6 +31,23 @@ taking
 """
 FILLER = frozenset(_FILLER.split())
 
+# What a sentence of rules may hold without any meaning of its own; far fewer than a plan may.
+EMPTY_WORDS = frozenset(
+    """
+a an the these those its i i'd i'll i'm me my we our us you your to of on in at by for with into as is are be am was
+'s it's has have had do does did will would should shall must can could may might let lets let's so also too please
+thanks thank hi hello hey dear kindly want wants need like love give make makes making create build write generate
+design code implement develop program run use uses used using based via which who what here just simply simple
+basic plain classic standard normal usual typical good nice cool some any bot bots robot algorithm algo strategy
+strategies system python trader traders trading trade trades asset assets market crypto cryptocurrency current
+position positions size order orders signal signals rule rules indicator indicators parameter parameters default
+setting settings entry exit exits back again happens occurs gives says shows becomes gets get goes go moves move
+only always immediately around called named style then there now today e.g eg ie etc ok okay line lines set setup
+place put take level levels than both each per time times spot coin symbol pair currency exchange chart follow
+first whole entire full complete available day's every value condition conditions long-term
+""".split()
+)
+
 # Phrases of the usual prompt for a language model: what a bot file looks like, not what it does.
 BOILERPLATE = (
     r"\bctx\s?\.\s?(?:get_price|get_cash|get_position|submit_order|log)\b(?:\s?\([a-z_, ]*\))?",
@@ -76,16 +93,8 @@ BOILERPLATE = (
         r"\btrend[- ]follow(?:ing|er|s)?\b(?: (?:strategy|bot|system))?|\bfollows? the trend\b|"
         r"\bfollowing the trend\b"
     ),
-    (
-        r"\b(?:(?:on|at|in) )?(?:the )?(?:opposite|reverse|inverse|other) (?:cross(?:[ "
-        r"-]?over)?|signal|"
-        r"way(?: a?round)?|direction|case)\b|\bvice versa\b"
-    ),
     r"\bmarket orders?\b|\bmarket buys?\b",
-    (
-        r"\botherwise(?: (?:do nothing|wait|stay (?:out|flat|in cash)))?\b|"
-        r"\b(?:or )?else (?:do nothing|wait)\b|\bdo nothing\b"
-    ),
+    r"\b(?:else )?do nothing(?: otherwise)?\b",
 )
 
 # How a sale is told to be of the whole position: every sale is.
