@@ -16,6 +16,7 @@ from arena.llm.template.rules import (
     Joined,
     Level,
     OnDays,
+    Price,
     Rsi,
     Rules,
     Sale,
@@ -39,15 +40,36 @@ _REASONS = {
     "fade": "I do not follow a rule that is turned round by a word like this one; say when to buy and when to sell.",
     "lasting": "I cannot follow a wait or a condition that must last.",
     "naked": "It does not say of what the amount is: write 3 BTC, $300 or 3% of cash.",
+    "zoned": "Times are read as UTC here: give them in UTC.",
     "unknown": "",
 }
 
 
-def read_rules(chunks: list[Chunk], symbols: Symbols, interval: float) -> Rules:
+def read_rules(chunks: list[Chunk], symbols: Symbols, interval: float, *, all_in: bool = False) -> Rules:
     """Return the rules that the chunks say, or raise CannotReadError with what could not be placed."""
+    chunks = _with_percents(chunks)
     _refuse(chunks)
     reader = _Reader(chunks, symbols, interval)
-    return reader.rules()
+    return reader.rules(all_in=all_in)
+
+
+def _with_percents(chunks: list[Chunk]) -> list[Chunk]:
+    """Give a bare percentage its meaning by the verb before it: "sell 50%" is a share, "buy 10%" a size."""
+    found: list[Chunk] = []
+    for chunk in chunks:
+        before = found[-1].kind if found else ""
+        if chunk.kind == "percent" and before == "sell":
+            found.append(Chunk("share", chunk.text, {"share": chunk["n"]}))
+        elif chunk.kind == "percent" and before == "buy":
+            found.append(Chunk("size", chunk.text, {"size": "cash", "n": chunk["n"]}))
+        elif chunk.kind == "rest":
+            # "Sell half at ... and the rest at ...": another sale.
+            found += [] if before == "sell" else [Chunk("sell", chunk.text)]
+        elif chunk.kind == "percent":
+            found.append(Chunk("unknown", chunk.text))
+        else:
+            found.append(chunk)
+    return found
 
 
 def _refuse(chunks: Sequence[Chunk]) -> None:
@@ -151,34 +173,54 @@ class _Reader:
 
     # -- both sides ---------------------------------------------------------------------------------------
 
-    def rules(self) -> Rules:
+    def rules(self, *, all_in: bool) -> Rules:
         buys, sells, setup, inverted = self._sides()
+        filters = self._filters(setup) if buys is None else []
+        setup = [c for c in setup if c.kind not in {"hours", "days"}]
         exits = self._exits()
         said_when = buys is not None
-        hold = False
         if buys is None:
             buys, sells = self._by_name(setup, sells)
         if buys is None:
             if not any(c.kind == "buy" for c in self._chunks):
                 raise CannotReadError("It says when to sell and never when to buy." if sells else "")
-            hold = any(c.kind == "now" for c in self._chunks) or bool(self._global["size"] and not sells) or bool(exits)
-            if not hold:
+            known = (
+                any(c.kind == "now" for c in self._chunks) or bool(self._global["size"] and not sells) or bool(exits)
+            )
+            if not known:
                 raise CannotReadError("It says to buy and not when: name a condition, or say 'buy and hold'.")
             buys = Start()
         if inverted:
             buys, sells = self._turned_round(buys, sells, said_when=said_when)
-        filters = [t for t in terms(buys) if isinstance(t, InHours | OnDays)]
-        if len(filters) == len(terms(buys)) and not isinstance(buys, Start):
-            buys = Joined((Start(), *filters), every=True) if len(terms(buys)) else buys
+        if filters:
+            buys = Joined((buys, *filters), every=True)
+        self._settle_touches(buys, sells)
         sales = [*sells, *exits]
         if not sales and not isinstance(buys, Start):
             sales = self._default_sale(buys)
         self._refuse_contradictions(buys, sales)
         self.operands.refuse_unused()
         return Rules(
-            symbols=self._named, buy=buys, sales=tuple(sales), size=self._size(hold=False), bar=self._bar,
+            symbols=self._named, buy=buys, sales=tuple(sales), size=self._size(hold=all_in), bar=self._bar,
             notes=tuple(dict.fromkeys(self._notes)),
         )  # fmt: skip
+
+    def _settle_touches(self, buys: Condition, sells: list[Sale]) -> None:
+        """Say from which side a price is "hit", by the other side's price; a question where there is none."""
+        touched = any(c.kind == "at" and c["touch"] for c in self._chunks)
+        if not touched or not isinstance(buys, Compare) or not isinstance(buys.right, Level) or buys.left != Price():
+            return
+        level = buys.right.value
+        for place, sale in enumerate(sells):
+            how = sale.when
+            if isinstance(how, Compare) and isinstance(how.right, Level) and how.left == Price():
+                if how.right.value < level:
+                    sells[place] = replace(sale, when=replace(how, relation="at_or_below"))
+                return
+        if buys.relation == "rises_to":
+            raise CannotReadError(
+                f"It does not say from which side the price comes to {level:g}: say 'rises to' or 'falls to'."
+            )
 
     def _default_sale(self, buys: Condition) -> list[Sale]:
         opposite = mirrored(buys)
@@ -209,21 +251,18 @@ class _Reader:
         if not places:
             inverted = any(c.kind == "opposite" for c in chunks)
             return None, [], [c for c in chunks if c.kind != "opposite"], inverted
-        telling = [n for n, c in enumerate(chunks) if c.kind in TELLING]
-        forward = bool(telling) and telling[0] < places[0] and telling[-1] < places[-1]
-        setup: list[Chunk] = []
-        parts: list[tuple[Chunk, list[Chunk]]] = []
-        if forward:
-            start = 0
-            for place in places:
-                parts.append((chunks[place], chunks[start:place]))
-                start = place + 1
-            setup = chunks[start:]
-        else:
-            setup = chunks[: places[0]]
-            ends = [*places[1:], len(chunks)]
-            parts = [(chunks[a], chunks[a + 1 : b]) for a, b in zip(places, ends, strict=True)]
-        return self._conditions(parts, setup)
+        edges = [-1, *places, len(chunks)]
+        spans = [chunks[a + 1 : b] for a, b in zip(edges, edges[1:], strict=False)]
+        tells = [any(c.kind in TELLING for c in span) for span in spans]
+        before, after = tells[0], tells[-1]
+        verbs = [chunks[place] for place in places]
+        if before and not after:
+            # "Above it, buy; below it, sell": each condition stands before its verb.
+            return self._conditions(list(zip(verbs, spans[:-1], strict=True)), spans[-1])
+        if before and len(verbs) == 2 and not tells[1]:
+            # "When it is above, buy; sell when it is below."
+            return self._conditions([(verbs[0], spans[0]), (verbs[1], spans[2])], spans[1])
+        return self._conditions(list(zip(verbs, spans[1:], strict=True)), spans[0])
 
     @staticmethod
     def _both(chunks: list[Chunk]) -> list[Chunk]:
@@ -361,7 +400,9 @@ class _Reader:
     def _by_name(self, setup: list[Chunk], sells: list[Sale]) -> tuple[Condition | None, list[Sale]]:
         """Return the rules of a strategy that is only named, such as "RSI 30/70" or "10/30 SMA crossover"."""
         left = [
-            c for c in self._chunks if c.kind not in {*_VERBS, "stop", "and", "when", "now", "opposite", "it", "price"}
+            c
+            for c in self._chunks
+            if c.kind not in {*_VERBS, "stop", "and", "when", "now", "opposite", "it", "price", "hours", "days"}
         ]
         pool = [c for c in setup if c in left] if any(c.kind in _VERBS for c in self._chunks) else left
         named = self.operands.named_strategy(pool or left)

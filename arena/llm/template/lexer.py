@@ -101,6 +101,10 @@ def _dir(m: re.Match[str]) -> dict[str, Any]:
     return {"up": m["up"] is not None}
 
 
+def _golden(m: re.Match[str]) -> dict[str, Any]:
+    return {"up": m["up"] is not None, "a": m["a"] and float(m["a"]), "b": m["b"] and float(m["b"]), "type": "sma"}
+
+
 def _time(text: str) -> int:
     if "noon" in text:
         return 720
@@ -193,6 +197,18 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         _days,
     ),
     # -- indicators
+    ("histogram", r"(?:the )?(?:macd )?histogram\b", _fixed()),
+    (
+        "golden",
+        rf"(?:a |the |on )?(?:(?P<a>{N}) ?/ ?(?P<b>{N}) )?(?P<up>golden|bullish) cross(?:es|over|overs|ing)?\b",
+        _golden,
+    ),
+    (
+        "golden",
+        rf"(?:a |the |on )?(?:(?P<a>{N}) ?/ ?(?P<b>{N}) )?(?:death|bearish)(?P<up>(?!)x)? cross(?:es|over|overs|ing)?\b",
+        _golden,
+    ),
+    ("reversion", r"mean[- ]?rever\w+|rever(?:sion|ting)\b|reverts?(?: to(?: the| its)? mean)?\b", _fixed()),
     (
         "pair",
         rf"(?P<a>{N}) ?(?:/|-|x|and|vs\.?|versus|over|,|&) ?(?P<b>{N})[ -]?(?P<u>{UNIT})?[ -]?(?P<average>{_AVERAGE})",
@@ -223,8 +239,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         rf"macd(?: lines?| oscillator)?(?: ?\(? ?(?P<a>{N}) ?(?:,|/|-|\s) ?(?P<b>{N}) ?(?:,|/|-|\s) ?(?P<c>{N}) ?\)?)?(?: lines?\b)?",
         lambda m: {"a": m["a"] and float(m["a"]), "b": m["b"] and float(m["b"]), "c": m["c"] and float(m["c"])},
     ),
-    ("histogram", r"(?:macd )?histogram\b", _fixed()),
-    ("signal", r"(?:its |the )?(?:macd )?signal lines?\b|(?:its|the) signal\b(?! (?:to|is|of))", _fixed()),
+    ("signal", r"(?:its |the )?(?:macd )?signal lines?\b|(?:its |the )?signal\b(?! (?:to|is|of|when|bot))", _fixed()),
     (
         "band",
         rf"(?:the |its )*(?P<which>upper|lower|middle|mid|top|bottom|cent(?:re|er))(?: (?:(?:[0-9]+ ?[,/] ?[0-9.]+ )?bollinger|bb))? ?(?:bands?|lines?)?\b(?! channel| donchian)",
@@ -265,7 +280,6 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         },
     ),
     ("breakout", r"break-?outs?\b", _fixed(n=None, unit=None, low=False)),
-    ("reversion", r"mean[- ]?rever\w+|rever(?:sion|ting)\b|reverts?(?: to(?: the| its)? mean)?\b", _fixed()),
     ("score", r"z[- ]?scores?(?: of(?: the| its)? (?:price|ratio))?\b|z\b", _fixed()),
     (
         "momentum",
@@ -278,12 +292,17 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         r"(?:the )?(?:ichimoku(?: cloud)?|kumo|tenkan|kijun|stochastic(?:s)?|stoch|adx|atr|average true range|supertrend|parabolic sar|psar|keltner|heikin[- ]?ashi|cci|williams %?r?|pivot points?|fibonacci|fib|order ?book|open interest|funding rate)\b",
         _fixed(),
     ),
+    (
+        "zoned",
+        r"(?:est|edt|cet|cest|pst|pdt|cst|bst|jst|local time|(?:new york|ny|london|tokyo|frankfurt|eastern|pacific)(?: time)?)\b",
+        _fixed(),
+    ),
     # -- numbers with a meaning
     (
         "deviations",
-        rf"-?(?P<n>{N})[ -]?{_STD}(?: (?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b)?",
+        rf"-?(?P<n>{N})[ -]?{_STD}(?: (?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b)?|(?:band )?width(?: of| is| =|:)? ?(?P<n2>{N})(?! ?%)",
         lambda m: {
-            "n": float(m["n"]),
+            "n": float(m["n"] or m["n2"]),
             "up": None if not (m["up"] or m["down"]) else m["up"] is not None,
             "minus": m[0].startswith("-"),
         },
@@ -330,7 +349,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     (
         "size",
-        rf"(?:with|using|use|allocat(?:e|ing)|invest(?:s|ing)?) (?P<n>{N}) ?%(?! (?:stop|take|trailing|profit|tp|sl|target|below|above|rise|drop|fall|gain|loss))",
+        rf"(?:with|using|use|allocat(?:e|ing)|invest(?:s|ing)?|spend(?:s|ing)?|put(?:ting)?) (?P<n>{N}) ?%(?! (?:stop|take|trailing|profit|tp|sl|target|below|above|rise|drop|fall|gain|loss))",
         lambda m: {"size": "cash", "n": float(m["n"]) / 100},
     ),
     (
@@ -386,8 +405,6 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         lambda m: {"a": float(m["a"] or m["c"]), "b": float(m["b"] or m["d"])},
     ),
     # -- relations
-    ("golden", r"(?:a |the |on )?(?:golden|bullish) cross(?:es|over|overs|ing)?\b", _fixed(up=True)),
-    ("golden", r"(?:a |the |on )?(?:death|bearish) cross(?:es|over|overs|ing)?\b", _fixed(up=False)),
     (
         "opposite",
         r"(?:(?:but|and) )?(?:(?:on|at|in|upon|with) )?(?:the |an? )?(?:opposite|reverse[ds]?|inverse[ds]?|inverted|contrary|other)(?: (?:cross(?:[ -]?over)?|signals?|way(?: a?round)?|directions?|case|condition|side|happens|crossing))?(?: (?:of|to))?\b|vice versa\b|(?:when|if|once) (?:the )?(?:opposite|reverse) (?:happens|occurs)",
@@ -456,7 +473,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ("zone", rf"(?:{_BE})?(?:in )?(?:(?P<up>overbought)|oversold)(?: territory| zone| levels?)?\b", _dir),
     (
         "at",
-        r"(?:at|on) (?=(?:the |a |an |its |\$)?(?:upper|lower|middle|mid\b|mean|average|[0-9.$]|rsi|oversold|overbought))",
+        r"at (?=(?:the |a |an |its |\$)?(?:upper|lower|middle|mid\b|mean|average|\$?[0-9.]+(?= ?(?:,|;|$|and\b|sell|buy|or\b|\.(?: |$)|with|when|dollars|usd))|rsi|oversold|overbought))",
         _fixed(touch=False),
     ),
     # -- who does what
@@ -515,6 +532,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     ("it", r"(?:it|they|that|this|them|itself)\b(?:'s)?", _fixed()),
     ("zero", r"(?:the )?(?:zero|0)(?: line)?\b(?!\.)", _fixed()),
+    ("percent", rf"(?P<n>{N}) ?%", lambda m: {"n": float(m["n"]) / 100}),
     (
         "number",
         rf"\$ ?(?P<n>{N})\b(?: ?(?:dollars|usd[tc]?))?(?! ?%)|(?P<n2>-?{N})(?: ?(?:dollars|usd[tc]?)\b)?(?! ?%)(?![a-z0-9])",
@@ -522,11 +540,28 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
 ]
 _COMPILED = [(kind, re.compile(pattern), make) for kind, pattern, make in _PATTERNS]
-_ASSETS = re.compile(r"[0-9.]+$")
 _WORD = re.compile(r"\$?[0-9][\w.]*%?|[^\W\d_][\w']*|[^\s\w]")
 _SIZED = re.compile(
     rf"(?:(?:with|using|use|(?:position |order |trade )?size(?: of| is|:)?) )*(?P<n>{N}) ?(?:units? of |of )?"
 )
+
+
+# "Over" that begins a span of time and compares nothing: "over the last 20 ticks", but "over the 20-tick EMA".
+_SPAN = re.compile(
+    rf"\bover (?=(?:the |a )?(?:(?:last|past|previous|prior) )?{N}[ -]?{UNIT}"
+    r"(?![ -]?(?:simple|exp|ema|sma|ma\b|moving|average|mean|high|low|rsi|max|min)))"
+)
+
+
+_COMPARING = frozenset({"beyond", "cross", "target", "at"})
+_LEVEL = re.compile(rf"\$ ?(?P<n>{N})(?: ?(?:dollars|usd[tc]?))?\b|(?P<n2>{N}) ?(?:dollars|usd[tc]?|bucks)\b")
+
+
+def _level(text: str, position: int) -> tuple[Chunk, int] | None:
+    match = _LEVEL.match(text, position)
+    if match is None:
+        return None
+    return Chunk("number", match[0], {"n": float(match["n"] or match["n2"])}), match.end()
 
 
 def lex(text: str, symbols: Symbols) -> list[Chunk]:
@@ -535,17 +570,24 @@ def lex(text: str, symbols: Symbols) -> list[Chunk]:
     ratio = re.compile(
         rf"(?:the )?({symbols.pattern}) ?(?:/|-|to|vs\.?|over) ?({symbols.pattern})(?: (?:price )?(?:ratio|spread))?|(?:the )?ratio of ({symbols.pattern}) (?:to|and|over) ({symbols.pattern})"
     )
+    text = re.sub(r"\b(in|within|over|during|per) an? (?=(?:second|minute|hour|day|week)\b)", r"\1 1 ", text)
+    text = _SPAN.sub("within ", text)
     chunks: list[Chunk] = []
     position = 0
     while position < len(text):
-        if text[position].isspace() or text[position] in "()'\"\x00=+-":
+        sign = text[position] in "-+" and text[position + 1 : position + 2].isdigit()
+        if text[position].isspace() or (text[position] in "()'\"\x00=+-" and not sign):
             position += 1
             continue
         if text[position] in ",;.:":
             chunks.append(Chunk("stop", text[position]))
             position += 1
             continue
-        found, end = _next(text, position, symbol, ratio, symbols)
+        found = None
+        if chunks and chunks[-1].kind in _COMPARING:
+            # "$500" is a size, but a level behind "below".
+            found = _level(text, position)
+        found, end = found or _next(text, position, symbol, ratio, symbols)
         if found is not None:
             chunks.append(found)
         position = end

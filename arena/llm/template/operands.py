@@ -45,6 +45,7 @@ class Operands:
         self.subject: Operand = Price()
         self.reference: Operand | None = None
         self.window: int | None = None
+        self.histogram = False
         self._averages = [c for c in chunks if c.kind == "average"]
         self._given = {c.kind: c for c in chunks if c.kind in {"rsi", "macd", "bollinger", "score", "momentum"}}
         for chunk in chunks:
@@ -54,6 +55,7 @@ class Operands:
         self._widths = [c for c in chunks if c.kind == "deviations" and c["up"] is None and self._banded()]
         self._levels = [c for c in chunks if c.kind == "levels"] if "rsi" in self._has else []
         self._windows = [c for c in chunks if c.kind == "window"]
+        self._used: list[Chunk] = []
         self._taken += [*self._widths, *self._levels]
         if self._ratio is not None:
             self._taken.append(self._ratio)
@@ -94,14 +96,21 @@ class Operands:
             found, its_unit = apart.pop()
             return self.steps(found, its_unit, least)
         if kind != "change" and self._windows:
-            self._period_used = True
+            self.use(self._windows[0])
             return self.steps(self._windows[0]["n"], self._windows[0]["unit"], least)
         default = _DEFAULTS[kind]
         self._notes.append(f"No look-back was given for the {_NAMES[kind]}, so it is {default}.")
         return default
 
+    def use(self, window: Chunk) -> None:
+        """Count a span of time as used, and all others of the same length with it."""
+        self._used += [c for c in self._windows if (c["n"], c["unit"]) == (window["n"], window["unit"])]
+
     def refuse_unused(self) -> None:
-        """Refuse look-backs that no indicator had use for."""
+        """Refuse look-backs and spans that no indicator had use for."""
+        left = [c.text for c in self._windows if not any(c is used for used in self._used)]
+        if left:
+            raise CannotReadError("", *left)
         if self._periods and not self._period_used:
             raise CannotReadError("", *(c.text for c in self._periods))
 
@@ -216,7 +225,11 @@ class Operands:
 
     def change(self, window: int | None) -> Change:
         """Return the change over a window; a question where none is named."""
-        window = window or self.window
+        if window is None and self.window is not None:
+            window = self.window
+            for chunk in self._windows:
+                if self.steps(chunk["n"], chunk["unit"], 1) == window:
+                    self.use(chunk)
         if window is None and self._periods:
             window = self.period("change")
         if window is None:
@@ -246,7 +259,7 @@ class Operands:
         """Return both sides of a strategy without any condition of its own, or None."""
         left = {c.kind for c in chunks} - {"crossing", "cross", "golden", "versus", "window", "and", "at", "stop"}
         averages = [c for c in chunks if c.kind == "average"]
-        pairs = [c for c in chunks if c.kind == "pair"]
+        pairs = [c for c in chunks if c.kind == "pair" or (c.kind == "golden" and c["a"])]
         numbers = [c["n"] for c in chunks if c.kind == "number"]
         if left <= {"average", "pair"} and (averages or pairs or "golden" in {c.kind for c in chunks}):
             return self._named_cross(averages, pairs)
@@ -269,6 +282,8 @@ class Operands:
             given = next(c for c in chunks if c.kind == "momentum")
             windows = [c for c in chunks if c.kind == "window"]
             n = self.steps(windows[0]["n"], windows[0]["unit"], 1) if windows else self.period("change", given["n"])
+            for window in windows[:1]:
+                self.use(window)
             return Compare(Change(n), "above", Level(0.0)), Compare(Change(n), "below", Level(0.0))
         return None
 

@@ -66,13 +66,15 @@ def _read_signal(text: str, symbols: Symbols, interval: float) -> Rules:
     # What was taken out as boilerplate is no gap in a phrase.
     text = re.sub(r"\x00+", " ", text)
     text = re.sub(r"(?<=\w)\s*/\s*(?=exit|sell)", " / ", text)
+    text = re.sub(r"\bbuy(?:ing)? (?:the |on )?dips?\b(?= ?[:;,.-])", " ", text)
+    text, held = re.subn(_SINGLE_HOLD, "buy now", text)
     chunks = lex(text, symbols)
     unknown = [c.text for c in chunks if c.kind == "unknown"]
     notes: list[str] = []
     if unknown:
         text, notes = mended(text, unknown)
         chunks = lex(text, symbols) if notes else chunks
-    rules = read_rules(chunks, symbols, interval)
+    rules = read_rules(chunks, symbols, interval, all_in=held > 0)
     return replace(rules, notes=(*notes, *rules.notes))
 
 
@@ -84,7 +86,7 @@ def _plan_of(text: Text, symbols: Symbols) -> str | None:
     plan = found[0]
     if plan == "pairs":
         return "pairs" if _trades_both(text, symbols) else None
-    if plan == "hold" and not text.has(rf"{_EVERY}|{NUMBER} ?[/%]|\bequal|\bevenly") and _exits_or_size(text):
+    if plan == "hold" and _has_exits(text) and not text.has(rf"{_EVERY}|{NUMBER} ?/|\bequal|\bevenly"):
         return None
     if plan in {"dca", "hold", "grid"} and text.has(_SIGNAL) and not (plan == "hold" and text.has(r"\bstop|\bprofit")):
         words = [m[0] for p in (_PLANS[plan], _SIGNAL) if (m := re.search(p, text.left))]
@@ -102,13 +104,14 @@ def _trades_both(text: Text, symbols: Symbols) -> bool:
     return not (len(buys) == 1 and len(named) == 1 and text.has(r"\b(?:sell|exit)s?\b"))
 
 
-def _exits_or_size(text: Text) -> bool:
+def _has_exits(text: Text) -> bool:
     return text.has(r"\b(?:stop|trailing|profit|target|tp|sl)\b")
 
 
 def _read_plan(plan: str, text: Text, symbols: Symbols, interval: float) -> Request:
     notes = Notes()
-    text.take_all(SELL_ALL)
+    if plan != "hold":
+        text.take_all(SELL_ALL)
     intent: Intent | None = None
     if plan == "rebalance":
         intent = read_plans.read_rebalance(text, interval, symbols, notes)

@@ -43,16 +43,26 @@ def read_term(chunks: list[Chunk], operands: Operands, *, buying: bool) -> Condi
     chunks = [
         c for c in chunks if c.kind not in {"when", "stop", "window", "versus", "reversion", "bollinger", "momentum"}
     ]
-    term = _Term(chunks, operands, window, buying=buying)
+    term = _Term(chunks, operands, window, windows[0] if windows else None, buying=buying)
     return term.read()
 
 
 class _Term:
-    def __init__(self, chunks: list[Chunk], operands: Operands, window: int | None, *, buying: bool) -> None:
+    def __init__(
+        self, chunks: list[Chunk], operands: Operands, window: int | None, span: Chunk | None, *, buying: bool
+    ) -> None:
         self.chunks = chunks
         self.operands = operands
-        self.window = window
+        self._window = window
+        self._window_chunk = span
         self.buying = buying
+
+    @property
+    def window(self) -> int | None:
+        """Return the span of time named in this term; from then on it counts as used."""
+        if self._window_chunk is not None:
+            self.operands.use(self._window_chunk)
+        return self._window
 
     def _of(self, *kinds: str) -> list[Chunk]:
         return [c for c in self.chunks if c.kind in kinds]
@@ -109,7 +119,7 @@ class _Term:
         share = round(chunk["share"], 12)
         if not 0 < share < 10:
             raise CannotReadError(f"{share * 100:g}% is out of range here.", chunk.text)
-        from_entry = not self.buying and self.window is None and (chunk["state"] or self.operands.window is None)
+        from_entry = not self.buying and self._window is None and (chunk["state"] or self.operands.window is None)
         if from_entry:
             return Entered("gain" if chunk["up"] else "loss", share)
         change = self.operands.change(self.window)
@@ -123,8 +133,8 @@ class _Term:
         if not isinstance(reference, Average) or len(named) > 1:
             raise CannotReadError("It does not say from what the distance is measured.", chunk.text)
         self.operands.reference = Average(reference.kind, reference.period)
-        if self.window is not None and named and named[0]["n"] is None:
-            reference = Average(reference.kind, self.window)
+        if self._window is not None and named and named[0]["n"] is None:
+            reference = Average(reference.kind, self.window or 0)
         share = round(chunk["share"] if chunk["up"] else -chunk["share"], 12)
         if not -1 < share < 10 or share == 0:
             raise CannotReadError(f"{chunk['share'] * 100:g}% is out of range here.", chunk.text)
@@ -150,7 +160,8 @@ class _Term:
     def _golden(self) -> Condition:
         self._only("golden", "average", "pair", "number", "period")
         up = self._of("golden")[0]["up"]
-        pairs, averages = self._of("pair"), self._of("average")
+        pairs = [c for c in self.chunks if c.kind == "pair" or (c.kind == "golden" and c["a"])]
+        averages = self._of("average")
         if pairs:
             fast, slow = self.operands.pair(pairs[0])
         elif len(averages) == 2:
@@ -187,7 +198,9 @@ class _Term:
             raise CannotReadError("", *(extra or [turning[-1].text]))
         left = [c for c in self.chunks[:place] if c.kind in OPERANDS]
         right = [c for c in self.chunks[place + 1 :] if c.kind in OPERANDS]
-        subject, target = self._subject(left), self._target(right, relation, pronoun=self._pronoun(place))
+        # The other side first: "at RSI 25" says there what is looked at.
+        target = self._target(right, relation, pronoun=self._pronoun(place))
+        subject = self._subject(left)
         return self._made(subject, relation, target, turning)
 
     def _pronoun(self, place: int) -> bool:
@@ -236,11 +249,10 @@ class _Term:
         if chunks[0].kind == "rsi":
             raise CannotReadError("It does not say which level of the RSI is meant.", chunks[0].text)
         target = self.operands.operand(chunks[0])
-        if isinstance(target, Extreme) and chunks[0]["n"] is None and self.window is not None:
-            target = Extreme(target.high, self.window)
-            self.window = None
-        if isinstance(target, Average) and chunks[0]["n"] is None and self.window is not None:
-            target = Average(target.kind, self.window)
+        if isinstance(target, Extreme) and chunks[0]["n"] is None and self._window is not None:
+            target = Extreme(target.high, self.window or 0)
+        if isinstance(target, Average) and chunks[0]["n"] is None and self._window is not None:
+            target = Average(target.kind, self.window or 0)
         if not isinstance(target, Level | Price):
             self.operands.reference = target
         return target
@@ -252,7 +264,7 @@ class _Term:
             left = self.operands.macd()
         if any(c.kind == "histogram" for c in self.chunks):
             right = self.operands.signal_line()
-        if isinstance(left, Price) and self._mean_of_score(right):
+        if isinstance(left, Price | Score) and self._mean_of_score(right):
             left, right = self.operands.subject, Level(0.0)
         how = self._relation(left, relation, right, turning)
         if isinstance(right, Price) or (isinstance(left, Level) and not isinstance(right, Level)):
@@ -364,6 +376,10 @@ class _Term:
     def _turn(self) -> Condition:
         self._only("turn", *OPERANDS)
         chunk = self._of("turn")[0]
+        if self._of("histogram"):
+            self.operands.subject, self.operands.histogram = self.operands.macd(), True
+            self.chunks = [c for c in self.chunks if c.kind not in {"histogram", "macd"}]
+        sign = "positive" in chunk.text or "negative" in chunk.text
         named = [c for c in self.chunks if c.kind in OPERANDS and c.kind != "price"]
         if len(named) > 1 or len(self._of("turn")) > 1:
             raise CannotReadError(
@@ -376,4 +392,10 @@ class _Term:
             change: Change = self.operands.change(self.window)
             return Compare(change, "above" if chunk["up"] else "below", Level(0.0))
         self.operands.subject = subject
+        if isinstance(subject, Macd) and sign:
+            zero = self.operands.signal_line() if self.operands.histogram else Level(0.0)
+            up: Relation = "crosses_above" if chunk["event"] else "above"
+            return Compare(subject, up if chunk["up"] else MIRRORED[up], zero)
+        if sign and "slope" not in chunk.text or self.operands.histogram:
+            raise CannotReadError("It does not say what is positive or negative here.", chunk.text)
         return Turn(subject, chunk["up"], chunk["event"])
