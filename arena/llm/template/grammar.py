@@ -9,6 +9,13 @@ from arena.llm.template.intents import Size
 from arena.llm.template.lexer import Chunk
 from arena.llm.template.operands import Operands
 from arena.llm.template.rules import (
+    Average,
+    Band,
+    Change,
+    Extreme,
+    Macd,
+    Score,
+    operands,
     Compare,
     Condition,
     Entered,
@@ -31,6 +38,18 @@ from arena.llm.template.text import CannotReadError
 OPPOSITE = "It contradicts itself: it would buy and sell on the same condition."
 _VERBS = frozenset({"buy", "sell", "own", "both"})
 _GLOBAL = frozenset({"bar", "ticklength", "exit", "size", "period", "symbol", "allsymbols", "naked"})
+# What may stand before the sides: the indicators that they speak of.
+_AFTER_PERIOD = frozenset(
+    {"", "stop", "when", "bar", "beyond", "cross", "turn", "levels", "symbol", "allsymbols", "zone"}
+)
+_SETUP = frozenset({
+    "average", "pair", "rsi", "macd", "score", "bollinger", "window", "momentum", "reversion", "crossing", "stop", "when",
+    "and", "price", "it", "versus", "breakout", "signal", "golden", "cross", "hours", "days", "now", "opposite", "zone",
+})  # fmt: skip
+_PLACED: dict[str, type | tuple[type, ...]] = {
+    "average": (Average, Score, Band), "pair": Average, "rsi": Rsi, "macd": Macd, "histogram": Macd, "score": Score,
+    "band": Band, "bollinger": Band, "extreme": Extreme, "breakout": (Extreme, Band), "momentum": Change, "ratio": Score,
+}  # fmt: skip
 _REASONS = {
     "volume": "There is no volume in this market, only prices, so VWAP and volume rules cannot be built.",
     "ohlc": "This indicator needs what the market does not have (volume, or a bar's high and low), or is not known here.",
@@ -47,7 +66,7 @@ _REASONS = {
 
 def read_rules(chunks: list[Chunk], symbols: Symbols, interval: float, *, all_in: bool = False) -> Rules:
     """Return the rules that the chunks say, or raise CannotReadError with what could not be placed."""
-    chunks = _with_percents(chunks)
+    chunks = _with_periods(_with_percents(chunks))
     _refuse(chunks)
     reader = _Reader(chunks, symbols, interval)
     return reader.rules(all_in=all_in)
@@ -67,6 +86,21 @@ def _with_percents(chunks: list[Chunk]) -> list[Chunk]:
             found += [] if before == "sell" else [Chunk("sell", chunk.text)]
         elif chunk.kind == "percent":
             found.append(Chunk("unknown", chunk.text))
+        else:
+            found.append(chunk)
+    return found
+
+
+def _with_periods(chunks: list[Chunk]) -> list[Chunk]:
+    """Read "RSI 14" as its look-back where nothing makes the number a level."""
+    found: list[Chunk] = []
+    for place, chunk in enumerate(chunks):
+        before = found[-1] if found else Chunk("", "")
+        earlier = found[-2].kind if len(found) > 1 else ""
+        after = chunks[place + 1].kind if place + 1 < len(chunks) else ""
+        look_back = chunk.kind == "number" and before.kind == "rsi" and before["n"] is None
+        if look_back and earlier not in {"at", "buy", "sell", "own", "target"} and after in _AFTER_PERIOD:
+            before.values["n"] = chunk["n"]
         else:
             found.append(chunk)
     return found
@@ -193,13 +227,16 @@ class _Reader:
         if inverted:
             buys, sells = self._turned_round(buys, sells, said_when=said_when)
         if filters:
+            self._notes.append("It buys and sells by its signals only at those times.")
             buys = Joined((buys, *filters), every=True)
+            sells = [replace(s, when=Joined((s.when, *filters), every=True)) for s in sells]
         self._settle_touches(buys, sells)
         sales = [*sells, *exits]
         if not sales and not isinstance(buys, Start):
             sales = self._default_sale(buys)
         self._refuse_contradictions(buys, sales)
         self.operands.refuse_unused()
+        self._refuse_unplaced(buys, sales)
         return Rules(
             symbols=self._named, buy=buys, sales=tuple(sales), size=self._size(hold=all_in), bar=self._bar,
             notes=tuple(dict.fromkeys(self._notes)),
@@ -288,6 +325,11 @@ class _Reader:
         filters = self._filters(setup)
         setup = [c for c in setup if c.kind not in {"hours", "days"}]
         self.operands.learn(setup)
+        stray = [c.text for c in setup if c.kind not in _SETUP]
+        if stray:
+            raise CannotReadError("", *stray)
+        parts, always = self._with_global_filters(parts)
+        filters += always
         buys: Condition | None = None
         sells: list[Sale] = []
         waiting: list[float] = []
@@ -301,6 +343,8 @@ class _Reader:
             if buying and share != 1.0:
                 raise CannotReadError("It does not say of what to buy that share: write 50% of cash.")
             found = self._condition(chunks, buying=buying)
+            if opposite and found is not None and not buying:
+                raise CannotReadError("It says when to sell in two ways.", *(c.text for c in opposite))
             if buying:
                 if found is not None and buys is not None:
                     buys = Joined((buys, found), every=False)
@@ -329,6 +373,23 @@ class _Reader:
         ):
             raise CannotReadError("It says when to sell and never when to buy.")
         return buys, sells, setup, inverted
+
+    @staticmethod
+    def _with_global_filters(
+        parts: list[tuple[Chunk, list[Chunk]]],
+    ) -> tuple[list[tuple[Chunk, list[Chunk]]], list[Condition]]:
+        """Take out the times at the end, behind a comma or with "only": they hold for both sides."""
+        verb, chunks = parts[-1]
+        found: list[Condition] = []
+        while chunks and chunks[-1].kind in {"hours", "days", "stop", "and"}:
+            last = chunks[-1]
+            if last.kind in {"hours", "days"}:
+                apart = len(chunks) > 1 and chunks[-2].kind == "stop"
+                if not apart and "only" not in last.text:
+                    break
+                found += _Reader._filters([last])
+            chunks = chunks[:-1]
+        return [*parts[:-1], (verb, chunks)], found
 
     @staticmethod
     def _waiting(buys: Condition, sells: list[Sale], waiting: list[float]) -> list[Sale]:
@@ -414,6 +475,21 @@ class _Reader:
         return buys, sells or (
             [Sale(sale)] if not self._global["exit"] or not any(c.kind == "buy" for c in self._chunks) else []
         )
+
+    def _refuse_unplaced(self, buys: Condition, sales: list[Sale]) -> None:
+        """Refuse an indicator that is named and stands in neither rule."""
+        placed = [operand for condition in (buys, *(sale.when for sale in sales)) for operand in operands(condition)]
+        periods = {o.period for o in placed if isinstance(o, Average | Score)}
+        for chunk in self._chunks:
+            kinds = _PLACED.get(chunk.kind)
+            if kinds is None:
+                continue
+            numbers = (
+                [chunk["n"]] if chunk.kind == "average" else [chunk["a"], chunk["b"]] if chunk.kind == "pair" else []
+            )
+            steps = {self.operands.steps(n, chunk["unit"]) for n in numbers if n}
+            if not any(isinstance(operand, kinds) for operand in placed) or not steps <= periods:
+                raise CannotReadError("", chunk.text)
 
     def _refuse_contradictions(self, buys: Condition, sales: list[Sale]) -> None:
         for sale in sales:

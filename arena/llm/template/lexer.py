@@ -315,7 +315,8 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     (
         "move",
         rf"(?:has |have )?(?:(?P<up>{_RISE})|{_FALL})(?: (?:by|more than|at least|over|a))* (?P<n>{N}) ?%(?! (?:below|above|under|over)\b)",
-        lambda m: {**_percent(m), "state": False},
+        # "Gains 1%" is measured from what was paid, as "is up 1%" is.
+        lambda m: {**_percent(m), "state": "gain" in m[0]},
     ),
     (
         "move",
@@ -467,7 +468,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     (
         "still",
-        rf"(?:{_BE})?(?:flat|sideways|ranging|stable|unchanged|quiet|choppy|constant)(?= (?:over|for|in|during)|$| ?[,.;])",
+        rf"(?:{_BE})?(?:flat|sideways|ranging|stable|unchanged|quiet|choppy|constant)(?= (?:over|within|for|in|during)|$| ?[,.;])",
         _fixed(),
     ),
     ("zone", rf"(?:{_BE})?(?:in )?(?:(?P<up>overbought)|oversold)(?: territory| zone| levels?)?\b", _dir),

@@ -288,6 +288,12 @@ class _Measures:
         if not event:
             return f"known({a}, {b}) and {a} {sign} {b}"
         name = self._name(operand)
+        if f"{name}_step" not in self.names:
+            self._add_step(name)
+        now, before = f'now["{name}_step"]', f'before["{name}_step"]'
+        return f"known({now}, {before}) and {before} {'<=' if up else '>='} 0 and {now} {sign} 0"
+
+    def _add_step(self, name: str) -> None:
         self.lines.append(
             f'values["{name}_step"] = values["{name}"] - memory["{name}_last"] '
             f'if known(values["{name}"], memory["{name}_last"]) else None'
@@ -295,8 +301,6 @@ class _Measures:
         self.lines.append(f'memory["{name}_last"] = values["{name}"]')
         self.state[f"{name}_last"] = "None"
         self.names.append(f"{name}_step")
-        now, before = f'now["{name}_step"]', f'before["{name}_step"]'
-        return f"known({now}, {before}) and {before} {'<=' if up else '>='} 0 and {now} {sign} 0"
 
     @staticmethod
     def _entered(kind: str, share: float) -> str:
