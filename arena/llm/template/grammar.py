@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from arena.llm.template.intents import Size
 from arena.llm.template.lexer import Chunk
@@ -12,23 +13,23 @@ from arena.llm.template.rules import (
     Average,
     Band,
     Change,
-    Extreme,
-    Macd,
-    Score,
-    operands,
     Compare,
     Condition,
     Entered,
+    Extreme,
     InHours,
     Joined,
     Level,
+    Macd,
     OnDays,
     Price,
     Rsi,
     Rules,
     Sale,
+    Score,
     Start,
     mirrored,
+    operands,
     terms,
 )
 from arena.llm.template.symbols import Symbols
@@ -43,16 +44,19 @@ _AFTER_PERIOD = frozenset(
     {"", "stop", "when", "bar", "beyond", "cross", "turn", "levels", "symbol", "allsymbols", "zone"}
 )
 _SETUP = frozenset({
-    "average", "pair", "rsi", "macd", "score", "bollinger", "window", "momentum", "reversion", "crossing", "stop", "when",
-    "and", "price", "it", "versus", "breakout", "signal", "golden", "cross", "hours", "days", "now", "opposite", "zone",
+    "average", "pair", "rsi", "macd", "score", "bollinger", "window", "momentum", "reversion", "crossing", "stop",
+_AFTER_PERIOD = frozenset({
+    "", "stop", "when", "bar", "beyond", "cross", "turn", "levels", "symbol", "allsymbols", "zone",
+})  # fmt: skip
 })  # fmt: skip
 _PLACED: dict[str, type | tuple[type, ...]] = {
     "average": (Average, Score, Band), "pair": Average, "rsi": Rsi, "macd": Macd, "histogram": Macd, "score": Score,
-    "band": Band, "bollinger": Band, "extreme": Extreme, "breakout": (Extreme, Band), "momentum": Change, "ratio": Score,
+    "band": Band, "bollinger": Band, "extreme": Extreme, "breakout": (Extreme, Band), "momentum": Change,
+    "ratio": Score,
 }  # fmt: skip
 _REASONS = {
     "volume": "There is no volume in this market, only prices, so VWAP and volume rules cannot be built.",
-    "ohlc": "This indicator needs what the market does not have (volume, or a bar's high and low), or is not known here.",
+    "ohlc": "This indicator is not known here, or needs the volume or the highs and lows that this market lacks.",
     "short": "The arena has no short selling: a bot can only buy, and sell what it holds.",
     "still": "'Flat' needs a width: say between which changes, such as above -0.1% and below 0.1% over 20 ticks.",
     "never": "I do not follow a rule that is turned round by a word like this one; say what the bot should do.",
@@ -289,7 +293,7 @@ class _Reader:
             inverted = any(c.kind == "opposite" for c in chunks)
             return None, [], [c for c in chunks if c.kind != "opposite"], inverted
         edges = [-1, *places, len(chunks)]
-        spans = [chunks[a + 1 : b] for a, b in zip(edges, edges[1:], strict=False)]
+        spans = [chunks[a + 1 : b] for a, b in pairwise(edges)]
         tells = [any(c.kind in TELLING for c in span) for span in spans]
         before, after = tells[0], tells[-1]
         verbs = [chunks[place] for place in places]
@@ -335,11 +339,11 @@ class _Reader:
         waiting: list[float] = []
         inverted = any(c.kind == "opposite" for c in setup)
         setup = [c for c in setup if c.kind != "opposite"]
-        for verb, chunks in parts:
+        for verb, given in parts:
             buying = verb.kind in {"buy", "own"}
-            share, chunks = self._share(chunks)
-            opposite = [c for c in chunks if c.kind in {"opposite", "otherwise"}]
-            chunks = [c for c in chunks if c.kind not in {"opposite", "otherwise"}]
+            share, kept = self._share(given)
+            opposite = [c for c in kept if c.kind in {"opposite", "otherwise"}]
+            chunks = [c for c in kept if c.kind not in {"opposite", "otherwise"}]
             if buying and share != 1.0:
                 raise CannotReadError("It does not say of what to buy that share: write 50% of cash.")
             found = self._condition(chunks, buying=buying)

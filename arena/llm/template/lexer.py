@@ -188,7 +188,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     (
         "time",
-        rf"(?:at |around )?(?P<a>[0-9]{{1,2}}(?::[0-9]{{2}})? ?(?:am|pm)|noon|midnight)(?: ?(?:utc|gmt))?\b|at (?P<b>[0-9]{{1,2}}:[0-9]{{2}})(?: ?(?:utc|gmt))?\b|(?P<c>[0-9]{{1,2}}:[0-9]{{2}}) ?(?:utc|gmt)\b",
+        r"(?:at |around )?(?P<a>[0-9]{1,2}(?::[0-9]{2})? ?(?:am|pm)|noon|midnight)(?: ?(?:utc|gmt))?\b|at (?P<b>[0-9]{1,2}:[0-9]{2})(?: ?(?:utc|gmt))?\b|(?P<c>[0-9]{1,2}:[0-9]{2}) ?(?:utc|gmt)\b",
         lambda m: {"minute": _time(m["a"] or m["b"] or m["c"])},
     ),
     (
@@ -242,7 +242,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ("signal", r"(?:its |the )?(?:macd )?signal lines?\b|(?:its |the )?signal\b(?! (?:to|is|of|when|bot))", _fixed()),
     (
         "band",
-        rf"(?:the |its )*(?P<which>upper|lower|middle|mid|top|bottom|cent(?:re|er))(?: (?:(?:[0-9]+ ?[,/] ?[0-9.]+ )?bollinger|bb))? ?(?:bands?|lines?)?\b(?! channel| donchian)",
+        r"(?:the |its )*(?P<which>upper|lower|middle|mid|top|bottom|cent(?:re|er))(?: (?:(?:[0-9]+ ?[,/] ?[0-9.]+ )?bollinger|bb))? ?(?:bands?|lines?)?\b(?! channel| donchian)",
         lambda m: {"which": {"upper": 1, "top": 1, "lower": -1, "bottom": -1}.get(m["which"], 0)},
     ),
     (
@@ -419,12 +419,12 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ("fade", r"(?:fade|fades|fading|bet against|trade against|against)\b", _fixed()),
     (
         "cross",
-        rf"(?:cross(?:es|ed|ing)?|cuts?|intersects?)(?: back)?(?: up| upwards?| down| downwards?)?(?: and closes?)? (?:(?P<up>above|over)|below|under(?:neath)?|beneath)\b",
+        r"(?:cross(?:es|ed|ing)?|cuts?|intersects?)(?: back)?(?: up| upwards?| down| downwards?)?(?: and closes?)? (?:(?P<up>above|over)|below|under(?:neath)?|beneath)\b",
         _dir,
     ),
     (
         "cross",
-        rf"(?:cross(?:es|ed|ing)?|cuts?|intersects?)(?: back)? (?:(?P<up>up(?:wards?)?)|down(?:wards?)?)(?: (?:through|past))?\b",
+        r"(?:cross(?:es|ed|ing)?|cuts?|intersects?)(?: back)? (?:(?P<up>up(?:wards?)?)|down(?:wards?)?)(?: (?:through|past))?\b",
         _dir,
     ),
     ("cross", r"cross(?:es|ed|ing)?(?: through)?(?: back)?\b(?! ?-?over)", _fixed(up=None)),
@@ -584,11 +584,9 @@ def lex(text: str, symbols: Symbols) -> list[Chunk]:
             chunks.append(Chunk("stop", text[position]))
             position += 1
             continue
-        found = None
-        if chunks and chunks[-1].kind in _COMPARING:
-            # "$500" is a size, but a level behind "below".
-            found = _level(text, position)
-        found, end = found or _next(text, position, symbol, ratio, symbols)
+        # "$500" is a size, but a level behind "below".
+        level = _level(text, position) if chunks and chunks[-1].kind in _COMPARING else None
+        found, end = level or _next(text, position, symbol, ratio, symbols)
         if found is not None:
             chunks.append(found)
         position = end
@@ -601,16 +599,16 @@ def _next(
     found = ratio.match(text, position)
     if found:
         first, second = (found[1] or found[3]), (found[2] or found[4])
-        values = {"first": symbols.meant(first), "second": symbols.meant(second)}
-        if values["first"] != values["second"]:
-            return Chunk("ratio", found[0], values), found.end()
+        pair = {"first": symbols.meant(first), "second": symbols.meant(second)}
+        if pair["first"] != pair["second"]:
+            return Chunk("ratio", found[0], dict(pair)), found.end()
     sized = _SIZED.match(text, position)
     if sized:
         coin = symbol.match(text, sized.end())
         if coin and not re.match(r" ?%", text[coin.end() :]):
             each = re.compile(_EACH).match(text, coin.end())
             end = each.end() if each else coin.end()
-            values = {"size": "units", "n": float(sized["n"]), "symbol": symbols.meant(coin[0])}
+            values: dict[str, Any] = {"size": "units", "n": float(sized["n"]), "symbol": symbols.meant(coin[0])}
             return Chunk("size", text[position:end].strip(), values), end
     coin = symbol.match(text, position)
     if coin:
@@ -628,6 +626,6 @@ def _next(
     word = _WORD.match(text, position)
     if word is None:
         return None, position + 1
-    if word[0] in EMPTY_WORDS or not word[0][0].isalnum() and word[0][0] != "$":
+    if word[0] in EMPTY_WORDS or not any(letter.isalnum() for letter in word[0]):
         return None, word.end()
     return Chunk("unknown", word[0]), word.end()

@@ -315,10 +315,8 @@ def mirrored(condition: Condition) -> Condition | None:
         elif isinstance(left, Change):
             right = Level(-right.value)
     elif isinstance(right, Band):
-        if relation in UPWARD and right.width > 0:
-            right = Band(right.period, 0.0)
-        else:
-            right = Band(right.period, -right.width)
+        # Above the upper band a trend is followed, and it ends at the middle.
+        right = Band(right.period, 0.0 if relation in UPWARD and right.width > 0 else -right.width)
     elif isinstance(right, Extreme):
         right = Extreme(not right.high, right.period)
     elif isinstance(right, Average) and right.offset:

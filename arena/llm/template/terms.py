@@ -396,6 +396,6 @@ class _Term:
             zero = self.operands.signal_line() if self.operands.histogram else Level(0.0)
             up: Relation = "crosses_above" if chunk["event"] else "above"
             return Compare(subject, up if chunk["up"] else MIRRORED[up], zero)
-        if sign and "slope" not in chunk.text or self.operands.histogram:
+        if (sign and "slope" not in chunk.text) or self.operands.histogram:
             raise CannotReadError("It does not say what is positive or negative here.", chunk.text)
         return Turn(subject, chunk["up"], chunk["event"])

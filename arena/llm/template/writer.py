@@ -121,7 +121,8 @@ def _refuse_unpaid(size: Size, symbols: Sequence[str], purse: Purse | None) -> N
         words = size_words(size, symbols[dear])
         costs_words = f"costs about ${costs[dear]:,.0f} now" if size.kind == "units" else "is more than there is"
         raise CannotReadError(
-            f"{words} {costs_words}, and the bot starts with ${purse.cash:,.0f}, so it could never buy: say a smaller size."
+            f"{words} {costs_words}, and the bot starts with ${purse.cash:,.0f}, so it could never buy: "
+            "say a smaller size."
         )
 
 

@@ -355,7 +355,7 @@ def at(times_and_prices: list[tuple[float, float]], source: str) -> list[tuple[f
         def log(self, _: str) -> None:
             pass
 
-        def submit_order(self, symbol: str, side: str, size: float) -> None:
+        def submit_order(self, *, side: str, **_: object) -> None:
             orders.append((now[0], side))
 
     for now in times_and_prices:
@@ -585,8 +585,8 @@ def test_a_size_that_could_never_be_paid_is_told_before_it_is_built(sentence: st
 WORDS = ("unless", "never", "twice", "hourly", "zebra", "without", "opposite", "17", "3%", "half", "except", "maybe")
 
 
-@pytest.mark.parametrize("sentence", [s for s in ("EMA 20 cross", "RSI 30/70", "buy below 98 and sell above 102", "MACD 12,26,9",
-                                                  "buy when RSI is below 30, sell when it is above 70")])  # fmt: skip
+@pytest.mark.parametrize("sentence", ["EMA 20 cross", "RSI 30/70", "buy below 98 and sell above 102", "MACD 12,26,9",
+                                                  "buy when RSI is below 30, sell when it is above 70"])  # fmt: skip
 @pytest.mark.parametrize("word", WORDS)
 def test_a_word_put_into_a_sentence_is_never_silently_ignored(sentence: str, word: str) -> None:
     plain = write_bot(sentence, MARKET)
