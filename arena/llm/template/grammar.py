@@ -45,9 +45,8 @@ _AFTER_PERIOD = frozenset(
 )
 _SETUP = frozenset({
     "average", "pair", "rsi", "macd", "score", "bollinger", "window", "momentum", "reversion", "crossing", "stop",
-_AFTER_PERIOD = frozenset({
-    "", "stop", "when", "bar", "beyond", "cross", "turn", "levels", "symbol", "allsymbols", "zone",
-})  # fmt: skip
+    "when", "and", "price", "it", "versus", "breakout", "signal", "golden", "cross", "hours", "days", "now", "opposite",
+    "zone",
 })  # fmt: skip
 _PLACED: dict[str, type | tuple[type, ...]] = {
     "average": (Average, Score, Band), "pair": Average, "rsi": Rsi, "macd": Macd, "histogram": Macd, "score": Score,
