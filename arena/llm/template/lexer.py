@@ -447,12 +447,12 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     (
         "beyond",
-        rf"(?:{_BE})?(?:>=|=>) ?|(?:{_BE})?at (?:or above|least)\b",
+        rf"(?:{_BE})?(?:>=|=>) ?|(?:{_BE}|{_MOVE} )?at (?:or above|least)\b",
         _fixed(up=True, moving=False, inclusive=True),
     ),
     (
         "beyond",
-        rf"(?:{_BE})?(?:<=|=<) ?|(?:{_BE})?at (?:or below|most)\b",
+        rf"(?:{_BE})?(?:<=|=<) ?|(?:{_BE}|{_MOVE} )?at (?:or below|most)\b",
         _fixed(up=False, moving=False, inclusive=True),
     ),
     (
@@ -495,7 +495,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     (
         "sell",
-        r"(?:sell(?:s|ing)?|sold|exit(?:s|ing)?|liquidat(?:e|es|ing)|get(?:s|ting)? out|dump(?:s)? (?:it|all)|go(?:es)? to cash|move(?:s)? to cash|unload|offload|close(?:s)?(?= (?:it|the|my|position|positions|out|trade|when|if|on|at|after|once|all|everything|below|under|above|over)\b)|flat(?= (?:below|under|above|over|when|if)))(?: out| off)?(?: of)?(?: (?:the |my |its |our )?(?:position|trade|holding|coins?|stack))?(?: (?:it|it all|all|everything|all of it|the lot))?\b",
+        r"(?:sell(?:s|ing)?|sold|exit(?:s|ing)?|liquidat(?:e|es|ing)|get(?:s|ting)? out|dump(?:s)? (?:it|all)|go(?:es)? to cash|move(?:s)? to cash|unload|offload|close(?:s)?(?= (?:it|the|my|position|positions|out|trade|when|if|on|at|after|once|all|everything)\b(?! or))|flat(?= (?:below|under|above|over|when|if)))(?: out| off)?(?: of)?(?: (?:the |my |its |our )?(?:position|trade|holding|coins?|stack))?(?: (?:it|it all|all|everything|all of it|the lot))?\b",
         _fixed(),
     ),
     (

@@ -201,6 +201,9 @@ class _Term:
         # The other side first: "at RSI 25" says there what is looked at.
         target = self._target(right, relation, pronoun=self._pronoun(place))
         subject = self._subject(left)
+        if not right and isinstance(subject, Macd) and not isinstance(target, Macd | Level):
+            # "When the MACD crosses under": its own line, not what something else was compared with.
+            target = self.operands.signal_line()
         return self._made(subject, relation, target, turning)
 
     def _pronoun(self, place: int) -> bool:
@@ -234,6 +237,8 @@ class _Term:
             raise CannotReadError("", "histogram")
         if not chunks:
             if self.operands.reference is None:
+                if isinstance(self.operands.subject, Macd):
+                    return self.operands.signal_line()
                 word = relation.text
                 raise CannotReadError("It does not say what the price is compared with.", *(() if pronoun else (word,)))
             return self.operands.reference
@@ -271,6 +276,10 @@ class _Term:
             left, right, how = right, left, MIRRORED[how]
         if isinstance(left, Rsi) and not (isinstance(right, Level) and 0 < right.value < 100):
             raise CannotReadError("RSI levels lie between 0 and 100.", right.words())
+        if left == right:
+            raise CannotReadError("It does not say which two look-backs are meant.", relation.text)
+        if not _comparable(left, right):
+            raise CannotReadError(f"{left.words()} cannot be compared with {right.words()}.".replace("@", "tick"))
         if isinstance(left, Price) and isinstance(right, Price):
             raise CannotReadError("It compares the price with itself.", relation.text)
         if isinstance(left, Price | Average) and isinstance(right, Level) and right.value <= 0:
@@ -399,3 +408,13 @@ class _Term:
         if (sign and "slope" not in chunk.text) or self.operands.histogram:
             raise CannotReadError("It does not say what is positive or negative here.", chunk.text)
         return Turn(subject, chunk["up"], chunk["event"])
+
+
+def _comparable(left: Operand, right: Operand) -> bool:
+    """Tell whether two operands are of one kind: prices, values of the MACD, or a number against any."""
+    prices = Price | Average | Band | Extreme
+    if isinstance(left, Level) or isinstance(right, Level):
+        return True
+    return (isinstance(left, prices) and isinstance(right, prices)) or (
+        isinstance(left, Macd) and isinstance(right, Macd)
+    )

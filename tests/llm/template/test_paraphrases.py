@@ -214,6 +214,7 @@ MEANINGS: dict[str, tuple[Test, Test, list[str]]] = {
         "MACD 12 26 9", "MACD 12,26,9", "MACD(12, 26, 9)", "MACD crossover",
         "buy when MACD crosses above its signal line, sell when it crosses below",
         "when MACD crosses above signal buy, when it crosses below sell",
+        "Buy on the MACD crossover, exit when MACD crosses under",
         "buy when the macd histogram turns positive, sell when it turns negative",
     ]),
     "contrary MACD": (down(LINE, SIGNAL), up(LINE, SIGNAL), [
@@ -491,6 +492,11 @@ def test_one_side_of_a_ratio_trades_that_symbol_alone(play, wave) -> None:
 # -- what is declined, and in which words
 
 DECLINED = {
+    "buy when the fast EMA crosses above the slow EMA": "which two look-backs",
+    "buy when RSI crosses above the 20 EMA": "RSI",
+    "buy when MACD crosses above the 20 EMA": "cannot be compared",
+    "risk 1% per trade, EMA 20 cross": "1%",
+    "reverse RSI: buy above 70 and sell below 30": "reverse",
     "EMA 20 cross, stop loss 2% below the 20 EMA": "20 ema",
     "SMA 10/30 crossover, quantity 3": "3 BTC, $300",
     "EMA 20 cross, size 3": "3 BTC, $300",
