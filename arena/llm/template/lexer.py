@@ -460,6 +460,11 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         rf"(?P<move>{_MOVE} )(?:back )?(?:up |down |out )?(?:(?P<up>{_UP})|{_DOWN})\b",
         lambda m: {**_dir(m), "moving": True},
     ),
+    (
+        "beyond",
+        r"(?:breaks?|breaking|clears?|breaches?|takes out)(?: out)?(?: of| through)?(?= )",
+        _fixed(up=None, moving=False),
+    ),
     ("beyond", rf"(?:{_BE})?(?:back )?(?:(?P<up>{_UP}|>)|{_DOWN}|<)(?![a-z])", lambda m: {**_dir(m), "moving": False}),
     (
         "turn",

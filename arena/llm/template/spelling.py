@@ -88,7 +88,9 @@ def mended(text: str, unknown: list[str]) -> tuple[str, list[str]]:
     for word in dict.fromkeys(unknown):
         if len(word) < 3 or not word.isalpha():
             continue
-        near = difflib.get_close_matches(word, [k for k in _KNOWN if k[0] == word[0]], 1, 0.79)
+        near = difflib.get_close_matches(
+            word, [k for k in _KNOWN if k[0] == word[0] and abs(len(k) - len(word)) <= 1], 1, 0.79
+        )
         if near and near[0] != word:
             text = re.sub(rf"\b{re.escape(word)}\b", near[0], text)
             notes.append(f"'{word}' was read as '{near[0]}'.")

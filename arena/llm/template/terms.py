@@ -303,6 +303,9 @@ class _Term:
         if chunk.kind == "cross":
             return "crosses_above" if (self.buying if up is None else up) else "crosses_below"
         if chunk.kind == "beyond":
+            if up is None:
+                # "Breaks the 50-tick high": a high upwards, a low downwards, else as the side says.
+                up = right.high if isinstance(right, Extreme) else self.buying
             if chunk["inclusive"]:
                 return "at_or_above" if up else "at_or_below"
             moving = chunk["moving"] and isinstance(right, Average | Macd)
