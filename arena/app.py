@@ -72,6 +72,7 @@ class Arena:
         self._engine: Engine | None = None
         self._thread: threading.Thread | None = None
         self._lease: Lease | None = None
+        self._pipeline: Pipeline | None = None
         self._notes: list[str] = []
         self._changing = threading.Lock()
 
@@ -97,10 +98,12 @@ class Arena:
     def _begin_season(self) -> None:
         self._open_season(self._chosen)
         self._engine = self._make_engine(self._chosen.make_source(self._season))
-        self._make_intake(self._engine)
+        first = self._pipeline is None
+        pipeline = self._make_intake(self._engine)
         self._thread = threading.Thread(target=self._engine.run, name="engine")
         self._thread.start()
-        self._pipeline.start()
+        if first:
+            pipeline.start()
         self._dropin.start()
 
     def _end_season(self) -> None:
@@ -110,7 +113,6 @@ class Arena:
         self._dropin.stop()
         if self._thread is not None:
             self._thread.join(timeout=8)
-        self._pipeline.stop()
         self._chosen.end()
 
     def _open_season(self, chosen: Chosen) -> None:
@@ -149,26 +151,36 @@ class Arena:
             memory=budget(settings.bots_memory_mb),
         )
 
-    def _make_intake(self, engine: Engine) -> None:
+    def _make_intake(self, engine: Engine) -> Pipeline:
         settings = self.settings
         self._intake = Intake(self._database, self._pool, engine, settings.trial_ticks, settings.max_bots)
-        self._desk = Desk(self._database, lambda data: self.broadcast.publish("submission", data))
-        writer = ModelServer(
-            settings.openai_base_url, settings.openai_api_key.get_secret_value(),
-            settings.openai_timeout_seconds, settings.openai_max_tokens, settings.openai_max_tokens_field,
-        )  # fmt: skip
         facts = SeasonFacts(
             tuple(self._season.symbols), self._season.interval, self._season.starting_cash,
             self._season.fee_bps, settings.tick_cpu_soft,
         )  # fmt: skip
-        configured = settings.openai_model or settings.openai_base_url
-        self._pipeline = Pipeline(self._desk, self._intake, writer if configured else None, facts, settings.max_repairs)
+        if self._pipeline is None:
+            self._pipeline = self._make_pipeline(facts)
+        else:
+            self._pipeline.enter_season(self._intake, facts)
         folder = Path(settings.bots_dir)
         if not folder.is_absolute() and not folder.is_dir():
             folder = ROOT / folder
         self._dropin = DropIn(folder, ROOT / "bots", self._database, engine, self._intake)
+        return self._pipeline
+
+    def _make_pipeline(self, facts: SeasonFacts) -> Pipeline:
+        settings = self.settings
+        writer = ModelServer(
+            settings.openai_base_url, settings.openai_api_key.get_secret_value(),
+            settings.openai_timeout_seconds, settings.openai_max_tokens, settings.openai_max_tokens_field,
+            max_tokens_limit=settings.openai_max_tokens_limit,
+        )  # fmt: skip
+        self._desk = Desk(self._database, lambda data: self.broadcast.publish("submission", data))
+        configured = settings.openai_model or settings.openai_base_url
+        return Pipeline(self._desk, self._intake, writer if configured else None, facts, settings.max_repairs)
 
     def _make_context(self) -> Context:
+        assert self._pipeline is not None
         return Context(
             settings=self.settings, database=self._database, pool=self._pool, engine=self.engine,
             broadcast=self.broadcast, intake=self._intake, desk=self._desk, pipeline=self._pipeline, jobs=self._jobs,
@@ -240,6 +252,9 @@ class Arena:
 
     def close_season(self) -> dict[str, Any]:
         """Close the season: no tick follows until `new_season` or the next start."""
+        if self._pipeline is not None:
+            # What is being written meanwhile is admitted to the next season.
+            self._pipeline.leave_season()
         self.engine.call(self.engine.finish).result(timeout=30)
         return {"season": self._season.number, "status": "closed"}
 
@@ -252,7 +267,6 @@ class Arena:
             self._begin_season()
             context = self._ctx
             context.engine, context.intake = self.engine, self._intake
-            context.desk, context.pipeline = self._desk, self._pipeline
         self.broadcast.publish("status", {})
         return {"season": self._season.number, "status": "open"}
 
@@ -264,6 +278,8 @@ class Arena:
         if hasattr(self, "_jobs"):
             self._jobs.stop()
         self._end_season()
+        if self._pipeline is not None:
+            self._pipeline.stop()
         self._feeds.stop()
         self._pool.stop()
         if self._lease is not None:

@@ -65,8 +65,13 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr = Field(SecretStr(""), description="Key of the model server.")
     openai_base_url: str = Field("", description="Base URL of any OpenAI-compatible server.")
     openai_model: str = Field("", description="Model that writes bots; empty means the template provider.")
-    openai_timeout_seconds: float = Field(120.0, gt=0, description="Time limit of one model call.")
+    openai_timeout_seconds: float = Field(
+        120.0, gt=0, description="Time limit of one model call, its retries included."
+    )
     openai_max_tokens: int = Field(8000, gt=0, description="Longest answer asked for.")
+    openai_max_tokens_limit: int = Field(
+        32_000, gt=0, description="Longest answer asked for again after one was cut off at its length."
+    )
     openai_max_tokens_field: str = Field(
         "max_tokens", description="max_tokens, or max_completion_tokens for newer OpenAI models."
     )

@@ -1,27 +1,51 @@
-"""One call to an OpenAI-compatible chat server, every reply validated.
+"""One call to an OpenAI-compatible chat server: every way it can go ends in text or in a sentence.
 
-The package maps most failures to exceptions; the replies that it passes through as if they were
-fine (an error in a 200, no choices, HTML, broken JSON, no content) are told apart here.
+What a server refuses of a request (a parameter, the system role, the length) is left out or changed, and that is
+remembered for the model, so that it is asked rightly from then on.
 """
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import json
+import random
+import re
+import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from arena.core.text import clean_line
 from arena.errors import GenerationError
+from arena.llm.reply import Complaint, Reply, read_complaint, read_reply
 
 Message = dict[str, str]
 
 MAX_COMPLETION = 512 * 1024
+MASK = "***"
+_OPENAI = "https://api.openai.com/v1"
+_RETRIED = frozenset({408, 409, 425, 429})
+_MAX_ADAPTIONS = 6
+_LEAST_ANSWER = 256
+# A shorter key (ollama's "x", "none") is no secret, and its letters would stand in many a word.
+_SHORTEST_SECRET = 8
+
+
+class ContextTooSmallError(GenerationError):
+    """The conversation does not fit into the model's context."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A model's answer; `cut` says that it ran into its length limit."""
+    """A model's answer.
+
+    `cut` says that it ran into its length limit, `trouble` why there is no text (what came instead is then the
+    text), and `leaked` that it repeated the key, which is masked.
+    """
 
     text: str
     model: str
@@ -29,117 +53,265 @@ class Completion:
     prompt_tokens: int | None
     completion_tokens: int | None
     seconds: float
+    trouble: str = ""
+    leaked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a model wants to be asked; `room` is the longest answer it allows, 0 where that is unknown."""
+
+    length_field: str
+    temperature: bool = True
+    system_role: bool = True
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ModelServer:
-    """Where a model is reached and how long it may take."""
+    """Where a model is reached, and how long one call may take, all its retries included."""
 
     base_url: str
-    api_key: str
+    api_key: str = field(repr=False)
     timeout: float = 120.0
     max_tokens: int = 8000
     max_tokens_field: str = "max_tokens"
     retries: int = 2
+    max_tokens_limit: int = 32_000
+    _dialects: dict[str, Dialect] = field(default_factory=dict, repr=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def complete(self, model: str, messages: Sequence[Message]) -> Completion:
-        """Ask for an answer; GenerationError says in words why there is none."""
+    def complete(self, model: str, messages: Sequence[Message], *, room: float = 1.0) -> Completion:
+        """Ask for an answer; GenerationError says in words why there is none.
+
+        `room` times the usual length is asked for, up to the largest length that is set.
+        """
         started = time.monotonic()
+        budget = min(int(self.max_tokens * room), max(self.max_tokens, self.max_tokens_limit))
         try:
-            return _validated(self._ask(model, messages), model, started)
+            reply = asyncio.run(self._within_deadline(model, messages, budget))
         except GenerationError as error:
             # Some servers repeat the key in their complaint about it.
-            words = str(error).replace(self.api_key, "***") if self.api_key else str(error)
-            raise GenerationError(words) from None
-        except (TypeError, AttributeError, LookupError) as error:
-            # The package builds its objects without looking at what has come.
-            raise GenerationError(f"The model server's answer has a strange shape: {_short(error)}") from None
+            raise type(error)(self._masked(str(error))[0]) from None
+        return self._completion(reply, model, started)
 
-    def _ask(self, model: str, messages: Sequence[Message]) -> Any:
-        import openai
+    def _completion(self, reply: Reply, model: str, started: float) -> Completion:
+        told = reply.text if reply.text.strip() else reply.aside
+        text, leaked = self._masked(told[:MAX_COMPLETION].encode("utf-8", "replace").decode())
+        name, in_name = self._masked(reply.model or model)
+        trouble = "" if reply.text.strip() else reply.trouble
+        if trouble and reply.finish == "length":
+            trouble = "it used up its length before it wrote a word: raise OPENAI_MAX_TOKENS or OPENAI_MAX_TOKENS_LIMIT"
+        elif reply.finish == "content_filter":
+            trouble = "the server's content filter stopped it"
+        return Completion(
+            text=text,
+            model=clean_line(name, 200),
+            cut=reply.finish == "length" or len(told) > MAX_COMPLETION,
+            prompt_tokens=_count(reply.usage.get("prompt_tokens")),
+            completion_tokens=_count(reply.usage.get("completion_tokens")),
+            seconds=time.monotonic() - started,
+            trouble=self._masked(trouble)[0],
+            leaked=leaked or in_name,
+        )
 
-        from arena.llm.patience import bounded_client
+    def longest(self, model: str) -> int:
+        """Return the longest answer that this model may be asked for."""
+        with self._lock:
+            known = self._dialects.get(model)
+        most = max(self.max_tokens, self.max_tokens_limit)
+        return min(most, known.room) if known and known.room else most
 
+    # -- the key --------------------------------------------------------------------------------------------
+
+    def _masked(self, text: str) -> tuple[str, bool]:
+        """Return a text with the key taken out, also where it is encoded, and whether it was there."""
+        key = self.api_key
+        if len(key) < _SHORTEST_SECRET:
+            return text, False
+        encoded = base64.b64encode(key.encode()).decode().rstrip("=")[:-1]
+        forms = {key, urllib.parse.quote(key, safe=""), encoded, json.dumps(key)[1:-1]}
+        found = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)), re.IGNORECASE)
+        masked, times = found.subn(MASK, text)
+        return masked, times > 0
+
+    # -- asking ---------------------------------------------------------------------------------------------
+
+    async def _within_deadline(self, model: str, messages: Sequence[Message], budget: int) -> Reply:
         try:
-            with openai.OpenAI(
-                api_key=self.api_key or "none",
-                base_url=self.base_url or None,
-                timeout=self.timeout,
-                max_retries=self.retries,
-                http_client=bounded_client(self.timeout),
-            ) as client:
-                return self._create(client, model, messages)
-        except openai.APITimeoutError:
+            async with asyncio.timeout(self.timeout):
+                return await self._adapted(model, messages, budget)
+        except TimeoutError:
             raise GenerationError(f"The model server gave no answer within {self.timeout:g} s.") from None
-        except openai.APIConnectionError as error:
-            cause = error.__cause__ or error
-            raise GenerationError(f"The model server cannot be reached ({cause}).") from None
-        except openai.APIStatusError as error:
-            raise GenerationError(_status_sentence(error)) from None
-        except openai.OpenAIError as error:
-            raise GenerationError(f"The model server's answer cannot be used: {_short(error)}") from None
-        except (ValueError, RecursionError):
-            raise GenerationError("The model server answered with broken JSON.") from None
 
-    def _create(self, client: Any, model: str, messages: Sequence[Message]) -> Any:
-        import openai
+    async def _adapted(self, model: str, messages: Sequence[Message], budget: int) -> Reply:
+        """Ask, and ask again in another way as long as the server says which way it wants."""
+        for _ in range(_MAX_ADAPTIONS):
+            with self._lock:
+                dialect = self._dialects.get(model, Dialect(self.max_tokens_field))
+            request = _request(model, messages, dialect, budget)
+            answer = await self._persistent(request)
+            if answer.status == 200:
+                return _usable(read_reply(answer.body, answer.headers.get("content-type", "")))
+            complaint = read_complaint(answer.body)
+            changed = _adaption(dialect, complaint, request) if answer.status in {400, 413, 422} else None
+            if changed is None:
+                raise _refusal(answer.status, complaint)
+            with self._lock:
+                self._dialects[model] = changed
+        raise _refusal(answer.status, complaint)
 
-        request = {
-            "model": model, "messages": list(messages), "temperature": 0.2,
-            self.max_tokens_field: self.max_tokens,
-        }  # fmt: skip
-        try:
-            return client.chat.completions.create(**request)
-        except openai.BadRequestError as error:
-            # Newer models refuse a temperature; everything else about a 400 is final.
-            if "temperature" not in str(error):
-                raise
-            del request["temperature"]
-            return client.chat.completions.create(**request)
+    async def _persistent(self, request: dict[str, Any]) -> Any:
+        """Ask until an answer comes that another try would not change; the deadline is the caller's."""
+        from arena.llm.exchange import BrokenOffError, UnreachableError, post
+
+        url = f"{(self.base_url or _OPENAI).rstrip('/')}/chat/completions"
+        headers = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "gzip"}
+        if self.api_key:
+            headers["authorization"] = f"Bearer {self.api_key}"
+        body = json.dumps(request).encode()
+        for left in range(self.retries, -1, -1):
+            wait = 0.5 * 2 ** (self.retries - left) * random.uniform(0.75, 1.0)
+            try:
+                answer = await post(url, body, headers, self.timeout)
+            except (BrokenOffError, UnreachableError):
+                if not left:
+                    raise
+            else:
+                if not left or not _may_pass(answer.status, answer.body):
+                    return answer
+                wait = _asked_wait(answer.headers, wait)
+                if wait > self.timeout:
+                    # It says itself that there is no use in waiting here.
+                    return answer
+            await asyncio.sleep(wait)
+        raise AssertionError("the last try returns or raises")
 
 
-def _short(error: object) -> str:
-    return str(error).replace("\n", " ")[:300]
+def _request(model: str, messages: Sequence[Message], dialect: Dialect, budget: int) -> dict[str, Any]:
+    asked = list(messages) if dialect.system_role else _without_system(messages)
+    room = min(budget, dialect.room) if dialect.room else budget
+    request: dict[str, Any] = {"model": model, "messages": asked}
+    if dialect.temperature:
+        request["temperature"] = 0.2
+    if dialect.length_field:
+        request[dialect.length_field] = room
+    return request
 
 
-def _status_sentence(error: Any) -> str:
-    status, message = error.status_code, _short(getattr(error, "message", error))
-    if status in {401, 403}:
-        return f"The model server refuses the key (HTTP {status}): check OPENAI_API_KEY."
-    if status == 404:
-        return "The model server knows no such model or path (HTTP 404): check OPENAI_MODEL, OPENAI_BASE_URL."
-    if status == 402:
-        return "The model server says that there are no credits left (HTTP 402)."
-    if status == 429:
-        return f"The model server asks to slow down, or its quota is used up (HTTP 429): {message}"
-    return f"The model server answered HTTP {status}: {message}"
+def _without_system(messages: Sequence[Message]) -> list[Message]:
+    """Return the conversation with what the system says put before the first words of the user."""
+    system = "\n\n".join(m["content"] for m in messages if m["role"] == "system")
+    others = [dict(m) for m in messages if m["role"] != "system"]
+    first = next((m for m in others if m["role"] == "user"), None)
+    if system and first is not None:
+        first["content"] = f"{system}\n\n{first['content']}"
+    return others
 
 
-def _validated(reply: Any, model: str, started: float) -> Completion:
-    choices = getattr(reply, "choices", None)
-    if isinstance(reply, str) or not hasattr(reply, "model_extra"):
-        raise GenerationError("The model server's address answers with a page, not an API: check OPENAI_BASE_URL.")
-    if not choices:
-        told = (reply.model_extra or {}).get("error")
-        why = _short(told.get("message", told)) if isinstance(told, dict) else "no choices"
-        raise GenerationError(f"The model server answered without a completion: {why}")
-    choice = choices[0]
-    text = getattr(choice.message, "content", None)
-    if not isinstance(text, str) or not text.strip():
-        refusal = getattr(choice.message, "refusal", None)
-        reason = f"it refuses: {_short(refusal)}" if refusal else f"finish reason {choice.finish_reason}"
-        raise GenerationError(f"The model gave no text ({reason}).")
-    if choice.finish_reason in {"content_filter", "error"}:
-        raise GenerationError(f"The model server broke the answer off ({choice.finish_reason}).")
-    usage = getattr(reply, "usage", None)
-    return Completion(
-        text=text[:MAX_COMPLETION].encode("utf-8", "replace").decode(),
-        model=clean_line(str(getattr(reply, "model", None) or model), 200),
-        cut=choice.finish_reason == "length" or len(text) > MAX_COMPLETION,
-        prompt_tokens=_count(getattr(usage, "prompt_tokens", None)),
-        completion_tokens=_count(getattr(usage, "completion_tokens", None)),
-        seconds=time.monotonic() - started,
+_CONTEXT = re.compile(
+    r"context (?:length|window|size|limit)|maximum context|context_length|exceed\w* .{0,40}context|"
+    r"prompt is too long|too many tokens|input (?:is )?too long|reduce (?:your prompt|the length)|n_ctx"
+)
+
+
+_SYSTEM = re.compile(
+    r"\bsystem\b.{0,60}(?:role|message|prompt|instruction)|(?:role|message|prompt|instruction)\w*\b.{0,60}\bsystem\b"
+    r"|developer instruction|roles must alternate|only user and assistant"
+)
+
+
+def _adaption(dialect: Dialect, complaint: Complaint, request: dict[str, Any]) -> Dialect | None:
+    """Return how to ask instead, None where the complaint is about nothing that can be changed."""
+    said = f"{complaint.words} {complaint.code} {complaint.param}".lower()
+    if _CONTEXT.search(said):
+        return _shorter(dialect, said, request)
+    if dialect.length_field and re.search(r"max_tokens|max_completion_tokens|maximum (?:output|completion)", said):
+        return _other_length(dialect, said, request)
+    if dialect.temperature and "temperature" in said:
+        return replace(dialect, temperature=False)
+    if dialect.system_role and _SYSTEM.search(said):
+        return replace(dialect, system_role=False)
+    return None
+
+
+def _other_length(dialect: Dialect, said: str, request: dict[str, Any]) -> Dialect:
+    """Return a dialect with a smaller length or another name for it; at last without one."""
+    used = dialect.length_field
+    if used != "max_completion_tokens" and "max_completion_tokens" in said:
+        return replace(dialect, length_field="max_completion_tokens")
+    limits = [int(n) for n in re.findall(r"(?<![\w.-])[0-9]{2,7}(?![\w-]|\.[0-9])", said)]
+    smaller = [n for n in limits if _LEAST_ANSWER <= n < request[used]]
+    if smaller:
+        return replace(dialect, room=max(smaller))
+    return replace(dialect, length_field="max_tokens" if used == "max_completion_tokens" else "")
+
+
+def _shorter(dialect: Dialect, said: str, request: dict[str, Any]) -> Dialect:
+    """Return a dialect whose answers leave room for the words; ContextTooSmallError where there is none."""
+    numbers = [int(n) for n in re.findall(r"(?<![\w.-])[0-9]{2,8}(?![\w-]|\.[0-9])", said)]
+    asked = request.get(dialect.length_field, 0) if dialect.length_field else 0
+    limit = numbers[0] if numbers else 0
+    # A token is seldom less than three characters of code or English.
+    words = sum(len(m["content"]) for m in request["messages"]) // 3
+    told = re.search(
+        r"([0-9]+) (?:tokens )?(?:in|of|from) (?:the |your )?(?:input |text |prompt )*(?:messages?|prompt|input)", said
     )
+    words = int(told[1]) if told else words
+    left = limit - words - 16
+    if not limit or not asked or left < _LEAST_ANSWER or left >= asked:
+        raise ContextTooSmallError(
+            f"The conversation does not fit into the model's context{f' of {limit} tokens' if limit else ''}: "
+            "give it a larger one, or take another model."
+        )
+    return replace(dialect, room=left)
+
+
+def _may_pass(status: int, body: bytes) -> bool:
+    """Tell whether another try may have another end."""
+    if status not in _RETRIED and status < 500:
+        return False
+    complaint = read_complaint(body)
+    said = f"{complaint.code} {complaint.words}".lower()
+    return not re.search(r"insufficient_quota|exceeded your current quota|billing|credit balance", said)
+
+
+def _asked_wait(headers: Mapping[str, str], usual: float) -> float:
+    """Return how long a server asks to wait, in seconds."""
+    told = headers.get("retry-after", "")
+    try:
+        if "retry-after-ms" in headers:
+            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+        return max(0.0, float(told)) if told else usual
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return usual
+
+
+def _refusal(status: int, complaint: Complaint) -> GenerationError:
+    said = f"{complaint.code} {complaint.words}".lower()
+    words = complaint.words or "it says no more"
+    if status in {401, 403}:
+        return GenerationError(f"The model server refuses the key (HTTP {status}): check OPENAI_API_KEY. {words}")
+    if status == 404:
+        return GenerationError(
+            "The model server knows no such model or path (HTTP 404): check OPENAI_MODEL, OPENAI_BASE_URL. "
+            f"It says: {words}"
+        )
+    if status == 402 or re.search(r"insufficient_quota|exceeded your current quota|billing|credit balance", said):
+        return GenerationError(f"The model server says that there are no credits left (HTTP {status}): {words}")
+    if status == 429:
+        return GenerationError(f"The model server asks to slow down, or its quota is used up (HTTP 429): {words}")
+    return GenerationError(f"The model server answered HTTP {status}: {words}")
+
+
+def _usable(reply: Reply) -> Reply:
+    if reply.finish == "error":
+        raise GenerationError("The model server broke the answer off (error).")
+    return reply
 
 
 def _count(value: object) -> int | None:

@@ -18,16 +18,19 @@ from typing import Any, Self
 class Scripted:
     """One answer: a status and a body; a str body becomes the text of a completion.
 
-    `hang` is seconds before anything comes, `drip` seconds between two bytes of the body.
+    `hang` is seconds before anything comes, `drip` seconds between two bytes of the body and `head_drip` between
+    two bytes of the headers; after `cut` bytes of the body the connection is reset.
     """
 
-    body: str | bytes | dict[str, Any]
+    body: str | bytes | dict[str, Any] | list[Any]
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     finish_reason: str = "stop"
     content_type: str = "application/json"
     hang: float = 0.0
     drip: float = 0.0
+    head_drip: float = 0.0
+    cut: int | None = None
 
 
 Script = Callable[[dict[str, Any], int], Scripted]
@@ -43,11 +46,12 @@ def in_order(answers: Sequence[Scripted]) -> Script:
 
 
 class FakeModelServer:
-    """The server; `requests` and `headers` hold what it was asked."""
+    """The server; `requests`, `headers` and `paths` hold what it was asked."""
 
     def __init__(self, script: Script, port: int = 0) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
         self.stopping = threading.Event()
         self.script = script
         self._lock = threading.Lock()
@@ -65,6 +69,7 @@ class FakeModelServer:
                 request = json.loads(self.rfile.read(length) or b"{}")
                 answer = outer.answer(request, dict(self.headers))
                 outer.stopping.wait(answer.hang)
+                outer.paths.append(self.path)
                 with contextlib.suppress(ConnectionError):
                     _send(self, answer, outer.stopping)
 
@@ -87,7 +92,7 @@ class FakeModelServer:
             self.headers.append(headers)
         answer = self.script(request, number)
         if isinstance(answer.body, str) and answer.content_type == "application/json":
-            return replace(answer, body=_completion(request, answer))
+            return replace(answer, body=completion(request, answer))
         return answer
 
     def __enter__(self) -> Self:
@@ -101,7 +106,8 @@ class FakeModelServer:
         self._thread.join()
 
 
-def _completion(request: dict[str, Any], answer: Scripted) -> dict[str, Any]:
+def completion(request: dict[str, Any], answer: Scripted) -> dict[str, Any]:
+    """Return a sound answer with a script's text."""
     message = {"role": "assistant", "content": answer.body}
     return {
         "id": "chatcmpl-fake", "object": "chat.completion", "created": 1,
@@ -116,18 +122,34 @@ def _send(handler: BaseHTTPRequestHandler, answer: Scripted, stopping: threading
     data = body if isinstance(body, bytes) else (
         body.encode() if isinstance(body, str) else json.dumps(body).encode()
     )  # fmt: skip
-    handler.send_response(answer.status)
-    handler.send_header("content-type", answer.content_type)
-    handler.send_header("content-length", str(len(data)))
-    for name, value in answer.headers.items():
-        handler.send_header(name, value)
-    handler.end_headers()
-    if not answer.drip:
+    if answer.head_drip:
+        head = f"HTTP/1.1 {answer.status} OK\r\ncontent-length: {len(data)}\r\n\r\n".encode()
+        _drip(handler, head, answer.head_drip, stopping)
+    else:
+        handler.send_response(answer.status)
+        handler.send_header("content-type", answer.content_type)
+        if "content-length" not in answer.headers:
+            handler.send_header("content-length", str(len(data)))
+        for name, value in answer.headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+    if answer.cut is not None:
+        handler.wfile.write(data[: answer.cut])
+        handler.wfile.flush()
+        handler.close_connection = True
+    elif answer.drip:
+        _drip(handler, data, answer.drip, stopping)
+    else:
         handler.wfile.write(data)
-        return
+    if len(data) < int(answer.headers.get("content-length", "0")):
+        handler.close_connection = True
+
+
+def _drip(handler: BaseHTTPRequestHandler, data: bytes, seconds: float, stopping: threading.Event) -> None:
     for place in range(len(data)):
         handler.wfile.write(data[place : place + 1])
-        if stopping.wait(answer.drip):
+        handler.wfile.flush()
+        if stopping.wait(seconds):
             return
 
 

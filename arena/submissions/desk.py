@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from arena.core.text import clean_line, clean_name
 from arena.errors import NotFoundError, RefusedError
-from arena.store.models import Attempt, Submission
+from arena.store.models import Attempt, Bot, Submission
 from arena.store.seasons import new_id
 from arena.submissions.states import FINAL, Status, check_move
 
@@ -100,6 +100,17 @@ class Desk:
             query = select(Attempt).where(Attempt.submission_id == submission_id)
             attempts = [attempt_document(a) for a in session.exec(query.order_by(col(Attempt.n))).all()]
         return {**submission_document(row), "attempts": attempts}
+
+    def last_attempt(self, submission_id: str) -> Attempt | None:
+        """Return the newest stored answer of a submission."""
+        with Session(self._database, expire_on_commit=False) as session:
+            query = select(Attempt).where(Attempt.submission_id == submission_id).order_by(col(Attempt.n).desc())
+            return session.exec(query).first()
+
+    def enrolled_bot(self, submission_id: str) -> str | None:
+        """Return the id of the bot that a submission has become, None if it has not."""
+        with Session(self._database) as session:
+            return session.exec(select(Bot.id).where(Bot.submission_id == submission_id)).first()
 
     def unfinished(self) -> list[str]:
         """Return what a restart has to take up again, put back to `queued`."""

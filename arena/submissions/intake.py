@@ -20,6 +20,7 @@ from arena.feeds.synthetic import SyntheticMarket
 from arena.runtime.contract import read_facts
 from arena.store.recovered import last_ticks
 from arena.store.seasons import Enrolled, NewBot
+from arena.submissions import findings
 from sandbox.pool import Pool
 
 log = logging.getLogger("arena.submissions")
@@ -30,13 +31,17 @@ _LISTS = {"manifold": "MARKETS"}  # what a venue's setting of symbols is called,
 
 @dataclass(slots=True)
 class Examined:
-    """What check and trial run say of a source."""
+    """What check and trial run say of a source.
+
+    `findings` keep a bot from working: they send a generated one back to its writer, an upload is warned of them.
+    """
 
     violations: list[dict[str, Any]]
     name: str = ""
     symbols: tuple[str, ...] = ()
     program: bytes = b""
     warnings: list[str] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
     raises_mostly: str | None = None
 
     @property
@@ -105,7 +110,21 @@ class Intake:
         entry = Entry(Candidate("trial", source), examined.name, examined.symbols, examined.program)
         result = play_entries(self._pool, [entry], market, self._engine.rules)[0]
         self._judge_trial(examined, result, len(market))
+        if examined.accepted:
+            self._find_idle(examined, source, result)
         return examined
+
+    def _find_idle(self, examined: Examined, source: bytes, result: Result) -> None:
+        assert result.play is not None
+        known = self._engine.market.symbols
+        strangers = findings.unknown_symbols(source, examined.symbols, known)
+        if strangers and len(strangers) == len(examined.symbols):
+            examined.findings += strangers
+        orders = result.play.ledger.orders
+        ticks = [order.tick for order in orders if order.status is OrderStatus.REJECTED]
+        examined.findings += findings.dead_orders(source, orders, ticks)
+        if not orders and not result.play.ledger.errors:
+            examined.findings += findings.idle_stub(source)
 
     def _judge_trial(self, examined: Examined, result: Result, ticks: int) -> None:
         play = result.play
@@ -167,6 +186,16 @@ class Intake:
 
     # -- admitting ----------------------------------------------------------------------------------------
 
+    @property
+    def prices(self) -> dict[str, float]:
+        """Return the season's newest prices."""
+        return dict(self._engine.market.last_prices)
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether the season is closed, so that nothing can be admitted to it."""
+        return self._engine.state in {"finished", "stopped"}
+
     def admit(self, examined: Examined, new: NewBot) -> Enrolled:
         """Let an examined program take part."""
         admit = self._engine.roster.admit
@@ -183,6 +212,7 @@ class Intake:
         examined = self.examine(source)
         if not examined.accepted:
             raise RefusedError("The bot is refused.", examined.violations)
+        examined.warnings += [f"Line {f['line']}: {f['message']} {f['hint']}" for f in examined.findings]
         for warning in examined.warnings:
             log.warning("Bot '%s': %s", examined.name, warning)
         new = NewBot(

@@ -1,7 +1,8 @@
 """The life of a submission as a table of legal moves.
 
 `rejected` is the bot's fault, `failed` ours or the model server's. A restart puts whatever was under
-way back to `queued`.
+way back to `queued`; from there a bot that was enrolled already is `admitted`, and an answer that was stored
+goes on being validated.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Status(StrEnum):
 FINAL = frozenset({Status.ADMITTED, Status.REJECTED, Status.FAILED})
 
 MOVES: dict[Status, frozenset[Status]] = {
-    Status.QUEUED: frozenset({Status.GENERATING, Status.FAILED}),
+    Status.QUEUED: frozenset({Status.GENERATING, Status.VALIDATING, Status.ADMITTED, Status.FAILED}),
     Status.GENERATING: frozenset({Status.VALIDATING, Status.REJECTED, Status.FAILED, Status.QUEUED}),
     Status.VALIDATING: frozenset({Status.REPAIRING, Status.TESTING, Status.REJECTED, Status.FAILED, Status.QUEUED}),
     Status.REPAIRING: frozenset({Status.VALIDATING, Status.REJECTED, Status.FAILED, Status.QUEUED}),

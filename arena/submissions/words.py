@@ -90,10 +90,28 @@ def request_message(request: str) -> Message:
 
 
 def repair_messages(completion: str, problems: Sequence[dict[str, Any]]) -> list[Message]:
-    """Return the refused answer and what is wrong with it."""
+    """Return the refused answer and what is wrong with it; an empty answer is not repeated."""
     lines = [f"- line {p['line']}: {p['message']} {p['hint']}" for p in problems[:30]]
     text = _template("repair.md").substitute(problems="\n".join(lines))
-    return [{"role": "assistant", "content": completion}, {"role": "user", "content": text}]
+    answer: list[Message] = [{"role": "assistant", "content": completion}] if completion.strip() else []
+    return [*answer, {"role": "user", "content": text}]
+
+
+def conversation(
+    facts: SeasonFacts, request: str, completion: str | None = None, problems: Sequence[dict[str, Any]] = ()
+) -> list[Message]:
+    """Return the whole conversation: the request, and the last answer with its findings where there is one.
+
+    Older answers are left out: the last one is enough, and a small context holds no more.
+    """
+    asked = [system_message(facts), request_message(request)]
+    if completion is None:
+        return asked
+    repair = repair_messages(completion, problems)
+    if len(repair) == 1:
+        # Two turns of the user in a row are refused by some servers.
+        return [asked[0], {"role": "user", "content": f"{asked[1]['content']}\n{repair[0]['content']}"}]
+    return [*asked, *repair]
 
 
 def hash_messages(messages: Sequence[Message]) -> str:

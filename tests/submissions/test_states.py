@@ -39,5 +39,5 @@ def test_every_state_can_be_reached_and_every_one_can_end() -> None:
         assert Status.FAILED in MOVES[status]
 
 
-def test_only_a_tried_bot_is_admitted() -> None:
-    assert [old for old in Status if Status.ADMITTED in MOVES[old]] == [Status.TESTING]
+def test_only_a_tried_bot_is_admitted_or_one_that_was_enrolled_before_a_crash() -> None:
+    assert [old for old in Status if Status.ADMITTED in MOVES[old]] == [Status.QUEUED, Status.TESTING]

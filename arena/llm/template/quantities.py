@@ -1,10 +1,10 @@
-"""Sizes, protective exits, durations and weights: the numbers every strategy shares."""
+"""Sizes, durations and weights: the numbers that plans share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from arena.llm.template.intents import Exits, Size
+from arena.llm.template.intents import Size
 from arena.llm.template.symbols import Symbols
 from arena.llm.template.text import NUMBER, CannotReadError, Text
 
@@ -27,24 +27,6 @@ _EACH = r"(?: (?:per|each|every) (?:trade|buy|order|time|entry|purchase))?"
 def number(digits: str) -> float:
     """Return a matched number; the pattern bounds its length."""
     return float(digits)
-
-
-def take_tick_length(text: Text) -> float | None:
-    """Use up a statement of how long a tick is; None where nothing is said."""
-    stated = text.take(
-        rf"\b(?:each|every|one|1|a|the) tick(?: interval| length)? (?:is|lasts?|=|takes?|of) "
-        rf"(?:one |a |an )?({NUMBER})? ?({_CLOCK})\b"
-    ) or text.take(
-        rf"\b(?:on|with|using|for|of) (?:the )?({NUMBER})[ -]?({_CLOCK})[ -]"
-        rf"(?:ticks?|bars?|candles?|candlesticks?|data|chart|time ?frame)\b"
-    )
-    if stated is None:
-        hourly = text.take(r"\b(?:on|with|using) (hour|dai|minute)ly? (?:bars?|candles?|data|chart)\b")
-        return None if hourly is None else {"h": 3600.0, "d": 86_400.0, "m": 60.0}[hourly[1][0]]
-    length = number(stated[1] or "1") * _SECONDS[stated[2][0]]
-    if length <= 0:
-        raise CannotReadError("A tick must last longer than nothing.", stated[0].strip())
-    return length
 
 
 def ticks_of(count: str, unit: str, tick_seconds: float) -> int:
@@ -112,46 +94,6 @@ def take_every(text: Text, tick_seconds: float) -> int | None:
         r"\b(?:every|each|once (?:every|per|an?)) (?:single )?(tick|second|minute|hour|day|week)\b"
     ) or text.take(r"\b(hour|week|dai)ly\b")
     return None if match is None else ticks_of("1", match[1], tick_seconds)
-
-
-def take_exits(text: Text) -> Exits:
-    """Use up the protective exits: stop loss, take profit, trailing stop."""
-    percent = rf"[-+]?({NUMBER}) ?%"
-    link = r"(?: ?[:=]|,| set| at| of| is| to| if| when| it| price| falls?| drops?| by| with|( a))*"
-    trail = _exit(
-        text,
-        rf"\b(?:trailing|trail)(?:[ -]stop)?(?:[ -]?loss)?{link} {percent}",
-        rf"{percent} trailing(?:[ -]stop)?(?:[ -]?loss)?\b",
-    )
-    stop = _exit(
-        text,
-        rf"\b(?:stop[ -]?loss(?:es)?|stops?(?: out)?|sl|cut(?:ting)? (?:my |the |its )?loss(?:es)?)"
-        rf"{link} {percent}(?: below (?:the |my )?(?:entry|buy|purchase)(?: price)?)?",
-        rf"{percent} (?:hard )?(?:stop[ -]?loss|stops?|sl)\b",
-        rf"\b(?:sell|exit|close|get out)(?: (?:at|after|on|if|when|with|it|is|we|lose[sd]?|a|"
-        rf"down|loses|position|the))* {percent} (?:loss|down|drawdown|below (?:the |my )?"
-        r"(?:entry|buy|purchase)(?: price)?)\b",
-    )
-    profit = _exit(
-        text,
-        rf"\b(?:take[ -]?profits?|profit target|target(?: profit)?|tp|lock(?:ing)? in){link}"
-        rf" {percent}(?: (?:profit|gain)s?)?(?: above (?:the |my )?(?:entry|buy|purchase)"
-        r"(?: price)?)?",
-        rf"{percent} (?:take[ -]?profit|profit target|target|tp)\b",
-        rf"\b(?:sell|exit|close|get out|out)(?: (?:at|after|on|if|when|with|it|is|we|a|of|up|the|"
-        rf"position))* {percent} (?:profit|gain|up|above (?:the |my )?(?:entry|buy|purchase)"
-        r"(?: price)?)\b",
-    )
-    return Exits(stop=stop, profit=profit, trail=trail)
-
-
-def _exit(text: Text, *patterns: str) -> float | None:
-    lead = r"(?:\b(?:and|with|plus|use|using|set|add|has|have|apply|a|an|the|put|at|own),? )*"
-    found = [m for pattern in patterns for m in text.take_all(lead + pattern)]
-    values = {next(number(g) for g in m.groups() if g and g[-1].isdigit()) for m in found}
-    if len(values) > 1:
-        raise CannotReadError("Two different values are given for one exit.", found[-1][0].strip())
-    return None if not values else fraction(values.pop(), below=1000.0)
 
 
 def fraction(percent: float, *, below: float = 100.0) -> float:

@@ -1,12 +1,10 @@
-"""What the readers of all signal strategies share."""
+"""What the readers of all plans share."""
 
 from __future__ import annotations
 
-from arena.llm.template.clauses import Clauses
 from arena.llm.template.quantities import checked_period
 from arena.llm.template.text import CannotReadError
 
-OPPOSITE = "It contradicts itself: it would buy and sell on the same condition."
 AVERAGES = (
     r"\b(?:(?:exponential|simple|arithmetic)[ -])?(?:moving[ -]averages?|averages?|means?)\b"
     r"|\b(?:ema|sma|ma)s?\b(?:[ -]?lines?)?|\bexponential\b|\bsimple\b"
@@ -15,21 +13,6 @@ AVERAGES = (
 
 class Notes(list[str]):
     """What was filled in without being asked for; the author is told."""
-
-
-def contrary(clauses: Clauses) -> bool:
-    """Tell whether it buys on the way down; refuse a text whose sides contradict."""
-    if clauses.buy is None and clauses.sell is not None:
-        raise CannotReadError("It says when to sell and never when to buy.")
-    buy = clauses.general.up
-    if clauses.buy is not None and clauses.buy.up is not None:
-        buy = clauses.buy.up
-    sell = clauses.sell.up if clauses.sell is not None else None
-    if buy is None:
-        return sell is True
-    if sell is buy:
-        raise CannotReadError(OPPOSITE)
-    return not buy
 
 
 def default_period(periods: list[int], default: int, notes: Notes, least: int = 2) -> int:

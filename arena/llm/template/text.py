@@ -31,15 +31,6 @@ _SWAPS = (
     (re.compile(r"\bas long as\b"), "while"),
     (re.compile(r"\bw/"), "with "),
     (re.compile(r"\b(last|past|previous) (?=(?:second|minute|hour|day|tick)\b)"), r"\1 1 "),
-    # The price as the object turns the sentence round: "the EMA is below the price".
-    (
-        re.compile(r"\b(?:above|over) (?:the |its |current )*price\b(?! (?:of|i|it|we|paid|levels?)\b)"),
-        "beneath",
-    ),
-    (
-        re.compile(r"\b(?:below|under) (?:the |its |current )*price\b(?! (?:of|i|it|we|paid|levels?)\b)"),
-        "above",
-    ),
 )
 
 
@@ -94,6 +85,7 @@ def normalised(raw: str) -> str:
     text = _numbers(text)
     for pattern, plain in _SWAPS[3:]:
         text = pattern.sub(plain, text)
+    text = re.sub(r"\bhalf (?:a |of a |of )?(?=%|percent)", "0.5 ", text)
     return re.sub(r"[ ]{2,}", " ", text)
 
 

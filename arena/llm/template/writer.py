@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from arena.llm.template.intents import Dca, Grid, Hold, Pairs, Rebalance, Request
+from arena.llm.template.intents import Dca, Grid, Hold, Pairs, Rebalance, Request, Size
+from arena.llm.template.languages import declined_in, language_of
 from arena.llm.template.parse import parse
-from arena.llm.template.skeleton import describe, signal_source
-from arena.llm.template.source_plans import Plan, dca, hold, rebalance
-from arena.llm.template.source_signals import SIGNALS
-from arena.llm.template.source_spreads import grid, pairs
+from arena.llm.template.render import size_words, write_rules
+from arena.llm.template.rules import Rules, Start
+from arena.llm.template.source_plans import Plan, dca, grid, hold, pairs, rebalance
 from arena.llm.template.text import CannotReadError
 
 KNOWN = (
@@ -18,7 +19,37 @@ KNOWN = (
     "ETH/BTC-style ratios, momentum and dips, fixed price levels, grids, regular buying (DCA), "
     "buy and hold, and rebalancing"
 )
+# Sentences that are understood, of which the nearest is shown to who wrote another.
+UNDERSTOOD = (
+    "buy when the price crosses above its 20-tick EMA, sell when it crosses below, 0.01 BTC",
+    "10/30 SMA crossover on ETH with 10% of cash",
+    "buy when RSI(14) is below 30, sell when it is above 70",
+    "buy when RSI is below 30 and the price is above the 200 SMA, sell when RSI is above 70",
+    "MACD 12,26,9 with a 2% stop loss",
+    "buy below the lower Bollinger band, sell above the upper band",
+    "buy above the 20-tick high, sell below the 10-tick low",
+    "buy when the price is 2 std below its 50-tick mean, sell at the mean",
+    "buy when the price is 1% below its 50-tick average, sell at the average",
+    "buy when the price rises 1% over 20 ticks, sell when it falls 1%",
+    "buy when the price drops to 60000, sell when it rises to 70000",
+    "buy BTC now with a 2% trailing stop",
+    "buy at 9am, sell at 5pm",
+    "RSI 30/70 between 9am and 5pm on weekdays",
+    "grid with 10 levels 0.5% apart, $500 per level",
+    "DCA $50 every 100 ticks into BTC",
+    "buy and hold 60/40 BTC/ETH",
+    "rebalance 50/50 BTC and ETH every hour",
+    "trade the ETH/BTC ratio reversion over 100 ticks",
+)
 _NAMED_AT_MOST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """What a bot starts with and what things cost now, so that a size can be checked before it is built."""
+
+    cash: float
+    prices: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +69,31 @@ class NotUnderstood:
     unused: tuple[str, ...]
 
 
-def write_bot(prompt: str, symbols: Sequence[str], interval: float = 1.0) -> Written | NotUnderstood:
+def write_bot(
+    prompt: str, symbols: Sequence[str], interval: float = 1.0, purse: Purse | None = None
+) -> Written | NotUnderstood:
     """Write a bot for the market's symbols from a description; the same words give the same bot.
 
-    `interval` is the seconds between two ticks, where the words do not say otherwise.
+    `interval` is the seconds between two ticks, and `purse` refuses sizes that could never be paid.
     """
     try:
-        request = parse(prompt, symbols, interval)
+        found = parse(prompt, symbols, interval)
+        if isinstance(found, Rules):
+            _refuse_unpaid(found.size, found.symbols, purse)
+            bot = write_rules(found)
+            return Written(bot.source, " ".join([*bot.said, *found.notes]), bot.strategy)
+        _refuse_unpaid(found.size, (found.symbol,), purse)
     except CannotReadError as error:
-        return NotUnderstood(_reason(error), _shown(error.unused))
-    plan = _plan(request)
-    if plan is not None:
-        return Written(plan.source, _summary([plan.said], request), plan.strategy)
-    signal = SIGNALS[type(request.intent)](request.intent)
-    said = describe(signal, request)
-    return Written(signal_source(signal, request), _summary(said, request), signal.strategy)
+        language = language_of(prompt)
+        if language is not None:
+            return NotUnderstood(declined_in(language), _shown(error.unused))
+        return NotUnderstood(_reason(error, prompt), _shown(error.unused))
+    plan = _plan(found)
+    if plan is None:
+        assert isinstance(found.intent, Hold)
+        bot = write_rules(Rules((found.intent.weights[0][0],), Start(), (), found.size, notes=found.notes))
+        return Written(bot.source, " ".join([*bot.said, *found.notes]), bot.strategy)
+    return Written(plan.source, " ".join([plan.said, *found.notes]), plan.strategy)
 
 
 def _plan(request: Request) -> Plan | None:
@@ -71,11 +112,21 @@ def _plan(request: Request) -> Plan | None:
             return None
 
 
-def _summary(said: list[str], request: Request) -> str:
-    return " ".join([*said, *request.notes])
+def _refuse_unpaid(size: Size, symbols: Sequence[str], purse: Purse | None) -> None:
+    if purse is None or size.kind == "cash":
+        return
+    costs = [size.value * purse.prices.get(s, 0.0) if size.kind == "units" else size.value for s in symbols]
+    dear = max(range(len(costs)), key=lambda n: costs[n])
+    if costs[dear] > purse.cash:
+        words = size_words(size, symbols[dear])
+        costs_words = f"costs about ${costs[dear]:,.0f} now" if size.kind == "units" else "is more than there is"
+        raise CannotReadError(
+            f"{words} {costs_words}, and the bot starts with ${purse.cash:,.0f}, so it could never buy: "
+            "say a smaller size."
+        )
 
 
-def _reason(error: CannotReadError) -> str:
+def _reason(error: CannotReadError, prompt: str) -> str:
     why = error.reason
     words = _shown(error.unused)
     if not why and words:
@@ -84,7 +135,9 @@ def _reason(error: CannotReadError) -> str:
         why = "It names no strategy that I know."
     elif error.reason and words:
         why = f"{why} The words in question: {', '.join(words)}."
-    return f"{why} The rule-based writer knows {KNOWN}."
+    near = difflib.get_close_matches(prompt.lower()[:400], UNDERSTOOD, 1, 0.3)
+    nearest = f" A sentence that is understood: '{near[0] if near else UNDERSTOOD[0]}'."
+    return f"{why}{nearest} The rule-based writer knows {KNOWN}."
 
 
 def _shown(words: Sequence[str]) -> tuple[str, ...]:

@@ -13,367 +13,417 @@ from arena.llm.template import Written, write_bot
 MARKET = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 GUIDE = Path(__file__).parents[4] / "shared" / "GUIDE.md"
 
-# phrase, strategy, pieces of the source that carry its numbers
+# phrase, strategy, what the bot says it does
 PHRASES = [
     (
         "buy when BTCUSDT crosses above its 20-tick EMA, sell below, 0.01 BTC",
         "ema_cross",
-        "PERIOD = 20 |SIZE = 0.01 ",
+        "Buys 0.01 BTCUSDT when the price crosses above the 20-tick EMA. Sells the whole position when the price is below the 20-tick EMA.",
     ),
     (
         "buy when the price crosses above its 20-tick EMA, sell below, 0.01 BTC",
         "ema_cross",
-        "PERIOD = 20 |SIZE = 0.01 ",
+        "Buys 0.01 BTCUSDT when the price crosses above the 20-tick EMA. Sells the whole position when the price is below the 20-tick EMA.",
     ),
-    ("EMA(20)", "ema_cross", "PERIOD = 20 "),
+    (
+        "EMA(20)",
+        "ema_cross",
+        "Buys BTCUSDT with 10% of its cash when the price crosses above the 20-tick EMA. Sells the whole position when the price crosses below the 20-tick EMA.",
+    ),
     (
         "buy when the price crosses above its 1,000-tick EMA, sell below",
         "ema_cross",
-        "PERIOD = 1000 ",
+        "Buys BTCUSDT with 10% of its cash when the price crosses above the 1000-tick EMA. Sells the whole position when the price is below the 1000-tick EMA.",
     ),
     (
-        (
-            "Go long ETH when it crosses over the 50-period exponential moving average; exit "
-            "when it "
-            "crosses under. Size 0.2 ETH."
-        ),
+        "Go long ETH when it crosses over the 50-period exponential moving average; exit when it crosses under. Size 0.2 ETH.",
         "ema_cross",
-        'PERIOD = 50 |SIZE = 0.2 |SYMBOL = "ETHUSDT"',
+        "Buys 0.2 ETHUSDT when the price crosses above the 50-tick EMA. Sells the whole position when the price crosses below the 50-tick EMA.",
     ),
     (
-        (
-            "Use a twenty tick simple moving average on BTC. Buy 0.02 BTC when the price "
-            "goes above it "
-            "and sell when it drops below it."
-        ),
+        "Use a twenty tick simple moving average on BTC. Buy 0.02 BTC when the price goes above it and sell when it drops below it.",
         "sma_cross",
-        "PERIOD = 20 |SIZE = 0.02 ",
+        "Buys 0.02 BTCUSDT when the price crosses above the 20-tick SMA. Sells the whole position when the price crosses below the 20-tick SMA.",
     ),
-    ("When price is above the 50 SMA, buy; when it falls below, sell", "sma_cross", "PERIOD = 50 "),
     (
-        ("price crosses above 30 tick moving average: buy. price crosses below: sell. Use half of my cash"),
+        "When price is above the 50 SMA, buy; when it falls below, sell",
         "sma_cross",
-        "PERIOD = 30 |CASH_SHARE = 0.5 ",
+        "Buys BTCUSDT with 10% of its cash when the price is above the 50-tick SMA. Sells the whole position when the price crosses below the 50-tick SMA.",
+    ),
+    (
+        "price crosses above 30 tick moving average: buy. price crosses below: sell. Use half of my cash",
+        "sma_cross",
+        "Buys BTCUSDT with 50% of its cash when the price crosses above the 30-tick SMA. Sells the whole position when the price crosses below the 30-tick SMA.",
     ),
     (
         "buy when the 20 EMA is below the price and sell when it is above the price",
         "ema_cross",
-        'PERIOD = 20 |before <= 0 < gap:\n        return "BUY"',
+        "Buys BTCUSDT with 10% of its cash when the price is above the 20-tick EMA. Sells the whole position when the price is below the 20-tick EMA.",
     ),
     (
         "buy when the price drops below its 20-tick SMA and sell when it rises above it",
         "sma_cross",
-        'PERIOD = 20 |before <= 0 < gap:\n        return "SELL"',
+        "Buys BTCUSDT with 10% of its cash when the price crosses below the 20-tick SMA. Sells the whole position when the price crosses above the 20-tick SMA.",
     ),
-    ("trend following on BTC with a 100 tick moving average", "sma_cross", "PERIOD = 100 "),
+    (
+        "trend following on BTC with a 100 tick moving average",
+        "sma_cross",
+        "Buys BTCUSDT with 10% of its cash when the price crosses above the 100-tick SMA. Sells the whole position when the price crosses below the 100-tick SMA.",
+    ),
     (
         "Buy/sell BTC when the price crosses above/below its 20 tick EMA",
         "ema_cross",
-        "PERIOD = 20 ",
+        "Buys BTCUSDT with 10% of its cash when the price crosses above the 20-tick EMA. Sells the whole position when the price crosses below the 20-tick EMA.",
     ),
-    ("long BTC above the 50 SMA, flat below", "sma_cross", "PERIOD = 50 "),
+    (
+        "long BTC above the 50 SMA, flat below",
+        "sma_cross",
+        "Buys BTCUSDT with 10% of its cash when the price is above the 50-tick SMA. Sells the whole position when the price is below the 50-tick SMA.",
+    ),
     (
         "hold BTC while the price is above its 100-tick SMA, otherwise stay in cash",
         "sma_cross",
-        "PERIOD = 100 ",
+        "Buys BTCUSDT with 10% of its cash when the price is above the 100-tick SMA. Sells the whole position when the price is below the 100-tick SMA.",
     ),
     (
-        (
-            "I'd like a strategy which enters when the price rises above its 15-period EMA "
-            "and exits "
-            "when price falls back below the EMA"
-        ),
+        "I'd like a strategy which enters when the price rises above its 15-period EMA and exits when price falls back below the EMA",
         "ema_cross",
-        "PERIOD = 15 ",
+        "Buys BTCUSDT with 10% of its cash when the price crosses above the 15-tick EMA. Sells the whole position when the price crosses below the 15-tick EMA.",
     ),
     (
         "Use a 20-tick EMA. Buy 0.01 BTC when price > EMA; sell when price < EMA",
         "ema_cross",
-        "PERIOD = 20 |SIZE = 0.01 ",
+        "Buys 0.01 BTCUSDT when the price is above the 20-tick EMA. Sells the whole position when the price is below the 20-tick EMA.",
     ),
     (
         "on 1-minute bars: buy when price crosses above its 30 minute SMA, sell below",
         "sma_cross",
-        "PERIOD = 30 ",
-    ),
-    ("buy when price crosses above its 5 minute SMA, sell below", "sma_cross", "PERIOD = 300 "),
-    (
-        (
-            "Buy bitcoin when its price crosses above the 20-tick EMA with a 2% stop loss "
-            "and 5% take "
-            "profit, using 20% of my cash"
-        ),
-        "ema_cross",
-        "CASH_SHARE = 0.2 |STOP_LOSS = 0.02 |TAKE_PROFIT = 0.05 ",
+        "Buys BTCUSDT with 10% of its cash when the price crosses above the 30-bar SMA. Sells the whole position when the price is below the 30-bar SMA. Its bars are 60 seconds long.",
     ),
     (
-        ("Buy 0.01 BTC when price crosses above EMA 20. Sell when price crosses below EMA 20 or take profit at 5%"),
+        "buy when price crosses above its 5 minute SMA, sell below",
+        "sma_cross",
+        "Buys BTCUSDT with 10% of its cash when the price crosses above the 300-tick SMA. Sells the whole position when the price is below the 300-tick SMA.",
+    ),
+    (
+        "Buy bitcoin when its price crosses above the 20-tick EMA with a 2% stop loss and 5% take profit, using 20% of my cash",
         "ema_cross",
-        "TAKE_PROFIT = 0.05 |SIZE = 0.01 ",
+        "Buys BTCUSDT with 20% of its cash when the price crosses above the 20-tick EMA. Sells the whole position when the price is 5% above the entry. Sells the whole position when the price is 2% below the entry.",
+    ),
+    (
+        "Buy 0.01 BTC when price crosses above EMA 20. Sell when price crosses below EMA 20 or take profit at 5%",
+        "ema_cross",
+        "Buys 0.01 BTCUSDT when the price crosses above the 20-tick EMA. Sells the whole position when the price crosses below the 20-tick EMA. Sells the whole position when the price is 5% above the entry.",
     ),
     (
         "10/30 SMA crossover on ETH with 10% of cash",
         "sma_crossover",
-        'FAST = 10 |SLOW = 30 |SYMBOL = "ETHUSDT"|CASH_SHARE = 0.1 ',
+        "Buys ETHUSDT with 10% of its cash when the 10-tick SMA crosses above the 30-tick SMA. Sells the whole position when the 10-tick SMA crosses below the 30-tick SMA.",
     ),
     (
         "SMA(10) vs SMA(30) on SOL with $1,000",
         "sma_crossover",
-        'FAST = 10 |SLOW = 30 |SYMBOL = "SOLUSDT"|DOLLARS = 1000 ',
+        "Buys 1000 dollars' worth of SOLUSDT when the 10-tick SMA crosses above the 30-tick SMA. Sells the whole position when the 10-tick SMA crosses below the 30-tick SMA.",
     ),
     (
         "golden cross strategy on bitcoin, all in",
         "sma_crossover",
-        "FAST = 50 |SLOW = 200 |CASH_SHARE = 0.99 ",
+        "Buys BTCUSDT with all its cash when the 50-tick SMA crosses above the 200-tick SMA. Sells the whole position when the 50-tick SMA crosses below the 200-tick SMA.",
     ),
     (
         "buy BTC w/ 10% of cash on golden cross of 20 and 100 EMA, sell on death cross",
         "ema_crossover",
-        "FAST = 20 |SLOW = 100 ",
+        "Buys BTCUSDT with 10% of its cash when the 20-tick EMA crosses above the 100-tick EMA. Sells the whole position when the 20-tick EMA crosses below the 100-tick EMA.",
     ),
     (
         "EMA 12/26 crossover with trailing stop of 3%",
         "ema_crossover",
-        "FAST = 12 |SLOW = 26 |TRAILING_STOP = 0.03 ",
+        "Buys BTCUSDT with 10% of its cash when the 12-tick EMA crosses above the 26-tick EMA. Sells the whole position when the 12-tick EMA crosses below the 26-tick EMA. Sells the whole position when the price is 3% below its best since the entry.",
     ),
     (
         "Buy when the fast EMA (12) crosses above the slow EMA (26), sell on the opposite cross",
         "ema_crossover",
-        "FAST = 12 |SLOW = 26 ",
+        "Buys BTCUSDT with 10% of its cash when the 12-tick EMA crosses above the 26-tick EMA. Sells the whole position when the 12-tick EMA crosses below the 26-tick EMA.",
     ),
     (
         "buy when the slow 30-tick SMA crosses below the fast 10-tick SMA and sell otherwise",
         "sma_crossover",
-        'FAST = 10 |SLOW = 30 |before <= 0 < gap:\n        return "BUY"',
+        "Buys BTCUSDT with 10% of its cash when the 30-tick SMA crosses below the 10-tick SMA. Sells the whole position when the 30-tick SMA crosses above the 10-tick SMA.",
     ),
     (
-        (
-            "Please make me a bot which buys bitcoin with 25% of its cash whenever the fast "
-            "10 tick SMA "
-            "crosses over the slow 50 tick SMA, and sells everything when it crosses back "
-            "under. Log "
-            "all trades."
-        ),
+        "Please make me a bot which buys bitcoin with 25% of its cash whenever the fast 10 tick SMA crosses over the slow 50 tick SMA, and sells everything when it crosses back under. Log all trades.",
         "sma_crossover",
-        "FAST = 10 |SLOW = 50 |CASH_SHARE = 0.25 ",
+        "Buys BTCUSDT with 25% of its cash when the 10-tick SMA crosses above the 50-tick SMA. Sells the whole position when the 10-tick SMA crosses below the 50-tick SMA.",
     ),
-    ("RSI(14) 30/70 on BTC", "rsi", "PERIOD = 14 |BUY_LEVEL = 30 |SELL_LEVEL = 70 "),
+    (
+        "RSI(14) 30/70 on BTC",
+        "rsi",
+        "Buys BTCUSDT with 10% of its cash when the 14-tick RSI is below 30. Sells the whole position when the 14-tick RSI is above 70.",
+    ),
     (
         "buy when RSI is below 25 and sell when it is above 75, $500 per trade, 2% stop loss",
         "rsi",
-        "BUY_LEVEL = 25 |SELL_LEVEL = 75 |DOLLARS = 500 |STOP_LOSS = 0.02 ",
+        "Buys 500 dollars' worth of BTCUSDT when the 14-tick RSI is below 25. Sells the whole position when the 14-tick RSI is above 75. Sells the whole position when the price is 2% below the entry.",
     ),
     (
         "Buy oversold, sell overbought using a 7-period RSI with levels 20/80",
         "rsi",
-        "PERIOD = 7 |BUY_LEVEL = 20 |SELL_LEVEL = 80 ",
+        "Buys BTCUSDT with 10% of its cash when the 7-tick RSI is below 20. Sells the whole position when the 7-tick RSI is above 80.",
     ),
     (
         "RSI below 30 buy, above 70 sell, position size 0.01 BTC, take profit 3%",
         "rsi",
-        "BUY_LEVEL = 30 |SELL_LEVEL = 70 |SIZE = 0.01 |TAKE_PROFIT = 0.03 ",
+        "Buys 0.01 BTCUSDT when the 14-tick RSI is below 30. Sells the whole position when the 14-tick RSI is above 70. Sells the whole position when the price is 3% above the entry.",
     ),
     (
         "buy when RSI crosses above 30 and sell when RSI crosses below 70",
         "rsi",
-        "before <= BUY_LEVEL < value|BUY_LEVEL = 30 |SELL_LEVEL = 70 ",
+        "Buys BTCUSDT with 10% of its cash when the 14-tick RSI crosses above 30. Sells the whole position when the 14-tick RSI crosses below 70.",
     ),
-    ("use the relative strength index with a period of 21 to trade ETHUSDT", "rsi", "PERIOD = 21 "),
     (
-        ("Could you please write a simple bot that buys 1 unit of SOL when RSI(2) < 10 and sells when RSI(2) > 90?"),
+        "use the relative strength index with a period of 21 to trade ETHUSDT",
         "rsi",
-        "PERIOD = 2 |BUY_LEVEL = 10 |SELL_LEVEL = 90 |SIZE = 1 ",
+        "Buys ETHUSDT with 10% of its cash when the 21-tick RSI is below 30. Sells the whole position when the 21-tick RSI is above 70.",
     ),
-    ("MACD 12,26,9 on ETHUSDT, 0.1 ETH", "macd", "FAST = 12 |SLOW = 26 |SMOOTH = 9 |SIZE = 0.1 "),
-    ("MACD crossover on BTC", "macd", "FAST = 12 |SLOW = 26 |SMOOTH = 9 "),
+    (
+        "Could you please write a simple bot that buys 1 unit of SOL when RSI(2) < 10 and sells when RSI(2) > 90?",
+        "rsi",
+        "Buys 1 SOLUSDT when the 2-tick RSI is below 10. Sells the whole position when the 2-tick RSI is above 90.",
+    ),
+    (
+        "MACD 12,26,9 on ETHUSDT, 0.1 ETH",
+        "macd",
+        "Buys 0.1 ETHUSDT when the MACD line (12, 26, 9) crosses above its signal line. Sells the whole position when the MACD line (12, 26, 9) crosses below its signal line.",
+    ),
+    (
+        "MACD crossover on BTC",
+        "macd",
+        "Buys BTCUSDT with 10% of its cash when the MACD line (12, 26, 9) crosses above its signal line. Sells the whole position when the MACD line (12, 26, 9) crosses below its signal line.",
+    ),
     (
         "When MACD line crosses above the signal line buy 0.01 BTC, sell when it crosses below",
         "macd",
-        "SIZE = 0.01 ",
+        "Buys 0.01 BTCUSDT when the MACD line (12, 26, 9) crosses above its signal line. Sells the whole position when the MACD line (12, 26, 9) crosses below its signal line.",
     ),
-    ("MACD(5, 35, 5) with 1% stop", "macd", "FAST = 5 |SLOW = 35 |SMOOTH = 5 |STOP_LOSS = 0.01 "),
+    (
+        "MACD(5, 35, 5) with 1% stop",
+        "macd",
+        "Buys BTCUSDT with 10% of its cash when the MACD line (5, 35, 5) crosses above its signal line. Sells the whole position when the MACD line (5, 35, 5) crosses below its signal line. Sells the whole position when the price is 1% below the entry.",
+    ),
     (
         "Bollinger bands 20 period 2 std: buy at the lower band, sell at the upper band",
         "bollinger",
-        "PERIOD = 20 |WIDTH = 2 ",
+        "Buys BTCUSDT with 10% of its cash when the price is at or below the lower Bollinger band (20 ticks, 2 deviations). Sells the whole position when the price is at or above the upper Bollinger band (20 ticks, 2 deviations).",
     ),
     (
         "Bollinger(20, 2) mean reversion on BTCUSDT with $300",
         "bollinger",
-        "PERIOD = 20 |WIDTH = 2 |DOLLARS = 300 ",
+        "Buys 300 dollars' worth of BTCUSDT when the price is below the lower Bollinger band (20 ticks, 2 deviations). Sells the whole position when the price is above the upper Bollinger band (20 ticks, 2 deviations).",
     ),
     (
-        ("Buy below the lower Bollinger band and sell at the middle band, 30 ticks, 2.5 standard deviations"),
+        "Buy below the lower Bollinger band and sell at the middle band, 30 ticks, 2.5 standard deviations",
         "bollinger",
-        "PERIOD = 30 |WIDTH = 2.5 |price > middle:",
+        "Buys BTCUSDT with 10% of its cash when the price is below the lower Bollinger band (30 ticks, 2.5 deviations). Sells the whole position when the price is at or above the middle Bollinger band (30 ticks, 0 deviations).",
     ),
     (
-        ("buy when the price breaks above the upper bollinger band, sell when it falls below the middle band"),
+        "buy when the price breaks above the upper bollinger band, sell when it falls below the middle band",
         "bollinger",
-        "price > middle + reach|price < middle:",
+        "Buys BTCUSDT with 10% of its cash when the price is above the upper Bollinger band (20 ticks, 2 deviations). Sells the whole position when the price is below the middle Bollinger band (20 ticks, 0 deviations).",
     ),
     (
-        ("buy when the price breaks above the 20-tick high and sell when it falls below the 10-tick low"),
+        "buy when the price breaks above the 20-tick high and sell when it falls below the 10-tick low",
         "breakout",
-        "ENTRY = 20 |LEAVE = 10 ",
+        "Buys BTCUSDT with 10% of its cash when the price is above the high of the 20 ticks before. Sells the whole position when the price is below the low of the 10 ticks before.",
     ),
-    ("Donchian channel breakout, 55 ticks, SOLUSDT", "breakout", "ENTRY = 55 |LEAVE = 55 "),
+    (
+        "Donchian channel breakout, 55 ticks, SOLUSDT",
+        "breakout",
+        "Buys SOLUSDT with 10% of its cash when the price is above the high of the 55 ticks before. Sells the whole position when the price is below the low of the 55 ticks before.",
+    ),
     (
         "turtle trading on ETH: buy new 55-tick highs and sell new 20-tick lows",
         "breakout",
-        "ENTRY = 55 |LEAVE = 20 ",
+        "Buys ETHUSDT with 10% of its cash when the price is above the high of the 55 ticks before. Sells the whole position when the price is below the low of the 20 ticks before.",
     ),
     (
-        (
-            "buy on a break above the highest price of the last 30 ticks, sell below the "
-            "lowest price of "
-            "the last 15 ticks"
-        ),
+        "buy on a break above the highest price of the last 30 ticks, sell below the lowest price of the last 15 ticks",
         "breakout",
-        "ENTRY = 30 |LEAVE = 15 ",
+        "Buys BTCUSDT with 10% of its cash when the price is above the high of the 30 ticks before. Sells the whole position when the price is below the low of the 15 ticks before.",
     ),
     (
-        ("Breakout bot for BTC using 60 second channel, all in with a 1% stop-loss and a 2% take-profit"),
+        "Breakout bot for BTC using 60 second channel, all in with a 1% stop-loss and a 2% take-profit",
         "breakout",
-        "ENTRY = 60 |STOP_LOSS = 0.01 |TAKE_PROFIT = 0.02 ",
+        "Buys BTCUSDT with all its cash when the price is above the high of the 60 ticks before. Sells the whole position when the price is below the low of the 60 ticks before. Sells the whole position when the price is 2% above the entry. Sells the whole position when the price is 1% below the entry.",
     ),
     (
         "mean reversion over 50 ticks: buy 2 std below the mean, sell back at the mean",
         "mean_reversion",
-        "PERIOD = 50 |BUY_BELOW = 2 |SELL_ABOVE = 0 ",
+        "Buys BTCUSDT with 10% of its cash when the 50-tick z-score of the price is at or below -2. Sells the whole position when the 50-tick z-score of the price is at or above 0.",
     ),
     (
         "buy when z-score is below -2 over the last 50 ticks and sell when it is above 0",
         "mean_reversion",
-        "PERIOD = 50 |BUY_BELOW = 2 |SELL_ABOVE = 0 ",
+        "Buys BTCUSDT with 10% of its cash when the 50-tick z-score of the price is below -2. Sells the whole position when the 50-tick z-score of the price is above 0.",
     ),
     (
         "mean reversion with z-score 1.5 over 40 ticks on ETHUSDT",
         "mean_reversion",
-        "PERIOD = 40 |BUY_BELOW = 1.5 ",
+        "Buys ETHUSDT with 10% of its cash when the 40-tick z-score of the price is at or below -1.5. Sells the whole position when the 40-tick z-score of the price is at or above 0.",
     ),
     (
         "Buy when ETH is 2 sigma below the 60-tick mean, sell when it's 1 sigma above",
         "mean_reversion",
-        "PERIOD = 60 |BUY_BELOW = 2 |SELL_ABOVE = 1 ",
+        "Buys ETHUSDT with 10% of its cash when the 60-tick z-score of the price is at or below -2. Sells the whole position when the 60-tick z-score of the price is at or above 1.",
     ),
     (
-        ("buy when the price is 1% below its 50-tick average and sell when it is back at the average"),
+        "buy when the price is 1% below its 50-tick average and sell when it is back at the average",
         "mean_reversion",
-        "PERIOD = 50 |BUY_BELOW = 0.01 |SELL_ABOVE = 0 ",
+        "Buys BTCUSDT with 10% of its cash when the price is at or below 1% below the 50-tick SMA. Sells the whole position when the price is at or above the 50-tick SMA.",
     ),
     (
         "trade the ETH/BTC ratio reversion over 100 ticks with half my cash",
         "pairs",
-        'PERIOD = 100 |FIRST = "ETHUSDT"|CASH_SHARE = 0.5 ',
+        "Buys the cheap one of ETHUSDT and BTCUSDT when their 100-tick ratio is 2 deviations from its mean, and sells it at the mean.",
     ),
     (
-        (
-            "pairs trading: when the ETH/BTC ratio is 2 standard deviations below its "
-            "60-tick mean buy "
-            "ETH, when 2 standard deviations above buy BTC"
-        ),
+        "pairs trading: when the ETH/BTC ratio is 2 standard deviations below its 60-tick mean buy ETH, when 2 standard deviations above buy BTC",
         "pairs",
-        "PERIOD = 60 |ENTRY = 2 ",
+        "Buys the cheap one of ETHUSDT and BTCUSDT when their 60-tick ratio is 2 deviations from its mean, and sells it at the mean.",
     ),
     (
         "Statistical arbitrage on ETH/BTC: z-score of the ratio over 120 ticks, enter at 1.5 std",
         "pairs",
-        "PERIOD = 120 |ENTRY = 1.5 ",
+        "Buys the cheap one of ETHUSDT and BTCUSDT when their 120-tick ratio is 1.5 deviations from its mean, and sells it at the mean.",
     ),
-    ("trade the spread between SOL and ETH", "pairs", 'FIRST = "SOLUSDT"|SECOND = "ETHUSDT"'),
+    (
+        "trade the spread between SOL and ETH",
+        "pairs",
+        "Buys the cheap one of SOLUSDT and ETHUSDT when their 60-tick ratio is 2 deviations from its mean, and sells it at the mean.",
+    ),
     (
         "buy when the price rises 0.1% over 20 ticks, sell when it falls 0.1%",
         "momentum",
-        "PERIOD = 20 |BUY_CHANGE = 0.001 |SELL_CHANGE = 0.001 ",
+        "Buys BTCUSDT with 10% of its cash when the change over 20 ticks is at or above 0.1%. Sells the whole position when the change over 20 ticks is at or below -0.1%.",
     ),
-    ("momentum strategy, 30 ticks", "momentum", "PERIOD = 30 "),
-    ("rate of change ROC(10) on ETH, size 0.05 ETH", "momentum", "PERIOD = 10 |SIZE = 0.05 "),
+    (
+        "momentum strategy, 30 ticks",
+        "momentum",
+        "Buys BTCUSDT with 10% of its cash when the change over 30 ticks is above 0%. Sells the whole position when the change over 30 ticks is below 0%.",
+    ),
+    (
+        "rate of change ROC(10) on ETH, size 0.05 ETH",
+        "momentum",
+        "Buys 0.05 ETHUSDT when the change over 10 ticks is above 0%. Sells the whole position when the change over 10 ticks is below 0%.",
+    ),
     (
         "buy if price went up over the last 20 ticks and sell if it went down",
         "momentum",
-        "PERIOD = 20 |BUY_CHANGE = 0 ",
+        "Buys BTCUSDT with 10% of its cash when the change over 20 ticks is above 0%. Sells the whole position when the change over 20 ticks is below 0%.",
     ),
     (
         "momentum: buy if the price is up 0.2% over the last minute, sell if it is down",
         "momentum",
-        "PERIOD = 60 |BUY_CHANGE = 0.002 |SELL_CHANGE = 0 ",
+        "Buys BTCUSDT with 10% of its cash when the change over 60 ticks is at or above 0.2%. Sells the whole position when the change over 60 ticks is below 0%.",
     ),
     (
         "buy when price drops 1% in 5 minutes, take profit at 2%, stop loss 1%",
         "dip_buying",
-        "PERIOD = 300 |BUY_CHANGE = 0.01 |TAKE_PROFIT = 0.02 |STOP_LOSS = 0.01 ",
+        "Buys BTCUSDT with 10% of its cash when the change over 300 ticks is at or below -1%. Sells the whole position when the price is 2% above the entry. Sells the whole position when the price is 1% below the entry.",
     ),
     (
         "buy after a 0.5% drop over 60 ticks, sell after a 0.5% rise",
         "dip_buying",
-        "PERIOD = 60 |BUY_CHANGE = 0.005 |SELL_CHANGE = 0.005 ",
+        "Buys BTCUSDT with 10% of its cash when the change over 60 ticks is at or below -0.5%. Sells the whole position when the change over 60 ticks is at or above 0.5%.",
     ),
     (
         "buy the dip: buy when BTC falls 2% in the last 10 minutes and take profit at 1%",
         "dip_buying",
-        "PERIOD = 600 |BUY_CHANGE = 0.02 |TAKE_PROFIT = 0.01 ",
+        "Buys BTCUSDT with 10% of its cash when the change over 600 ticks is at or below -2%. Sells the whole position when the price is 1% above the entry.",
     ),
     (
         "grid with 10 levels 0.5% apart on BTC, $500 per level",
         "grid",
-        "LEVELS = 10 |STEP = 0.005 |DOLLARS = 500 ",
+        "Trades 500 dollars' worth of BTCUSDT at each level on 10 levels 0.5% apart.",
     ),
     (
         "grid between 60000 and 70000 with 10 levels",
         "grid",
-        "LOW = 60000|HIGH = 70000|LEVELS = 10 ",
+        "Trades BTCUSDT with all its cash in all on 10 levels between 60000 and 70000.",
     ),
     (
         "grid trading on ETHUSDT, 8 levels, 0.3% spacing, 0.05 ETH per level",
         "grid",
-        "LEVELS = 8 |STEP = 0.003 |SIZE = 0.05 ",
+        "Trades 0.05 ETHUSDT at each level on 8 levels 0.3% apart.",
     ),
-    ("grid bot from $60,000 to $70,000 with 20 levels on BTC", "grid", "LEVELS = 20 |LOW = 60000"),
-    ("DCA $50 every 100 ticks into BTC", "dca", "INTERVAL = 100 |DOLLARS = 50 "),
-    ("buy 0.001 BTC every 5 minutes", "dca", "INTERVAL = 300 |SIZE = 0.001 "),
-    ("buy $25 of ether every hour", "dca", 'INTERVAL = 3600 |DOLLARS = 25 |SYMBOL = "ETHUSDT"'),
-    ("every 10 minutes buy $20 of bitcoin", "dca", "INTERVAL = 600 |DOLLARS = 20 "),
-    ("dollar cost average $100 into ETH hourly", "dca", "INTERVAL = 3600 |DOLLARS = 100 "),
-    ("invest 5% of my cash in BTC every 1000 ticks", "dca", "INTERVAL = 1000 |CASH_SHARE = 0.05 "),
-    ("buy and hold BTC", "buy_and_hold", "CASH_SHARE = 0.99 "),
-    ("HODL bitcoin", "buy_and_hold", 'SYMBOL = "BTCUSDT"'),
-    ("buy and hold 60/40 BTC/ETH", "buy_and_hold", '{"BTCUSDT": 0.6, "ETHUSDT": 0.4}'),
-    ("put 60% in BTC and 40% in ETH and hold", "buy_and_hold", '{"BTCUSDT": 0.6, "ETHUSDT": 0.4}'),
+    (
+        "grid bot from $60,000 to $70,000 with 20 levels on BTC",
+        "grid",
+        "Trades BTCUSDT with all its cash in all on 20 levels between 60000 and 70000.",
+    ),
+    ("DCA $50 every 100 ticks into BTC", "dca", "Buys 50 dollars' worth of BTCUSDT every 100 ticks."),
+    ("buy 0.001 BTC every 5 minutes", "dca", "Buys 0.001 BTCUSDT every 300 ticks."),
+    ("buy $25 of ether every hour", "dca", "Buys 25 dollars' worth of ETHUSDT every 3600 ticks."),
+    ("every 10 minutes buy $20 of bitcoin", "dca", "Buys 20 dollars' worth of BTCUSDT every 600 ticks."),
+    ("dollar cost average $100 into ETH hourly", "dca", "Buys 100 dollars' worth of ETHUSDT every 3600 ticks."),
+    ("invest 5% of my cash in BTC every 1000 ticks", "dca", "Buys BTCUSDT with 5% of its cash every 1000 ticks."),
+    ("buy and hold BTC", "buy_and_hold", "Buys BTCUSDT with all its cash when it starts."),
+    ("HODL bitcoin", "buy_and_hold", "Buys BTCUSDT with all its cash when it starts."),
+    (
+        "buy and hold 60/40 BTC/ETH",
+        "buy_and_hold",
+        "Buys 60% BTCUSDT and 40% ETHUSDT with its starting cash and keeps them.",
+    ),
+    (
+        "put 60% in BTC and 40% in ETH and hold",
+        "buy_and_hold",
+        "Buys 60% BTCUSDT and 40% ETHUSDT with its starting cash and keeps them.",
+    ),
     (
         "split my cash equally between BTC and ETH and hold",
         "buy_and_hold",
-        '{"BTCUSDT": 0.5, "ETHUSDT": 0.5}',
+        "Buys 50% BTCUSDT and 50% ETHUSDT with its starting cash and keeps them.",
     ),
-    ("buy 0.05 BTC at the start and hold forever", "buy_and_hold", "SIZE = 0.05 "),
-    ("buy and hold BTC with a 5% stop loss", "buy_and_hold", "STOP_LOSS = 0.05 "),
+    ("buy 0.05 BTC at the start and hold forever", "buy_and_hold", "Buys 0.05 BTCUSDT when it starts."),
+    (
+        "buy and hold BTC with a 5% stop loss",
+        "buy_and_hold",
+        "Buys BTCUSDT with all its cash when it starts. Sells the whole position when the price is 5% below the entry.",
+    ),
     (
         "rebalance 50/50 BTC and ETH every hour",
         "rebalance",
-        'INTERVAL = 3600 |{"BTCUSDT": 0.5, "ETHUSDT": 0.5}',
+        "Keeps 50% BTCUSDT and 50% ETHUSDT of its equity, restored every 3600 ticks.",
     ),
     (
         "keep 60% BTC, 30% ETH and 10% cash, rebalance every 500 ticks",
         "rebalance",
-        'INTERVAL = 500 |{"BTCUSDT": 0.6, "ETHUSDT": 0.3}',
+        "Keeps 60% BTCUSDT and 30% ETHUSDT of its equity, restored every 500 ticks.",
     ),
     (
         "keep a 50/50 portfolio of BTC and cash, rebalance when it drifts by more than 5%",
         "rebalance",
-        'MIN_DRIFT = 0.05 |{"BTCUSDT": 0.5}',
+        "Keeps 50% BTCUSDT of its equity, restored at any tick if one has drifted by more than 5%.",
     ),
-    ("Rebalance equally between BTC, ETH and SOL every 200 ticks", "rebalance", "INTERVAL = 200 "),
+    (
+        "Rebalance equally between BTC, ETH and SOL every 200 ticks",
+        "rebalance",
+        "Keeps 33.33% BTCUSDT and 33.33% ETHUSDT and 33.33% SOLUSDT of its equity, restored every 200 ticks.",
+    ),
     (
         "buy below 60000 and sell above 70000",
         "price_levels",
-        "BUY_PRICE = 60000 |SELL_PRICE = 70000 |price < BUY_PRICE|price > SELL_PRICE",
+        "Buys BTCUSDT with 10% of its cash when the price is below 60000. Sells the whole position when the price is above 70000.",
     ),
     (
         "buy 0.01 BTC if the price drops below $60,000, and sell if it goes above 70k",
         "price_levels",
-        "BUY_PRICE = 60000 |SELL_PRICE = 70000 |SIZE = 0.01 ",
+        "Buys 0.01 BTCUSDT when the price is below 60000. Sells the whole position when the price is above 70000.",
     ),
-    ("Buy ETH at 3000, sell at 3500", "price_levels", "price <= BUY_PRICE|price >= SELL_PRICE"),
+    (
+        "Buy ETH at 3000, sell at 3500",
+        "price_levels",
+        "Buys ETHUSDT with 10% of its cash when the price is at or below 3000. Sells the whole position when the price is at or above 3500.",
+    ),
 ]
 
 
@@ -383,16 +433,15 @@ def bot(phrase: str) -> Written:
     return answer
 
 
-@pytest.mark.parametrize(("phrase", "strategy", "pieces"), PHRASES, ids=lambda v: str(v)[:40])
-def test_a_sensible_phrase_gives_its_strategy_with_its_numbers(phrase, strategy, pieces):
+@pytest.mark.parametrize(("phrase", "strategy", "said"), PHRASES, ids=lambda v: str(v)[:40])
+def test_a_sensible_phrase_gives_its_strategy_with_its_numbers(phrase, strategy, said):
     written = bot(phrase)
     assert written.strategy == strategy
-    for piece in pieces.split("|"):
-        assert piece in written.source
+    assert " ".join((ast.get_docstring(ast.parse(written.source)) or "").split()) == said
 
 
-@pytest.mark.parametrize(("phrase", "strategy", "pieces"), PHRASES, ids=lambda v: str(v)[:40])
-def test_every_bot_is_plain_python_with_few_imports_and_no_underscores(phrase, strategy, pieces):
+@pytest.mark.parametrize(("phrase", "strategy", "said"), PHRASES, ids=lambda v: str(v)[:40])
+def test_every_bot_is_plain_python_with_few_imports_and_no_underscores(phrase, strategy, said):
     tree = ast.parse(bot(phrase).source)
     functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     assert {"init", "on_tick"} <= functions
@@ -417,7 +466,7 @@ def test_the_prompt_of_the_guide_is_understood_word_for_word():
     assert prompt is not None
     written = bot(prompt[1])
     assert written.strategy == "ema_cross"
-    assert "PERIOD = 20 " in written.source
+    assert "EMA_PERIOD = 20 " in written.source
     assert "SIZE = 0.01 " in written.source
     assert 'NAME = "EMA 20 cross BTCUSDT"' in written.source
 
@@ -452,12 +501,12 @@ def test_the_summary_says_what_was_filled_in():
 
 def test_symbols_are_known_by_any_of_their_names():
     for name in ("BTC", "bitcoin", "BTCUSDT", "btc/usdt", "BTC-USD", "xbt"):
-        assert 'SYMBOL = "BTCUSDT"' in bot(f"RSI 30/70 on {name}").source
+        assert 'SYMBOLS = ["BTCUSDT"]' in bot(f"RSI 30/70 on {name}").source
     for name in ("ETH", "ether", "Ethereum", "ETHUSDT", "eth/usdt"):
-        assert 'SYMBOL = "ETHUSDT"' in bot(f"RSI 30/70 on {name}").source
+        assert 'SYMBOLS = ["ETHUSDT"]' in bot(f"RSI 30/70 on {name}").source
 
 
 def test_the_first_symbol_serves_where_none_is_named_and_bitcoin_is_not_traded():
     answer = write_bot("RSI 30/70", ("EURUSD", "GBPUSD"))
     assert isinstance(answer, Written)
-    assert 'SYMBOL = "EURUSD"' in answer.source
+    assert 'SYMBOLS = ["EURUSD"]' in answer.source
