@@ -21,13 +21,21 @@ _FINEST = 1e-6  # seconds between prices of a recording that are told apart wher
 
 
 def load_history(
-    specs: Sequence[str], *, interval: float | None, default_interval: float = 1.0, columns: str | None = None
+    specs: Sequence[str],
+    *,
+    interval: float | None,
+    default_interval: float = 1.0,
+    columns: str | None = None,
+    zone: str | None = None,
+    bar: str | None = None,
 ) -> History:
     """Read the files of one market and sample them to ticks.
 
     Each of `specs` is `[SYMBOL=]PATH`. `interval` seconds resample anything; without it trades and
     frames are sampled every `default_interval`, and bars and tables keep their own times. `columns`
-    names the columns of tables that are not guessed right: `time=ts,price=last,symbol=pair`.
+    names the columns of tables that are not guessed right: `time=ts,price=last,symbol=pair`; `zone` is
+    that of times which say none; `bar` says how long bars are and whether they are stamped at their start
+    or end: `5m,end`.
     """
     # The command line imports this module for its name alone; numpy and polars can wait.
     from arena.feeds.files.sampling import assemble
@@ -35,17 +43,28 @@ def load_history(
     for seconds in (interval, default_interval):
         if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
             raise MarketDataError(f"--interval is {seconds:g}; it must be above 0.", usage=True)
-    tapes = read_tapes(specs, grid=default_interval if interval is None else interval, columns=columns)
+    grid = default_interval if interval is None else interval
+    tapes = read_tapes(specs, grid=grid, columns=columns, zone=zone, bar=bar)
     return assemble(tapes, interval=interval, default_interval=default_interval)
 
 
-def read_tapes(specs: Sequence[str], *, grid: float | None, columns: str | None = None) -> list[Tape]:
+def read_tapes(
+    specs: Sequence[str],
+    *,
+    grid: float | None,
+    columns: str | None = None,
+    zone: str | None = None,
+    bar: str | None = None,
+) -> list[Tape]:
     """Read files one by one; of trades only what ticks every `grid` seconds can show, without a grid all of them."""
-    from arena.feeds.files.columns import Columns, parse_columns
+    from arena.feeds.files.room import require_room
 
     if not specs:
-        raise MarketDataError("No market file was named; give --data PATH.", usage=True)
-    told = Columns() if columns is None else parse_columns(columns)
+        raise MarketDataError("No market file was named; give a PATH.", usage=True)
+    require_room(specs[0])
+    from arena.feeds.files.columns import parse_columns
+
+    told = parse_columns(columns, zone, bar)
     return [tape for spec in specs for tape in _tapes(spec, grid, told)]
 
 

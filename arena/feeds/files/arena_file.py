@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from arena.feeds.base import Halt, PriceUpdate, Resolution
-from arena.feeds.files.formats import Content
+from arena.feeds.files.flow import Content
 from arena.feeds.files.layouts import Layout
 from arena.feeds.files.opening import Source
 from arena.feeds.files.reader import tape_of

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import orjson
+import polars as pl
 
 from arena.errors import MarketDataError
-from arena.feeds.files.columnar import from_records
+from arena.feeds.files.columnar import from_lists, from_records
 from arena.feeds.files.columns import Columns
+from arena.feeds.files.duplicates import Ids, Lines
+from arena.feeds.files.flow import Content
 from arena.feeds.files.frames import from_lines, from_messages, numbers
-from arena.feeds.files.ids import Seen, of_told_ids
 from arena.feeds.files.layouts import Layout
 from arena.feeds.files.messages import prices_of
+from arena.feeds.files.naming import clean
 from arena.feeds.files.opening import ACCEPTED, Source
-from arena.feeds.files.repeats import of_told_lines
 from arena.feeds.files.tape import Codes, Kind, Report, Rows
-from arena.feeds.files.times import seconds, stamp
+from arena.feeds.files.times import is_time, seconds, stamp, unit_of
 
 _PEEK = 50
 _TRADES = Layout(Kind.TRADES, (), ())
@@ -26,8 +30,8 @@ _TRADES = Layout(Kind.TRADES, (), ())
 Read = tuple[Rows, Layout]
 
 
-def from_json(source: Source, columns: Columns, report: Report) -> Read | None:
-    """Return the rows of a JSON document and what they are, or None if the file is not one document."""
+def from_json(source: Source, columns: Columns, report: Report) -> Content | None:
+    """Return the content of a JSON document, or None if the file is not one document."""
     try:
         body = orjson.loads(source.data)
     except orjson.JSONDecodeError:
@@ -35,17 +39,25 @@ def from_json(source: Source, columns: Columns, report: Report) -> Read | None:
     return _body(body, source, columns, report)
 
 
-def from_json_lines(lines: Callable[[], Iterator[bytes]], source: Source, columns: Columns, report: Report) -> Read:
-    """Return the rows of a file of many JSON texts: messages of a venue, else flat records."""
+def from_json_lines(lines: Callable[[], Iterator[bytes]], source: Source, columns: Columns, report: Report) -> Content:
+    """Return the content of a file of many JSON texts: messages of a venue, else flat records or lists."""
     first = next((found for found in map(_json, lines()) if found is not None), None)
     if first is None:
         raise MarketDataError(f"{source.label} is JSON that cannot be parsed. {ACCEPTED}")
+    if isinstance(first, list) and first and not any(isinstance(cell, (dict, list)) for cell in first):
+        rows = [_json(line) for line in filter(bytes.strip, lines())]
+        report.count("unparsable", rows.count(None))
+        return _lists([row for row in rows if isinstance(row, list) and row], source, columns, report)
     nested = not isinstance(first, dict) or any(isinstance(value, (dict, list)) for value in first.values())
     if nested or "raw" in first or prices_of(first)[0]:
-        return from_lines(lines(), report), Layout(Kind.TRADES, (), ())
+        return _single(from_lines(lines(), report), _TRADES)
     objects = [_json(line) for line in filter(bytes.strip, lines())]
     report.count("unparsable", objects.count(None))
     return from_objects([found for found in objects if isinstance(found, dict)], source, columns, report)
+
+
+def _single(rows: Rows, layout: Layout, symbol: str | None = None) -> Content:
+    return Content(lambda _: iter([rows]), layout, symbol)
 
 
 def _json(text: bytes) -> Any:
@@ -55,40 +67,192 @@ def _json(text: bytes) -> Any:
         return None
 
 
-def _body(body: Any, source: Source, columns: Columns, report: Report) -> Read:
-    if isinstance(body, dict) and ("result" in body or "error" in body) and "id" not in body:
-        return _kraken(body, source, report)
-    if isinstance(body, dict) and (rows := _enveloped(body)):
-        return from_objects(rows, source, columns, report)
-    if isinstance(body, dict):
-        return from_messages([body], report), _TRADES
-    if not isinstance(body, list) or not body:
+def _body(body: Any, source: Source, columns: Columns, report: Report) -> Content:
+    if isinstance(body, dict) and isinstance(body.get("result"), dict) and "error" in body and _is_kraken(body["result"]):
+        return _single(*_kraken(body, source, report))
+    if isinstance(body, dict) and body.get("error") and "result" not in body and "id" not in body:
+        raise MarketDataError(f"{source.label} is an answer without data: {str(body['error'])[:200]!r}.")
+    if isinstance(body, dict) and prices_of(body)[0]:
+        return _single(from_messages([body], report), _TRADES)
+    if isinstance(body, list) and body and all(isinstance(row, dict) for row in body):
+        return from_objects(body, source, columns, report)
+    if not isinstance(body, (dict, list)) or not body:
         raise MarketDataError(f"{source.label} holds JSON without any prices. {ACCEPTED}")
-    if all(isinstance(row, list) for row in body):
-        return _lists(body, source, report)
-    return from_objects([row for row in body if isinstance(row, dict)], source, columns, report)
+    tables = list(_tables(body))
+    if not tables:
+        if isinstance(body, dict):
+            return _single(from_messages([body], report), _TRADES)
+        raise MarketDataError(f"{source.label} has lists that are neither trades nor bars. {ACCEPTED}")
+    return _of_tables(tables, source, columns, report)
 
 
-def _enveloped(body: dict[str, Any]) -> list[Any]:
-    """Return the flat records that an answer like Coinbase's keeps under one name."""
-    lists = [value for value in body.values() if isinstance(value, list) and value]
-    rows = lists[0] if len(lists) == 1 else []
-    flat = all(isinstance(row, dict) and not prices_of(row)[0] and _is_dated(row) for row in rows)
-    return rows if flat else []
+def _of_tables(tables: list[Table], source: Source, columns: Columns, report: Report) -> Content:
+    """Return the content of the one table of a document; several of one form are those of several symbols."""
+    first = tables[0]
+    if len(tables) > 1:
+        named = [table for table in tables if table.name and isinstance(table.rows[0], dict)]
+        keys = [set(table.rows[0]) for table in named if isinstance(table.rows[0], dict)]
+        if len(named) < len(tables) or any(own != keys[0] for own in keys):
+            lists = {table.name: len(table.rows) for table in tables}
+            prices = [table for table in tables if table.name == "prices"]
+            if len(prices) == 1:
+                return _of_tables(prices, source, columns, report)
+            shown = ", ".join(f"{clean(name)!r} of {rows}" for name, rows in list(lists.items())[:8])
+            raise MarketDataError(f"{source.label} holds several tables ({shown}); give it with one of them. {ACCEPTED}")
+        rows = [{"symbol": table.name, **row} for table in named for row in table.rows if isinstance(row, dict)]
+        return from_objects(rows, source, columns, report)
+    rows = [row for row in first.rows if isinstance(row, type(first.rows[0]))]
+    if isinstance(first.rows[0], dict):
+        found = from_objects(rows, source, columns, report)
+    else:
+        found = _lists(rows, source, columns, report)
+    return replace(found, symbol=found.symbol or first.symbol)
 
 
-def _is_dated(row: dict[str, Any]) -> bool:
-    return any(name.lower() in {"time", "timestamp", "start", "date", "t"} for name in row)
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table within a document: flat records or lists, the key it stands under, and a symbol said beside it."""
+
+    rows: list[Any]
+    name: str = ""
+    symbol: str | None = None
 
 
-def from_objects(objects: list[Any], source: Source, columns: Columns, report: Report) -> Read:
-    """Return the rows of a list of events, of messages, or of flat records."""
+_DEEPEST = 6
+
+
+def _tables(body: Any, name: str = "", symbol: str | None = None, depth: int = 0) -> Iterator[Table]:
+    """Yield the tables of a document: lists of records or of lists, columns by name, and the forms of pandas."""
+    if depth > _DEEPEST or not body:
+        return
+    if isinstance(body, list):
+        heads = body[:_PEEK]
+        if all(isinstance(row, dict) for row in heads) and all(_is_flat(row.values()) for row in heads):
+            yield Table([row for row in body if isinstance(row, dict)], name, symbol)
+        elif all(isinstance(row, list) for row in heads) and all(_is_flat(row) for row in heads if row):
+            yield Table([row for row in body if isinstance(row, list) and row], name, symbol)
+        elif all(isinstance(part, (dict, list)) for part in heads):
+            for part in body[:1000]:
+                yield from _tables(part, name, symbol, depth + 1)
+        return
+    if not isinstance(body, dict):
+        return
+    symbol = _said_symbol(body) or symbol
+    if isinstance(body.get("columns"), list) and isinstance(body.get("data"), list):
+        yield Table(_split(body), name, symbol)
+    elif isinstance(body.get("schema"), dict) and isinstance(body.get("data"), list):
+        yield Table([row for row in body["data"] if isinstance(row, dict)], name, symbol)
+    elif columns := _columns_of(body):
+        yield Table(columns, name, symbol)
+    elif rows := _by_index(body):
+        yield Table(rows, name, symbol)
+    else:
+        for key, part in body.items():
+            if isinstance(part, (dict, list)) and key not in {"schema", "meta", "Meta Data"}:
+                yield from _tables(part, key, symbol, depth + 1)
+
+
+def _is_flat(cells: Iterable[Any]) -> bool:
+    return not any(isinstance(cell, (dict, list)) for cell in cells)
+
+
+def _said_symbol(body: dict[str, Any]) -> str | None:
+    """Return the symbol that stands beside a table, as answers of venues have it."""
+    meta = body.get("meta") if isinstance(body.get("meta"), dict) else body.get("Meta Data")
+    for part in (body, meta if isinstance(meta, dict) else {}):
+        for key in ("symbol", "ticker", "pair", "instId", "product_id", "2. Symbol"):
+            if isinstance(part.get(key), str) and part[key]:
+                return clean(part[key])
+    channel = body.get("ch")
+    parts = channel.split(".") if isinstance(channel, str) else []
+    return clean(parts[1].upper()) if len(parts) > 2 else None
+
+
+def _split(body: dict[str, Any]) -> list[Any]:
+    """Return the records of pandas' form `split`."""
+    names = [str(tuple(name)) if isinstance(name, list) else str(name) for name in body["columns"]]
+    index = body.get("index") if isinstance(body.get("index"), list) else None
+    rows = [row for row in body["data"] if isinstance(row, list)]
+    if index is None or len(index) != len(rows):
+        return [dict(zip(names, row, strict=False)) for row in rows]
+    return [{**_index_cells(own), **dict(zip(names, row, strict=False))} for own, row in zip(index, rows, strict=True)]
+
+
+def _index_cells(own: Any) -> dict[str, Any]:
+    return {f"index {n}" if n else "index": cell for n, cell in enumerate(own)} if isinstance(own, list) else {"index": own}
+
+
+def _columns_of(body: dict[str, Any]) -> list[Any]:
+    """Return the records of lists by name, all of one length, as in `{"t": […], "c": […]}`; nested ones are joined."""
+    found: dict[str, list[Any]] = {}
+    for key, part in body.items():
+        if isinstance(part, list) and part and _is_flat(part):
+            found[key] = part
+        elif isinstance(part, dict) and isinstance(part.get("quote"), list):
+            # Yahoo keeps the prices of its times one level deeper.
+            for inner in part["quote"][:1]:
+                found |= {k: v for k, v in inner.items() if isinstance(v, list)} if isinstance(inner, dict) else {}
+    lengths = {len(part) for part in found.values()}
+    if len(found) < 2 or len(lengths) != 1:
+        return []
+    if "ticks" in found and "close" in found:
+        found["time"] = found.pop("ticks")
+    names = list(found)
+    return [dict(zip(names, row, strict=True)) for row in zip(*found.values(), strict=True)]
+
+
+def _by_index(body: dict[str, Any]) -> list[Any]:
+    """Return the records of pandas' forms `columns` and `index`, and of answers that have a record for each time."""
+    parts = list(body.values())
+    if not parts or not all(isinstance(part, dict) and part and _is_flat(part.values()) for part in parts):
+        return []
+    if all(_is_moment(key) for key in list(body)[:_PEEK]):
+        return [{"index": key, **{_unnumbered(name): cell for name, cell in row.items()}} for key, row in body.items()]
+    keys = list(parts[0])
+    if len(parts) > 1 and all(list(part) == keys for part in parts):
+        moments = all(_is_moment(key) for key in keys[:_PEEK])
+        rows = [{name: column[key] for name, column in body.items()} for key in keys]
+        counted = all(key.isdecimal() for key in keys)
+        if moments and not any(name.lower() in _DATED for name in body):
+            return [{"index": key, **row} for key, row in zip(keys, rows, strict=True)]
+        if counted:
+            return rows
+    if all(key.isdecimal() for key in body) and all(set(part) == set(keys) for part in parts):
+        return parts
+    return []
+
+
+def _is_moment(key: str) -> bool:
+    return is_time(key) or (key.lstrip("-").isdecimal() and len(key) >= 9)
+
+
+def _unnumbered(name: str) -> str:
+    """Return a name without the number that Alpha Vantage puts before it, as in `4. close`."""
+    return re.sub(r"^\d+[a-z]?\. ", "", name)
+
+
+_DATED = frozenset(("time", "timestamp", "start", "date", "t", "datetime", "open_time", "opentime"))
+
+
+def from_objects(objects: list[Any], source: Source, columns: Columns, report: Report) -> Content:
+    """Return the content of a list of events, of messages, or of flat records."""
+    objects = [found for found in objects if isinstance(found, dict)]
     head = objects[:_PEEK]
     if any("Item" in event or "Reconnecting" in event for event in head):
-        return _barter(objects, source, report), _TRADES
+        return _single(_barter(objects, source, report), _TRADES)
     if not head or any(prices_of(message)[0] for message in head):
-        return from_messages(objects, report), _TRADES
+        return _single(from_messages(objects, report), _TRADES)
+    if not all(_is_flat(row.values()) for row in head) and (tables := list(_tables(objects))):
+        return _of_tables(tables, source, columns, report)
+    if head[0].keys() >= {"id", "open", "close", "amount", "vol"} and all(stamp(row.get("id")) for row in head):
+        objects = [{"time" if name == "id" else name: cell for name, cell in row.items()} for row in objects]
     return from_records(objects, source, columns, report)
+
+
+def _is_kraken(result: dict[str, Any]) -> bool:
+    return any(isinstance(rows, list) and rows and isinstance(rows[0], list) for rows in result.values()) and (
+        "last" in result or not {"list", "category"} & result.keys()
+    )
 
 
 def _kraken(body: dict[str, Any], source: Source, report: Report) -> Read:
@@ -132,17 +296,22 @@ def _pair(rows: list[list[Any]], source: Source) -> Read:
     raise MarketDataError(f"{source.label} is neither Kraken trades nor Kraken OHLC. {ACCEPTED}")
 
 
-def _lists(rows: list[list[Any]], source: Source, report: Report) -> Read:
-    """Read bare lists: freqtrade trades, Kraken trades, or bars of freqtrade and Binance."""
-    first = next((row for row in rows if row), [])
-    if _cell(first, 3) in {"buy", "sell"}:
-        return _deals(rows, 0, 4, 1)
-    if _cell(first, 3) in {"b", "s"}:
-        return _deals(rows, 2, 0, 6)
-    if len(first) >= 5 and (stamp(first[0]) or 0.0) >= 1e8:
-        report.remark("Each list was taken as a bar: first the time, fifth the close, sixth the volume.")
-        return _columns(rows, 0, 4, 5), Layout(Kind.BARS, (), ())
-    raise MarketDataError(f"{source.label} has lists that are neither trades nor bars. {ACCEPTED}")
+def _lists(rows: list[list[Any]], source: Source, columns: Columns, report: Report) -> Content:
+    """Read bare lists: freqtrade trades, Kraken trades, or bars, whose cells tell in which order they stand."""
+    first = rows[0] if rows else []
+    if columns.names_none():
+        if _cell(first, 3) in {"buy", "sell"}:
+            return _single(*_deals(rows, 0, 4, 1))
+        if _cell(first, 3) in {"b", "s"}:
+            return _single(*_deals(rows, 2, 0, 6))
+        if first and all(isinstance(cell, str) and not is_time(cell) and stamp(cell) is None for cell in first):
+            names = [str(cell) for cell in first]
+            return from_records([dict(zip(names, row, strict=False)) for row in rows[1:]], source, columns, report)
+    found = from_lists(rows, source, columns, report) if rows else None
+    if found is None:
+        shown = ", ".join(repr(str(cell)[:40]) for cell in first[:12])
+        raise MarketDataError(f"{source.label} has lists that are neither trades nor bars, like {shown}. {ACCEPTED}")
+    return found
 
 
 def _cell(row: list[Any], place: int) -> Any:
@@ -154,15 +323,18 @@ def _deals(rows: list[list[Any]], time: int, price: int, number: int) -> Read:
     found = _columns(rows, time, price)
     ids = [_cell(row, number) for row in rows]
     if all(ids):
-        Seen().mark(found, of_told_ids([str(own).encode() for own in ids], (), None))
+        found.again = Ids().mark(pl.Series([str(own) for own in ids]))
         return found, Layout(Kind.TRADES, (), (), id=number)
-    found.again = of_told_lines([str(row).encode() for row in rows], found.times).marks
+    found.again = Lines().mark(found.times, lambda: pl.Series([str(row) for row in rows]))
     return found, _TRADES
 
 
 def _columns(rows: list[list[Any]], time: int, price: int, volume: int | None = None) -> Rows:
     prices = numbers(_cell(row, price) for row in rows)
-    times = seconds(numbers(_cell(row, time) for row in rows))
+    stamps = numbers(_cell(row, time) for row in rows)
+    known = stamps[np.isfinite(stamps)]
+    unit = unit_of(float(known.min()), float(known.max())) if known.size else 1.0
+    times = seconds(stamps, 1.0 if unit is None else unit)
     volumes = None if volume is None else numbers(_cell(row, volume) for row in rows)
     return Rows(times, prices, volumes=volumes)
 

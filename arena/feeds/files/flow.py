@@ -7,11 +7,12 @@ many rows are late are times kept in memory, to find out which rows are the wron
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from arena.feeds.files.layouts import Layout
 from arena.feeds.files.line import Line
 from arena.feeds.files.order import UNJUST, is_backward, kept, usable
 from arena.feeds.files.survey import ALL, Survey
@@ -20,6 +21,21 @@ from arena.feeds.files.tape import Bools, Codes, Floats, Report, Rows
 _SEARCHED = 4_000_000  # rows whose times are kept at once, 8 bytes each, and more of those out of order
 
 Chunks = Callable[[Report], Iterator[Rows]]
+
+
+@dataclass(slots=True)
+class Content:
+    """The rows of a file, as often as one wants to read them, and what they are.
+
+    `symbol` is one that the file's name or folder tells by the rules of its format. `again` returns the
+    same file read by another layout. `names` are the header's.
+    """
+
+    chunks: Chunks
+    layout: Layout
+    symbol: str | None = None
+    again: Callable[[Layout], Content] | None = None
+    names: Sequence[str] | None = None
 
 
 @dataclass(slots=True)
@@ -56,11 +72,17 @@ class Judge:
 
 
 class Flow:
-    """The rows of one file, and the lines they make; `grid` thins the lines."""
+    """The rows of one file, and the lines they make; `grid` thins the lines.
 
-    def __init__(self, chunks: Chunks, grid: float | None, report: Report) -> None:
+    Of bars all rows count, in whatever order they stand, and `clocks` has the times of those without a
+    price as well.
+    """
+
+    def __init__(self, chunks: Chunks, grid: float | None, report: Report, *, bars: bool = False) -> None:
         self._chunks = chunks
         self._grid = grid
+        self._bars = bars
+        self.clocks: dict[str, list[Floats]] = {}
         self._names: dict[str, int] = {}
         self._judges: dict[int, Judge] = {}
         self._lines: dict[int, Line] = {}
@@ -93,9 +115,20 @@ class Flow:
     def _rows(self, report: Report) -> Iterator[Rows]:
         """Yield the usable rows of one pass; their codes are the file's own."""
         for rows in self._chunks(report):
+            if self._bars:
+                self._note_clocks(rows)
             found = usable(rows, report)
             if len(found.times):
                 yield self._numbered(found)
+
+    def _note_clocks(self, rows: Rows) -> None:
+        known = np.isfinite(rows.times)
+        if rows.codes is None:
+            name = rows.symbols[0] if rows.symbols else ""
+            self.clocks.setdefault(name, []).append(rows.times[known])
+            return
+        for code, name in enumerate(rows.symbols):
+            self.clocks.setdefault(name, []).append(rows.times[known & (rows.codes == code)])
 
     def _numbered(self, rows: Rows) -> Rows:
         """Give codes that hold for the whole file; without codes all rows are of the one symbol."""
@@ -113,6 +146,10 @@ class Flow:
     def _reconsider(self, survey: Survey, report: Report) -> None:
         """Read the file again where it is not simply in order."""
         if not survey.back:
+            return
+        if self._bars:
+            if ALL not in survey.groups():
+                report.remark("The file holds its symbols one after the other; they were merged by time.")
             return
         groups = survey.groups()
         backward = {group for group, (moved, back) in groups.items() if is_backward(back, moved)}
@@ -167,6 +204,9 @@ class Flow:
     def _add(self, rows: Rows, number: int) -> None:
         for group, piece in self._pieces(rows):
             judge = self._judges.setdefault(group, Judge())
+            if self._bars:
+                self._split(piece, judge)
+                continue
             keep = judge.keep(piece.times, number)
             self._split(piece if keep.all() else piece.take(keep), judge)
 

@@ -3,47 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from arena.errors import MarketDataError
 from arena.feeds.files import columnar, lean, table
 from arena.feeds.files.bare import from_cells
 from arena.feeds.files.blocks import BLOCK, blocks_of, lines_of
-from arena.feeds.files.clock import ISO
 from arena.feeds.files.columns import Columns, Names, told_layout
-from arena.feeds.files.dates import form_of
-from arena.feeds.files.flow import Chunks
+from arena.feeds.files.flow import Content
 from arena.feeds.files.layouts import Layout, from_header
+from arena.feeds.files.naming import clean
+from arena.feeds.files.numbers import format_of, is_number, told_format
 from arena.feeds.files.opening import ACCEPTED, Source
-from arena.feeds.files.sniff import Shape, sniff
+from arena.feeds.files.settling import settled
+from arena.feeds.files.sniff import Shape, cells_of, sniff, with_numbers
 from arena.feeds.files.tape import Kind, Report, Rows
-from arena.feeds.files.times import looks_numeric
+from arena.feeds.files.times import is_time
 
 _RECORDED = re.compile(rb"wss?://|[^\s{\[]{6,40}:?\s+[{\[]")
 _DAYS = re.compile(rb"\d\d?[-/.]\d\d?[-/.]\d{2,4}")
-
-
-@dataclass(slots=True)
-class Content:
-    """The rows of a file, as often as one wants to read them, and what they are.
-
-    `symbol` is one that the file's name or folder tells by the rules of its format.
-    """
-
-    chunks: Chunks
-    layout: Layout
-    symbol: str | None = None
+_LOOKED_AT = 300_000  # lines, where the first ones do not tell how numbers are written
 
 
 def recognise(source: Source, report: Report, columns: Columns, size: int) -> Content:
     """Return the content of an opened file; MarketDataError if it holds no market."""
     head = source.head.lstrip()
     if source.head.startswith((columnar.PARQUET, columnar.ARROW)):
-        return _single(*columnar.from_file(source, columns, report))
+        return columnar.from_file(source, columns, report)
     if head.startswith((b"{", b"[")):
-        return _single(*_json(source, columns, report))
+        return _json(source, columns, report)
     if _RECORDED.match(head):
         from arena.feeds.files import frames
 
@@ -56,7 +46,7 @@ def _single(rows: Rows, layout: Layout) -> Content:
     return Content(lambda _: iter([rows]), layout)
 
 
-def _json(source: Source, columns: Columns, report: Report) -> tuple[Rows, Layout]:
+def _json(source: Source, columns: Columns, report: Report) -> Content:
     """Read one JSON document, or a file with one on each line, whose first line is whole by itself."""
     from arena.feeds.files import bodies
 
@@ -82,44 +72,76 @@ def _text(source: Source, report: Report, columns: Columns, size: int) -> Conten
         raise MarketDataError(f"{source.label} is not a market file that can be read. {ACCEPTED}")
     if not shape.sample:
         raise MarketDataError(f"{source.label} has a header and no rows. {ACCEPTED}")
+    shape = _with_format(shape, source, columns)
     layout, symbol = _layout(shape, source, columns)
+    layout = replace(layout, numbers=shape.numbers)
+    layout = settled(layout, shape.names, shape.sample, source.label, lambda: _days(source, shape), report)
     report.columns = Names(source.label, shape.width, shape.names).spoken(layout)
-    layout = _with_times(layout, shape, source)
-    return Content(lambda told: table.csv_rows(source, shape, layout, told, size), layout, symbol)
+
+    def content(by: Layout) -> Content:
+        def chunks(told: Report) -> Iterator[Rows]:
+            return table.csv_rows(source, shape, by, told, size)
+
+        return Content(chunks, by, symbol or by.own, content, shape.names)
+
+    return content(layout)
+
+
+def _with_format(shape: Shape, source: Source, columns: Columns) -> Shape:
+    """Find out how numbers are written: from the sample, or where that does not tell, from the file."""
+    if columns.decimal:
+        return with_numbers(shape, told_format(columns.decimal))
+    try:
+        return with_numbers(shape, format_of(_numbers(shape.raw), source.label))
+    except MarketDataError:
+        if source.whole:
+            raise
+    rows = (
+        cells_of(line.decode("utf-8", errors="replace"), shape.separator)
+        for block in blocks_of(source, shape, BLOCK)
+        for line in block.splitlines()
+    )
+    return with_numbers(shape, format_of(_numbers(islice(rows, _LOOKED_AT)), source.label))
+
+
+def _numbers(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the cells that are numbers, percentages and counts like 1,5M among them, but no dates."""
+    for row in rows:
+        for cell in row:
+            if cell and cell[-1] not in ":-/" and (is_number(cell.rstrip("%KMBTkm ")) and not is_time(cell)):
+                yield cell
 
 
 def _layout(shape: Shape, source: Source, columns: Columns) -> tuple[Layout, str | None]:
     symbol: str | None = None
-    if shape.names is not None:
-        guess = from_header(shape.names, shape.sample)
-        problem = f"has no columns that can be read as time and price: {', '.join(shape.names[:20])}"
-    else:
-        guess, symbol = lean.recognise(shape, source) or (from_cells(shape), None)
-        problem = "has no header, and its columns are not those of a known format"
-    layout = told_layout(columns, Names(source.label, shape.width, shape.names), guess)
+    guess: Layout | None = None
+    try:
+        if shape.names is not None:
+            guess = from_header(shape.names, shape.sample, source.label)
+        else:
+            guess, symbol = lean.recognise(shape, source) or (from_cells(shape, source.label, source.names), None)
+    except MarketDataError:
+        if not columns.price:
+            raise
+    names = Names(source.label, shape.width, shape.names)
+    layout = told_layout(columns, names, guess, shape.sample)
     if layout is None:
-        raise MarketDataError(f"{source.label} {problem}. {ACCEPTED} Or name its columns with --columns.")
+        raise MarketDataError(f"{problem(shape.names, shape.raw, source.label)} {ACCEPTED} Or name its columns with --columns.")
     return layout, symbol
 
 
-def _with_times(layout: Layout, shape: Shape, source: Source) -> Layout:
-    """Find out how times are spelt that are neither numbers nor ISO."""
-    cells = shape.column(layout.time[0])
-    if len(layout.time) == 2:
-        clocks = shape.column(layout.time[1])
-        digits = 4 if all(len(cell) <= 4 for cell in clocks) else 6
-        layout = replace(layout, clock=digits)
-        clocks = [clock if ":" in clock else clock.zfill(digits) for clock in clocks]
-        cells = [" ".join(both) for both in zip(cells, clocks, strict=True)]
-    elif looks_numeric(cells):
-        return layout
-    if all(ISO.fullmatch(cell) for cell in cells if cell):
-        return layout
-    form, note = form_of(cells, lambda: _days(source, shape))
-    return replace(layout, form=form, note=f"{layout.note} {note}".strip())
+def problem(names: Sequence[str] | None, sample: Sequence[Sequence[str]], label: str) -> str:
+    """Return a sentence on a table without a time or a price, with the cells that were seen."""
+    row = ", ".join(repr(cell[:40]) for cell in (sample[0] if sample else [])[:12])
+    if names is None:
+        return f"{label} has no header, and its columns are not those of a known format: {row}."
+    shown = ", ".join(clean(name) for name in names[:20])
+    return f"{label} has no columns that can be read as time and price: {shown}; its first row is {row}."
 
 
 def _days(source: Source, shape: Shape) -> Iterator[str]:
     """Yield all days of the kind 31/12/2024 that a file names."""
     for block in blocks_of(source, shape, BLOCK):
-        yield from {day.decode() for day in _DAYS.findall(block.content())}
+        yield from {day.decode() for day in _DAYS.findall(block)}
+
+

@@ -16,6 +16,7 @@ from arena.feeds.files.naming import has_quote
 from arena.feeds.files.opening import Source
 from arena.feeds.files.sniff import Shape
 from arena.feeds.files.tape import Kind
+from arena.feeds.files.times import fits
 
 _STEPS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "daily": 86400.0}
 _WORDS = frozenset((
@@ -51,6 +52,7 @@ def read_name(source: Source) -> LeanName:
         for part in group
         if part not in _WORDS and re.fullmatch(r"[a-z][a-z0-9]*", part)
     ]
+    days = [part for part in days if fits(part, "%Y%m%d")]
     day = datetime.strptime(days[0], "%Y%m%d").replace(tzinfo=UTC).timestamp() if days else None
     symbol = symbols[0].upper() if symbols else _folder(source, resolution)
     return LeanName(symbol, day, resolution, "quote" in flat, "equity" in flat)
@@ -66,7 +68,7 @@ def recognise(shape: Shape, source: Source) -> tuple[Layout, str | None] | None:
     """Return layout and symbol if the table is LEAN's, else None."""
     first = shape.column(0)
     clocks = all(re.fullmatch(r"\d{1,8}(\.\d+)?", cell) and float(cell) < _DAY for cell in first)
-    dated = all(re.fullmatch(r"\d{8} \d\d:\d\d", cell) for cell in first)
+    dated = bool(first) and all(re.fullmatch(r"\d{8} \d\d:\d\d", cell) for cell in first)
     name = read_name(source)
     if dated and shape.separator == ",":
         by_hour = any(not cell.endswith("00:00") for cell in first)
@@ -87,6 +89,8 @@ def _layout(shape: Shape, name: LeanName, resolution: str) -> Layout:
     price: tuple[int, ...] = (1,) if resolution == "tick" else (4,)
     if name.quotes or shape.width >= 10:
         price = (1, 3) if resolution == "tick" else (4, 9)
+    if any(place >= shape.width for place in price):
+        price = (1,)
     whole = all("." not in cell for place in price for cell in shape.column(place))
     equity = name.equity or (whole and not has_quote(name.symbol or ""))
     bars = resolution != "tick"

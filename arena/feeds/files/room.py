@@ -1,4 +1,4 @@
-"""Whether the general reader, polars, fits under a limit of the process's address space.
+"""Whether polars, which reads the tables, fits under a limit of the process's address space.
 
 Where it does not, it fails in ways that nobody can catch: half of it is missing, or it ends the
 process. So that is found out before it is asked for anything.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from functools import cache
 from pathlib import Path
 
 from arena.errors import MarketDataError
@@ -21,25 +20,21 @@ _READ = 128  # bytes that it takes to read one from columns, which are in memory
 
 
 def require_room(label: str) -> None:
-    """Raise MarketDataError if the general reader is needed for a file and would not fit."""
-    _require(
-        f"{label} needs the general reader",
-        _left_at_first(),
-        _NEEDED,
-        "mend, in a text, the lines that are unlike the others, such as a second header or one that is cut short",
-    )
+    """Raise MarketDataError if polars would not fit; to be asked before it is imported."""
+    needed = _SPARE if "polars" in sys.modules else _NEEDED
+    _require(f"{label} is read by polars", _left(), needed, "convert the file elsewhere")
 
 
 def require_room_for_rows(label: str, rows: int) -> None:
-    """Raise MarketDataError if the general reader, which has been loaded, could not hold so many rows."""
+    """Raise MarketDataError if polars, which has been loaded, could not hold so many rows."""
     _require(f"{label} is read as a whole", _left(), rows * _READ, "convert it to .csv.gz elsewhere")
 
 
 def require_room_to_write(label: str, rows: int) -> None:
-    """Raise MarketDataError if the general reader, which writes Parquet too, would not fit with so many rows."""
+    """Raise MarketDataError if polars would not fit with so many rows to write."""
     loaded = "polars" in sys.modules
     needed = (_SPARE if loaded else _NEEDED) + rows * _WRITTEN
-    _require(f"{label} is written by the general reader's library", _left(), needed, "write .csv or .csv.gz")
+    _require(f"{label} is written by polars", _left(), needed, "write .csv or .csv.gz")
 
 
 def _require(what: str, left: int, needed: int, instead: str) -> None:
@@ -48,12 +43,6 @@ def _require(what: str, left: int, needed: int, instead: str) -> None:
             f"{what}, which does not fit: it takes {needed >> 20:,} MiB of address space, and the limit of this "
             f"process leaves {left >> 20:,}. Raise the limit (`ulimit -v unlimited`) or {instead}."
         )
-
-
-@cache
-def _left_at_first() -> int:
-    """Return how many bytes the limit left when it was first asked for; later the reader has its share already."""
-    return _left()
 
 
 def _left() -> int:
