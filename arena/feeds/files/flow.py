@@ -14,6 +14,7 @@ import numpy as np
 
 from arena.feeds.files.layouts import Layout
 from arena.feeds.files.line import Line
+from arena.feeds.files.naming import clean
 from arena.feeds.files.order import UNJUST, is_backward, kept, usable
 from arena.feeds.files.survey import ALL, Survey
 from arena.feeds.files.tape import Bools, Codes, Floats, Report, Rows
@@ -132,7 +133,7 @@ class Flow:
 
     def _numbered(self, rows: Rows) -> Rows:
         """Give codes that hold for the whole file; without codes all rows are of the one symbol."""
-        symbols, codes = rows.symbols or ("",), rows.codes
+        symbols, codes = tuple(map(clean, rows.symbols)) or ("",), rows.codes
         table = np.array([self._names.setdefault(symbol, len(self._names)) for symbol in symbols])
         if codes is not None:
             codes = table[codes]

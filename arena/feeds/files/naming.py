@@ -82,9 +82,15 @@ def is_bulk(name: str) -> bool:
     return _BULK.match(name) is not None
 
 
-def require_symbol(names: Iterable[str], path: str) -> str:
-    """Return the symbol that the names carry, or say which flag gives one."""
+def require_symbol(names: Iterable[str], path: str, member: str = "") -> str:
+    """Return the symbol that the names carry, or say which flag gives one.
+
+    One of several members of an archive may be called like a symbol and nothing else: `AAPL.csv`.
+    """
     symbol = symbol_of(names)
+    stem = re.sub(r"(?i)(\.(csv|txt|json|gz|parquet|us|tsv))+$", "", member.rpartition("/")[2])
+    if symbol is None and re.fullmatch(r"[A-Za-z^][A-Za-z0-9.^=-]{0,11}|\d{4,6}", stem):
+        return stem.upper()
     if symbol is None:
         raise MarketDataError(
             f"{path} does not say which symbol it holds; name it with --data SYMBOL={path}.",

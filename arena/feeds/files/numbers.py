@@ -44,18 +44,21 @@ class Format:
         return "decimal comma" if self.comma else "decimal point"
 
 
+def _python(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), pattern))
+
+
+_POINTED, _COMMAED = _python(POINT), _python(COMMA)
+
+
 def is_number(cell: str) -> bool:
     """Tell whether a cell is a number in one of the usual ways of writing it."""
-    return bool(_PLAIN.fullmatch(cell) or _python(POINT).fullmatch(cell) or _python(COMMA).fullmatch(cell))
+    return bool(_PLAIN.fullmatch(cell) or _POINTED.fullmatch(cell) or _COMMAED.fullmatch(cell))
 
 
 def is_plain(cell: str) -> bool:
     """Tell whether a cell is a number as programs write it."""
     return bool(_PLAIN.fullmatch(cell))
-
-
-def _python(pattern: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), pattern))
 
 
 def told_format(name: str) -> Format:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from arena.errors import MarketDataError
+from arena.feeds.files.naming import clean
 from arena.feeds.files.tape import Report
 from arena.feeds.files.wrapping import Inflated, Readable, unpacked_zstandard
 from arena.feeds.recording.layout import MAGIC
@@ -17,6 +18,8 @@ ACCEPTED = (
     "Coinbase, freqtrade and barter JSON; NinjaTrader, Yahoo and LEAN exports."
 )
 HEAD = 65536
+DEEPEST = 4  # packings within one another
+WHOLE = 1 << 30  # bytes of a document that is read as a whole
 
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 _FOREIGN = {
@@ -67,7 +70,15 @@ class Source:
         if self._data is None:
             stream = self.open()
             try:
-                self._data = b"".join(iter(lambda: stream.read(1 << 20), b""))
+                parts, size = [], 0
+                while part := stream.read(1 << 20):
+                    parts.append(part)
+                    size += len(part)
+                    if size > WHOLE:
+                        raise MarketDataError(
+                            f"{self.label} is read as a whole, and unpacks to more than {WHOLE >> 30} GiB; convert it to CSV."
+                        )
+                self._data = b"".join(parts)
             finally:
                 stream.close()
         return self._data
@@ -79,8 +90,8 @@ class Source:
     @property
     def label(self) -> str:
         """Return the name that notes use."""
-        name = Path(self.path).name
-        return f"{name}[{self.member}]" if self.member else name
+        name = clean(Path(self.path).name)
+        return f"{name}[{clean(self.member)}]" if self.member else name
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -126,23 +137,26 @@ def _plain(path: str) -> Readable:
     return Path(path).open("rb")
 
 
-def _unwrap(source: Source, *, archive: str = "") -> list[Source]:
+def _unwrap(source: Source, *, archive: str = "", depth: int = 0) -> list[Source]:
     """Take off compression until plain bytes are left; `archive` is a path that could be opened as one."""
     head = source.peek()
+    if depth > DEEPEST:
+        raise MarketDataError(f"{source.label} is packed more than {DEEPEST} times over; unpack it first.")
+    depth += 1
     for magic, packing in _PACKED.items():
         if head.startswith(magic):
-            return _unwrap(_inflated(source, packing))
+            return _unwrap(_inflated(source, packing), depth=depth)
     if head.startswith(b"PK\x03\x04"):
         from arena.feeds.files import zipped
 
-        return [plain for member in zipped.members(source, archive) for plain in _unwrap(member)]
+        return [plain for member in zipped.members(source, archive) for plain in _unwrap(member, depth=depth)]
     if head.startswith(b"\x28\xb5\x2f\xfd"):
-        return _unwrap(_rewrapped(source, lambda: unpacked_zstandard(source.data, source.path)))
+        return _unwrap(_rewrapped(source, lambda: unpacked_zstandard(source.data, source.path)), depth=depth)
     for magic, name in _FOREIGN.items():
         if head.startswith(magic):
             raise MarketDataError(f"{source.path} is {name}, which is not read. {ACCEPTED}")
     if head.startswith(_MARKS):
-        return _unwrap(_unmarked(source, head))
+        return _unwrap(_unmarked(source, head), depth=depth)
     if source.whole and not head.strip():
         wrong = "is cut short before its first line" if source.cut else "is empty"
         raise MarketDataError(f"{source.path} {wrong}. {ACCEPTED}")

@@ -220,7 +220,7 @@ def named(
     symbol, named = symbols
     if symbol is None:
         if "" in series:
-            series[named or require_symbol(source.names, source.path)] = series.pop("")
+            series[named or require_symbol(source.names, source.path, source.member)] = series.pop("")
         return series
     if len(series) == 1:
         return {symbol: series.popitem()[1]}

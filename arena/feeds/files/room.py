@@ -9,20 +9,33 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+from collections import deque
 from pathlib import Path
 
 from arena.errors import MarketDataError
 
 _NEEDED = 1 << 30  # bytes that its code, its threads and their stores of memory take; hardly any are ever touched
+_LOADED = 896 << 20  # bytes that are left of them to take once its code is there
 _SPARE = 128 << 20  # bytes that it takes to write once it is there
 _WRITTEN = 64  # bytes that it takes to write a row
 _READ = 128  # bytes that it takes to read one from columns, which are in memory all at once
 
 
+_BEGUN: deque[str] = deque(maxlen=1)  # the file that polars was first used for
+
+
 def require_room(label: str) -> None:
     """Raise MarketDataError if polars would not fit; to be asked before it is imported."""
-    needed = _SPARE if "polars" in sys.modules else _NEEDED
-    _require(f"{label} is read by polars", _left(), needed, "convert the file elsewhere")
+    _require(f"{label} is read by polars", _left(), _first_need(), "convert the file elsewhere")
+    if "polars" in sys.modules:
+        _BEGUN.append(label)
+
+
+def _first_need() -> int:
+    """Return what the next use of polars takes: most of it goes to its threads, which come with the first one."""
+    if _BEGUN:
+        return _SPARE
+    return _LOADED if "polars" in sys.modules else _NEEDED
 
 
 def require_room_for_rows(label: str, rows: int) -> None:
@@ -32,8 +45,7 @@ def require_room_for_rows(label: str, rows: int) -> None:
 
 def require_room_to_write(label: str, rows: int) -> None:
     """Raise MarketDataError if polars would not fit with so many rows to write."""
-    loaded = "polars" in sys.modules
-    needed = (_SPARE if loaded else _NEEDED) + rows * _WRITTEN
+    needed = _first_need() + rows * _WRITTEN
     _require(f"{label} is written by polars", _left(), needed, "write .csv or .csv.gz")
 
 

@@ -22,6 +22,7 @@ EARLIEST, LATEST = -2_208_988_800.0, 4_102_444_800.0  # 1900 and 2100
 UNITS = {"s": 1.0, "ms": 1e3, "µs": 1e6, "ns": 1e9}
 MIXED = 0.0  # the unit of a column whose values are of several
 _MODERN = 1e8  # seconds; numbers of several units are told apart from 1973 on
+_MANY = 64  # cells from which on it pays to take a fraction of a second apart
 _TRIED = 60  # cells are enough to tell a form
 
 _CLOCKS = (
@@ -375,6 +376,8 @@ def _parsed(cells: pl.Series, form: str) -> Floats:
     """Return the seconds of cells of a form, NaN where one has another."""
     if form.endswith("%d%H"):
         cells, form = cells + "00", form + "%M"
+    if form.endswith(("%S%.f", "%S%.fZ")) and len(cells) > _MANY:
+        return _with_fraction(cells, form)
     try:
         if form_has_clock(form):
             moments = cells.str.to_datetime(form, strict=False, time_unit="us", exact=True)
@@ -385,6 +388,22 @@ def _parsed(cells: pl.Series, form: str) -> Floats:
     found = moments.dt.timestamp("us").cast(pl.Float64).fill_null(float("nan")).to_numpy() / 1e6
     outside = ~((found >= EARLIEST) & (found <= LATEST))
     return np.where(outside, np.nan, found) if outside.any() else found
+
+
+def _with_fraction(cells: pl.Series, form: str) -> Floats:
+    """Return the seconds of cells that end in a fraction, which polars reads quicker by itself."""
+    text = cells.str.strip_suffix("Z") if form.endswith("Z") else cells
+    whole = form.removesuffix("Z").removesuffix("%.f")
+    width = len(datetime(2000, 1, 1, tzinfo=UTC).strftime(whole))
+    seconds_ = _parsed(text.str.head(width), whole)
+    tails = text.str.slice(width)
+    fractions = tails.cast(pl.Float64, strict=False).fill_null(0.0).to_numpy()
+    sound = (tails == "") | (tails.str.starts_with(".") & (tails.str.len_bytes() > 1))
+    if form.endswith("Z"):
+        sound &= cells.str.ends_with("Z")
+    # Whole microseconds are divided once, so that a time rounds as Python's own parser has it.
+    found = (np.round(seconds_ * 1e6) + np.round(fractions * 1e6)) / 1e6
+    return np.where(sound.to_numpy() & (fractions >= 0) & (fractions < 1), found, np.nan)
 
 
 def _odd(cells: pl.Series, form: str, zone: str | None) -> Floats:

@@ -13,6 +13,8 @@ from arena.errors import MarketDataError
 from arena.feeds.files.room import require_room
 
 _PIECE = 65536
+FREE = 64 << 20  # bytes that may come out of anything
+RATIO = 200  # no market file is packed tighter
 
 DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
@@ -37,6 +39,7 @@ class Inflated:
         self._on_cut = on_cut
         self._unit = _UNITS[packing]()
         self._ended = False
+        self._in = self._out = 0
 
     def read(self, size: int, /) -> bytes:
         """Return the next bytes; a stream cut short gives what it holds."""
@@ -56,6 +59,12 @@ class Inflated:
         needy = not waiting if hasattr(unit, "unconsumed_tail") else unit.needs_input
         fed = self._raw.read(_PIECE) if needy else waiting
         found: bytes = unit.decompress(fed, size)
+        self._in += len(fed) if needy else 0
+        self._out += len(found)
+        if self._out > FREE and self._out > RATIO * self._in:
+            raise MarketDataError(
+                f"{self._label} unpacks to more than {RATIO} times its size, as no market file does; unpack it first."
+            )
         if needy and not fed and not found:
             # A recorder that was killed leaves a stream without an end; what it wrote is still good.
             self._ended = True
@@ -102,11 +111,14 @@ def unpacked_zstandard(data: bytes, label: str) -> BinaryIO:
     require_room(label)
     import polars as pl
 
+    # Its text is made as a whole, so that what comes out is bounded by what goes in.
+    if len(data) > 64 << 20:
+        raise MarketDataError(f"{label} is a zstandard file of more than 64 MiB; convert it to .gz, which is read in pieces.")
     try:
         frame = pl.read_csv(
             data, has_header=False, separator="\x01", quote_char=None, schema={"line": pl.String},
             encoding="utf8-lossy", truncate_ragged_lines=True,
         )  # fmt: skip
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise MarketDataError(f"{label} is a damaged zstandard file: {error}.") from error
     return io.BytesIO((frame["line"].fill_null("").str.join("\n")[0] + "\n").encode())

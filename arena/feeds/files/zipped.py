@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
 
 from arena.errors import MarketDataError
 from arena.feeds.files.opening import ACCEPTED, Source
+from arena.feeds.files.wrapping import FREE, RATIO
 
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+_MOST = 2_000  # members
+_BROKEN = (OSError, ValueError, struct.error, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 
 
 def members(source: Source, path: str) -> list[Source]:
@@ -21,7 +24,12 @@ def members(source: Source, path: str) -> list[Source]:
 
     try:
         with archive() as listed:
-            names = [info.filename for info in listed.infolist() if _is_content(info)]
+            infos = [info for info in listed.infolist() if _is_content(info)]
+            for info in infos:
+                _refuse_bomb(source, info)
+        if len(infos) > _MOST:
+            raise MarketDataError(f"{source.path} holds {len(infos):,} files, more than {_MOST:,}; unpack those you need.")
+        names = [info.filename for info in infos]
         found = [_member(source, archive, name) for name in names]
         full = [member for member in found if member.peek().strip() or not member.whole]
     except _BROKEN as error:
@@ -29,6 +37,14 @@ def members(source: Source, path: str) -> list[Source]:
     if not full:
         raise MarketDataError(f"{source.path} is an empty zip file. {ACCEPTED}")
     return full
+
+
+def _refuse_bomb(source: Source, info: zipfile.ZipInfo) -> None:
+    if info.file_size > FREE and info.file_size > RATIO * info.compress_size:
+        raise MarketDataError(
+            f"{source.path} holds a file that unpacks to more than {RATIO} times its size, as no market file does; "
+            "unpack it first."
+        )
 
 
 def _is_content(info: zipfile.ZipInfo) -> bool:

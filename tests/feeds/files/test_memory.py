@@ -119,7 +119,7 @@ except MarketDataError as error:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS bounds mappings on Linux only")
-@pytest.mark.parametrize("limit", [400_000, 1_350_000], ids=["no library", "no room for the rows"])
+@pytest.mark.parametrize("limit", [400_000, 1_600_000], ids=["no library", "no room for the rows"])
 def test_a_parquet_file_for_which_there_is_no_room_ends_in_a_sentence(tmp_path, limit):
     path, out = tmp_path / "xbtusd.csv", tmp_path / "o.parquet"
     path.write_text("".join(f"{1_700_000_000 + n / 4:.2f},{n % 7 + 1}.5,1\n" for n in range(2_000_000)))
@@ -136,7 +136,7 @@ def test_a_parquet_file_that_does_not_fit_is_not_begun(tmp_path):
     rows = 6_000_000
     frame = pl.DataFrame({"time": pl.int_range(rows, eager=True) + 1_700_000_000})
     frame.with_columns(price=pl.col("time") % 7 + 0.5, amount=pl.lit(1.0)).write_parquet(path)
-    arguments = [sys.executable, "-c", CONVERTING, str(path), str(tmp_path / "o.csv"), "1400000"]
+    arguments = [sys.executable, "-c", CONVERTING, str(path), str(tmp_path / "o.csv"), "1700000"]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "xbtusd.parquet is read as a whole, which does not fit" in done.stdout
