@@ -12,7 +12,7 @@ from arena.feeds.files.bars import candle_order
 from arena.feeds.files.layouts import Layout
 from arena.feeds.files.sniff import Shape
 from arena.feeds.files.tape import Floats, Kind
-from arena.feeds.files.times import clock_kind, looks_like_time, looks_numeric
+from arena.feeds.files.times import clock_kind, looks_like_time, looks_numeric, spelling_of, stamp
 
 _EPOCH = 1e8  # seconds in 1973; anything below is a count, not a time
 _MIDDLE = 1.5  # prices of one row are nearer to each other
@@ -122,27 +122,38 @@ def _candle(shape: Shape, first: int) -> tuple[int, ...]:
     columns = [_numbers(shape, first + place) for place in range(4)]
     if not all(column.size for column in columns):
         return ()
-    found = candle_order(np.column_stack(columns))
+    numbers = np.column_stack(columns)
+    found = candle_order(numbers[::-1] if _runs_back(shape.column(0)) else numbers)
     return tuple(first + place for place in found[0]) if found else ()
 
 
 def find_candle(shape: Shape, taken: tuple[int, ...]) -> tuple[int, ...]:
     """Return open, high, low and close among the columns of a table: the four that are nearest to each other."""
+    back = _runs_back(shape.column(taken[0]))
     best: tuple[float, tuple[int, ...]] = (_WIDEST, ())
     for first in range(shape.width - 3):
         if set(taken) & set(range(first, first + 4)):
             continue
         columns = [_numbers(shape, first + place) for place in range(4)]
-        found = candle_order(np.column_stack(columns)) if all(column.size for column in columns) else None
+        numbers = np.column_stack(columns) if all(column.size for column in columns) else None
+        found = None if numbers is None else candle_order(numbers[::-1] if back else numbers)
         if found and found[1] < best[0] * (1 - 1e-9):
             best = found[1], tuple(first + place for place in found[0])
     return best[1]
+
+
+def _runs_back(cells: list[str]) -> bool:
+    """Tell whether times stand newest first."""
+    first, last = (stamp(cell) for cell in (cells[0], cells[-1]))
+    return cells[-1] < cells[0] if first is None or last is None else last < first
 
 
 def _dated_bars(shape: Shape, names: Iterable[str]) -> Layout | None:
     """Recognise bars whose date and clock stand in two columns, as MetaTrader writes them."""
     days = shape.column(0)
     if shape.width < 6 or looks_numeric(days) or not _times(shape, 0) or not clock_kind(shape.column(1), hour=False):
+        return None
+    if not spelling_of(days, lambda: days).bare:
         return None
     candle = find_candle(shape, (0, 1))
     if not candle:

@@ -16,7 +16,7 @@ _SLACK = 1 + 1e-6  # prices are rounded
 NEARLY = 0.95  # share of rows that must be candles
 # Open, high, low and close by place, in the order of trust: most venues; Bitfinex and Jesse; Coinbase.
 _KNOWN: tuple[Order, ...] = ((0, 1, 2, 3), (0, 2, 3, 1), (2, 1, 0, 3), (2, 0, 1, 3), (0, 2, 1, 3))
-_PEOPLE = 3  # rows from which on their order in time tells open and close apart
+_TELLING = 3  # rows from which on their order in time tells open and close apart
 
 
 def are_candles(opens: Floats, highs: Floats, lows: Floats, closes: Floats) -> Bools:
@@ -25,11 +25,12 @@ def are_candles(opens: Floats, highs: Floats, lows: Floats, closes: Floats) -> B
     return np.asarray((top <= highs * _SLACK) & (bottom * _SLACK >= lows))
 
 
-def candle_order(numbers: Floats) -> tuple[Order, float] | None:
+def candle_order(numbers: Floats, *, in_time: bool = True) -> tuple[Order, float] | None:
     """Return which of four columns are open, high, low and close, and how far high is above low; None if they are none.
 
     Which is high and low the numbers tell. Open and close stand as one of the known orders has them,
-    unless the closes of the other order meet the next opens clearly better.
+    unless the closes of the other order meet the next opens clearly better; that can be told `in_time`, of
+    rows that run forward.
     """
     sound = numbers[np.isfinite(numbers).all(axis=1) & (numbers > 0).all(axis=1)]
     if not len(sound) or len(sound) * 2 < len(numbers):
@@ -40,7 +41,7 @@ def candle_order(numbers: Floats) -> tuple[Order, float] | None:
     order = next((known for known in _KNOWN if known in fitting), fitting[0])
     opens, highs, lows, closes = order
     other = (closes, highs, lows, opens)
-    if len(sound) >= _PEOPLE and _distance(sound, other) < 0.5 * _distance(sound, order):
+    if in_time and len(sound) >= _TELLING and _distance(sound, other) < 0.5 * _distance(sound, order):
         order = other
     spread = float(np.median(sound[:, highs] / sound[:, lows]))
     return (order[0], order[1], order[2], order[3]), spread
@@ -52,10 +53,8 @@ def _fits(numbers: Floats, order: tuple[int, ...]) -> bool:
 
 
 def _distance(numbers: Floats, order: tuple[int, ...]) -> float:
-    """Return how far closes are from the next opens, whichever way the rows run."""
-    opens, closes = numbers[:, order[0]], numbers[:, order[3]]
-    ahead, back = np.abs(opens[1:] - closes[:-1]).sum(), np.abs(opens[:-1] - closes[1:]).sum()
-    return float(min(ahead, back))
+    """Return how far closes are from the next opens."""
+    return float(np.abs(numbers[1:, order[0]] - numbers[:-1, order[3]]).sum())
 
 
 def common_step(times: list[Floats]) -> float | None:

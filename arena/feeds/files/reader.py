@@ -140,7 +140,7 @@ def _judge_candles(layout: Layout, seen: Evidence, label: str) -> Layout | None:
     odd = seen.wrong["candle"]
     if seen.candles < _FEW or odd <= _STRAY * seen.candles or layout.told:
         return None
-    if layout.positional and (found := bars.candle_order(np.array(seen.odd_candles))) and found[0] != (0, 1, 2, 3):
+    if layout.positional and (found := bars.candle_order(np.array(seen.odd_candles), in_time=False)) and found[0] != (0, 1, 2, 3):
         candle = tuple(layout.candle[place] for place in found[0])
         return replace(layout, candle=candle, price=candle[-1:], positional=False)
     raise MarketDataError(
