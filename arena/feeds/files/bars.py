@@ -12,6 +12,8 @@ from arena.feeds.files.tape import Bools, Floats, Report
 Series = dict[str, tuple[Floats, Floats]]
 Order = tuple[int, int, int, int]
 
+_DAY = 86400.0
+_CALENDAR = ((28, 31), (89, 92), (181, 184), (365, 366))  # days
 _SLACK = 1 + 1e-6  # prices are rounded
 NEARLY = 0.95  # share of rows that must be candles
 # Open, high, low and close by place, in the order of trust: most venues; Bitfinex and Jesse; Coinbase.
@@ -63,7 +65,9 @@ def common_step(times: list[Floats]) -> float | None:
     if not steps.size:
         return None
     values, counts = np.unique(np.round(steps, 6), return_counts=True)
-    return float(values[np.argmax(counts)])
+    step = float(values[np.argmax(counts)])
+    # Months, quarters and years are not all of one length; none may end before it does.
+    return next((most * _DAY for least, most in _CALENDAR if least * _DAY <= step <= most * _DAY), step)
 
 
 def count_gaps(series: Series, step: float, report: Report) -> None:

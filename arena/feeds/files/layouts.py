@@ -31,13 +31,13 @@ _TIMES = (
     "unixtimestamp", "timestamp", "timestampms", "timestampus", "timestampns", "tsevent", "time",
     "datetime", "dateandtime", "timeutc", "utctime", "timestamputc", "utctimestamp", "datetimeutc", "dateutc",
     "utc", "gmttime", "eventtime", "createdtime", "createdat", "executedat", "epoch", "ts", "date", "candledatetimeutc",
-    "day", "t", "datum", "fecha", "data", "observationdate", "tradedate", "tradingday", "localtime",
+    "day", "t", "datum", "fecha", "data", "observationdate", "tanggal", "tarih", "tradedate", "tradingday", "localtime",
     "localtimestamp", "receivetime", "timereceived", "", "unnamed", "index",
 )  # fmt: skip
 _END_TIMES = ("closetime", "timeclose", "closetimestamp", "closedat", "endtime", "barend", "end", "timeperiodend")
 _DATES = (
     "date", "day", "dtyyyymmdd", "datum", "fecha", "data", "tradedate", "tradingday", "tradingdate", "localdate",
-    "barday", "yyyymmdd", "gmtdate", "utcdate", "dateutc",
+    "barday", "tanggal", "tarih", "yyyymmdd", "gmtdate", "utcdate", "dateutc",
 )  # fmt: skip
 _CLOCKS = (
     "time", "clock", "hour", "hours", "hh", "hr", "zeit", "uhrzeit", "timestamp", "timeofday", "hora", "heure", "ora",
@@ -46,11 +46,11 @@ _CLOCKS = (
 _RECEIVED = ("timestampofreceive", "receivetime", "localtimestamp", "timereceived")
 _CLOSES = (
     "close", "c", "closeprice", "closingprice", "priceclose", "closelast", "lastclose", "last", "tradecclose", "kclose",
-    "schluss", "schlusskurs", "cierre", "chiusura", "midclose", "closemid", "midc",
+    "schluss", "schlusskurs", "cierre", "chiusura", "cloture", "clture", "zuletzt", "ultimo", "ltimo", "terakhir", "imdi", "midclose", "closemid", "midc",
 )  # fmt: skip
-_OPENS = ("open", "o", "openprice", "priceopen", "kopen", "openingprice", "midopen", "openmid", "mido")
-_HIGHS = ("high", "h", "highprice", "pricehigh", "khigh", "max", "midhigh", "highmid", "midh")
-_LOWS = ("low", "l", "lowprice", "pricelow", "klow", "min", "midlow", "lowmid", "midl")
+_OPENS = ("open", "o", "openprice", "priceopen", "kopen", "openingprice", "erffn", "erffnung", "eroeffnung", "apertura", "ouverture", "ouv", "abertura", "pembukaan", "midopen", "openmid", "mido")
+_HIGHS = ("high", "h", "highprice", "pricehigh", "khigh", "max", "hoch", "alto", "mximo", "maximo", "massimo", "haut", "tertinggi", "midhigh", "highmid", "midh")
+_LOWS = ("low", "l", "lowprice", "pricelow", "klow", "min", "tief", "bajo", "mnimo", "minimo", "bas", "terendah", "midlow", "lowmid", "midl")
 _PRICES = (
     "price", "p", "lastprice", "tradeprice", "last", "px", "dealprice", "fillprice", "executedprice", "exprice",
     "rate", "mid", "midprice", "markprice", "value", "avgprice", "kurs", "settle", "settlement", "settlementprice",
@@ -90,7 +90,7 @@ _SAYS_MORE = frozenset((
     "market", "index", "mark", "unadjusted", "split", "value", "weighted", "total", "buy", "sell", "taker", "maker",
     "best", "limit", "stop", "upper", "lower", "all", "ath", "atl", "unit", "in", "trading", "btc volume", "est",
     "tick", "real", "the", "of", "at", "min", "max", "true", "cum", "cash", "strike", "fair", "final", "session",
-    "pre", "post", "after", "hours", "regular", "order", "entry", "exit", "target", "typical", "median", "1", "2", "3",
+    "asks", "bids", "offer", "offers", "pre", "post", "after", "hours", "regular", "order", "entry", "exit", "target", "typical", "median", "1", "2", "3",
 ))  # fmt: skip
 _TICKER = re.compile(r"(?=.*[A-Z]|\d{4})\^?[A-Z0-9]{1,12}(?:[.=/-][A-Z0-9]{1,6})?")
 
@@ -227,7 +227,7 @@ def _beside(header: Header) -> dict[str, dict[str, int]]:
             role, symbol = (part["a"], part["b"]) if re.fullmatch(rf"(?i){_ROLE}", part["a"]) else (part["b"], part["a"])
         levelled = part["symbol"] is not None or part["a"] is not None
         words = [word for word in re.split(r"[\W_]+", symbol.lower()) if word]
-        if not levelled and (not words or all(word in _SAYS_MORE for word in words) or _NO_PRICE.search(symbol)):
+        if not levelled and (not words or all(word in _SAYS_MORE or re.fullmatch(r"\d{1,3}", word) for word in words) or _NO_PRICE.search(symbol)):
             continue
         if re.fullmatch(rf"(?i){_ROLE}", role) and header.numeric(place):
             role = "close" if role.lower().startswith(("close", "closing")) else re.sub(r"[^a-z]", "", role.lower())
@@ -326,7 +326,7 @@ def _bars(header: Header) -> Layout | None:
     else:
         close = _close(header)
         opened = header.first(_OPENS) is not None or any(k.startswith("open") and k not in _OPEN_TIMES for k in header.keys)
-        if close is None or not (opened or header.keys[close].startswith(("close", "closing", "schluss", "priceclose"))):
+        if close is None or not (opened or header.keys[close].startswith(("close", "closing", "schluss", "priceclose", "zuletzt"))):
             return None
         prices = (close,)
     volumes = header.find(_VOLUMES) or [place for place, key in enumerate(header.keys) if key.startswith("vol")]
@@ -359,11 +359,10 @@ def _when(header: Header, start: int | None = None) -> tuple[int, ...] | None:
     date = next((p for p in header.find(_DATES) if looks_like_time(header.cells(p)) and _is_bare(header.cells(p))), None)
     if date is not None:
         whole = header.time(key for key in _TIMES if key not in _DATES)
-        if whole is None or _is_bare(header.cells(whole)):
-            clocks = [place for place in header.find(_CLOCKS) if place != date]
-            clock = next((place for place in clocks if _clock_kind(header, place)), None)
-            if clock is not None:
-                return (date, clock)
+        clocks = [place for place in header.find(_CLOCKS) if place != date]
+        clock = next((place for place in clocks if _clock_kind(header, place)), None)
+        if clock is not None and (whole in {None, clock} or _is_bare(header.cells(whole or 0))):
+            return (date, clock)
     found = header.time(_TIMES)
     if found is None:
         found = _time_in_id(header)

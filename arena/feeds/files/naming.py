@@ -91,6 +91,11 @@ def require_symbol(names: Iterable[str], path: str, member: str = "") -> str:
     stem = re.sub(r"(?i)(\.(csv|txt|json|gz|parquet|us|tsv))+$", "", member.rpartition("/")[2])
     if symbol is None and re.fullmatch(r"[A-Za-z^][A-Za-z0-9.^=-]{0,11}|\d{4,6}", stem):
         return stem.upper()
+    if symbol is None and member:
+        raise MarketDataError(
+            f"{path} does not say which symbol its file {clean(member)} holds; unpack it and name it with --data SYMBOL=FILE.",
+            usage=True,
+        )
     if symbol is None:
         raise MarketDataError(
             f"{path} does not say which symbol it holds; name it with --data SYMBOL={path}.",

@@ -20,7 +20,7 @@ from arena.feeds.files.naming import bar_length, clean, period_end, require_symb
 from arena.feeds.files.numbers import question
 from arena.feeds.files.opening import Source
 from arena.feeds.files.tape import Evidence, Fact, Floats, Kind, Report, Tape
-from arena.feeds.files.times import unit_of
+from arena.feeds.files.times import Spelling, is_time, unit_of
 
 _SHORT = 3600.0  # a period that lacks less than an hour is a quiet market, not a truncated file
 _DAY = 86400.0
@@ -110,14 +110,18 @@ def _judge_units(layout: Layout, seen: Evidence, label: str) -> Layout | None:
     return replace(layout, spelling=replace(layout.spelling, unit=unit))
 
 
-def _judge_times(layout: Layout, seen: Evidence, label: str) -> None:
+def _judge_times(layout: Layout, seen: Evidence, label: str) -> Layout | None:
     lost = seen.wrong["time"]
+    if layout.spelling.unit is not None and lost > seen.outside and any(map(is_time, seen.cells["time"])):
+        # Numbers first, dates later: as text each can be read by itself.
+        return replace(layout, spelling=Spelling())
     if layout.time and seen.rows > _FEW and lost > _LOST * seen.rows:
         raise MarketDataError(
             f"{label}: {lost:,} of {seen.rows:,} times cannot be read, like {seen.shown('time')}, where the first ones are "
             f"{layout.spelling.spoken()}; say which column is the time with --columns time=NAME.",
             usage=True,
         )
+    return None
 
 
 def _judge_numbers(layout: Layout, seen: Evidence, label: str) -> None:

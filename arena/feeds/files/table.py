@@ -76,8 +76,13 @@ def _frame(block: bytes, shape: Shape, layout: Layout, plain: set[int], report: 
         cells = frame[_name(place)]
         if cells.dtype == pl.String:
             form = layout.numbers
-            columns.append(spelt.parsed(cells, form).alias(_name(place)))
-            _hold(cells, form, report.evidence)
+            found = spelt.parsed(cells, form)
+            columns.append(found.alias(_name(place)))
+            if place in layout.time:
+                lost = cells.filter(found.is_null() & (cells.str.strip_chars() != ""))
+                report.evidence.contradict("time", len(lost), lost.head(3).to_list())
+            else:
+                _hold(cells, form, report.evidence)
         elif not layout.numbers.proved and not report.evidence.point:
             report.evidence.point = bool((cells.fill_null(0.0) % 1 != 0).any())
     return frame.with_columns(columns), block

@@ -45,7 +45,7 @@ _ISO = re.compile(
     r"(?P<year>\d{4})(?P<sign>[-/.]?)(?P<month>\d\d?)(?P=sign)(?P<day>\d\d?)"
     r"(?:(?P<join>[T D_]|, )(?P<hour>\d\d?)(?:(?P<colon>:?)(?P<minute>\d\d)"
     r"(?:(?P=colon)(?P<second>\d\d)(?P<fraction>[.,]?\d+)?)?)?)?"
-    r"(?P<zone> ?(?:Z|z|UTC|GMT|[+-]\d\d:?(?:\d\d)?))?",
+    r"(?P<zone> ?(?:Z|z|UTC|GMT|[+-]\d\d:?(?:\d\d)?))?(?P<name>\[[\w/+-]+\])?",
 )
 _WORDS = {"%d": "day", "%m": "month", "%b": "month", "%B": "month", "%Y": "year", "%y": "year"}
 _ABBREVIATED = {
@@ -213,19 +213,19 @@ def is_compact(cells: Sequence[str]) -> bool:
 
 
 def looks_like_time(cells: Sequence[str]) -> bool:
-    """Tell whether most cells are times: numbers of some age since 1970, or dates."""
+    """Tell whether most cells are times: numbers of some age since 1970, or dates, or both in one column."""
     filled = [cell for cell in cells if cell]
     filled = filled[:: len(filled) // _TRIED + 1]
-    if looks_numeric(filled):
-        numbers = [number for cell in filled if (number := _number(cell)) is not None]
-        good = sum(abs(number) >= _MODERN for number in numbers) or (
-            # In the first years after 1970 numbers are small, but they rise in even steps.
-            len(numbers) * (len(numbers) > 2 and max(map(abs, numbers)) >= _MODERN / 1e3 and _is_monotonous(numbers))
-        )
-    else:
-        good = sum(is_time(cell) for cell in filled)
-        if good * 2 <= len(filled) and (forms := forms_of(filled)):
-            good = sum(fits(_tidy(cell), forms[0]) for cell in filled)
+    numbers = [] if is_compact(filled) else [number for cell in filled if (number := _number(cell)) is not None and not is_time(cell)]
+    good = sum(abs(number) >= _MODERN for number in numbers)
+    if looks_numeric(filled) and not good and len(numbers) > 2:
+        # In the first years after 1970 numbers are small, but they rise in even steps.
+        good = len(numbers) * (max(map(abs, numbers)) >= _MODERN / 1e3 and _is_monotonous(numbers))
+    texts = [cell for cell in filled if not looks_numeric([cell]) or is_time(cell)]
+    good += sum(map(is_time, texts))
+    others = [cell for cell in texts if not is_time(cell)]
+    if others and (forms := forms_of(others)):
+        good += sum(fits(_tidy(cell), forms[0]) for cell in others)
     return good * 2 > len(filled)
 
 
@@ -258,7 +258,7 @@ def form_of_one(cell: str) -> str | None:
     if cell.isdecimal():
         return _COMPACT.get(len(cell)) if is_compact([cell]) else None
     match = _ISO.fullmatch(cell)
-    if match is None or (not match["sign"] and len(match["month"] + match["day"]) != 4):
+    if match is None or match["name"] or (not match["sign"] and len(match["month"] + match["day"]) != 4):
         return None
     form = "%Y{0}%m{0}%d".format(match["sign"])
     if match["hour"]:
@@ -347,6 +347,11 @@ def from_text(cells: pl.Series, form: str = "", zone: str | None = None) -> Floa
     if form and (form in FORMS or form_has_clock(form) or "%d" in form):
         times = _absolute(_parsed(cells, for_polars(form)), form, zone)
     # What is left is spelt in another way than the rest: a few forms at most, each known by itself.
+    numeric = cells.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy() if np.isnan(times).any() else times
+    epochs = np.isnan(times) & (np.abs(numeric) >= _MODERN) & ~cells.str.contains(r"^\d{8}$").to_numpy()
+    if epochs.any() and not any(map(is_time, cells.filter(pl.Series(epochs)).head(20).to_list())):
+        unit = unit_of(float(numeric[epochs].min()), float(numeric[epochs].max()))
+        times[epochs] = np.nan if unit is None else seconds(numeric[epochs], unit)
     for _ in range(12):
         left = np.flatnonzero(np.isnan(times) & (cells != "").to_numpy())
         if not left.size:
@@ -446,16 +451,18 @@ def spelling_of(cells: Sequence[str], days: Callable[[], Iterable[str]]) -> Spel
     if is_compact(filled):
         form = _COMPACT[len(filled[0].removesuffix(".0"))]
         return Spelling(form=form, bare=not form_has_clock(form))
-    if looks_numeric(filled):
+    if looks_numeric(filled) and not any(_ISO.fullmatch(cell) and not cell.isdecimal() for cell in filled):
         numbers = [number for cell in filled if (number := _number(cell)) is not None]
-        return Spelling(unit=unit_of(min(numbers), max(numbers)) if numbers else 1.0)
-    forms = [form_of_one(cell) for cell in filled]
+        unit = unit_of(min(numbers), max(numbers)) if numbers else 1.0
+        return Spelling(unit=1.0 if unit is None else unit)
+    forms = [form_of_one(re.sub(r"\[[^\]]*\]$", "", cell)) for cell in filled]
     known = [form for form in forms if form is not None]
     if len(known) * 2 > len(filled):
         form = max(dict.fromkeys(known), key=known.count)
         bare = not any(map(form_has_clock, known))
         return Spelling(form=form, bare=bare and len(known) == len(filled), zoned=bool(re.search(r"%#?z|Z$|z$|UTC$|GMT$", form)))
-    form, note = form_of(filled, days)
+    # Where some times are ISO, and some are not, the others have the form.
+    form, note = form_of([cell for cell, known_form in zip(filled, forms, strict=True) if known_form is None], days)
     zoned = "GMT" in form or (bool(filled) and all(re.search(r" (?:[A-Z]{1,2}[DS]?T|UTC)$", cell) for cell in filled))
     return Spelling(form=form, bare=not form_has_clock(form), zoned=zoned, note=note)
 
