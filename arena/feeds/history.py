@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 # What libraries raise at texts that nobody foresaw.
-_ODD = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError, AssertionError)
+_ODD = (OSError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError, AssertionError)
 _FINEST = 1e-6  # seconds between prices of a recording that are told apart where no ticks are asked for
 
 

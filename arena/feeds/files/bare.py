@@ -15,6 +15,7 @@ from arena.feeds.files.tape import Floats, Kind
 from arena.feeds.files.times import clock_kind, looks_like_time, looks_numeric, spelling_of, stamp
 
 _EPOCH = 1e8  # seconds in 1973; anything below is a count, not a time
+_GREATEST = 1e300  # no price and no time is near it, and sums of it are still numbers
 _MIDDLE = 1.5  # prices of one row are nearer to each other
 _WIDEST = 1000.0  # a high is not so many times its low
 _HISTDATA = "HistData's times are New York's winter time, all the year"
@@ -38,9 +39,10 @@ def _numbers(shape: Shape, place: int) -> Floats:
     """Return a column's numbers, or nothing if some cells are none."""
     cells = shape.column(place)
     try:
-        return np.array([float(cell) if cell else np.nan for cell in cells])
+        numbers = np.array([float(cell) if cell else np.nan for cell in cells])
     except ValueError:
         return np.empty(0)
+    return np.where(np.abs(numbers) < _GREATEST, numbers, np.nan)
 
 
 def _mostly(hits: list[bool]) -> bool:

@@ -38,7 +38,7 @@ def from_file(source: Source, columns: Columns, report: Report) -> Content:
         names = [name for name, dtype in schema.items() if not dtype.is_nested() and dtype != pl.Object]
         require_room_for_rows(source.label, lazy.select(pl.len()).collect().item())
         return _named(lazy.select(names), names, source, columns, report)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         raise MarketDataError(f"{source.label} is a damaged {kind} file: {_first_line(error)}.") from error
 
 

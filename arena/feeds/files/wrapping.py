@@ -13,7 +13,7 @@ from arena.errors import MarketDataError
 from arena.feeds.files.room import require_room
 
 _PIECE = 65536
-FREE = 64 << 20  # bytes that may come out of anything
+FREE = 16 << 20  # bytes that may come out of anything
 RATIO = 200  # no market file is packed tighter
 
 DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)
