@@ -21,7 +21,10 @@ _SITE = "https://data.binance.vision"
 Specs = Annotated[list[str], typer.Argument(metavar="FILE...", help="Market files, [SYMBOL=]PATH.", show_default=False)]
 Columns = Annotated[
     str | None,
-    typer.Option(help="Columns of tables where the guess is wrong: time=NAME,price=NAME,symbol=NAME,decimal=comma.", metavar="ROLES"),
+    typer.Option(
+        help="Columns of tables where the guess is wrong: time=NAME,price=NAME,symbol=NAME,decimal=comma.",
+        metavar="ROLES",
+    ),
 ]
 Zone = Annotated[
     str | None,
@@ -35,9 +38,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 
 @app.command()
-def info(
-    files: Specs, columns: Columns = None, zone: Zone = None, bar: Bar = None, as_json: AsJson = False
-) -> None:
+def info(files: Specs, columns: Columns = None, zone: Zone = None, bar: Bar = None, as_json: AsJson = False) -> None:
     """Say what market files hold, how they were understood, and what is wrong with them."""
     from arena.feeds.convert import describe
 

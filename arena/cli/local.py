@@ -173,9 +173,7 @@ def _played(
 def _read_market(files: _Files, default_interval: float, notes: list[str]) -> Any:
     from arena.engine.recording import read_market
 
-    return read_market(
-        files.data, files.interval, default_interval, notes.append, files.columns, files.zone, files.bar
-    )
+    return read_market(files.data, files.interval, default_interval, notes.append, files.columns, files.zone, files.bar)
 
 
 @contextlib.contextmanager

@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from arena.errors import MarketDataError
 from arena.feeds.base import History
+from arena.feeds.files.memory import require_room_to_write
 from arena.feeds.files.order import last_of_each_time
-from arena.feeds.files.room import require_room_to_write
-from arena.feeds.files.sampling import merged, summed
-from arena.feeds.files.tape import DEFECTS, Report, Tape
+from arena.feeds.files.report import DEFECTS, Report, Tape
+from arena.feeds.files.resample import merged, summed
 from arena.feeds.history import load_history, read_tapes
 
 _GRID = 60.0  # seconds; a description needs few prices
@@ -81,7 +81,11 @@ def _span(first: float, last: float) -> dict[str, Any]:
 
 def utc(time: float) -> str:
     """Return a time as ISO text."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=time)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=time))
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 @dataclass(slots=True)

@@ -14,9 +14,9 @@ from arena.errors import MarketDataError
 from arena.feeds.base import History
 
 if TYPE_CHECKING:
-    from arena.feeds.files.columns import Columns
-    from arena.feeds.files.opening import Source
-    from arena.feeds.files.tape import Report, Tape
+    from arena.feeds.files.report import Report, Tape
+    from arena.feeds.files.sources import Source
+    from arena.feeds.files.told import Columns
 
 
 # What libraries raise at texts that nobody foresaw.
@@ -42,7 +42,7 @@ def load_history(
     or end: `5m,end`.
     """
     # The command line imports this module for its name alone; numpy and polars can wait.
-    from arena.feeds.files.sampling import assemble
+    from arena.feeds.files.resample import assemble
 
     for seconds in (interval, default_interval):
         if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
@@ -69,17 +69,17 @@ def read_tapes(
 def _tapes(spec: str, grid: float | None, told: tuple[str | None, str | None, str | None]) -> list[Tape]:
     """Read all files that one spec leads to; an archive may hold several."""
     from arena.feeds.files.checksum import check
+    from arena.feeds.files.memory import require_room
     from arena.feeds.files.naming import split_spec
-    from arena.feeds.files.opening import is_recording, open_sources
-    from arena.feeds.files.room import require_room
+    from arena.feeds.files.sources import is_recording, open_sources
 
     symbol, path = split_spec(spec)
     if is_recording(path):
-        from arena.feeds.files.arena_file import read_tape
+        from arena.feeds.files.recording import read_tape
 
         return [read_tape(path, symbol, grid or _FINEST)]
     require_room(path)
-    from arena.feeds.files.columns import parse_columns
+    from arena.feeds.files.told import parse_columns
 
     columns = parse_columns(*told)
     verified = check(path) if Path(path).is_file() else ""
@@ -92,9 +92,7 @@ def _tapes(spec: str, grid: float | None, told: tuple[str | None, str | None, st
     return tapes
 
 
-def _read(
-    source: Source, report: Report, symbol: str | None, grid: float | None, columns: Columns
-) -> Tape:
+def _read(source: Source, report: Report, symbol: str | None, grid: float | None, columns: Columns) -> Tape:
     """Read one file; whatever a library cannot make of it is said in a sentence."""
     import polars as pl
 
@@ -104,7 +102,9 @@ def _read(
         return read(source, report, symbol, grid=grid, columns=columns)
     except (*_ODD, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         words = str(error).split("\n", 1)[0][:200]
-        raise MarketDataError(f"{source.label} cannot be read as a market file: {type(error).__name__}: {words!r}.") from error
+        raise MarketDataError(
+            f"{source.label} cannot be read as a market file: {type(error).__name__}: {words!r}."
+        ) from error
 
 
 def _refuse_merge(tapes: Sequence[Tape], symbol: str, path: str) -> None:
@@ -114,7 +114,8 @@ def _refuse_merge(tapes: Sequence[Tape], symbol: str, path: str) -> None:
     if len(names) > 1 or any(one[1] > two[0] for one, two in pairwise(spans)):
         shown = ", ".join(tape.report.name for tape in tapes[:8])
         raise MarketDataError(
-            f"{path} holds several files ({shown}), which would be one {symbol}; unpack it and give each with its own SYMBOL=.",
+            f"{path} holds several files ({shown}), which would be one {symbol}; unpack it and give "
+            "each with its own SYMBOL=.",
             usage=True,
         )
 

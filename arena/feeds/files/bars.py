@@ -6,8 +6,8 @@ from itertools import permutations
 
 import numpy as np
 
-from arena.feeds.files.line import Line
-from arena.feeds.files.tape import Bools, Floats, Report
+from arena.feeds.files.report import Bools, Floats, Report
+from arena.feeds.files.series import Line
 
 Series = dict[str, tuple[Floats, Floats]]
 Order = tuple[int, int, int, int]

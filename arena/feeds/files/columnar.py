@@ -10,18 +10,18 @@ import polars as pl
 
 from arena.errors import MarketDataError
 from arena.feeds.files import numbers as spelt
-from arena.feeds.files.bare import from_cells
-from arena.feeds.files.columns import Columns, Names, told_layout
-from arena.feeds.files.flow import Content
-from arena.feeds.files.layouts import Layout, from_header
+from arena.feeds.files.columns import Layout, from_header
+from arena.feeds.files.headerless import from_cells
+from arena.feeds.files.memory import require_room, require_room_for_rows
 from arena.feeds.files.naming import clean
-from arena.feeds.files.opening import ACCEPTED, Source
-from arena.feeds.files.room import require_room, require_room_for_rows
+from arena.feeds.files.report import Report, Rows
+from arena.feeds.files.series import Content
 from arena.feeds.files.settling import settled
 from arena.feeds.files.sniff import Shape, with_numbers
+from arena.feeds.files.sources import ACCEPTED, Source
 from arena.feeds.files.table import Reading
-from arena.feeds.files.tape import Report, Rows
 from arena.feeds.files.times import Spelling
+from arena.feeds.files.told import Columns, Names, told_layout
 
 ARROW, PARQUET = b"ARROW1", b"PAR1"
 _HEAD = 200
@@ -53,7 +53,9 @@ def from_records(records: Sequence[dict[str, object]], source: Source, columns: 
     for record in records[:_HEAD]:
         names |= dict.fromkeys(name for name, value in record.items() if not isinstance(value, (dict, list)))
     cells = {f"{n}": [_text(record.get(name)) for record in records] for n, name in enumerate(names)}
-    frame = pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String)).rename({f"{n}": name for n, name in enumerate(names)})
+    frame = pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String)).rename(
+        {f"{n}": name for n, name in enumerate(names)}
+    )
     return _named(frame.lazy(), list(names), source, columns, report)
 
 
@@ -102,10 +104,8 @@ def _table(
     shape = with_numbers(Shape("", 0, names, sample, sample), form)
     guess: Layout | None = None
     try:
-        if names is not None:
-            guess = from_header(names, shape.sample, source.label)
-        else:
-            guess = from_cells(shape, source.label)
+        known = None if names is None else from_header(names, shape.sample, source.label)
+        guess = known if names is not None else from_cells(shape, source.label)
     except MarketDataError:
         if not columns.price:
             raise

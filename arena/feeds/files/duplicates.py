@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from arena.feeds.files.tape import Bools, Floats
+from arena.feeds.files.report import Bools, Floats
 
 WINDOW = 10_000  # rows
 _REMEMBERED = 1_000_000  # rows of one run, eight bytes each
@@ -35,7 +35,11 @@ class Ids:
         missing = (frame["id"].is_null() | (frame["id"] == "")).fill_null(value=True).to_numpy()
         if missing.any():
             # Numbers of their own, so that they are like no other row.
-            own = np.where(missing, np.arange(len(own), dtype=np.uint64) + np.uint64(self._recent[-1] if len(self._recent) else 0), own)
+            own = np.where(
+                missing,
+                np.arange(len(own), dtype=np.uint64) + np.uint64(self._recent[-1] if len(self._recent) else 0),
+                own,
+            )
         known = np.concatenate([self._recent, own])
         before = len(self._recent)
         self._recent = known[-WINDOW:]

@@ -93,7 +93,8 @@ def require_symbol(names: Iterable[str], path: str, member: str = "") -> str:
         return stem.upper()
     if symbol is None and member:
         raise MarketDataError(
-            f"{path} does not say which symbol its file {clean(member)} holds; unpack it and name it with --data SYMBOL=FILE.",
+            f"{path} does not say which symbol its file {clean(member)} holds; unpack it and "
+            "name it with --data SYMBOL=FILE.",
             usage=True,
         )
     if symbol is None:

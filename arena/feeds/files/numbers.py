@@ -17,8 +17,9 @@ from arena.errors import MarketDataError
 _MONEY = r"(?:[$€£¥₹₩₽฿]|R\$|Rs\.?|[A-Z]{3})?\s?"
 _TAIL = r"\s?(?:[$€£¥₹₩₽฿]|[A-Z]{3})?"
 # In the regular expressions of polars, which know no lookahead.
-POINT = rf"^{_MONEY}[+-]?{_MONEY}(?:\d{{1,3}}(?:[,'’\s\x{{a0}}\x{{202f}}_]\d{{2,3}})+|\d+)(?:\.\d*)?{_TAIL}$|^[+-]?\.\d+$"
-COMMA = rf"^{_MONEY}[+-]?{_MONEY}(?:\d{{1,3}}(?:[.'’\s\x{{a0}}\x{{202f}}_]\d{{3}})+|\d+)(?:,\d*)?{_TAIL}$|^[+-]?,\d+$"
+_APART = r"'\x{2019}\s\x{a0}\x{202f}_"  # between thousands
+POINT = rf"^{_MONEY}[+-]?{_MONEY}(?:\d{{1,3}}(?:[,{_APART}]\d{{2,3}})+|\d+)(?:\.\d*)?{_TAIL}$|^[+-]?\.\d+$"
+COMMA = rf"^{_MONEY}[+-]?{_MONEY}(?:\d{{1,3}}(?:[.{_APART}]\d{{3}})+|\d+)(?:,\d*)?{_TAIL}$|^[+-]?,\d+$"
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|NaN|-?inf")
 _SUFFIX = r"\s?[%KMBTkmb€$£]?\s?"
 _SHOWS_COMMA = re.compile(
@@ -44,11 +45,12 @@ class Format:
         return "decimal comma" if self.comma else "decimal point"
 
 
-def _python(pattern: str) -> re.Pattern[str]:
+def in_python(pattern: str) -> re.Pattern[str]:
+    """Return a pattern of polars for Python, which spells code points otherwise."""
     return re.compile(re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), pattern))
 
 
-_POINTED, _COMMAED = _python(POINT), _python(COMMA)
+_POINTED, _COMMAED = in_python(POINT), in_python(COMMA)
 
 
 def is_number(cell: str) -> bool:
@@ -115,9 +117,7 @@ def parsed(cells: pl.Series, form: Format) -> pl.Series:
         text = texts.str.replace_all(r"[^\d,+-]", "").str.replace(",", ".", literal=True)
         found = text.cast(pl.Float64, strict=False)
         nan = texts.str.to_lowercase() == "nan"
-        return pl.select(
-            pl.when(allowed).then(found).when(nan).then(pl.lit(float("nan"))).otherwise(None)
-        ).to_series()
+        return pl.select(pl.when(allowed).then(found).when(nan).then(pl.lit(float("nan"))).otherwise(None)).to_series()
     plain = texts.cast(pl.Float64, strict=False)
     if plain.null_count() == texts.null_count():
         return plain

@@ -11,7 +11,7 @@ from bisect import bisect_right
 
 import numpy as np
 
-from arena.feeds.files.tape import Bools, Floats, Report, Rows
+from arena.feeds.files.report import Bools, Floats, Report, Rows
 from arena.feeds.files.times import EARLIEST
 
 UNJUST = 10  # late rows per early row from which the early row is the wrong one

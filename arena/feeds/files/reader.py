@@ -10,17 +10,16 @@ import numpy as np
 
 from arena.errors import MarketDataError
 from arena.feeds.files import bars, order
-from arena.feeds.files.blocks import BLOCK
-from arena.feeds.files.columns import Columns
-from arena.feeds.files.flow import Content, Flow
-from arena.feeds.files.formats import recognise
-from arena.feeds.files.layouts import Layout
-from arena.feeds.files.line import Line
+from arena.feeds.files.columns import Layout
 from arena.feeds.files.naming import bar_length, clean, period_end, require_symbol
 from arena.feeds.files.numbers import question
-from arena.feeds.files.opening import Source
-from arena.feeds.files.tape import Evidence, Fact, Floats, Kind, Report, Tape
+from arena.feeds.files.recognise import recognise
+from arena.feeds.files.report import Evidence, Fact, Floats, Kind, Report, Tape
+from arena.feeds.files.series import Content, Flow, Line
+from arena.feeds.files.sources import Source
+from arena.feeds.files.table import BLOCK
 from arena.feeds.files.times import Spelling, is_time, unit_of
+from arena.feeds.files.told import Columns
 
 _SHORT = 3600.0  # a period that lacks less than an hour is a quiet market, not a truncated file
 _DAY = 86400.0
@@ -72,7 +71,11 @@ def tape_of(content: Content, source: Source, report: Report, symbol: str | None
         raise MarketDataError(f"{source.label} holds no usable price. {found}")
     own = {id(line): name for name, line in lines.items()}
     lines = named(lines, source, report, (symbol, content.symbol))
-    clocks = flow.clocks if len(flow.clocks) > 1 or len(lines) > 1 else {name: sum(flow.clocks.values(), []) for name in lines}
+    clocks = (
+        flow.clocks
+        if len(flow.clocks) > 1 or len(lines) > 1
+        else {name: [part for parts in flow.clocks.values() for part in parts] for name in lines}
+    )
     tape = _tape(lines, content, source, report, list(map(np.concatenate, filter(None, clocks.values()))))
     if grid is not None and tape.kind is Kind.TRADES:
         names = {name: own[id(line)] for name, line in lines.items()}
@@ -88,13 +91,11 @@ def tape_of(content: Content, source: Source, report: Report, symbol: str | None
 def judge(content: Content, seen: Evidence, label: str) -> Layout | None:
     """Return a layout that fits the cells better, None if this one does; MarketDataError if none is known."""
     layout = content.layout
-    return (
-        _judge_units(layout, seen, label)
-        or _judge_times(layout, seen, label)
-        or _judge_numbers(layout, seen, label)
-        or _judge_candles(layout, seen, label)
-        or _judge_prices(layout, seen, label)
-    )
+    if better := _judge_units(layout, seen, label) or _judge_times(layout, seen, label):
+        return better
+    _judge_numbers(layout, seen, label)
+    _judge_prices(layout, seen, label)
+    return _judge_candles(layout, seen, label)
 
 
 def _judge_units(layout: Layout, seen: Evidence, label: str) -> Layout | None:
@@ -117,8 +118,8 @@ def _judge_times(layout: Layout, seen: Evidence, label: str) -> Layout | None:
         return replace(layout, spelling=Spelling())
     if layout.time and seen.rows > _FEW and lost > _LOST * seen.rows:
         raise MarketDataError(
-            f"{label}: {lost:,} of {seen.rows:,} times cannot be read, like {seen.shown('time')}, where the first ones are "
-            f"{layout.spelling.spoken()}; say which column is the time with --columns time=NAME.",
+            f"{label}: {lost:,} of {seen.rows:,} times cannot be read, like {seen.shown('time')}, where the first "
+            f"ones are {layout.spelling.spoken()}; say which column is the time with --columns time=NAME.",
             usage=True,
         )
     return None
@@ -144,7 +145,11 @@ def _judge_candles(layout: Layout, seen: Evidence, label: str) -> Layout | None:
     odd = seen.wrong["candle"]
     if seen.candles < _FEW or odd <= _STRAY * seen.candles or layout.told:
         return None
-    if layout.positional and (found := bars.candle_order(np.array(seen.odd_candles), in_time=False)) and found[0] != (0, 1, 2, 3):
+    if (
+        layout.positional
+        and (found := bars.candle_order(np.array(seen.odd_candles), in_time=False))
+        and found[0] != (0, 1, 2, 3)
+    ):
         candle = tuple(layout.candle[place] for place in found[0])
         return replace(layout, candle=candle, price=candle[-1:], positional=False)
     raise MarketDataError(
@@ -160,14 +165,14 @@ def _judge_prices(layout: Layout, seen: Evidence, label: str) -> None:
         return
     if seen.quotes >= _FEW and crossed > 2 * _STRAY * seen.quotes:
         raise MarketDataError(
-            f"{label}: in {crossed:,} of {seen.quotes:,} quotes the bid is above the ask, as in {seen.shown('quote')}; say "
-            "which columns they are with --columns price=BID+ASK.",
+            f"{label}: in {crossed:,} of {seen.quotes:,} quotes the bid is above the ask, as in {seen.shown('quote')}; "
+            "say which columns they are with --columns price=BID+ASK.",
             usage=True,
         )
     if seen.rows >= _FEW and seen.not_positive * 4 > seen.rows:
         raise MarketDataError(
-            f"{label}: {seen.not_positive:,} of {seen.rows:,} prices are zero or below, so that they are changes rather "
-            "than prices; say which column is the price with --columns price=NAME.",
+            f"{label}: {seen.not_positive:,} of {seen.rows:,} prices are zero or below, so that they are changes "
+            "rather than prices; say which column is the price with --columns price=NAME.",
             usage=True,
         )
 
@@ -181,14 +186,15 @@ def _refuse_collapse(times: Floats, prices: Floats, content: Content, label: str
     number = int(differ.sum())
     if layout.still or number < 2 or number <= _STRAY * len(times):
         return
-    place = order_of[int(np.flatnonzero(differ)[0])]
+    first = int(np.flatnonzero(differ)[0])
+    place = order_of[first]
     when = np.datetime_as_string(np.datetime64(int(times[place] * 1000), "ms"), unit="s")
     unused = [f"{clean(name)!r}" for n, name in enumerate(content.names or []) if n not in layout.used()]
     columns = f" Columns not read are {', '.join(unused[:12])}." if unused else ""
     raise MarketDataError(
-        f"{label} has {number:,} more prices at times that have another one already, as {cells[np.flatnonzero(differ)[0]]:g} "
-        f"and {cells[np.flatnonzero(differ)[0] + 1]:g} at {when}Z, so it has a clock or several symbols in a column that "
-        f"was not read; choose with --columns time=DATE+CLOCK or --columns symbol=NAME.{columns}",
+        f"{label} has {number:,} more prices at times that have another one already, as {cells[first]:g} and "
+        f"{cells[first + 1]:g} at {when}Z, so it has a clock or several symbols in a column that was not read; "
+        f"choose with --columns time=DATE+CLOCK or --columns symbol=NAME.{columns}",
         usage=True,
     )
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from arena.errors import MarketDataError
-from arena.feeds.files.layouts import Layout
-from arena.feeds.files.tape import Kind, Report
-from arena.feeds.files.times import Spelling, clock_kind, spelling_of, zone_in
+from arena.feeds.files.clocks import clock_kind
+from arena.feeds.files.columns import Layout
+from arena.feeds.files.report import Kind, Report
+from arena.feeds.files.times import Spelling, spelling_of, zone_in
 
 
 def settled(
@@ -40,7 +41,9 @@ def settled(
     if found.zone is None:
         titles = [names[place] for place in layout.time] if names else []
         zone = next(filter(None, map(zone_in, titles)), None)
-        report.understood["zone"] = f"{zone}, by the name of the column" if zone else "UTC was assumed; --zone says another"
+        report.understood["zone"] = (
+            f"{zone}, by the name of the column" if zone else "UTC was assumed; --zone says another"
+        )
         return replace(found, zone=zone)
     report.understood["zone"] = found.zone
     return found
@@ -55,13 +58,13 @@ def _with_clock(
     if not kind:
         cells = next(filter(None, columns[1]), "")
         raise MarketDataError(
-            f"{label} has {cells!r} where a clock should be; say where date and clock stand with --columns time=DATE+CLOCK.",
+            f"{label} has {cells!r} where a clock should be; say where they stand with --columns time=DATE+CLOCK.",
             usage=True,
         )
     if spelling.unit is not None:
         cells = next(filter(None, columns[0]), "")
         raise MarketDataError(
-            f"{label} has {cells!r} where a date should be; say where date and clock stand with --columns time=DATE+CLOCK.",
+            f"{label} has {cells!r} where a date should be; say where they stand with --columns time=DATE+CLOCK.",
             usage=True,
         )
     return replace(spelling, bare=False, clock=kind)

@@ -6,9 +6,9 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from arena.feeds.files.numbers import COMMA, Format, is_number
+from arena.feeds.files.numbers import COMMA, Format, in_python, is_number
 from arena.feeds.files.times import is_time
 
 _SAMPLE = 200
@@ -20,7 +20,9 @@ _ROLES = re.compile(
     r"(?i)(?:adj(?:usted)?[ _.]?)?(?:open|high|low|close|last|price|volume|vol|bid|ask|mid|vwap|dividends|"
     r"stock splits|capital gains|trades|count|turnover)"
 )
-_CORNER = re.compile(r"(?i)|date|datetime|time|timestamp|ticker|tickers|symbol|symbols|price|attributes|index|unnamed.*")
+_CORNER = re.compile(
+    r"(?i)|date|datetime|time|timestamp|ticker|tickers|symbol|symbols|price|attributes|index|unnamed.*"
+)
 _INDEX = re.compile(r"(?i)|date|datetime|time|timestamp|day|index|unnamed.*")
 
 
@@ -36,7 +38,7 @@ class Shape:
     names: list[str] | None
     sample: list[list[str]]
     raw: list[list[str]]
-    numbers: Format = Format()
+    numbers: Format = field(default_factory=Format)
 
     @property
     def width(self) -> int:
@@ -91,14 +93,14 @@ def with_numbers(shape: Shape, numbers: Format) -> Shape:
     return Shape(shape.separator, shape.skip, shape.names, sample, shape.raw, numbers)
 
 
-_COMMA = re.compile(COMMA.replace(r"\x{a0}", r"\xa0").replace(r"\x{202f}", "\u202f"))
+_COMMA = in_python(COMMA)
 
 
 def plain_number(cell: str, numbers: Format) -> str:
     """Return a cell in plain form if it is a number with signs that programs do not write."""
     if numbers.comma:
         return re.sub(r"[^\d,+-]", "", cell).replace(",", ".") if _COMMA.fullmatch(cell) else cell
-    if re.search(r"[,'’$€£¥₹₩₽\s]", cell) and is_number(cell):
+    if re.search(r"[,'\u2019$€£¥₹₩₽\s]", cell) and is_number(cell):
         return re.sub(r"[^\d.+-]", "", cell)
     return cell
 

@@ -3,22 +3,86 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import polars as pl
 
+from arena.errors import MarketDataError
 from arena.feeds.files import numbers as spelt
 from arena.feeds.files.bars import are_candles
-from arena.feeds.files.blocks import BLOCK, blocks_of, line_end, mended
+from arena.feeds.files.clocks import clock_seconds
+from arena.feeds.files.columns import Layout
 from arena.feeds.files.duplicates import Ids, Lines
-from arena.feeds.files.layouts import Layout
+from arena.feeds.files.memory import require_room
 from arena.feeds.files.naming import clean
-from arena.feeds.files.opening import Source
-from arena.feeds.files.room import require_room
+from arena.feeds.files.report import Bools, Codes, Evidence, Floats, Kind, Report, Rows
 from arena.feeds.files.sniff import Shape
-from arena.feeds.files.tape import Bools, Codes, Evidence, Floats, Kind, Report, Rows
-from arena.feeds.files.times import clock_seconds, from_text, seconds, to_utc
+from arena.feeds.files.sources import Source
+from arena.feeds.files.times import from_text, seconds, to_utc
+
+BLOCK = 4 << 20  # bytes
+_LONGEST = 16 << 20  # bytes of one line
+
+
+def line_end(head: bytes) -> bytes:
+    """Return what ends the lines of a text; old Macs had carriage returns alone."""
+    return b"\n" if b"\n" in head else b"\r"
+
+
+def blocks_of(source: Source, shape: Shape, size: int) -> Iterator[bytes]:
+    """Yield the lines of data, without the header, about `size` bytes at a time."""
+    skip, end = shape.skip, line_end(source.head)
+    for block in _whole_lines(source, size):
+        data = block
+        while skip and data:
+            data = data[data.index(end) + 1 :]
+            skip -= 1
+        if data:
+            yield _squeezed(data) if shape.separator == " " else data
+
+
+def _squeezed(block: bytes) -> bytes:
+    """Return lines whose cells are parted by one blank; some writers line them up with many."""
+    return re.sub(rb"(?m)^ | (?=\r?$)", b"", re.sub(rb" +", b" ", block))
+
+
+def lines_of(source: Source, size: int = BLOCK) -> Iterator[bytes]:
+    """Yield the lines of a text file."""
+    for block in _whole_lines(source, size):
+        yield from block.splitlines()
+
+
+def _whole_lines(source: Source, size: int) -> Iterator[bytes]:
+    end = line_end(source.head)
+    stream = source.open()
+    rest = b""
+    try:
+        while piece := stream.read(size):
+            cut = piece.rfind(end) + 1
+            if cut:
+                yield rest + piece[:cut]
+                rest = piece[cut:]
+            else:
+                rest += piece
+                if len(rest) > _LONGEST:
+                    raise MarketDataError(
+                        f"{source.label} has a line of more than {_LONGEST >> 20} MiB; it is no table."
+                    )
+    finally:
+        stream.close()
+    if rest:
+        yield rest + end
+
+
+def mended(block: bytes, report: Report) -> bytes:
+    """Return a block without blank lines, and without lines whose quote would swallow the next ones."""
+    lines = [line for line in block.splitlines(keepends=True) if line.strip()]
+    whole = [line for line in lines if line.count(b'"') % 2 == 0]
+    report.count("unparsable", len(lines) - len(whole))
+    return b"".join(whole)
+
 
 _UNDEFINED = 9.2e18  # Databento writes the greatest integer where there is no price
 _SHOWN_WIDTH = 200  # characters of a row
@@ -66,7 +130,11 @@ def _frame(block: bytes, shape: Shape, layout: Layout, plain: set[int], report: 
             frame = _read_by_hand(block, shape, layout)
     if not frame.height:
         return frame, block
-    holes = {place for place in numbers & plain if frame[_name(place)].null_count() and frame[_name(place)].dtype != pl.String}
+    holes = {
+        place
+        for place in numbers & plain
+        if frame[_name(place)].null_count() and frame[_name(place)].dtype != pl.String
+    }
     if holes:
         texts = _read(block, shape, layout, set()) if frame.height else None
         if texts is not None and texts.height == frame.height:
@@ -224,7 +292,9 @@ class Reading:
             if odd.any():
                 names = ("open", "high", "low", "close")
                 rows = four[odd][:200]
-                shown = [" ".join(f"{name} {cell:g}" for name, cell in zip(names, row, strict=True)) for row in rows[:3]]
+                shown = [
+                    " ".join(f"{name} {cell:g}" for name, cell in zip(names, row, strict=True)) for row in rows[:3]
+                ]
                 evidence.contradict("candle", int(odd.sum()), shown)
                 evidence.odd_candles += rows.tolist()[: 200 - len(evidence.odd_candles)]
         if len(prices) == 2:
@@ -250,14 +320,18 @@ class Reading:
         found = Rows(times, (bids + asks) / 2, broken if broken.any() else None, symbols, codes)
         return found.take(~lone) if lone.any() else found
 
-    def _carried(self, bids: Floats, asks: Floats, symbols: tuple[str, ...], codes: Codes | None) -> tuple[Floats, Floats]:
+    def _carried(
+        self, bids: Floats, asks: Floats, symbols: tuple[str, ...], codes: Codes | None
+    ) -> tuple[Floats, Floats]:
         """Carry on the sides of quotes that are empty, symbol by symbol."""
         sides = []
         own = codes if codes is not None else np.zeros(len(bids), dtype=np.int64)
         for number, side in enumerate((bids, asks)):
             known = pl.DataFrame({"code": own, "side": pl.Series(side).fill_nan(None)})
             carried = known.select(pl.col("side").forward_fill().over("code")).to_series()
-            before = np.array([self._sides.get(name, (np.nan, np.nan))[number] for name in (symbols or ("",))] + [np.nan])
+            before = np.array(
+                [self._sides.get(name, (np.nan, np.nan))[number] for name in (symbols or ("",))] + [np.nan]
+            )
             sides.append(np.where(carried.is_null().to_numpy(), before[own], carried.fill_null(0.0).to_numpy()))
         for code in np.unique(own):
             last = int(np.flatnonzero(own == code)[-1])

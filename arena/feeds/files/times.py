@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from arena.errors import MarketDataError
-from arena.feeds.files.tape import Floats
+from arena.feeds.files.report import Floats
 
 EARLIEST, LATEST = -2_208_988_800.0, 4_102_444_800.0  # 1900 and 2100
 UNITS = {"s": 1.0, "ms": 1e3, "µs": 1e6, "ns": 1e9}
@@ -209,14 +209,20 @@ def is_compact(cells: Sequence[str]) -> bool:
         return False
     tried = filled[:: len(filled) // _TRIED + 1]
     first = 1990 if len(filled[0]) == 10 else 1900
-    return all(first <= int(cell[:4]) < 2100 and fits(cell, form.replace("%3f", "%f").replace("%6f", "%f")) for cell in tried)
+    return all(
+        first <= int(cell[:4]) < 2100 and fits(cell, form.replace("%3f", "%f").replace("%6f", "%f")) for cell in tried
+    )
 
 
 def looks_like_time(cells: Sequence[str]) -> bool:
     """Tell whether most cells are times: numbers of some age since 1970, or dates, or both in one column."""
     filled = [cell for cell in cells if cell]
     filled = filled[:: len(filled) // _TRIED + 1]
-    numbers = [] if is_compact(filled) else [number for cell in filled if (number := _number(cell)) is not None and not is_time(cell)]
+    numbers = (
+        []
+        if is_compact(filled)
+        else [number for cell in filled if (number := _number(cell)) is not None and not is_time(cell)]
+    )
     good = sum(abs(number) >= _MODERN for number in numbers)
     if looks_numeric(filled) and not good and len(numbers) > 2:
         # In the first years after 1970 numbers are small, but they rise in even steps.
@@ -301,7 +307,9 @@ def form_of(cells: Sequence[str], days: Callable[[], Iterable[str]]) -> tuple[st
     best = min(range(len(forms)), key=ranks.__getitem__)
     sure = ranks.count(ranks[best]) == 1
     other = next((form for form in forms if _spoken(form) != _spoken(forms[best])), forms[best])
-    return forms[best], "" if sure else f"Dates were read as {_spoken(forms[best])}; they could be {_spoken(other)} as well."
+    return forms[
+        best
+    ], "" if sure else f"Dates were read as {_spoken(forms[best])}; they could be {_spoken(other)} as well."
 
 
 def _span(days: Iterable[str], form: str) -> int:
@@ -347,7 +355,9 @@ def from_text(cells: pl.Series, form: str = "", zone: str | None = None) -> Floa
     if form and (form in FORMS or form_has_clock(form) or "%d" in form):
         times = _absolute(_parsed(cells, for_polars(form)), form, zone)
     # What is left is spelt in another way than the rest: a few forms at most, each known by itself.
-    numeric = cells.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy() if np.isnan(times).any() else times
+    numeric = (
+        cells.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy() if np.isnan(times).any() else times
+    )
     epochs = np.isnan(times) & (np.abs(numeric) >= _MODERN) & ~cells.str.contains(r"^\d{8}$").to_numpy()
     if epochs.any() and not any(map(is_time, cells.filter(pl.Series(epochs)).head(20).to_list())):
         unit = unit_of(float(numeric[epochs].min()), float(numeric[epochs].max()))
@@ -358,7 +368,8 @@ def from_text(cells: pl.Series, form: str = "", zone: str | None = None) -> Floa
             break
         rest = cells.gather(left)
         other = next(
-            (found for cell in rest.head(40).to_list() if (found := form_of_one(cell)) is not None and found != form), None
+            (found for cell in rest.head(40).to_list() if (found := form_of_one(cell)) is not None and found != form),
+            None,
         )
         read = np.full(len(rest), np.nan) if other is None else _absolute(_parsed(rest, other), other, zone)
         if np.isnan(read).all():
@@ -460,60 +471,10 @@ def spelling_of(cells: Sequence[str], days: Callable[[], Iterable[str]]) -> Spel
     if len(known) * 2 > len(filled):
         form = max(dict.fromkeys(known), key=known.count)
         bare = not any(map(form_has_clock, known))
-        return Spelling(form=form, bare=bare and len(known) == len(filled), zoned=bool(re.search(r"%#?z|Z$|z$|UTC$|GMT$", form)))
+        return Spelling(
+            form=form, bare=bare and len(known) == len(filled), zoned=bool(re.search(r"%#?z|Z$|z$|UTC$|GMT$", form))
+        )
     # Where some times are ISO, and some are not, the others have the form.
     form, note = form_of([cell for cell, known_form in zip(filled, forms, strict=True) if known_form is None], days)
     zoned = "GMT" in form or (bool(filled) and all(re.search(r" (?:[A-Z]{1,2}[DS]?T|UTC)$", cell) for cell in filled))
     return Spelling(form=form, bare=not form_has_clock(form), zoned=zoned, note=note)
-
-
-# A clock in a column of its own
-
-
-def clock_kind(cells: Sequence[str], *, hour: bool) -> str:
-    """Return how clocks beside dates are written: text with colons, or digits that end in hours, minutes …, or nothing."""
-    filled = [cell.removesuffix(".0") for cell in cells if cell]
-    if not filled:
-        return ""
-    if all(re.fullmatch(r"(?i)\d\d?(:\d\d){1,2}([.,:]\d+)?( ?[ap]\.?m\.?)?( ?[A-Z]{1,4}|[+-]\d\d:?\d\d)?|\d\d?[- ]?[ap]\.?m\.?", cell) for cell in filled):
-        return "text"
-    if not all(cell.isdecimal() for cell in filled):
-        return ""
-    longest, highest = max(map(len, filled)), max(map(int, filled))
-    if longest <= 2:
-        return "hour" if highest <= 24 and (hour or len(set(filled)) > 1) else ""
-    for kind, lengths, unit in (("minute", (3, 4), 100), ("second", (5, 6), 10_000), ("milli", (7, 8, 9), 10_000_000)):
-        if longest in lengths and highest <= 24 * unit and all(_is_sexagesimal(int(cell), kind) for cell in filled):
-            return kind
-    return ""
-
-
-def _is_sexagesimal(number: int, kind: str) -> bool:
-    number //= 1000 if kind == "milli" else 1
-    parts = [number % 100] if kind == "minute" else [number % 100, number // 100 % 100]
-    return all(part < 60 for part in parts)
-
-
-def clock_seconds(cells: pl.Series, kind: str) -> Floats:
-    """Return the seconds since midnight that clocks say, NaN where one is none."""
-    texts = cells.cast(pl.String).fill_null("").str.strip_chars()
-    if kind != "text":
-        numbers = texts.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
-        millis = numbers % 1000 if kind == "milli" else 0.0
-        whole = numbers // 1000 if kind == "milli" else numbers
-        whole = whole * {"hour": 10_000, "minute": 100}.get(kind, 1)
-        hours, minutes, rest = whole // 10_000, whole // 100 % 100, whole % 100
-        found = hours * 3600 + minutes * 60 + rest + millis / 1000
-        return np.where((hours <= 24) & (minutes < 60) & (rest < 60) & (found <= 86400), found, np.nan)
-    parts = texts.str.extract_groups(
-        r"(?i)^(\d\d?)(?::(\d\d))?(?::(\d\d))?(?:[.,:](\d{1,9}))?\s*-?(?:([ap])\.?m\.?)?(?: ?[A-Z]{1,4}|[+-]\d\d:?\d\d)?$"
-    )
-    hour, minute, second, fraction, half = (parts.struct.field(name) for name in parts.struct.fields)
-    hours = hour.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    halves = half.str.to_lowercase().fill_null("").to_numpy()
-    hours = np.where(halves == "a", hours % 12, np.where(halves == "p", hours % 12 + 12, hours))
-    digits = fraction.fill_null("0")
-    fractions = ("0." + digits).cast(pl.Float64).to_numpy()
-    minutes, seconds_ = (part.cast(pl.Float64).fill_null(0.0).to_numpy() for part in (minute, second))
-    found = hours * 3600 + minutes * 60 + seconds_ + fractions
-    return np.where((found <= 86400) & (minutes < 60) & (seconds_ <= 60), found, np.nan)

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.errors import MarketDataError
-from arena.feeds.files.opening import open_sources
 from arena.feeds.files.reader import read
-from arena.feeds.files.sampling import assemble
-from arena.feeds.files.tape import Report
+from arena.feeds.files.report import Report
+from arena.feeds.files.resample import assemble
+from arena.feeds.files.sources import open_sources
 
 DAY = 1704067200
 SYMBOL = st.sampled_from(["A", "B", "LONGER-SYMBOL"])

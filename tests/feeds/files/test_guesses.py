@@ -67,7 +67,17 @@ MINUTES = [DAY + 60 * n for n in range(1, 7)]
 @pytest.mark.parametrize(
     "order",
     ["tohlcv", "tochlv", "tlhocv", "thlocv", "tqchlo", "tqchlov", "tochlvq", "tohlcvq", "lhocvqt"],
-    ids=["most", "Bitfinex, Jesse", "Coinbase", "high first", "Gate", "Gate, 7 columns", "KuCoin", "OKX, Bybit", "time last"],
+    ids=[
+        "most",
+        "Bitfinex, Jesse",
+        "Coinbase",
+        "high first",
+        "Gate",
+        "Gate, 7 columns",
+        "KuCoin",
+        "OKX, Bybit",
+        "time last",
+    ],
 )
 def test_the_numbers_tell_in_which_order_candles_stand(read, order, backward):
     rows = candles(order, backward=backward)
@@ -110,10 +120,12 @@ def test_lists_that_are_candles_in_no_order_are_refused_with_their_cells(read):
 
 RECORDS = [{"t": (DAY + 60 * n) * 1000, "o": OPEN[n], "h": HIGH[n], "l": LOW[n], "c": CLOSE[n]} for n in range(6)]
 NAMED = [
-    {"time": (DAY + 60 * n) * 1000, "open": OPEN[n], "high": HIGH[n], "low": LOW[n], "close": CLOSE[n]} for n in range(6)
+    {"time": (DAY + 60 * n) * 1000, "open": OPEN[n], "high": HIGH[n], "low": LOW[n], "close": CLOSE[n]}
+    for n in range(6)
 ]
 LISTS = [[str(cell) for cell in row] for row in candles("tohlcv", backward=True)]
 BY_COLUMN = {key: [record[key] for record in NAMED] for key in NAMED[0]}
+PRICES = {key: cells for key, cells in BY_COLUMN.items() if key != "time"}
 
 
 @pytest.mark.parametrize(
@@ -124,9 +136,8 @@ BY_COLUMN = {key: [record[key] for record in NAMED] for key in NAMED[0]}
         {"retCode": 0, "retMsg": "OK", "result": {"category": "spot", "list": LISTS}, "time": 1},
         {"results": RECORDS, "status": "OK", "queryCount": 6},
         {"s": "ok", **{key: [record[key] for record in RECORDS] for key in RECORDS[0]}},
-        {"jsonrpc": "2.0", "result": {"ticks": BY_COLUMN["time"], **{k: v for k, v in BY_COLUMN.items() if k != "time"}}},
-        {"chart": {"result": [{"timestamp": BY_COLUMN["time"], "indicators": {"quote": [
-            {k: v for k, v in BY_COLUMN.items() if k != "time"}]}}], "error": None}},
+        {"jsonrpc": "2.0", "result": {"ticks": BY_COLUMN["time"], **PRICES}},
+        {"chart": {"result": [{"timestamp": BY_COLUMN["time"], "indicators": {"quote": [PRICES]}}]}},
         {"Response": "Success", "Data": {"Data": NAMED}},
         {"status": "ok", "data": [{**{k: v for k, v in r.items() if k != "time"}, "id": r["time"] // 1000, "amount": 1,
                                    "vol": 2, "count": 3} for r in NAMED][::-1]},
@@ -146,8 +157,8 @@ def test_answers_of_venues_and_forms_of_pandas_are_the_same_bars(read, body):
 
 
 def test_a_symbol_that_an_answer_says_is_the_files(read):
-    body = {"Meta Data": {"2. Symbol": "IBM"}, "Time Series (Daily)": {
-        day: {"1. open": "1", "2. high": "9", "3. low": "1", "4. close": str(n + 2)} for n, day in enumerate(DAYS)}}  # fmt: skip
+    days = {d: {"1. open": "1", "2. high": "9", "3. low": "1", "4. close": str(n + 2)} for n, d in enumerate(DAYS)}
+    body = {"Meta Data": {"2. Symbol": "IBM"}, "Time Series (Daily)": days}
     assert read("m.json", json.dumps(body), symbol=None)["IBM"][1] == [2, 3, 4, 5, 6, 7]
 
 
@@ -253,7 +264,17 @@ def test_histdatas_bars_start_at_their_label_in_new_yorks_winter_time(read, name
 def test_bars_of_bid_and_ask_count_at_their_end(read):
     head = "DateTime,BidOpen,BidHigh,BidLow,BidClose,AskOpen,AskHigh,AskLow,AskClose"
     rows = [
-        (f"01/01/2024 00:0{n}:00.000", OPEN[n], HIGH[n], LOW[n], CLOSE[n], OPEN[n] + 1, HIGH[n] + 1, LOW[n] + 1, CLOSE[n] + 1)
+        (
+            f"01/01/2024 00:0{n}:00.000",
+            OPEN[n],
+            HIGH[n],
+            LOW[n],
+            CLOSE[n],
+            OPEN[n] + 1,
+            HIGH[n] + 1,
+            LOW[n] + 1,
+            CLOSE[n] + 1,
+        )
         for n in range(6)
     ]
     assert read("m.csv", table(head, rows)) == {"X": (MINUTES, [close + 0.5 for close in CLOSE])}
@@ -303,7 +324,8 @@ def test_told_bars_count_as_they_are_told(read):
 
 @pytest.mark.parametrize(
     "name",
-    ["Volume", "Volume USD", "return", "log_return", "Change %", "price_change_24h", "trades_count", "Market Cap", "closed",
+    ["Volume", "Volume USD", "return", "log_return", "Change %", "price_change_24h", "trades_count", "Market Cap",
+     "closed",
      "close_timestamp", "open interest", "funding rate"],
 )  # fmt: skip
 def test_what_is_no_price_is_refused(read, name):
@@ -311,7 +333,9 @@ def test_what_is_no_price_is_refused(read, name):
         read("m.csv", table(f"Date,{name}", list(zip(DAYS, CLOSE, strict=True))))
 
 
-@pytest.mark.parametrize("name", ["close_timestamp", "closed", "close_count", "closing_volume", "return", "Volume USD", "Change %"])
+@pytest.mark.parametrize(
+    "name", ["close_timestamp", "closed", "close_count", "closing_volume", "return", "Volume USD", "Change %"]
+)
 def test_a_price_is_found_beside_what_is_none(read, name):
     rows = [(DAY + 60 * n, OPEN[n], HIGH[n], LOW[n], n + 1, CLOSE[n]) for n in range(6)]
     assert read("m.csv", table(f"time,open_usd,high_usd,low_usd,{name},close_usd", rows)) == {"X": (MINUTES, CLOSE)}

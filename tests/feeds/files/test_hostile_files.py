@@ -50,27 +50,36 @@ def zipped(text: str) -> bytes:
 TEXTS = [NATIVE, BARS, WIDE, COMMA, LISTS, OBJECTS, FRAMES, TICKS]
 WHOLE = [*(text.encode() for text in TEXTS), gzip.compress(NATIVE.encode()), zipped(NATIVE), parquet()]
 ODD_CELLS = st.sampled_from(
-    ["", " ", "nan", "inf", "-inf", "1e999", "9" * 30, "-1", "0", "2024-13-45", "24:00", "99:99", "25", "1.2.3", "1,2,3",
-     '"', "'", "\x1b[31m", "\u202e", "é", "\ud7ff", "NULL", "true", "[]", "{}", "1e-400", "2024-01-01T00:00:00+99:99",
-     "04-AM", "13:00 PM", "12/31/9999", "0001-01-01", "-9223372036854775808", "%", "1_000", "٣", "2024-W01", "Z", "T", "$"]
+    [
+     "", " ", "nan", "inf", "-inf", "1e999", "9" * 30, "-1", "0", "2024-13-45", "24:00", "99:99", "25", "1.2.3",
+     "1,2,3",
+     '"', "'", "\x1b[31m", "\u202e", "é", "\ud7ff", "NULL", "true", "[]", "{}", "1e-400",
+     "2024-01-01T00:00:00+99:99",
+     "04-AM", "13:00 PM", "12/31/9999", "0001-01-01", "-9223372036854775808", "%",
+     "1_000", "٣", "2024-W01", "Z", "T", "$"]
 )  # fmt: skip
+CELLS = ODD_CELLS | st.integers(DAY, DAY + 99).map(str)
+TOLD = [{}, {"columns": "time=1,price=2"}, {"columns": "time=1+2,price=3"}, {"bar": "end"}, {"zone": "EST"}]
 HEADS = st.sampled_from(
-    ["time", "Date", "Time", "Hour", "open", "high", "low", "close", "Close_A", "Close:A", "('Close', 'A')", "bid", "ask",
-     "price", "symbol", "Code", "", "volume", "side", "action", "is_snapshot", "rtype", "publisher_id", "id", "Time (EET)",
+    ["time", "Date", "Time", "Hour", "open", "high", "low", "close", "Close_A", "Close:A", "('Close', 'A')", "bid",
+     "ask",
+     "price", "symbol", "Code", "", "volume", "side", "action", "is_snapshot", "rtype", "publisher_id",
+     "id", "Time (EET)",
      "Time (Nowhere/City)", "Time (UTC+99)", "0", "é", "\x00", "close.1", "BidClose", "AskClose", "Ticker"]
 )  # fmt: skip
 
 
 def is_read_or_refused(path: Path, **told: str) -> None:
     """Read a file; any error but a sentence fails the test."""
+    refusal = ""
+    tapes = []
     try:
         tapes = read_tapes([f"X={path}"], grid=None, **told)
     except MarketDataError as error:
-        assert str(error).strip()
-        assert "Traceback" not in str(error)
-        assert not any(sign in str(error) for sign in "\x1b\u202e\x9b")
-    else:
-        assert all(len(times) == len(prices) > 0 for tape in tapes for times, prices in tape.series.values())
+        refusal = str(error)
+    assert bool(refusal.strip()) is not bool(tapes)
+    assert not any(sign in refusal for sign in "\x1b\u202e\x9b")
+    assert all(len(times) == len(prices) > 0 for tape in tapes for times, prices in tape.series.values())
 
 
 @settings(max_examples=60, deadline=None)
@@ -104,9 +113,9 @@ def test_tables_with_odd_cells_are_read_or_refused(tmp_path_factory, text, data)
 @settings(max_examples=100, deadline=None)
 @given(
     names=st.lists(HEADS, min_size=1, max_size=7),
-    rows=st.lists(st.lists(ODD_CELLS | st.integers(DAY, DAY + 99).map(str), min_size=1, max_size=7), min_size=1, max_size=6),
+    rows=st.lists(st.lists(CELLS, min_size=1, max_size=7), min_size=1, max_size=6),
     sign=st.sampled_from(",;\t| "),
-    told=st.sampled_from([{}, {"columns": "time=1,price=2"}, {"columns": "time=1+2,price=3"}, {"bar": "end"}, {"zone": "EST"}]),
+    told=st.sampled_from(TOLD),
 )  # fmt: skip
 def test_tables_of_odd_headers_are_read_or_refused(tmp_path_factory, names, rows, sign, told):
     path = tmp_path_factory.mktemp("headers") / "btcusd.csv"
@@ -114,12 +123,15 @@ def test_tables_of_odd_headers_are_read_or_refused(tmp_path_factory, names, rows
     is_read_or_refused(path, **told)
 
 
+KEYS = [
+    "data", "result", "time", "t", "c", "close", "price", "symbol", "columns", "index", "schema", "e", "type", "T",
+    "last", "error", "1704067200", "2024-01-01",
+]  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(["time", "price", "2024-01-01", str(DAY), "buy", "s", "AAPL", "\x1b[31m"]),
     lambda inner: st.lists(inner, max_size=6)
-    | st.dictionaries(st.sampled_from(["data", "result", "time", "t", "c", "close", "price", "symbol", "columns", "index",
-                                       "schema", "e", "type", "T", "last", "error", "1704067200", "2024-01-01"]), inner, max_size=5),
+    | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
     max_leaves=25,
 )  # fmt: skip
 
@@ -133,7 +145,12 @@ def test_json_of_any_shape_is_read_or_refused(tmp_path_factory, body, lines):
 
 
 @settings(max_examples=60, deadline=None)
-@given(content=st.binary(max_size=300), head=st.sampled_from([b"", b"PAR1", b"ARROW1", b"\x1f\x8b", b"PK\x03\x04", b"[", b"time,price\n", b"\xff\xfe", b"BZh9"]))
+@given(
+    content=st.binary(max_size=300),
+    head=st.sampled_from(
+        [b"", b"PAR1", b"ARROW1", b"\x1f\x8b", b"PK\x03\x04", b"[", b"time,price\n", b"\xff\xfe", b"BZh9"]
+    ),
+)
 def test_random_bytes_are_refused(tmp_path_factory, content, head):
     path = tmp_path_factory.mktemp("random") / "btcusd"
     path.write_bytes(head + content)
@@ -174,7 +191,9 @@ def test_what_unpacks_to_far_more_than_it_is_ends_in_a_sentence(tmp_path, kind):
         content = gzip.compress(gzip.compress(lines))
     elif kind == "json":
         packer = zlib.compressobj(9, wbits=31)
-        content = packer.compress(b"[") + b"".join(packer.compress(b" " * (1 << 20)) for _ in range(160)) + packer.flush()
+        content = (
+            packer.compress(b"[") + b"".join(packer.compress(b" " * (1 << 20)) for _ in range(160)) + packer.flush()
+        )
     elif kind in {"zip", "zip in zip"}:
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("m.csv", "w") as member:

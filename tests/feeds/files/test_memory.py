@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from arena.feeds.base import History
-from arena.feeds.files.opening import open_sources
 from arena.feeds.files.reader import read
-from arena.feeds.files.sampling import assemble
+from arena.feeds.files.resample import assemble
+from arena.feeds.files.sources import open_sources
 
 BLOCKS = 112
 ROOM = 80 << 20  # bytes that the process may take beyond what its imports took
@@ -22,7 +22,7 @@ INTERVAL = 60.0
 # What the limit bounds is all private memory that can be written to: heap, arrays, stacks of threads.
 CHILD = """
 import hashlib, resource, sys
-from arena.feeds.files import formats, reader, sampling
+from arena.feeds.files import reader, recognise, resample
 from arena.feeds.history import load_history
 load_history([sys.argv[3]], interval=60.0)
 taken = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData")) << 10

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.feeds.files import duplicates
-from arena.feeds.files.opening import open_sources
 from arena.feeds.files.reader import read
+from arena.feeds.files.sources import open_sources
 from arena.feeds.history import load_history
 
 DAY = 1704067200

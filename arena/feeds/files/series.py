@@ -1,23 +1,21 @@
-"""Rows that pass by in chunks to one line per symbol, whatever their order.
+"""The rows of a file to one series of prices a symbol, whatever order they stand in.
 
-One pass is enough for a file whose rows are in order, with a late one here and there. Rows that stand
-newest first, or one symbol after the other, take a second pass, which knows what comes. Only where
-many rows are late are times kept in memory, to find out which rows are the wrong ones.
+A file in order takes one pass; one that stands newest first, or one symbol after the other, takes two.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
-from arena.feeds.files.layouts import Layout
-from arena.feeds.files.line import Line
+from arena.feeds.files.columns import Layout
 from arena.feeds.files.naming import clean
 from arena.feeds.files.order import UNJUST, is_backward, kept, usable
-from arena.feeds.files.survey import ALL, Survey
-from arena.feeds.files.tape import Bools, Codes, Floats, Report, Rows
+from arena.feeds.files.report import Bools, Codes, Floats, Report, Rows
 
 _SEARCHED = 4_000_000  # rows whose times are kept at once, 8 bytes each, and more of those out of order
 
@@ -227,3 +225,159 @@ class Flow:
 
     def _line(self, code: int, judge: Judge) -> Line:
         return self._lines.setdefault(code, Line(self._grid, judge.backward))
+
+
+ALL = -1  # the group of all rows, where symbols do not stand one after the other
+
+
+class Survey:
+    """Counts steps in time: of all rows and, while symbols might stand one after the other, of each."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._last = -np.inf
+        self._stacked = True
+        self._run = ALL
+        self._moved: Counter[int] = Counter()
+        self._back: Counter[int] = Counter()
+        self._peaks: list[dict[int, float]] = []
+
+    @property
+    def back(self) -> int:
+        """Return how many steps in time go back."""
+        return self._back[ALL]
+
+    def add(self, times: Floats, codes: Codes | None, code: int) -> None:
+        """Take the next rows of the file, at least one; without `codes` all of them have one code."""
+        moved, back = np.empty((2, len(times)), dtype=bool)
+        np.not_equal(times[1:], times[:-1], out=moved[1:])
+        np.less(times[1:], times[:-1], out=back[1:])
+        moved[0] = self._rows and times[0] != self._last
+        back[0] = self._rows and times[0] < self._last
+        self._count(ALL, moved, back)
+        self._peaks.append({ALL: float(times.max())})
+        for group, start, end in _runs(codes, code, len(times)):
+            if not self._stacked:
+                break
+            self._take_run(group, times[start:end], moved[start:end], back[start:end])
+        self._rows += len(times)
+        self._last = float(times[-1])
+
+    def _take_run(self, group: int, times: Floats, moved: Bools, back: Bools) -> None:
+        known = group in self._moved
+        self._stacked = self._stacked and (group == self._run or not known)
+        self._peaks[-1][group] = float(times.max())
+        # The step from another symbol's last row says nothing.
+        begin = 0 if group == self._run else 1
+        self._count(group, moved[begin:], back[begin:])
+        self._run = group
+
+    def _count(self, group: int, moved: Bools, back: Bools) -> None:
+        self._moved[group] += int(np.count_nonzero(moved))
+        self._back[group] += int(np.count_nonzero(back))
+
+    def groups(self) -> dict[int, tuple[int, int]]:
+        """Return the groups whose order is judged apart, each with its steps and those that go back."""
+        codes = [code for code in self._moved if code != ALL]
+        groups = codes if self._stacked and 1 < len(codes) < self._rows else [ALL]
+        return {group: (self._moved[group], self._back[group]) for group in groups}
+
+    def ceilings(self, group: int) -> list[float]:
+        """Return for each chunk the latest time of a group in the chunks after it."""
+        peaks = [peak.get(group, -np.inf) for peak in self._peaks]
+        later = np.maximum.accumulate([-np.inf, *peaks[:0:-1]])[::-1]
+        return [float(peak) for peak in later]
+
+
+def _runs(codes: Codes | None, code: int, rows: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the runs of equal codes with their borders."""
+    if codes is None:
+        yield code, 0, rows
+        return
+    borders = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), rows]
+    for start, end in pairwise(borders):
+        yield int(codes[start]), start, end
+
+
+QUIET = 6 * 3600.0  # seconds; less is a thin market, not a clock
+_FEW = 8  # rows for each point of a grid, from which it is quicker to look the points up
+
+
+@dataclass(slots=True)
+class Line:
+    """The prices of one symbol, piece by piece in the order of the file, and facts about all of its rows.
+
+    Of the prices between two points of a `grid` (seconds) only the last is kept, for no tick can show
+    the others; so memory is bounded by the ticks and not by the rows. `backward` lines are read
+    newest first.
+    """
+
+    grid: float | None = None
+    backward: bool = False
+    rows: int = 0
+    moving: int = 0  # steps in time that are not zero
+    silent: int = 0  # bars without volume
+    again: int = 0  # trades that say what a row before them said
+    first: float = np.inf
+    last: float = -np.inf
+    pauses: list[tuple[float, float]] = field(default_factory=list)  # long steps: their begin and length
+    parts: list[tuple[Floats, Floats]] = field(default_factory=list)
+
+    def add(self, times: Floats, prices: Floats, volumes: Floats | None = None, again: Bools | None = None) -> None:
+        """Take the next rows that count, in the order of the file."""
+        if not len(times):
+            return
+        if volumes is not None:
+            self.silent += int((volumes == 0).sum())
+        if again is not None:
+            self.again += int(np.count_nonzero(again))
+        if self.backward:
+            times, prices = times[::-1], prices[::-1]
+        self._take_steps(times)
+        self.rows += len(times)
+        self.first, self.last = min(self.first, float(times[0])), max(self.last, float(times[-1]))
+        self.parts.append((times, prices) if self.grid is None else thinned(times, prices, self.grid))
+
+    def _take_steps(self, times: Floats) -> None:
+        if self.rows:
+            # The step between this piece and the one before it in the file.
+            edge = (float(times[-1]), self.first) if self.backward else (self.last, float(times[0]))
+            self._take_step(*edge)
+        self.moving += int(np.count_nonzero(times[1:] != times[:-1]))
+        if times[-1] - times[0] > QUIET:
+            steps = np.diff(times)
+            wide = np.flatnonzero(steps > QUIET)
+            self.pauses += zip(times[wide].tolist(), steps[wide].tolist(), strict=True)
+
+    def _take_step(self, begin: float, end: float) -> None:
+        self.moving += end > begin
+        if end - begin > QUIET:
+            self.pauses.append((begin, end - begin))
+
+    def series(self) -> tuple[Floats, Floats]:
+        """Return the times in order, and the prices."""
+        parts = self.parts[::-1] if self.backward else self.parts
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate([times for times, _ in parts]), np.concatenate([prices for _, prices in parts])
+
+
+def thinned(times: Floats, prices: Floats, grid: float) -> tuple[Floats, Floats]:
+    """Return the last row before each point of the grid; the times are in order."""
+    first, end = _numbers(times[[0, -1]], grid)
+    if end - first < len(times) / _FEW:
+        places = np.searchsorted(times, np.arange(first, end + 1) * grid, side="right") - 1
+        found = places[np.append(places[1:] != places[:-1], values=True)]
+        return times[found], prices[found]
+    numbers = _numbers(times, grid)
+    last = np.append(numbers[1:] != numbers[:-1], values=True)
+    return times[last], prices[last]
+
+
+def _numbers(times: Floats, grid: float) -> Floats:
+    """Return the numbers of the first points of the grid at or after times."""
+    numbers = np.ceil(times / grid)
+    # The quotient may round across a whole number, so the product decides.
+    numbers -= (numbers - 1) * grid >= times
+    numbers += numbers * grid < times
+    return numbers

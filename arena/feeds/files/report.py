@@ -70,7 +70,8 @@ class Evidence:
 
     `low` and `high` are the least and the greatest time as a number, `outside` counts times that are not
     within 1900 and 2100 as read. `candles` are rows in which open, high, low and close were compared,
-    `quotes` those with a bid and an ask; `point` tells that a number has a decimal point for certain. Of each kind of contradiction the first few cells are kept.
+    `quotes` those with a bid and an ask; `point` tells that a number has a decimal
+    point for certain. Of each kind of contradiction the first few cells are kept.
     """
 
     rows: int = 0

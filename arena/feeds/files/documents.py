@@ -13,16 +13,15 @@ import polars as pl
 
 from arena.errors import MarketDataError
 from arena.feeds.files.columnar import from_lists, from_records
-from arena.feeds.files.columns import Columns
+from arena.feeds.files.columns import Layout
 from arena.feeds.files.duplicates import Ids, Lines
-from arena.feeds.files.flow import Content
-from arena.feeds.files.frames import from_lines, from_messages, numbers
-from arena.feeds.files.layouts import Layout
-from arena.feeds.files.messages import prices_of
+from arena.feeds.files.frames import from_lines, from_messages, numbers, prices_of
 from arena.feeds.files.naming import clean
-from arena.feeds.files.opening import ACCEPTED, Source
-from arena.feeds.files.tape import Codes, Kind, Report, Rows
+from arena.feeds.files.report import Codes, Kind, Report, Rows
+from arena.feeds.files.series import Content
+from arena.feeds.files.sources import ACCEPTED, Source
 from arena.feeds.files.times import is_time, seconds, stamp, unit_of
+from arena.feeds.files.told import Columns
 
 _PEEK = 50
 _TRADES = Layout(Kind.TRADES, (), ())
@@ -68,7 +67,12 @@ def _json(text: bytes) -> Any:
 
 
 def _body(body: Any, source: Source, columns: Columns, report: Report) -> Content:
-    if isinstance(body, dict) and isinstance(body.get("result"), dict) and "error" in body and _is_kraken(body["result"]):
+    if (
+        isinstance(body, dict)
+        and isinstance(body.get("result"), dict)
+        and "error" in body
+        and _is_kraken(body["result"])
+    ):
         return _single(*_kraken(body, source, report))
     if isinstance(body, dict) and body.get("error") and "result" not in body and "id" not in body:
         raise MarketDataError(f"{source.label} is an answer without data: {str(body['error'])[:200]!r}.")
@@ -98,14 +102,16 @@ def _of_tables(tables: list[Table], source: Source, columns: Columns, report: Re
             if len(prices) == 1:
                 return _of_tables(prices, source, columns, report)
             shown = ", ".join(f"{clean(name)!r} of {rows}" for name, rows in list(lists.items())[:8])
-            raise MarketDataError(f"{source.label} holds several tables ({shown}); give it with one of them. {ACCEPTED}")
+            raise MarketDataError(
+                f"{source.label} holds several tables ({shown}); give it with one of them. {ACCEPTED}"
+            )
         rows = [{"symbol": table.name, **row} for table in named for row in table.rows if isinstance(row, dict)]
         return from_objects(rows, source, columns, report)
     rows = [row for row in first.rows if isinstance(row, type(first.rows[0]))]
     if isinstance(first.rows[0], dict):
         found = from_objects(rows, source, columns, report)
     else:
-        found = _lists(rows, source, columns, report)
+        found = _lists([row for row in first.rows if isinstance(row, list)], source, columns, report)
     return replace(found, symbol=found.symbol or first.symbol)
 
 
@@ -126,18 +132,24 @@ def _tables(body: Any, name: str = "", symbol: str | None = None, depth: int = 0
     if depth > _DEEPEST or not body:
         return
     if isinstance(body, list):
-        heads = body[:_PEEK]
-        if all(isinstance(row, dict) for row in heads) and all(_is_flat(row.values()) for row in heads):
-            yield Table([row for row in body if isinstance(row, dict)], name, symbol)
-        elif all(isinstance(row, list) for row in heads) and all(_is_flat(row) for row in heads if row):
-            yield Table([row for row in body if isinstance(row, list) and row], name, symbol)
-        elif all(isinstance(part, (dict, list)) for part in heads):
-            for part in body[:1000]:
-                yield from _tables(part, name, symbol, depth + 1)
-        return
-    if not isinstance(body, dict):
-        return
-    symbol = _said_symbol(body) or symbol
+        yield from _in_list(body, name, symbol, depth)
+    elif isinstance(body, dict):
+        yield from _in_object(body, name, _said_symbol(body) or symbol, depth)
+
+
+def _in_list(body: list[Any], name: str, symbol: str | None, depth: int) -> Iterator[Table]:
+    heads = body[:_PEEK]
+    if all(isinstance(row, dict) for row in heads) and all(_is_flat(row.values()) for row in heads):
+        yield Table([row for row in body if isinstance(row, dict)], name, symbol)
+    elif all(isinstance(row, list) for row in heads) and all(_is_flat(row) for row in heads if row):
+        if rows := [row for row in body if isinstance(row, list) and row]:
+            yield Table(rows, name, symbol)
+    elif all(isinstance(part, (dict, list)) for part in heads):
+        for part in body[:1000]:
+            yield from _tables(part, name, symbol, depth + 1)
+
+
+def _in_object(body: dict[str, Any], name: str, symbol: str | None, depth: int) -> Iterator[Table]:
     if isinstance(body.get("columns"), list) and isinstance(body.get("data"), list):
         yield Table(_split(body), name, symbol)
     elif isinstance(body.get("schema"), dict) and isinstance(body.get("data"), list):
@@ -179,7 +191,11 @@ def _split(body: dict[str, Any]) -> list[Any]:
 
 
 def _index_cells(own: Any) -> dict[str, Any]:
-    return {f"index {n}" if n else "index": cell for n, cell in enumerate(own)} if isinstance(own, list) else {"index": own}
+    return (
+        {f"index {n}" if n else "index": cell for n, cell in enumerate(own)}
+        if isinstance(own, list)
+        else {"index": own}
+    )
 
 
 def _columns_of(body: dict[str, Any]) -> list[Any]:

@@ -8,19 +8,19 @@ from dataclasses import replace
 from itertools import islice
 
 from arena.errors import MarketDataError
-from arena.feeds.files import columnar, lean, table
-from arena.feeds.files.bare import from_cells
-from arena.feeds.files.blocks import BLOCK, blocks_of, lines_of
-from arena.feeds.files.columns import Columns, Names, told_layout
-from arena.feeds.files.flow import Content
-from arena.feeds.files.layouts import Layout, from_header
+from arena.feeds.files import columnar, table
+from arena.feeds.files.columns import Layout, from_header
+from arena.feeds.files.headerless import from_cells, from_lean
 from arena.feeds.files.naming import clean
 from arena.feeds.files.numbers import format_of, is_number, told_format
-from arena.feeds.files.opening import ACCEPTED, Source
+from arena.feeds.files.report import Kind, Report, Rows
+from arena.feeds.files.series import Content
 from arena.feeds.files.settling import settled
 from arena.feeds.files.sniff import Shape, cells_of, sniff, with_numbers
-from arena.feeds.files.tape import Kind, Report, Rows
+from arena.feeds.files.sources import ACCEPTED, Source
+from arena.feeds.files.table import BLOCK, blocks_of, lines_of
 from arena.feeds.files.times import is_time
+from arena.feeds.files.told import Columns, Names, told_layout
 
 _RECORDED = re.compile(rb"wss?://|[^\s{\[]{6,40}:?\s+[{\[]")
 _DAYS = re.compile(rb"\d\d?[-/.]\d\d?[-/.]\d{2,4}")
@@ -48,12 +48,12 @@ def _single(rows: Rows, layout: Layout) -> Content:
 
 def _json(source: Source, columns: Columns, report: Report) -> Content:
     """Read one JSON document, or a file with one on each line, whose first line is whole by itself."""
-    from arena.feeds.files import bodies
+    from arena.feeds.files import documents
 
     lines = list(islice(filter(None, map(bytes.strip, source.head.splitlines())), 3))
     many = len(lines) > 1 and all(_is_json(line) for line in lines[:-1])
-    found = None if many else bodies.from_json(source, columns, report)
-    return found or bodies.from_json_lines(lambda: lines_of(source), source, columns, report)
+    found = None if many else documents.from_json(source, columns, report)
+    return found or documents.from_json_lines(lambda: lines_of(source), source, columns, report)
 
 
 def _is_json(line: bytes) -> bool:
@@ -119,14 +119,16 @@ def _layout(shape: Shape, source: Source, columns: Columns) -> tuple[Layout, str
         if shape.names is not None:
             guess = from_header(shape.names, shape.sample, source.label)
         else:
-            guess, symbol = lean.recognise(shape, source) or (from_cells(shape, source.label, source.names), None)
+            guess, symbol = from_lean(shape, source) or (from_cells(shape, source.label, source.names), None)
     except MarketDataError:
         if not columns.price:
             raise
     names = Names(source.label, shape.width, shape.names)
     layout = told_layout(columns, names, guess, shape.sample)
     if layout is None:
-        raise MarketDataError(f"{problem(shape.names, shape.raw, source.label)} {ACCEPTED} Or name its columns with --columns.")
+        raise MarketDataError(
+            f"{problem(shape.names, shape.raw, source.label)} {ACCEPTED} Or name its columns with --columns."
+        )
     return layout, symbol
 
 
@@ -143,5 +145,3 @@ def _days(source: Source, shape: Shape) -> Iterator[str]:
     """Yield all days of the kind 31/12/2024 that a file names."""
     for block in blocks_of(source, shape, BLOCK):
         yield from {day.decode() for day in _DAYS.findall(block)}
-
-
