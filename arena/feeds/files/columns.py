@@ -44,7 +44,7 @@ from arena.feeds.files.words import (
 )
 
 _NO_PRICE = re.compile(
-    r"(?i)time|date|stamp|closed|count|num(?:ber)?_|trades|vol|turnover|return|\bret\b|_ret\b|change|chg|pct|perc|%|"
+    r"(?i)time|date|stamp|closed|count|shares|traded|contracts|lots|num(?:ber)?_|trades|vol|turnover|return|\bret\b|_ret\b|change|chg|pct|perc|%|"
     r"qty|quantity|size|amount|interest|\bcap\b|market.?cap|ratio|log|diff|delta|spread|fee|funding|weight|score|flag|"
     r"signal|label|target|rank|\bpe\b|dividend|split|std|var\b|rsi|macd|yield"
 )

@@ -21,8 +21,9 @@ from arena.feeds.files.times import fits, looks_like_time, looks_numeric, spelli
 
 _EPOCH = 1e8  # seconds in 1973; anything below is a count, not a time
 _GREATEST = 1e300  # no price and no time is near it, and sums of it are still numbers
+_COUNTED = 5  # rows from which on consecutive numbers are a count
 _MIDDLE = 1.5  # prices of one row are nearer to each other
-_WIDEST = 1000.0  # a high is not so many times its low
+_WIDEST = 20.0  # a high is not so many times its low
 _HISTDATA = "HistData's times are New York's winter time, all the year"
 
 
@@ -236,6 +237,13 @@ def _trades(shape: Shape, label: str) -> Layout | None:
                 "order; say which column is the price with --columns time=1,price=N.",
                 usage=True,
             )
+    if shape.width > 2 and len(numbers) >= _COUNTED and (np.abs(np.diff(numbers)) == 1).all():
+        row = ", ".join(shape.raw[0][: min(shape.width, 8)])
+        raise MarketDataError(
+            f"{label} has no header, and column 2 of rows like {row!r} counts rows rather than prices; say which "
+            "column is the price with --columns time=1,price=N.",
+            usage=True,
+        )
     kind = Kind.NATIVE if shape.width == 2 else Kind.TRADES
     note = "The file has no header; columns 1 and 2 were taken as time and price."
     return Layout(kind, (0,), (1,), note=note)

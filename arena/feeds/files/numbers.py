@@ -70,8 +70,11 @@ def told_format(name: str) -> Format:
     return Format(_NAMED[name], proved=True, told=True)
 
 
-def format_of(cells: Iterable[str], label: str) -> Format:
-    """Return the one format that all cells allow; MarketDataError where two do, or none, with the cells."""
+def format_of(cells: Iterable[str], label: str, *, ask: bool = True) -> Format:
+    """Return the one format that all cells allow; MarketDataError where two do, or none, with the cells.
+
+    Where cells like `148,123` leave it open, it is asked, or else a point is taken, which nothing has proved.
+    """
     cells = [cell for cell in cells if cell]
     comma = next((cell for cell in cells if _SHOWS_COMMA.fullmatch(cell)), None)
     point = next((cell for cell in cells if _SHOWS_POINT.fullmatch(cell)), None)
@@ -82,7 +85,7 @@ def format_of(cells: Iterable[str], label: str) -> Format:
             usage=True,
         )
     unsure = next((cell for cell in cells if _OPEN_COMMA.fullmatch(cell)), None)
-    if unsure is not None and comma is None and point is None:
+    if ask and unsure is not None and comma is None and point is None:
         raise question(unsure, label)
     return Format(comma is not None, comma is not None or point is not None)
 

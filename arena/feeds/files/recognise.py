@@ -95,13 +95,14 @@ def _with_format(shape: Shape, source: Source, columns: Columns) -> Shape:
         return with_numbers(shape, format_of(_numbers(shape.raw), source.label))
     except MarketDataError:
         if source.whole:
-            raise
+            # Only those of the columns in use need an answer; they are asked for once they are read.
+            return with_numbers(shape, format_of(_numbers(shape.raw), source.label, ask=False))
     rows = (
         cells_of(line.decode("utf-8", errors="replace"), shape.separator)
         for block in blocks_of(source, shape, BLOCK)
         for line in block.splitlines()
     )
-    return with_numbers(shape, format_of(_numbers(islice(rows, _LOOKED_AT)), source.label))
+    return with_numbers(shape, format_of(_numbers(islice(rows, _LOOKED_AT)), source.label, ask=False))
 
 
 def _numbers(rows: Iterable[Sequence[str]]) -> Iterator[str]:

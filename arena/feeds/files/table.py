@@ -139,21 +139,23 @@ def _frame(block: bytes, shape: Shape, layout: Layout, plain: set[int], report: 
         texts = _read(block, shape, layout, set()) if frame.height else None
         if texts is not None and texts.height == frame.height:
             frame = frame.with_columns(texts[_name(place)] for place in holes)
-    columns = []
-    for place in numbers:
-        cells = frame[_name(place)]
-        if cells.dtype == pl.String:
-            form = layout.numbers
-            found = spelt.parsed(cells, form)
-            columns.append(found.alias(_name(place)))
-            if place in layout.time:
-                lost = cells.filter(found.is_null() & (cells.str.strip_chars() != ""))
-                report.evidence.contradict("time", len(lost), lost.head(3).to_list())
-            else:
-                _hold(cells, form, report.evidence)
-        elif not layout.numbers.proved and not report.evidence.point:
-            report.evidence.point = bool((cells.fill_null(0.0) % 1 != 0).any())
+    columns = [_number(frame[_name(place)], place, layout, report.evidence) for place in numbers]
     return frame.with_columns(columns), block
+
+
+def _number(cells: pl.Series, place: int, layout: Layout, evidence: Evidence) -> pl.Series:
+    """Return a column as numbers, and take note of what its cells say about how they are read."""
+    if cells.dtype != pl.String:
+        if not layout.numbers.proved and not evidence.point:
+            evidence.point = bool((cells.fill_null(0.0) % 1 != 0).any())
+        return cells
+    found = spelt.parsed(cells, layout.numbers).alias(cells.name)
+    if place in layout.time:
+        lost = cells.filter(found.is_null() & (cells.str.strip_chars() != ""))
+        evidence.contradict("time", len(lost), lost.head(3).to_list())
+    elif place != layout.volume:
+        _hold(cells, layout.numbers, evidence)
+    return found
 
 
 def _hold(cells: pl.Series, form: spelt.Format, evidence: Evidence) -> None:

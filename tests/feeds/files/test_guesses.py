@@ -324,7 +324,8 @@ def test_told_bars_count_as_they_are_told(read):
 
 @pytest.mark.parametrize(
     "name",
-    ["Volume", "Volume USD", "return", "log_return", "Change %", "price_change_24h", "trades_count", "Market Cap",
+    ["Volume", "Volume USD", "return", "log_return", "Change %", "price_change_24h",
+     "Shares Traded", "trades_count", "Market Cap",
      "closed",
      "close_timestamp", "open interest", "funding rate"],
 )  # fmt: skip
@@ -411,6 +412,18 @@ def test_numbers_of_two_readings_are_a_question_that_names_both(read):
     late = table("time;price", [*((DAY + n, f"{100 + n}") for n in range(400)), (DAY + 400, "148,123")], ";")
     with pytest.raises(MarketDataError, match="'148,123'"):
         read("m.csv", late)
+
+
+def test_an_open_number_in_a_column_that_is_no_price_is_no_question(read):
+    rows = [(day, CLOSE[n], '"1,000"') for n, day in enumerate(DAYS)]
+    assert read("m.csv", table("Date,Close,Volume", rows))["X"][1] == CLOSE
+
+
+def test_a_column_that_counts_rows_is_no_price(read):
+    rows = [(DAY + n, n, f"{CLOSE[n]}.5", 1) for n in range(6)]
+    with pytest.raises(MarketDataError, match=r"counts rows.*--columns time=1,price=N"):
+        read("m.csv", table("", rows))
+    assert read("m.csv", table("", rows), columns="time=1,price=3")["X"][1] == [close + 0.5 for close in CLOSE]
 
 
 def test_numbers_of_both_readings_in_one_file_are_refused(read):
