@@ -21,17 +21,28 @@ _SITE = "https://data.binance.vision"
 Specs = Annotated[list[str], typer.Argument(metavar="FILE...", help="Market files, [SYMBOL=]PATH.", show_default=False)]
 Columns = Annotated[
     str | None,
-    typer.Option(help="Columns of tables where the guess is wrong: time=NAME,price=NAME,symbol=NAME.", metavar="ROLES"),
+    typer.Option(
+        help="Columns of tables where the guess is wrong: time=NAME,price=NAME,symbol=NAME,decimal=comma.",
+        metavar="ROLES",
+    ),
+]
+Zone = Annotated[
+    str | None,
+    typer.Option(help="The zone of times that say none: America/New_York, EST, +02:00.", metavar="ZONE"),
+]
+Bar = Annotated[
+    str | None,
+    typer.Option(help="Bars: their length, stamped at start or end, or none: 5m, end, 5m,end, none.", metavar="BAR"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @app.command()
-def info(files: Specs, columns: Columns = None, as_json: AsJson = False) -> None:
-    """Say what market files hold, which columns were read, and what is wrong with them."""
+def info(files: Specs, columns: Columns = None, zone: Zone = None, bar: Bar = None, as_json: AsJson = False) -> None:
+    """Say what market files hold, how they were understood, and what is wrong with them."""
     from arena.feeds.convert import describe
 
-    found = describe(files, columns)
+    found = describe(files, columns, zone=zone, bar=bar)
     if as_json:
         print_json(found)
     else:
@@ -58,6 +69,8 @@ def _show(found: dict[str, Any]) -> None:
         roles = ", ".join(f"{role} from {name!r}" for role, name in file["columns"].items())
         if roles:
             console.print(f"{file['file']}: {roles}", markup=False, style="dim", soft_wrap=True)
+        for what, words in file["understood"].items():
+            console.print(f"{file['file']}: {what}: {words}", markup=False, style="dim", soft_wrap=True)
     for note in found["notes"]:
         console.print(note, markup=False, soft_wrap=True)
     span = f"{found['from']} to {found['to']}"
@@ -74,12 +87,14 @@ def convert(
     out: Annotated[Path, typer.Option(help="Where to write: .csv, .csv.gz or .parquet.", show_default=False)],
     interval: Annotated[float | None, typer.Option(help="Resample the market, seconds.")] = None,
     columns: Columns = None,
+    zone: Zone = None,
+    bar: Bar = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
     """Write market files as one table time,symbol,price; without --interval with every price that counts."""
     from arena.feeds.convert import convert as write
 
-    table = write(files, out, interval=interval, columns=columns, force=force)
+    table = write(files, out, interval=interval, columns=columns, zone=zone, bar=bar, force=force)
     for note in table.notes:
         complain(note)
     console.print(

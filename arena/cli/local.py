@@ -96,6 +96,10 @@ def backtest(
     columns: Annotated[
         str | None, typer.Option(help="Columns that are not guessed right: time=ts,price=last,symbol=pair.")
     ] = None,
+    zone: Annotated[str | None, typer.Option(help="Zone of times that say none: America/New_York, +02:00.")] = None,
+    bar: Annotated[
+        str | None, typer.Option(help="Bars: their length, stamped at start or end, or none: 5m, end, 5m,end, none.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bots' chance.")] = 0,
     fee_bps: Annotated[float | None, typer.Option(help="Fee per fill, basis points; else FEE_BPS.")] = None,
     slippage_bps: Annotated[
@@ -107,7 +111,7 @@ def backtest(
     """Play bots, each in its own locked process, over a recorded market."""
     settings = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps, starting_cash=cash)
     candidates = [(path, _read(path)) for path in bots]
-    files = _Files(data, interval, columns)
+    files = _Files(data, interval, columns, zone, bar)
     with _played(settings, candidates, files, seed, lockstep=lockstep) as (seconds, market, results):
         from arena.engine import report
         from arena.engine.backtest import ranked_results
@@ -137,6 +141,8 @@ class _Files(NamedTuple):
     data: list[str]
     interval: float | None
     columns: str | None
+    zone: str | None = None
+    bar: str | None = None
 
 
 @contextlib.contextmanager
@@ -182,7 +188,7 @@ def _played(
 def _read_market(files: _Files, default_interval: float, notes: list[str]) -> Any:
     from arena.engine.recording import read_market
 
-    return read_market(files.data, files.interval, default_interval, notes.append, files.columns)
+    return read_market(files.data, files.interval, default_interval, notes.append, files.columns, files.zone, files.bar)
 
 
 @contextlib.contextmanager

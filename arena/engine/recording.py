@@ -102,13 +102,17 @@ def read_market(
     default_interval: float,
     say: Callable[[str], None],
     columns: str | None = None,
+    zone: str | None = None,
+    bar: str | None = None,
 ) -> Market:
     """Read market files as ticks; what was skipped, reversed or guessed is said."""
     import numpy as np
 
     from arena.feeds.history import load_history
 
-    history = load_history(specs, interval=interval, default_interval=default_interval, columns=columns)
+    history = load_history(
+        specs, interval=interval, default_interval=default_interval, columns=columns, zone=zone, bar=bar
+    )
     for note in history.notes:
         say(note)
     rows = np.ascontiguousarray(np.column_stack([history.times, history.prices]), dtype=np.float64)

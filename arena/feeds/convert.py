@@ -6,9 +6,9 @@ import csv
 import gzip
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from arena.errors import MarketDataError
 from arena.feeds.base import History
+from arena.feeds.files.memory import require_room_to_write
 from arena.feeds.files.order import last_of_each_time
-from arena.feeds.files.room import require_room_to_write
-from arena.feeds.files.sampling import merged, summed
-from arena.feeds.files.tape import DEFECTS, Report, Tape
+from arena.feeds.files.report import DEFECTS, Report, Tape
+from arena.feeds.files.resample import merged, summed
 from arena.feeds.history import load_history, read_tapes
 
 _GRID = 60.0  # seconds; a description needs few prices
@@ -28,9 +28,12 @@ _ENDINGS = (".csv", ".csv.gz", ".parquet")
 _AT_ONCE = 65536  # rows
 
 
-def describe(specs: Sequence[str], columns: str | None = None) -> dict[str, Any]:
+def describe(
+    specs: Sequence[str], columns: str | None = None, *, zone: str | None = None, bar: str | None = None
+) -> dict[str, Any]:
     """Return what files hold, each and all together: kinds, symbols, spans, columns, defects, remarks."""
-    tapes = read_tapes(specs, grid=_GRID, columns=columns)
+    with _own_words():
+        tapes = read_tapes(specs, grid=_GRID, columns=columns, zone=zone, bar=bar)
     total = Report("All files")
     symbols = sorted(merged(tapes, total))
     reports = [*(tape.report for tape in tapes), total]
@@ -45,6 +48,17 @@ def describe(specs: Sequence[str], columns: str | None = None) -> dict[str, Any]
     }
 
 
+@contextmanager
+def _own_words() -> Iterator[None]:
+    """Have refusals name the flags of these commands, whose files are arguments."""
+    try:
+        yield
+    except MarketDataError as error:
+        if "--data SYMBOL=" not in str(error):
+            raise
+        raise MarketDataError(str(error).replace("--data SYMBOL=", "SYMBOL="), usage=error.usage) from error
+
+
 def _described(tape: Tape) -> dict[str, Any]:
     facts = {symbol: tape.fact(symbol) for symbol in sorted(tape.series)}
     return {
@@ -55,6 +69,7 @@ def _described(tape: Tape) -> dict[str, Any]:
         **_span(min(fact.first for fact in facts.values()), max(fact.last for fact in facts.values())),
         "symbols": [{"symbol": s, "rows": fact.rows, **_span(fact.first, fact.last)} for s, fact in facts.items()],
         "columns": tape.report.columns,
+        "understood": tape.report.understood,
         "remarks": tape.report.remarks,
         "defects": {kind: tape.report.defects[kind] for kind in DEFECTS if kind in tape.report.defects},
     }
@@ -66,7 +81,11 @@ def _span(first: float, last: float) -> dict[str, Any]:
 
 def utc(time: float) -> str:
     """Return a time as ISO text."""
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=time))
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 @dataclass(slots=True)
@@ -81,7 +100,14 @@ class Table:
 
 
 def convert(
-    specs: Sequence[str], out: Path, *, interval: float | None, columns: str | None = None, force: bool = False
+    specs: Sequence[str],
+    out: Path,
+    *,
+    interval: float | None,
+    columns: str | None = None,
+    zone: str | None = None,
+    bar: str | None = None,
+    force: bool = False,
 ) -> Table:
     """Write the market of all files to `out`, every price or one a tick, and return what was written."""
     if not out.name.endswith(_ENDINGS):
@@ -93,10 +119,11 @@ def convert(
     if out.suffix == ".parquet":
         require_room_to_write(out.name, 0)  # before minutes go by that were in vain
     try:
-        if interval is None:
-            table = _all_prices(read_tapes(specs, grid=None, columns=columns))
-        else:
-            table = _ticks(load_history(specs, interval=interval, columns=columns))
+        with _own_words():
+            if interval is None:
+                table = _all_prices(read_tapes(specs, grid=None, columns=columns, zone=zone, bar=bar))
+            else:
+                table = _ticks(load_history(specs, interval=interval, columns=columns, zone=zone, bar=bar))
     except MemoryError:
         raise MarketDataError(
             f"The prices for {out.name} do not fit in the memory that this process may take. Raise its limit "

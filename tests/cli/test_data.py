@@ -60,6 +60,44 @@ def test_told_columns_are_read_in_place_of_guessed_ones(run: Run, tmp_path: Path
     assert file["columns"] == {"time": "when", "price": "fair", "symbol": "what"}
 
 
+def test_info_says_how_a_file_was_understood(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "EURUSD.csv"
+    path.write_text(
+        "Time (EET),Open,High,Low,Close\n" + "".join(f"2024.07.01 00:0{n}:00,1,2,1,1.5\n" for n in range(5))
+    )
+    [file] = run("data", "info", path, "--json").json()["files"]
+    told = file["understood"]
+    assert told["zone"].startswith("EET")
+    assert told["bars"] == "of 60 s, stamped at their start; a close counts when its bar ends"
+    assert (told["first row"], told["last row"]) == ("2024.07.01 00:00:00,1,2,1,1.5", "2024.07.01 00:04:00,1,2,1,1.5")
+    assert (told["numbers"], file["symbols"][0]["from"]) == ("decimal point", "2024-06-30T21:01:00.000Z")
+    assert "zone: EET" in run("data", "info", path).out
+
+
+def test_zone_and_bar_are_told_to_every_command(run: Run, tmp_path: Path) -> None:
+    path, out = tmp_path / "EURUSD.csv", tmp_path / "o.csv"
+    path.write_text("time,close\n" + "".join(f"2024-07-01 00:0{n}:00,{n + 1}\n" for n in range(5)))
+    told = ("--zone", "America/New_York", "--bar", "1m,end")
+    assert run("data", "info", path, *told, "--json").json()["from"] == "2024-07-01T04:00:00.000Z"
+    assert run("data", "convert", path, "--out", out, *told).code == 0
+    assert out.read_text().splitlines()[1] == "1719806400.0,EURUSD,1.0"
+    assert run("data", "info", path, "--bar", "never").code == 2
+    for command in (("data", "info"), ("data", "convert"), ("backtest",)):
+        shown = run(*command, "--help", COLUMNS="200").out
+        assert "--zone" in shown
+        assert "--bar" in shown
+
+
+def test_refusals_of_these_commands_name_their_own_way_to_say_a_symbol(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "goog.csv"
+    path.write_text("time,close\n1704067200,1\n1704067260,2\n")
+    done = run("data", "info", path)
+    words = " ".join(done.err.split())
+    assert done.code == 2
+    assert "name it with SYMBOL=" in words
+    assert "--data" not in words
+
+
 @pytest.mark.parametrize(
     ("columns", "words"),
     [

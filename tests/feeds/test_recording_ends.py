@@ -12,7 +12,7 @@ from test_recording_replay import START, frame, recorded, shown_by
 from arena.config import Settings
 from arena.feeds.base import History, PriceUpdate, Resolution
 from arena.feeds.fakes.manifold import FakeManifold
-from arena.feeds.files import arena_file
+from arena.feeds.files import recording
 from arena.feeds.history import load_history
 from arena.feeds.manifold.feed import ManifoldFeed
 from arena.feeds.recording.layout import RecordedFeed
@@ -33,7 +33,7 @@ class Ending:
 @pytest.fixture
 def ending(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[list[tuple[float, bytes]]], History]:
     """Record and replay payloads of a venue whose markets end."""
-    monkeypatch.setattr(arena_file, "parser_for", lambda _feed: Ending())
+    monkeypatch.setattr(recording, "parser_for", lambda _feed: Ending())
 
     def replay(told: list[tuple[float, bytes]]) -> History:
         frames = [frame(START + at, payload, "venue") for at, payload in told]

@@ -197,7 +197,7 @@ def test_a_recording_without_a_price_is_refused_with_what_it_holds(tmp_path: Pat
 LIMITED = """
 import resource, sys
 from arena.feeds.history import load_history
-import arena.feeds.binance.parser, arena.feeds.files.arena_file
+import arena.feeds.binance.parser, arena.feeds.files.recording
 held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (held + 8 * 2**20, resource.RLIM_INFINITY))
 history = load_history([sys.argv[1]], interval=None)

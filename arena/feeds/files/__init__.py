@@ -1,19 +1,20 @@
-"""Readers of market files, one module per family of formats.
+"""Readers of market files, one module for each idea.
 
-The rule of the package: content decides, names only help with what content cannot say (a symbol, a
-day). Nothing is dropped without being counted, and no price is made up. Text comes in blocks, and what
-is made of it does not depend on where one block ends.
+The rule of the package: content decides, and every guess about it is held against all cells; where two
+readings fit, or none, the user is asked in one sentence. Nothing is dropped without being counted, and no
+price is made up. Text comes in blocks, and what is made of it does not depend on where one block ends.
 
-    opening, wrapping, zipped   bytes out of whatever they are packed in; checksum beside them
-    formats                     what kind of file it is
-    sniff, layouts, bare, lean  what a table looks like, and which of its columns mean what
-    columns                     columns told by the user; naming: symbols and periods out of names
-    blocks, regular, table      tables to rows: fast where all lines are alike, else by polars
-    bits, cutting               where the cells of lines that are alike begin and end
-    words, aligned, clock       numbers and ISO times out of raw text; times, dates: all other times
-    prints, repeats, ids        which trades say once more what one before them said
-    columnar, bodies            Parquet, Feather, JSON
-    frames, messages            recorded websocket frames; arena_file: recordings of our own
-    flow, survey, order, line   rows to one line a symbol, in order; bars: to their close
-    reader, sampling            one file to a Tape; several tapes to one History
+    sources, checksum           bytes out of whatever they are packed in; the checksum beside them
+    recognise                   what kind of file it is
+    sniff, numbers, times       how a table is cut, and how its numbers and times are written
+    columns, headerless, told   which columns mean what: by a header, by the cells, by the user
+    settling                    clock, zone and bare dates of a table whose columns are known
+    table, columnar             text tables, Parquet and Feather to rows, read by polars
+    documents                   JSON to tables
+    frames, recording           recorded websocket frames; recordings of our own
+    duplicates                  which trades say once more what one before them said
+    series, order               rows to one series a symbol, in order of time
+    bars                        the order of a candle, the length of a bar, and its close
+    reader, resample            one file to a Tape, its guesses judged; several tapes to one History
+    naming, report, memory      symbols and periods out of names; what is told about a file; limits
 """

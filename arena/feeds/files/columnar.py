@@ -3,82 +3,158 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from arena.errors import MarketDataError
-from arena.feeds.files.columns import Columns, Names, told_layout
-from arena.feeds.files.dates import form_of
-from arena.feeds.files.layouts import Layout, from_header
-from arena.feeds.files.opening import ACCEPTED, Source
-from arena.feeds.files.room import require_room, require_room_for_rows
-from arena.feeds.files.table import frame_rows
-from arena.feeds.files.tape import Report, Rows
-from arena.feeds.files.times import looks_numeric
-
-if TYPE_CHECKING:
-    import polars as pl
+from arena.feeds.files import numbers as spelt
+from arena.feeds.files.columns import Layout, from_header
+from arena.feeds.files.headerless import from_cells
+from arena.feeds.files.memory import require_room, require_room_for_rows
+from arena.feeds.files.naming import clean
+from arena.feeds.files.report import Report, Rows
+from arena.feeds.files.series import Content
+from arena.feeds.files.settling import settled
+from arena.feeds.files.sniff import Shape, with_numbers
+from arena.feeds.files.sources import ACCEPTED, Source
+from arena.feeds.files.table import Reading
+from arena.feeds.files.times import Spelling
+from arena.feeds.files.told import Columns, Names, told_layout
 
 ARROW, PARQUET = b"ARROW1", b"PAR1"
 _HEAD = 200
 
 
-def from_file(source: Source, columns: Columns, report: Report) -> tuple[Rows, Layout]:
+def from_file(source: Source, columns: Columns, report: Report) -> Content:
     """Read a Parquet or Feather file whose columns are named as those of a CSV file would be."""
     require_room(source.label)
-    import polars as pl
-
     kind = "Parquet" if source.head.startswith(PARQUET) else "Feather"
     scan = pl.scan_parquet if kind == "Parquet" else pl.scan_ipc
     try:
         lazy = scan(io.BytesIO(source.data))
-        names = lazy.collect_schema().names()
+        schema = lazy.collect_schema()
+        names = [name for name, dtype in schema.items() if not dtype.is_nested() and dtype != pl.Object]
         require_room_for_rows(source.label, lazy.select(pl.len()).collect().item())
-        return _named(lazy, Names(source.label, len(names), names), columns, report)
-    except pl.exceptions.PolarsError as error:
-        raise MarketDataError(f"{source.label} is a damaged {kind} file: {error}.") from error
+        return _named(lazy.select(names), names, source, columns, report)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        raise MarketDataError(f"{source.label} is a damaged {kind} file: {_first_line(error)}.") from error
 
 
-def from_records(
-    records: list[dict[str, object]], source: Source, columns: Columns, report: Report
-) -> tuple[Rows, Layout]:
+def _first_line(error: BaseException) -> str:
+    return clean(str(error).split("\n", 1)[0].rstrip("."))
+
+
+def from_records(records: Sequence[dict[str, object]], source: Source, columns: Columns, report: Report) -> Content:
     """Read a list of JSON objects as a table."""
     require_room(source.label)
-    import polars as pl
+    names: dict[str, None] = {}
+    for record in records[:_HEAD]:
+        names |= dict.fromkeys(name for name, value in record.items() if not isinstance(value, (dict, list)))
+    cells = {f"{n}": [_text(record.get(name)) for record in records] for n, name in enumerate(names)}
+    frame = pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String)).rename(
+        {f"{n}": name for n, name in enumerate(names)}
+    )
+    return _named(frame.lazy(), list(names), source, columns, report)
 
-    names = [name for name, value in records[0].items() if not isinstance(value, (dict, list))]
-    cells = {name: [None if (cell := record.get(name)) is None else str(cell) for record in records] for name in names}
-    frame = pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String))
-    return _named(frame.lazy(), Names(source.label, len(names), names), columns, report)
+
+def from_lists(rows: Sequence[Sequence[object]], source: Source, columns: Columns, report: Report) -> Content | None:
+    """Read lists of cells without names, by what the cells say; None if they say nothing."""
+    require_room(source.label)
+    width = max(map(len, rows))
+    if not 2 <= width <= 100:
+        return None
+    cells = {f"{place}": [_text(row[place]) if place < len(row) else None for row in rows] for place in range(width)}
+    frame = pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String))
+    return _table(frame.lazy(), list(cells), None, source, columns, report)
 
 
-def _named(lazy: pl.LazyFrame, table: Names, columns: Columns, report: Report) -> tuple[Rows, Layout]:
-    """Read only the columns in use; they are then called by their place, as those of text are."""
-    import polars as pl
+def _text(cell: object) -> str | None:
+    return None if cell is None or isinstance(cell, (dict, list)) else str(cell)
 
-    names = list(table.names or ())
-    head = lazy.head(_HEAD).collect().select(pl.all().cast(pl.String, strict=False)).fill_null("")
-    sample = [list(row) for row in head.rows()]
-    layout = told_layout(columns, table, from_header(names, sample))
-    if layout is None or not sample:
+
+def _named(lazy: pl.LazyFrame, names: list[str], source: Source, columns: Columns, report: Report) -> Content:
+    found = _table(lazy, names, names, source, columns, report)
+    if found is None:
+        head = lazy.head(1).collect().select(pl.all().cast(pl.String, strict=False)).fill_null("")
+        row = ", ".join(repr(cell[:40]) for cell in (head.rows() or [()])[0][:12])
+        shown = ", ".join(map(clean, names[:20]))
         raise MarketDataError(
-            f"{table.label} has no columns that can be read as time and price: {', '.join(names)}. {ACCEPTED}"
+            f"{source.label} has no columns that can be read as time and price: {shown}; its first row is {row}. "
+            f"{ACCEPTED} Or name its columns with --columns."
         )
-    report.columns = table.spoken(layout)
-    frame = lazy.select(pl.col(names[place]).alias(f"column_{place}") for place in sorted(layout.used())).collect()
-    texts = [place for place in layout.time if not frame[f"column_{place}"].dtype.is_temporal()]
-    cells = {place: [row[place] for row in sample] for place in texts}
-    numbers = [
-        pl.col(f"column_{place}").cast(pl.Float64, strict=False) for place in texts if looks_numeric(cells[place])
-    ]
-    if texts and not numbers:
-        form, note = form_of(cells[texts[0]], lambda: cells[texts[0]])
-        layout = replace(layout, form=form, note=f"{layout.note} {note}".strip())
-    rows = frame_rows(frame.with_columns(numbers), layout, report)
-    if layout.has_deals():
-        told, there = pl.struct(pl.all()), pl.lit(value=True)
-        if layout.id is not None:
-            own = [place for place in (layout.symbol, layout.id) if place is not None]
-            told, there = pl.struct([names[place] for place in own]), pl.col(names[layout.id]).is_not_null()
-        rows.again = lazy.select(~told.is_first_distinct() & there).collect().to_series().to_numpy()
-    return rows, layout
+    return found
+
+
+def _table(
+    lazy: pl.LazyFrame, own: list[str], names: list[str] | None, source: Source, columns: Columns, report: Report
+) -> Content | None:
+    """Read only the columns in use; they are then called by their place, as those of text are."""
+    head = lazy.head(_HEAD).collect()
+    texts = head.select(pl.all().cast(pl.String, strict=False)).fill_null("")
+    sample = [list(row) for row in texts.rows()]
+    if not sample or not own:
+        return None
+    form = (
+        spelt.told_format(columns.decimal)
+        if columns.decimal
+        else spelt.format_of((c for row in sample for c in row if spelt.is_number(c)), source.label)
+    )
+    shape = with_numbers(Shape("", 0, names, sample, sample), form)
+    guess: Layout | None = None
+    try:
+        known = None if names is None else from_header(names, shape.sample, source.label)
+        guess = known if names is not None else from_cells(shape, source.label)
+    except MarketDataError:
+        if not columns.price:
+            raise
+    layout = told_layout(columns, Names(source.label, len(own), names), guess, shape.sample)
+    if layout is None:
+        return None
+    layout = replace(layout, numbers=form)
+    cells = lambda: (row[layout.time[0]] for row in sample)  # noqa: E731
+    layout = settled(layout, names, shape.sample, source.label, cells, report, _typed(lazy, own[layout.time[0]]))
+    report.columns = Names(source.label, len(own), names).spoken(layout)
+    frame = lazy.select(pl.col(own[place]).alias(f"column_{place}") for place in sorted(layout.used())).collect()
+    every = lazy if layout.has_deals() and layout.id is None else None
+
+    def content(by: Layout) -> Content:
+        return Content(lambda told: _rows(frame, by, every, told), by, by.own, content, names)
+
+    return content(layout)
+
+
+def _typed(lazy: pl.LazyFrame, name: str) -> Spelling | None:
+    """Return the spelling of a column whose type says that it has times, or None."""
+    dtype = lazy.collect_schema()[name]
+    if not dtype.is_temporal():
+        return None
+    zoned = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
+    if dtype == pl.Date:
+        return Spelling(bare=True)
+    if not isinstance(dtype, pl.Datetime):
+        return None
+    # An index of pandas has midnights for days.
+    days = lazy.select((pl.col(name).dt.truncate("1d") == pl.col(name)).all() & (pl.len() > 1)).collect().item()
+    return Spelling(bare=bool(days), zoned=zoned)
+
+
+def _rows(frame: pl.DataFrame, layout: Layout, every: pl.LazyFrame | None, report: Report) -> Iterator[Rows]:
+    """Yield the rows of a frame, all at once."""
+    numbers = {*layout.price, *layout.candle, layout.volume, *(place for _, place in layout.wide)} - {None}
+    if layout.spelling.unit is not None:
+        numbers.add(layout.time[0])
+    columns = []
+    for place in numbers:
+        cells = frame[f"column_{place}"]
+        if cells.dtype == pl.String:
+            cells = spelt.parsed(cells, layout.numbers)
+        columns.append(cells.cast(pl.Float64, strict=False).alias(f"column_{place}"))
+    if frame.height:
+        first, last = (" ".join(str(cell) for cell in frame.row(place)) for place in (0, -1))
+        report.evidence.first_row, report.evidence.last_row = first[:200], last[:200]
+    rows = Reading(layout, report).rows(frame.with_columns(columns))
+    if every is not None and layout.has_deals():
+        rows.again = every.select(~pl.struct(pl.all()).is_first_distinct()).collect().to_series().to_numpy()
+    yield rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -37,9 +38,28 @@ _BULK = re.compile(
     r"-(\d{4})-(\d\d)(?:-(\d\d))?(?!\d)",
 )
 _SPEC = re.compile(r"^([^=\\]*[^=\\\s])=(.+)$")
-_LENGTH = re.compile(r"^(\d+)(s|sec|m|min|h|d|w)$", re.IGNORECASE)
+_LENGTH = re.compile(r"^(\d{1,6})(s|sec|m|min|h|d|w)$", re.IGNORECASE)
 _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _WORDS = {"second": 1, "minute": 60, "hour": 3600, "hourly": 3600, "daily": 86400}
+
+
+_LONGEST = 64  # characters of a name that comes out of a file
+
+
+def clean(name: str) -> str:
+    """Return a name out of a file as it may be shown: each control or direction mark is a replacement character."""
+    if name.isascii() and name.isprintable() and len(name) <= _LONGEST:
+        return name
+    marks = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    text = "".join("\ufffd" if unicodedata.category(sign) in marks else sign for sign in name)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def bar_seconds(text: str) -> float | None:
+    """Return the seconds of a length like 5m, 1h or 1d, or None."""
+    match = _LENGTH.match(text)
+    length = int(match.group(1)) * _SECONDS[match.group(2).lower()] if match else 0
+    return float(length) if 0 < length <= 366 * 86400 else None
 
 
 def split_spec(spec: str) -> tuple[str | None, str]:
@@ -62,9 +82,21 @@ def is_bulk(name: str) -> bool:
     return _BULK.match(name) is not None
 
 
-def require_symbol(names: Iterable[str], path: str) -> str:
-    """Return the symbol that the names carry, or say which flag gives one."""
+def require_symbol(names: Iterable[str], path: str, member: str = "") -> str:
+    """Return the symbol that the names carry, or say which flag gives one.
+
+    One of several members of an archive may be called like a symbol and nothing else: `AAPL.csv`.
+    """
     symbol = symbol_of(names)
+    stem = re.sub(r"(?i)(\.(csv|txt|json|gz|parquet|us|tsv))+$", "", member.rpartition("/")[2])
+    if symbol is None and re.fullmatch(r"[A-Za-z^][A-Za-z0-9.^=-]{0,11}|\d{4,6}", stem):
+        return stem.upper()
+    if symbol is None and member:
+        raise MarketDataError(
+            f"{path} does not say which symbol its file {clean(member)} holds; unpack it and "
+            "name it with --data SYMBOL=FILE.",
+            usage=True,
+        )
     if symbol is None:
         raise MarketDataError(
             f"{path} does not say which symbol it holds; name it with --data SYMBOL={path}.",

@@ -11,7 +11,8 @@ from bisect import bisect_right
 
 import numpy as np
 
-from arena.feeds.files.tape import Bools, Floats, Report, Rows
+from arena.feeds.files.report import Bools, Floats, Report, Rows
+from arena.feeds.files.times import EARLIEST
 
 UNJUST = 10  # late rows per early row from which the early row is the wrong one
 _MOSTLY = 0.9  # share of steps that must go back for a file to be newest-first
@@ -26,7 +27,7 @@ def usable(rows: Rows, report: Report) -> Rows:
     """Drop and count rows without a time, a symbol, or a finite positive price."""
     if not len(rows.times) or _sound(rows):
         return rows
-    lost = ~(rows.times >= 0) | np.isinf(rows.times)
+    lost = ~(rows.times >= EARLIEST) | np.isinf(rows.times)
     if rows.broken is not None:
         lost |= rows.broken
     if rows.codes is not None:
@@ -44,7 +45,7 @@ def _sound(rows: Rows) -> bool:
     """Tell in few passes that nothing is wrong; NaN makes every comparison false."""
     return bool(
         rows.broken is None
-        and rows.times.min() >= 0
+        and rows.times.min() >= EARLIEST
         and rows.prices.min() > 0
         and np.isfinite(rows.times.max() + rows.prices.max())
         and (rows.codes is None or rows.codes.min() >= 0)
@@ -98,6 +99,23 @@ def _longest_run(times: Floats) -> Bools:
         keep[place] = True
         place = int(before[place])
     return keep
+
+
+def in_order(times: Floats, prices: Floats, report: Report) -> tuple[Floats, Floats]:
+    """Return bars in the order of time, and say in which other one they stood."""
+    steps = np.diff(times)
+    back = int((steps < 0).sum())
+    if not back:
+        return times, prices
+    if is_backward(back, int((steps != 0).sum())):
+        report.defects["reversed"] = 1
+        times, prices = times[::-1], prices[::-1]
+    late = int((times < np.maximum.accumulate(times)).sum())
+    if not late:
+        return times, prices
+    report.count("sorted", late)
+    order = np.argsort(times, kind="stable")
+    return times[order], prices[order]
 
 
 def last_of_each_time(times: Floats, prices: Floats, report: Report) -> tuple[Floats, Floats]:

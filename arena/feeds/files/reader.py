@@ -1,22 +1,31 @@
-"""One file to one tape: read the rows, check them, name them."""
+"""One file to one tape: read the rows, hold every guess against them, name them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
+
+import numpy as np
 
 from arena.errors import MarketDataError
 from arena.feeds.files import bars, order
-from arena.feeds.files.blocks import BLOCK
-from arena.feeds.files.columns import Columns
-from arena.feeds.files.flow import Flow
-from arena.feeds.files.formats import Content, recognise
-from arena.feeds.files.layouts import Layout
-from arena.feeds.files.line import Line
-from arena.feeds.files.naming import bar_length, period_end, require_symbol
-from arena.feeds.files.opening import Source
-from arena.feeds.files.tape import Fact, Floats, Kind, Report, Tape
+from arena.feeds.files.columns import Layout
+from arena.feeds.files.naming import bar_length, clean, period_end, require_symbol
+from arena.feeds.files.numbers import question
+from arena.feeds.files.recognise import recognise
+from arena.feeds.files.report import Evidence, Fact, Floats, Kind, Report, Tape
+from arena.feeds.files.series import Content, Flow, Line
+from arena.feeds.files.sources import Source
+from arena.feeds.files.table import BLOCK
+from arena.feeds.files.times import Spelling, is_time, unit_of
+from arena.feeds.files.told import Columns
 
 _SHORT = 3600.0  # a period that lacks less than an hour is a quiet market, not a truncated file
+_DAY = 86400.0
+_FEW = 4  # rows; fewer prove nothing against what a header says
+_STRAY = 0.05  # share of cells that may be wrong in themselves
+_LOST = 0.2  # share of times that may be unreadable
 
 Found = TypeVar("Found", Line, tuple[Floats, Floats])
 
@@ -41,10 +50,19 @@ def read(
 
 
 def tape_of(content: Content, source: Source, report: Report, symbol: str | None, grid: float | None) -> Tape:
-    """Return the tape of a file whose content is known."""
+    """Return the tape of a file whose content is known; where the cells contradict a guess, it is read once more."""
+    for _ in range(3):
+        kind = content.layout.kind
+        before = report.defects.copy()
+        report.evidence = Evidence()
+        flow = Flow(content.chunks, grid if kind is Kind.TRADES else None, report, bars=kind is Kind.BARS)
+        better = judge(content, report.evidence, source.label)
+        if better is None or content.again is None:
+            break
+        report.defects = before
+        content = content.again(better)
     if content.layout.note:
         report.remark(content.layout.note)
-    flow = Flow(content.chunks, grid if content.layout.kind is Kind.TRADES else None, report)
     if source.cut:
         report.count("truncated_file")
     lines = flow.lines()
@@ -53,15 +71,138 @@ def tape_of(content: Content, source: Source, report: Report, symbol: str | None
         raise MarketDataError(f"{source.label} holds no usable price. {found}")
     own = {id(line): name for name, line in lines.items()}
     lines = named(lines, source, report, (symbol, content.symbol))
-    tape = _tape(lines, content, source, report)
+    clocks = (
+        flow.clocks
+        if len(flow.clocks) > 1 or len(lines) > 1
+        else {name: [part for parts in flow.clocks.values() for part in parts] for name in lines}
+    )
+    tape = _tape(lines, content, source, report, list(map(np.concatenate, filter(None, clocks.values()))))
     if grid is not None and tape.kind is Kind.TRADES:
         names = {name: own[id(line)] for name, line in lines.items()}
         tape.facts = {name: Fact(line.rows, line.first, line.last) for name, line in lines.items()}
         tape.reread = lambda name, first, last: flow.times(names[name], first, last)
+    _say_what_was_understood(tape, content.layout)
     return tape
 
 
-def _tape(lines: dict[str, Line], content: Content, source: Source, report: Report) -> Tape:
+# What the cells say
+
+
+def judge(content: Content, seen: Evidence, label: str) -> Layout | None:
+    """Return a layout that fits the cells better, None if this one does; MarketDataError if none is known."""
+    layout = content.layout
+    if better := _judge_units(layout, seen, label) or _judge_times(layout, seen, label):
+        return better
+    _judge_numbers(layout, seen, label)
+    _judge_prices(layout, seen, label)
+    return _judge_candles(layout, seen, label)
+
+
+def _judge_units(layout: Layout, seen: Evidence, label: str) -> Layout | None:
+    if layout.spelling.unit is None or seen.outside * 100 <= seen.rows:
+        return None
+    unit = unit_of(seen.low, seen.high)
+    if unit is None or unit == layout.spelling.unit:
+        raise MarketDataError(
+            f"{label} has times like {seen.shown('time')}, which as seconds, milliseconds, microseconds or nanoseconds "
+            "since 1970 are not all within 1900 and 2100; say which column is the time with --columns time=NAME.",
+            usage=True,
+        )
+    return replace(layout, spelling=replace(layout.spelling, unit=unit))
+
+
+def _judge_times(layout: Layout, seen: Evidence, label: str) -> Layout | None:
+    lost = seen.wrong["time"]
+    if layout.spelling.unit is not None and lost > seen.outside and any(map(is_time, seen.cells["time"])):
+        # Numbers first, dates later: as text each can be read by itself.
+        return replace(layout, spelling=Spelling())
+    if layout.time and seen.rows > _FEW and lost > _LOST * seen.rows:
+        raise MarketDataError(
+            f"{label}: {lost:,} of {seen.rows:,} times cannot be read, like {seen.shown('time')}, where the first "
+            f"ones are {layout.spelling.spoken()}; say which column is the time with --columns time=NAME.",
+            usage=True,
+        )
+    return None
+
+
+def _judge_numbers(layout: Layout, seen: Evidence, label: str) -> None:
+    form = layout.numbers
+    if form.told:
+        return
+    other = seen.wrong["numbers"]
+    if other and (other > 2 or other * 100 > seen.rows):
+        one, two = ("decimal comma", "decimal point") if form.comma else ("decimal point", "decimal comma")
+        raise MarketDataError(
+            f"{label} has numbers with a {one} and cells like {seen.shown('numbers')}, which have a {two}; choose with "
+            "--columns decimal=comma or decimal=point.",
+            usage=True,
+        )
+    if seen.wrong["unsure"] and not seen.point:
+        raise question(seen.cells["unsure"][0], label)
+
+
+def _judge_candles(layout: Layout, seen: Evidence, label: str) -> Layout | None:
+    odd = seen.wrong["candle"]
+    if seen.candles < _FEW or odd <= _STRAY * seen.candles or layout.told:
+        return None
+    if (
+        layout.positional
+        and (found := bars.candle_order(np.array(seen.odd_candles), in_time=False))
+        and found[0] != (0, 1, 2, 3)
+    ):
+        candle = tuple(layout.candle[place] for place in found[0])
+        return replace(layout, candle=candle, price=candle[-1:], positional=False)
+    raise MarketDataError(
+        f"{label}: in {odd:,} of {seen.candles:,} bars open or close is not between low and high, as in "
+        f"{seen.shown('candle')}; say which column is the close with --columns price=NAME.",
+        usage=True,
+    )
+
+
+def _judge_prices(layout: Layout, seen: Evidence, label: str) -> None:
+    crossed = seen.wrong["quote"]
+    if layout.told:
+        return
+    if seen.quotes >= _FEW and crossed > 2 * _STRAY * seen.quotes:
+        raise MarketDataError(
+            f"{label}: in {crossed:,} of {seen.quotes:,} quotes the bid is above the ask, as in {seen.shown('quote')}; "
+            "say which columns they are with --columns price=BID+ASK.",
+            usage=True,
+        )
+    if seen.rows >= _FEW and seen.not_positive * 4 > seen.rows:
+        raise MarketDataError(
+            f"{label}: {seen.not_positive:,} of {seen.rows:,} prices are zero or below, so that they are changes "
+            "rather than prices; say which column is the price with --columns price=NAME.",
+            usage=True,
+        )
+
+
+def _refuse_collapse(times: Floats, prices: Floats, content: Content, label: str) -> None:
+    """Refuse bars of which many share a time and differ: a clock or a symbol was not read."""
+    layout = content.layout
+    order_of = np.lexsort((prices, times))
+    own, cells = times[order_of], prices[order_of]
+    differ = (own[1:] == own[:-1]) & (cells[1:] != cells[:-1])
+    number = int(differ.sum())
+    if layout.still or number < 2 or number <= _STRAY * len(times):
+        return
+    first = int(np.flatnonzero(differ)[0])
+    place = order_of[first]
+    when = np.datetime_as_string(np.datetime64(int(times[place] * 1000), "ms"), unit="s")
+    unused = [f"{clean(name)!r}" for n, name in enumerate(content.names or []) if n not in layout.used()]
+    columns = f" Columns not read are {', '.join(unused[:12])}." if unused else ""
+    raise MarketDataError(
+        f"{label} has {number:,} more prices at times that have another one already, as {cells[first]:g} and "
+        f"{cells[first + 1]:g} at {when}Z, so it has a clock or several symbols in a column that was not read; "
+        f"choose with --columns time=DATE+CLOCK or --columns symbol=NAME.{columns}",
+        usage=True,
+    )
+
+
+# Tapes
+
+
+def _tape(lines: dict[str, Line], content: Content, source: Source, report: Report, clocks: Sequence[Floats]) -> Tape:
     layout = content.layout
     series = {name: line.series() for name, line in lines.items()}
     tape = Tape(layout.kind, series, report)
@@ -70,10 +211,14 @@ def _tape(lines: dict[str, Line], content: Content, source: Source, report: Repo
         for name, line in lines.items():
             bars.count_pauses(name, line, report)
     else:
+        if layout.kind is Kind.BARS:
+            series = {name: order.in_order(*found, report) for name, found in series.items()}
+            for times, prices in series.values():
+                _refuse_collapse(times, prices, content, source.label)
         tape.series = {name: order.last_of_each_time(*found, report) for name, found in series.items()}
     if layout.kind is Kind.BARS:
         report.count("zero_volume", sum(line.silent for line in lines.values()))
-        _close(tape, layout, source)
+        _close(tape, layout, source, clocks)
     _check_period(tape.series, layout, source, report)
     return tape
 
@@ -85,7 +230,7 @@ def named(
     symbol, named = symbols
     if symbol is None:
         if "" in series:
-            series[named or require_symbol(source.names, source.path)] = series.pop("")
+            series[named or require_symbol(source.names, source.path, source.member)] = series.pop("")
         return series
     if len(series) == 1:
         return {symbol: series.popitem()[1]}
@@ -103,15 +248,32 @@ def _rows(found: Line | tuple[Floats, Floats]) -> int:
     return found.rows if isinstance(found, Line) else len(found[0])
 
 
-def _close(tape: Tape, layout: Layout, source: Source) -> None:
-    """Move bars to their close, by LEAN's own length, else by the most common step."""
-    tape.step = layout.step or bars.common_step(tape.series) or bar_length(source.names)
+def _close(tape: Tape, layout: Layout, source: Source, clocks: Sequence[Floats]) -> None:
+    """Move bars to their close, by LEAN's own length, else by the most common step of all rows, with a price or not."""
+    found = layout.step or bars.common_step(list(clocks)) or bar_length(source.names)
+    tape.step = found or (_DAY if layout.spelling.bare else None)
     if tape.step is None:
         tape.report.count("unknown_bar_length", sum(len(times) for times, _ in tape.series.values()))
         return
     bars.count_gaps(tape.series, tape.step, tape.report)
     if not layout.ends:
         tape.series = bars.at_close(tape.series, tape.step)
+
+
+def _say_what_was_understood(tape: Tape, layout: Layout) -> None:
+    """Keep in words how the file was read, for `arena data info`."""
+    told, seen = tape.report.understood, tape.report.evidence
+    if layout.time:
+        clock = f" and a clock of {layout.spelling.clock}" if layout.spelling.clock else ""
+        told["times"] = layout.spelling.spoken() + clock
+        scale = f", times {layout.scale:g}" if layout.scale != 1.0 else ""
+        told["numbers"] = layout.numbers.spoken() + scale
+    if tape.kind is Kind.BARS:
+        length = "of unknown length" if tape.step is None else f"of {tape.step:g} s"
+        stamped = "end" if layout.ends else "start"
+        told["bars"] = f"{length}, stamped at their {stamped}; a close counts when its bar ends"
+    if seen.first_row:
+        told["first row"], told["last row"] = seen.first_row, seen.last_row
 
 
 def _check_period(series: bars.Series, layout: Layout, source: Source, report: Report) -> None:

@@ -16,18 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.errors import MarketDataError
-from arena.feeds.files import table
-from arena.feeds.files.opening import open_sources
 from arena.feeds.files.reader import read
-from arena.feeds.files.sampling import assemble
-from arena.feeds.files.tape import Report
+from arena.feeds.files.report import Report
+from arena.feeds.files.resample import assemble
+from arena.feeds.files.sources import open_sources
 
 DAY = 1704067200
 SYMBOL = st.sampled_from(["A", "B", "LONGER-SYMBOL"])
 TIME = st.integers(0, 20_000).map(lambda t: f"{DAY + t / 1000:.3f}")
 PRICE = st.sampled_from(["1", "2.5", "3.25", "0.1", "70000.12345678"])
 GOOD = st.tuples(TIME, SYMBOL, PRICE)
-# A block with one of these goes to the general reader, so that there should be blocks without.
+# A block with one of these is read as text first, so that there should be blocks without.
 BAD = st.one_of(
     st.tuples(TIME, SYMBOL, st.sampled_from(["nan", "0", "-1", "x", ""])),
     st.tuples(st.sampled_from(["", "soon", "nan"]), SYMBOL, PRICE),
@@ -51,11 +50,8 @@ def arranged(rows: list[tuple[str, str, str]], order: str) -> list[tuple[str, st
     return rows
 
 
-def table_of(rows: list[tuple[str, str, str]], *, irregular: bool, symbols: bool) -> bytes:
-    mark = "$q" if irregular else "q"
-    lines = [
-        f"{time},{symbol},{price},1,{mark}" if symbols else f"{time},{price},1,{mark}" for time, symbol, price in rows
-    ]
+def table_of(rows: list[tuple[str, str, str]], *, symbols: bool) -> bytes:
+    lines = [f"{time},{symbol},{price},1,q" if symbols else f"{time},{price},1,q" for time, symbol, price in rows]
     return "\n".join(["time,symbol,price,amount,note" if symbols else "time,price,amount,note", *lines]).encode()
 
 
@@ -88,19 +84,8 @@ def loaded(path: str, size: int, grid: float | None):
 )
 def test_pieces_of_any_size_read_alike(tmp_path_factory, rows, order, symbols, size, grid):
     path = tmp_path_factory.mktemp("m") / "btcusd.csv"
-    path.write_bytes(table_of(arranged(rows, order), irregular=False, symbols=symbols))
+    path.write_bytes(table_of(arranged(rows, order), symbols=symbols))
     assert loaded(str(path), size, grid) == loaded(str(path), 1 << 20, grid)
-
-
-@settings(max_examples=8, deadline=None)
-@given(rows=ROWS, symbols=st.booleans(), size=st.integers(100, 500))
-def test_lines_that_are_cut_alike_read_as_the_general_reader_has_them(tmp_path_factory, rows, symbols, size):
-    folder = tmp_path_factory.mktemp("m")
-    plain, general = folder / "plain" / "btcusd.csv", folder / "general" / "btcusd.csv"
-    for path, marks in ((plain, False), (general, True)):
-        path.parent.mkdir()
-        path.write_bytes(table_of(rows, irregular=marks, symbols=symbols))
-    assert loaded(str(plain), size, None) == loaded(str(general), size, None)
 
 
 def rows_of_trades(count: int) -> bytes:
@@ -182,11 +167,10 @@ def test_thinning_keeps_what_the_ticks_show_and_no_more(tmp_path):
         "{t}, A, {p}", "{t},A,{p},", "{t},A,{p} ",
     ],
 )  # fmt: skip
-def test_quotes_and_blanks_are_read_alike_by_both_readers(tmp_path, monkeypatch, line):
+def test_quotes_and_blanks_around_cells_cost_no_row(tmp_path, line):
     path = tmp_path / "m.csv"
     path.write_text("time,symbol,price\n" + "".join(line.format(t=n, p=n + 0.5) + "\n" for n in range(1, 50)))
     found = loaded(str(path), 1 << 20, None)
     assert found[1] == {}
     assert found[2].popitem()[1].rows == 49
-    monkeypatch.setattr(table, "can_read", lambda *_: False)
-    assert loaded(str(path), 1 << 20, None)[0] == found[0]
+    assert [prices for _, prices in found[0].values()] == [[n + 0.5 for n in range(1, 50)]]

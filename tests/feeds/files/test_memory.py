@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from arena.feeds.base import History
-from arena.feeds.files.opening import open_sources
 from arena.feeds.files.reader import read
-from arena.feeds.files.sampling import assemble
+from arena.feeds.files.resample import assemble
+from arena.feeds.files.sources import open_sources
 
 BLOCKS = 112
 ROOM = 80 << 20  # bytes that the process may take beyond what its imports took
@@ -22,7 +22,7 @@ INTERVAL = 60.0
 # What the limit bounds is all private memory that can be written to: heap, arrays, stacks of threads.
 CHILD = """
 import hashlib, resource, sys
-from arena.feeds.files import formats, reader, sampling
+from arena.feeds.files import reader, recognise, resample
 from arena.feeds.history import load_history
 load_history([sys.argv[3]], interval=60.0)
 taken = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData")) << 10
@@ -82,7 +82,6 @@ def test_a_process_that_may_not_hold_a_file_gets_the_ticks_of_all_of_it(tmp_path
 LIMITED = """
 import resource, sys
 from arena.errors import MarketDataError
-from arena.feeds.files import reader, sampling
 from arena.feeds.history import load_history
 resource.setrlimit(resource.RLIMIT_AS, (400_000 << 10,) * 2)
 try:
@@ -93,21 +92,17 @@ except MarketDataError as error:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS bounds mappings on Linux only")
-@pytest.mark.parametrize("odd", [True, False], ids=["a second header", "all lines alike"])
-def test_a_block_for_which_there_is_no_room_ends_in_a_sentence(tmp_path, odd):
+@pytest.mark.parametrize("loaded", [True, False], ids=["loaded before", "not loaded yet"])
+def test_a_reader_for_which_there_is_no_room_ends_in_a_sentence(tmp_path, loaded):
     path = tmp_path / "market.csv"
-    rows = [f"{1_700_000_000 + n},BTCUSDT,{n + 1}.5,1\n" for n in range(120_000)]
-    rows[60_000:60_000] = ["time,symbol,price,amount\n"] * odd
-    path.write_text("".join(["time,symbol,price,amount\n", *rows]))
+    path.write_text("time,symbol,price\n1700000000,BTCUSDT,1.5\n")
+    imports = "from arena.feeds.files import reader\n" if loaded else ""
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(path)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", imports + LIMITED, str(path)], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    if odd:
-        assert "market.csv needs the general reader, which does not fit" in done.stdout
-        assert "ulimit -v" in done.stdout
-    else:
-        assert int(done.stdout) == 2000
+    assert "market.csv is read by polars, which does not fit" in done.stdout
+    assert "ulimit -v" in done.stdout
 
 
 CONVERTING = """
@@ -124,14 +119,14 @@ except MarketDataError as error:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS bounds mappings on Linux only")
-@pytest.mark.parametrize("limit", [400_000, 1_350_000], ids=["no library", "no room for the rows"])
+@pytest.mark.parametrize("limit", [400_000, 1_600_000], ids=["no library", "no room for the rows"])
 def test_a_parquet_file_for_which_there_is_no_room_ends_in_a_sentence(tmp_path, limit):
     path, out = tmp_path / "xbtusd.csv", tmp_path / "o.parquet"
     path.write_text("".join(f"{1_700_000_000 + n / 4:.2f},{n % 7 + 1}.5,1\n" for n in range(2_000_000)))
     arguments = [sys.executable, "-c", CONVERTING, str(path), str(out), str(limit)]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "o.parquet is written by the general reader's library, which does not fit" in done.stdout
+    assert "o.parquet is written by polars, which does not fit" in done.stdout
     assert not out.exists()
 
 
@@ -141,7 +136,7 @@ def test_a_parquet_file_that_does_not_fit_is_not_begun(tmp_path):
     rows = 6_000_000
     frame = pl.DataFrame({"time": pl.int_range(rows, eager=True) + 1_700_000_000})
     frame.with_columns(price=pl.col("time") % 7 + 0.5, amount=pl.lit(1.0)).write_parquet(path)
-    arguments = [sys.executable, "-c", CONVERTING, str(path), str(tmp_path / "o.csv"), "1400000"]
+    arguments = [sys.executable, "-c", CONVERTING, str(path), str(tmp_path / "o.csv"), "1700000"]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "xbtusd.parquet is read as a whole, which does not fit" in done.stdout

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena.feeds.files import ids, table
-from arena.feeds.files.opening import open_sources
+from arena.feeds.files import duplicates
 from arena.feeds.files.reader import read
+from arena.feeds.files.sources import open_sources
 from arena.feeds.history import load_history
 
 DAY = 1704067200
@@ -44,14 +44,11 @@ def test_identical_rows_are_named_and_kept(load):
 
 
 @pytest.mark.parametrize("size", [40, 60, 1 << 20])
-@pytest.mark.parametrize("regular", [True, False], ids=["cut alike", "general reader"])
-def test_ids_of_two_symbols_are_told_apart_wherever_a_block_ends(tmp_path, monkeypatch, regular, size):
+def test_ids_of_two_symbols_are_told_apart_wherever_a_block_ends(tmp_path, size):
     path = tmp_path / "m.csv"
     deals = [("A", 1), ("B", 1), ("A", 2), ("B", 3), ("A", 4), ("B", 5), ("B", 1)]
     rows = [f"{DAY + n},{symbol},{10**9 + number},5\n" for n, (symbol, number) in enumerate(deals)]
     path.write_text("time,symbol,trade_id,price\n" + "".join(rows))
-    if not regular:
-        monkeypatch.setattr(table, "can_read", lambda *_: False)
     [(source, report)] = open_sources(str(path))
     assert dict(read(source, report, None, size=size).report.defects) == {"repeated_id": 1}
 
@@ -59,7 +56,7 @@ def test_ids_of_two_symbols_are_told_apart_wherever_a_block_ends(tmp_path, monke
 @pytest.mark.parametrize("falling", [False, True], ids=["oldest first", "newest first"])
 @pytest.mark.parametrize("size", [200, 4000, 1 << 20])
 def test_an_id_is_a_repeat_only_of_one_in_the_window(tmp_path, monkeypatch, falling, size):
-    monkeypatch.setattr(ids, "WINDOW", 50)
+    monkeypatch.setattr(duplicates, "WINDOW", 50)
     # The row 40 places on repeats an id, the one 60 places on is too far away, and one only comes late.
     numbers = [*range(1000, 1040), 1000, *range(1040, 1100), 1039, 5, *range(1100, 1300)]
     rows = [f"{number},1.0,2.0,2.0,{DAY + n}000,True,True\n" for n, number in enumerate(numbers)]
@@ -92,32 +89,24 @@ def test_repeats_that_are_skipped_for_another_reason_are_not_said_to_be_kept(loa
     assert market.defects == {"out_of_order": 2}
 
 
-@pytest.mark.parametrize("regular", [True, False], ids=["cut alike", "general reader"])
 @settings(max_examples=60, deadline=None)
 @given(rows=st.lists(ROW, min_size=1, max_size=60), size=st.integers(30, 400))
-def test_the_same_repeats_are_found_wherever_the_file_is_cut(tmp_path_factory, regular, rows, size):
+def test_the_same_repeats_are_found_wherever_the_file_is_cut(tmp_path_factory, rows, size):
     rows.sort(key=lambda row: float(row[0]))
     path = tmp_path_factory.mktemp("repeats") / "btcusd.csv"
     path.write_text(HEADER + "".join(",".join(row) + "\n" for row in rows))
-    with pytest.MonkeyPatch.context() as patch:
-        if not regular:
-            patch.setattr(table, "can_read", lambda *_: False)
-        assert defects_of(path, size).get("identical", 0) == len(rows) - len(set(rows))
+    assert defects_of(path, size).get("identical", 0) == len(rows) - len(set(rows))
 
 
-@pytest.mark.parametrize("regular", [True, False], ids=["cut alike", "general reader"])
 @settings(max_examples=60, deadline=None)
 @given(
     numbers=st.lists(st.sampled_from([1, 2, 10**9, 10**9 + 1, 2 * 10**9]), min_size=1, max_size=60),
     size=st.integers(30, 400),
 )
-def test_the_same_ids_are_found_wherever_the_file_is_cut(tmp_path_factory, regular, numbers, size):
+def test_the_same_ids_are_found_wherever_the_file_is_cut(tmp_path_factory, numbers, size):
     path = tmp_path_factory.mktemp("ids") / "BTCUSDT-trades-2024-01-01.csv"
     path.write_text("".join(f"{own},{n + 1}.5,2.0,2.0,{DAY + n}000,True,True\n" for n, own in enumerate(numbers)))
-    with pytest.MonkeyPatch.context() as patch:
-        if not regular:
-            patch.setattr(table, "can_read", lambda *_: False)
-        assert defects_of(path, size).get("repeated_id", 0) == len(numbers) - len(set(numbers))
+    assert defects_of(path, size).get("repeated_id", 0) == len(numbers) - len(set(numbers))
 
 
 def test_json_and_parquet_are_looked_through_as_well(load, tmp_path: Path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -20,6 +20,7 @@ DEFECTS = {
     "not_positive": "rows whose price is zero or below, skipped",
     "one_sided": "quotes that lack a bid or an ask, skipped",
     "out_of_order": "rows out of order in time, skipped",
+    "sorted": "bars out of order in time, sorted",
     "duplicate_time": "rows that repeat the time of a later row, which counts instead",
     "repeated_id": "rows that repeat a trade id of the 10,000 rows before them, kept",
     "identical": "rows identical to another of the same time, kept, for two trades may look alike",
@@ -60,17 +61,58 @@ class Kind(StrEnum):
     TRADES = "trades"
 
 
+_SHOWN = 3  # cells that a refusal shows
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What the cells of a whole file say about the guesses by which they are read.
+
+    `low` and `high` are the least and the greatest time as a number, `outside` counts times that are not
+    within 1900 and 2100 as read. `candles` are rows in which open, high, low and close were compared,
+    `quotes` those with a bid and an ask; `point` tells that a number has a decimal
+    point for certain. Of each kind of contradiction the first few cells are kept.
+    """
+
+    rows: int = 0
+    low: float = np.inf
+    high: float = -np.inf
+    outside: int = 0
+    candles: int = 0
+    quotes: int = 0
+    not_positive: int = 0
+    point: bool = False
+    wrong: Counter[str] = field(default_factory=Counter)
+    cells: dict[str, list[str]] = field(default_factory=dict)
+    odd_candles: list[list[float]] = field(default_factory=list)
+    first_row: str = ""
+    last_row: str = ""
+
+    def contradict(self, kind: str, number: int, cells: Iterable[str]) -> None:
+        """Count cells that contradict a guess and keep a few of them."""
+        if number:
+            self.wrong[kind] += int(number)
+            kept = self.cells.setdefault(kind, [])
+            kept += [str(cell)[:60] for cell in cells][: _SHOWN - len(kept)]
+
+    def shown(self, kind: str) -> str:
+        """Return the kept cells, quoted."""
+        return ", ".join(map(repr, self.cells.get(kind, [])))
+
+
 @dataclass(slots=True)
 class Report:
     """What was found out about one file; `name` opens each of its notes.
 
-    `columns` says by role which columns of a table were read.
+    `columns` says by role which columns of a table were read, `understood` what else was decided about it.
     """
 
     name: str
     defects: Counter[str] = field(default_factory=Counter)
     remarks: list[str] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)
+    understood: dict[str, str] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
 
     def count(self, kind: str, number: int = 1) -> None:
         """Add `number` defects of a kind that `DEFECTS` knows."""

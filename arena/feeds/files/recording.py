@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from arena.feeds.base import Halt, PriceUpdate, Resolution
-from arena.feeds.files.formats import Content
-from arena.feeds.files.layouts import Layout
-from arena.feeds.files.opening import Source
+from arena.feeds.files.columns import Layout
 from arena.feeds.files.reader import tape_of
-from arena.feeds.files.tape import Kind, Report, Rows, Tape
+from arena.feeds.files.report import Kind, Report, Rows, Tape
+from arena.feeds.files.series import Content
+from arena.feeds.files.sources import Source
 from arena.feeds.recording.layout import RecordingSession
 from arena.feeds.recording.reader import Damage, FrameBatch, sessions
 from arena.feeds.recording.replay import PriceDecision, SessionReplay

@@ -12,7 +12,7 @@ import numpy as np
 from arena.errors import MarketDataError
 from arena.feeds.base import History
 from arena.feeds.files.bars import Series
-from arena.feeds.files.tape import Floats, Kind, Report, Tape
+from arena.feeds.files.report import Floats, Kind, Report, Tape
 
 _CELLS = 100_000_000  # prices of a market, 800 MB: more is a wrong time or a wrong interval
 

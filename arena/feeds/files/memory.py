@@ -1,4 +1,4 @@
-"""Whether the general reader, polars, fits under a limit of the process's address space.
+"""Whether polars, which reads the tables, fits under a limit of the process's address space.
 
 Where it does not, it fails in ways that nobody can catch: half of it is missing, or it ends the
 process. So that is found out before it is asked for anything.
@@ -9,37 +9,44 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from functools import cache
+from collections import deque
 from pathlib import Path
 
 from arena.errors import MarketDataError
 
 _NEEDED = 1 << 30  # bytes that its code, its threads and their stores of memory take; hardly any are ever touched
+_LOADED = 896 << 20  # bytes that are left of them to take once its code is there
 _SPARE = 128 << 20  # bytes that it takes to write once it is there
 _WRITTEN = 64  # bytes that it takes to write a row
 _READ = 128  # bytes that it takes to read one from columns, which are in memory all at once
 
 
+_BEGUN: deque[str] = deque(maxlen=1)  # the file that polars was first used for
+
+
 def require_room(label: str) -> None:
-    """Raise MarketDataError if the general reader is needed for a file and would not fit."""
-    _require(
-        f"{label} needs the general reader",
-        _left_at_first(),
-        _NEEDED,
-        "mend, in a text, the lines that are unlike the others, such as a second header or one that is cut short",
-    )
+    """Raise MarketDataError if polars would not fit; to be asked before it is imported."""
+    _require(f"{label} is read by polars", _left(), _first_need(), "convert the file elsewhere")
+    if "polars" in sys.modules:
+        _BEGUN.append(label)
+
+
+def _first_need() -> int:
+    """Return what the next use of polars takes: most of it goes to its threads, which come with the first one."""
+    if _BEGUN:
+        return _SPARE
+    return _LOADED if "polars" in sys.modules else _NEEDED
 
 
 def require_room_for_rows(label: str, rows: int) -> None:
-    """Raise MarketDataError if the general reader, which has been loaded, could not hold so many rows."""
+    """Raise MarketDataError if polars, which has been loaded, could not hold so many rows."""
     _require(f"{label} is read as a whole", _left(), rows * _READ, "convert it to .csv.gz elsewhere")
 
 
 def require_room_to_write(label: str, rows: int) -> None:
-    """Raise MarketDataError if the general reader, which writes Parquet too, would not fit with so many rows."""
-    loaded = "polars" in sys.modules
-    needed = (_SPARE if loaded else _NEEDED) + rows * _WRITTEN
-    _require(f"{label} is written by the general reader's library", _left(), needed, "write .csv or .csv.gz")
+    """Raise MarketDataError if polars would not fit with so many rows to write."""
+    needed = _first_need() + rows * _WRITTEN
+    _require(f"{label} is written by polars", _left(), needed, "write .csv or .csv.gz")
 
 
 def _require(what: str, left: int, needed: int, instead: str) -> None:
@@ -48,12 +55,6 @@ def _require(what: str, left: int, needed: int, instead: str) -> None:
             f"{what}, which does not fit: it takes {needed >> 20:,} MiB of address space, and the limit of this "
             f"process leaves {left >> 20:,}. Raise the limit (`ulimit -v unlimited`) or {instead}."
         )
-
-
-@cache
-def _left_at_first() -> int:
-    """Return how many bytes the limit left when it was first asked for; later the reader has its share already."""
-    return _left()
 
 
 def _left() -> int:

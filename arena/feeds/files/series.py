@@ -1,0 +1,383 @@
+"""The rows of a file to one series of prices a symbol, whatever order they stand in.
+
+A file in order takes one pass; one that stands newest first, or one symbol after the other, takes two.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+
+from arena.feeds.files.columns import Layout
+from arena.feeds.files.naming import clean
+from arena.feeds.files.order import UNJUST, is_backward, kept, usable
+from arena.feeds.files.report import Bools, Codes, Floats, Report, Rows
+
+_SEARCHED = 4_000_000  # rows whose times are kept at once, 8 bytes each, and more of those out of order
+
+Chunks = Callable[[Report], Iterator[Rows]]
+
+
+@dataclass(slots=True)
+class Content:
+    """The rows of a file, as often as one wants to read them, and what they are.
+
+    `symbol` is one that the file's name or folder tells by the rules of its format. `again` returns the
+    same file read by another layout. `names` are the header's.
+    """
+
+    chunks: Chunks
+    layout: Layout
+    symbol: str | None = None
+    again: Callable[[Layout], Content] | None = None
+    names: Sequence[str] | None = None
+
+
+@dataclass(slots=True)
+class Judge:
+    """Decides which rows of a group count, pass by pass.
+
+    A backward group needs `ceilings`: for each chunk the latest time in the chunks after it. `marks`
+    are the verdicts of an earlier pass.
+    """
+
+    backward: bool = False
+    ceilings: list[float] = field(default_factory=list)
+    marks: Bools | None = None
+    high: float = -np.inf
+    late: int = 0
+    seen: int = 0
+
+    def keep(self, times: Floats, chunk: int) -> Bools:
+        """Mark the rows that count, of the group's next ones."""
+        if self.marks is not None:
+            keep = self.marks[self.seen : self.seen + len(times)]
+        elif not self.backward and times[0] >= self.high and (times[1:] >= times[:-1]).all():
+            keep = np.ones(len(times), dtype=bool)
+            self.high = float(times[-1])
+        elif self.backward:
+            later = np.maximum.accumulate(times[::-1])[::-1]
+            keep = times >= np.maximum(later, self.ceilings[chunk])
+        else:
+            keep = times >= np.maximum(np.maximum.accumulate(times), self.high)
+            self.high = max(self.high, float(times.max()))
+        self.seen += len(times)
+        self.late += len(times) - int(np.count_nonzero(keep))
+        return keep
+
+
+class Flow:
+    """The rows of one file, and the lines they make; `grid` thins the lines.
+
+    Of bars all rows count, in whatever order they stand, and `clocks` has the times of those without a
+    price as well.
+    """
+
+    def __init__(self, chunks: Chunks, grid: float | None, report: Report, *, bars: bool = False) -> None:
+        self._chunks = chunks
+        self._grid = grid
+        self._bars = bars
+        self.clocks: dict[str, list[Floats]] = {}
+        self._names: dict[str, int] = {}
+        self._judges: dict[int, Judge] = {}
+        self._lines: dict[int, Line] = {}
+        survey = Survey()
+        for number, rows in enumerate(self._rows(report)):
+            survey.add(rows.times, rows.codes, self._names[rows.symbols[0]])
+            self._add(rows, number)
+        self._reconsider(survey, report)
+        report.count("out_of_order", sum(judge.late for judge in self._judges.values()))
+
+    def lines(self) -> dict[str, Line]:
+        """Return the lines by symbol; rows without symbols come back under the empty name."""
+        names = {code: name for name, code in self._names.items()}
+        return {names[code]: line for code, line in self._lines.items() if line.rows}
+
+    def times(self, name: str, first: float, last: float) -> Floats:
+        """Read the file once more, for all times of a symbol between two; a thinned line has not all of them."""
+        judges = {group: Judge(j.backward, j.ceilings, j.marks) for group, j in self._judges.items()}
+        code, found = self._names[name], []
+        for number, rows in enumerate(self._rows(Report(""))):
+            for group, piece in self._pieces(rows):
+                keep = judges[group].keep(piece.times, number)
+                keep &= (piece.times >= first) & (piece.times <= last)
+                if piece.codes is not None:
+                    keep &= piece.codes == code
+                if piece.codes is not None or self._names[piece.symbols[0]] == code:
+                    found.append(piece.times[keep])
+        return np.sort(np.concatenate(found))
+
+    def _rows(self, report: Report) -> Iterator[Rows]:
+        """Yield the usable rows of one pass; their codes are the file's own."""
+        for rows in self._chunks(report):
+            if self._bars:
+                self._note_clocks(rows)
+            found = usable(rows, report)
+            if len(found.times):
+                yield self._numbered(found)
+
+    def _note_clocks(self, rows: Rows) -> None:
+        known = np.isfinite(rows.times)
+        if rows.codes is None:
+            name = rows.symbols[0] if rows.symbols else ""
+            self.clocks.setdefault(name, []).append(rows.times[known])
+            return
+        for code, name in enumerate(rows.symbols):
+            self.clocks.setdefault(name, []).append(rows.times[known & (rows.codes == code)])
+
+    def _numbered(self, rows: Rows) -> Rows:
+        """Give codes that hold for the whole file; without codes all rows are of the one symbol."""
+        symbols, codes = tuple(map(clean, rows.symbols)) or ("",), rows.codes
+        table = np.array([self._names.setdefault(symbol, len(self._names)) for symbol in symbols])
+        if codes is not None:
+            codes = table[codes]
+            if codes.min() == codes.max():
+                symbols, codes = (self._name(int(codes[0])),), None
+        return replace(rows, symbols=symbols, codes=codes)
+
+    def _name(self, code: int) -> str:
+        return next(name for name, own in self._names.items() if own == code)
+
+    def _reconsider(self, survey: Survey, report: Report) -> None:
+        """Read the file again where it is not simply in order."""
+        if not survey.back:
+            return
+        if self._bars:
+            if ALL not in survey.groups():
+                report.remark("The file holds its symbols one after the other; they were merged by time.")
+            return
+        groups = survey.groups()
+        backward = {group for group, (moved, back) in groups.items() if is_backward(back, moved)}
+        if backward:
+            report.defects["reversed"] = 1
+        if ALL not in groups:
+            report.remark("The file holds its symbols one after the other; they were merged by time.")
+        if backward or ALL not in groups:
+            self._again({group: Judge(group in backward, survey.ceilings(group)) for group in groups})
+        tangled = [group for group, judge in self._judges.items() if judge.late > UNJUST]
+        if searched := [group for group in tangled if self._judges[group].seen <= _SEARCHED]:
+            self._untangle(searched)
+        if len(searched) < len(tangled):
+            report.remark(
+                "Many rows are late; there are too many to find out whether a few early ones are wrong instead."
+            )
+
+    def _again(self, judges: dict[int, Judge]) -> None:
+        self._judges = judges
+        self._lines = {}
+        for number, rows in enumerate(self._rows(Report(""))):
+            self._add(rows, number)
+
+    def _untangle(self, tangled: list[int]) -> None:
+        """Find the wrong rows among all times of the groups that have many late ones."""
+        times: dict[int, list[Floats]] = {group: [] for group in tangled}
+        for rows in self._rows(Report("")):
+            for group, piece in self._pieces(rows):
+                if group in times:
+                    times[group].append(piece.times)
+        judges = {group: Judge(j.backward, j.ceilings) for group, j in self._judges.items()}
+        for group, judge in judges.items():
+            if group in times:
+                whole = np.concatenate(times.pop(group))
+                judge.marks = kept(whole[::-1])[::-1] if judge.backward else kept(whole)
+        self._again(judges)
+
+    def _pieces(self, rows: Rows) -> Iterator[tuple[int, Rows]]:
+        """Yield the groups of a chunk whose order is judged apart."""
+        if not self._judges or ALL in self._judges:
+            yield ALL, rows
+        elif rows.codes is None:
+            yield self._names[rows.symbols[0]], rows
+        else:
+            borders = np.flatnonzero(np.diff(rows.codes)) + 1
+            for start, end in zip([0, *borders], [*borders, len(rows.codes)], strict=True):
+                piece = rows.take(slice(int(start), int(end)))
+                code = int(rows.codes[start])
+                piece.symbols, piece.codes = (self._name(code),), None
+                yield code, piece
+
+    def _add(self, rows: Rows, number: int) -> None:
+        for group, piece in self._pieces(rows):
+            judge = self._judges.setdefault(group, Judge())
+            if self._bars:
+                self._split(piece, judge)
+                continue
+            keep = judge.keep(piece.times, number)
+            self._split(piece if keep.all() else piece.take(keep), judge)
+
+    def _split(self, rows: Rows, judge: Judge) -> None:
+        """Hand rows to the lines of their symbols."""
+        if rows.codes is None:
+            self._line(self._names[rows.symbols[0]], judge).add(rows.times, rows.prices, rows.volumes, rows.again)
+            return
+        order = np.argsort(rows.codes, kind="stable")
+        codes: Codes = rows.codes[order]
+        borders = np.flatnonzero(np.diff(codes)) + 1
+        for part in np.split(order, borders):
+            if part.size:
+                volumes = None if rows.volumes is None else rows.volumes[part]
+                again = None if rows.again is None else rows.again[part]
+                self._line(int(rows.codes[part[0]]), judge).add(rows.times[part], rows.prices[part], volumes, again)
+
+    def _line(self, code: int, judge: Judge) -> Line:
+        return self._lines.setdefault(code, Line(self._grid, judge.backward))
+
+
+ALL = -1  # the group of all rows, where symbols do not stand one after the other
+
+
+class Survey:
+    """Counts steps in time: of all rows and, while symbols might stand one after the other, of each."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._last = -np.inf
+        self._stacked = True
+        self._run = ALL
+        self._moved: Counter[int] = Counter()
+        self._back: Counter[int] = Counter()
+        self._peaks: list[dict[int, float]] = []
+
+    @property
+    def back(self) -> int:
+        """Return how many steps in time go back."""
+        return self._back[ALL]
+
+    def add(self, times: Floats, codes: Codes | None, code: int) -> None:
+        """Take the next rows of the file, at least one; without `codes` all of them have one code."""
+        moved, back = np.empty((2, len(times)), dtype=bool)
+        np.not_equal(times[1:], times[:-1], out=moved[1:])
+        np.less(times[1:], times[:-1], out=back[1:])
+        moved[0] = self._rows and times[0] != self._last
+        back[0] = self._rows and times[0] < self._last
+        self._count(ALL, moved, back)
+        self._peaks.append({ALL: float(times.max())})
+        for group, start, end in _runs(codes, code, len(times)):
+            if not self._stacked:
+                break
+            self._take_run(group, times[start:end], moved[start:end], back[start:end])
+        self._rows += len(times)
+        self._last = float(times[-1])
+
+    def _take_run(self, group: int, times: Floats, moved: Bools, back: Bools) -> None:
+        known = group in self._moved
+        self._stacked = self._stacked and (group == self._run or not known)
+        self._peaks[-1][group] = float(times.max())
+        # The step from another symbol's last row says nothing.
+        begin = 0 if group == self._run else 1
+        self._count(group, moved[begin:], back[begin:])
+        self._run = group
+
+    def _count(self, group: int, moved: Bools, back: Bools) -> None:
+        self._moved[group] += int(np.count_nonzero(moved))
+        self._back[group] += int(np.count_nonzero(back))
+
+    def groups(self) -> dict[int, tuple[int, int]]:
+        """Return the groups whose order is judged apart, each with its steps and those that go back."""
+        codes = [code for code in self._moved if code != ALL]
+        groups = codes if self._stacked and 1 < len(codes) < self._rows else [ALL]
+        return {group: (self._moved[group], self._back[group]) for group in groups}
+
+    def ceilings(self, group: int) -> list[float]:
+        """Return for each chunk the latest time of a group in the chunks after it."""
+        peaks = [peak.get(group, -np.inf) for peak in self._peaks]
+        later = np.maximum.accumulate([-np.inf, *peaks[:0:-1]])[::-1]
+        return [float(peak) for peak in later]
+
+
+def _runs(codes: Codes | None, code: int, rows: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the runs of equal codes with their borders."""
+    if codes is None:
+        yield code, 0, rows
+        return
+    borders = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), rows]
+    for start, end in pairwise(borders):
+        yield int(codes[start]), start, end
+
+
+QUIET = 6 * 3600.0  # seconds; less is a thin market, not a clock
+_FEW = 8  # rows for each point of a grid, from which it is quicker to look the points up
+
+
+@dataclass(slots=True)
+class Line:
+    """The prices of one symbol, piece by piece in the order of the file, and facts about all of its rows.
+
+    Of the prices between two points of a `grid` (seconds) only the last is kept, for no tick can show
+    the others; so memory is bounded by the ticks and not by the rows. `backward` lines are read
+    newest first.
+    """
+
+    grid: float | None = None
+    backward: bool = False
+    rows: int = 0
+    moving: int = 0  # steps in time that are not zero
+    silent: int = 0  # bars without volume
+    again: int = 0  # trades that say what a row before them said
+    first: float = np.inf
+    last: float = -np.inf
+    pauses: list[tuple[float, float]] = field(default_factory=list)  # long steps: their begin and length
+    parts: list[tuple[Floats, Floats]] = field(default_factory=list)
+
+    def add(self, times: Floats, prices: Floats, volumes: Floats | None = None, again: Bools | None = None) -> None:
+        """Take the next rows that count, in the order of the file."""
+        if not len(times):
+            return
+        if volumes is not None:
+            self.silent += int((volumes == 0).sum())
+        if again is not None:
+            self.again += int(np.count_nonzero(again))
+        if self.backward:
+            times, prices = times[::-1], prices[::-1]
+        self._take_steps(times)
+        self.rows += len(times)
+        self.first, self.last = min(self.first, float(times[0])), max(self.last, float(times[-1]))
+        self.parts.append((times, prices) if self.grid is None else thinned(times, prices, self.grid))
+
+    def _take_steps(self, times: Floats) -> None:
+        if self.rows:
+            # The step between this piece and the one before it in the file.
+            edge = (float(times[-1]), self.first) if self.backward else (self.last, float(times[0]))
+            self._take_step(*edge)
+        self.moving += int(np.count_nonzero(times[1:] != times[:-1]))
+        if times[-1] - times[0] > QUIET:
+            steps = np.diff(times)
+            wide = np.flatnonzero(steps > QUIET)
+            self.pauses += zip(times[wide].tolist(), steps[wide].tolist(), strict=True)
+
+    def _take_step(self, begin: float, end: float) -> None:
+        self.moving += end > begin
+        if end - begin > QUIET:
+            self.pauses.append((begin, end - begin))
+
+    def series(self) -> tuple[Floats, Floats]:
+        """Return the times in order, and the prices."""
+        parts = self.parts[::-1] if self.backward else self.parts
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate([times for times, _ in parts]), np.concatenate([prices for _, prices in parts])
+
+
+def thinned(times: Floats, prices: Floats, grid: float) -> tuple[Floats, Floats]:
+    """Return the last row before each point of the grid; the times are in order."""
+    first, end = _numbers(times[[0, -1]], grid)
+    if end - first < len(times) / _FEW:
+        places = np.searchsorted(times, np.arange(first, end + 1) * grid, side="right") - 1
+        found = places[np.append(places[1:] != places[:-1], values=True)]
+        return times[found], prices[found]
+    numbers = _numbers(times, grid)
+    last = np.append(numbers[1:] != numbers[:-1], values=True)
+    return times[last], prices[last]
+
+
+def _numbers(times: Floats, grid: float) -> Floats:
+    """Return the numbers of the first points of the grid at or after times."""
+    numbers = np.ceil(times / grid)
+    # The quotient may round across a whole number, so the product decides.
+    numbers -= (numbers - 1) * grid >= times
+    numbers += numbers * grid < times
+    return numbers
