@@ -58,7 +58,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._time = np.nan
-        self._run = np.empty(0, np.uint64)
+        self._run: Callable[[], Hashes] = lambda: np.empty(0, np.uint64)
 
     def mark(self, times: Floats, told: Callable[[], pl.Series | None]) -> Bools | None:
         """Return marks for the next rows, whose lines are told when they are asked for.
@@ -68,25 +68,31 @@ class Lines:
         if not len(times):
             return None
         moved = np.append(True, times[1:] != times[:-1])
-        goes_on = bool(times[0] == self._time) and len(self._run) > 0
+        goes_on = bool(times[0] == self._time)
+        if moved.all() and not goes_on:
+            # The last line is looked at only if the next rows go on with its time.
+            self._time, self._run = float(times[-1]), lambda: _last(told())
+            return None
         lines = told()
         if lines is None:
             self._time = np.nan
             return None
-        if moved.all() and not goes_on:
-            self._time, self._run = float(times[-1]), lines.tail(1).hash().to_numpy()
-            return None
+        before = self._run() if goes_on else np.empty(0, np.uint64)
         own = lines.hash().to_numpy()
         runs = np.cumsum(moved)
         if goes_on:
-            own = np.concatenate([self._run, own])
-            runs = np.concatenate([np.full(len(self._run), runs[0]), runs])
+            own = np.concatenate([before, own])
+            runs = np.concatenate([np.full(len(before), runs[0]), runs])
         frame = pl.DataFrame({"run": runs, "line": own})
         again = ~frame.select(pl.struct("run", "line").is_first_distinct()).to_series().to_numpy()
         marks = again[len(again) - len(times) :]
         last = own[runs == runs[-1]]
-        self._time, self._run = float(times[-1]), last[-_REMEMBERED:]
+        self._time, self._run = float(times[-1]), lambda: last[-_REMEMBERED:]
         return marks if marks.any() else None
+
+
+def _last(lines: pl.Series | None) -> Hashes:
+    return np.empty(0, np.uint64) if lines is None else lines.tail(1).hash().to_numpy()
 
 
 def _marked(rows: npt.NDArray[np.intp], number: int) -> Bools | None:
