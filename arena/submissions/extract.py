@@ -34,6 +34,9 @@ _APOSTROPHES = {"\u2018": "'", "\u2019": "'", "\u201a": "'", "\u2032": "'"}
 # Blocks in these languages hold no bot unless they define on_tick all the same.
 _FOREIGN = frozenset({"json", "bash", "sh", "shell", "console", "zsh", "html", "diff", "toml", "yaml", "text", "txt",
                       "markdown", "md", "output", "csv", "ini"})  # fmt: skip
+_CODE_LINE = re.compile(
+    r"\s|[@#)\]}\"']|(?:def|class|import|from|if|elif|else|for|while|try|with|return)\b.*[:(=]|[\w.]+\s*(?:[=(\[]|\+=)"
+)
 _MOST_CANDIDATES = 400
 _MOST_FENCES = 60
 _MOST_CUTS = 40
@@ -57,7 +60,8 @@ class _Candidate:
     def rank(self) -> tuple[int, int, int]:
         """Return how much this looks like a whole bot: parsed, complete, no test, no stub."""
         if self.tree is None:
-            return 0, sum(mark in self.text for mark in _MARKS), 0
+            marks = sum(mark in self.text for mark in _MARKS)
+            return int(marks > 0), marks, -1
         parts = _parts(self.tree)
         whole = parts == 3 and not _is_test(self.tree)
         return 1 + whole, parts, int(whole and not _is_stub(self.tree))
@@ -359,6 +363,11 @@ def _longest_prefix(text: str) -> tuple[str, ast.Module | None]:
         line = _error_line(repaired)
         lines = found.split("\n")
         if line is None or line < 2 or not found.strip():
+            break
+        dropped = lines[min(line - 1, len(lines) - 1) :]
+        first = next((words for words in dropped if words.strip()), "")
+        if _CODE_LINE.match(first):
+            # What does not parse is code: the file was cut off, and its beginning is another bot.
             break
         found = "\n".join(lines[: min(line - 1, len(lines) - 1)])
     return text, None

@@ -288,3 +288,12 @@ def test_the_end_of_a_block_is_known() -> None:
     assert extract_bot(fenced(WHOLE)).closed
     assert not extract_bot(f"```python\n{WHOLE}").closed
     assert not extract_bot(WHOLE).closed
+
+
+@pytest.mark.parametrize("place", range(WHOLE.index("def on_tick") + 25, len(WHOLE) - 1, 7))
+def test_the_beginning_of_a_file_that_was_cut_off_is_no_other_bot(place: int) -> None:
+    found = extract_bot(f"```python\n{WHOLE[:place]}")
+    assert found.source is not None
+    # Where a statement has just ended, nothing shows that it was cut.
+    assert found.source.strip() == WHOLE[:place].strip()
+    assert not found.closed
