@@ -120,10 +120,10 @@ def _subclasses(kind: type) -> Iterator[type]:
 
 
 def _by_value(kind: type) -> Any:
-    real = kind.__hash__
+    real: Any = kind.__hash__
 
     def hash_number(self: Any) -> int:
-        return real(self) if self == self else 0  # noqa: PLR0124 - only NaN differs from itself
+        return int(real(self)) if self == self else 0  # noqa: PLR0124 - only NaN differs from itself
 
     return hash_number
 
@@ -186,7 +186,8 @@ def _print_plainly(kinds: list[type]) -> None:
         np.random.Generator: _print_generator_of_numpy,
         np.random.RandomState: _print_generator_of_numpy,
         **dict.fromkeys(
-            (types.CodeType, types.FrameType, types.CellType, memoryview, weakref.ref, types.TracebackType), _print_object
+            (types.CodeType, types.FrameType, types.CellType, memoryview, weakref.ref, types.TracebackType),
+            _print_object,
         ),
     }
     for kind, function in forms.items():
@@ -205,8 +206,8 @@ _kept: list[object] = []
 def _blank_objects() -> None:
     for kind in (np.ndarray, np.generic):
         replace_members(kind, tobytes=_to_bytes(kind.tobytes))
-    for kind in (np.ndarray, np.void):
-        place = word_at(word_at(id(kind) + _BUFFER).value)
+    for each in (np.ndarray, np.void):
+        place = word_at(word_at(id(each) + _BUFFER).value)
         blank = _get_buffer(_blank(_get_buffer(place.value)))
         _kept.append(blank)
         place.value = ctypes.cast(blank, ctypes.c_void_p).value or 0
@@ -226,7 +227,7 @@ def _blank(real: Any) -> Any:
         # No exception may leave here: C code would take it for success.
         try:
             if owner.dtype.hasobject:
-                return _standard_buffer(bytes(owner.nbytes), view, flags)
+                return int(_standard_buffer(bytes(owner.nbytes), view, flags))
             return int(real(owner, view, flags))
         except BaseException:  # noqa: BLE001
             return -1

@@ -112,7 +112,7 @@ class _Pruner(ast.NodeTransformer):
             for statement in node.body:
                 for part in ast.walk(statement):
                     if isinstance(part, ast.Import | ast.ImportFrom) and self._is_refused(part):
-                        self._note(part, part.names, 'a bot is not run as a program')
+                        self._note(part, part.names, "a bot is not run as a program")
             node.body = [ast.copy_location(ast.Pass(), node)]
         elif self._typing_off and "TYPE_CHECKING" in {getattr(node.test, "id", ""), getattr(node.test, "attr", "")}:
             kept = [each for each in node.body if not isinstance(each, ast.Import | ast.ImportFrom)]

@@ -62,7 +62,7 @@ def _aliases(tree: ast.Module, modules: _Offered) -> dict[str, str]:
     return {name: module for name, module in single.items() if module in modules}
 
 
-def _bindings(tree: ast.Module) -> Iterator[tuple[str, str]]:
+def _bindings(tree: ast.Module) -> Iterator[tuple[str, str]]:  # noqa: C901 - one line for each way to bind
     """Yield every name that the source binds, with the module it then stands for; '' where it is none."""
     nothing: set[int] = set()
     for node in ast.walk(tree):
@@ -95,7 +95,8 @@ def _asked(tree: ast.Module) -> Iterator[int]:
     for node in ast.walk(tree):
         match node:
             case ast.Try() if any(
-                handler.type is not None and catches(handler, frozenset({"AttributeError"})) for handler in node.handlers
+                handler.type is not None and catches(handler, frozenset({"AttributeError"}))
+                for handler in node.handlers
             ):
                 for statement in node.body:
                     yield from (id(part) for part in ast.walk(statement) if isinstance(part, ast.Attribute))

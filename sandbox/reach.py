@@ -44,7 +44,8 @@ _PROPOSED = (
     ("container", "builtins.mappingproxy"),
     ("calls", "from|builtins from|functools"),
     ("own facade", """from|copy from|json from|logging from|pprint from|textwrap
-        from|sys from|traceback from|types from|typing from|typing_extensions from|warnings from|zoneinfo sandbox. string.Formatter arena."""),
+        from|sys from|traceback
+        from|types from|typing from|typing_extensions from|warnings from|zoneinfo sandbox. string.Formatter arena."""),
     ("exception", """copy.Error json.decoder.JSONDecodeError numpy.linalg.LinAlgError re.error re.PatternError
         statistics.StatisticsError zoneinfo._common. decimal.DecimalException decimal.DivisionByZero
         decimal.Inexact decimal.InvalidOperation decimal.Overflow decimal.Rounded decimal.Subnormal
@@ -69,7 +70,8 @@ _PROPOSED = (
     ("computes", """builtins.str builtins.bytes builtins.int builtins.float builtins.complex builtins.bool
         builtins.range builtins.longrange decimal. fractions. numbers. statistics. re. _sre. datetime. zoneinfo.
         from|math from|cmath from|calendar from|decimal from|fractions from|operator from|re from|statistics
-        from|string weakref. sys.float_info sys.int_info sys.version_info"""),
+        from|string weakref.
+        sys.float_info sys.int_info sys.version_info"""),
 )  # fmt: skip
 _OURS = {
     "from builtins": "print getattr setattr delattr hasattr type vars __import__",

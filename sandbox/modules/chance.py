@@ -40,7 +40,7 @@ def replace_library_chance(services: Services) -> None:
         return made
 
     random.Random.seed = seeded  # type: ignore[method-assign]
-    random.Random.__new__ = make  # type: ignore[method-assign,assignment]
+    random.Random.__new__ = make  # type: ignore[method-assign]
     for name, method in methods_of(rng).items():
         setattr(random, name, method)
     # What numpy makes of no seed at all.

@@ -46,7 +46,7 @@ def _textwrap() -> dict[str, object]:
 
         return shaped
 
-    return {name: on_plain(getattr(textwrap, name)) for name in "dedent fill indent shorten wrap".split()}
+    return {name: on_plain(getattr(textwrap, name)) for name in ["dedent", "fill", "indent", "shorten", "wrap"]}
 
 
 _HOOKS = {"parse_float", "parse_int", "parse_constant", "object_hook", "object_pairs_hook", "strict"}

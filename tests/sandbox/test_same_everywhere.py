@@ -33,7 +33,8 @@ def clocks():
         when, day, datetime.datetime.min, datetime.datetime.max, datetime.date.min, when + datetime.timedelta(1),
         when.date(), when.replace(year=2021), when.astimezone(zone), when.astimezone(), day + datetime.timedelta(1),
         datetime.datetime.combine(day, datetime.time()), datetime.datetime.fromisoformat("2020-01-01"),
-        datetime.datetime.strptime("2020", "%Y"), datetime.date.fromordinal(5), datetime.date.fromisocalendar(2020, 1, 1),
+        datetime.datetime.strptime("2020", "%Y"), datetime.date.fromordinal(5),
+        datetime.date.fromisocalendar(2020, 1, 1),
         np.datetime64("2020-01-01").item(), np.datetime64("2020-01-01T00:00").item(), copy.copy(when),
         np.array(["2020-01-01"], dtype="datetime64[D]").tolist()[0], datetime.datetime.fromtimestamp(5, zone),
         datetime.datetime.utcfromtimestamp(5),
@@ -84,13 +85,16 @@ def chances():
 def things():
     own = Plain()
     return [
-        Plain, Other, Shape, Slotted, own, Slotted(), generate, generate(), lambda: 0, cached, own.__eq__, object(), len,
-        [].append, "".join, random.random, random, np, np.mean, np.add, np.random.default_rng(1), np.random.RandomState(1),
+        Plain, Other, Shape, Slotted, own, Slotted(), generate, generate(), lambda: 0, cached, own.__eq__, object(),
+        len,
+        [].append, "".join, random.random, random, np, np.mean, np.add, np.random.default_rng(1),
+        np.random.RandomState(1),
         functools.partial(generate), property(generate), staticmethod(generate), classmethod(generate), (x for x in ()),
         itertools.count(), iter([]), iter({}), zip(), map(len, []), enumerate([]), reversed([]), collections.deque(),
         collections.OrderedDict().keys(), types.SimpleNamespace(a=generate), float("nan"), np.float64("nan"),
-        decimal.Decimal("nan"), complex("nan"), None, NotImplemented, ..., ValueError("x"), KeyError, Side.BUY, (Plain, None),
-        frozenset([Plain, generate]), {generate: 1}, [generate], slice(generate), 
+        decimal.Decimal("nan"), complex("nan"), None, NotImplemented, ..., ValueError("x"), KeyError, Side.BUY,
+        (Plain, None),
+        frozenset([Plain, generate]), {generate: 1}, [generate], slice(generate),
         operator_of(), decimal.getcontext(), np.vectorize(len), np.ndindex(2), np.arange(3).flat, cached.cache_info,
         contextmanagers(), print, vars, abc.ABC, calendar.monthrange, functools.cmp_to_key(lambda a, b: 0)(1),
     ]
@@ -126,7 +130,8 @@ def addresses():
     mixed[0] = (generate, 5)
     buffer = bytearray()
     buffer.extend(bytes(objects))
-    yield [objects.tobytes(), bytes(objects), bytearray(objects), b"".join([objects]), mixed.tobytes(), mixed[0].tobytes()]
+    yield [objects.tobytes(), bytes(objects), bytearray(objects), b"".join([objects])]
+    yield [mixed.tobytes(), mixed[0].tobytes()]
     yield [bytes(mixed[0]), int.from_bytes(objects, "little"), str(objects, "latin-1"), buffer]
     yield [{k: 1 for k in (Plain, generate, len, None)}, len({object() for _ in range(9)})]
 OF_THE_LIBRARY = [KeyError, abc.ABC]

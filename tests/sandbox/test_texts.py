@@ -40,7 +40,13 @@ def test_a_load_error_with_any_text_is_a_violation_that_can_be_shown(bots: Pool,
 
 
 def test_a_text_of_the_source_in_a_violation_can_be_shown(bots: Pool) -> None:
-    for line in ("x = '\\ud800'.nothing", "import \u202ex", "assert False, '\x1b[1m'", "1/0 #\u202e", "from x\u200b import y"):
+    for line in (
+        "x = '\\ud800'.nothing",
+        "import \u202ex",
+        "assert False, '\x1b[1m'",
+        "1/0 #\u202e",
+        "from x\u200b import y",
+    ):
         for found in bots.check((HEAD + line).encode()).violations:
             assert is_clean(found["message"] + found["hint"] + found["rule"])
 
@@ -59,7 +65,8 @@ def test_a_hostile_checker_says_nothing_that_cannot_be_shown() -> None:
     {}, {"violations": []}, {"violations": [1], "warnings": [], "facts": {}}, [], 5, None,
     {"violations": [], "warnings": 5, "facts": {}}, {"violations": [], "warnings": [], "facts": 5},
     {"violations": [{"line": "x"}], "warnings": [], "facts": {}},
-    {"violations": [{"line": float("inf"), "column": 1, "rule": "", "message": "", "hint": ""}], "warnings": [], "facts": {}},
+    {"violations": [{"line": float("inf"), "column": 1, "rule": "", "message": "", "hint": ""}],
+     "warnings": [], "facts": {}},
 ])  # fmt: skip
 def test_nonsense_of_a_checker_is_one_violation(head: object) -> None:
     assert [found["rule"] for found in read_checked(answered(head)).violations] == ["load-limit"]
