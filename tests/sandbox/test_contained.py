@@ -13,17 +13,20 @@ from tests.sandbox.market import bot
 from tests.sandbox.plays import play
 
 NESTS = {
-    "map": "iter([1])|map(abs, x)|next(x)", "zip": "iter([1])|zip(x)|next(x)", "filter": "iter([1])|filter(None, x)|next(x)",
+    "map": "iter([1])|map(abs, x)|next(x)", "zip": "iter([1])|zip(x)|next(x)",
+    "filter": "iter([1])|filter(None, x)|next(x)",
     "enumerate": "iter([1])|enumerate(x)|next(x)", "chain": "iter([1])|itertools.chain(x)|next(x)",
     "islice": "iter([1])|itertools.islice(x, 5)|next(x)", "takewhile": "iter([1])|itertools.takewhile(bool, x)|next(x)",
-    "accumulate": "iter([1])|itertools.accumulate(x)|next(x)", "zip_longest": "iter([1])|itertools.zip_longest(x)|next(x)",
+    "accumulate": "iter([1])|itertools.accumulate(x)|next(x)",
+    "zip_longest": "iter([1])|itertools.zip_longest(x)|next(x)",
     "tuple hash": "()|(x,)|hash(x)", "tuple repr": "()|(x,)|repr(x)", "tuple compare": "()|(x,)|x == (x,)",
     "list repr": "[]|[x]|repr(x)", "frozenset hash": "frozenset()|frozenset([x])|hash(x)",
     "partial": "abs|functools.partial(x)|x(1)", "partial repr": "abs|functools.partial(print, x)|repr(x)",
     "deque": "collections.deque()|collections.deque([x])|x == x.copy()", "alias": "list[int]|list[x]|hash(x)",
     "slice": "slice(1)|slice(x)|x == slice(x)", "proxy": "types.MappingProxyType({})|types.MappingProxyType(x)|len(x)",
     "staticmethod": "abs|staticmethod(x)|x(1)", "dict repr": "{}|{1: x}|repr(x)", "json": "[]|[x]|json.dumps(x)",
-    "generators": "iter([1])|(y for y in x)|next(x)", "drop": "iter([1])|map(abs, x)|0", "deepcopy": "[]|[x]|copy.deepcopy(x)",
+    "generators": "iter([1])|(y for y in x)|next(x)",
+    "drop": "iter([1])|map(abs, x)|0", "deepcopy": "[]|[x]|copy.deepcopy(x)",
 }  # fmt: skip
 OTHERS = {
     "an OrderedDict that is cleared while it is compared": """
