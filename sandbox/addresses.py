@@ -6,8 +6,9 @@ they are defined, so that every set, dict and text follows:
 
 - objects hash by a number, given when one is first asked for (by type alone where nobody can tell when they are
   gone), and print without an address;
-- None and NaN hash by value;
-- an array of objects holds addresses, and shows zeroes to whoever asks for its bytes.
+- None and NaN hash by value.
+
+(An array of objects holds addresses; `modules/raw_bytes.py` keeps its bytes back.)
 
 Classes are hashed by library code in C all the time, so their function must be C's own: they take that of context
 variables, which returns a field that in a class says where calls by vector begin, and means nothing in one without
@@ -64,7 +65,6 @@ def hide_addresses(services: Services) -> None:
     kinds = all_classes(object)
     _hash_by_number(kinds)
     _print_plainly(kinds)
-    _blank_objects()
     # What is filed in an order of addresses gets no numbers in that order.
     HASHED.counting = False
     _file_anew()
@@ -192,47 +192,6 @@ def _print_plainly(kinds: list[type]) -> None:
     }
     for kind, function in forms.items():
         replace_special(kind, "__repr__", function)
-
-
-# -- arrays of objects ----------------------------------------------------------------------------
-
-_BUFFER = 160
-_get_buffer = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.c_void_p, ctypes.c_int)
-_standard_buffer = _get_buffer(("PyObject_GetBuffer", ctypes.pythonapi))
-# C code keeps only their addresses.
-_kept: list[object] = []
-
-
-def _blank_objects() -> None:
-    for kind in (np.ndarray, np.generic):
-        replace_members(kind, tobytes=_to_bytes(kind.tobytes))
-    for each in (np.ndarray, np.void):
-        place = word_at(word_at(id(each) + _BUFFER).value)
-        blank = _get_buffer(_blank(_get_buffer(place.value)))
-        _kept.append(blank)
-        place.value = ctypes.cast(blank, ctypes.c_void_p).value or 0
-
-
-def _to_bytes(real: Any) -> Any:
-    def tobytes(self: Any, *args: Any, **more: Any) -> bytes:
-        """Return the bytes of an array; one of objects has only addresses."""
-        found: bytes = real(self, *args, **more)
-        return bytes(len(found)) if self.dtype.hasobject else found
-
-    return tobytes
-
-
-def _blank(real: Any) -> Any:
-    def get_buffer(owner: Any, view: int, flags: int) -> int:
-        # No exception may leave here: C code would take it for success.
-        try:
-            if owner.dtype.hasobject:
-                return int(_standard_buffer(bytes(owner.nbytes), view, flags))
-            return int(real(owner, view, flags))
-        except BaseException:  # noqa: BLE001
-            return -1
-
-    return get_buffer
 
 
 # -- what is filed under old hashes ---------------------------------------------------------------

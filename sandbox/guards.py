@@ -15,10 +15,13 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from sandbox import names
 from sandbox.botclass import PURE, ClassHook, is_bot_class, is_pure
 from sandbox.modules.dispatch import register_annotated
 from sandbox.modules.facade import Facade, hand_out
+from sandbox.modules.raw_bytes import check_bytes
 from sandbox.modules.services import Services
 from sandbox.special import checked_super, dunder, from_super, object_method, own_copy, safe_type
 from sandbox.universe import (
@@ -79,11 +82,13 @@ def _read_guarded(obj: Any, key: str) -> Any:  # noqa: C901 - the order of the c
     if kind is Facade:
         return getattr(obj, key)
     if kind is super:
-        return from_super(obj, key)
+        return _shown(kind, key, from_super(obj, key))
     if key in {"format", "format_map"}:
         found = _safe_format(obj, key)
         if found is not _MISSING:
             return found
+    if key == "tobytes" and issubclass(obj if isinstance(obj, type) else kind, np.ndarray | np.generic):
+        check_bytes(obj)
     if isinstance(obj, type):
         if not _check_type_chain(obj, key):
             _check_type_chain(kind, key)
@@ -96,6 +101,11 @@ def _read_guarded(obj: Any, key: str) -> Any:  # noqa: C901 - the order of the c
     found = getattr(obj, key)
     if _is_kept(found, key):
         raise _not_allowed(key)
+    return _shown(kind, key, found)
+
+
+def _shown(kind: type, key: str, found: Any) -> Any:
+    """Return what was read; a table that the host itself works with as a copy."""
     if key in VIEWS:
         return types.MappingProxyType(dict(found)) if type(found) is dict else own_copy(found)
     return own_copy(found) if (kind, key) in TABLES else found

@@ -44,8 +44,8 @@ _PROPOSED = (
     ("container", "builtins.mappingproxy"),
     ("calls", "from|builtins from|functools"),
     ("own facade", """from|copy from|json from|logging from|pprint from|textwrap
-        from|sys from|traceback
-        from|types from|typing from|typing_extensions from|warnings from|zoneinfo sandbox. string.Formatter arena."""),
+        from|traceback from|types from|typing from|typing_extensions from|warnings from|zoneinfo
+        sandbox. string.Formatter arena."""),
     ("exception", """copy.Error json.decoder.JSONDecodeError numpy.linalg.LinAlgError re.error re.PatternError
         statistics.StatisticsError zoneinfo._common. decimal.DecimalException decimal.DivisionByZero
         decimal.Inexact decimal.InvalidOperation decimal.Overflow decimal.Rounded decimal.Subnormal
@@ -64,14 +64,14 @@ _PROPOSED = (
         collections.abc.Iterator collections.abc.Iterable collections.abc.Async collections.abc.Awaitable
         collections.abc.Coroutine"""),
     ("array", "numpy. from|numpy from|numpy.fft from|numpy.linalg"),
-    ("container", """collections. _collections. from|collections from|collections.abc builtins.list builtins.dict builtins.odict
+    ("container", """collections. _collections. from|collections from|collections.abc builtins.list builtins.dict
+        builtins.odict
         builtins.set builtins.frozenset builtins.tuple builtins.bytearray builtins.mappingproxy from|heapq
         from|bisect types.SimpleNamespace"""),
     ("computes", """builtins.str builtins.bytes builtins.int builtins.float builtins.complex builtins.bool
         builtins.range builtins.longrange decimal. fractions. numbers. statistics. re. _sre. datetime. zoneinfo.
         from|math from|cmath from|calendar from|decimal from|fractions from|operator from|re from|statistics
-        from|string weakref.
-        sys.float_info sys.int_info sys.version_info"""),
+        from|string weakref. sys.float_info sys.int_info sys.version_info"""),
 )  # fmt: skip
 _OURS = {
     "from builtins": "print getattr setattr delattr hasattr type vars __import__",
@@ -189,12 +189,9 @@ def write(table: dict[Key, str]) -> None:
     for (owner, name), category in sorted(table.items()):
         lines.setdefault((category, owner), []).append(name)
     reasons = [f"#   {category}: {why}" for category, why in CATEGORIES.items()]
-    head = [
-        "# What bots get natively: category | owner | names. Made by `python -m sandbox.reach`, then reviewed.",
-        *reasons,
-    ]
+    title = "# What bots get natively: category | owner | names. Made by `python -m sandbox.reach`, then reviewed."
     body = [f"{category} | {owner} | {' '.join(found)}" for (category, owner), found in sorted(lines.items())]
-    TABLE.write_text("\n".join([*head, "", *body, ""]), encoding="utf-8")
+    TABLE.write_text("\n".join([title, *reasons, "", *body, ""]), encoding="utf-8")
 
 
 def main() -> None:

@@ -126,7 +126,20 @@ def _deep(x: Any, memo: Memo) -> Any:
         return memo.__made__.get(id(x), x if unchanged else tuple(items))
     if kind is np.ndarray:
         return _deep_array(x, memo)
+    if isinstance(x, np.random.Generator | np.random.RandomState):
+        return _deep_generator(x)
     return _copied(x, "__deepcopy__", lambda value: deepcopy(value, memo), memo)
+
+
+def _deep_generator(x: Any) -> Any:
+    """Return a generator that goes on from the same state, and apart."""
+    source = x._bit_generator  # noqa: SLF001
+    fresh = type(source)(0)
+    fresh.state = source.state
+    made = type(x)(fresh)
+    if isinstance(x, np.random.RandomState):
+        made.set_state(x.get_state(legacy=False))
+    return made
 
 
 def _deep_array(x: Any, memo: Memo) -> Any:
@@ -142,10 +155,10 @@ def _deep_array(x: Any, memo: Memo) -> Any:
     return same
 
 
-def _copied(x: Any, method: str, each: Callable[[Any], Any], memo: Memo | None = None) -> Any:
+def _copied(x: Any, method: str, each: Callable[[Any], Any], memo: Memo | None = None) -> Any:  # noqa: PLR0911
     kind = type(x)
-    if kind is np.void:
-        return x.copy()
+    if kind is np.ndarray or kind is np.void:
+        return x.copy("K") if kind is np.ndarray else x.copy()
     if kind is State:
         return {key: each(value) for key, value in x.items()}
     if kind in _ATOMIC or isinstance(x, _SHARED) or type(x) in {TypeOf, HostClass, Opaque}:
@@ -157,8 +170,6 @@ def _copied(x: Any, method: str, each: Callable[[Any], Any], memo: Memo | None =
             return maker(x) if memo is None else maker(x, memo)
     if not own and not _is_known(kind):
         return x
-    if kind is np.ndarray:
-        return x.copy(order="K")
     if kind in {list, dict, set, bytearray} and memo is None:
         return x.copy()
     return _rebuilt(x, kind, each, memo)

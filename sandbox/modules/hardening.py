@@ -10,6 +10,7 @@ import enum
 import functools
 import importlib
 import keyword
+import pprint
 import types
 import warnings
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from typing import Any
 
 from sandbox import names
 from sandbox.botclass import MODULE_NAME, is_bot_class
+from sandbox.modules.raw_bytes import guard_buffers
 from sandbox.modules.zeroes import zero_new_arrays
 from sandbox.universe import BASES
 
@@ -30,11 +32,13 @@ def harden() -> None:
         return
     _done = True
     zero_new_arrays()
+    guard_buffers()
     _harden_copies()
     _harden_wrappers()
     _harden_enum()
     _harden_fields()
     _harden_dtypes()
+    _harden_printing()
     # A warning that is shown opens source files; bots have no use for one.
     warnings.simplefilter("ignore")
 
@@ -47,6 +51,8 @@ def _harden_wrappers() -> None:
 
         A wrapper of `str` would else carry `str.format` itself past the guard.
         """
+        if isinstance(wrapped, types.ModuleType):
+            raise TypeError("a module cannot be wrapped")
         if which or more:
             return real(wrapper, wrapped, *which, **more)
         # A class keeps its module, by which it is known as a bot's.
@@ -93,6 +99,24 @@ def _harden_fields() -> None:
         object.__setattr__(self, key, value)
 
     dataclasses.Field.__setattr__ = __setattr__  # type: ignore[method-assign]
+
+
+def _harden_printing() -> None:
+    """Print and order without addresses."""
+
+    def recursion(thing: Any) -> str:
+        return f"<Recursion on {type(thing).__name__}>"
+
+    def by_type(self: Any, other: Any) -> bool:
+        """Order what has an order, and the rest by its type alone."""
+        try:
+            return bool(self.obj < other.obj)
+        except TypeError:
+            return str(type(self.obj)) < str(type(other.obj))
+
+    printer: Any = pprint
+    printer._recursion = recursion  # noqa: SLF001
+    printer._safe_key.__lt__ = by_type  # noqa: SLF001
 
 
 def _harden_dtypes() -> None:

@@ -38,7 +38,8 @@ _handler = _Handler()
 
 def zero_new_arrays() -> None:
     """Put the allocator in place for this process and its children, and see that it works."""
-    if np._core.multiarray.get_handler_name(np.empty(1)) != _NAME.decode():  # noqa: SLF001
+    core: Any = np._core  # type: ignore[attr-defined]  # noqa: SLF001
+    if core.multiarray.get_handler_name(np.empty(1)) != _NAME.decode():
         _install()
     stale = [np.full(64, 7.0) for _ in range(16)]
     del stale

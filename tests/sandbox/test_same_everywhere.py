@@ -129,10 +129,16 @@ def addresses():
     mixed = np.zeros(2, dtype="O,i4")
     mixed[0] = (generate, 5)
     buffer = bytearray()
-    buffer.extend(bytes(objects))
-    yield [objects.tobytes(), bytes(objects), bytearray(objects), b"".join([objects])]
-    yield [mixed.tobytes(), mixed[0].tobytes()]
-    yield [bytes(mixed[0]), int.from_bytes(objects, "little"), str(objects, "latin-1"), buffer]
+    readers = [
+        objects.tobytes, mixed.tobytes, mixed[0].tobytes, lambda: bytes(objects), lambda: bytearray(objects),
+        lambda: b"".join([objects]), lambda: bytes(mixed[0]), lambda: int.from_bytes(objects, "little"),
+        lambda: str(objects, "latin-1"), lambda: buffer.extend(bytes(objects)),
+    ]
+    for read in readers:
+        try:
+            yield read()
+        except Exception as error:
+            yield str(error)
     yield [{k: 1 for k in (Plain, generate, len, None)}, len({object() for _ in range(9)})]
 OF_THE_LIBRARY = [KeyError, abc.ABC]
 NUMBER = [0]

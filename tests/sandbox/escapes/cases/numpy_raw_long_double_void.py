@@ -1,0 +1,6 @@
+# family: numpy
+# expect: blocked
+# control: plain
+# why: A long double ends in what the stack held.
+import numpy as np
+breach(np.array([1.5], dtype="g").astype("V16").item())

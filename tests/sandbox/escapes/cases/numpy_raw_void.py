@@ -1,0 +1,6 @@
+# family: numpy
+# expect: blocked
+# control: plain
+# why: The bytes of object arrays are addresses; every way to raw bytes refuses them.
+import numpy as np
+breach(bytes(np.zeros(1, [("a", "O")])[0]))
