@@ -16,8 +16,9 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox import builtin_names, guards
+from sandbox.addresses import hide_addresses
 from sandbox.compiler import compile_bot
-from sandbox.modules import build
+from sandbox.modules import build, take_over
 from sandbox.modules.facade import names_of
 from sandbox.modules.services import Services
 from sandbox.universe import freeze_host_classes
@@ -138,9 +139,11 @@ class Book:
 def walled() -> Callable[[str], dict[str, Any]]:
     """Return what loads a source under the wall."""
     services = Services()
+    take_over(services)
     modules = build(services)
     offered = {name: names_of(module) for name, module in modules.items()}
     builtins, gates = builtin_names.build(services, modules), guards.build(services)
+    hide_addresses(services)
     freeze_host_classes()
 
     def load(source: str) -> dict[str, Any]:

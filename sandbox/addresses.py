@@ -120,10 +120,10 @@ def _subclasses(kind: type) -> Iterator[type]:
 
 
 def _by_value(kind: type) -> Any:
-    real = kind.__hash__
+    real: Any = kind.__hash__
 
     def hash_number(self: Any) -> int:
-        return real(self) if self == self else 0  # noqa: PLR0124 - only NaN differs from itself
+        return int(real(self)) if self == self else 0  # noqa: PLR0124 - only NaN differs from itself
 
     return hash_number
 

@@ -11,9 +11,9 @@ import types
 import warnings
 from collections.abc import Mapping
 
+from sandbox.dead_imports import drop_dead_imports
 from sandbox.module_attributes import missing_attributes
 from sandbox.policy import Names
-from sandbox.dead_imports import drop_dead_imports
 from sandbox.policy_statements import Policy
 from sandbox.rules import Violation, violation
 from sandbox.universe import GUARDED_LOADS, GUARDED_STORES

@@ -62,7 +62,7 @@ def _aliases(tree: ast.Module, modules: _Offered) -> dict[str, str]:
     return {name: module for name, module in single.items() if module in modules}
 
 
-def _bindings(tree: ast.Module) -> Iterator[tuple[str, str]]:
+def _bindings(tree: ast.Module) -> Iterator[tuple[str, str]]:  # noqa: C901 - one line for each way to bind
     """Yield every name that the source binds, with the module it then stands for; '' where it is none."""
     nothing: set[int] = set()
     for node in ast.walk(tree):

@@ -14,8 +14,8 @@ def plain_text(text: str, limit: int) -> str:
     Left out are controls (escape sequences, C1), formats (bidirectional, zero width), surrogates, and what
     Unicode has not assigned; line breaks become ' | ', tabs spaces.
     """
-    text = text[: 4 * limit]
+    text = text[: 4 * limit].strip()
     if not (text.isascii() and text.isprintable()):
-        flat = _BREAKS.sub(" | ", text.strip()).replace("\t", " ")
-        text = "".join(character for character in flat if unicodedata.category(character)[0] != "C")
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+        flat = _BREAKS.sub(" | ", text).replace("\t", " ")
+        text = "".join(character for character in flat if unicodedata.category(character)[0] != "C").strip()
+    return text if len(text) <= limit else text[: limit - 3].strip() + "..."

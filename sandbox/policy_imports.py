@@ -1,8 +1,8 @@
 """The language wall, second part: imports, and what is refused outright with advice."""
 
 from __future__ import annotations
-
 import __future__
+
 import ast
 
 from sandbox.dead_imports import catches_import

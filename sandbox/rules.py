@@ -128,7 +128,8 @@ _PAGE = """# What a bot may write
 
 Bots are ordinary Python, checked before they run: {count} rules say what is refused. A refusal names
 the line, the column, the rule, and what to write instead; all of a source's violations are reported
-at once. An import that is not offered and that nothing uses is left out, with a warning. Everything else behaves as in plain Python. How the wall is built is told in
+at once. An import that is not offered and that nothing uses is left out, with a warning. Everything else
+behaves as in plain Python. How the wall is built is told in
 `sandbox/README.md`; this page is printed by `python -m sandbox.rules`.
 
 | Rule | What is wrong | What to do | Example |

@@ -207,7 +207,7 @@ def main() -> None:
     fill_holes()
     gc.freeze()
     # Library code that prints would write into the pipe of answers.
-    sys.stdout = sys.stderr = None  # type: ignore[assignment]
+    sys.stdout = sys.stderr = None
     kit.pages = foresee(kit, kit.rehearsal)
     told = control.recv(_MOST_LIMITS)
     if not told:

@@ -17,7 +17,7 @@ def build(services: Services) -> dict[str, Facade]:
 
 
 def take_over(services: Services) -> None:
-    """Have the library itself keep the bot's clock and chance, and all it needs at hand, in a process for bots alone."""
+    """Have the library itself keep a bot's clock and chance, and all it needs at hand, where only bots run."""
     from sandbox.modules.chance import replace_library_chance
     from sandbox.modules.clock import replace_library_clock
     from sandbox.modules.codec_table import load_codecs

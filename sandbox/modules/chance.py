@@ -34,11 +34,13 @@ def replace_library_chance(services: Services) -> None:
         seed(self, rng.getrandbits(64) if a is None else a, version)
 
     def make(cls: type, *_: Any, **__: Any) -> Any:
-        # Without a seed this would ask the kernel, before `seed` is even called.
-        return _base.__new__(cls, 0)
+        # One that is never seeded, for a class of the bot may forget to, would ask the kernel or give nothing but 0.
+        made = _base.__new__(cls, 0)
+        _base.seed(made, 0)
+        return made
 
     random.Random.seed = seeded  # type: ignore[method-assign]
-    random.Random.__new__ = make  # type: ignore[method-assign,assignment]
+    random.Random.__new__ = make  # type: ignore[method-assign]
     for name, method in methods_of(rng).items():
         setattr(random, name, method)
     # What numpy makes of no seed at all.

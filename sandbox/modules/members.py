@@ -77,7 +77,8 @@ def all_classes(kind: type) -> list[type]:
     found, known = [kind], {id(kind)}
     for each in found:
         # A metaclass's own `__subclasses__` wants to be called as a function of the class.
-        for heir in type.__subclasses__(each):
+        heirs: list[type] = type.__subclasses__(each)
+        for heir in heirs:
             if id(heir) not in known:
                 known.add(id(heir))
                 found.append(heir)

@@ -37,7 +37,7 @@ def _day_names() -> dict[str, object]:
     return {name: tuple(getattr(calendar, name)) for name in wanted.split()}
 
 
-class Leaving(SystemExit, Exception):
+class Leaving(SystemExit, Exception):  # noqa: N818 - it shows as SystemExit
     """What `sys.exit` raises: a SystemExit that ordinary handlers catch as well."""
 
 
