@@ -66,7 +66,7 @@ def test_help_of_everything_is_there(run: Run) -> None:
 
 def test_check_tells_the_place_the_reason_and_the_hint(run: Run, tmp_path: Path) -> None:
     good = write(tmp_path, "good.py", bot_source())
-    bad = write(tmp_path, "bad.py", "import os\n" + bot_source())
+    bad = write(tmp_path, "bad.py", "import os; os.sep\n" + bot_source())
     done = run("check", good, bad, "--json")
     assert done.code == 3
     first, second = done.json()
@@ -96,7 +96,7 @@ def test_check_of_a_missing_file_exits_2_and_names_it(run: Run) -> None:
 
 def test_a_backtest_writes_all_it_is_asked_to(run: Run, tmp_path: Path, market: Path) -> None:
     good = write(tmp_path, "good.py", bot_source(f"{BUYER}\nctx.log('here')", name="Good"))
-    bad = write(tmp_path, "bad.py", "import os\n" + bot_source(name="Bad"))
+    bad = write(tmp_path, "bad.py", "import os; os.sep\n" + bot_source(name="Bad"))
     twin = write(tmp_path, "twin.py", bot_source("raise ValueError('x')", name="Good"))
     done = run(
         "backtest", good, bad, twin, "--data", market, "--json", "out.json", "--trades", "trades.csv",
@@ -352,6 +352,6 @@ def test_a_database_that_cannot_be_used_exits_1_in_words(run: Run) -> None:
 
 
 def test_nothing_is_coloured_where_nobody_wants_it(run: Run, tmp_path: Path) -> None:
-    bad = write(tmp_path, "bad.py", "import os\n" + bot_source())
+    bad = write(tmp_path, "bad.py", "import os; os.sep\n" + bot_source())
     done = run("check", bad, NO_COLOR="1", FORCE_COLOR="")
     assert "\x1b" not in done.out + done.err

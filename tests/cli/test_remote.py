@@ -64,7 +64,7 @@ def test_a_submission_of_nothing_exits_2(live: Running, run: Run, arguments: lis
 def test_bots_are_uploaded_and_the_refused_are_told(live: Running, run: Run, own_name: str, tmp_path: Path) -> None:
     good, bad = tmp_path / "good.py", tmp_path / "bad.py"
     good.write_text(bot_source(BUYER, name=own_name))
-    bad.write_text("import os\n" + bot_source(name=f"{own_name} bad"))
+    bad.write_text("import os; os.sep\n" + bot_source(name=f"{own_name} bad"))
     done = run("upload", good, bad, "--author", "Ann", "--json", "--url", live.url)
     assert done.code == 3
     first, second = done.json()

@@ -93,7 +93,7 @@ def test_each_candidate_gets_its_row_whatever_it_is(calm: Pool) -> None:
     results = backtest(
         calm,
         own(
-            bot_source(BUY, name="Good"), "import os", bot_source(name="Elsewhere", symbols='["XAUUSD"]'),
+            bot_source(BUY, name="Good"), "import os; os.sep", bot_source(name="Elsewhere", symbols='["XAUUSD"]'),
             bot_source(name="Broken", top="x = 1 // 0"), bot_source("raise ValueError", name="Raiser"),
         ),
         market, RULES,

@@ -75,7 +75,7 @@ def test_a_refused_change_leaves_the_old_version_running(
 ) -> None:
     drop(watched, own_name, bot_source(name=own_name))
     becomes(watched, own_name, "active")
-    path = drop(watched, own_name, "import os\n" + bot_source(name=own_name))
+    path = drop(watched, own_name, "import os; os.sep\n" + bot_source(name=own_name))
     until(lambda: f"{path}:1: " in caplog.text, "the refusal is told")
     assert status(watched, own_name) == "active"
     assert status(watched, f"{own_name} v2") is None

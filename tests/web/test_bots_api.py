@@ -66,7 +66,7 @@ def test_a_body_of_the_wrong_shape_is_a_problem(live: Running, body: bytes) -> N
 
 
 def test_a_refused_bot_comes_back_with_places_reasons_and_hints(live: Running) -> None:
-    source = "import os\n" + bot_source("eval('1')", name="Breaker")
+    source = "import os; os.sep\n" + bot_source("eval('1')", name="Breaker")
     found = problem(live.api("POST", "/bots", json={"source": source}), 422)["violations"]
     assert {violation["line"] for violation in found} == {1, 6}
     for violation in found:

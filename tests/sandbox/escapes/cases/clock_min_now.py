@@ -1,0 +1,6 @@
+# family: clock
+# expect: blocked
+# control: plain
+# why: The time is that of the tick, whichever object is asked.
+import datetime
+if datetime.datetime.min.now().year != 2023: breach("clock")
