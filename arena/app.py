@@ -15,11 +15,11 @@ from sqlalchemy import Engine as Database
 from arena import __version__
 from arena.clock import CLOCK
 from arena.config import ROOT, Settings
-from arena.engine.broadcast import Broadcast
-from arena.engine.engine import Engine
-from arena.engine.journal import Journal
-from arena.engine.memory import budget
-from arena.engine.sources import Source
+from arena.engine.live.broadcast import Broadcast
+from arena.engine.live.engine import Engine
+from arena.engine.live.journal import Journal
+from arena.engine.live.memory_budget import budget
+from arena.engine.live.sources import Source
 from arena.feeds.runner import FeedRunner
 from arena.llm.client import ModelServer
 from arena.market import Chosen, choose_market
@@ -28,12 +28,12 @@ from arena.store.archive import runtime_facts
 from arena.store.database import open_database, own_connections, upgrade
 from arena.store.lease import Lease
 from arena.store.seasons import carry_over, resume_or_open, set_isolation
-from arena.submissions.desk import Desk
 from arena.submissions.dropin import DropIn
 from arena.submissions.intake import Intake
 from arena.submissions.pipeline import TEMPLATE, Pipeline
-from arena.submissions.words import SeasonFacts
-from arena.web.context import Context
+from arena.submissions.prompt_text import SeasonFacts
+from arena.submissions.store import SubmissionStore
+from arena.web.context import AppState
 from arena.web.jobs import Jobs
 from arena.web.server import create_app
 from sandbox.pool import Pool
@@ -175,13 +175,13 @@ class Arena:
             settings.openai_timeout_seconds, settings.openai_max_tokens, settings.openai_max_tokens_field,
             max_tokens_limit=settings.openai_max_tokens_limit,
         )  # fmt: skip
-        self._desk = Desk(self._database, lambda data: self.broadcast.publish("submission", data))
+        self._desk = SubmissionStore(self._database, lambda data: self.broadcast.publish("submission", data))
         configured = settings.openai_model or settings.openai_base_url
         return Pipeline(self._desk, self._intake, writer if configured else None, facts, settings.max_repairs)
 
-    def _make_context(self) -> Context:
+    def _make_context(self) -> AppState:
         assert self._pipeline is not None
-        return Context(
+        return AppState(
             settings=self.settings, database=self._database, pool=self._pool, engine=self.engine,
             broadcast=self.broadcast, intake=self._intake, desk=self._desk, pipeline=self._pipeline, jobs=self._jobs,
             status=self.status, close_season=self.close_season, new_season=self.new_season,

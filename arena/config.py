@@ -22,7 +22,7 @@ from pydantic_settings import (
 from arena.core.exchange import Rules
 from arena.data_sources import KNOWN_SOURCES, DataSources
 from arena.errors import SettingsError
-from sandbox.limits import Limits
+from sandbox.process.limits import Limits
 
 ROOT = Path(__file__).resolve().parent.parent
 _FEED_CHOICES = "use binance, alpaca, manifold, stockdata, ccxt:EXCHANGE, synthetic or replay:PATH"

@@ -13,8 +13,8 @@ from sqlalchemy import Engine as Database
 
 from arena.clock import CLOCK
 from arena.config import Settings
-from arena.engine.recording import read_market
-from arena.engine.sources import LiveSource, ReplaySource, Source, SyntheticSource
+from arena.engine.backtest.market import read_market
+from arena.engine.live.sources import LiveSource, ReplaySource, Source, SyntheticSource
 from arena.feeds.base import Frame, LiveFeed
 from arena.feeds.live import LiveMarket
 from arena.feeds.recording.writer import Recording, start_recording

@@ -15,13 +15,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sandbox import builtin_names, guards
-from sandbox.addresses import hide_addresses
-from sandbox.compiler import compile_bot
-from sandbox.modules import build, take_over
-from sandbox.modules.facade import names_of
-from sandbox.modules.services import Services
-from sandbox.universe import freeze_host_classes
+from sandbox.language import builtin_names, guards
+from sandbox.language.addresses import hide_addresses
+from sandbox.language.compiler import compile_bot
+from sandbox.language.modules import build, take_over
+from sandbox.language.modules.facade import names_of
+from sandbox.language.modules.services import Services
+from sandbox.language.universe import freeze_host_classes
 
 SMA = """
 from collections import deque

@@ -23,23 +23,23 @@ from pathlib import Path
 from typing import Any
 
 from arena.core.exchange import Rules
-from arena.engine.backtest import hash_source
-from arena.engine.broadcast import Broadcast
-from arena.engine.collector import keep_for_good
-from arena.engine.engine import Engine
+from arena.engine.backtest.run import hash_source
+from arena.engine.live.broadcast import Broadcast
+from arena.engine.live.engine import Engine
+from arena.engine.live.garbage import keep_for_good
+from arena.engine.live.sources import SyntheticSource
 from arena.engine.seat import Life, Seat
-from arena.engine.sources import SyntheticSource
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database, upgrade
 from arena.store.seasons import NewBot, SeasonPlan, resume_or_open, season_seeds
 from benchmarks import telling
 from benchmarks.bare_pipes import BarePipes
 from benchmarks.bench_replay import SOURCE
-from sandbox.asking import Answer, Ask
-from sandbox.barrier import Round
-from sandbox.limits import Limits
 from sandbox.pool import Pool
-from sandbox.worker import Worker
+from sandbox.process.limits import Limits
+from sandbox.talk.gather import GatherRound
+from sandbox.talk.request import WorkerReply, WorkerRequest
+from sandbox.talk.worker import Worker
 
 RUNTIME = "arena.runtime.bot:BotRuntime"
 SYMBOLS = ("BTCUSDT",)
@@ -66,29 +66,29 @@ class Stopwatch:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Watch every round of the barrier."""
-        begin, take, close = Round.__init__, Round._take_group, Round._close  # noqa: SLF001 - timed where it happens
+        begin, take, close = GatherRound.__init__, GatherRound._take_group, GatherRound._close  # noqa: SLF001 - timed where it happens
 
-        def timed_begin(round_: Round, asks: Sequence[Ask], busy: Iterable[Worker] = ()) -> None:
+        def timed_begin(round_: GatherRound, asks: Sequence[WorkerRequest], busy: Iterable[Worker] = ()) -> None:
             self._began, self.seconds = time.perf_counter(), 0.0
             begin(round_, asks, busy)
 
-        def timed_take(round_: Round, first: int, group: Sequence[Ask]) -> None:
+        def timed_take(round_: GatherRound, first: int, group: Sequence[WorkerRequest]) -> None:
             take(round_, first, group)
             for ask, answer in zip(group, round_.answers[first:], strict=True):
                 if answer is not None and ask.worker.pid not in self.offenders:
                     self.seconds = time.perf_counter() - self._began
                     return
 
-        def timed_close(round_: Round, index: int, answer: Answer) -> None:
+        def timed_close(round_: GatherRound, index: int, answer: WorkerReply) -> None:
             close(round_, index, answer)
             if round_.asks[index].worker.pid not in self.offenders:
                 self.seconds = time.perf_counter() - self._began
 
-        Round.__init__, Round._take_group, Round._close = timed_begin, timed_take, timed_close  # type: ignore[method-assign]  # noqa: SLF001
+        GatherRound.__init__, GatherRound._take_group, GatherRound._close = timed_begin, timed_take, timed_close  # type: ignore[method-assign]  # noqa: SLF001
         try:
             yield
         finally:
-            Round.__init__, Round._take_group, Round._close = begin, take, close  # type: ignore[method-assign]  # noqa: SLF001
+            GatherRound.__init__, GatherRound._take_group, GatherRound._close = begin, take, close  # type: ignore[method-assign]  # noqa: SLF001
 
 
 class Season:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from arena.core.exchange import Rules
-from arena.engine.backtest import Candidate, check_candidates, play_entries
-from arena.engine.recording import Market
+from arena.engine.backtest.market import RecordedMarket
+from arena.engine.backtest.run import BotSource, check_candidates, play_entries
 from benchmarks import telling
 from benchmarks.bare_pipes import BarePipes
 from benchmarks.bench_replay import SOURCE, random_walk
@@ -39,7 +39,7 @@ def measure(rounds: int = 5, ticks: int = 20_000, many: int = 100, many_ticks: i
             "one": one, "many": several}  # fmt: skip
 
 
-def _compare(pool: Pool, market: Market, bots: int, rounds: int) -> dict[str, Any]:
+def _compare(pool: Pool, market: RecordedMarket, bots: int, rounds: int) -> dict[str, Any]:
     seconds: dict[str, list[float]] = {"plain": [], "bare": [], "lockstep": []}
     rows = market.rows.tolist()
     for _ in range(rounds):
@@ -70,8 +70,8 @@ def _bare(count: int, ticks: int) -> float:
         os.sched_setaffinity(0, before)
 
 
-def _lockstep(pool: Pool, market: Market, bots: int) -> float:
-    entries = check_candidates(pool, [Candidate(f"{n}.py", SOURCE.encode()) for n in range(bots)])
+def _lockstep(pool: Pool, market: RecordedMarket, bots: int) -> float:
+    entries = check_candidates(pool, [BotSource(f"{n}.py", SOURCE.encode()) for n in range(bots)])
     begun: list[float] = []
     # The first ticks come when every bot has been started: starting is another benchmark's question.
     results = play_entries(

@@ -19,7 +19,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from arena.engine.collector import keep_for_good
+from arena.engine.live.garbage import keep_for_good
 from benchmarks import telling
 from benchmarks.bench_board import Line
 from benchmarks.bench_live import high

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from arena.core.exchange import Rules
-from arena.engine.backtest import Candidate, check_candidates, play_entries
-from arena.engine.recording import Market
+from arena.engine.backtest.market import RecordedMarket
+from arena.engine.backtest.run import BotSource, check_candidates, play_entries
 from benchmarks import telling
 from benchmarks.plain_loop import play
 from sandbox.pool import Pool
@@ -65,11 +65,11 @@ main()
 """
 
 
-def random_walk(ticks: int) -> Market:
+def random_walk(ticks: int) -> RecordedMarket:
     """Return a market of one symbol and prices in cents."""
     rng = np.random.default_rng(7)
     prices = np.round(69_000 * np.exp(np.cumsum(rng.normal(0, 2e-4, ticks))), 2)
-    return Market(("BTCUSDT",), np.column_stack([1.7e9 + np.arange(ticks), prices]))
+    return RecordedMarket(("BTCUSDT",), np.column_stack([1.7e9 + np.arange(ticks), prices]))
 
 
 def measure(
@@ -118,7 +118,7 @@ def _one_bot(source: str, rounds: int, ticks: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write_csv(path: Path, market: Market) -> None:
+def _write_csv(path: Path, market: RecordedMarket) -> None:
     lines = [f"{time:.0f},BTCUSDT,{price:.2f}" for time, price in market.rows.tolist()]
     path.write_text("time,symbol,price\n" + "\n".join(lines) + "\n", "utf-8")
 
@@ -152,7 +152,7 @@ def _timed(command: list[str], out: Path) -> float:
 # -- many bots, two CPUs ------------------------------------------------------------------------------
 
 
-def _many_bots(pool: Pool, market: Market, bots: int, rounds: int) -> dict[str, Any]:
+def _many_bots(pool: Pool, market: RecordedMarket, bots: int, rounds: int) -> dict[str, Any]:
     loops, isolated = [], []
     for _ in range(rounds):
         loops.append({"seconds": two_loops(market, bots // 2)})
@@ -166,7 +166,7 @@ def _many_bots(pool: Pool, market: Market, bots: int, rounds: int) -> dict[str, 
     }  # fmt: skip
 
 
-def two_loops(market: Market, times: int) -> float:
+def two_loops(market: RecordedMarket, times: int) -> float:
     """Play the bot so many times in each of two pinned processes; return the seconds."""
     rows, children = market.rows.tolist(), []
     started = time.perf_counter()
@@ -183,10 +183,10 @@ def two_loops(market: Market, times: int) -> float:
     return time.perf_counter() - started
 
 
-def _arena_run(pool: Pool, market: Market, bots: int) -> float:
+def _arena_run(pool: Pool, market: RecordedMarket, bots: int) -> float:
     """Check, start and play so many bots; return the seconds."""
     started = time.perf_counter()
-    entries = check_candidates(pool, [Candidate(f"{n}.py", SOURCE.encode()) for n in range(bots)])
+    entries = check_candidates(pool, [BotSource(f"{n}.py", SOURCE.encode()) for n in range(bots)])
     results = play_entries(pool, entries, market, Rules(), pin=True)
     seconds = time.perf_counter() - started
     assert {result.mode for result in results} == {"run-ahead"}

@@ -27,14 +27,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from arena.engine.collector import keep_for_good
+from arena.engine.live.garbage import keep_for_good
 from arena.engine.seat import Seat
 from arena.submissions import intake
 from benchmarks import telling
 from benchmarks.bench_live import Season, high
 from benchmarks.bench_replay import SOURCE
-from sandbox.limits import Limits
-from sandbox.protocol import HEADER
+from sandbox.process.limits import Limits
+from sandbox.talk.protocol import HEADER
 
 # Between two submissions, in which the children that the next one finds ready are made.
 _PAUSE = 0.1

@@ -14,9 +14,9 @@ from sqlmodel import Session, col, select
 
 from arena.config import Settings
 from arena.core.exchange import Rules
-from arena.engine.broadcast import Broadcast
-from arena.engine.engine import Engine
-from arena.engine.sources import Source
+from arena.engine.live.broadcast import Broadcast
+from arena.engine.live.engine import Engine
+from arena.engine.live.sources import Source
 from arena.store.bulk import Row, insert_rows
 from arena.store.database import open_database, upgrade
 from arena.store.models import Bot, Entry, Season, Standing
@@ -24,7 +24,7 @@ from arena.store.recorder import Recorder, TickWrites
 from arena.store.recovered import recover
 from arena.store.seasons import SeasonPlan, new_id, resume_or_open
 from arena.web import schemas
-from arena.web.context import Context
+from arena.web.context import AppState
 from arena.web.server import create_app
 from arena.web.serving import server_config
 
@@ -93,7 +93,7 @@ def arena_app(database: Database, season: Season) -> FastAPI:
         engine.roster.put(restored_seat(bot, entry, Rules(), [], [], found.standings.get(bot.id)))
     engine.market.n, engine.market.time = 0, START
     unused = cast(Any, None)
-    return create_app(Context(
+    return create_app(AppState(
         settings=settings, database=database, pool=unused, engine=engine, broadcast=Broadcast(), intake=unused,
         desk=unused, pipeline=unused, jobs=unused, status=dict, close_season=dict, new_season=dict,
     ))  # fmt: skip

@@ -13,7 +13,7 @@ import tracemalloc
 
 from arena.core.orders import Order, Rejection, Side
 from arena.runtime.wire import BotError, Level, ReplyWriter, Where, read_reply
-from sandbox.protocol import FrameReader, Kind, ProtocolFault, encode
+from sandbox.talk.protocol import FrameReader, Kind, ProtocolFault, encode
 
 BUDGET = 64 * 1024
 

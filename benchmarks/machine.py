@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox import kernel
+from sandbox.process import kernel
 
 # For each CPU; what is above is somebody else at work.
 IDLE_LOAD = 0.25

@@ -30,12 +30,12 @@ from pathlib import Path
 from typing import Any
 
 from arena import __version__
-from arena.engine.proof import REPRODUCED, verify
+from arena.engine.replay.proof import REPRODUCED, verify
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.bundle import read_bundle
 from arena.store.database import open_database
-from sandbox.limits import Limits
 from sandbox.pool import Pool
+from sandbox.process.limits import Limits
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNTIME = "arena.runtime.bot:BotRuntime"

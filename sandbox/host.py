@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from sandbox.lockdown import Tripwire
-from sandbox.modules.services import Services
+from sandbox.language.modules.services import Services
+from sandbox.process.lockdown import Tripwire
 
 Namespace = dict[str, Any]
 

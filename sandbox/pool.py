@@ -13,22 +13,22 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from sandbox.asking import Ask
-from sandbox.barrier import gather
-from sandbox.checked import Checked, read_checked, refused
 from sandbox.errors import OutOfSlotsError, SandboxError, SandboxUnavailableError, ZygoteDiedError
-from sandbox.handle import Handle
-from sandbox.identities import Identities, free_uids
-from sandbox.launch import Launch, allow_descriptors, see_off
-from sandbox.limits import Limits
-from sandbox.order import Ends, Order, open_ends
-from sandbox.page import can_share
-from sandbox.protocol import CONTROL, Kind, Word, pack_pair
-from sandbox.request import Request
-from sandbox.rules import violation
-from sandbox.spares import Spares
-from sandbox.verdict import Ending, Verdict
-from sandbox.worker import Worker
+from sandbox.language.rules import violation
+from sandbox.process.handle import ProcessHandle
+from sandbox.process.identities import Identities, free_uids
+from sandbox.process.launch import ZygoteLaunch, allow_descriptors, wait_for_exit
+from sandbox.process.limits import Limits
+from sandbox.process.spares import Spares
+from sandbox.process.spawn import PipeEnds, SpawnRequest, open_ends
+from sandbox.process.spawn_request import ForkRequest
+from sandbox.talk.checked import CheckResult, read_checked, refused
+from sandbox.talk.gather import gather
+from sandbox.talk.protocol import CONTROL, Kind, Word, pack_pair
+from sandbox.talk.request import WorkerRequest
+from sandbox.talk.shared_page import can_share
+from sandbox.talk.verdict import Ending, Verdict
+from sandbox.talk.worker import Worker
 
 
 class Pool:
@@ -39,7 +39,7 @@ class Pool:
         runtime: str,
         limits: Limits | None = None,
         on_zygote_death: Callable[[], None] | None = None,
-        begun: Launch | None = None,
+        begun: ZygoteLaunch | None = None,
         *,
         pages: bool = False,
     ) -> None:
@@ -55,7 +55,7 @@ class Pool:
         self._early_exits: dict[int, int] = {}
         self._unadopted: set[int] = set()
         self._listener: threading.Thread | None = None
-        self._spawning: dict[int, Future[tuple[int, Handle]]] = {}
+        self._spawning: dict[int, Future[tuple[int, ProcessHandle]]] = {}
         self._next_id = 0
         self._spares = Spares(self._order)
         self._ended: socket.socket | None = None
@@ -82,7 +82,7 @@ class Pool:
 
     def _launch(self) -> None:
         begun, self._begun = self._begun, None
-        self._process, self._control = (begun or Launch(self._runtime)).finish(self.limits)
+        self._process, self._control = (begun or ZygoteLaunch(self._runtime)).finish(self.limits)
         self._listener = threading.Thread(target=self._listen, args=(self._control,), name="zygote", daemon=True)
         self._listener.start()
 
@@ -103,7 +103,7 @@ class Pool:
         if self._listener is not None:
             self._listener.join(timeout=3)
         if self._process is not None:
-            see_off(self._process)
+            wait_for_exit(self._process)
             self._process = None
 
     def restart_zygote(self) -> None:
@@ -145,7 +145,7 @@ class Pool:
         if word == Word.SPAWNED:
             with self._lock:
                 self._unadopted.add(told)
-            future.set_result((told, Handle(told, descriptors[0])))
+            future.set_result((told, ProcessHandle(told, descriptors[0])))
         else:
             future.set_exception(OutOfSlotsError(f"cannot start a worker: {os.strerror(told)}"))
 
@@ -198,7 +198,7 @@ class Pool:
                 raise
             return worker
 
-    def _ready(self, order: Order | None) -> Worker | None:
+    def _ready(self, order: SpawnRequest | None) -> Worker | None:
         if order is None:
             return None
         with contextlib.suppress(SandboxError):
@@ -209,7 +209,7 @@ class Pool:
             worker.close()
         return None
 
-    def _order(self, reading: bool = False) -> Order:  # noqa: FBT001, FBT002 - `Spares` places by it
+    def _order(self, reading: bool = False) -> SpawnRequest:  # noqa: FBT001, FBT002 - `Spares` places by it
         """Ask the zygote for a child; it forks and locks down while we go on."""
         uid = self._identities.take()
         with contextlib.ExitStack() as undo:
@@ -223,14 +223,14 @@ class Pool:
             undo.pop_all()
             return order
 
-    def _request(self, uid: int | None, reading: bool, ends: Ends) -> Order:  # noqa: FBT001
+    def _request(self, uid: int | None, reading: bool, ends: PipeEnds) -> SpawnRequest:  # noqa: FBT001
         with self._lock:
             if self._control is None or self._control is self._ended:
                 raise ZygoteDiedError("the process that starts bots has ended")
             self._next_id += 1
-            order = Order(uid, self._control, ends)
+            order = SpawnRequest(uid, self._control, ends)
             self._spawning[self._next_id] = order.future
-            request = Request(self._next_id, uid, reading).pack()
+            request = ForkRequest(self._next_id, uid, reading).pack()
             try:
                 socket.send_fds(self._control, [request], ends.theirs)
             except OSError as error:
@@ -238,7 +238,7 @@ class Pool:
                 raise ZygoteDiedError("the process that starts bots has ended") from error
         return order
 
-    def _receive(self, order: Order) -> Worker:
+    def _receive(self, order: SpawnRequest) -> Worker:
         """Wait for what has been ordered."""
         try:
             pid, handle = order.future.result(timeout=10)
@@ -249,7 +249,7 @@ class Pool:
             raise
         return self._adopt(order, pid, handle)
 
-    def _drop(self, order: Order) -> None:
+    def _drop(self, order: SpawnRequest) -> None:
         pid = order.drop()
         if pid is not None:
             with self._lock:
@@ -257,7 +257,7 @@ class Pool:
                 self._early_exits.pop(pid, None)
         self._identities.give_back(order.uid)
 
-    def _adopt(self, order: Order, pid: int, handle: Handle) -> Worker:
+    def _adopt(self, order: SpawnRequest, pid: int, handle: ProcessHandle) -> Worker:
         def release() -> None:
             with self._lock:
                 known = self._workers.pop(pid, None)
@@ -276,7 +276,7 @@ class Pool:
             self._lose(worker)
         return worker
 
-    def check(self, source: bytes, meanwhile: Callable[[], object] | None = None) -> Checked:
+    def check(self, source: bytes, meanwhile: Callable[[], object] | None = None) -> CheckResult:
         """Have a throw-away locked child read and load a source once; `meanwhile` is called while it does."""
         if len(source) > self.limits.source_bytes:
             limit = f"{self.limits.source_bytes // 1024} KiB"
@@ -285,7 +285,7 @@ class Pool:
         worker.allow_frame(self.limits.program_bytes)
         try:
             limit_cpu = self.limits.load_cpu
-            ask = Ask(worker, Kind.CHECK, source, limit_cpu, limit_cpu, self.limits.load_wall)
+            ask = WorkerRequest(worker, Kind.CHECK, source, limit_cpu, limit_cpu, self.limits.load_wall)
             answer = gather([ask], meanwhile=meanwhile)[0]
             if worker.confinement:
                 self.confinement = worker.confinement
@@ -293,8 +293,8 @@ class Pool:
             worker.close()
         return read_checked(answer)
 
-    def spawn(self, program: bytes, meta: bytes) -> tuple[Worker, Ask]:
+    def spawn(self, program: bytes, meta: bytes) -> tuple[Worker, WorkerRequest]:
         """Start a worker and return it with the request that loads the bot into it."""
         worker = self._spawn()
         cpu, wall = self.limits.load_cpu, self.limits.load_wall
-        return worker, Ask(worker, Kind.START, pack_pair(meta, program), cpu, cpu, wall)
+        return worker, WorkerRequest(worker, Kind.START, pack_pair(meta, program), cpu, cpu, wall)

@@ -28,7 +28,7 @@ from arena.config import Settings, load
 from arena.core.exchange import Rules, settle
 from arena.core.ledger import Account
 from arena.core.orders import MAX_ORDERS_PER_TICK, Order, Rejection, Side, check_order
-from arena.engine.engine import WAITING
+from arena.engine.live.engine import WAITING
 from arena.errors import ArenaError, SettingsError
 from arena.feeds.runner import FeedRunner
 from arena.feeds.websocket import connect_failure
@@ -40,10 +40,10 @@ from arena.store.models import EquityRow, Season, Tick, Trade
 from arena.store.seasons import SeasonPlan, resume_or_open
 from arena.submissions.states import Status
 from arena.web import routes_arena, routes_bots, routes_strategies
-from arena.web.security import Door
-from sandbox.protocol import Kind
-from sandbox.rules import RULES
-from sandbox.verdict import Verdict
+from arena.web.security import SecurityMiddleware
+from sandbox.language.rules import RULES
+from sandbox.talk.protocol import Kind
+from sandbox.talk.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = ROOT.parent / "shared" / "GUIDE.md"
@@ -309,7 +309,7 @@ def test_an_unknown_host_is_told_in_the_quoted_words(no_settings: Path) -> None:
     async def nothing(*_: object) -> None:
         """Serve nothing."""
 
-    refused = Door(nothing, load())._refusal({"method": "GET"}, {"host": "…"})  # type: ignore[arg-type]
+    refused = SecurityMiddleware(nothing, load())._refusal({"method": "GET"}, {"host": "…"})  # type: ignore[arg-type]
     assert refused is not None
     assert f"`{refused[1]}`" in README
 
@@ -317,8 +317,9 @@ def test_an_unknown_host_is_told_in_the_quoted_words(no_settings: Path) -> None:
 # Makes prctl(PR_SET_SECCOMP) and seccomp fail as a strict container does, then tries our own layer.
 _STRICT = """
 import struct
-from sandbox import kernel, lockdown
-from sandbox.limits import Limits
+from sandbox.process import kernel
+from sandbox.process import lockdown
+from sandbox.process.limits import Limits
 
 def line(code, k, yes=0, no=0):
     return struct.pack("<HBBI", code, yes, no, k)

@@ -25,7 +25,7 @@ ROWS: tuple[frozenset[str], ...] = (
 TOP, GROUND = ROWS[0], ROWS[-1]
 # The sandbox knows nothing of the arena, so that the ground may know its plain words: what a runtime is
 # handed inside a worker, and the limits that are settings.
-EXCUSED = {"runtime": {"sandbox.host"}, "config": {"sandbox.limits"}}
+EXCUSED = {"runtime": {"sandbox.host"}, "config": {"sandbox.process.limits"}}
 RANK = {part: rank for rank, row in enumerate(ROWS) for part in row}
 IMPURE = frozenset({
     "os", "time", "random", "asyncio", "logging", "pathlib", "secrets", "io", "socket", "threading",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.launch import Launch
+    from sandbox.process.launch import ZygoteLaunch
 
 RUNTIME = "arena.runtime.bot:BotRuntime"
 _COMMANDS = frozenset({"backtest", "check", "verify"})
@@ -16,18 +16,18 @@ _HELP = frozenset({"-h", "--help"})
 # Containers made between two looks for garbage. These commands make few cycles and end soon: at Python's own
 # 700 the looks would take a tenth of the time of a backtest.
 _SELDOM = 100_000
-_begun: list[Launch] = []
+_begun: list[ZygoteLaunch] = []
 
 
 def begin(arguments: Sequence[str]) -> None:
     """Start a zygote where a command will want one; it ends with us where nobody takes it."""
     if sys.platform == "linux" and _COMMANDS & set(arguments[:1]) and not _HELP & set(arguments):
-        from sandbox.launch import Launch
+        from sandbox.process.launch import ZygoteLaunch
 
-        _begun.append(Launch(RUNTIME))
+        _begun.append(ZygoteLaunch(RUNTIME))
         gc.set_threshold(_SELDOM)
 
 
-def taken() -> Launch | None:
+def taken() -> ZygoteLaunch | None:
     """Return the zygote that was begun, once."""
     return _begun.pop() if _begun else None

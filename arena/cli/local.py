@@ -113,8 +113,8 @@ def backtest(
     candidates = [(path, _read(path)) for path in bots]
     files = _Files(data, interval, columns, zone, bar)
     with _played(settings, candidates, files, seed, lockstep=lockstep) as (seconds, market, results):
-        from arena.engine import report
-        from arena.engine.backtest import ranked_results
+        from arena.engine.backtest import report
+        from arena.engine.backtest.run import ranked_results
 
         conduct = report.Conduct(data, settings.rules, interval, seed)
         found = report.document(results, market, seconds, conduct)
@@ -127,7 +127,7 @@ def backtest(
         if logs is not None:
             report.write_jsonl(logs, report.log_rows(results))
         if db is not None:
-            from arena.engine.archive import write_backtest
+            from arena.engine.backtest.archive import write_backtest
 
             write_backtest(db, market, results, settings.rules, seed)
         _show_results([report.bot_document(result, market) for result in ranked_results(results)], found)
@@ -166,9 +166,9 @@ def _played(
         reading = reader.submit(_read_market, files, settings.tick_interval_seconds, notes)
         try:
             pool.start()
-            from arena.engine.backtest import RUN_AHEAD, Candidate, check_candidates, play_entries
+            from arena.engine.backtest.run import RUN_AHEAD, BotSource, check_candidates, play_entries
 
-            entries = check_candidates(pool, [Candidate(str(path), source) for path, source in bots])
+            entries = check_candidates(pool, [BotSource(str(path), source) for path, source in bots])
             market = reading.result()
             for note in notes:
                 complain(note)
@@ -186,7 +186,7 @@ def _played(
 
 
 def _read_market(files: _Files, default_interval: float, notes: list[str]) -> Any:
-    from arena.engine.recording import read_market
+    from arena.engine.backtest.market import read_market
 
     return read_market(files.data, files.interval, default_interval, notes.append, files.columns, files.zone, files.bar)
 

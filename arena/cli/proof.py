@@ -15,7 +15,7 @@ from arena.core.text import clean_line
 from arena.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from arena.engine.proof import Proof
+    from arena.engine.replay.proof import Proof
     from arena.store.bundle import Bundle
     from sandbox.pool import Pool
 
@@ -36,7 +36,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Run a bot again on its season's recorded ticks and compare every order, fill and equity row."""
-    from arena.engine import proof
+    from arena.engine.replay import proof
     from arena.store.bundle import mark_verified
     from sandbox.pool import Pool
 
@@ -79,7 +79,7 @@ def _keep(database: Any, bundle: Any, found: Any) -> None:
 
 def _proved(pool: Pool, bundle: Bundle, *, stranger: bool) -> Proof:
     """Return what running the bot again shows; a stranger's file that passed every check may still be nonsense."""
-    from arena.engine import proof
+    from arena.engine.replay import proof
 
     try:
         return proof.verify(pool, bundle)

@@ -70,7 +70,7 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> Non
     )
 
     from arena.app import Arena
-    from arena.engine.collector import keep_for_good
+    from arena.engine.live.garbage import keep_for_good
     from arena.web.serving import server_config
 
     arena = Arena(settings, proof)
@@ -133,7 +133,7 @@ def _wait(settings: config.Settings) -> str:
 
 
 def _waits_for(arena: Any) -> str:
-    bots = sum(seat.status != "retired" for seat in arena.engine.roster.seats())
+    bots = sum(seat.status != "retired" for seat in arena.engine.live.roster.seats())
     return f"Shutting down… The tick under way, {plural(bots, 'bot')} and the database are waited for."
 
 

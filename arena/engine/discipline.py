@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sandbox.verdict import Verdict
+from sandbox.talk.verdict import Verdict
 
 STRIKES = 3
 STRIKE_WINDOW = 100
@@ -27,7 +27,7 @@ class Action(StrEnum):
 
 
 @dataclass(slots=True)
-class Record:
+class StrikeRecord:
     """The strikes and restarts of one bot."""
 
     strikes: deque[int] = field(default_factory=deque)

@@ -10,9 +10,9 @@ from arena.core.exchange import Rules, day_of
 from arena.core.ledger import Account
 from arena.core.orders import Order, Side
 from arena.core.scoring import Score
-from arena.engine.discipline import Record
+from arena.engine.discipline import StrikeRecord
 from arena.store.models import Bot, Entry, OrderRow, Standing, Trade
-from sandbox.worker import Worker
+from sandbox.talk.worker import Worker
 
 FAILING_AFTER = 10
 REJECTED_ROWS_A_DAY = 1000
@@ -111,7 +111,7 @@ class Seat:
     unrealized: float = 0.0
     program: bytes = b""
     worker: Worker | None = None
-    record: Record = field(default_factory=Record)
+    record: StrikeRecord = field(default_factory=StrikeRecord)
     symbols_told: int = -1
     told: tuple[Account, bytes] | None = None
     errors: int = 0

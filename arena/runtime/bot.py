@@ -19,7 +19,7 @@ from arena.runtime.contract import broken_rules
 from arena.runtime.ctx import Context
 from arena.runtime.rehearsal import rehearsal
 from arena.runtime.start import Start
-from arena.runtime.unread import reads_argument
+from arena.runtime.unused_tick import reads_argument
 from arena.runtime.wire import (
     LOG_BYTES_PER_TICK,
     MAX_REJECTIONS_PER_TICK,

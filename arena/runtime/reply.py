@@ -143,7 +143,7 @@ def _text(text: str) -> bytes:
     return _U16.pack(len(data)) + data
 
 
-class Deeds:
+class BotActions:
     """What a bot did at one tick; spelled out, because one is made for every tick with an order."""
 
     __slots__ = ("errors", "log_bytes", "logs", "logs_dropped", "overflow", "requests")
@@ -167,7 +167,7 @@ class Reply:
     done: int
     cash: float
     realized: float
-    deeds: dict[int, Deeds]
+    deeds: dict[int, BotActions]
 
 
 class _Cursor:
@@ -199,7 +199,7 @@ _TWO_BYTES = struct.Struct("<BB")
 def read_reply(payload: bytes, sent: int) -> Reply:
     """Read a reply to a run of `sent` ticks; ValueError says how it breaks the protocol."""
     done, cash, realized = read_head(payload, sent)
-    deeds: dict[int, Deeds] = {}
+    deeds: dict[int, BotActions] = {}
     at, size, last = _REPLY.size, len(payload), 0
     ticks = max(done, 1)
     while at < size:
@@ -211,7 +211,7 @@ def read_reply(payload: bytes, sent: int) -> Reply:
         last = tick
         own = deeds.get(tick)
         if own is None:
-            own = deeds[tick] = Deeds()
+            own = deeds[tick] = BotActions()
         at += _RECORD.size
         at = _read_order(payload, at, own) if kind == _ORDER_KIND else _read_record(kind, payload, at, own)
     return Reply(done, cash, realized, deeds)
@@ -227,14 +227,14 @@ def read_head(payload: bytes, sent: int) -> tuple[int, float, float]:
     return done, cash, realized
 
 
-def _read_record(kind: int, payload: bytes, at: int, deeds: Deeds) -> int:
+def _read_record(kind: int, payload: bytes, at: int, deeds: BotActions) -> int:
     """Read a record other than an order at a place into `deeds`; return where the next one begins."""
     cursor = _Cursor(payload, at)
     _read_other(kind, cursor, deeds)
     return cursor.at
 
 
-def _read_other(kind: int, cursor: _Cursor, deeds: Deeds) -> None:
+def _read_other(kind: int, cursor: _Cursor, deeds: BotActions) -> None:
     match kind:
         case Record.REJECTED:
             deeds.requests.append(_read_rejection(cursor, deeds))
@@ -261,7 +261,7 @@ def _read_other(kind: int, cursor: _Cursor, deeds: Deeds) -> None:
             raise ValueError(f"unknown record kind {kind}")
 
 
-def _read_order(payload: bytes, at: int, deeds: Deeds) -> int:
+def _read_order(payload: bytes, at: int, deeds: BotActions) -> int:
     start = at + _ORDER.size
     if start > len(payload):
         raise ValueError("a record that ends too early")
@@ -286,7 +286,7 @@ def _symbol(text: bytes) -> str:
     return text.decode("utf-8", "replace")
 
 
-def _read_rejection(cursor: _Cursor, deeds: Deeds) -> Rejection:
+def _read_rejection(cursor: _Cursor, deeds: BotActions) -> Rejection:
     (size,) = cursor.take(_F64)
     side, symbol, reason = cursor.text(), cursor.text(), cursor.text()
     if len(deeds.requests) >= MAX_ORDERS_PER_TICK + MAX_REJECTIONS_PER_TICK:

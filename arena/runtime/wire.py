@@ -19,8 +19,8 @@ from arena.runtime.reply import (
     HEAD_BYTES,
     LOG_BYTES_PER_TICK,
     MAX_REJECTIONS_PER_TICK,
+    BotActions,
     BotError,
-    Deeds,
     Level,
     Record,
     Reply,
@@ -32,8 +32,22 @@ from arena.runtime.reply import (
 )
 
 __all__ = [
-    "HEAD_BYTES", "LOG_BYTES_PER_TICK", "MAX_REJECTIONS_PER_TICK", "BotError", "Deeds", "Level", "Record", "Reply",
-    "ReplyWriter", "Rows", "Run", "Where", "pack_run", "quiet_reply", "read_head", "read_reply",
+    "HEAD_BYTES",
+    "LOG_BYTES_PER_TICK",
+    "MAX_REJECTIONS_PER_TICK",
+    "BotActions",
+    "BotError",
+    "Level",
+    "Record",
+    "Reply",
+    "ReplyWriter",
+    "Rows",
+    "Run",
+    "Where",
+    "pack_run",
+    "quiet_reply",
+    "read_head",
+    "read_reply",
     "read_run",
 ]  # fmt: skip
 

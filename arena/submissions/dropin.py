@@ -15,8 +15,8 @@ from pathlib import Path
 from sqlalchemy import Engine as Database
 from sqlmodel import Session, col, select
 
-from arena.engine.backtest import hash_source
-from arena.engine.engine import Engine
+from arena.engine.backtest.run import hash_source
+from arena.engine.live.engine import Engine
 from arena.errors import ArenaError, ConflictError, NotFoundError, RefusedError
 from arena.store.models import Bot, Entry
 from arena.submissions.intake import Intake

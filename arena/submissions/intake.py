@@ -12,9 +12,9 @@ from sqlalchemy import Engine as Database
 
 from arena.core.orders import OrderStatus
 from arena.core.text import clean_line, clean_name
-from arena.engine.backtest import Candidate, Entry, Result, hash_source, play_entries
-from arena.engine.engine import Engine
-from arena.engine.player import Market
+from arena.engine.backtest.account import RecordedMarket
+from arena.engine.backtest.run import BacktestResult, BotSource, CheckedBot, hash_source, play_entries
+from arena.engine.live.engine import Engine
 from arena.errors import RefusedError
 from arena.feeds.synthetic import SyntheticMarket
 from arena.runtime.contract import read_facts
@@ -107,14 +107,14 @@ class Intake:
             before_trial()
         market = self._trial_market(examined.symbols, recorded)
         # What was checked is what runs, here and after admission.
-        entry = Entry(Candidate("trial", source), examined.name, examined.symbols, examined.program)
+        entry = CheckedBot(BotSource("trial", source), examined.name, examined.symbols, examined.program)
         result = play_entries(self._pool, [entry], market, self._engine.rules)[0]
         self._judge_trial(examined, result, len(market))
         if examined.accepted:
             self._find_idle(examined, source, result)
         return examined
 
-    def _find_idle(self, examined: Examined, source: bytes, result: Result) -> None:
+    def _find_idle(self, examined: Examined, source: bytes, result: BacktestResult) -> None:
         assert result.play is not None
         known = self._engine.market.symbols
         strangers = findings.unknown_symbols(source, examined.symbols, known)
@@ -126,7 +126,7 @@ class Intake:
         if not orders and not result.play.ledger.errors:
             examined.findings += findings.idle_stub(source)
 
-    def _judge_trial(self, examined: Examined, result: Result, ticks: int) -> None:
+    def _judge_trial(self, examined: Examined, result: BacktestResult, ticks: int) -> None:
         play = result.play
         assert play is not None
         if result.status == "failed":
@@ -143,7 +143,7 @@ class Intake:
         self._note_trial(examined, result, ticks)
 
     @staticmethod
-    def _note_trial(examined: Examined, result: Result, ticks: int) -> None:
+    def _note_trial(examined: Examined, result: BacktestResult, ticks: int) -> None:
         assert result.play is not None
         ledger = result.play.ledger
         if ledger.errors:
@@ -161,7 +161,7 @@ class Intake:
                 f"In the trial run {len(rejected)} orders were rejected, the first: {rejected[0].reason}"
             )
 
-    def _trial_market(self, symbols: Sequence[str], recorded: list[tuple[float, dict[str, float]]]) -> Market:
+    def _trial_market(self, symbols: Sequence[str], recorded: list[tuple[float, dict[str, float]]]) -> RecordedMarket:
         """Return the last recorded ticks, or a synthetic market where there are not enough."""
         import numpy as np
 
@@ -182,7 +182,7 @@ class Intake:
             for time, prices in rows
         )
         values = np.frombuffer(table, dtype=np.float64).reshape(len(rows), 1 + len(names))
-        return Market(names, values)
+        return RecordedMarket(names, values)
 
     # -- admitting ----------------------------------------------------------------------------------------
 

@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from arena.core.text import clean_line, clean_name
-from arena.engine.backtest import hash_source
+from arena.engine.backtest.run import hash_source
 from arena.errors import ConflictError, GenerationError
 from arena.llm.client import Completion, ContextTooSmallError, Message
 from arena.llm.template import NotUnderstood, Purse, write_bot
 from arena.store.models import Attempt, Submission
 from arena.store.seasons import NewBot
-from arena.submissions import words
-from arena.submissions.desk import Desk
+from arena.submissions import prompt_text as words
 from arena.submissions.extract import extract_bot
 from arena.submissions.fair import FairQueue, Gate, StoppingError
 from arena.submissions.intake import Examined, Intake, problem
 from arena.submissions.states import Status
+from arena.submissions.store import SubmissionStore
 
 log = logging.getLogger("arena.submissions")
 
@@ -54,7 +54,7 @@ class Pipeline:
     """Works submissions off; `submit` hands one in. It outlives the seasons, so that no answer is asked for twice."""
 
     def __init__(
-        self, desk: Desk, intake: Intake, writer: Writer | None, facts: words.SeasonFacts, max_repairs: int
+        self, desk: SubmissionStore, intake: Intake, writer: Writer | None, facts: words.SeasonFacts, max_repairs: int
     ) -> None:  # fmt: skip
         self._desk = desk
         self._intake = intake

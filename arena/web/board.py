@@ -22,8 +22,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from arena.core.scoring import SNAPSHOT_EVERY
 from arena.store import queries
 from arena.web import schemas
-from arena.web.context import ChosenSeason, Context
-from arena.web.editions import Edition, Question, takes_gzip
+from arena.web.board_snapshot import BoardSnapshot, Question, takes_gzip
+from arena.web.context import AppState, ChosenSeason
 
 PATH = "/api/v1/leaderboard"
 MAX_PAGES = 64
@@ -75,15 +75,15 @@ class Page:
 class Board:
     """The present edition and its pages; used by the event loop only, which alone changes it."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: AppState) -> None:
         self._context = context
         self._key: tuple[Any, ...] = ()
-        self._edition: Edition | None = None
+        self._edition: BoardSnapshot | None = None
         self._pages: OrderedDict[Question, Page] = OrderedDict()
         self._bytes = 0
         self._known: dict[tuple[bytes, str, str], Question] = {}
         self._building = asyncio.Lock()
-        self._past: OrderedDict[str, tuple[tuple[int, int], Edition]] = OrderedDict()
+        self._past: OrderedDict[str, tuple[tuple[int, int], BoardSnapshot]] = OrderedDict()
         self.builds = 0
 
     async def first(
@@ -161,7 +161,7 @@ class Board:
             _, dropped = self._pages.popitem(last=False)
             self._bytes -= len(dropped.body)
 
-    def _read(self, shown: tuple[Any, ...], season_id: str) -> Edition:
+    def _read(self, shown: tuple[Any, ...], season_id: str) -> BoardSnapshot:
         context = self._context
         self.builds += 1
         season = queries.season_row(context.database, season_id)
@@ -171,7 +171,7 @@ class Board:
         for row in rows:
             row["status"] = present.get(row["bot_id"], row["status"])
             row["positions"] = row["positions"] or {}
-        return Edition(
+        return BoardSnapshot(
             shown,
             orjson.dumps({name: season[name] for name in _SEASON_FIELDS}),
             [{name: row[name] for name in _FIELDS} for row in rows],
@@ -179,7 +179,7 @@ class Board:
         )
 
 
-class Front:
+class CacheMiddleware:
     """Middleware before the framework: it routes and checks the same words once, not five thousand times a second."""
 
     def __init__(self, app: ASGIApp, board: Board) -> None:
@@ -224,11 +224,11 @@ def _response(page: Page, if_none_match: str) -> Response:
     return Ready(200, page.found, page.body)
 
 
-def _page(edition: Edition, asked: Question) -> Page:
+def _page(edition: BoardSnapshot, asked: Question) -> Page:
     return Page(edition.tag(asked), edition.body(asked)).dress(asked)
 
 
-def _shown(context: Context) -> tuple[Any, ...]:
+def _shown(context: AppState) -> tuple[Any, ...]:
     """Return all that can change on the board, as the engine holds it."""
     engine = context.engine
     seats = [

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from arena import __version__
 from arena.errors import TooLargeError
 from arena.store.bundle import copy_bundle
-from arena.web.context import ChosenSeason, Context
+from arena.web.context import AppState, ChosenSeason
 from arena.web.limits import Lines, Placed
 from arena.web.proofs import last_tick
 
@@ -52,7 +52,7 @@ class Bundles:
     _kept: OrderedDict[Key, BundleFile] = field(default_factory=OrderedDict)
     builds: int = 0
 
-    async def answer(self, request: Request, context: Context, season: ChosenSeason, bot_id: str) -> Response:
+    async def answer(self, request: Request, context: AppState, season: ChosenSeason, bot_id: str) -> Response:
         """Return a bot's bundle; those who ask for the same one at once wait for one writing of it."""
         lines: Lines = request.app.state.lines
         # A closed season's last rows are written after its last tick.
@@ -72,7 +72,7 @@ class Bundles:
         answer = StreamingResponse(found.pieces(), media_type="application/zip", headers=headers)
         return Placed(lines.downloads, request, answer)
 
-    def _written(self, context: Context, season_id: str, bot_id: str) -> BundleFile:
+    def _written(self, context: AppState, season_id: str, bot_id: str) -> BundleFile:
         with tempfile.TemporaryFile(prefix="arena-bundle-") as file:
             try:
                 copy_bundle(context.database, season_id, bot_id, __version__, file, MAX_BYTES)

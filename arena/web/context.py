@@ -11,13 +11,13 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine as Database
 
 from arena.config import Settings
-from arena.engine.broadcast import Broadcast
-from arena.engine.engine import Engine
+from arena.engine.live.broadcast import Broadcast
+from arena.engine.live.engine import Engine
 from arena.errors import ConflictError
 from arena.store import queries
-from arena.submissions.desk import Desk
 from arena.submissions.intake import Intake
 from arena.submissions.pipeline import Pipeline
+from arena.submissions.store import SubmissionStore
 from arena.web.jobs import Jobs
 from arena.web.limits import Lines
 from sandbox.pool import Pool
@@ -35,7 +35,7 @@ class ChosenSeason:
 
 
 @dataclass(slots=True)
-class Context:
+class AppState:
     """Everything a route may use."""
 
     settings: Settings
@@ -44,7 +44,7 @@ class Context:
     engine: Engine
     broadcast: Broadcast
     intake: Intake
-    desk: Desk
+    desk: SubmissionStore
     pipeline: Pipeline
     jobs: Jobs
     status: Callable[[], dict[str, Any]]
@@ -71,13 +71,13 @@ class Context:
             )
 
 
-async def context_of(request: Request) -> Context:
+async def context_of(request: Request) -> AppState:
     """Return the context of the app that serves this request."""
-    found: Context = request.app.state.context
+    found: AppState = request.app.state.context
     return found
 
 
-Ctx = Annotated[Context, Depends(context_of)]
+Ctx = Annotated[AppState, Depends(context_of)]
 
 
 async def chosen_season(

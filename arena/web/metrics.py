@@ -11,11 +11,11 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from arena.clock import CLOCK
-from arena.web.context import Context
+from arena.web.context import AppState
 
 
 class _Arena(Collector):
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: AppState) -> None:
         self._context = context
 
     def collect(self) -> Iterator[Metric]:
@@ -54,7 +54,7 @@ def _feeds(status: dict[str, Any]) -> Iterator[Metric]:
     yield from (up, events, age, fresh)
 
 
-def exposition(context: Context) -> tuple[bytes, str]:
+def exposition(context: AppState) -> tuple[bytes, str]:
     """Return the metrics' text and its content type."""
     registry = CollectorRegistry()
     registry.register(_Arena(context))

@@ -6,20 +6,20 @@ from dataclasses import asdict
 from typing import Any
 
 from arena import __version__
-from arena.engine.proof import UNPROVED, verify
+from arena.engine.replay.proof import UNPROVED, verify
 from arena.errors import NotFoundError, TooLargeError
 from arena.store import queries
 from arena.store.bulk import Row
 from arena.store.bundle import mark_verified, read_bundle, rows_of
 from arena.store.jobs import VERIFY, JobStatus, newest_job, proof_subject
-from arena.web.context import ChosenSeason, Context
+from arena.web.context import AppState, ChosenSeason
 from arena.web.jobs import Told
 
 FRESH_TICKS = 10
 MAX_ROWS = 300_000  # ticks and orders that are held in memory, a few hundred MB
 
 
-def ask_for_proof(context: Context, season: ChosenSeason, bot_id: str) -> Row:
+def ask_for_proof(context: AppState, season: ChosenSeason, bot_id: str) -> Row:
     """Return the job that proves a bot's record, or did so a moment ago."""
     subject = proof_subject(season.id, bot_id)
     open_or_done = JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.DONE
@@ -32,7 +32,7 @@ def ask_for_proof(context: Context, season: ChosenSeason, bot_id: str) -> Row:
     return context.jobs.ask(VERIFY, subject, inputs, lambda told: prove(context, season.id, bot_id, told))
 
 
-def last_tick(context: Context, season: ChosenSeason) -> int:
+def last_tick(context: AppState, season: ChosenSeason) -> int:
     """Return the number of a season's last tick, -1 if it has none."""
     if season.played:
         return context.engine.market.n
@@ -40,7 +40,7 @@ def last_tick(context: Context, season: ChosenSeason) -> int:
     return -1 if found is None else int(found["n"])
 
 
-def prove(context: Context, season_id: str, bot_id: str, told: Told) -> dict[str, Any]:
+def prove(context: AppState, season_id: str, bot_id: str, told: Told) -> dict[str, Any]:
     """Run a bot again and return what has come out, kept for the board as well."""
     if rows_of(context.database, season_id, bot_id) > MAX_ROWS:
         raise TooLargeError(
@@ -54,7 +54,7 @@ def prove(context: Context, season_id: str, bot_id: str, told: Told) -> dict[str
     return {"bot_id": bot_id, **asdict(proof)}
 
 
-def last_proof(context: Context, season_id: str, bot_id: str) -> dict[str, Any]:
+def last_proof(context: AppState, season_id: str, bot_id: str) -> dict[str, Any]:
     """Return the last result that is stored; NotFoundError says how to ask for one."""
     found = newest_job(context.database, VERIFY, proof_subject(season_id, bot_id), JobStatus.DONE)
     if found is None or found["result"] is None:

@@ -13,7 +13,7 @@ from arena.store.jobs import FINAL, get_job
 from arena.web import schemas
 from arena.web.answers import answer
 from arena.web.board import Board
-from arena.web.context import SEASON_NUMBERS, Chosen, ChosenSeason, Context, Ctx, Waiting
+from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.jobs import job_answer
 from arena.web.limits import Lines, Placed
 from arena.web.security import COOKIE, refused, session_value
@@ -51,7 +51,7 @@ async def seasons(request: Request, context: Ctx, lines: Waiting) -> Response:
     return await answer(lines.reads, request, _seasons, context)
 
 
-def _seasons(context: Context) -> schemas.SeasonList:
+def _seasons(context: AppState) -> schemas.SeasonList:
     return schemas.SeasonList.model_validate({"items": queries.season_rows(context.database)})
 
 
@@ -63,7 +63,7 @@ async def season(
     return await answer(lines.reads, request, _season, context, number)
 
 
-def _season(context: Context, number: int) -> schemas.Season:
+def _season(context: AppState, number: int) -> schemas.Season:
     return schemas.Season.model_validate(queries.season_by_number(context.database, number))
 
 
@@ -92,7 +92,7 @@ async def trades(
     return await answer(lines.tables, request, _trades, context, season, limit, cursor)
 
 
-def _trades(context: Context, season: ChosenSeason, limit: int, cursor: int | None) -> schemas.TradePage:
+def _trades(context: AppState, season: ChosenSeason, limit: int, cursor: int | None) -> schemas.TradePage:
     items, following = queries.page(context.database, queries.TABLES["trades"], season.id, limit=limit, cursor=cursor)
     return schemas.TradePage.model_validate({"items": items, "next_cursor": following})
 
@@ -107,7 +107,7 @@ async def prices(request: Request, context: Ctx, season: Chosen, lines: Waiting)
     return await answer(lines.reads, request, _past_prices, context, season)
 
 
-def _past_prices(context: Context, season: ChosenSeason) -> schemas.Prices:
+def _past_prices(context: AppState, season: ChosenSeason) -> schemas.Prices:
     found = queries.last_tick(context.database, season.id)
     if found is None:
         return schemas.Prices(time=0.0, tick=-1, prices={})
@@ -139,7 +139,7 @@ async def stream(request: Request, context: Ctx, lines: Waiting) -> Response:
     return Placed(lines.streams, request, EventSourceResponse(_events(context), ping=15))
 
 
-async def _events(context: Context) -> AsyncIterator[dict[str, str]]:
+async def _events(context: AppState) -> AsyncIterator[dict[str, str]]:
     with context.broadcast.listening() as stream:
         market = context.engine.market
         hello = {"n": market.n, "time": market.time, "prices": market.prices}
@@ -161,7 +161,7 @@ async def job_events(request: Request, job_id: str, context: Ctx, lines: Waiting
     return Placed(lines.streams, request, EventSourceResponse(_job_changes(request, context, lines, job_id)))
 
 
-async def _job_changes(request: Request, context: Context, lines: Lines, job_id: str) -> AsyncIterator[dict[str, str]]:
+async def _job_changes(request: Request, context: AppState, lines: Lines, job_id: str) -> AsyncIterator[dict[str, str]]:
     # Listening begins before the row is read: a change in between would else never be told.
     with context.broadcast.listening() as stream:
         row = await lines.reads.run(request, get_job, context.database, job_id)

@@ -16,13 +16,13 @@ from arena.submissions.intake import problem
 from arena.web import schemas
 from arena.web.answers import answer
 from arena.web.bundles import Bundles
-from arena.web.context import Chosen, ChosenSeason, Context, Ctx, Waiting
+from arena.web.context import AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.jobs import job_answer
 from arena.web.problems import in_our_words
 from arena.web.proofs import ask_for_proof, last_proof
 from arena.web.text import json_bytes
 from arena.web.views import up_to_date, with_life
-from sandbox.rules import RULES
+from sandbox.language.rules import RULES
 
 router = APIRouter(prefix="/bots", tags=["bots"])
 
@@ -59,7 +59,7 @@ def refuse_part(bot_id: str) -> None:
         raise HTTPException(405)
 
 
-def bot_document(context: Context, season: ChosenSeason, bot_id: str) -> dict[str, Any]:
+def bot_document(context: AppState, season: ChosenSeason, bot_id: str) -> dict[str, Any]:
     """Return one bot as the API shows it."""
     row = queries.bot_row(context.database, season.id, bot_id)
     return up_to_date(context, season, row)
@@ -76,7 +76,7 @@ async def upload(request: Request, context: Ctx, lines: Waiting) -> Response:
     return await lines.writes.run(request, _admit, context, source, author)
 
 
-def _admit(context: Context, source: bytes, author: str) -> Response:
+def _admit(context: AppState, source: bytes, author: str) -> Response:
     enrolled, warnings = context.intake.upload(source, author=author)
     bot, entry, season = enrolled.bot, enrolled.entry, context.played
     if entry is None:
@@ -124,7 +124,7 @@ async def check(request: Request, context: Ctx, lines: Waiting) -> Response:
     return await answer(lines.writes, request, _check, context, source)
 
 
-def _check(context: Context, source: bytes) -> schemas.CheckResult:
+def _check(context: AppState, source: bytes) -> schemas.CheckResult:
     examined = context.intake.check(source)
     return schemas.CheckResult(
         accepted=examined.accepted,
@@ -141,7 +141,7 @@ async def list_bots(request: Request, context: Ctx, season: Chosen, lines: Waiti
     return await answer(lines.tables, request, _list, context, season)
 
 
-def _list(context: Context, season: ChosenSeason) -> schemas.BotList:
+def _list(context: AppState, season: ChosenSeason) -> schemas.BotList:
     rows = queries.bot_rows(context.database, season.id)
     items = [schemas.BoardItem.model_validate(with_life(context, season, row)) for row in rows]
     return schemas.BotList(items=items)
@@ -153,12 +153,12 @@ async def source(request: Request, bot_id: str, context: Ctx, season: Chosen, li
     return await lines.reads.run(request, _source, context, season, bot_id)
 
 
-def _source(context: Context, season: ChosenSeason, bot_id: str) -> str:
+def _source(context: AppState, season: ChosenSeason, bot_id: str) -> str:
     return queries.source_of(context.database, queries.find_bot(context.database, season.id, bot_id))
 
 
 def _page(
-    context: Context, season: ChosenSeason, kind: str, bot_id: str, limit: int, cursor: int | None
+    context: AppState, season: ChosenSeason, kind: str, bot_id: str, limit: int, cursor: int | None
 ) -> dict[str, Any]:
     found = queries.find_bot(context.database, season.id, bot_id)
     items, following = queries.page(
@@ -167,15 +167,15 @@ def _page(
     return {"items": items, "next_cursor": following}
 
 
-def _trades(context: Context, season: ChosenSeason, bot_id: str, limit: int, cursor: int | None) -> schemas.TradePage:
+def _trades(context: AppState, season: ChosenSeason, bot_id: str, limit: int, cursor: int | None) -> schemas.TradePage:
     return schemas.TradePage.model_validate(_page(context, season, "trades", bot_id, limit, cursor))
 
 
-def _orders(context: Context, season: ChosenSeason, bot_id: str, limit: int, cursor: int | None) -> schemas.OrderPage:
+def _orders(context: AppState, season: ChosenSeason, bot_id: str, limit: int, cursor: int | None) -> schemas.OrderPage:
     return schemas.OrderPage.model_validate(_page(context, season, "orders", bot_id, limit, cursor))
 
 
-def _logs(context: Context, season: ChosenSeason, bot_id: str, limit: int, cursor: int | None) -> schemas.LogPage:
+def _logs(context: AppState, season: ChosenSeason, bot_id: str, limit: int, cursor: int | None) -> schemas.LogPage:
     return schemas.LogPage.model_validate(_page(context, season, "logs", bot_id, limit, cursor))
 
 
@@ -215,7 +215,7 @@ async def equity(
     return await answer(lines.tables, request, _equity, context, season, bot_id, limit)
 
 
-def _equity(context: Context, season: ChosenSeason, bot_id: str, limit: int) -> schemas.EquityCurve:
+def _equity(context: AppState, season: ChosenSeason, bot_id: str, limit: int) -> schemas.EquityCurve:
     found = queries.find_bot(context.database, season.id, bot_id)
     rows = queries.equity_curve(context.database, season.id, found, limit)
     return schemas.EquityCurve.model_validate({"items": rows})
@@ -227,7 +227,7 @@ async def proof(request: Request, bot_id: str, context: Ctx, season: Chosen, lin
     return await answer(lines.reads, request, _proof, context, season, bot_id)
 
 
-def _proof(context: Context, season: ChosenSeason, bot_id: str) -> schemas.Proof:
+def _proof(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.Proof:
     found = queries.find_bot(context.database, season.id, bot_id)
     return schemas.Proof.model_validate(last_proof(context, season.id, found))
 
@@ -238,7 +238,7 @@ async def verify(request: Request, bot_id: str, context: Ctx, season: Chosen, li
     return job_answer(await lines.writes.run(request, _ask_for_proof, context, season, bot_id), 202)
 
 
-def _ask_for_proof(context: Context, season: ChosenSeason, bot_id: str) -> dict[str, Any]:
+def _ask_for_proof(context: AppState, season: ChosenSeason, bot_id: str) -> dict[str, Any]:
     return ask_for_proof(context, season, queries.find_bot(context.database, season.id, bot_id))
 
 
@@ -258,12 +258,12 @@ async def show(request: Request, bot_id: str, context: Ctx, season: Chosen, line
     return await answer(lines.reads, request, _show, context, season, bot_id)
 
 
-def _show(context: Context, season: ChosenSeason, bot_id: str) -> schemas.Bot:
+def _show(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.Bot:
     found = queries.find_bot(context.database, season.id, bot_id)
     return schemas.Bot.model_validate(bot_document(context, season, found))
 
 
-def _change(context: Context, bot_id: str, what: str) -> schemas.Bot:
+def _change(context: AppState, bot_id: str, what: str) -> schemas.Bot:
     found = queries.find_bot(context.database, context.season_id, bot_id)
     roster = context.engine.roster
     work = {"pause": roster.pause, "resume": roster.resume, "retire": roster.retire}[what]

@@ -13,12 +13,12 @@ from sse_starlette import EventSourceResponse
 from arena.core.text import clean_name
 from arena.store.models import Submission
 from arena.store.seasons import new_id
-from arena.submissions.desk import submission_document
 from arena.submissions.pipeline import model_choices
 from arena.submissions.states import FINAL
+from arena.submissions.store import submission_document
 from arena.web import schemas
 from arena.web.answers import answer
-from arena.web.context import Context, Ctx, Waiting
+from arena.web.context import AppState, Ctx, Waiting
 from arena.web.limits import Lines, Placed
 from arena.web.text import json_bytes
 
@@ -47,7 +47,7 @@ async def submit(
     return await lines.writes.run(request, _submit, context, body, idempotency_key)
 
 
-def _submit(context: Context, body: schemas.StrategyRequest, key: str | None) -> Response:
+def _submit(context: AppState, body: schemas.StrategyRequest, key: str | None) -> Response:
     requested = [*body.models, *([body.model] if body.model else [])]
     models = model_choices(requested, context.settings.openai_model)
     if len(models) * body.samples > 1:
@@ -59,7 +59,7 @@ def _submit(context: Context, body: schemas.StrategyRequest, key: str | None) ->
 
 
 def _submit_group(
-    context: Context, body: schemas.StrategyRequest, models: list[str], key: str | None
+    context: AppState, body: schemas.StrategyRequest, models: list[str], key: str | None
 ) -> schemas.SubmissionGroup:
     group_id = new_id()
     wanted = [model for model in models for _ in range(body.samples)]
@@ -69,7 +69,7 @@ def _submit_group(
 
 
 def _take(
-    context: Context, body: schemas.StrategyRequest, model: str, group_id: str | None, key: str | None, number: int
+    context: AppState, body: schemas.StrategyRequest, model: str, group_id: str | None, key: str | None, number: int
 ) -> Submission:
     # An author's key is the author's own, and nobody can find another's by guessing.
     own_key = None if key is None else _hash([clean_name(body.author) or "local", key, number])
@@ -92,7 +92,7 @@ async def show(request: Request, submission_id: str, context: Ctx, lines: Waitin
     return await answer(lines.reads, request, _show, context, submission_id)
 
 
-def _show(context: Context, submission_id: str) -> schemas.Submission:
+def _show(context: AppState, submission_id: str) -> schemas.Submission:
     return schemas.Submission.model_validate(context.desk.document(submission_id))
 
 
@@ -103,7 +103,9 @@ async def events(request: Request, submission_id: str, context: Ctx, lines: Wait
     return Placed(lines.streams, request, EventSourceResponse(_moves(request, context, lines, submission_id)))
 
 
-async def _moves(request: Request, context: Context, lines: Lines, submission_id: str) -> AsyncIterator[dict[str, str]]:
+async def _moves(
+    request: Request, context: AppState, lines: Lines, submission_id: str
+) -> AsyncIterator[dict[str, str]]:
     # Listening begins before the row is read: a move in between would else never be told.
     with context.broadcast.listening() as stream:
         document = await lines.reads.run(request, context.desk.document, submission_id)

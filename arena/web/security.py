@@ -108,7 +108,7 @@ def refused(refusal: Refusal) -> Response:
     return problem_response(status, detail, {"retry-after": str(wait[0])} if wait else None)
 
 
-class Door:
+class SecurityMiddleware:
     """ASGI middleware that lets a request in or answers with a problem."""
 
     def __init__(self, app: ASGIApp, settings: Settings, tokens: Tokens | None = None) -> None:

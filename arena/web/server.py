@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from arena import __version__
 from arena.web import openapi, pages, problems, routes_arena, routes_bots, routes_strategies
-from arena.web.board import Board, Front
+from arena.web.board import Board, CacheMiddleware
 from arena.web.bundles import Bundles
-from arena.web.context import Context
+from arena.web.context import AppState
 from arena.web.limits import Lines
-from arena.web.security import Door, Tokens
+from arena.web.security import SecurityMiddleware, Tokens
 
 DESCRIPTION = (
     "Say a trading strategy in plain words, upload a handwritten bot, read the board. "
@@ -18,7 +18,7 @@ DESCRIPTION = (
 )
 
 
-def create_app(context: Context) -> FastAPI:
+def create_app(context: AppState) -> FastAPI:
     """Return the app that serves one arena."""
     app = FastAPI(
         title="Arena", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None,
@@ -37,6 +37,6 @@ def create_app(context: Context) -> FastAPI:
     pages.install(app)
     problems.install(app)
     openapi.install(app)
-    app.add_middleware(Front, board=board)
-    app.add_middleware(Door, settings=context.settings, tokens=tokens)
+    app.add_middleware(CacheMiddleware, board=board)
+    app.add_middleware(SecurityMiddleware, settings=context.settings, tokens=tokens)
     return app

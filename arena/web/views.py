@@ -7,9 +7,9 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
-from arena.engine.report import csv_cell
+from arena.engine.backtest.report import csv_cell
 from arena.errors import NotFoundError
-from arena.web.context import ChosenSeason, Context
+from arena.web.context import AppState, ChosenSeason
 
 CSV_COLUMNS = (
     "rank", "name", "author", "origin", "model", "status", "equity", "return_pct", "realized_pnl",
@@ -18,7 +18,7 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 
-def with_life(context: Context, season: ChosenSeason, row: dict[str, Any]) -> dict[str, Any]:
+def with_life(context: AppState, season: ChosenSeason, row: dict[str, Any]) -> dict[str, Any]:
     """Return a bot's recorded row with its present status; that of a past season is the recorded one."""
     recorded = {
         **row,
@@ -34,7 +34,7 @@ def with_life(context: Context, season: ChosenSeason, row: dict[str, Any]) -> di
         return recorded
 
 
-def up_to_date(context: Context, season: ChosenSeason, row: dict[str, Any]) -> dict[str, Any]:
+def up_to_date(context: AppState, season: ChosenSeason, row: dict[str, Any]) -> dict[str, Any]:
     """Return a bot's row with its account as of the last recorded tick, newer than the last snapshot."""
     shown = with_life(context, season, row)
     if not season.played:

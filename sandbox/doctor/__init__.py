@@ -16,8 +16,8 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sandbox.launch import import_paths
-from sandbox.limits import Limits
+from sandbox.process.launch import import_paths
+from sandbox.process.limits import Limits
 
 WORKED, NOT_LOCKED = "worked", "not locked: "
 # The only outcomes that prove a wall; anything else, a hang or an oddity, counts as open.
@@ -95,7 +95,7 @@ def _spare_uid(limits: Limits) -> int | None:
     if os.geteuid() != 0:
         return None
     from sandbox.errors import SandboxUnavailableError
-    from sandbox.identities import free_uids
+    from sandbox.process.identities import free_uids
 
     try:
         return free_uids(limits)[-1]

@@ -12,8 +12,8 @@ import errno
 import mmap
 import struct
 
-from sandbox import clocks, kernel
 from sandbox.doctor.scene import Act, Scene
+from sandbox.process import clocks, kernel
 
 _X86_64 = {
     "mmap": 9, "mprotect": 10, "getpid": 39, "ptrace": 101, "mount": 165, "reboot": 169,

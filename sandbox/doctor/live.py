@@ -9,13 +9,13 @@ import sys
 import tempfile
 from typing import Any
 
-from sandbox.asking import Answer, Ask
-from sandbox.barrier import gather
 from sandbox.doctor.guest import BOT, CANARY, LEAKED, LEGAL, trade
 from sandbox.errors import SandboxError
-from sandbox.limits import Limits
 from sandbox.pool import Pool
-from sandbox.protocol import Kind
+from sandbox.process.limits import Limits
+from sandbox.talk.gather import gather
+from sandbox.talk.protocol import Kind
+from sandbox.talk.request import WorkerReply, WorkerRequest
 
 RUNTIME = "sandbox.doctor.guest:Probe"
 BREAKOUTS = {
@@ -72,11 +72,11 @@ def _legal(pool: Pool, program: bytes) -> str:
     return "worked" if orders == [b"[]", b'[["BUY", 101.0]]'] else answers[-1].reason or "failed"
 
 
-def _ask(worker: Any, text: str) -> Ask:
-    return Ask(worker, Kind.CALL, text.encode(), 1.0, 1.0, 5.0)
+def _ask(worker: Any, text: str) -> WorkerRequest:
+    return WorkerRequest(worker, Kind.CALL, text.encode(), 1.0, 1.0, 5.0)
 
 
-def _outcome(answer: Answer) -> str:
+def _outcome(answer: WorkerReply) -> str:
     if answer.payload is None:
         return answer.verdict.name
     return answer.payload.decode("ascii", "replace")

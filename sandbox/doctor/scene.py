@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import kernel
+from sandbox.process import kernel
 
 SPIN_FREE = 0.02
 # Kernels before 5.3 round a CPU limit of nothing up to a second.

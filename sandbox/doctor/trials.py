@@ -11,10 +11,10 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
-from sandbox import landlock, lockdown
 from sandbox.doctor import acts, kernel_acts
 from sandbox.doctor.scene import SPIN_LIMITED, Act, Scene, scene
-from sandbox.limits import Limits
+from sandbox.process import landlock, lockdown
+from sandbox.process.limits import Limits
 
 ACTS = (*acts.ACTS, *kernel_acts.ACTS)
 WORKED, NOT_LOCKED = "worked", "not locked: "

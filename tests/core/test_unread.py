@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.runtime.unread import reads_argument
+from arena.runtime.unused_tick import reads_argument
 
 IGNORING = [
     "def on_tick(ctx, tick): pass",

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from arena.core.exchange import Rules
-from arena.engine import report
-from arena.engine.backtest import Candidate, Result, backtest, hash_source, seed_of
-from arena.engine.player import Market
+from arena.engine.backtest import report
+from arena.engine.backtest.account import RecordedMarket
+from arena.engine.backtest.run import BacktestResult, BotSource, backtest, hash_source, seed_of
 from arena.feeds.history import load_history
 from sandbox.pool import Pool
 from tests import reference
@@ -41,7 +41,7 @@ def pool() -> Pool:
     pool.stop()
 
 
-def market_of(name: str) -> Market:
+def market_of(name: str) -> RecordedMarket:
     specs = []
     for spec in MARKETS[name]:
         symbol, _, path = spec.rpartition("=")
@@ -50,10 +50,10 @@ def market_of(name: str) -> Market:
         specs.append(f"{symbol}={DATA / path}" if symbol else str(DATA / path))
     history = load_history(specs, interval=None)
     rows = np.ascontiguousarray(np.column_stack([history.times, history.prices]))[:TICKS]
-    return Market(history.symbols, rows)
+    return RecordedMarket(history.symbols, rows)
 
 
-def synthetic_market(ticks: int = 1500) -> Market:
+def synthetic_market(ticks: int = 1500) -> RecordedMarket:
     from arena.feeds.synthetic import SyntheticMarket
 
     made = SyntheticMarket(5, ["BTCUSDT", "ETHUSDT"], 1.0)
@@ -61,15 +61,15 @@ def synthetic_market(ticks: int = 1500) -> Market:
     for n in range(ticks):
         prices = made.next(n, prices) if n else prices
         rows.append([1.7e9 + n, prices["BTCUSDT"], prices["ETHUSDT"]])
-    return Market(("BTCUSDT", "ETHUSDT"), np.array(rows))
+    return RecordedMarket(("BTCUSDT", "ETHUSDT"), np.array(rows))
 
 
-def play(pool: Pool, market: Market, *, run: int = 512, rules: Rules | None = None) -> list[Result]:
-    candidates = [Candidate(path.name, path.read_bytes()) for path in BOTS]
+def play(pool: Pool, market: RecordedMarket, *, run: int = 512, rules: Rules | None = None) -> list[BacktestResult]:
+    candidates = [BotSource(path.name, path.read_bytes()) for path in BOTS]
     return backtest(pool, candidates, market, rules or Rules(), run=run)
 
 
-def assert_same_fills(result: Result, market: Market, rules: Rules) -> None:
+def assert_same_fills(result: BacktestResult, market: RecordedMarket, rules: Rules) -> None:
     source = (ROOT / "bots" / result.file).read_text("utf-8")
     seed = seed_of(0, result.name, hash_source(source.encode()))
     times = [market.time(n) for n in range(len(market))]

@@ -12,17 +12,17 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import text
 
 from arena.core.exchange import Conditions, Rules
-from arena.engine.backtest import hash_source
-from arena.engine.broadcast import Broadcast
-from arena.engine.engine import Engine
+from arena.engine.backtest.run import hash_source
+from arena.engine.live.broadcast import Broadcast
+from arena.engine.live.engine import Engine
+from arena.engine.live.sources import MarketState, Source, SyntheticSource
 from arena.engine.seat import Seat
-from arena.engine.sources import MarketState, Source, SyntheticSource
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database
 from arena.store.seasons import NewBot, SeasonPlan, resume_or_open, season_seeds
-from sandbox.limits import Limits
-from sandbox.page import can_share
 from sandbox.pool import Pool
+from sandbox.process.limits import Limits
+from sandbox.talk.shared_page import can_share
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 RUNTIME = "tests.engine.burning:BurningRuntime"

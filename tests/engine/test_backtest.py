@@ -13,14 +13,21 @@ import numpy as np
 import pytest
 
 from arena.core.exchange import Conditions, Rules
-from arena.engine import report
-from arena.engine.backtest import Candidate, Result, backtest, check_candidates, play_entries, ranked_results
-from arena.engine.player import Market
-from arena.engine.records import EquityCurve
+from arena.engine.backtest import report
+from arena.engine.backtest.account import RecordedMarket
+from arena.engine.backtest.record import EquityCurve
+from arena.engine.backtest.run import (
+    BacktestResult,
+    BotSource,
+    backtest,
+    check_candidates,
+    play_entries,
+    ranked_results,
+)
 from arena.feeds.synthetic import SyntheticMarket
-from sandbox.limits import Limits
 from sandbox.pool import Pool
-from sandbox.verdict import Verdict
+from sandbox.process.limits import Limits
+from sandbox.talk.verdict import Verdict
 from tests.arenas import bot_source
 from tests.engine.conftest import SYMBOLS
 
@@ -29,25 +36,25 @@ RULES = Rules(10_000.0, 10.0, 5.0)
 BUY = 'ctx.submit_order("BTCUSDT", "BUY", 0.01)'
 
 
-def seeded(ticks: int, seed: int = 3) -> Market:
+def seeded(ticks: int, seed: int = 3) -> RecordedMarket:
     made = SyntheticMarket(seed, SYMBOLS, 60.0)
     prices = made.first()
     rows = []
     for n in range(ticks):
         prices = made.next(n, prices) if n else prices
         rows.append([1_700_000_000.0 + 60 * n, *(prices[symbol] for symbol in SYMBOLS)])
-    return Market(SYMBOLS, np.array(rows))
+    return RecordedMarket(SYMBOLS, np.array(rows))
 
 
-def shipped() -> list[Candidate]:
-    return [Candidate(path.name, path.read_bytes()) for path in BOTS]
+def shipped() -> list[BotSource]:
+    return [BotSource(path.name, path.read_bytes()) for path in BOTS]
 
 
-def own(*sources: str) -> list[Candidate]:
-    return [Candidate(f"{n}.py", source.encode()) for n, source in enumerate(sources)]
+def own(*sources: str) -> list[BotSource]:
+    return [BotSource(f"{n}.py", source.encode()) for n, source in enumerate(sources)]
 
 
-def told(results: Sequence[Result], market: Market) -> dict[str, Any]:
+def told(results: Sequence[BacktestResult], market: RecordedMarket) -> dict[str, Any]:
     """Return everything a report says but how it was made."""
     document = report.document(results, market, 0.0)
     document.pop("mode")
@@ -161,7 +168,7 @@ def test_prices_that_are_missing_are_the_same_in_both_modes(calm: Pool) -> None:
     market = seeded(300)
     market.rows[:40, 2] = np.nan
     market.rows[100:110, 2] = np.nan
-    market = Market(SYMBOLS, market.rows)
+    market = RecordedMarket(SYMBOLS, market.rows)
     ahead = told(backtest(calm, shipped(), market, RULES), market)
     step = told(backtest(calm, shipped(), market, RULES, run=1), market)
     assert json.dumps(ahead) == json.dumps(step)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from arena.engine import collector
+from arena.engine.live import garbage
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def much_garbage() -> None:
 
 
 def test_nothing_is_collected_while_it_rests_and_all_of_it_afterwards(collections: list[int]) -> None:
-    with collector.resting():
+    with garbage.gc_paused():
         collections.clear()
         much_garbage()
         assert collections == []
@@ -41,7 +41,7 @@ def test_nothing_is_collected_while_it_rests_and_all_of_it_afterwards(collection
 
 
 def test_it_goes_on_after_a_fault() -> None:
-    with pytest.raises(KeyError), collector.resting():
+    with pytest.raises(KeyError), garbage.gc_paused():
         raise KeyError
     assert gc.isenabled()
 
@@ -50,7 +50,7 @@ def test_what_is_kept_for_good_is_not_looked_at_again() -> None:
     kept = [[] for _ in range(1000)]
     before = gc.get_freeze_count()
     try:
-        collector.keep_for_good()
+        garbage.keep_for_good()
         assert gc.get_freeze_count() > before + len(kept)
     finally:
         gc.unfreeze()

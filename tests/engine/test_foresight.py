@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from arena.core.exchange import Rules
-from arena.engine.foresight import MOST_CREDIBLE, Foresight
-from arena.engine.recording import Market
+from arena.engine.backtest.foresight import MOST_CREDIBLE, Foresight
+from arena.engine.backtest.market import RecordedMarket
 
 START = 10_000.0
 
 
-def market(*columns: list[float]) -> Market:
+def market(*columns: list[float]) -> RecordedMarket:
     ticks = len(columns[0])
     rows = np.column_stack([np.arange(float(ticks)), *map(np.array, columns)])
-    return Market(tuple(f"S{n}" for n in range(len(columns))), rows)
+    return RecordedMarket(tuple(f"S{n}" for n in range(len(columns))), rows)
 
 
 def best(prices: list[list[float]], into: float, out: float) -> float:

@@ -10,22 +10,24 @@ import numpy as np
 import pytest
 
 from arena.core.exchange import Conditions, Rules
-from arena.engine import backtest as backtests
-from arena.engine import report
-from arena.engine.backtest import Candidate, Progress, Result, backtest, check_candidates, play_entries
-from arena.engine.player import Market
-from arena.engine.stage import Stage
-from sandbox import order as orders
-from sandbox.limits import Limits
-from sandbox.page import ROOM, Page
+from arena.engine.backtest import report
+from arena.engine.backtest import run as backtests
+from arena.engine.backtest.account import RecordedMarket
+from arena.engine.backtest.bot_run import BotRun
+from arena.engine.backtest.run import BacktestResult, BotSource, Progress, backtest, check_candidates, play_entries
 from sandbox.pool import Pool
-from sandbox.verdict import Verdict
+from sandbox.process import spawn as orders
+from sandbox.process.limits import Limits
+from sandbox.talk.shared_page import ROOM, SharedPage
+from sandbox.talk.verdict import Verdict
 from tests.arenas import bot_source
 from tests.engine.conftest import SYMBOLS
 from tests.engine.test_backtest import BUY, RULES, own, seeded, shipped, told
 
 
-def in_turn(pool: Pool, candidates: Sequence[Candidate], market: Market, rules: Rules = RULES) -> list[Result]:
+def in_turn(
+    pool: Pool, candidates: Sequence[BotSource], market: RecordedMarket, rules: Rules = RULES
+) -> list[BacktestResult]:
     before = os.sched_getaffinity(0)
     results = play_entries(pool, check_candidates(pool, candidates), market, rules, seed=5, run=1, pin=True)
     assert os.sched_getaffinity(0) == before
@@ -44,7 +46,7 @@ def test_turns_are_run_ahead_byte_for_byte(calm: Pool, facing: Pool) -> None:
 def test_missing_prices_and_halts_make_no_difference(calm: Pool, facing: Pool) -> None:
     market = seeded(300)
     market.rows[100:110, 2] = np.nan
-    market = Market(SYMBOLS, market.rows, {n: Conditions({"BTCUSDT": "halted"}) for n in (3, 4, 250)})
+    market = RecordedMarket(SYMBOLS, market.rows, {n: Conditions({"BTCUSDT": "halted"}) for n in (3, 4, 250)})
     candidates = [*shipped(), *own(bot_source(BUY, name="Buyer"))]
     ahead = told(backtest(calm, candidates, market, RULES, seed=5), market)
     assert json.dumps(told(in_turn(facing, candidates, market), market)) == json.dumps(ahead)
@@ -56,7 +58,7 @@ def test_the_slow_are_put_off_and_lose_nothing(
 ) -> None:
     market, stepped, step = seeded(200), [], backtests._play_in_step
 
-    def noted(stages: Sequence[Stage], progress: Progress | None) -> None:
+    def noted(stages: Sequence[BotRun], progress: Progress | None) -> None:
         stepped.append(len(stages))
         step(stages, progress)
 
@@ -73,7 +75,7 @@ def test_the_slow_are_put_off_and_lose_nothing(
 def test_quiet_bots_that_think_for_long_are_put_off_too(facing: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     stepped, step = [], backtests._play_in_step
 
-    def noted(stages: Sequence[Stage], progress: Progress | None) -> None:
+    def noted(stages: Sequence[BotRun], progress: Progress | None) -> None:
         stepped.append([stage.position for stage in stages])
         step(stages, progress)
 
@@ -101,7 +103,7 @@ def test_a_market_too_wide_for_a_page_goes_by_the_pipe(calm: Pool, facing: Pool)
     symbols = tuple(f"S{n}" for n in range(ROOM // 8 + 10))
     rows = np.random.default_rng(1).uniform(1.0, 2.0, (40, 1 + len(symbols)))
     rows[:, 0] = 1_700_000_000.0 + 60.0 * np.arange(40)
-    market = Market(symbols, rows)
+    market = RecordedMarket(symbols, rows)
     wide = own(bot_source("ctx.submit_order('S7', 'BUY', 1)", name="Wide", symbols="['S7']"))
     ahead = told(backtest(calm, wide, market, RULES, seed=5), market)
     assert json.dumps(told(in_turn(facing, wide, market), market)) == json.dumps(ahead)
@@ -166,7 +168,7 @@ def test_no_price_to_come_is_ever_in_a_page(facing: Pool, monkeypatch: pytest.Mo
     del facing
     market, pages, looked = seeded(300), [], []
 
-    class Watched(Page):
+    class Watched(SharedPage):
         def __init__(self, descriptor: int) -> None:
             super().__init__(descriptor)
             pages.append(self)
@@ -179,7 +181,7 @@ def test_no_price_to_come_is_ever_in_a_page(facing: Pool, monkeypatch: pytest.Mo
         found = [n for n in range(len(market)) if market.rows[n, 0].tobytes() in seen]
         assert max(found, default=-1) == now - 1
 
-    monkeypatch.setattr(orders, "Page", Watched)
+    monkeypatch.setattr(orders, "SharedPage", Watched)
     monkeypatch.setattr(backtests, "_TURNS", 1)
     pool = Pool(
         "arena.runtime.bot:BotRuntime", Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0, uid_base=36_000), pages=True

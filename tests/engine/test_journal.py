@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine as Database
 from sqlalchemy import event, text
 
-from arena.engine.journal import Journal
+from arena.engine.live.journal import Journal
 from arena.errors import StoreError
 from arena.store.database import open_database
 from arena.store.lease import Lease

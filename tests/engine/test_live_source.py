@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from arena.engine.sources import LiveSource, MarketState
+from arena.engine.live.sources import LiveSource, MarketState
 from arena.feeds.base import Pace, PriceSink, PriceUpdate, Resolution
 from arena.feeds.live import LiveMarket
 from tests.arenas import bot_source

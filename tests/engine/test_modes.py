@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arena.core.exchange import Conditions, Rules
-from arena.engine import report
-from arena.engine.backtest import Candidate, Result, backtest, check_candidates, play_entries
-from arena.engine.player import Market
-from arena.engine.proof import REPRODUCED
-from arena.engine.sources import ReplaySource
+from arena.engine.backtest import report
+from arena.engine.backtest.account import RecordedMarket
+from arena.engine.backtest.run import BacktestResult, BotSource, backtest, check_candidates, play_entries
+from arena.engine.live.sources import ReplaySource
+from arena.engine.replay.proof import REPRODUCED
 from sandbox.pool import Pool
 from tests.arenas import bot_source
 from tests.engine.conftest import SYMBOLS, Hand, plan_of
@@ -32,7 +32,7 @@ SOURCES = [EAGER, *(path.read_text("utf-8") for path in sorted((ROOT / "bots").g
 
 
 @st.composite
-def markets(draw: st.DrawFn) -> Market:
+def markets(draw: st.DrawFn) -> RecordedMarket:
     """Return a market with jumps, symbols that come late or lose their price, stale ticks and an end."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     ticks = draw(st.integers(20, 160))
@@ -49,20 +49,20 @@ def markets(draw: st.DrawFn) -> Market:
         outcome = draw(st.sampled_from([0.0, 1.0, None]))
         conditions[end] = Conditions({SYMBOLS[1]: "It has ended."}, {SYMBOLS[1]: outcome})
     times = 1_700_000_000.0 + 10.0 * np.arange(ticks)
-    return Market(SYMBOLS, np.ascontiguousarray(np.column_stack([times, prices])), conditions)
+    return RecordedMarket(SYMBOLS, np.ascontiguousarray(np.column_stack([times, prices])), conditions)
 
 
-def play(pool: Pool, market: Market, rules: Rules, seed: int, run: int) -> list[Result]:
-    candidates = [Candidate(f"{n}.py", source.encode()) for n, source in enumerate(SOURCES)]
+def play(pool: Pool, market: RecordedMarket, rules: Rules, seed: int, run: int) -> list[BacktestResult]:
+    candidates = [BotSource(f"{n}.py", source.encode()) for n, source in enumerate(SOURCES)]
     return backtest(pool, candidates, market, rules, seed=seed, run=run)
 
 
-def play_in_turn(pool: Pool, market: Market, rules: Rules, seed: int) -> list[Result]:
-    entries = check_candidates(pool, [Candidate(f"{n}.py", source.encode()) for n, source in enumerate(SOURCES)])
+def play_in_turn(pool: Pool, market: RecordedMarket, rules: Rules, seed: int) -> list[BacktestResult]:
+    entries = check_candidates(pool, [BotSource(f"{n}.py", source.encode()) for n, source in enumerate(SOURCES)])
     return play_entries(pool, entries, market, rules, seed=seed, run=1, pin=True)
 
 
-def fills(results: list[Result]) -> dict[str, list[tuple[Any, ...]]]:
+def fills(results: list[BacktestResult]) -> dict[str, list[tuple[Any, ...]]]:
     found: dict[str, list[tuple[Any, ...]]] = {}
     for row in report.trade_rows(results):
         columns = ("time", "symbol", "side", "size", "price", "cash_after", "position_after", "fee", "realized_pnl")
@@ -74,7 +74,7 @@ def fills(results: list[Result]) -> dict[str, list[tuple[Any, ...]]]:
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(market=markets(), fee=st.sampled_from([0.0, 12.5]))
 def test_run_ahead_lockstep_and_a_season_agree_to_the_last_bit(
-    calm: Pool, facing: Pool, deal: Callable[..., Hand], market: Market, fee: float
+    calm: Pool, facing: Pool, deal: Callable[..., Hand], market: RecordedMarket, fee: float
 ) -> None:
     rules = Rules(10_000.0, fee, fee / 2)
     hand = deal(ReplaySource(market), plan_of(fee_bps=fee, slippage_bps=fee / 2), pool=calm)
@@ -93,7 +93,7 @@ def test_run_ahead_lockstep_and_a_season_agree_to_the_last_bit(
         hand.engine.stop()
 
 
-def assert_season_agrees(hand: Hand, market: Market, expected: dict[str, list[tuple[Any, ...]]]) -> None:
+def assert_season_agrees(hand: Hand, market: RecordedMarket, expected: dict[str, list[tuple[Any, ...]]]) -> None:
     """Play the market as a season, tick by tick, and compare its fills; then prove every record."""
     seats = [hand.admit(source) for source in SOURCES]
     for n in range(len(market)):

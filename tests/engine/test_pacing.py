@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from arena.clock import Clock
-from arena.engine.pacing import LiveBeats, ReplayBeats, next_beat
-from arena.engine.player import Market
-from arena.engine.sources import MarketState, ReplaySource
+from arena.engine.backtest.account import RecordedMarket
+from arena.engine.live.pacing import LiveBeats, ReplayBeats, next_beat
+from arena.engine.live.sources import MarketState, ReplaySource
 
 
 def test_beats_are_multiples_of_the_interval() -> None:
@@ -44,7 +44,7 @@ def test_after_a_restart_with_a_clock_set_back_the_next_beat_is_after_the_last_t
 
 def replay(speed: float) -> ReplaySource:
     rows = np.array([[100.0, 1.0], [101.0, 2.0], [105.0, 3.0]])
-    return ReplaySource(Market(("X",), rows), speed)
+    return ReplaySource(RecordedMarket(("X",), rows), speed)
 
 
 def test_a_replay_without_a_speed_never_waits_and_says_which_tick_is_its_last() -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from arena import __version__
 from arena.core.exchange import Conditions, Rules
-from arena.engine.proof import DIFFERS, OTHER_RUNTIME, REPRODUCED, UNPROVED, Proof, verify
+from arena.engine.replay.proof import DIFFERS, OTHER_RUNTIME, REPRODUCED, UNPROVED, Proof, verify
 from arena.engine.seat import Seat
 from arena.errors import StoreError
 from arena.store.bundle import Bundle, open_bundle, read_bundle, write_bundle

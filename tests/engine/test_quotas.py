@@ -13,12 +13,12 @@ from sqlalchemy import text
 
 from arena import __version__
 from arena.core.exchange import Rules
-from arena.engine import report
-from arena.engine.backtest import Candidate, backtest
-from arena.engine.memory import budget, memory_of
-from arena.engine.player import Market
-from arena.engine.proof import REPRODUCED, verify
-from arena.engine.roster import BOT_NEEDS
+from arena.engine.backtest import report
+from arena.engine.backtest.account import RecordedMarket
+from arena.engine.backtest.run import BotSource, backtest
+from arena.engine.live.memory_budget import budget, memory_of
+from arena.engine.live.roster import BOT_NEEDS
+from arena.engine.replay.proof import REPRODUCED, verify
 from arena.errors import ConflictError
 from arena.store.bundle import read_bundle
 from arena.store.seasons import NewBot, enrol
@@ -85,8 +85,8 @@ def test_run_ahead_and_lockstep_agree_on_a_limit_of_fills(calm: Pool) -> None:
     rows = np.column_stack([np.arange(60) * 7200.0, 100.0 + np.arange(60) % 7])
     rules = Rules(fills_a_day=15)
     source = bot_source('ctx.submit_order("BTCUSDT", "BUY", 0.001)\nctx.submit_order("BTCUSDT", "SELL", 0.0005)')
-    market = Market(("BTCUSDT",), rows)
-    played = [backtest(calm, [Candidate("a", source.encode())], market, rules, run=run) for run in (512, 1)]
+    market = RecordedMarket(("BTCUSDT",), rows)
+    played = [backtest(calm, [BotSource("a", source.encode())], market, rules, run=run) for run in (512, 1)]
     assert [results[0].mode for results in played] == ["run-ahead", "lockstep"]
     assert report.order_rows(played[0]) == report.order_rows(played[1])
     fills = Counter(int(row["fill_time"] // 86400) for row in report.order_rows(played[0]) if row["fill_time"])

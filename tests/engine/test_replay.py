@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from arena.engine.player import Market
-from arena.engine.sources import ReplaySource
+from arena.engine.backtest.account import RecordedMarket
+from arena.engine.live.sources import ReplaySource
 from arena.store.queries import season_row
 from tests.arenas import bot_source, until
 from tests.engine.conftest import Hand
@@ -19,7 +19,7 @@ BUY = 'ctx.submit_order("BTCUSDT", "BUY", 0.01)'
 
 def recording(ticks: int) -> ReplaySource:
     rows = [[1_700_000_000.0 + 60 * n, 100.0 + n % 9] for n in range(ticks)]
-    return ReplaySource(Market(("BTCUSDT",), np.array(rows)))
+    return ReplaySource(RecordedMarket(("BTCUSDT",), np.array(rows)))
 
 
 def played(hand: Hand) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from arena.core.exchange import Conditions
 from arena.core.orders import Order
-from arena.engine.sources import LiveSource
+from arena.engine.live.sources import LiveSource
 from arena.feeds.base import PriceUpdate
 from arena.feeds.live import LiveMarket
 from tests.arenas import bot_source, until

@@ -11,8 +11,8 @@ from test_alpaca import OPEN, feed_of
 from arena.core.exchange import Rules, settle
 from arena.core.ledger import Account
 from arena.core.orders import Order, Rejection, Side
-from arena.engine.recording import read_market
-from arena.engine.sources import LiveSource, MarketState, ReplaySource
+from arena.engine.backtest.market import read_market
+from arena.engine.live.sources import LiveSource, MarketState, ReplaySource
 from arena.feeds.alpaca.parser import AlpacaParser
 from arena.feeds.base import Frame, Halt
 from arena.feeds.fakes.alpaca import FakeAlpaca

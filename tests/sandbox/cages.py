@@ -12,8 +12,8 @@ import struct
 import sys
 from collections.abc import Callable
 
-from sandbox import kernel, landlock, lockdown, seccomp
-from sandbox.limits import Limits
+from sandbox.process import kernel, landlock, lockdown, seccomp
+from sandbox.process.limits import Limits
 
 UID = 29_990
 _PRCTL = {"x86_64": 157, "aarch64": 167}[kernel.machine()]

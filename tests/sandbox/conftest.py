@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.limits import Limits
 from sandbox.pool import Pool
+from sandbox.process.limits import Limits
 
 
 @pytest.fixture(scope="session")

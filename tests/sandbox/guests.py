@@ -18,8 +18,8 @@ from pathlib import Path
 
 from arena.runtime.bot import BotRuntime
 from sandbox.host import Host, Namespace
-from sandbox.page import ANSWER, ASLEEP, QUESTION, Page
-from sandbox.protocol import HEADER, Kind, encode
+from sandbox.talk.protocol import HEADER, Kind, encode
+from sandbox.talk.shared_page import ANSWER, ASLEEP, QUESTION, SharedPage
 
 # Written so that neither this pattern nor its compiled form matches itself.
 CANARY = re.compile(rb"ARENA[-]CANARY[-][0-9a-f]{32}")
@@ -215,12 +215,12 @@ def here() -> types.FrameType | None:
         return error.__traceback__.tb_frame if error.__traceback__ else None
 
 
-def page() -> Page:
+def page() -> SharedPage:
     """Return the page of this worker, found where no audit hook looks: in the frames of those who called."""
     frame = here()
     while frame is not None:
         for value in frame.f_locals.values():
-            if isinstance(value, Page):
+            if isinstance(value, SharedPage):
                 return value
         frame = frame.f_back
     raise AssertionError("no page is shared")

@@ -16,10 +16,10 @@ from typing import Any
 
 from arena.core.exchange import Rules, settle
 from arena.core.ledger import Account, mark
-from arena.runtime.wire import Deeds
-from sandbox.barrier import gather
+from arena.runtime.wire import BotActions
 from sandbox.pool import Pool
-from sandbox.worker import Worker
+from sandbox.talk.gather import gather
+from sandbox.talk.worker import Worker
 from tests.sandbox.market import CASH, SYMBOLS, meta, prices_at, reply, tick
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "hostile"
@@ -184,7 +184,7 @@ def _ticks(worker: Worker, start: Any, story: Story) -> None:
         pending = _hear(reply(answer).deeds.get(0), story)
 
 
-def _hear(deeds: Deeds | None, story: Story) -> list:
+def _hear(deeds: BotActions | None, story: Story) -> list:
     if deeds is None:
         return []
     story.seen += [text for _, text in deeds.logs]

@@ -7,11 +7,11 @@ import struct
 from arena.core.ledger import Account
 from arena.runtime.start import Start
 from arena.runtime.wire import Reply, pack_run, read_reply
-from sandbox.asking import Answer, Ask
-from sandbox.barrier import gather
 from sandbox.pool import Pool
-from sandbox.protocol import Kind
-from sandbox.worker import Worker
+from sandbox.talk.gather import gather
+from sandbox.talk.protocol import Kind
+from sandbox.talk.request import WorkerReply, WorkerRequest
+from sandbox.talk.worker import Worker
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 CASH = 10_000.0
@@ -56,12 +56,12 @@ def start_program(pool: Pool, program: bytes) -> Worker:
     return worker
 
 
-def tick(worker: Worker, index: int = 0, *, hard: float = HARD, wall: float = WALL) -> Answer:
+def tick(worker: Worker, index: int = 0, *, hard: float = HARD, wall: float = WALL) -> WorkerReply:
     """Show a worker one tick and wait for what comes of it."""
-    return gather([Ask(worker, Kind.CALL, one_tick(index), SOFT, hard, wall)])[0]
+    return gather([WorkerRequest(worker, Kind.CALL, one_tick(index), SOFT, hard, wall)])[0]
 
 
-def reply(answer: Answer) -> Reply:
+def reply(answer: WorkerReply) -> Reply:
     """Read a reply that must be there."""
     assert answer.payload is not None, answer
     return read_reply(answer.payload, 1)

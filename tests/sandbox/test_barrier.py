@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.asking import Ask, settle_late
-from sandbox.barrier import gather
 from sandbox.pool import Pool
-from sandbox.protocol import Kind
-from sandbox.verdict import Verdict
-from sandbox.worker import Worker
+from sandbox.talk.gather import gather
+from sandbox.talk.protocol import Kind
+from sandbox.talk.request import WorkerRequest, collect_late_reply
+from sandbox.talk.verdict import Verdict
+from sandbox.talk.worker import Worker
 
 BURN, ECHO, LONG = b'["burn", 0.2]', b'["echo", "x"]', b'["burn", 30]'
 
@@ -30,8 +30,8 @@ def pair(liars: Pool) -> Iterator[tuple[Worker, Worker]]:
         worker.close()
 
 
-def call(worker: Worker, payload: bytes) -> Ask:
-    return Ask(worker, Kind.CALL, payload, 5.0, 40.0, 60.0)
+def call(worker: Worker, payload: bytes) -> WorkerRequest:
+    return WorkerRequest(worker, Kind.CALL, payload, 5.0, 40.0, 60.0)
 
 
 def state_of(worker: Worker) -> str:
@@ -68,7 +68,7 @@ def test_one_whose_turn_has_not_come_by_the_deadline_is_asked_all_the_same(pair:
     answers = gather([call(slow, ECHO), call(quick, BURN)], deadline=0.0)
     assert [answer.verdict for answer in answers] == [Verdict.LATE] * 2
     give_up = time.monotonic() + 10.0
-    while settle_late(slow, 40.0, 60.0) is not True:
+    while collect_late_reply(slow, 40.0, 60.0) is not True:
         assert time.monotonic() < give_up
         time.sleep(0.01)
 

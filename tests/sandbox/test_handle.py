@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import handle as handles
 from sandbox.errors import OutOfSlotsError
-from sandbox.handle import Handle
-from sandbox.order import Ends, open_ends
+from sandbox.process import handle as handles
+from sandbox.process.handle import ProcessHandle
+from sandbox.process.spawn import PipeEnds, open_ends
 
 
 @pytest.fixture(params=["kept", "numbered"], autouse=True)
@@ -35,8 +35,8 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def handle_of(process: subprocess.Popen[bytes]) -> Handle:
-    return Handle(process.pid, os.pidfd_open(process.pid))
+def handle_of(process: subprocess.Popen[bytes]) -> ProcessHandle:
+    return ProcessHandle(process.pid, os.pidfd_open(process.pid))
 
 
 def test_it_says_whether_its_process_runs_and_ends_it(sleeper: subprocess.Popen[bytes]) -> None:
@@ -73,13 +73,13 @@ def test_a_stranger_with_the_same_number_is_spared(sleeper: subprocess.Popen[byt
 def test_numbers_cost_no_descriptor(kernel: str, sleeper: subprocess.Popen[bytes]) -> None:
     pidfd = os.pidfd_open(sleeper.pid)
     opened = Path(f"/proc/self/fd/{pidfd}")
-    handle = Handle(sleeper.pid, pidfd)
+    handle = ProcessHandle(sleeper.pid, pidfd)
     assert opened.exists() is (kernel == "kept")
     handle.close()
     assert not opened.exists()
 
 
-def use_up(opened: list[Ends], *, shared: bool) -> None:
+def use_up(opened: list[PipeEnds], *, shared: bool) -> None:
     while True:
         opened.append(open_ends(shared=shared))
 
@@ -87,7 +87,7 @@ def use_up(opened: list[Ends], *, shared: bool) -> None:
 @pytest.mark.parametrize("shared", [False, True])
 def test_workers_leave_descriptors_to_others(*, shared: bool) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    opened: list[Ends] = []
+    opened: list[PipeEnds] = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
     try:
         with pytest.raises(OutOfSlotsError, match="limit of 400 open descriptors is near"):

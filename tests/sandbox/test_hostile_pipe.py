@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import kernel
-from sandbox.asking import Answer, Ask, settle_late
-from sandbox.barrier import gather
 from sandbox.pool import Pool
-from sandbox.protocol import HEADER, Kind, encode, next_number
-from sandbox.verdict import Verdict
-from sandbox.worker import Worker
+from sandbox.process import kernel
+from sandbox.talk.gather import gather
+from sandbox.talk.protocol import HEADER, Kind, encode, next_number
+from sandbox.talk.request import WorkerReply, WorkerRequest, collect_late_reply
+from sandbox.talk.verdict import Verdict
+from sandbox.talk.worker import Worker
 from tests.sandbox.market import HARD, SOFT, WALL
 
 GUESTS = Path(__file__).with_name("guests.py")
@@ -39,9 +39,9 @@ def one_of(liars: Pool) -> Worker:
     return worker
 
 
-def ask(worker: Worker, *what: object, hard: float = HARD, wall: float = WALL) -> Answer:
+def ask(worker: Worker, *what: object, hard: float = HARD, wall: float = WALL) -> WorkerReply:
     payload = json.dumps(what).encode()
-    return gather([Ask(worker, Kind.CALL, payload, SOFT, hard, wall)])[0]
+    return gather([WorkerRequest(worker, Kind.CALL, payload, SOFT, hard, wall)])[0]
 
 
 def coming() -> int:
@@ -115,18 +115,18 @@ def test_a_late_answer_is_dropped_by_its_number(liar: Worker) -> None:
 
 def test_a_late_worker_is_free_once_its_answer_has_come(liar: Worker) -> None:
     slow = json.dumps(["echo", "late"]).encode()
-    gather([Ask(liar, Kind.CALL, slow, 1.0, 1.0, WALL)], deadline=0.0)
+    gather([WorkerRequest(liar, Kind.CALL, slow, 1.0, 1.0, WALL)], deadline=0.0)
     end = time.monotonic() + WALL
-    while (settled := settle_late(liar, HARD, WALL)) is False and time.monotonic() < end:
+    while (settled := collect_late_reply(liar, HARD, WALL)) is False and time.monotonic() < end:
         pass
     assert settled is True
 
 
 def test_a_worker_that_stops_reading_is_ended(liar: Worker) -> None:
     stall = json.dumps(["stall"]).encode()
-    gather([Ask(liar, Kind.CALL, stall, SOFT, HARD, WALL)], deadline=0.05)
+    gather([WorkerRequest(liar, Kind.CALL, stall, SOFT, HARD, WALL)], deadline=0.05)
     tick = json.dumps(["echo", "x" * (1 << 20)]).encode()
-    answers = [gather([Ask(liar, Kind.CALL, tick, SOFT, HARD, WALL)], deadline=0.01)[0] for _ in range(12)]
+    answers = [gather([WorkerRequest(liar, Kind.CALL, tick, SOFT, HARD, WALL)], deadline=0.01)[0] for _ in range(12)]
     assert answers[0].verdict is Verdict.LATE
     assert answers[-1].verdict is Verdict.PROTOCOL_ERROR
 
@@ -204,7 +204,7 @@ def test_a_checker_that_answers_nonsense_is_a_refusal(liars: Pool, head: bytes) 
 def test_the_server_s_secret_is_nowhere_in_a_worker(liars: Pool, canary: str) -> None:
     worker, _ = liars.spawn(b"", b"")
     search = json.dumps(["canaries"]).encode()
-    (found,) = gather([Ask(worker, Kind.CALL, search, 60.0, 60.0, 60.0)])
+    (found,) = gather([WorkerRequest(worker, Kind.CALL, search, 60.0, 60.0, 60.0)])
     names = ask(worker, "environment")
     worker.close()
     assert found.payload == b"0"

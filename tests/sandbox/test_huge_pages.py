@@ -12,7 +12,7 @@ import pytest
 SETTING = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 MOVED = """
 import json, re, sys
-from sandbox import huge_pages
+from sandbox.tuning import huge_pages
 moved = huge_pages.move_code()
 import ctypes, decimal, sqlite3, statistics  # much of the interpreter runs from where it now is
 code = ctypes.cast(ctypes.pythonapi.Py_IncRef, ctypes.c_void_p).value
@@ -40,7 +40,7 @@ def test_code_on_huge_pages_runs_and_is_not_writable() -> None:
 
 
 def test_without_huge_pages_all_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from sandbox import huge_pages
+    from sandbox.tuning import huge_pages
 
     (tmp_path / "enabled").write_text("always madvise [never]\n")
     monkeypatch.setattr(huge_pages, "_SETTINGS", tmp_path)

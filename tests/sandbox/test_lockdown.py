@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import lockdown
+from sandbox.process import lockdown
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = f"import sys; sys.path[:0] = [{str(ROOT)!r}, *sys.argv[1:]]; "

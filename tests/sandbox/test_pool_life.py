@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.asking import Answer, Ask
-from sandbox.barrier import gather
 from sandbox.errors import OutOfSlotsError, SandboxUnavailableError, ZygoteDiedError
-from sandbox.launch import Launch
-from sandbox.limits import Limits
 from sandbox.pool import Pool
-from sandbox.protocol import Kind
-from sandbox.verdict import Verdict
-from sandbox.worker import Worker
+from sandbox.process.launch import ZygoteLaunch
+from sandbox.process.limits import Limits
+from sandbox.talk.gather import gather
+from sandbox.talk.protocol import Kind
+from sandbox.talk.request import WorkerReply, WorkerRequest
+from sandbox.talk.verdict import Verdict
+from sandbox.talk.worker import Worker
 
 SOURCE = b"x = 1\n"
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +74,7 @@ def test_stopping_a_pool_leaves_no_process() -> None:
 
 
 def test_a_zygote_that_was_begun_early_learns_its_limits_late() -> None:
-    pool = Pool(RUNTIME, Limits(nice=3), begun=Launch(RUNTIME))
+    pool = Pool(RUNTIME, Limits(nice=3), begun=ZygoteLaunch(RUNTIME))
     pool.start()
     try:
         (worker,) = started(pool, 1)
@@ -85,7 +85,7 @@ def test_a_zygote_that_was_begun_early_learns_its_limits_late() -> None:
 
 
 def test_a_zygote_that_nobody_takes_ends_with_whoever_began_it() -> None:
-    code = f"import os; from sandbox.launch import Launch; print(Launch({RUNTIME!r})._process.pid, flush=True)"
+    code = f"import os; from sandbox.process.launch import Launch; print(Launch({RUNTIME!r})._process.pid, flush=True)"
     begun = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     try:
         handle = os.pidfd_open(int(begun.stdout))
@@ -103,7 +103,7 @@ def test_when_the_zygote_dies_its_workers_die_and_a_new_one_serves() -> None:
         handles = [os.pidfd_open(worker.pid) for worker in workers]
         os.kill(pool.zygote_pid or 0, signal.SIGKILL)
         assert gone(handles)
-        ends = gather([Ask(worker, Kind.CALL, b'["echo", "x"]', 0.1, 1.0, 5.0) for worker in workers])
+        ends = gather([WorkerRequest(worker, Kind.CALL, b'["echo", "x"]', 0.1, 1.0, 5.0) for worker in workers])
         assert {answer.payload for answer in ends} == {None}
         for worker in workers:
             worker.close()
@@ -134,12 +134,12 @@ def test_a_pool_that_was_stopped_says_so() -> None:
         pool.spawn(b"", b"")
 
 
-def burn(pool: Pool, seconds: float, times: int) -> Answer:
+def burn(pool: Pool, seconds: float, times: int) -> WorkerReply:
     """Let a worker use CPU time within its limits, and return its last answer."""
     worker, _ = pool.spawn(b"", b"")
     try:
         for _ in range(times):
-            ask = Ask(worker, Kind.CALL, json.dumps(["burn", seconds]).encode(), 5.0, 5.0, 20.0)
+            ask = WorkerRequest(worker, Kind.CALL, json.dumps(["burn", seconds]).encode(), 5.0, 5.0, 20.0)
             (answer,) = gather([ask])
         return answer
     finally:
@@ -162,8 +162,8 @@ def scheduling_after_a_soft_miss() -> tuple[int, int]:
     try:
         worker, _ = pool.spawn(b"", b"")
         before = os.sched_getscheduler(worker.pid)
-        gather([Ask(worker, Kind.CALL, b'["burn", 0.2]', 0.01, 5.0, 20.0)])
-        gather([Ask(worker, Kind.CALL, b'["echo", "x"]', 5.0, 5.0, 20.0)])
+        gather([WorkerRequest(worker, Kind.CALL, b'["burn", 0.2]', 0.01, 5.0, 20.0)])
+        gather([WorkerRequest(worker, Kind.CALL, b'["echo", "x"]', 5.0, 5.0, 20.0)])
         after = os.sched_getscheduler(worker.pid)
         worker.close()
         return before, after
@@ -176,7 +176,7 @@ def test_a_worker_that_was_too_slow_stands_back_until_it_is_in_time_again(liars:
     worker, _ = liars.spawn(b"", b"")
     policies = []
     for call, soft in ((b'["burn", 0.2]', 0.01), (b'["burn", 0.2]', 0.01), (b'["echo", "x"]', 5.0)):
-        gather([Ask(worker, Kind.CALL, call, soft, 5.0, 20.0)])
+        gather([WorkerRequest(worker, Kind.CALL, call, soft, 5.0, 20.0)])
         policies.append(os.sched_getscheduler(worker.pid))
     worker.close()
     assert policies == [os.SCHED_IDLE, os.SCHED_IDLE, os.SCHED_OTHER]

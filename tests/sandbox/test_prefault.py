@@ -14,10 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 # A child that plays a start and two calls after the fork, and counts the pages it had to wait for.
 SCRIPT = """
 import gc, json, os, resource
-from sandbox import kernel, zygote
-from sandbox.child import serve
-from sandbox.packing import fill_holes
-from sandbox.prefault import copy_ahead, foresee
+from sandbox.process import zygote
+from sandbox.process import kernel
+from sandbox.process.child import serve
+from sandbox.tuning.packing import fill_holes
+from sandbox.tuning.prefault import copy_ahead, foresee
 kit = zygote.prepare("arena.runtime.bot:BotRuntime")
 gc.collect(); fill_holes(); gc.freeze()
 pages = foresee(kit, kit.rehearsal)

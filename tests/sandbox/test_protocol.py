@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from arena.core.orders import MAX_ORDERS_PER_TICK, Order, Rejection, Side
 from arena.runtime.wire import BotError, Level, Record, Reply, ReplyWriter, Where, read_reply
-from sandbox import protocol
-from sandbox.protocol import HEADER, Frame, FrameReader, Kind, ProtocolFault, encode
+from sandbox.talk import protocol
+from sandbox.talk.protocol import HEADER, Frame, FrameReader, Kind, ProtocolFault, encode
 
 BUDGET = 4096
 

@@ -14,8 +14,8 @@ SCRIPT = """
 import json, sys
 import numpy as np
 limit = sys.getrecursionlimit()
-from sandbox import zygote
-from sandbox.rehearsal import read_ahead
+from sandbox.process import zygote
+from sandbox.tuning.rehearsal import read_ahead
 kit = zygote.prepare("arena.runtime.bot:BotRuntime")
 if READS:
     read_ahead(kit)
@@ -28,7 +28,7 @@ print(json.dumps({
     "clock": services.now, "armed": kit.tripwire._armed, "log": services.log.__name__,
     "chance": first == (services.rng.random(), float(np.random.random())),
     "namespace": sorted(name for name in kit.namespace if name[0] not in "@_"),
-    "account": kit.guest._account.cash, "numbered": __import__("sandbox.botclass").botclass.PRINTED._last,
+    "account": kit.guest._account.cash, "numbered": __import__("sandbox.language.bot_classes", fromlist=["PRINTED"]).PRINTED._last,
 }))
 """
 

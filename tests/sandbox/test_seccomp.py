@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.seccomp import AARCH64, X86_64, Table, build
+from sandbox.process.seccomp import AARCH64, X86_64, Table, build
 
 ALLOW, KILL, EPERM = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPERM
 READ_WRITE, EXECUTE, PRIVATE_ANONYMOUS, PRIVATE_FILE = 3, 4, 0x22, 0x02

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.limits import Limits
 from sandbox.pool import Pool
-from sandbox.request import Request, read_request
+from sandbox.process.limits import Limits
+from sandbox.process.spawn_request import ForkRequest, read_request
 from tests.arenas import until
 
 RUNTIME = "arena.runtime.bot:BotRuntime"
@@ -87,6 +87,6 @@ def test_none_is_handed_out_that_died_with_its_zygote(pool: Pool) -> None:
     assert pool.check(SOURCE).accepted
 
 
-@pytest.mark.parametrize("request_", [Request(7, None, reading=True), Request(2**40, 20_000, reading=False)])
-def test_a_request_arrives_as_it_was_sent(request_: Request) -> None:
+@pytest.mark.parametrize("request_", [ForkRequest(7, None, reading=True), ForkRequest(2**40, 20_000, reading=False)])
+def test_a_request_arrives_as_it_was_sent(request_: ForkRequest) -> None:
     assert read_request(request_.pack()) == request_

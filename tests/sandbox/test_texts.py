@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.asking import Answer
-from sandbox.checked import read_checked
-from sandbox.plain_text import plain_text
 from sandbox.pool import Pool
-from sandbox.protocol import pack_pair
-from sandbox.verdict import Verdict
+from sandbox.talk.checked import read_checked
+from sandbox.talk.plain_text import plain_text
+from sandbox.talk.protocol import pack_pair
+from sandbox.talk.request import WorkerReply
+from sandbox.talk.verdict import Verdict
 
 DIRTY = "\ud800 \x1b[31mred \u202egnp.exe \x9b1m \u200b \x00 \x85 line\r\nnext \ue000"
 HEAD = 'NAME = "x"\nSYMBOLS = ["X"]\ndef on_tick(ctx, tick): pass\n'
@@ -25,9 +25,9 @@ def is_clean(text: str) -> bool:
     return all(unicodedata.category(character)[0] != "C" for character in text)
 
 
-def answered(document: object) -> Answer:
+def answered(document: object) -> WorkerReply:
     head = json.dumps(document).encode()
-    return Answer(Verdict.OK, pack_pair(head, b""), "", 0.0)
+    return WorkerReply(Verdict.OK, pack_pair(head, b""), "", 0.0)
 
 
 @pytest.mark.parametrize("raised", ["ValueError", "KeyError", "SystemExit", "UnicodeError", "ImportError"])

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import order
-from sandbox.asking import AS_EXPECTED, Answer, Ask
-from sandbox.barrier import gather
 from sandbox.errors import OutOfSlotsError
-from sandbox.limits import Limits
-from sandbox.page import ROOM, can_share, new_page
 from sandbox.pool import Pool
-from sandbox.protocol import Kind, next_number
-from sandbox.turns import Turns
-from sandbox.verdict import Verdict
-from sandbox.worker import Worker
+from sandbox.process import spawn as order
+from sandbox.process.limits import Limits
+from sandbox.talk.gather import gather
+from sandbox.talk.page_channel import PageChannel
+from sandbox.talk.protocol import Kind, next_number
+from sandbox.talk.request import REPLY_AS_EXPECTED, WorkerReply, WorkerRequest
+from sandbox.talk.shared_page import ROOM, can_share, new_page
+from sandbox.talk.verdict import Verdict
+from sandbox.talk.worker import Worker
 from tests.sandbox.conftest import running
 from tests.sandbox.market import WALL
 
@@ -38,77 +38,77 @@ def sharers(canary: str) -> Iterator[Pool]:
 
 
 @pytest.fixture
-def turns(sharers: Pool) -> Iterator[Turns]:
+def turns(sharers: Pool) -> Iterator[PageChannel]:
     made = turns_with(sharers)
     yield made
     made.worker.close()
 
 
-def turns_with(pool: Pool) -> Turns:
+def turns_with(pool: Pool) -> PageChannel:
     worker, ask = pool.spawn(pool.check(SOURCE).program, b"")
     assert gather([ask])[0].payload == b"ready"
     assert worker.page is not None
-    return Turns(worker, worker.page)
+    return PageChannel(worker, worker.page)
 
 
 def asked(
     worker: Worker, *what: object, soft: float = 2.0, hard: float = 5.0, wall: float = WALL, usual: object = None
-) -> Ask:
+) -> WorkerRequest:
     expected = None if usual is None else json.dumps(usual).encode()
-    return Ask(worker, Kind.CALL, json.dumps(what).encode(), soft, hard, wall, expected)
+    return WorkerRequest(worker, Kind.CALL, json.dumps(what).encode(), soft, hard, wall, expected)
 
 
-def say(turns: Turns, *what: object, **more: object) -> Answer:
+def say(turns: PageChannel, *what: object, **more: object) -> WorkerReply:
     return turns.ask(asked(turns.worker, *what, **more))  # type: ignore[arg-type]
 
 
-def echoes(turns: Turns) -> bool:
+def echoes(turns: PageChannel) -> bool:
     return say(turns, "echo", "still here").payload == b'"still here"'
 
 
-def test_each_question_gets_its_own_answer_new_or_again(turns: Turns) -> None:
+def test_each_question_gets_its_own_answer_new_or_again(turns: PageChannel) -> None:
     words = ["a", "a", "b", "b", "b", "a", ""]
     assert [say(turns, "echo", word).payload for word in words] == [json.dumps(word).encode() for word in words]
 
 
-def test_an_answer_that_is_no_news_is_known_as_such(turns: Turns) -> None:
-    assert say(turns, "echo", "a", usual="a") is AS_EXPECTED
-    assert say(turns, "echo", "a", usual="a") is AS_EXPECTED
+def test_an_answer_that_is_no_news_is_known_as_such(turns: PageChannel) -> None:
+    assert say(turns, "echo", "a", usual="a") is REPLY_AS_EXPECTED
+    assert say(turns, "echo", "a", usual="a") is REPLY_AS_EXPECTED
     assert say(turns, "echo", "a", usual="b").payload == b'"a"'
 
 
-def go_on(turns: Turns, ask: Ask, words: str) -> tuple[int, Answer | None]:
+def go_on(turns: PageChannel, ask: WorkerRequest, words: str) -> tuple[int, WorkerReply | None]:
     """Have so many questions asked, also where an answer was long in coming, as on one CPU."""
     questions, passed = [json.dumps(["echo", word]).encode() for word in words], 0
     while True:
         more, answer = turns.repeat(ask, iter(questions[passed:]))
         passed += more
-        if answer is not AS_EXPECTED:
+        if answer is not REPLY_AS_EXPECTED:
             return passed, answer
         passed += 1
 
 
-def test_questions_are_repeated_until_an_answer_is_news(turns: Turns) -> None:
+def test_questions_are_repeated_until_an_answer_is_news(turns: PageChannel) -> None:
     ask = asked(turns.worker, "echo", "a", usual="a")
-    assert turns.ask(ask) is AS_EXPECTED
+    assert turns.ask(ask) is REPLY_AS_EXPECTED
     passed, answer = go_on(turns, ask, "aaaaba")
     assert (passed, answer.payload if answer else None) == (4, b'"b"')
     # What it said last is news itself.
     assert turns.repeat(ask, iter([ask.payload])) == (0, None)
-    assert turns.ask(ask) is AS_EXPECTED
+    assert turns.ask(ask) is REPLY_AS_EXPECTED
     assert go_on(turns, ask, "aaaa") == (4, None)
     assert go_on(turns, ask, "") == (0, None)
 
 
 @pytest.mark.parametrize("size", [ROOM // 2, ROOM - 40, ROOM, 100_000])
-def test_long_questions_and_long_answers_go_through(turns: Turns, size: int) -> None:
+def test_long_questions_and_long_answers_go_through(turns: PageChannel, size: int) -> None:
     assert say(turns, "echo", "x" * size).payload == json.dumps("x" * size).encode()
     assert say(turns, "big", size).payload == b"x" * size
     assert say(turns, "big", size).payload == b"x" * size
     assert echoes(turns)
 
 
-def test_who_fell_asleep_is_woken(turns: Turns) -> None:
+def test_who_fell_asleep_is_woken(turns: PageChannel) -> None:
     for pause in (0.0, 0.002, 0.05, 0.0):
         time.sleep(pause)
         assert echoes(turns)
@@ -120,7 +120,7 @@ def test_who_fell_asleep_is_woken(turns: Turns) -> None:
     assert echoes(turns)
 
 
-def test_pipes_serve_as_before_once_turns_are_over(turns: Turns) -> None:
+def test_pipes_serve_as_before_once_turns_are_over(turns: PageChannel) -> None:
     assert echoes(turns)
     turns.rest()
     for word in ("a", "a", "b"):
@@ -128,7 +128,7 @@ def test_pipes_serve_as_before_once_turns_are_over(turns: Turns) -> None:
         assert answer.payload == json.dumps(word).encode()
 
 
-def test_limits_of_a_tick_hold(turns: Turns) -> None:
+def test_limits_of_a_tick_hold(turns: PageChannel) -> None:
     late = say(turns, "burn", 0.2, soft=0.1, hard=5.0)
     assert (late.verdict, late.payload) == (Verdict.TIMEOUT, None)
     assert echoes(turns)
@@ -136,7 +136,7 @@ def test_limits_of_a_tick_hold(turns: Turns) -> None:
     assert not turns.worker.alive
 
 
-def test_silence_ends_at_the_wall(turns: Turns) -> None:
+def test_silence_ends_at_the_wall(turns: PageChannel) -> None:
     began = time.monotonic()
     assert say(turns, "stall", wall=0.3).verdict is Verdict.TIMEOUT
     assert time.monotonic() - began < 5
@@ -150,44 +150,44 @@ def test_the_end_of_a_worker_is_seen(sharers: Pool) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 50, 5000])
-def test_a_page_scribbled_over_ends_in_a_verdict(turns: Turns, times: int) -> None:
+def test_a_page_scribbled_over_ends_in_a_verdict(turns: PageChannel, times: int) -> None:
     assert echoes(turns)
     answer = say(turns, "scribble", times, hard=0.5, wall=0.5)
     # By chance it may have said that its answer is the last one again.
     assert answer.verdict is Verdict.TIMEOUT or answer.payload == b'"still here"'
 
 
-def test_to_answer_ahead_is_to_say_the_last_answer_again(turns: Turns) -> None:
+def test_to_answer_ahead_is_to_say_the_last_answer_again(turns: PageChannel) -> None:
     assert echoes(turns)
     first = say(turns, "foretell", next_number() + 1)
     assert first.payload == b'"still here"'
     assert say(turns, "echo", "other", wall=0.3).verdict is Verdict.TIMEOUT
 
 
-def test_an_answer_that_is_not_in_the_pipe_is_silence(turns: Turns) -> None:
+def test_an_answer_that_is_not_in_the_pipe_is_silence(turns: PageChannel) -> None:
     assert say(turns, "pretend", next_number() + 1, wall=0.3).verdict is Verdict.TIMEOUT
 
 
-def test_the_page_is_not_taken_away_from_under_us(turns: Turns) -> None:
+def test_the_page_is_not_taken_away_from_under_us(turns: PageChannel) -> None:
     assert say(turns, "punch").payload == b'"Operation not permitted"'
     assert echoes(turns)
 
 
-def test_one_that_never_reads_its_pipe_heaps_nothing_up(turns: Turns) -> None:
+def test_one_that_never_reads_its_pipe_heaps_nothing_up(turns: PageChannel) -> None:
     assert echoes(turns)
     ask = asked(turns.worker, "doze", 10**9, usual="still here")
-    assert turns.ask(ask) is AS_EXPECTED
+    assert turns.ask(ask) is REPLY_AS_EXPECTED
     asked_for = 0
     while asked_for < 20_000:
         passed, answer = turns.repeat(ask, iter([ask.payload] * 1000))
-        assert answer is None or answer is AS_EXPECTED
+        assert answer is None or answer is REPLY_AS_EXPECTED
         asked_for += passed + 1
     # More than a pipe takes, had each question been followed by a word to wake up.
     assert len(turns.worker._unsent) <= 9
 
 
 def test_who_works_is_woken_once_and_who_is_asked_by_the_pipe_never(
-    turns: Turns, monkeypatch: pytest.MonkeyPatch
+    turns: PageChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     woken, wake = [], turns._wake
     monkeypatch.setattr(turns, "_wake", lambda: (woken.append(1), wake()))
@@ -203,7 +203,7 @@ def test_who_works_is_woken_once_and_who_is_asked_by_the_pipe_never(
     assert echoes(turns)
 
 
-def test_a_worker_has_no_descriptor_to_shorten_the_page_by(turns: Turns) -> None:
+def test_a_worker_has_no_descriptor_to_shorten_the_page_by(turns: PageChannel) -> None:
     answer = say(turns, "shorten")
     assert answer.verdict is Verdict.SECURITY or "worked" not in json.loads(answer.payload or b'["worked"]')
 
@@ -249,7 +249,7 @@ def test_an_honest_bot_grows_old_in_turns(canary: str) -> None:
         for _ in range(30):
             assert say(turns, "burn", 0.1, soft=1.0).verdict is Verdict.OK
         ask = asked(turns.worker, "echo", "a", usual="a")
-        assert turns.ask(ask) is AS_EXPECTED
+        assert turns.ask(ask) is REPLY_AS_EXPECTED
         ends = time.monotonic() + 3.0
         while time.monotonic() < ends:
             assert go_on(turns, ask, "a" * 1000) == (1000, None)

@@ -7,11 +7,11 @@ import signal
 import pytest
 
 from arena.runtime.wire import Where
-from sandbox.asking import Ask
-from sandbox.barrier import gather
 from sandbox.pool import Pool
-from sandbox.protocol import Kind
-from sandbox.verdict import Verdict
+from sandbox.talk.gather import gather
+from sandbox.talk.protocol import Kind
+from sandbox.talk.request import WorkerRequest
+from sandbox.talk.verdict import Verdict
 from tests.sandbox.market import HARD, SOFT, WALL, bot, one_tick, reply, start, tick
 
 CATCHES_ALL = """\
@@ -64,7 +64,7 @@ def test_endless_work_is_ended_by_the_cpu_clock(bots: Pool, body: str) -> None:
 
 def test_work_beyond_the_soft_limit_is_too_late_but_not_the_end(bots: Pool) -> None:
     worker = start(bots, bot("for _ in range(10 if tick['time'] > 1.7e9 else 10 ** 7):\n    pass"))
-    (slow,) = gather([Ask(worker, Kind.CALL, one_tick(-5), 0.001, 5.0, WALL)])
+    (slow,) = gather([WorkerRequest(worker, Kind.CALL, one_tick(-5), 0.001, 5.0, WALL)])
     quick = tick(worker, 1)
     worker.close()
     assert slow.verdict is Verdict.TIMEOUT
@@ -73,7 +73,7 @@ def test_work_beyond_the_soft_limit_is_too_late_but_not_the_end(bots: Pool) -> N
 
 def test_a_memory_hog_meets_a_memory_error_and_lives(bots: Pool) -> None:
     worker = start(bots, bot(f"if tick['time'] < 1_700_000_001:\n{indented(HOG)}\nctx.log('alive')"))
-    (first,) = gather([Ask(worker, Kind.CALL, one_tick(0), 5.0, 5.0, 20.0)])
+    (first,) = gather([WorkerRequest(worker, Kind.CALL, one_tick(0), 5.0, 5.0, 20.0)])
     second = reply(tick(worker, 1))
     worker.close()
     (error,) = reply(first).deeds[0].errors
@@ -130,7 +130,7 @@ def test_one_spinning_worker_costs_twenty_honest_ones_nothing(bots: Pool) -> Non
     try:
         for index in range(5):
             workers = [spinner, *honest] if spinner.waiting_for is None else honest
-            asks = [Ask(worker, Kind.CALL, one_tick(index), SOFT, 1e9, 60.0) for worker in workers]
+            asks = [WorkerRequest(worker, Kind.CALL, one_tick(index), SOFT, 1e9, 60.0) for worker in workers]
             answers = gather(asks, deadline=1.0)[-20:]
             assert [answer.verdict for answer in answers] == [Verdict.OK] * 20
     finally:
@@ -140,7 +140,7 @@ def test_one_spinning_worker_costs_twenty_honest_ones_nothing(bots: Pool) -> Non
 
 def test_who_misses_the_deadline_is_answered_for_without_waiting(bots: Pool) -> None:
     spinner = start(bots, bot("while True:\n    pass"))
-    (answer,) = gather([Ask(spinner, Kind.CALL, one_tick(0), 1e9, 1e9, 60.0)], deadline=0.05)
+    (answer,) = gather([WorkerRequest(spinner, Kind.CALL, one_tick(0), 1e9, 1e9, 60.0)], deadline=0.05)
     spinner.close()
     assert answer.verdict is Verdict.LATE
     assert not answer.verdict.strikes

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from arena.submissions.intake import remedy_of
-from sandbox.asking import Ask
-from sandbox.checked import Checked
 from sandbox.pool import Pool
-from sandbox.worker import Worker
+from sandbox.talk.checked import CheckResult
+from sandbox.talk.request import WorkerRequest
+from sandbox.talk.worker import Worker
 from tests.arenas import BUYER, Running, bot_source, running, settings_for
 
 
@@ -33,11 +33,11 @@ def test_a_source_is_checked_once_and_what_was_checked_runs(
     checked, spawned = [], []
     check, spawn = Pool.check, Pool.spawn
 
-    def counted_check(pool: Pool, source: bytes, meanwhile: Callable[[], object] | None = None) -> Checked:
+    def counted_check(pool: Pool, source: bytes, meanwhile: Callable[[], object] | None = None) -> CheckResult:
         checked.append(check(pool, source, meanwhile))
         return checked[-1]
 
-    def counted_spawn(pool: Pool, program: bytes, meta: bytes) -> tuple[Worker, Ask]:
+    def counted_spawn(pool: Pool, program: bytes, meta: bytes) -> tuple[Worker, WorkerRequest]:
         spawned.append(program)
         return spawn(pool, program, meta)
 

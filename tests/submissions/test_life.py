@@ -93,7 +93,7 @@ def test_an_answer_that_was_stored_is_not_asked_for_again(tmp_path: Path) -> Non
 # Serves as `arena serve` does, and is killed at the moment between a bot's enrolment and its last word.
 DIES_AT_ADMISSION = """
 import os, signal
-from arena.submissions import desk
+from arena.submissions import store as desk
 from arena.submissions.states import Status
 move = desk.Desk.move
 def dying(self, submission_id, status, **more):

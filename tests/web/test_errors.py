@@ -10,9 +10,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from arena.engine.report import csv_cell
+from arena.engine.backtest.report import csv_cell
 from arena.web.text import json_bytes
-from sandbox.rules import RULES
+from sandbox.language.rules import RULES
 from tests.arenas import BUYER, Running, bot_source, running, settings_for
 
 JSON = {"content-type": "application/json"}

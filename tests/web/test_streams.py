@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from arena.engine.broadcast import Broadcast
+from arena.engine.live.broadcast import Broadcast
 from tests.arenas import BUYER, Running, bot_source, running, settings_for
 
 EMA = "buy when the price crosses above its 20-tick EMA, sell below, 0.01 BTC"

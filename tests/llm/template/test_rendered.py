@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from arena.core.exchange import Rules
-from arena.engine.backtest import Candidate, Entry, play_entries
-from arena.engine.player import Market
+from arena.engine.backtest.account import RecordedMarket
+from arena.engine.backtest.run import BotSource, CheckedBot, play_entries
 from arena.llm.template import Written, write_bot
 from arena.llm.template.render import render
 from arena.runtime.contract import read_facts
-from sandbox.limits import Limits
 from sandbox.pool import Pool
+from sandbox.process.limits import Limits
 from tests.llm.template.test_paraphrases import EXITS, MARKET, MEANINGS
 
 TEMPLATES = Path(__file__).parents[3] / "arena" / "llm" / "template" / "bots"
@@ -49,12 +49,12 @@ def pool() -> Iterator[Pool]:
     made.stop()
 
 
-def market(wave) -> Market:
+def market(wave) -> RecordedMarket:
     rows = [
         (1_700_000_000.0 + 600 * n, p * 690, q * 35)
         for n, (p, q) in enumerate(zip(wave(400), wave(400, phase=1.0, seed=3), strict=True))
     ]
-    return Market(MARKET, np.array(rows))
+    return RecordedMarket(MARKET, np.array(rows))
 
 
 @pytest.mark.parametrize("sentence", SENTENCES, ids=lambda s: s[:50])
@@ -64,7 +64,7 @@ def test_a_bot_passes_the_checker_and_runs(pool, wave, sentence: str) -> None:
     assert checked.accepted, checked.violations
     name, symbols = read_facts(checked.facts)
     assert set(symbols) <= set(MARKET)
-    entry = Entry(Candidate("bot", source), name, symbols, checked.program)
+    entry = CheckedBot(BotSource("bot", source), name, symbols, checked.program)
     (result,) = play_entries(pool, [entry], market(wave), Rules(10_000.0, 0.0, 0.0), seed=1)
     assert result.status == "ok"
     assert result.play is not None

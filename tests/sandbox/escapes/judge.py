@@ -7,12 +7,12 @@ import types
 from typing import Any
 
 from arena.runtime.ctx import Context
-from sandbox import guards, names
-from sandbox.botclass import Metaclass, is_bot_class
-from sandbox.modules.facade import Facade, handed_out
-from sandbox.special import HostClass, Opaque, TypeOf
-from sandbox.state import State
-from sandbox.universe import BASES, HOST
+from sandbox.language import guards, names
+from sandbox.language.bot_classes import Metaclass, is_bot_class
+from sandbox.language.modules.facade import Facade, handed_out
+from sandbox.language.special_methods import HostClass, Opaque, TypeOf
+from sandbox.language.state import State
+from sandbox.language.universe import BASES, HOST
 
 _CLOSED = (
     types.FrameType, types.CodeType, types.TracebackType, types.CoroutineType, memoryview, super,

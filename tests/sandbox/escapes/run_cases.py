@@ -90,8 +90,8 @@ def under_the_wall(wall: Wall, case: Case) -> str:
 
 
 def shared_state(wall: Wall) -> dict[str, Any]:
-    from sandbox.modules.facade import handed_out
-    from sandbox.universe import HOST
+    from sandbox.language.modules.facade import handed_out
+    from sandbox.language.universe import HOST
 
     state: dict[str, Any] = {
         name: {key: id(value) for key, value in facade.__dict__.items()} for name, facade in wall.modules.items()

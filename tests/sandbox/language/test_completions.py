@@ -15,8 +15,8 @@ import pytest
 from wall_process import ROOT
 
 from arena.core.exchange import Rules
-from arena.engine.backtest import Candidate, backtest, hash_source, seed_of
-from arena.engine.player import Market
+from arena.engine.backtest.account import RecordedMarket
+from arena.engine.backtest.run import BotSource, backtest, hash_source, seed_of
 from sandbox.pool import Pool
 from tests import reference
 
@@ -67,8 +67,8 @@ def test_a_recorded_answer_trades_as_in_plain_python(bots: Pool, monkeypatch: py
         return
     assert checked.violations == ()
     data = source.encode()
-    market = Market(SYMBOLS, np.array(ROWS))
-    (result,) = backtest(bots, [Candidate(name, data)], market, Rules(10_000.0, 0.0, 0.0))
+    market = RecordedMarket(SYMBOLS, np.array(ROWS))
+    (result,) = backtest(bots, [BotSource(name, data)], market, Rules(10_000.0, 0.0, 0.0))
     seed = seed_of(0, str(checked.facts["name"]), hash_source(data))
     plain = reference.run(
         source,

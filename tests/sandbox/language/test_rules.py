@@ -7,8 +7,8 @@ import sys
 import pytest
 from wall_process import ROOT
 
+from sandbox.language.rules import RULES, page
 from sandbox.pool import Pool
-from sandbox.rules import RULES, page
 
 # The `type` statement is a syntax error before 3.12, and there the parser speaks first.
 _NEEDS_312 = {"type-alias"}

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from arena.core.exchange import Rules
-from arena.engine.backtest import Candidate, backtest
-from arena.engine.player import Market
-from sandbox.modules import build
-from sandbox.modules.services import Services
+from arena.engine.backtest.account import RecordedMarket
+from arena.engine.backtest.run import BotSource, backtest
+from sandbox.language.modules import build
+from sandbox.language.modules.services import Services
 from sandbox.pool import Pool
 
 # Each is called with whichever of these it takes; the arguments are made anew for every call.
@@ -53,8 +53,8 @@ MODULES = build(Services())
 
 def play(pool: Pool, source: str, ticks: int = 3) -> tuple[str, list[str], list[object]]:
     rows = np.array([[1_700_000_000.0 + n, 100.0 + n] for n in range(ticks)])
-    market = Market(("BTCUSDT",), rows)
-    candidate = Candidate("caller.py", source.encode())
+    market = RecordedMarket(("BTCUSDT",), rows)
+    candidate = BotSource("caller.py", source.encode())
     (result,) = backtest(pool, [candidate], market, Rules(10_000.0, 0.0, 0.0), run=1)
     logs = [] if result.play is None else [str(line) for line in result.play.ledger.logs]
     return result.status, logs, [*result.endings, *result.violations]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from wall_process import HERE, run_apart
 
-from sandbox import reach
+from sandbox.language import reach
 
 # Shared objects that take a store which nothing of the host ever reads.
 INERT = {

@@ -14,12 +14,12 @@ from judge import foul
 from kit import Wall
 
 from arena.runtime.ctx import Context
-from sandbox import guards, names, reach
-from sandbox.botclass import is_bot_class
-from sandbox.modules.facade import Facade
-from sandbox.modules.typing_forms import Form
-from sandbox.special import dunder
-from sandbox.universe import CONVENTIONAL, GUARDED_STORES
+from sandbox.language import guards, names, reach
+from sandbox.language.bot_classes import is_bot_class
+from sandbox.language.modules.facade import Facade
+from sandbox.language.modules.typing_forms import Form
+from sandbox.language.special_methods import dunder
+from sandbox.language.universe import CONVENTIONAL, GUARDED_STORES
 
 PER_TYPE = 25
 # A bot that holds one value of every kind, and the results of calling what is offered.
@@ -180,7 +180,7 @@ def reachable(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 class Listed:
-    """Tells what is in the table of `sandbox.reach` from what is in no line of it."""
+    """Tells what is in the table of `sandbox.language.reach` from what is in no line of it."""
 
     def __init__(self, wall: Wall) -> None:
         self.table, self.members = reach.read(), reach.members()

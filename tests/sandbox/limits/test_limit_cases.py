@@ -15,13 +15,13 @@ import pytest
 from arena.core.ledger import Account
 from arena.runtime.start import Start
 from arena.runtime.wire import Reply, pack_run, read_reply
-from sandbox.asking import Answer, Ask
-from sandbox.barrier import gather
-from sandbox.limits import Limits
 from sandbox.pool import Pool
-from sandbox.protocol import Kind
-from sandbox.verdict import Verdict
-from sandbox.worker import Worker
+from sandbox.process.limits import Limits
+from sandbox.talk.gather import gather
+from sandbox.talk.protocol import Kind
+from sandbox.talk.request import WorkerReply, WorkerRequest
+from sandbox.talk.verdict import Verdict
+from sandbox.talk.worker import Worker
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.py"))
 LIMITS = Limits(tick_cpu_soft=0.25, tick_cpu_hard=0.4, load_cpu=0.6, wall_backstop=20.0)
@@ -42,20 +42,20 @@ def pool() -> Iterator[Pool]:
     started.stop()
 
 
-def start(pool: Pool, source: bytes) -> tuple[Worker, Ask]:
+def start(pool: Pool, source: bytes) -> tuple[Worker, WorkerRequest]:
     checked = pool.check(source)
     assert checked.accepted, checked.violations
     told = Start("X", 1, 0.0, False, {}, {}, ("BTCUSDT",), Account(10_000.0), (10_000.0, 0.0, 0.0))
     return pool.spawn(checked.program, told.pack())
 
 
-def call(worker: Worker, n: int) -> Ask:
+def call(worker: Worker, n: int) -> WorkerRequest:
     rows = struct.pack("<2d", 1.7e9 + n, 69_000.0)
     run = pack_run(rows, 1, ("BTCUSDT",), Account(10_000.0), with_symbols=False)
-    return Ask(worker, Kind.CALL, run, LIMITS.tick_cpu_soft, LIMITS.tick_cpu_hard, LIMITS.wall_backstop)
+    return WorkerRequest(worker, Kind.CALL, run, LIMITS.tick_cpu_soft, LIMITS.tick_cpu_hard, LIMITS.wall_backstop)
 
 
-def ending(answer: Answer, sent: int) -> str:
+def ending(answer: WorkerReply, sent: int) -> str:
     """Return how one exchange ended, in the words of the headers."""
     if answer.payload is None:
         return answer.verdict.name

@@ -1,0 +1,1 @@
+"""Bots over a recorded market, outside any season."""

@@ -1,0 +1,74 @@
+"""Writes a finished backtest into a database of its own, in the same tables as a season."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from arena.core.exchange import Rules
+from arena.engine.backtest.account import BacktestAccount, RecordedMarket
+from arena.engine.backtest.run import BacktestResult
+from arena.store.archive import write_season
+from arena.store.seasons import SeasonPlan, new_id
+
+Row = dict[str, Any]
+
+
+def write_backtest(
+    path: Path, market: RecordedMarket, results: Sequence[BacktestResult], rules: Rules, seed: int
+) -> str:
+    """Write ticks, orders, trades and equity of every bot that played; return the season's id."""
+    import numpy as np
+
+    gaps = np.diff(market.rows[:, 0])
+    interval = float(np.median(gaps)) if len(gaps) else 1.0
+    plan = SeasonPlan(f"backtest:{new_id()}", market.symbols, interval, rules, chance=seed)
+    played = [(new_id(), result, result.play) for result in results if result.play is not None]
+    rows: dict[str, list[Row]] = {
+        "ticks": [
+            {"n": n, "time": market.time(n), "prices": market.prices(n)} for n in range(len(market))
+        ],
+        "orders": [], "trades": [], "equity": [],
+    }  # fmt: skip
+    for bot_id, result, play in played:
+        _add_rows(rows, bot_id, result.name, play)
+    rows["trades"].sort(key=lambda row: row["tick"])
+    rows["equity"].sort(key=lambda row: row["tick"])
+    return write_season(path, plan, [_bot(*each) for each in played], rows)
+
+
+def _bot(bot_id: str, result: BacktestResult, play: BacktestAccount) -> Row:
+    row = {
+        "id": bot_id, "name": result.name, "bot_name": result.name, "author": "local",
+        "origin": "backtest", "model": None, "version": 1, "source": "", "source_hash": "",
+        "symbols": list(result.symbols), "path": result.file, "submission_id": None,
+    }  # fmt: skip
+    entry = {
+        "bot_id": bot_id, "bot_name": result.name, "status": result.status, "reason": "",
+        "admitted_at": 0.0, "admitted_tick": 0, "errors": play.ledger.errors,
+        "last_error": play.ledger.last_error,
+    }  # fmt: skip
+    return {"row": row, "entry": entry}
+
+
+def _add_rows(rows: dict[str, list[Row]], bot_id: str, name: str, play: BacktestAccount) -> None:
+    same = {"bot_id": bot_id, "bot_name": name}
+    rows["orders"] += [
+        {**same, "time": o.time, "symbol": o.symbol, "side": o.side, "size": o.size,
+         "status": o.status.value, "reason": o.reason, "fill_time": o.fill_time,
+         "fill_price": o.fill_price, "fill_size": o.fill_size, "tick": o.tick}
+        for o in play.ledger.orders
+    ]  # fmt: skip
+    rows["trades"] += [
+        {**same, "time": t.time, "symbol": t.fill.symbol, "side": t.fill.side.value,
+         "size": t.fill.size, "price": t.fill.price, "cash_after": t.fill.cash_after,
+         "position_after": t.fill.position_after, "fee": t.fill.fee,
+         "realized_pnl": t.fill.realized, "tick": t.tick}
+        for t in play.ledger.trades
+    ]  # fmt: skip
+    rows["equity"] += [
+        {**same, "tick": n, "time": time, "equity": equity, "realized_pnl": realized,
+         "unrealized_pnl": unrealized, "cash": cash}
+        for n, time, equity, realized, unrealized, cash in play.ledger.equity
+    ]  # fmt: skip

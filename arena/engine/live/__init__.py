@@ -1,0 +1,1 @@
+"""The running season: one clock, one tick at a time."""

@@ -1,0 +1,271 @@
+"""The tick engine: one clock, start / main_loop / on_tick / stop.
+
+It runs on a thread of its own, because the barrier blocks; everything that changes a seat happens
+there, between two ticks or in one. `call` hands work over from other threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time as real_time
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine as Database
+
+from arena.core.exchange import Rules
+from arena.core.scoring import SNAPSHOT_EVERY
+from arena.engine.live import garbage
+from arena.engine.live.broadcast import Broadcast
+from arena.engine.live.calls import CallQueue
+from arena.engine.live.journal import Journal
+from arena.engine.live.pacing import LiveBeats, ReplayBeats
+from arena.engine.live.recovery import Recovery
+from arena.engine.live.roster import Roster
+from arena.engine.live.sources import MarketState, ReplaySource, Source
+from arena.engine.live.supervisor import Supervisor
+from arena.engine.live.tick import LOG_BYTES_A_DAY, TickBuilder
+from arena.engine.live.tick_payload import TickPayload
+from arena.engine.seat import Life, Seat
+from arena.log import RateLimit
+from arena.store.models import Season
+from arena.store.seasons import close_season, season_seeds
+from sandbox.pool import Pool
+
+log = logging.getLogger("arena.engine")
+T = TypeVar("T")
+
+WAITING = "No prices available yet, waiting..."
+
+
+class Engine:
+    """One season's clock and all that happens at its ticks."""
+
+    def __init__(
+        self,
+        database: Database,
+        pool: Pool,
+        source: Source,
+        season: Season,
+        broadcast: Broadcast,
+        journal: Journal | None = None,
+        log_bytes_a_day: int = LOG_BYTES_A_DAY,
+        memory: int = sys.maxsize,
+    ) -> None:
+        """Make an engine; a bot may log so many bytes a day, and all bots together take so much `memory`."""
+        self.season = season
+        self.market = MarketState(symbols=tuple(sorted(source.symbols)))
+        self.state = "starting"
+        self.tick_seconds = 0.0
+        self.problem: str | None = None
+        self.rules = Rules(season.starting_cash, season.fee_bps, season.slippage_bps, season.fills_a_day)
+        self.chance = season_seeds(database, season.id).chance
+        self._database = database
+        self._pool = pool
+        self._source = source
+        self._broadcast = broadcast
+        self._journal = journal or Journal(database)
+        self._calls = CallQueue()
+        self._replays = isinstance(source, ReplaySource)
+        self.beats = (
+            ReplayBeats(source, real_time.monotonic) if isinstance(source, ReplaySource) else LiveBeats(season.interval)
+        )
+        deadline = None if self._replays else min(0.5 * season.interval, 1.0)
+        self.supervisor = Supervisor(pool, self.rules, self.chance, deadline)
+        self.roster = Roster(database, self, memory)
+        self._limit = RateLimit()
+        self._log_bytes = log_bytes_a_day
+        self._ranked_at = -1
+        self._barred: set[str] = set()
+        self._zygote_died = threading.Event()
+        self._released = threading.Event()
+
+    # -- life -----------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Live: start, loop, stop. The thread's target."""
+        try:
+            self.start()
+            self.main_loop()
+        except Exception:
+            log.exception("The engine has stopped because of a fault of its own")
+            self.state = "failed"
+        finally:
+            self.stop()
+
+    def start(self) -> None:
+        """Bring accounts and workers back to where the last recorded tick left them."""
+        self.state = "recovering"
+        Recovery(self._database, self._pool, self).run()
+        self.state = "running"
+
+    def main_loop(self) -> None:
+        """Tick until told to stop; a replay ends with its recording."""
+        if self._replays:
+            # A recording has no hurry of its own: it begins when the bots that should play it are in.
+            self._serve_until(lambda: 0.0 if self._released.is_set() else 0.05)
+        while not self._calls.stopping and self.state != "finished":
+            beat = self.beats.next(self.market)
+            if beat is None:
+                self.finish()
+                break
+            time, last = beat
+            self._serve_until(partial(self.beats.left, time))
+            if not self._calls.stopping and self.state != "finished":
+                self.on_tick(self.market.n + 1, time, last=last)
+        self._serve_until(lambda: 1.0)
+
+    def on_tick(self, n: int, time: float, *, last: bool = False) -> None:
+        """Settle, ask, record, publish; state is replaced only after the tick is recorded."""
+        started = real_time.monotonic()
+        market = self.market
+        prices = self._source.prices_at(n, time, market.prices)
+        conditions = self._source.conditions(time, market)
+        # The tick at which the last symbol ends has no prices, and still settles what is held of it.
+        if not prices and not conditions.ended:
+            log.info(WAITING)
+            self.state = "waiting"
+            return
+        self.state = "running"
+        self._revive_if_lost()
+        market.admit_symbols(prices)
+        last_prices = {**market.last_prices, **prices}
+        builder = self._builder(n, time)
+        seats = self.roster.seats()
+        self._launch_due(n)
+        with garbage.gc_paused():
+            self.supervisor.collect_starts(seats, builder)
+            builder.settle(seats, prices, last_prices, conditions)
+            self.supervisor.ask(seats, TickPayload(time, market.symbols, prices, market.version), builder)
+            builder.entry_updates()
+            ranked = builder.snapshot(seats, last=last)
+        if not self._record(builder):
+            return
+        builder.apply()
+        market.n, market.time, market.prices, market.last_prices = n, time, prices, last_prices
+        market.ended.update(conditions.ended)
+        self._ranked_at = n if ranked else self._ranked_at
+        self._publish(builder, ranked=ranked)
+        if conditions.barred.keys() != self._barred:
+            self._barred = set(conditions.barred)
+            self._broadcast.publish("status", {})
+        self.tick_seconds = real_time.monotonic() - started
+
+    def finish(self) -> None:
+        """Close the season: what waits expires, its last state is written, and no tick follows."""
+        if self.state == "finished":
+            return
+        self.state = "finished"
+        self.roster.expire_pending()
+        self._snapshot_last()
+        close_season(self._database, self.season.id)
+        self.season.status = "closed"
+        log.info("Season %d is closed after tick %d", self.season.number, self.market.n)
+        self._broadcast.publish("status", {})
+
+    def stop(self) -> None:
+        """End all workers; what was recorded stays."""
+        self._calls.stop()
+        self.roster.end_all()
+        if self.state != "failed":
+            self.state = "stopped"
+        self._calls.close()
+
+    def release(self) -> None:
+        """Let a replay begin: the bots that should play are in."""
+        self._released.set()
+
+    def shut_down(self) -> None:
+        """Ask the loop to end after the tick it is in; callable from any thread."""
+        self._calls.stop()
+
+    # -- the parts of a tick --------------------------------------------------------------------------------
+
+    def _builder(self, n: int, time: float) -> TickBuilder:
+        recorder = self._journal.recorder
+        return TickBuilder(self.season.id, n, time, self.rules, recorder, self._limit, self._log_bytes)
+
+    def _launch_due(self, n: int) -> None:
+        for seat in self.supervisor.restart_due(self.roster.seats(), n):
+            self.launch(seat)
+
+    def launch(self, seat: Seat) -> None:
+        """Start a seat's worker with the market as it stands."""
+        market = self.market
+        start = self.supervisor.start_meta(seat, market.symbols, market.time, market.prices, market.last_prices)
+        self.supervisor.launch(seat, start, market.n)
+
+    def _record(self, builder: TickBuilder) -> bool:
+        """Write the tick; where the database is away or full, the clock stands until it is back."""
+        while (problem := self._journal.write(builder.writes)) is not None:
+            self.state, self.problem = "waiting", problem.reason
+            log.error("Tick %d cannot be recorded, the clock stands: %s", builder.n, problem.detail)
+            if self._calls.wait(1.0):
+                return False
+        self.state, self.problem = "running", None
+        return True
+
+    def _snapshot_last(self) -> None:
+        """Write equity and standings of the season's last tick, where they have not been written."""
+        market = self.market
+        if market.n < 0 or market.n % SNAPSHOT_EVERY == 0 or market.n == self._ranked_at:
+            return
+        builder = self._builder(market.n, market.time)
+        builder.hold(self.roster.seats())
+        builder.snapshot(self.roster.seats(), last=True)
+        self._record(builder)
+        self.state = "finished"
+
+    def _publish(self, builder: TickBuilder, *, ranked: bool) -> None:
+        market = self.market
+        data = {"n": market.n, "time": market.time, "prices": market.prices}
+        self._broadcast.publish("tick", data)
+        for trade in builder.trades:
+            self._broadcast.publish("trade", trade)
+        if ranked:
+            self._broadcast.publish("leaderboard", {"as_of": market.time})
+
+    # -- work handed over by other threads --------------------------------------------------------------
+
+    def call(self, work: Callable[[], T]) -> Future[T]:
+        """Run something on the engine's thread between two ticks."""
+        return self._calls.hand_over(work)
+
+    def _serve_until(self, left: Callable[[], float]) -> None:
+        """Do what is handed over until no time is left or the engine is to end."""
+        while not self._calls.stopping and (seconds := left()) > 0:
+            self._calls.serve(min(seconds, 1.0))
+        self._calls.serve_all()
+
+    # -- the zygote ---------------------------------------------------------------------------------------
+
+    @property
+    def zygote_pid(self) -> int | None:
+        """Return the id of the process that bots are forked from."""
+        return self._pool.zygote_pid
+
+    def zygote_died(self) -> None:
+        """Take note from the pool's thread that all workers are gone."""
+        self._zygote_died.set()
+
+    def _revive_if_lost(self) -> None:
+        if not self._zygote_died.is_set():
+            return
+        log.error("The process that starts bots has ended; it and its bots are started again")
+        self._zygote_died.clear()
+        self._pool.restart_zygote()
+        for seat in self.roster.seats():
+            self.supervisor.end(seat)
+            if seat.life in {Life.ACTIVE, Life.STARTING, Life.RESTARTING}:
+                seat.life = Life.RECOVERING
+        Recovery(self._database, self._pool, self).revive_workers()
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    def source_status(self) -> dict[str, Any]:
+        """Return how the market's source is doing."""
+        return self._source.status()

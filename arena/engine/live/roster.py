@@ -1,0 +1,174 @@
+"""All bots of the season: who is in, and how they come, pause and go."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine as Database
+from sqlalchemy import update
+
+from arena.core.orders import OrderStatus
+from arena.engine.live.memory_budget import memory_of
+from arena.engine.seat import Life, Seat, new_seat
+from arena.errors import ConflictError, NotFoundError
+from arena.store.bulk import insert_rows, table_of
+from arena.store.models import BotTick, Entry, OrderRow
+from arena.store.seasons import Enrolled, NewBot, enrol
+
+if TYPE_CHECKING:
+    from arena.engine.live.engine import Engine
+
+
+BOT_NEEDS = 8 << 20  # bytes that a bot which has just come in may take before it is measured
+
+
+class Roster:
+    """The seats by bot id; changed on the engine's thread, read from any."""
+
+    def __init__(self, database: Database, engine: Engine, memory: int = sys.maxsize) -> None:
+        """Make an empty roster; `memory` is how many bytes all workers together may take."""
+        self._database = database
+        self._memory = memory
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._seats: dict[str, Seat] = {}
+        self.revision = 0
+
+    def seats(self) -> list[Seat]:
+        """Return all seats, in the order of admission."""
+        with self._lock:
+            return list(self._seats.values())
+
+    def put(self, seat: Seat) -> None:
+        """Add a seat."""
+        with self._lock:
+            self._seats[seat.id] = seat
+        self.changed()
+
+    def changed(self) -> None:
+        """Count a change that stands in the database, so that readers look again; callable from any thread."""
+        with self._lock:
+            self.revision += 1
+
+    def get(self, bot_id: str) -> Seat:
+        """Return a seat; NotFoundError if there is none."""
+        with self._lock:
+            seat = self._seats.get(bot_id)
+        if seat is None:
+            raise NotFoundError(f"There is no bot {bot_id} in this season.")
+        return seat
+
+    def running(self) -> int:
+        """Return how many bots are asked or about to be."""
+        return sum(seat.life not in {Life.RETIRED, Life.QUARANTINED} for seat in self.seats())
+
+    # -- on the engine's thread ---------------------------------------------------------------------------
+
+    def admit(self, new: NewBot, program: bytes, most: int = sys.maxsize) -> Enrolled:
+        """Let a checked and tried program take part from the next tick on; retire what it replaces.
+
+        With `most` bots running already there is no room: ConflictError, as where its name is another's.
+        """
+        season = self._engine.season
+        if season.status == "closed":
+            raise ConflictError(
+                f"Season {season.number} is closed and takes no more strategies: open the next one with "
+                "`arena season new`, then try again."
+            )
+        self._check_memory()
+        tick, room = self._engine.market.n + 1, most - self.running()
+        enrolled = enrol(self._database, season.id, new, tick=tick, room=room)
+        if enrolled.entry is not None:
+            seat = new_seat(enrolled.bot, enrolled.entry, season.starting_cash)
+            seat.program = program
+            self.put(seat)
+            self._engine.launch(seat)
+            if enrolled.replaces is not None and enrolled.replaces in self._seats:
+                self.retire(enrolled.replaces)
+        return enrolled
+
+    def _check_memory(self) -> None:
+        """Refuse another bot where those that run have used up the memory for all of them."""
+        workers = [seat.worker.pid for seat in self.seats() if seat.worker is not None]
+        used = memory_of(workers, self._engine.zygote_pid)
+        if used + BOT_NEEDS > self._memory:
+            raise ConflictError(
+                f"The memory for bots is used up ({used >> 20:,} of {self._memory >> 20:,} MiB, BOTS_MEMORY_MB): "
+                "retire a bot first, or raise the setting."
+            )
+
+    def pause(self, bot_id: str, reason: str = "") -> Seat:
+        """Stop asking a bot; it stays marked and its queued orders fill."""
+        seat = self.get(bot_id)
+        if seat.life is Life.PAUSED:
+            return seat
+        if seat.life not in {Life.ACTIVE, Life.STARTING, Life.RESTARTING}:
+            raise ConflictError(f"Bot '{seat.name}' is {seat.status} and cannot be paused.")
+        seat.life = Life.PAUSED if seat.started else seat.life
+        if not seat.started:
+            raise ConflictError(f"Bot '{seat.name}' is still starting; try again in a moment.")
+        seat.entry.reason = reason
+        self._store(seat, "paused")
+        return seat
+
+    def resume(self, bot_id: str) -> Seat:
+        """Ask a paused bot again from the next tick on."""
+        seat = self.get(bot_id)
+        if seat.life in {Life.ACTIVE, Life.STARTING, Life.RESTARTING}:
+            return seat
+        if seat.life is not Life.PAUSED:
+            raise ConflictError(f"Bot '{seat.name}' is {seat.status} and cannot be resumed.")
+        seat.life = Life.ACTIVE if seat.worker is not None else Life.RESTARTING
+        seat.entry.reason = ""
+        self._store(seat, "resumed")
+        return seat
+
+    def retire(self, bot_id: str) -> Seat:
+        """Take a bot out for good: its record stays, its queued orders are cancelled."""
+        seat = self.get(bot_id)
+        if seat.life is not Life.RETIRED:
+            self._engine.supervisor.end(seat)
+            seat.life = Life.RETIRED
+            self._cancel(seat)
+            self._store(seat, "retired")
+        return seat
+
+    def _store(self, seat: Seat, event: str) -> None:
+        season, market = self._engine.season, self._engine.market
+        seat.entry.status = seat.stored_status
+        table = table_of(Entry)
+        with self._database.begin() as connection:
+            connection.execute(
+                update(table)
+                .where(table.c.season_id == season.id, table.c.bot_id == seat.id)
+                .values(status=seat.stored_status, reason=seat.entry.reason)
+            )
+            insert_rows(connection, BotTick, [{
+                "season_id": season.id, "tick": market.n + 1, "bot_id": seat.id, "event": event,
+                "detail": "",
+            }])  # fmt: skip
+        self.changed()
+
+    def _cancel(self, seat: Seat) -> None:
+        self._end_orders([waiting.id for waiting in seat.pending], OrderStatus.CANCELLED)
+        seat.pending = []
+
+    def _end_orders(self, numbers: list[int], status: OrderStatus) -> None:
+        table = table_of(OrderRow)
+        with self._database.begin() as connection:
+            for number in numbers:
+                statement = update(table).where(table.c.id == number)
+                connection.execute(statement.values(status=status.value))
+
+    def expire_pending(self) -> None:
+        """Expire what still waits at the end of a season."""
+        for seat in self.seats():
+            self._end_orders([waiting.id for waiting in seat.pending], OrderStatus.EXPIRED)
+            seat.pending = []
+
+    def end_all(self) -> None:
+        """End every worker."""
+        for seat in self.seats():
+            self._engine.supervisor.end(seat)

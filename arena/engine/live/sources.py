@@ -1,0 +1,134 @@
+"""Where the clock gets a beat's prices from: the synthetic market, live feeds, or a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from arena.core.exchange import USUAL, Conditions
+from arena.engine.backtest.market import RecordedMarket, halted
+from arena.feeds.live import LiveMarket
+from arena.feeds.synthetic import SyntheticMarket
+
+
+@dataclass(slots=True)
+class MarketState:
+    """The market as of the last tick; `ended` are the symbols that have been settled, for ever."""
+
+    n: int = -1
+    time: float = 0.0
+    prices: dict[str, float] = field(default_factory=dict)
+    last_prices: dict[str, float] = field(default_factory=dict)
+    symbols: tuple[str, ...] = ()
+    version: int = 0
+    ended: dict[str, float | None] = field(default_factory=dict)
+
+    def admit_symbols(self, prices: Mapping[str, float]) -> None:
+        """Widen the symbol table where a new symbol has got a price."""
+        new = [symbol for symbol in prices if symbol not in self.last_prices]
+        if new:
+            self.symbols = tuple(sorted({*self.symbols, *new}))
+            self.version += 1
+
+
+class Source(Protocol):
+    """A market that can be asked for its prices at a beat."""
+
+    symbols: tuple[str, ...]
+
+    def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
+        """Return the prices of tick n at `time`; `previous` are those of tick n - 1."""
+
+    def conditions(self, time: float, market: MarketState) -> Conditions:
+        """Return what else there is to know about the tick at `time`; `market` is as of the tick before."""
+
+    def status(self) -> dict[str, Any]:
+        """Return how the source is doing, for a status page."""
+
+
+class SyntheticSource:
+    """The seeded synthetic market: each tick follows from its number and the one before."""
+
+    def __init__(self, market: SyntheticMarket, *, predictable: bool = False) -> None:
+        self._market = market
+        self._predictable = predictable
+        self.symbols = tuple(market.symbols)
+
+    def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
+        """Step the market."""
+        del time
+        return self._market.next(n, previous) if n > 0 and previous else self._market.first()
+
+    def conditions(self, time: float, market: MarketState) -> Conditions:
+        """Return nothing: made-up prices are always fresh."""
+        del time, market
+        return USUAL
+
+    def status(self) -> dict[str, Any]:
+        """Return its state."""
+        more = "; predictable, since the seed is set by SYNTHETIC_SEED" if self._predictable else ""
+        return {"synthetic": {"state": "live", "detail": f"made-up prices, seeded{more}"}}
+
+
+class LiveSource:
+    """What the live feeds have told so far; ticks come every `interval` seconds."""
+
+    def __init__(self, market: LiveMarket, symbols: tuple[str, ...], interval: float) -> None:
+        self._market = market
+        self._interval = interval
+        self.symbols = symbols
+
+    def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
+        """Return the last price of every symbol that has arrived by `time`."""
+        del n, previous
+        return self._market.prices_at(time)
+
+    def conditions(self, time: float, market: MarketState) -> Conditions:
+        """Return what has ended since the last tick, and what cannot be traded.
+
+        That is what is halted, stale or of a closed market, and everything after a gap.
+        """
+        found = self._market.resolutions_at(time)
+        ended = {name: end.price for name, end in found.items() if name not in market.ended}
+        barred = {name: f"Market {name} has ended. {found[name].detail}".rstrip() for name in ended}
+        waited = time - market.time - self._interval if market.n >= 0 else 0.0
+        for name, news in self._market.freshness(time).items():
+            if name in found:
+                continue
+            if news.halted:
+                barred[name] = halted(name, news.halted)
+            elif not news.fresh:
+                what = "is stale" if news.open else "is not new: its market is closed"
+                barred[name] = f"Price of {name} {what} (nothing heard for {news.age:.0f} s)"
+            elif waited > news.limit:
+                barred[name] = f"Order on {name} waited across a gap of {waited:.0f} s"
+        return Conditions(barred, ended)
+
+    def status(self) -> dict[str, Any]:
+        """Return the feeds' states."""
+        return self._market.status()
+
+
+class ReplaySource:
+    """A recorded market, tick by tick; `speed` is in times real time, 0 for as fast as it can."""
+
+    def __init__(self, market: RecordedMarket, speed: float = 0.0) -> None:
+        self.market = market
+        self.speed = speed
+        self.symbols = market.symbols
+
+    def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
+        """Return the recorded prices of tick n."""
+        del time, previous
+        return self.market.prices(n)
+
+    def conditions(self, time: float, market: MarketState) -> Conditions:
+        """Return the recorded ones: a recording is what it is, and nothing in it is stale."""
+        del time
+        return self.market.conditions.get(market.n + 1, USUAL)
+
+    def status(self) -> dict[str, Any]:
+        """Return its state."""
+        pace = f", at {self.speed:g} times real time" if self.speed else ""
+        return {"replay": {"state": "live", "detail": f"{len(self.market):,} recorded ticks{pace}"}}

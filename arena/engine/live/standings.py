@@ -1,0 +1,83 @@
+"""Seats as a tick leaves them, and the board that follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from arena.core.exchange import daily_limit, day_of
+from arena.core.ledger import Account, Valuation
+from arena.core.scoring import Contender, Score, ranked
+from arena.core.text import clean_line
+from arena.engine.seat import REJECTED_ROWS_A_DAY, Pending, Seat, Tally
+
+
+@dataclass(slots=True)
+class SeatUpdate:
+    """One seat after this tick, not yet true."""
+
+    seat: Seat
+    account: Account
+    valuation: Valuation
+    score: Score
+    tally: Tally
+    pending: list[Pending] = field(default_factory=list)
+    errors: int = 0
+    errors_in_a_row: int = 0
+    last_error: str | None = None
+    good_tick: bool = False
+    rejection: str = ""
+
+
+def standings(
+    candidates: Sequence[SeatUpdate], season_id: str, tick: int, time: float, fills_a_day: int
+) -> list[dict[str, Any]]:
+    """Return one ranked row a bot; `fills_a_day` is how many it may have, 0 for any number."""
+    rows = {c.seat.id: _standing(c, season_id, tick, time, fills_a_day) for c in candidates}
+    contenders = [
+        Contender(
+            c.seat.name, rows[c.seat.id]["equity"], rows[c.seat.id]["max_drawdown_pct"],
+            c.seat.entry.admitted_at, c.seat.id,
+        )
+        for c in candidates
+    ]  # fmt: skip
+    return [{**rows[str(contender.key)], "rank": rank} for rank, contender in enumerate(ranked(contenders), 1)]
+
+
+def _standing(candidate: SeatUpdate, season_id: str, tick: int, time: float, fills_a_day: int) -> dict[str, Any]:
+    equity = candidate.valuation.equity
+    metrics = candidate.score.metrics(equity, candidate.account.fees)
+    return {
+        "season_id": season_id, "bot_id": candidate.seat.id, "cash": candidate.account.cash,
+        "equity": equity, "realized_pnl": candidate.account.realized,
+        "unrealized_pnl": candidate.valuation.unrealized, "trades": candidate.score.trades,
+        "rejected": candidate.score.rejected, "errors": candidate.errors, "tick": tick, "as_of": time,
+        "positions": candidate.account.sizes(),
+        "score": candidate.score.state(), **metrics.named(), "note": _note(candidate, time, fills_a_day) or None,
+    }  # fmt: skip
+
+
+def _note(candidate: SeatUpdate, time: float, fills_a_day: int) -> str:
+    """Return what keeps a bot from playing, or its record from being whole; '' as a rule."""
+    seat, score, tally, account = candidate.seat, candidate.score, candidate.tally, candidate.account
+    day = day_of(time)
+    notes = []
+    if candidate.last_error is not None and not candidate.good_tick and candidate.errors_in_a_row > 1:
+        notes.append(f"raised at every one of {candidate.errors_in_a_row} ticks: {candidate.last_error}")
+    if score.rejected and not score.trades:
+        last = f", the last: {candidate.rejection}" if candidate.rejection else ""
+        notes.append(f"{all_of(score.rejected, 'order')} rejected{last}")
+    if fills_a_day and account.day == day and account.fills >= fills_a_day:
+        notes.append(daily_limit(fills_a_day))
+    if tally.day == day and tally.rejected > REJECTED_ROWS_A_DAY:
+        more = tally.rejected - REJECTED_ROWS_A_DAY
+        notes.append(f"{more:,} more rejected orders today are counted, not listed")
+    if seat.talk.day == day and seat.talk.dropped:
+        notes.append(f"{seat.talk.dropped:,} more log lines today are counted, not kept")
+    return clean_line("; ".join(notes))
+
+
+def all_of(count: int, word: str) -> str:
+    """Return 'all 40 orders', or 'its one order'."""
+    return f"all {count:,} {word}s" if count > 1 else f"its one {word}"

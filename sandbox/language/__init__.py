@@ -1,0 +1,1 @@
+"""What a bot may write, and what runs at each guarded access."""

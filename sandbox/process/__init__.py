@@ -1,0 +1,1 @@
+"""Where a bot runs: fork, lock-down and limits of one process."""

@@ -1,0 +1,169 @@
+"""The life of one locked child: a checker that reads a source once, or a worker that answers calls."""
+
+from __future__ import annotations
+
+import json
+import marshal
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from sandbox.host import Guest, Host, Namespace
+from sandbox.process import lockdown
+from sandbox.process.limits import Limits
+from sandbox.talk.protocol import HEADER, Kind, pack_pair, unpack_pair
+from sandbox.talk.verdict import LOCKDOWN_EXIT, MEMORY_EXIT
+
+if TYPE_CHECKING:
+    # The compiler is for checkers; imported here, it would lie between the objects that workers use.
+    from sandbox.language.rules import Violation
+    from sandbox.talk.shared_page import SharedPage
+
+
+# Looked up once: an enumeration's attribute costs ten times a global.
+_CALL, _REPLY, _HEAD = int(Kind.CALL), int(Kind.REPLY), HEADER.size
+# One tick fits, and so does the buffer for it into CPython's own allocator, which asks malloc for none.
+_USUAL = 472
+
+
+@dataclass(slots=True)
+class ChildKit:
+    """What the zygote has prepared for all its children."""
+
+    host: Host
+    make_guest: Callable[[Host], Guest]
+    # Guest and namespace are made before the fork: a worker gets its own by copy, and uses them once.
+    guest: Guest
+    namespace: Namespace
+    offered: dict[str, frozenset[str]]
+    tripwire: lockdown.Tripwire
+    limits: Limits
+    # Makes a worker's view of the page that it shares with the server, if any, from its descriptor.
+    share: Callable[[int], SharedPage]
+    # Frames that play what most bots do, and the memory that this writes to.
+    rehearsal: list[bytes] = field(default_factory=list)
+    pages: bytes = b""
+
+
+def run(kit: ChildKit, cage: lockdown.Confinement, page: SharedPage | None = None) -> NoReturn:
+    """Lock this process down, say so, and serve frames until the server hangs up."""
+    try:
+        lockdown.lock(cage)
+    except Exception as error:  # noqa: BLE001 - our own fault: the server logs it
+        _send(Kind.FAULT, 0, f"{type(error).__name__}: {error}".encode())
+        os._exit(LOCKDOWN_EXIT)
+    _send(Kind.LOCKED, 0, cage.report())
+    try:
+        serve(kit, page)
+    except MemoryError:
+        os._exit(MEMORY_EXIT)
+    os._exit(0)
+
+
+def serve(kit: ChildKit, page: SharedPage | None = None) -> None:
+    """Answer frames until the server hangs up, or a source has been checked."""
+    read, write, parse, pack, call = os.read, os.write, HEADER.unpack_from, HEADER.pack, kit.guest.call
+    ahead = answer = b""
+    while data := ahead or read(0, _USUAL):
+        if len(data) < _HEAD:
+            data += _exactly(_HEAD - len(data))
+        length, kind, seq = parse(data)
+        end = _HEAD + length
+        if len(data) < end:
+            data += _exactly(end - len(data))
+        # What came behind the frame that was wanted.
+        ahead = data[end:]
+        if kind == _CALL:
+            answer = call(data[_HEAD:end])
+            frame = pack(len(answer), _REPLY, seq) + answer
+            sent = write(1, frame)
+            if sent < len(frame):
+                _write(frame[sent:])
+        elif kind == Kind.START:
+            _send(Kind.STARTED, seq, _start(kit, data[_HEAD:end]))
+        elif kind == Kind.CHECK:
+            _send(Kind.CHECKED, seq, check(kit, data[_HEAD:end]))
+            return
+        if page is not None and page.wanted:
+            answer = page.answer_calls(call, answer)
+
+
+def _start(kit: ChildKit, payload: bytes) -> bytes:
+    meta, program = unpack_pair(payload)
+    code = marshal.loads(program)  # noqa: S302 - only inside the cage
+
+    def load() -> Namespace:
+        kit.tripwire.arm()
+        # Counted as quiet because exec itself raises an audit event; what the module body runs
+        # raises events only from code that is watched once this returns.
+        with kit.tripwire.quiet():
+            exec(code, kit.namespace)  # noqa: S102 - this is the one place where a bot runs
+        return kit.namespace
+
+    return kit.guest.start(meta, load)
+
+
+def check(kit: ChildKit, source: bytes) -> bytes:
+    """Return what is wrong with a source, or its facts and marshalled code."""
+    from sandbox.language.compiler import read_bot
+    from sandbox.language.rules import violation
+
+    code, violations, warnings = read_bot(source, kit.offered, kit.limits.source_bytes)
+    facts: dict[str, Any] = {}
+    if code is not None:
+        namespace = kit.namespace
+        kit.host.seed(0)
+        try:
+            exec(code, namespace)  # noqa: S102 - the bot's module body, in a cage of its own
+        except BaseException as error:  # noqa: BLE001 - whatever a bot raises is a violation
+            violations = [_load_violation(error)]
+        else:
+            broken, facts = kit.guest.inspect(namespace)
+            violations = [violation(rule, 1, 1, detail) for rule, detail in broken]
+    told = {"violations": [v.as_dict() for v in violations], "warnings": warnings, "facts": facts}
+    head = json.dumps(told, ensure_ascii=True).encode()
+    program = marshal.dumps(code) if code is not None and not violations else b""
+    return pack_pair(head, program)
+
+
+def _load_violation(error: BaseException) -> Violation:
+    from sandbox.language.compiler import FILENAME
+    from sandbox.language.rules import violation
+
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == FILENAME:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return violation("load-failed", line, 1, describe(error))
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception as the short text that people read, without trusting its `__str__`."""
+    try:
+        text = str(error)
+    except BaseException:  # noqa: BLE001 - a bot's own __str__ may do anything
+        text = ""
+    name = type(error).__name__
+    return (text if type(text) is str and text else name)[:500]
+
+
+def _exactly(size: int) -> bytes:
+    parts = []
+    while size:
+        data = os.read(0, min(size, 1 << 20))
+        if not data:
+            os._exit(0)
+        parts.append(data)
+        size -= len(data)
+    return b"".join(parts)
+
+
+def _send(kind: int, seq: int, payload: bytes) -> None:
+    _write(HEADER.pack(len(payload), kind, seq) + payload)
+
+
+def _write(data: bytes) -> None:
+    while data:
+        data = data[os.write(1, data) :]

@@ -1,0 +1,1 @@
+"""What saves memory or time and changes no result; one switch turns all of it off."""
