@@ -52,12 +52,10 @@ def check(files: Files, as_json: AsJson = False) -> None:
     finally:
         pool.stop()
     document = [
-        {
-            "file": str(path), "accepted": found.accepted, "violations": list(found.violations),
-            "warnings": list(found.warnings),
-        }
+        {"file": str(path), "accepted": found.accepted, "violations": list(found.violations)}
+        | ({"warnings": list(found.warnings)} if found.warnings else {})
         for path, found in checks
-    ]  # fmt: skip
+    ]
     if as_json:
         print_json(document)
     else:
@@ -73,7 +71,7 @@ def _show_checks(document: list[dict[str, Any]]) -> None:
             where = f"{found['line']}:{found['column']}"
             console.print(f"  {where}  {found['message']} [{found['rule']}]", markup=False)
             console.print(f"         {found['hint']}", markup=False, style="dim")
-        for warning in item["warnings"]:
+        for warning in item.get("warnings", ()):
             console.print(f"  warning: {warning}", markup=False)
 
 

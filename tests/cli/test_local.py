@@ -81,6 +81,14 @@ def test_check_tells_the_place_the_reason_and_the_hint(run: Run, tmp_path: Path)
     assert violation["message"] in " ".join(shown.out.split())
 
 
+def test_check_warns_of_an_import_that_was_left_out(run: Run, tmp_path: Path) -> None:
+    idle = write(tmp_path, "idle.py", "import os\n" + bot_source())
+    done = run("check", idle, "--json")
+    assert done.code == 0
+    assert done.json()[0]["warnings"] == ["Line 1: `import os` was left out: nothing uses it."]
+    assert "warning: Line 1: `import os` was left out" in " ".join(run("check", idle).out.split())
+
+
 def test_check_of_good_files_exits_0(run: Run, tmp_path: Path) -> None:
     assert run("check", write(tmp_path, "good.py", bot_source())).code == 0
 
