@@ -85,7 +85,7 @@ def test_a_zygote_that_was_begun_early_learns_its_limits_late() -> None:
 
 
 def test_a_zygote_that_nobody_takes_ends_with_whoever_began_it() -> None:
-    code = f"import os; from sandbox.process.launch import Launch; print(Launch({RUNTIME!r})._process.pid, flush=True)"
+    code = f"from sandbox.process.launch import ZygoteLaunch as L; print(L({RUNTIME!r})._process.pid, flush=True)"
     begun = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     try:
         handle = os.pidfd_open(int(begun.stdout))

@@ -28,7 +28,8 @@ print(json.dumps({
     "clock": services.now, "armed": kit.tripwire._armed, "log": services.log.__name__,
     "chance": first == (services.rng.random(), float(np.random.random())),
     "namespace": sorted(name for name in kit.namespace if name[0] not in "@_"),
-    "account": kit.guest._account.cash, "numbered": __import__("sandbox.language.bot_classes", fromlist=["PRINTED"]).PRINTED._last,
+    "account": kit.guest._account.cash,
+    "numbered": __import__("sandbox.language.bot_classes", fromlist=["PRINTED"]).PRINTED._last,
 }))
 """
 
