@@ -34,6 +34,7 @@ from arena.engine.replay.proof import REPRODUCED, verify
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.bundle import read_bundle
 from arena.store.database import open_database
+from arena.store.seasons import season_seeds
 from sandbox.pool import Pool
 from sandbox.process.limits import Limits
 
@@ -219,7 +220,8 @@ def prove(folder: Path) -> dict[str, Any]:
         connection.row_factory = sqlite3.Row
         season = connection.execute("SELECT * FROM seasons").fetchall()
         problems += [f"there are {len(season)} seasons"] * (len(season) != 1)
-        problems += _market_problems(connection, season[0])
+        seed = season_seeds(database, season[0]["id"]).market
+        problems += _market_problems(connection, season[0], seed)
         twice = connection.execute("SELECT order_id FROM trades GROUP BY order_id HAVING count(*) > 1").fetchall()
         problems += [f"order {row[0]} was filled twice" for row in twice]
         bots = [row["bot_id"] for row in connection.execute("SELECT bot_id FROM entries ORDER BY admitted_tick")]
@@ -239,11 +241,11 @@ def prove(folder: Path) -> dict[str, Any]:
     return {"proofs": proofs, "problems": problems}
 
 
-def _market_problems(connection: sqlite3.Connection, season: sqlite3.Row) -> list[str]:
+def _market_problems(connection: sqlite3.Connection, season: sqlite3.Row, seed: str) -> list[str]:
     """Say where ticks are missing or their prices are not those that follow from the season's seed."""
     rows = connection.execute("SELECT n, time, prices FROM ticks ORDER BY n").fetchall()
     found = [f"tick {n} is missing" for n, row in enumerate(rows) if row["n"] != n][:1]
-    market = SyntheticMarket(season["seed"], tuple(json.loads(season["symbols"])), season["interval"])
+    market = SyntheticMarket(seed, tuple(json.loads(season["symbols"])), season["interval"])
     prices: dict[str, float] = {}
     for row in rows:
         prices = market.next(row["n"], prices) if prices else market.first()

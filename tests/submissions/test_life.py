@@ -12,6 +12,7 @@ from typing import Any
 
 from arena.llm.fake import FakeModelServer, Scripted
 from arena.submissions.fair import FairQueue
+from arena.submissions.store import SubmissionStore
 from tests.arenas import BUYER, Running, bot_source, running, settings_for, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,12 +78,13 @@ def test_a_closed_season_takes_nothing_and_the_next_one_does(tmp_path: Path) -> 
 
 def test_an_answer_that_was_stored_is_not_asked_for_again(tmp_path: Path) -> None:
     writer = Writer()
-    writer.free.set()
     with FakeModelServer(writer) as model:
         settings = settings_for(tmp_path, openai_base_url=model.base_url, openai_model="m", openai_timeout_seconds=90)
         with running(settings, tmp_path) as arena:
-            arena.arena.close_season()
             submission = post(arena)
+            assert writer.asked.wait(30)
+            arena.arena.close_season()
+            writer.free.set()
             until(lambda: arena.get(f"/strategies/{submission}")["attempts"], "the answer has come")
         with running(settings, tmp_path) as arena:
             done = arena.ended(submission)
@@ -93,14 +95,14 @@ def test_an_answer_that_was_stored_is_not_asked_for_again(tmp_path: Path) -> Non
 # Serves as `arena serve` does, and is killed at the moment between a bot's enrolment and its last word.
 DIES_AT_ADMISSION = """
 import os, signal
-from arena.submissions import store as desk
+from arena.submissions.store import SubmissionStore
 from arena.submissions.states import Status
-move = desk.Desk.move
+move = SubmissionStore.move
 def dying(self, submission_id, status, **more):
     if status is Status.ADMITTED:
         os.kill(os.getpid(), signal.SIGKILL)
     move(self, submission_id, status, **more)
-desk.Desk.move = dying
+SubmissionStore.move = dying
 from arena.cli import main
 main()
 """
@@ -111,7 +113,8 @@ def test_a_kill_between_enrolment_and_the_last_word_leaves_one_bot(tmp_path: Pat
     settings = settings_for(tmp_path)
     with running(settings, tmp_path) as arena:
         arena.arena.close_season()
-        submission = post(arena, prompt)
+        taken, _ = SubmissionStore(arena.arena._database, lambda _: None).take(prompt, author="local", model="template")
+        submission = taken.id
     environment = {
         **{key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ},
         "PYTHONPATH": str(ROOT), "PORT": "0", "FEED": "synthetic", "TICK_INTERVAL_SECONDS": "0.1",
