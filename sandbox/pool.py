@@ -21,10 +21,9 @@ from sandbox.process.launch import ZygoteLaunch, allow_descriptors, wait_for_exi
 from sandbox.process.limits import Limits
 from sandbox.process.spares import Spares
 from sandbox.process.spawn import PipeEnds, SpawnRequest, open_ends
-from sandbox.process.spawn_request import ForkRequest
 from sandbox.talk.checked import CheckResult, read_checked, refused
 from sandbox.talk.gather import gather
-from sandbox.talk.protocol import CONTROL, Kind, Word, pack_pair
+from sandbox.talk.protocol import CONTROL, ForkRequest, Kind, Word, pack_pair
 from sandbox.talk.request import WorkerRequest
 from sandbox.talk.shared_page import can_share
 from sandbox.talk.verdict import Ending, Verdict

@@ -23,8 +23,16 @@ from sandbox.language.modules.services import Services
 from sandbox.process import clocks, kernel, landlock, lockdown
 from sandbox.process.child import ChildKit, run
 from sandbox.process.limits import Limits
-from sandbox.process.spawn_request import REQUEST_SIZE, ForkRequest, read_request
-from sandbox.talk.protocol import CONTROL, DESCRIPTOR, DESCRIPTORS, WITH_PAGE, Word
+from sandbox.talk.protocol import (
+    CONTROL,
+    DESCRIPTOR,
+    DESCRIPTORS,
+    FORK_REQUEST_SIZE,
+    WITH_PAGE,
+    ForkRequest,
+    Word,
+    read_fork_request,
+)
 from sandbox.tuning.plan import Tuning
 
 _ROOM = socket.CMSG_SPACE(WITH_PAGE.size)
@@ -102,14 +110,14 @@ class Zygote:
 
     def _serve_one(self) -> bool:
         try:
-            data, extra, _, _ = self._control.recvmsg(REQUEST_SIZE, _ROOM)
+            data, extra, _, _ = self._control.recvmsg(FORK_REQUEST_SIZE, _ROOM)
         except ConnectionResetError:
             return False
         if not data:
             return False
         told = extra[0][2]
         down, up, *shared = (WITH_PAGE if len(told) == WITH_PAGE.size else DESCRIPTORS).unpack(told)
-        self._spawn(read_request(data), down, up, shared)
+        self._spawn(read_fork_request(data), down, up, shared)
         for descriptor in (down, up, *shared):
             os.close(descriptor)
         return True
