@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import statistics
 import tempfile
 import time
@@ -23,7 +22,7 @@ from arena.core.exchange import Rules
 from arena.engine.backtest.account import RecordedMarket
 from arena.engine.backtest.run import BotSource, backtest
 from arena.engine.seat import Seat
-from benchmarks import telling
+from benchmarks import machine, telling
 from benchmarks.bench_live import RUNTIME, Season, Stopwatch, private
 from benchmarks.bench_replay import SOURCE
 from sandbox.pool import Pool
@@ -145,7 +144,7 @@ def measure(bots: int, rounds: int) -> dict[str, Any]:
     return {
         "question": "what each trick of the sandbox buys", "bots": bots, "rounds": rounds, "without": rows,
         **{key: round(statistics.median(values), 1) for key, values in beside.items()},
-        "load": os.getloadavg()[0],
+        "machine": machine.in_words(machine.facts()), "load": machine.load(),
     }  # fmt: skip
 
 
