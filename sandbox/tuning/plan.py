@@ -23,7 +23,7 @@ class Tuning:
     def __init__(self, tricks: Collection[str] = TRICKS) -> None:
         """Take the names of the tricks that are on; none of them turns all tuning off."""
         self.tricks = frozenset(tricks)
-        self._copy_ahead: Callable[[bytes], None] | None = None
+        self._copy_pages: Callable[[bytes], None] | None = None
 
     def before_imports(self) -> None:
         """Prepare memory for the modules that workers use; called before they are imported."""
@@ -53,17 +53,17 @@ class Tuning:
         if "freeze" in self.tricks:
             gc.freeze()
         if "prefault" in self.tricks:
-            from sandbox.tuning.prefault import copy_ahead, foresee
+            from sandbox.tuning.prefault import copy_pages, find_written_pages
 
-            self._copy_ahead = copy_ahead
-            kit.pages = foresee(kit, kit.rehearsal)
+            self._copy_pages = copy_pages
+            kit.pages = find_written_pages(kit, kit.rehearsal)
 
     def in_child(self, kit: ChildKit, *, reading: bool) -> None:
         """Warm up a child before it is locked: a reader checks a bot of our own, a worker copies its pages."""
         if not reading:
-            if self._copy_ahead is not None:
-                self._copy_ahead(kit.pages)
+            if self._copy_pages is not None:
+                self._copy_pages(kit.pages)
         elif "rehearsal" in self.tricks:
-            from sandbox.tuning.rehearsal import read_ahead
+            from sandbox.tuning.rehearsal import warm_up_reader
 
-            read_ahead(kit)
+            warm_up_reader(kit)
