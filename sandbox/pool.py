@@ -21,14 +21,14 @@ from sandbox.process.launch import ZygoteLaunch, allow_descriptors, wait_for_exi
 from sandbox.process.limits import Limits
 from sandbox.process.spares import Spares
 from sandbox.process.spawn import PipeEnds, SpawnRequest, open_ends
-from sandbox.process.spawn_request import ForkRequest
 from sandbox.talk.checked import CheckResult, read_checked, refused
 from sandbox.talk.gather import gather
-from sandbox.talk.protocol import CONTROL, Kind, Word, pack_pair
+from sandbox.talk.protocol import CONTROL, ForkRequest, Kind, Word, pack_pair
 from sandbox.talk.request import WorkerRequest
 from sandbox.talk.shared_page import can_share
 from sandbox.talk.verdict import Ending, Verdict
 from sandbox.talk.worker import Worker
+from sandbox.tuning.plan import TRICKS
 
 
 class Pool:
@@ -42,12 +42,22 @@ class Pool:
         begun: ZygoteLaunch | None = None,
         *,
         pages: bool = False,
+        tuned: bool = True,
     ) -> None:
-        """Make a pool; `begun` is a first zygote of this runtime on its way; `pages` shares one with each worker."""
+        """Make a pool of workers that load `runtime`, as "module:name".
+
+        `begun` is a zygote of this runtime that has been launched already, with tuning; `pages` shares a page of
+        memory with each worker, for lockstep. Without `tuned`, nothing of `sandbox.tuning` runs and no spare
+        children are kept.
+        """
         self.limits = limits or Limits()
         self.confinement: dict[str, Any] = {"level": "none", "layers": [], "notes": []}
         self._runtime = runtime
         self._on_zygote_death = on_zygote_death
+        self._tuned = tuned
+        if begun is not None and not tuned:
+            begun.drop()
+            begun = None
         self._begun = begun
         self.pages = pages and can_share()
         self._lock = threading.Lock()
@@ -82,12 +92,14 @@ class Pool:
 
     def _launch(self) -> None:
         begun, self._begun = self._begun, None
-        self._process, self._control = (begun or ZygoteLaunch(self._runtime)).finish(self.limits)
+        self._process, self._control = (begun or ZygoteLaunch(self._runtime, TRICKS if self._tuned else ())).finish(
+            self.limits
+        )
         self._listener = threading.Thread(target=self._listen, args=(self._control,), name="zygote", daemon=True)
         self._listener.start()
 
     def hang_up(self) -> None:
-        """Have all workers and the zygote end; `stop` waits until they have."""
+        """Tell all workers and the zygote to end; `stop` waits until they have."""
         self._stopping = True
         self._spares.stop()
         for worker in list(self._workers.values()):
@@ -111,7 +123,7 @@ class Pool:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        # The old listener must have said its last word before a new zygote's workers are booked.
+        # The old listener must have handled its last message before workers of the new zygote are registered.
         if self._listener is not None:
             self._listener.join()
         if self._control is not None:
@@ -180,20 +192,22 @@ class Pool:
         worker.exited(signal.SIGKILL)
 
     def keep_ready(self) -> None:
-        """Have children stand ready for the next sources to check and the next bots to run."""
-        self._spares.keep()
+        """Keep spare children for the next sources to check and the next bots to run."""
+        if self._tuned:
+            self._spares.start()
 
     def _spawn(self, *, reader: bool = False) -> Worker:
-        """Return a locked child: one that stands ready, or a new one; and have another made ready."""
+        """Return a locked child, a spare one or a new one, and have the spares refilled."""
         worker = self._ready(self._spares.take(reader=reader)) or self._new()
-        self._spares.look_ahead()
+        if self._tuned:
+            self._spares.refill_soon()
         return worker
 
     def _new(self) -> Worker:
         try:
             return self._receive(self._order())
         except OutOfSlotsError:
-            worker = self._ready(self._spares.take_any())
+            worker = self._ready(self._spares.take_either())
             if worker is None:
                 raise
             return worker
@@ -205,12 +219,12 @@ class Pool:
             worker = self._receive(order)
             if worker.running and self._process is not None and self._process.poll() is None:
                 return worker
-            # It or the zygote ended while it waited, before any bot: that is nobody's fault.
+            # It or the zygote ended while it was spare, before any bot ran in it.
             worker.close()
         return None
 
-    def _order(self, reading: bool = False) -> SpawnRequest:  # noqa: FBT001, FBT002 - `Spares` places by it
-        """Ask the zygote for a child; it forks and locks down while we go on."""
+    def _order(self, reading: bool = False) -> SpawnRequest:  # noqa: FBT001, FBT002 - `Spares` orders by it
+        """Order a child from the zygote; it forks and locks down meanwhile."""
         uid = self._identities.take()
         with contextlib.ExitStack() as undo:
             undo.callback(self._identities.give_back, uid)
@@ -219,7 +233,7 @@ class Pool:
             try:
                 order = self._request(uid, reading, ends)
             finally:
-                ends.let_go()
+                ends.close_theirs()
             undo.pop_all()
             return order
 
@@ -239,7 +253,7 @@ class Pool:
         return order
 
     def _receive(self, order: SpawnRequest) -> Worker:
-        """Wait for what has been ordered."""
+        """Wait for a child that has been ordered."""
         try:
             pid, handle = order.future.result(timeout=10)
         except BaseException as error:
@@ -277,7 +291,7 @@ class Pool:
         return worker
 
     def check(self, source: bytes, meanwhile: Callable[[], object] | None = None) -> CheckResult:
-        """Have a throw-away locked child read and load a source once; `meanwhile` is called while it does."""
+        """Check a source in a locked child that is used once; `meanwhile` is called while it works."""
         if len(source) > self.limits.source_bytes:
             limit = f"{self.limits.source_bytes // 1024} KiB"
             return refused(violation("source-too-large", 1, 1, limit).as_dict())
@@ -296,5 +310,9 @@ class Pool:
     def spawn(self, program: bytes, meta: bytes) -> tuple[Worker, WorkerRequest]:
         """Start a worker and return it with the request that loads the bot into it."""
         worker = self._spawn()
+        return worker, self.start_request(worker, pack_pair(meta, program))
+
+    def start_request(self, worker: Worker, payload: bytes = b"") -> WorkerRequest:
+        """Return the request that loads a bot, with its limits; without a payload, to wait for one that was sent."""
         cpu, wall = self.limits.load_cpu, self.limits.load_wall
-        return worker, WorkerRequest(worker, Kind.START, pack_pair(meta, program), cpu, cpu, wall)
+        return WorkerRequest(worker, Kind.START, payload, cpu, cpu, wall)

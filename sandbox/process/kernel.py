@@ -6,7 +6,6 @@ Sources: Linux uapi headers `linux/seccomp.h`, `linux/filter.h`, `linux/landlock
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import mmap
@@ -14,7 +13,6 @@ import os
 import platform
 import signal
 import struct
-from collections.abc import Iterator
 
 CAP_SYS_RESOURCE = 24
 PR_SET_PDEATHSIG = 1
@@ -22,7 +20,6 @@ PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
 PR_SET_SECCOMP = 22
 PR_SET_NO_NEW_PRIVS = 38
-ADDR_NO_RANDOMIZE = 0x0040000
 CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS = (
     0x10000000,
     0x40000000,
@@ -79,17 +76,6 @@ def personality(persona: int) -> int:
     return int(_libc.personality(ctypes.c_ulong(persona)))
 
 
-@contextlib.contextmanager
-def fixed_layout() -> Iterator[None]:
-    """Have programs that this thread executes meanwhile laid out at fixed addresses, where the kernel lets it."""
-    before = personality(0xFFFFFFFF)
-    personality(before | ADDR_NO_RANDOMIZE)
-    try:
-        yield
-    finally:
-        personality(before)
-
-
 def map_memory(size: int) -> int:
     """Map so many bytes of private memory, readable and writable, and return its address."""
     address = _libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
@@ -97,7 +83,7 @@ def map_memory(size: int) -> int:
 
 
 def map_zeroes(address: int, size: int) -> None:
-    """Put zeroes that can only be read in the place of what is mapped there."""
+    """Replace a mapping by read-only zero pages."""
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED
     _checked_address(_libc.mmap(address, size, mmap.PROT_READ, flags, -1, 0))
 
@@ -108,12 +94,12 @@ def wall_seconds() -> int:
 
 
 def move_memory(address: int, size: int, to: int) -> None:
-    """Move mapped memory to another address, in the place of what is mapped there."""
+    """Move mapped memory to another address, replacing what is mapped there."""
     _checked_address(_libc.mremap(address, size, size, _MREMAP_MAYMOVE | _MREMAP_FIXED, to))
 
 
 def protect(address: int, size: int, access: int) -> None:
-    """Set what may be done with mapped memory."""
+    """Set the access rights of mapped memory."""
     _checked(_libc.mprotect(address, size, access))
 
 
@@ -123,7 +109,7 @@ def advise_huge(address: int, size: int) -> None:
 
 
 def populate(address: int, size: int) -> None:
-    """Have memory there as if it had been written to; OSError where the kernel knows no such thing."""
+    """Fault pages in for writing (MADV_POPULATE_WRITE); OSError on a kernel before 5.14."""
     _checked(_libc.madvise(address, size, _MADV_POPULATE_WRITE))
 
 
@@ -143,7 +129,7 @@ def _checked(result: int) -> int:
 
 @functools.lru_cache(maxsize=1)
 def prepare_filter(program: bytes) -> tuple[int, tuple[object, ...]]:
-    """Lay a filter out as the kernel reads it; return its address, and what must be kept for it."""
+    """Lay a filter out as the kernel reads it; return its address, and the buffers that must stay alive."""
     code = ctypes.create_string_buffer(program, len(program))
     head = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
     block = ctypes.create_string_buffer(head, len(head))
@@ -166,7 +152,7 @@ def fork() -> int:
 
 
 def watch_children() -> int:
-    """Return a descriptor that becomes readable when a child ends; no handler runs for that any more."""
+    """Block SIGCHLD and return a signalfd that becomes readable when a child ends."""
     if _libc.sigprocmask(signal.SIG_BLOCK, _SIGCHLD_SET, None) != 0:
         raise OSError(ctypes.get_errno(), "cannot block SIGCHLD")
     descriptor: int = _libc.signalfd(-1, _SIGCHLD_SET, os.O_NONBLOCK | os.O_CLOEXEC)

@@ -1,4 +1,4 @@
-"""The server's handle on one locked child: its pipes, its CPU clock, and its end."""
+"""The server's end of one locked child: its pipes, its CPU clock, and how it ended."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import resource
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
 
 from sandbox.process.handle import ProcessHandle
 from sandbox.process.limits import Limits
@@ -19,11 +18,14 @@ from sandbox.talk.plain_text import plain_text
 from sandbox.talk.protocol import HEADER, Frame, FrameReader, Kind, ProtocolFault, encode, next_number
 from sandbox.talk.verdict import Ending, Verdict, read_exit
 
+# What a child says of its lock-down: level, layers, notes.
+Confinement = dict[str, str | list[str]]
+
 _UNSENT_LIMIT = 8 << 20
 _GRACE = 0.2
-# Most answers are shorter than this, and come whole; the buffer still fits into CPython's own allocator.
+# Bytes. Most replies are shorter than this and come whole; such a buffer comes from CPython's own allocator.
 _SHORT = 472
-# Stands for an answer that was just what was expected.
+# Stands for a reply that was just what was expected.
 EXPECTED_FRAME = Frame(Kind.REPLY, -1, b"")
 _ANSWERS = {int(kind): kind for kind in (Kind.REPLY, Kind.STARTED, Kind.CHECKED)}
 
@@ -40,13 +42,13 @@ class Worker:
         release: Callable[[], None],
     ) -> None:
         self.pid = pid
-        self.confinement: dict[str, Any] = {}
+        self.confinement: Confinement = {}
         self.asked_at = 0.0
         self.waiting_for: int | None = None
         self.demoted = False
-        # Each question may be answered once, in time or late; anything more is a forgery.
+        # Requests that missed their deadline: each may still be answered once; any other reply is a forgery.
         self._missed: set[int] = set()
-        # Read at the first look at the clock after a request, not at the request: most never need it.
+        # Read when the clock is first read after a request, not at the request: most never need it.
         self._asked_cpu: float | None = None
         self._closed = False
         self._handle = handle
@@ -65,11 +67,11 @@ class Worker:
     # -- asking -------------------------------------------------------------------------------
 
     def fileno(self) -> int:
-        """Return the descriptor that becomes readable with an answer."""
+        """Return the descriptor that becomes readable with a reply."""
         return self._up
 
     def allow_frame(self, size: int) -> None:
-        """Set how large the next answers may be, in bytes."""
+        """Set how large the next replies may be, in bytes."""
         self._reader.budget = size
 
     def ask(self, kind: Kind, payload: bytes, worst: float) -> None:
@@ -79,18 +81,18 @@ class Worker:
         self._asked_cpu = self.cpu()
 
     def expect(self, seq: int, now: float, worst: float) -> None:
-        """Note that a request is on its way; its CPU time counts from the first look at the clock."""
+        """Note that a request is on its way; its CPU time counts from the first reading of the clock."""
         if self.waiting_for is not None:
             self._missed.add(self.waiting_for)
         self.waiting_for, self.asked_at, self._asked_cpu = seq, now, None
         self._allowance.charge(worst)
 
     def charge(self, seconds: float) -> None:
-        """Count what it may have used up without having been asked one by one."""
+        """Count CPU seconds that many requests together may have used (see `PageChannel.repeat`)."""
         self._allowance.charge(seconds)
 
     def send(self, frame: bytes, seq: int, now: float, worst: float) -> None:
-        """Send a request that has been encoded as `seq`; lean, because it runs once a bot and tick."""
+        """Send a request that has been encoded with this sequence number; lean, because it runs once a bot and tick."""
         self.expect(seq, now, worst)
         self.write(frame)
 
@@ -136,17 +138,17 @@ class Worker:
                 return
             self._unsent = self._unsent[sent:]
 
-    def receive(self, usual: bytes | None = None) -> Frame | Ending | None:
-        """Return the answer to the last request, the worker's end, or None if neither is there.
+    def receive(self, expected: bytes | None = None) -> Frame | Ending | None:
+        """Return the reply to the last request, the worker's end, or None if neither is there.
 
-        A frame that is `usual` to the byte is not taken apart: AS_USUAL stands for it. Answers to earlier
-        requests are dropped: they came too late.
+        A frame that equals `expected` to the byte is not parsed: `EXPECTED_FRAME` stands for it. Replies to
+        earlier requests are dropped: they came too late.
         """
         try:
             if self._reader.pending:
                 return self._next()
             data = os.read(self._up, _SHORT)
-            if data == usual:
+            if data == expected:
                 self.waiting_for = None
                 return EXPECTED_FRAME
             return self._whole_answer(data) or self._next(data)
@@ -178,7 +180,7 @@ class Worker:
             data = os.read(self._up, min(reader.wanted, 1 << 18))
 
     def _whole_answer(self, data: bytes) -> Frame | None:
-        """Return the frame if the bytes are the awaited answer, the whole of it, and nothing else."""
+        """Return the frame if the bytes are the expected reply, the whole of it, and nothing else."""
         if len(data) < HEADER.size:
             return None
         length, kind, seq = HEADER.unpack_from(data)
@@ -218,13 +220,13 @@ class Worker:
         return used - self._asked_cpu
 
     def demote(self) -> None:
-        """Let it run only when nothing else wants the CPU, where that can be taken back again."""
+        """Schedule it with SCHED_IDLE, where this process may undo that again."""
         self.demoted = True
         if os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_NICE)[0] >= 20 - self._limits.nice:
             self._schedule(os.SCHED_IDLE)
 
     def restore(self) -> None:
-        """Give it its ordinary share again."""
+        """Schedule it as an ordinary process again."""
         self.demoted = False
         self._schedule(os.SCHED_OTHER)
 
@@ -232,12 +234,12 @@ class Worker:
         with contextlib.suppress(OSError):
             os.sched_setscheduler(self.pid, policy, os.sched_param(0))
 
-    def halt(self) -> bool:
-        """Take the CPU from it altogether until it may `go_on`; say whether that went through."""
+    def pause(self) -> bool:
+        """Stop it with SIGSTOP until `resume`; say whether the signal was delivered."""
         return self.alive and not self._closed and self._handle.signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
-        """Let a halted one run again."""
+    def resume(self) -> None:
+        """Let a paused worker run again."""
         if not self._closed:
             self._handle.signal(signal.SIGCONT)
 
@@ -250,7 +252,7 @@ class Worker:
 
     @property
     def running(self) -> bool:
-        """Ask the kernel whether the process runs, where the zygote's word may not have come yet."""
+        """Ask the kernel whether the process runs: the zygote's report may not have come yet."""
         return self.alive and self._handle.running
 
     def kill(self, reason: Ending) -> None:
@@ -266,11 +268,11 @@ class Worker:
         self._status = status
 
     def _ended(self) -> Ending:
-        """Read the ending; where the status has not come yet, wait a moment for it."""
+        """Return why it ended; wait a moment for the exit status where that has not come yet."""
         if self._ending is None:
             began = time.monotonic()
             while self._status is None and (waited := time.monotonic() - began) < 2.0:
-                # The zygote's word may be under way: that it ended, or that all have ended with the zygote.
+                # The zygote's report of the exit may be under way, or the zygote may have ended itself.
                 if waited > _GRACE and self._killed_for is None:
                     self.kill(Ending(Verdict.EXITED, "closed its pipe"))
                 time.sleep(0.0005)
@@ -289,7 +291,7 @@ class Worker:
         self._release()
 
 
-def _confinement(payload: bytes) -> dict[str, Any]:
+def _confinement(payload: bytes) -> Confinement:
     level, layers, *notes = (payload.decode("ascii", "replace") + "\n").split("\n")
     return {
         "level": plain_text(level, 8),
