@@ -122,6 +122,13 @@ def check_match_args(made: type, *, structural: bool = False) -> None:
             raise TypeError(f"'{name}' cannot be matched by position in this class")
 
 
+def check_field_names(made: type) -> None:
+    """Refuse a dataclass whose methods would read what a host base keeps: the bot can delete what hides it."""
+    for name in getattr(made, "__dataclass_fields__", ()):
+        if name in GUARDED_LOADS and not _is_own(made, name):
+            raise TypeError(f"'{name}' cannot be a field of '{made.__name__}': a class it inherits from has that name")
+
+
 def _is_own(made: type, name: str) -> bool:
     """Say whether no host class in the chain keeps this name to itself."""
     return all(is_bot_class(base) or name not in base.__dict__ or is_allowed(base, name) for base in type.mro(made))
@@ -170,6 +177,7 @@ class ClassHook:
                 self._services.number_class(made)
         if is_pure(made):
             PURE.add(made)
+        check_field_names(made)
         # By what it has become: a named tuple's class is an ordinary one.
         check_match_args(made, structural=type(made) not in {type, abc.ABCMeta, enum.EnumMeta})
         return made

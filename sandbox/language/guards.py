@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _string  # type: ignore[import-not-found]
 import dataclasses
+import decimal
 import functools
 import operator
 import string
@@ -19,6 +20,7 @@ import numpy as np
 
 from sandbox.language import names
 from sandbox.language.bot_classes import PURE, ClassHook, is_bot_class, is_pure
+from sandbox.language.modules.decimal_signals import Signals
 from sandbox.language.modules.dispatch import register_annotated
 from sandbox.language.modules.facade import Facade, hand_out
 from sandbox.language.modules.raw_bytes import check_bytes
@@ -30,6 +32,7 @@ from sandbox.language.universe import (
     GUARDED_STORES,
     HOST,
     MACHINERY,
+    POINTING,
     TABLES,
     VIEWS,
     is_allowed,
@@ -83,6 +86,8 @@ def _read_guarded(obj: Any, key: str) -> Any:  # noqa: C901 - the order of the c
         return getattr(obj, key)
     if kind is super:
         return _shown(kind, key, from_super(obj, key))
+    if kind is decimal.Context and key in POINTING:
+        return Signals(obj, key)
     if key in {"format", "format_map"}:
         found = _safe_format(obj, key)
         if found is not _MISSING:

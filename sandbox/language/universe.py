@@ -189,7 +189,9 @@ GUARDED_LOADS: frozenset[str] = frozenset().union(*(denied for kind, denied in H
 VIEWS = frozenset({"_member_map_", "_value2member_map_", "_member_names_"})
 # Views of tables that the host works with, which give themselves to whoever they are compared with.
 TABLES = frozenset({(re.Pattern, "groupindex"), (dataclasses.Field, "metadata")})
-GUARDED_LOADS |= VIEWS | MACHINERY | {name for _, name in TABLES} | {"tobytes"}
+# Given by a stand-in that keeps the context, into which the real ones point (modules/decimal_signals.py).
+POINTING = frozenset({"flags", "traps"})
+GUARDED_LOADS |= POINTING | VIEWS | MACHINERY | {name for _, name in TABLES} | {"tobytes"}
 GUARDED_STORES = frozenset(name for setters in _SETTERS.values() for name in setters.split()) | frozenset(
     name for name in GUARDED_LOADS if name[0] == "_"
 )

@@ -15,11 +15,13 @@ from sandbox.language import names
 from sandbox.language.bot_classes import (
     ABC_META,
     ENUM_META,
+    check_field_names,
     check_match_args,
     is_bot_class,
     strip_marks,
 )
 from sandbox.language.modules.facade import Facade, pick
+from sandbox.language.modules.members import all_classes
 from sandbox.language.modules.services import Services
 
 _ENUM = (
@@ -52,6 +54,8 @@ def build(services: Services) -> dict[str, Facade]:
             with services.announced():
                 made = dataclasses.dataclass(**options)(target)
             restore(made)
+            for each in all_classes(made):
+                check_field_names(each)
             check_match_args(made, structural=type(made).__name__ == "ProtocolMeta")
             return made
 

@@ -21,11 +21,12 @@ import numpy as np
 
 from sandbox.language import names
 from sandbox.language.bot_classes import is_bot_class
+from sandbox.language.guards import guarded_getattr
 from sandbox.language.modules.facade import Facade, hand_out, pick
 from sandbox.language.modules.services import Services
 from sandbox.language.special_methods import HostClass, Opaque, TypeOf
 from sandbox.language.state import State
-from sandbox.language.universe import HOST
+from sandbox.language.universe import GUARDED_LOADS, HOST
 
 _SHARED = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType,
            types.TracebackType, types.GeneratorType, np.generic, np.dtype, np.ufunc, zoneinfo.ZoneInfo)  # fmt: skip
@@ -187,9 +188,14 @@ def _is_known(kind: type) -> bool:
     return any(base in HOST for base in type.mro(kind)[:-1]) and not issubclass(kind, Facade)
 
 
+def _can_be_kept(key: object) -> bool:
+    """Say whether an object's state may hold a name; a bot's own class of strings may claim to equal any."""
+    return names.is_plain(key) or (type(key) is str and key in _HARMLESS)
+
+
 def _rebuilt(x: Any, kind: type, each: Callable[[Any], Any], memo: Memo | None) -> Any:
     state = getattr(x, "__dict__", None) if kind.__dictoffset__ else None
-    if type(state) is dict and not all(names.is_plain(key) or key in _HARMLESS for key in state):
+    if type(state) is dict and not all(_can_be_kept(key) for key in state):
         raise TypeError(f"cannot copy '{kind.__name__}' object")
     taken: Any = kind.__reduce_ex__(x, 4)  # type: ignore[call-arg]
     if type(taken) is not tuple:
@@ -202,7 +208,7 @@ def _rebuilt(x: Any, kind: type, each: Callable[[Any], Any], memo: Memo | None) 
         return made
     if memo is not None:
         memo.__made__[id(x)] = made
-    _fill(made, extra, each)
+    _fill(x, made, extra, each)
     _refill(made, items, pairs, each)
     return made
 
@@ -214,15 +220,17 @@ def _refill(made: Any, items: Any, pairs: Any, each: Callable[[Any], Any]) -> No
         made[each(key)] = each(value)
 
 
-def _fill(made: Any, extra: Any, each: Callable[[Any], Any]) -> None:
+def _fill(x: Any, made: Any, extra: Any, each: Callable[[Any], Any]) -> None:
     if extra is None:
         return
     if not is_bot_class(type(made)) and hasattr(type(made), "__setstate__"):
         made.__setstate__(each(extra))
         return
     state, slots = extra if type(extra) is tuple and len(extra) == 2 else (extra, None)
-    for table in (state, slots):
+    # A slot that the bot has deleted shows what a host class behind it keeps: read as a bot would read it.
+    shown = {key: guarded_getattr(x, key) if key in GUARDED_LOADS else value for key, value in (slots or {}).items()}
+    for table in (state, shown):
         for key, value in (table or {}).items():
-            if not names.is_plain(key) and key not in _HARMLESS:
+            if not _can_be_kept(key):
                 raise TypeError(f"cannot copy '{type(made).__name__}' object")
             object.__setattr__(made, key, each(value))

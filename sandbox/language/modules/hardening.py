@@ -39,6 +39,7 @@ def harden() -> None:
     _harden_fields()
     _harden_dtypes()
     _harden_printing()
+    _harden_reads()
     # A warning that is shown opens source files; bots have no use for one.
     warnings.simplefilter("ignore")
 
@@ -99,6 +100,20 @@ def _harden_fields() -> None:
         object.__setattr__(self, key, value)
 
     dataclasses.Field.__setattr__ = __setattr__  # type: ignore[method-assign]
+
+
+def _harden_reads() -> None:
+    """Have `asdict`, `replace` and the printer read fields as a bot would: a field's name is the bot's to choose."""
+    from sandbox.language.guards import guarded_getattr
+
+    def read(obj: Any, name: Any, *default: Any) -> Any:
+        """Read an attribute; the special ones that the library asks for by itself as ever."""
+        if type(name) is str and names.is_dunder(name):
+            return getattr(obj, name, *default)
+        return guarded_getattr(obj, name, *default)
+
+    for module in (dataclasses, pprint):
+        module.getattr = read  # type: ignore[attr-defined]
 
 
 def _harden_printing() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ctypes
 import gc
 
-# Places in `PyTypeObject` (Include/cpython/object.h), and of the third of `PyMappingMethods`.
+# Places in `PyTypeObject` (Include/cpython/object.h), and of operators in the tables that it points to.
 SLOTS = {"__repr__": 88, "__hash__": 120, "__str__": 136}
-_AS_MAPPING, _ASSIGN_ITEM = 112, 16
+_OPERATORS = {"__mod__": (96, 24), "__contains__": (104, 56), "__setitem__": (112, 16)}
 _modified = ctypes.pythonapi.PyType_Modified
 _modified.argtypes = [ctypes.py_object]
 
@@ -26,6 +26,12 @@ class _Model:
 
     def __setitem__(self, key: object, value: object) -> None:
         pass
+
+    def __contains__(self, item: object) -> bool:
+        return False
+
+    def __mod__(self, other: object) -> object:
+        return NotImplemented
 
 
 def word_at(address: int) -> ctypes.c_size_t:
@@ -61,15 +67,20 @@ def replace_special(kind: type, name: str, function: object) -> None:
             place.value = BY_METHOD[name]
 
 
-def replace_item_store(kind: type, function: object) -> None:
-    """Give a class of C a `__setitem__` of ours; what it deletes goes by its own `__delitem__`."""
-    before = word_at(word_at(id(kind) + _AS_MAPPING).value + _ASSIGN_ITEM).value
-    model = word_at(word_at(id(_Model) + _AS_MAPPING).value + _ASSIGN_ITEM).value
-    replace_members(kind, __setitem__=function)
+def replace_operator(kind: type, name: str, function: object) -> None:
+    """Give a class of C an operator of ours; items are still deleted by its own `__delitem__`."""
+    before = _operator(kind, name).value
+    model = _operator(_Model, name).value
+    replace_members(kind, **{name: function})
     for each in all_classes(kind):
-        place = word_at(word_at(id(each) + _AS_MAPPING).value + _ASSIGN_ITEM)
+        place = _operator(each, name)
         if place.value == before:
             place.value = model
+
+
+def _operator(kind: type, name: str) -> ctypes.c_size_t:
+    table, place = _OPERATORS[name]
+    return word_at(word_at(id(kind) + table).value + place)
 
 
 def all_classes(kind: type) -> list[type]:

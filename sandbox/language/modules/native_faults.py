@@ -5,11 +5,17 @@ Only what gives a bot a hold on memory; what merely overflows the C stack ends t
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.language.modules.members import replace_item_store, replace_special
+import numpy as np
+
+from sandbox.language.modules.members import replace_members, replace_operator, replace_special
+
+# Methods of bytearray that look at its bytes by a place they took before they ask the bot's objects.
+_HELD = "find index rfind rindex count startswith endswith hex join"
 
 
 def mend() -> None:
@@ -18,7 +24,46 @@ def mend() -> None:
         replace_special(kind, "__str__", _sound_text(kind))
     # python/cpython#120384, mended in 3.13: the places are computed before the values are asked for.
     if sys.version_info < (3, 13):
-        replace_item_store(list, _store_item)
+        replace_operator(list, "__setitem__", _store_item)
+    replace_members(bytearray, extend=_extend, **{name: _held(name) for name in _HELD.split()})
+    for name in ("__contains__", "__mod__"):
+        replace_operator(bytearray, name, _held(name))
+    for kind in (dt.date, dt.datetime):
+        replace_members(kind, ctime=_sound_ctime(kind.ctime))
+
+
+def _held(name: str) -> Callable[..., Any]:
+    """Return a method of bytearray during which nobody can resize it (python/cpython#142560, #143195)."""
+    real = getattr(bytearray, name)
+
+    def method(self: bytearray, /, *args: Any, **more: Any) -> Any:
+        if type(self) is not bytearray:
+            return real(self, *args, **more)
+        with memoryview(self):
+            return real(self, *args, **more)
+
+    method.__name__ = method.__qualname__ = name
+    return method
+
+
+_real_extend = bytearray.extend
+
+
+def _extend(self: bytearray, items: Any, /) -> None:
+    """Append all items; the real one trusts an iterator's hint of its length."""
+    _real_extend(self, items if isinstance(items, bytes | bytearray | np.ndarray | np.generic) else list(items))
+
+
+def _sound_ctime(real: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return a `ctime` for years that there are: a date made of bytes can be in the year 0, and that has no weekday."""
+
+    def ctime(self: Any) -> str:
+        """Return the date as text."""
+        if not dt.MINYEAR <= self.year <= dt.MAXYEAR:
+            raise ValueError(f"year {self.year} is out of range")
+        return real(self)
+
+    return ctime
 
 
 def _sound_text(kind: type[UnicodeError]) -> Callable[[Any], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -103,8 +104,20 @@ def empty_like(prototype: Any, dtype: Any = None, order: Any = "K", **more: Any)
 
 
 def sliding_window_view(x: Any, window_shape: Any, axis: Any = None) -> Any:
-    """Return windows that slide over an array, as a read-only view of it."""
-    return np.lib.stride_tricks.sliding_window_view(x, window_shape, axis)
+    """Return windows that slide over an array, as a read-only view of it.
+
+    numpy computes the view's bounds in Python, with the operators of what it is given.
+    """
+    array = np.asarray(x)
+    return np.lib.stride_tricks.sliding_window_view(
+        array, _plain_integers(window_shape), None if axis is None else _plain_integers(axis)
+    )
+
+
+def _plain_integers(given: Any) -> tuple[int, ...]:
+    """Return integers whose operators are Python's own, whatever a bot's class of integers says of itself."""
+    listed = tuple(given) if np.iterable(given) else (given,)
+    return tuple(int.__index__(operator.index(item)) for item in listed)
 
 
 def fromiter(iterable: Any, dtype: Any, count: int = -1, **more: Any) -> Any:
