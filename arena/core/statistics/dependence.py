@@ -51,3 +51,19 @@ def stationary_block_length(series: Floats) -> float:
         return 1.0
     length = (2.0 * g**2 / (2.0 * spectrum**2)) ** (1.0 / 3.0) * n ** (1.0 / 3.0)
     return float(max(1.0, min(length, math.ceil(min(3.0 * math.sqrt(n), n / 3.0)))))
+
+
+def is_dependent(series: Floats) -> bool:
+    """Say whether any autocorrelation stands out, by the bound that Politis and White look for the end of memory with.
+
+    |ρ_k| > 2 √(log₁₀ n / n) at one of the first max(5, log₁₀ n) lags.
+    """
+    values = np.asarray(series, dtype=np.float64)
+    n = len(values)
+    if n < 8 or float(np.std(values)) == 0.0:
+        return False
+    centred = values - values.mean()
+    scale = float(centred @ centred)
+    bound = 2.0 * math.sqrt(math.log10(n) / n)
+    lags = range(1, max(5, int(math.log10(n))) + 1)
+    return any(abs(float(centred[lag:] @ centred[:-lag])) / scale > bound for lag in lags)
