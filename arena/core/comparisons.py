@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from arena.core.statistics.dependence import is_dependent, stationary_block_length
+from arena.core.statistics.dependence import are_dependent, stationary_block_length
 from arena.core.statistics.sequences import (
     MIN_BATCHES,
     Comparison,
@@ -29,7 +29,8 @@ Floats = npt.NDArray[np.float64]
 ALPHA = 0.05
 MIN_BATCH_SECONDS = 300.0
 SAMPLED = 16  # bots whose memory is measured
-_FIRST_CHECK = 30  # returns before the memory is measured for the first time; then at each doubling
+_FIRST_CHECK = 30  # returns before the memory is measured for the first time
+_CHECK_AGAIN = 1.25  # times as many returns before it is measured again
 
 
 class Verdict(NamedTuple):
@@ -84,6 +85,7 @@ class BoardComparisons:
     last_benchmark: float = math.nan
     _sums: Floats = field(default_factory=lambda: np.empty(0))
     _filled: int = 0
+    _next_check: int = _FIRST_CHECK
     _sampled: list[list[float]] = field(default_factory=list)
     _means: _Growing = field(default_factory=_Growing)
     _alone: Sequences = field(default_factory=lambda: Sequences.empty(0))
@@ -132,8 +134,8 @@ class BoardComparisons:
         if self._filled == self.batch:
             self._add(self._sums / self.batch)
             self._sums, self._filled = np.zeros(len(excess)), 0
-        doublings = self.returns / _FIRST_CHECK
-        if doublings >= 1.0 and doublings == 2.0 ** round(math.log2(doublings)):
+        if self.returns >= self._next_check:
+            self._next_check = math.ceil(self.returns * _CHECK_AGAIN)
             self._lengthen()
 
     def _add(self, means: Floats) -> None:
@@ -149,14 +151,11 @@ class BoardComparisons:
 
     def _lengthen(self) -> None:
         """Measure how long returns remember, and double the batch until it is five times as long."""
-        wanted = []
-        for series in self._sampled:
-            known = np.array([value for value in series if value == value])  # noqa: PLR0124 - NaN is not equal
-            if len(known) >= _FIRST_CHECK:
-                wanted.append(5.0 * stationary_block_length(known) if is_dependent(known) else 1.0)
-        if not wanted:
+        known = [values[~np.isnan(values)] for values in map(np.array, self._sampled)]
+        known = [values for values in known if len(values) >= _FIRST_CHECK]
+        if not are_dependent(known):
             return
-        enough = float(np.median(wanted))
+        enough = float(np.median([5.0 * stationary_block_length(values) for values in known]))
         while self.batch < enough:
             self._double()
 

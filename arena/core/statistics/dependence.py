@@ -7,6 +7,7 @@ with the correction of Patton, Politis, White, Econometric Reviews 28(4), 2009.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -53,17 +54,17 @@ def stationary_block_length(series: Floats) -> float:
     return float(max(1.0, min(length, math.ceil(min(3.0 * math.sqrt(n), n / 3.0)))))
 
 
-def is_dependent(series: Floats) -> bool:
-    """Say whether any autocorrelation stands out, by the bound that Politis and White look for the end of memory with.
+def are_dependent(many: Sequence[Floats]) -> bool:
+    """Say whether series of one kind remember: the median of their autocorrelations at some lag to 5 stands out.
 
-    |ρ_k| > 2 √(log₁₀ n / n) at one of the first max(5, log₁₀ n) lags.
+    It does above 1.64/√n, with n the shortest length. Only positive ones count: negative ones make means steadier.
     """
-    values = np.asarray(series, dtype=np.float64)
-    n = len(values)
-    if n < 8 or float(np.std(values)) == 0.0:
+    known = [np.asarray(each, dtype=np.float64) for each in many]
+    known = [each - each.mean() for each in known if len(each) >= 8 and float(np.std(each)) > 0.0]
+    if not known:
         return False
-    centred = values - values.mean()
-    scale = float(centred @ centred)
-    bound = 2.0 * math.sqrt(math.log10(n) / n)
-    lags = range(1, max(5, int(math.log10(n))) + 1)
-    return any(abs(float(centred[lag:] @ centred[:-lag])) / scale > bound for lag in lags)
+    bound = 1.64 / math.sqrt(min(len(each) for each in known))
+    return any(
+        float(np.median([float(each[lag:] @ each[:-lag]) / float(each @ each) for each in known])) > bound
+        for lag in range(1, 6)
+    )
