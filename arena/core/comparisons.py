@@ -47,9 +47,9 @@ class Verdict(NamedTuple):
 class _Growing:
     """Rows of doubles, one a bot, that grow to the right; each row is contiguous."""
 
-    def __init__(self) -> None:
-        self._values = np.full((8, 64), np.nan)
-        self.rows = self.columns = 0
+    def __init__(self, rows: int = 0) -> None:
+        self._values = np.full((max(rows, 8), 64), np.nan)
+        self.rows, self.columns = rows, 0
 
     @property
     def values(self) -> Floats:
@@ -170,7 +170,7 @@ class BoardComparisons:
             self._sums = self._sums + half if self._filled else half
             self._filled += self.batch
         self.batch *= 2
-        self._means = _Growing()
+        self._means = _Growing(len(means))
         for column in merged.T:
             self._means.append(np.ascontiguousarray(column))
         self._alone = Sequences.of(merged)
