@@ -10,7 +10,7 @@ import logging
 import sys
 import threading
 import time as real_time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from arena.engine.live.journal import Journal
 from arena.engine.live.pacing import LiveBeats, ReplayBeats
 from arena.engine.live.recovery import Recovery
 from arena.engine.live.roster import Roster
+from arena.engine.live.season_scores import SeasonScores
 from arena.engine.live.sources import MarketState, ReplaySource, Source
 from arena.engine.live.supervisor import Supervisor
 from arena.engine.live.tick import LOG_BYTES_A_DAY, TickBuilder
@@ -64,6 +65,7 @@ class Engine:
         self.problem: str | None = None
         self.rules = Rules(season.starting_cash, season.fee_bps, season.slippage_bps, season.fills_a_day)
         self.chance = season_seeds(database, season.id).chance
+        self.scores = SeasonScores(season, self.rules, source.symbols, self.chance)
         self._database = database
         self._pool = pool
         self._source = source
@@ -142,7 +144,9 @@ class Engine:
             builder.settle(seats, prices, last_prices, conditions)
             self.supervisor.ask(seats, TickPayload(time, market.symbols, prices, market.version), builder)
             builder.entry_updates()
-            ranked = builder.snapshot(seats, last=last)
+            worth = self._worth(last_prices, conditions.ended)
+            builder.score_point(seats, self.scores, worth)
+            ranked = builder.snapshot(seats, self.scores, worth, last=last)
         if not self._record(builder):
             return
         builder.apply()
@@ -189,6 +193,11 @@ class Engine:
         recorder = self._journal.recorder
         return TickBuilder(self.season.id, n, time, self.rules, recorder, self._limit, self._log_bytes)
 
+    def _worth(self, last_prices: Mapping[str, float], ended: Mapping[str, float | None]) -> dict[str, float]:
+        """Return what one unit of each symbol is worth: its last price, or what it was settled at."""
+        settled = {**self.market.ended, **ended}
+        return {**last_prices, **{symbol: price for symbol, price in settled.items() if price is not None}}
+
     def _launch_due(self, n: int) -> None:
         for seat in self.supervisor.restart_due(self.roster.seats(), n):
             self.launch(seat)
@@ -216,7 +225,7 @@ class Engine:
             return
         builder = self._builder(market.n, market.time)
         builder.hold(self.roster.seats())
-        builder.snapshot(self.roster.seats(), last=True)
+        builder.snapshot(self.roster.seats(), self.scores, self._worth(market.last_prices, {}), last=True)
         self._record(builder)
         self.state = "finished"
 

@@ -19,7 +19,7 @@ from arena.engine.live.catch_up import CatchUp
 from arena.engine.replay.replayer import RecordedTicks, worker_lifetimes
 from arena.engine.seat import Life, Seat, rebuilt_account, restored_seat
 from arena.store.models import BotTick, Tick, Trade
-from arena.store.recovered import Recovered, ended_symbols, recover, tick_rows
+from arena.store.recovered import Recovered, ended_symbols, recover, score_points, tick_rows
 from sandbox.pool import Pool
 from sandbox.talk.gather import gather
 
@@ -38,11 +38,13 @@ class Recovery:
         self._database = database
         self._pool = pool
         self._engine = engine
+        self._scored: set[int] = set()
 
     def run(self) -> None:
         """Rebuild market, seats and workers; a season without ticks is left as it is."""
         season = self._engine.season
         found = recover(self._database, season.id)
+        self._scored = self._engine.scores.restore(score_points(self._database, season.id))
         for bot, entry in found.entries:
             seat = restored_seat(
                 bot, entry, self._engine.rules, found.trades.get(bot.id, []),
@@ -65,6 +67,7 @@ class Recovery:
         market = self._engine.market
         market.n, market.time, market.prices = last.n, last.time, dict(last.prices)
         held = {symbol for seat in self._engine.roster.seats() for symbol in seat.account.positions}
+        held |= set(self._engine.scores.baselines.held)
         last_prices = dict(last.prices)
         missing = held - set(last_prices)
         end = last.n
@@ -99,6 +102,8 @@ class Recovery:
             account = self._apply(score, account, (t for t in trades if t.tick == tick.n))
             value = mark(account, last_prices)
             score.mark(value.equity, exposed=bool(account.positions))
+            if tick.n in self._scored:
+                score.point(value.equity, tick.time)
 
     @staticmethod
     def _apply(score: Score, account: Account, trades: Iterable[Trade]) -> Account:

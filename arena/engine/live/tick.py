@@ -16,6 +16,7 @@ from arena.core.ledger import Account, Valuation
 from arena.core.orders import Fill, Order, OrderStatus, Rejection
 from arena.core.scoring import SNAPSHOT_EVERY
 from arena.core.text import clean_line
+from arena.engine.live.season_scores import SeasonScores
 from arena.engine.live.standings import SeatUpdate, standings
 from arena.engine.seat import FAILING_AFTER, Life, Pending, Seat, Tally
 from arena.log import RateLimit
@@ -266,23 +267,39 @@ class TickBuilder:
 
     # -- closing ------------------------------------------------------------------------------------
 
-    def snapshot(self, seats: Sequence[Seat], *, last: bool = False) -> bool:
+    def score_point(self, seats: Sequence[Seat], scores: SeasonScores, prices: Mapping[str, float]) -> None:
+        """Write the equities at a score point, where this tick is one; `prices` are the last known ones."""
+        if not scores.clock.due(self.time):
+            return
+        equities = {}
+        for seat in seats:
+            if seat.life is not Life.RETIRED:
+                candidate = self.candidates[seat.id]
+                equities[seat.id] = candidate.valuation.equity
+                candidate.score.point(candidate.valuation.equity, self.time)
+        self.writes.score_points.append(scores.point(self.n, self.time, equities, prices))
+
+    def snapshot(
+        self, seats: Sequence[Seat], scores: SeasonScores, prices: Mapping[str, float], *, last: bool = False
+    ) -> bool:
         """Write equity rows and standings at every tenth tick; say whether this was one."""
         if self.n % SNAPSHOT_EVERY and not last:
             return False
         shown = [seat for seat in seats if seat.life is not Life.RETIRED]
         for seat in shown:
             candidate = self.candidates[seat.id]
-            candidate.score.snapshot(candidate.valuation.equity, self.time)
             self.writes.equity.append({
                 "time": self.time, "bot_name": seat.name, "equity": candidate.valuation.equity,
                 "realized_pnl": candidate.account.realized,
                 "unrealized_pnl": candidate.valuation.unrealized, "cash": candidate.account.cash,
                 "season_id": self._season_id, "bot_id": seat.id, "tick": self.n,
             })  # fmt: skip
-        self.writes.standings += standings(
-            [self.candidates[seat.id] for seat in shown], self._season_id, self.n, self.time, self._rules.fills_a_day
-        )
+        rows, summary = standings(
+            [self.candidates[seat.id] for seat in shown],
+            self._season_id, self.n, self.time, self._rules.fills_a_day, scores, prices,
+        )  # fmt: skip
+        self.writes.standings += rows
+        self.writes.summary.append({"season_id": self._season_id, "tick": self.n, "document": summary})
         return True
 
     def entry_updates(self) -> None:
