@@ -1,7 +1,7 @@
 """What a bot did, as bytes on their way up: the worker writes them, the engine reads them as hostile.
 
 A reply: u32 ticks done, f64 cash and f64 realized of the worker's own mirror of the account, then records
-in order, little endian. `read_reply` answers with a `Reply` or ValueError, whatever the bytes.
+in order, little endian. `read_reply` answers with a `BotReply` or ValueError, whatever the bytes.
 """
 
 from __future__ import annotations
