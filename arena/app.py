@@ -67,7 +67,7 @@ class Arena:
         self.settings = settings
         self._proof = proof
         self.broadcast = Broadcast()
-        self._pool = Pool(RUNTIME, settings.limits, on_zygote_death=self._zygote_died)
+        self._pool = Pool(RUNTIME, settings.limits, on_zygote_death=self._zygote_died, tuned=settings.sandbox_tuning)
         self._feeds = FeedRunner()
         self._engine: Engine | None = None
         self._thread: threading.Thread | None = None

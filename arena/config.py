@@ -93,6 +93,7 @@ class Settings(BaseSettings):
         200 * 1024 * 1024, ge=0, description="Bytes that must stay free; below, the clock stops."
     )
     sandbox_uid_base: int = Field(20_000, gt=0, description="First user id for workers (as root).")
+    sandbox_tuning: bool = Field(True, description="Whether the sandbox saves memory and time with its own tricks.")
     tick_cpu_soft: float = Field(0.1, gt=0, description="CPU seconds a bot may use in a tick.")
     tick_cpu_hard: float = Field(1.0, gt=0, description="CPU seconds after which it is killed.")
     bot_memory_mb: int = Field(256, gt=0, description="Memory allowance of a bot, MiB.")

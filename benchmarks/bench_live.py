@@ -36,6 +36,7 @@ from benchmarks import telling
 from benchmarks.bare_pipes import BarePipes
 from benchmarks.bench_replay import SOURCE
 from sandbox.pool import Pool
+from sandbox.process.launch import ZygoteLaunch
 from sandbox.process.limits import Limits
 from sandbox.talk.gather import GatherRound
 from sandbox.talk.request import WorkerReply, WorkerRequest
@@ -94,8 +95,8 @@ class Stopwatch:
 class Season:
     """A live season in a database of its own, its clock beaten by `beat`."""
 
-    def __init__(self, folder: str, limits: Limits) -> None:
-        self.pool = Pool(RUNTIME, limits)
+    def __init__(self, folder: str, limits: Limits, begun: ZygoteLaunch | None = None) -> None:
+        self.pool = Pool(RUNTIME, limits, begun=begun)
         self.pool.start()
         self._database = open_database(f"sqlite:///{folder}/lab.db")
         upgrade(self._database)

@@ -21,14 +21,14 @@ from sandbox.process.launch import ZygoteLaunch, allow_descriptors, wait_for_exi
 from sandbox.process.limits import Limits
 from sandbox.process.spares import Spares
 from sandbox.process.spawn import PipeEnds, SpawnRequest, open_ends
-from sandbox.process.spawn_request import ForkRequest
 from sandbox.talk.checked import CheckResult, read_checked, refused
 from sandbox.talk.gather import gather
-from sandbox.talk.protocol import CONTROL, Kind, Word, pack_pair
+from sandbox.talk.protocol import CONTROL, ForkRequest, Kind, Word, pack_pair
 from sandbox.talk.request import WorkerRequest
 from sandbox.talk.shared_page import can_share
 from sandbox.talk.verdict import Ending, Verdict
 from sandbox.talk.worker import Worker
+from sandbox.tuning.plan import TRICKS
 
 
 class Pool:
@@ -42,12 +42,22 @@ class Pool:
         begun: ZygoteLaunch | None = None,
         *,
         pages: bool = False,
+        tuned: bool = True,
     ) -> None:
-        """Make a pool; `begun` is a first zygote of this runtime on its way; `pages` shares one with each worker."""
+        """Make a pool of workers that load `runtime`, as "module:name".
+
+        `begun` is a zygote of this runtime that has been launched already, with tuning; `pages` shares a page of
+        memory with each worker, for lockstep. Without `tuned`, nothing of `sandbox.tuning` runs and no spare
+        children are kept.
+        """
         self.limits = limits or Limits()
         self.confinement: dict[str, Any] = {"level": "none", "layers": [], "notes": []}
         self._runtime = runtime
         self._on_zygote_death = on_zygote_death
+        self._tuned = tuned
+        if begun is not None and not tuned:
+            begun.drop()
+            begun = None
         self._begun = begun
         self.pages = pages and can_share()
         self._lock = threading.Lock()
@@ -82,7 +92,9 @@ class Pool:
 
     def _launch(self) -> None:
         begun, self._begun = self._begun, None
-        self._process, self._control = (begun or ZygoteLaunch(self._runtime)).finish(self.limits)
+        self._process, self._control = (begun or ZygoteLaunch(self._runtime, TRICKS if self._tuned else ())).finish(
+            self.limits
+        )
         self._listener = threading.Thread(target=self._listen, args=(self._control,), name="zygote", daemon=True)
         self._listener.start()
 
@@ -181,19 +193,21 @@ class Pool:
 
     def keep_ready(self) -> None:
         """Have children stand ready for the next sources to check and the next bots to run."""
-        self._spares.keep()
+        if self._tuned:
+            self._spares.start()
 
     def _spawn(self, *, reader: bool = False) -> Worker:
         """Return a locked child: one that stands ready, or a new one; and have another made ready."""
         worker = self._ready(self._spares.take(reader=reader)) or self._new()
-        self._spares.look_ahead()
+        if self._tuned:
+            self._spares.refill_soon()
         return worker
 
     def _new(self) -> Worker:
         try:
             return self._receive(self._order())
         except OutOfSlotsError:
-            worker = self._ready(self._spares.take_any())
+            worker = self._ready(self._spares.take_either())
             if worker is None:
                 raise
             return worker
@@ -219,7 +233,7 @@ class Pool:
             try:
                 order = self._request(uid, reading, ends)
             finally:
-                ends.let_go()
+                ends.close_theirs()
             undo.pop_all()
             return order
 

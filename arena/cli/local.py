@@ -44,7 +44,8 @@ def check(files: Files, as_json: AsJson = False) -> None:
     """Validate bot files without running them on a market."""
     from sandbox.pool import Pool
 
-    pool = Pool(RUNTIME, config.load().limits, begun=taken())
+    settings = config.load()
+    pool = Pool(RUNTIME, settings.limits, begun=taken(), tuned=settings.sandbox_tuning)
     sources = [(path, _read(path)) for path in files]
     pool.start()
     try:
@@ -157,7 +158,7 @@ def _played(
 
     from sandbox.pool import Pool
 
-    pool = Pool(RUNTIME, settings.limits, begun=taken(), pages=lockstep)
+    pool = Pool(RUNTIME, settings.limits, begun=taken(), pages=lockstep, tuned=settings.sandbox_tuning)
     notes: list[str] = []
     with ThreadPoolExecutor(1) as reader:
         # The sandbox comes up in a process of its own; the file is read meanwhile.

@@ -42,7 +42,7 @@ def verify(
 
     settings = config.load(db_path=db or None)
     bundle, database = _bundle(settings, bot, season)
-    pool = Pool(RUNTIME, settings.limits, begun=taken())
+    pool = Pool(RUNTIME, settings.limits, begun=taken(), tuned=settings.sandbox_tuning)
     pool.start()
     try:
         found = _proved(pool, bundle, stranger=database is None)

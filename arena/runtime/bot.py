@@ -117,7 +117,7 @@ class BotRuntime:
             self._note_error(Where.load, error)
         else:
             init = self._namespace.get("init")
-            if told.run_init and init is not None:
+            if init is not None:
                 self._guarded(Where.init, init, self._ctx)
         self._end_tick()
         self._take_seat()

@@ -25,7 +25,6 @@ class Start:
     symbols: tuple[str, ...]
     account: Account
     rules: tuple[float, float, float, int]
-    run_init: bool = True
 
     def pack(self) -> bytes:
         """Return the bytes of a START frame's meta part."""
@@ -33,16 +32,16 @@ class Start:
         account = [self.account.cash, held, *self.account[2:]]
         return marshal.dumps((
             self.bot_name, self.seed, self.now, self.seen, dict(self.prices),
-            dict(self.last_prices), self.symbols, account, self.rules, self.run_init,
+            dict(self.last_prices), self.symbols, account, self.rules,
         ))  # fmt: skip
 
     @classmethod
     def read(cls, payload: bytes) -> Start:
         """Read the meta part; it comes from the server and is trusted."""
-        name, seed, now, seen, prices, last, symbols, account, rules, run_init = marshal.loads(payload)  # noqa: S302
+        name, seed, now, seen, prices, last, symbols, account, rules = marshal.loads(payload)  # noqa: S302
         cash, held, *rest = account
         positions = {symbol: Position(*both) for symbol, both in held.items()}
         return cls(
             name, seed, now, seen, prices, last, tuple(symbols),
-            Account(cash, positions, *rest), tuple(rules), run_init,
+            Account(cash, positions, *rest), tuple(rules),
         )  # fmt: skip

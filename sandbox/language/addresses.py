@@ -10,10 +10,7 @@ they are defined, so that every set, dict and text follows:
 
 (An array of objects holds addresses; `modules/raw_bytes.py` keeps its bytes back.)
 
-Classes are hashed by library code in C all the time, so their function must be C's own: they take that of context
-variables, which returns a field that in a class says where calls by vector begin, and means nothing in one without
-such calls. There each class of a bot has its number, and each of the library the hash that it always had, for C has
-filed it where nobody can find it again.
+Classes have their numbers before that: see `class_numbers`.
 
 Types of C keep such functions in slots (`PyTypeObject`, Include/cpython/object.h), which are set by hand; what
 library code has filed under the old hashes is filed anew.
@@ -22,12 +19,10 @@ library code has filed under the old hashes is filed anew.
 from __future__ import annotations
 
 import collections
-import contextvars
 import ctypes
 import decimal
 import functools
 import gc
-import itertools
 import math
 import types
 import weakref
@@ -36,21 +31,13 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.language import class_numbers
 from sandbox.language.bot_classes import HASHED, number_hash
-from sandbox.language.modules.members import BY_METHOD, all_classes, replace_members, replace_special, slot, word_at
+from sandbox.language.modules.members import BY_METHOD, all_classes, replace_members, replace_special, slot
 from sandbox.language.modules.services import Services
 
-_NUMBER = 56
-_HAS_VECTOR_CALLS = 1 << 11
-_class_numbers = itertools.count(1)
 _TYPE, _WEAKREF_HASH, _SET_HASH = 8, 32, 48
 _done = False
-
-
-def number_class(kind: type) -> None:
-    """Give a class a number of its own, by which it hashes from now on; nobody may have asked for its hash yet."""
-    if not any(base.__flags__ & _HAS_VECTOR_CALLS for base in type.mro(kind)):
-        word_at(id(kind) + _NUMBER).value = next(_class_numbers)
 
 
 def hide_addresses(services: Services) -> None:
@@ -59,7 +46,8 @@ def hide_addresses(services: Services) -> None:
     if _done:
         return
     _done = True
-    services.number_class = number_class
+    class_numbers.finish()
+    services.number_class = class_numbers.number_class
     for cache in (each for each in gc.get_objects() if type(each) is type(functools.lru_cache(len))):
         cache.cache_clear()
     kinds = all_classes(object)
@@ -91,18 +79,12 @@ def _hash_bound(self: Any) -> int:
 
 def _hash_by_number(kinds: list[type]) -> None:
     by_address = slot(object, "__hash__").value
-    of_class = slot(contextvars.ContextVar, "__hash__").value
-    for kind in kinds:
-        # Heirs of a class with such calls make them, too, without its flag.
-        if not word_at(id(kind) + _NUMBER).value:
-            word_at(id(kind) + _NUMBER).value = hash(kind) % (1 << 64)
     constant = ctypes.cast(ctypes.pythonapi.PyImport_GetMagicNumber, ctypes.c_void_p).value or 0
     for kind in kinds:
         place = slot(kind, "__hash__")
         if place.value == by_address:
             # None is a key so often that it gets a constant of C's.
-            other = constant if kind is type(None) else BY_METHOD["__hash__"]
-            place.value = of_class if issubclass(kind, type) else other
+            place.value = constant if kind is type(None) else BY_METHOD["__hash__"]
     # What classes have taken over from `object` must be their own before it goes.
     replace_members(type, __hash__=object.__dict__["__hash__"])
     replace_members(object, __hash__=number_hash)

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 
 from sandbox.language.dead_imports import drop_dead_imports
 from sandbox.language.module_attributes import missing_attributes
-from sandbox.language.policy import Names
-from sandbox.language.policy_statements import Policy
+from sandbox.language.policy import Names, Policy
 from sandbox.language.rules import Violation, violation
 from sandbox.language.universe import GUARDED_LOADS, GUARDED_STORES
 

@@ -1,76 +1,35 @@
-"""The language wall: RestrictedPython's transformer with our own policy.
+"""The policy: which Python a bot may write, and where a guard runs.
 
-Accepted code is left native wherever the closed world of `sandbox.language.universe` proves that harmless:
-attribute loads and stores go through a guard only for the few names that some reachable host type
-must keep to itself. Guards are called by names that no Python source can spell ("@getattr"), so
-nothing a bot binds can shadow them. A node that no method here names is refused.
-This file holds names, attributes and calls; `sandbox.language.policy_statements` the rest.
+RestrictedPython's transformer with our own rules. Accepted code is left native wherever the closed world of
+`sandbox.language.universe` proves that harmless: an attribute load or store goes through a guard only for the few
+names that some reachable host type must keep to itself. A node that no method here names is refused.
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
-from collections import Counter
+import copy
 from typing import Any, NamedTuple, TypeVar
 
 from RestrictedPython.transformer import RestrictingNodeTransformer
 
 from sandbox.language import names
-from sandbox.language.hints import BUILTIN_HINTS
+from sandbox.language.dead_imports import catches_import
+from sandbox.language.guard_nodes import guard_call, is_own, steady_names, tests_for
+from sandbox.language.hints import BUILTIN_HINTS, MODULE_HINT, MODULE_HINTS
 from sandbox.language.rules import Violation, violation
 
 N = TypeVar("N", bound=ast.AST)
 
-
-def guard_call(guard: str, args: list[ast.expr], at: ast.AST) -> ast.Call:
-    """Return a call of a guard by its unspeakable name, placed at the node it stands for."""
-    call = ast.Call(func=ast.Name(f"@{guard}", ast.Load()), args=args, keywords=[])
-    return ast.fix_missing_locations(ast.copy_location(call, at))
-
-
-def is_own(name: ast.Name) -> ast.expr:
-    """Return the test whether an object's class is all the bot's own: `type(name) in pure`."""
-    kind = ast.Call(ast.Name("@type", ast.Load()), [ast.Name(name.id, ast.Load())], [])
-    test = ast.Compare(kind, [ast.In()], [ast.Name("@pure", ast.Load())])
-    return ast.fix_missing_locations(ast.copy_location(test, name))
+# Features that every Python of today has anyway.
+_FUTURE = frozenset(name for name in __future__.all_feature_names if name != "barry_as_FLUFL")
+_META = frozenset({"type", "ABCMeta", "EnumMeta", "EnumType"})
+_DATACLASS_MARKS = {"InitVar": "initvar", "KW_ONLY": "kw_only"}
 
 
-def steady_names(node: ast.FunctionDef, guarded: frozenset[str]) -> frozenset[str]:
-    """Return the parameters that are never bound again and have guarded attributes read repeatedly.
-
-    For these one test at the start of the function serves all reads in it.
-    """
-    if not guarded:
-        return frozenset()
-    arguments = node.args
-    steady = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
-    reads: Counter[str] = Counter()
-    for part in ast.walk(node):
-        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
-            reads[part.value.id] += part.attr in guarded
-        elif isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load):
-            steady.discard(part.id)
-        elif isinstance(part, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
-            steady.discard(part.name or "")
-        elif isinstance(part, ast.MatchMapping):
-            steady.discard(part.rest or "")
-        elif isinstance(part, ast.FunctionDef | ast.ClassDef) and part is not node:
-            steady.discard(part.name)
-        elif isinstance(part, ast.Global | ast.Nonlocal):
-            steady -= set(part.names)
-        elif isinstance(part, ast.alias):
-            steady.discard(part.asname or part.name.split(".")[0])
-    return frozenset(name for name in steady if reads[name] > 1)
-
-
-def tests_for(steady: frozenset[str], at: ast.AST) -> list[ast.stmt]:
-    """Return the tests that `steady_names` asks for, as statements."""
-    made: list[ast.stmt] = []
-    for name in sorted(steady):
-        source = ast.copy_location(ast.Name(name, ast.Load()), at)
-        keep = ast.Assign([ast.Name(f"@own {name}", ast.Store())], is_own(source))
-        made.append(ast.fix_missing_locations(ast.copy_location(keep, at)))
-    return made
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 class Names(NamedTuple):
@@ -80,12 +39,21 @@ class Names(NamedTuple):
     attributes: frozenset[str]
 
 
-class NamePolicy(RestrictingNodeTransformer):
-    """Names, attributes, subscripts and calls."""
+class Policy(RestrictingNodeTransformer):
+    """What a bot may write; a node without a `visit_` method here is refused."""
 
-    def __init__(self, guarded_loads: frozenset[str], guarded_stores: frozenset[str], own: Names) -> None:
+    def __init__(
+        self,
+        guarded_loads: frozenset[str],
+        guarded_stores: frozenset[str],
+        own: Names,
+        modules: dict[str, frozenset[str]],
+    ) -> None:
+        """Take the attribute names that need a guard, what the source binds, and the names of each module."""
         super().__init__()
         self.violations: list[Violation] = []
+        self.modules = modules
+        self.fallback_depth = 0
         self.guarded_loads = guarded_loads
         self.guarded_stores = guarded_stores
         self.bound = own.bound
@@ -264,4 +232,307 @@ class NamePolicy(RestrictingNodeTransformer):
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         """Leave constants alone."""
+        return node
+
+    # -- kept as they are ---------------------------------------------------------------------
+
+    visit_Assign = visit_For = visit_comprehension = visit_With = plain  # noqa: N815
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = nested  # noqa: N815
+    visit_NamedExpr = visit_Delete = visit_JoinedStr = visit_FormattedValue = plain  # noqa: N815
+    visit_Match = visit_match_case = visit_MatchSingleton = visit_MatchSequence = plain  # noqa: N815
+    visit_MatchOr = visit_withitem = visit_Return = visit_Yield = visit_YieldFrom = plain  # noqa: N815
+    visit_Module = plain  # noqa: N815
+
+    # -- assignments --------------------------------------------------------------------------
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        """Keep `x += 1` native; a guarded attribute is read and written through its guards."""
+        target = node.target
+        if isinstance(target, ast.Attribute) and target.attr in (self.guarded_loads | self.guarded_stores):
+            of = [self.visit(target.value), ast.Constant(target.attr)]
+            operator, value = ast.Constant(type(node.op).__name__), self.visit(node.value)
+            call = guard_call("aug_attr", [guard_call("aug_read", of, node), operator, value], node)
+            guarded = ast.copy_location(ast.Expr(call), node)
+            if not isinstance(of[0], ast.Name):
+                return guarded
+            owned = ast.AugAssign(ast.Attribute(of[0], target.attr, ast.Store()), node.op, value)
+            branch = ast.If(self.test(of[0]), [ast.copy_location(owned, node)], [guarded])
+            return ast.fix_missing_locations(ast.copy_location(branch, node))
+        return self.plain(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        """Drop an annotation; in a class keep the field but not the expression."""
+        mark = self._annotation_mark(node.annotation)
+        self.visit(node.annotation)
+        target = self.visit(node.target)
+        value = self.visit(node.value) if node.value is not None else None
+        if self.scopes[-1] == "class" and mark != "ClassVar" and isinstance(target, ast.Name):
+            special = _DATACLASS_MARKS.get(mark)
+            node.annotation = ast.Constant(None)
+            if special is not None:
+                node.annotation = ast.Name(f"@{special}", ast.Load())
+            node.target, node.value = target, value
+            return ast.fix_missing_locations(node)
+        if value is None:
+            if self.scopes[-1] == "function" and isinstance(target, ast.Name):
+                # A bare `x: int` makes x local to the function; keep that meaning.
+                node.annotation = ast.Constant(None)
+                return ast.fix_missing_locations(node)
+            return ast.copy_location(ast.Pass(), node)
+        return ast.fix_missing_locations(ast.copy_location(ast.Assign([target], value), node))
+
+    @staticmethod
+    def _annotation_mark(node: ast.expr) -> str:
+        """Return the outermost name of an annotation: ClassVar of `typing.ClassVar[int]`."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value.split("[")[0].split(".")[-1].strip()
+        if isinstance(node, ast.Subscript):
+            node = node.value
+        if isinstance(node, ast.Attribute):
+            return node.attr
+        return node.id if isinstance(node, ast.Name) else ""
+
+    # -- functions and classes ------------------------------------------------------------------
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Check names and parameters, drop annotations, allow special methods only in classes."""
+        self._check_function_name(node)
+        node.decorator_list = [self._decorator(item, node) for item in node.decorator_list]
+        self._arguments(node.args)
+        if node.returns is not None:
+            self.visit(node.returns)
+            node.returns = None
+        self._drop_type_parameters(node)
+        steady = steady_names(node, self.guarded_here)
+        self.scopes.append("function")
+        self.steady.append(steady)
+        node.body = self.block(node.body, node)
+        self.steady.pop()
+        self.scopes.pop()
+        after_docstring = int(ast.get_docstring(node, clean=False) is not None)
+        node.body[after_docstring:after_docstring] = tests_for(steady, node)
+        return node
+
+    def _decorator(self, decorator: ast.expr, node: ast.FunctionDef) -> ast.expr:
+        """Keep the one annotation that is read at run time: that of `@function.register`."""
+        visited: ast.expr = self.visit(decorator)
+        first = [*node.args.posonlyargs, *node.args.args][:1]
+        kind = first[0].annotation if first else None
+        bare = isinstance(decorator, ast.Attribute) and decorator.attr == "register"
+        if not bare or kind is None or isinstance(kind, ast.Constant):
+            return visited
+        nothing = ast.arguments([], [], None, [], [], None, [])
+        late = ast.Lambda(nothing, self.visit(copy.deepcopy(kind)))
+        return guard_call("register", [visited, late], decorator)
+
+    def _check_function_name(self, node: ast.FunctionDef) -> None:
+        if self.scopes[-1] == "class" and names.is_dunder(node.name):
+            if not names.is_method_name(node.name):
+                self.refuse(node, "dunder-method", node.name)
+            return
+        self.check_name(node, node.name)
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        """Check the parameters and the body."""
+        self._arguments(node.args)
+        self.scopes.append("function")
+        self.steady.append(frozenset())
+        node.body = self.visit(node.body)
+        self.steady.pop()
+        self.scopes.pop()
+        return node
+
+    def _arguments(self, args: ast.arguments) -> None:
+        every = [*args.posonlyargs, *args.args, *args.kwonlyargs]
+        every += [extra for extra in (args.vararg, args.kwarg) if extra is not None]
+        for argument in every:
+            self.check_name(argument, argument.arg)
+            if argument.annotation is not None:
+                self.visit(argument.annotation)
+                argument.annotation = None
+        args.defaults = [self.visit(value) for value in args.defaults]
+        args.kw_defaults = [None if value is None else self.visit(value) for value in args.kw_defaults]
+
+    @staticmethod
+    def _drop_type_parameters(node: ast.AST) -> None:
+        if getattr(node, "type_params", None):
+            node.type_params = []  # type: ignore[attr-defined]
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """Build the class through our hook, which checks bases and gives instances a number."""
+        self.check_name(node, node.name)
+        node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
+        if any(_last_name(base) in _META for base in node.bases):
+            self.refuse(node, "metaclass", node.name)
+        node.bases = [self.visit(base) for base in node.bases]
+        chosen: list[ast.expr] = []
+        keywords = []
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                self.refuse(node, "not-allowed", "Unpacked class keyword")
+            elif keyword.arg == "metaclass":
+                if _last_name(keyword.value) not in _META:
+                    self.refuse(node, "metaclass", node.name)
+                chosen = [self.visit(keyword.value)]
+            elif keyword.arg.startswith("_"):
+                self.refuse(node, "not-allowed", f"Class keyword '{keyword.arg}'")
+            else:
+                keywords.append(self.visit(keyword))
+        hook = guard_call("metaclass", chosen, node)
+        node.keywords = [ast.keyword("metaclass", hook), *keywords]
+        self._drop_type_parameters(node)
+        self.scopes.append("class")
+        self.steady.append(frozenset())
+        for statement in node.body:
+            self._check_match_args(statement)
+        node.body = self.block(node.body, node)
+        self.steady.pop()
+        self.scopes.pop()
+        return ast.fix_missing_locations(node)
+
+    def _check_match_args(self, node: ast.stmt) -> None:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if not any(isinstance(t, ast.Name) and t.id == "__match_args__" for t in targets):
+            return
+        value = getattr(node, "value", None)
+        items = value.elts if isinstance(value, ast.Tuple) else [value]
+        for item in items:
+            text = item.value if isinstance(item, ast.Constant) else None
+            if not isinstance(text, str) or not self._pattern_name_ok(text):
+                self.refuse(node, "match-args")
+
+    # -- patterns -------------------------------------------------------------------------------
+
+    def _pattern_name_ok(self, name: str) -> bool:
+        return not (
+            names.is_dunder(name) or names.is_inspect(name) or name in names.RESERVED or name in self.guarded_loads
+        )
+
+    def visit_MatchClass(self, node: ast.MatchClass) -> ast.AST:
+        """Allow class patterns whose attributes no host type keeps to itself."""
+        for name in node.kwd_attrs:
+            if not self._pattern_name_ok(name):
+                self.refuse(node, "match-attribute", name)
+        return self.plain(node)
+
+    def visit_MatchValue(self, node: ast.MatchValue) -> ast.AST:
+        """Allow constants and dotted names that need no guard."""
+        for part in ast.walk(node.value):
+            if isinstance(part, ast.Attribute) and not self._pattern_name_ok(part.attr):
+                self.refuse(node, "match-attribute", part.attr)
+                return node
+        return self.plain(node)
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> ast.AST:
+        """Check the name of the rest."""
+        self.check_name(node, node.rest)
+        return self.plain(node)
+
+    def visit_MatchStar(self, node: ast.MatchStar) -> ast.AST:
+        """Check the captured name."""
+        self.check_name(node, node.name)
+        return node
+
+    def visit_MatchAs(self, node: ast.MatchAs) -> ast.AST:
+        """Check the captured name."""
+        self.check_name(node, node.name)
+        return self.plain(node)
+
+    # -- scope statements -------------------------------------------------------------------------
+
+    def visit_Global(self, node: ast.Global | ast.Nonlocal) -> ast.AST:
+        """Check every name."""
+        for name in node.names:
+            self.check_name(node, name)
+        return node
+
+    visit_Nonlocal = visit_Global  # noqa: N815
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+        """Check the bound name."""
+        self.check_name(node, node.name)
+        return self.plain(node)
+
+    # -- blocks and imports ------------------------------------------------------------
+
+    def block(self, body: list[ast.stmt], at: ast.AST) -> list[ast.stmt]:
+        """Visit statements; where none is left, `pass` takes their place."""
+        visited = [new for new in (self.visit(statement) for statement in body) if new is not None]
+        return visited or [ast.copy_location(ast.Pass(), at)]
+
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        """Visit a try; inside one that catches ImportError, a missing module is the bot's choice."""
+        caught = catches_import(node)
+        self.fallback_depth += caught
+        node.body = self.block(node.body, node)
+        self.fallback_depth -= caught
+        node.handlers = [self.visit(handler) for handler in node.handlers]
+        for part in ("orelse", "finalbody"):
+            block = getattr(node, part)
+            if block:
+                setattr(node, part, self.block(block, node))
+        return node
+
+    def visit_Import(self, node: ast.Import) -> ast.AST:
+        """Allow the offered modules."""
+        for alias in node.names:
+            self._check_module(node, alias.name)
+            self.check_name(node, alias.asname or alias.name.split(".")[0])
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        """Allow the offered names of the offered modules."""
+        module = node.module or ""
+        if module == "__future__":
+            if any(alias.name not in _FUTURE for alias in node.names):
+                self.refuse(node, "import-name", "this __future__ feature", "Leave it out.")
+            return ast.copy_location(ast.Pass(), node)
+        if node.level:
+            self.refuse(node, "import-relative")
+            return node
+        known = self._check_module(node, module)
+        for alias in node.names:
+            if alias.name == "*":
+                self.refuse(node, "import-star", module)
+                continue
+            self.check_name(node, alias.name)
+            self.check_name(node, alias.asname)
+            if known and alias.name not in self.modules[module] and not self.fallback_depth:
+                offered = ", ".join(sorted(self.modules[module])[:40])
+                hint = f"From '{module}' there are: {offered}."
+                self.refuse(node, "import-name", f"{module}.{alias.name}", hint)
+        return node
+
+    def _check_module(self, node: ast.AST, name: str) -> bool:
+        if name in self.modules:
+            return True
+        if not self.fallback_depth:
+            hint = MODULE_HINTS.get(name.split(".", maxsplit=1)[0], MODULE_HINT)
+            self.refuse(node, "import-not-offered", name, hint)
+        return False
+
+    # -- refused with advice ------------------------------------------------------------------------
+
+    def visit_AsyncFunctionDef(self, node: ast.AST) -> ast.AST:
+        """Refuse asynchronous code."""
+        self.refuse(node, "async")
+        return self._visit_statements(node)
+
+    visit_Await = visit_AsyncFor = visit_AsyncWith = visit_AsyncFunctionDef  # noqa: N815
+
+    def visit_TryStar(self, node: ast.AST) -> ast.AST:
+        """Refuse exception groups: their handlers reach past the guards (CVE-2025-22153)."""
+        self.refuse(node, "except-star")
+        return self._visit_statements(node)
+
+    def _visit_statements(self, node: ast.AST) -> ast.AST:
+        """Visit the statements inside, so that what is wrong there is reported as well."""
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.stmt | ast.ExceptHandler):
+                self.visit(child)
+        return node
+
+    def visit_TypeAlias(self, node: ast.AST) -> ast.AST:
+        """Refuse the type statement."""
+        self.refuse(node, "type-alias")
         return node

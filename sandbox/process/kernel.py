@@ -6,7 +6,6 @@ Sources: Linux uapi headers `linux/seccomp.h`, `linux/filter.h`, `linux/landlock
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import mmap
@@ -14,7 +13,6 @@ import os
 import platform
 import signal
 import struct
-from collections.abc import Iterator
 
 CAP_SYS_RESOURCE = 24
 PR_SET_PDEATHSIG = 1
@@ -22,7 +20,6 @@ PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
 PR_SET_SECCOMP = 22
 PR_SET_NO_NEW_PRIVS = 38
-ADDR_NO_RANDOMIZE = 0x0040000
 CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS = (
     0x10000000,
     0x40000000,
@@ -77,17 +74,6 @@ def unshare(flags: int) -> None:
 def personality(persona: int) -> int:
     """Set the execution domain and return the old one; 0xFFFFFFFF only asks."""
     return int(_libc.personality(ctypes.c_ulong(persona)))
-
-
-@contextlib.contextmanager
-def fixed_layout() -> Iterator[None]:
-    """Have programs that this thread executes meanwhile laid out at fixed addresses, where the kernel lets it."""
-    before = personality(0xFFFFFFFF)
-    personality(before | ADDR_NO_RANDOMIZE)
-    try:
-        yield
-    finally:
-        personality(before)
 
 
 def map_memory(size: int) -> int:

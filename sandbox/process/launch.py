@@ -7,6 +7,7 @@ import resource
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sandbox.errors import SandboxUnavailableError
 from sandbox.process import kernel
 from sandbox.process.limits import Limits
 from sandbox.talk.protocol import CONTROL, Word
+from sandbox.tuning.plan import TRICKS
 
 ROOT = Path(__file__).resolve().parents[2]
 _ENVIRONMENT = {
@@ -25,7 +27,7 @@ _ENVIRONMENT = {
 }
 # As site calls them, and Debian.
 _PACKAGES = ("site-packages", "dist-packages")
-_START = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from sandbox.process.zygote import main; main()"
+_START = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from sandbox.process.start import main; main()"
 
 
 def import_paths() -> str:
@@ -42,17 +44,27 @@ def allow_descriptors() -> None:
 class ZygoteLaunch:
     """A zygote on its way; it prepares itself while the server does the same, and waits for its limits."""
 
-    def __init__(self, runtime: str) -> None:
+    def __init__(self, runtime: str, tricks: Iterable[str] = TRICKS) -> None:
         # The server's own memory holds keys: no process of the same user may look into it.
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # Without `site`: it takes as long as the interpreter itself, and only finds the paths that stand here.
-        command = [sys.executable, "-S", "-s", "-P", "-c", _START, import_paths(), str(theirs.fileno()), runtime]
-        with kernel.fixed_layout():
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                command, env=_ENVIRONMENT, cwd="/", close_fds=True, pass_fds=(theirs.fileno(),),
-                start_new_session=True, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+        command = [
+            sys.executable,
+            "-S",
+            "-s",
+            "-P",
+            "-c",
+            _START,
+            import_paths(),
+            str(theirs.fileno()),
+            runtime,
+            *tricks,
+        ]
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command, env=_ENVIRONMENT, cwd="/", close_fds=True, pass_fds=(theirs.fileno(),),
+            start_new_session=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
         theirs.close()
 
     def finish(self, limits: Limits) -> tuple[subprocess.Popen[bytes], socket.socket]:

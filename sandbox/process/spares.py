@@ -42,7 +42,7 @@ class Spares:
     def __len__(self) -> int:
         return len(self._readers) + len(self._workers)
 
-    def keep(self) -> None:
+    def start(self) -> None:
         """Have both stocks filled whenever it is quiet."""
         if self._thread is None and not self._stopping:
             self._thread = threading.Thread(target=self._refill, name="spares", daemon=True)
@@ -56,16 +56,16 @@ class Spares:
                 return stock.popleft()
         return None
 
-    def take_any(self) -> SpawnRequest | None:
+    def take_either(self) -> SpawnRequest | None:
         """Return one where no more can be made."""
         return self.take(reader=False) or self.take(reader=True)
 
     def take_all(self) -> Iterator[SpawnRequest]:
         """Return every one, because the zygote has ended."""
-        while (order := self.take_any()) is not None:
+        while (order := self.take_either()) is not None:
             yield order
 
-    def look_ahead(self) -> None:
+    def refill_soon(self) -> None:
         """Order more at once where none is left, else when it is quiet."""
         with contextlib.suppress(SandboxError):
             if not self._workers:

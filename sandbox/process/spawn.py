@@ -29,7 +29,7 @@ class PipeEnds:
     theirs: list[int]
     page: SharedPage | None = None
 
-    def let_go(self) -> None:
+    def close_theirs(self) -> None:
         """Close the child's ends."""
         while self.theirs:
             os.close(self.theirs.pop())

@@ -3,13 +3,12 @@
 It holds no secret, so that a worker forked from it inherits none. It talks over one control socket:
 first the limits come down, as JSON, for it may have been begun before anyone knew them; then requests,
 each with two pipe ends. Up go the words of `protocol.Word`, a new worker's with its pidfd.
-Whoever executes it has fixed address layout and hash seed, so that the same bot on the same ticks does the same.
+Whoever executes it fixes the hash seed; addresses are random, and a bot sees none of them (`language.addresses`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import json
 import os
@@ -19,27 +18,29 @@ import socket
 import sys
 from pathlib import Path
 
-# First of ours, and before what it should not lie between: see there.
-from sandbox.tuning.packing import fill_holes
-
-fill_holes()
-
-from sandbox.host import Host  # noqa: E402
-from sandbox.language.modules.services import Services  # noqa: E402
-from sandbox.process import clocks, kernel, landlock, lockdown  # noqa: E402
-from sandbox.process.child import ChildKit, run  # noqa: E402
-from sandbox.process.limits import Limits  # noqa: E402
-from sandbox.process.spawn_request import REQUEST_SIZE, ForkRequest, read_request  # noqa: E402
-from sandbox.talk.protocol import CONTROL, DESCRIPTOR, DESCRIPTORS, WITH_PAGE, Word  # noqa: E402
-from sandbox.tuning import huge_pages  # noqa: E402
-from sandbox.tuning.prefault import copy_ahead, foresee  # noqa: E402
+from sandbox.host import Host
+from sandbox.language.modules.services import Services
+from sandbox.process import clocks, kernel, landlock, lockdown
+from sandbox.process.child import ChildKit, run
+from sandbox.process.limits import Limits
+from sandbox.talk.protocol import (
+    CONTROL,
+    DESCRIPTOR,
+    DESCRIPTORS,
+    FORK_REQUEST_SIZE,
+    WITH_PAGE,
+    ForkRequest,
+    Word,
+    read_fork_request,
+)
+from sandbox.tuning.plan import Tuning
 
 _ROOM = socket.CMSG_SPACE(WITH_PAGE.size)
 _MOST_LIMITS = 4096  # bytes of JSON
 
 
-def prepare(runtime: str) -> ChildKit:
-    """Import the guest, build the facades, freeze what workers share, and rehearse."""
+def prepare(runtime: str, tuning: Tuning) -> ChildKit:
+    """Import the guest, build the facades, make the shared classes immutable, and rehearse."""
     services, tripwire = Services(), lockdown.Tripwire()
     services.quiet = tripwire.quiet
     module_name, _, name = runtime.partition(":")
@@ -53,7 +54,6 @@ def prepare(runtime: str) -> ChildKit:
     from sandbox.language.modules.facade import names_of
     from sandbox.language.universe import freeze_host_classes
     from sandbox.talk.shared_page import SharedPage
-    from sandbox.tuning.rehearsal import rehearse
 
     take_over(services)
     modules = build(services)
@@ -67,7 +67,7 @@ def prepare(runtime: str) -> ChildKit:
     own = {"__builtins__": builtins, "__name__": MODULE_NAME, "__file__": FILENAME, "__doc__": None, **gates}
     kit = ChildKit(host, make_guest, make_guest(host), own, offered, tripwire, Limits(), SharedPage)
     tripwire.install()
-    rehearse(kit)
+    tuning.rehearse(kit)
     return kit
 
 
@@ -83,10 +83,11 @@ def _warm_up(services: Services) -> None:
 class Zygote:
     """Serves spawn requests until the server hangs up."""
 
-    def __init__(self, control: socket.socket, null: int, kit: ChildKit) -> None:
+    def __init__(self, control: socket.socket, null: int, kit: ChildKit, tuning: Tuning) -> None:
         self._control = control
         self._null = null
         self._kit = kit
+        self._tuning = tuning
         self._landlock = landlock.abi()
         # The server has the same capabilities: it moves the limit of a foreign uid only with this one.
         self._extends = os.geteuid() != 0 or kernel.has_capability(kernel.CAP_SYS_RESOURCE)
@@ -109,14 +110,14 @@ class Zygote:
 
     def _serve_one(self) -> bool:
         try:
-            data, extra, _, _ = self._control.recvmsg(REQUEST_SIZE, _ROOM)
+            data, extra, _, _ = self._control.recvmsg(FORK_REQUEST_SIZE, _ROOM)
         except ConnectionResetError:
             return False
         if not data:
             return False
         told = extra[0][2]
         down, up, *shared = (WITH_PAGE if len(told) == WITH_PAGE.size else DESCRIPTORS).unpack(told)
-        self._spawn(read_request(data), down, up, shared)
+        self._spawn(read_fork_request(data), down, up, shared)
         for descriptor in (down, up, *shared):
             os.close(descriptor)
         return True
@@ -147,13 +148,8 @@ class Zygote:
             os.dup2(self._null, 2)
             os.closerange(3, self._highest)
             kit = self._kit
-            if request.reading:
-                # Our own source, and nothing of any bot's yet.
-                from sandbox.tuning.rehearsal import read_ahead
-
-                read_ahead(kit)
-            else:
-                copy_ahead(kit.pages)
+            # Before it is locked: it has seen our own source so far, and nothing of any bot's.
+            self._tuning.in_child(kit, reading=request.reading)
             run(kit, lockdown.Confinement(kit.limits, request.uid, parent, self._landlock, self._extends), page)
         finally:
             os._exit(70)
@@ -188,9 +184,9 @@ def _die_before_the_server() -> None:
         Path("/proc/self/oom_score_adj").write_text("900")
 
 
-def main() -> None:
-    """Run a zygote on the control socket given on the command line."""
-    huge_pages.move_code()
+def run_zygote(descriptor: int, runtime: str, tuning: Tuning) -> None:
+    """Prepare a runtime and fork workers of it on request, until the control socket closes."""
+    tuning.after_imports()
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     _die_before_the_server()
     # Once for all children; who may still make the system call has a clock.
@@ -198,20 +194,16 @@ def main() -> None:
     null = _occupy_standard()
     # Workers inherit it: a C-level default, where Python would run a handler.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    descriptor, runtime = sys.argv[1:3]
-    control = socket.socket(fileno=int(descriptor))
+    control = socket.socket(fileno=descriptor)
     control.set_inheritable(False)
-    kit = prepare(runtime)
+    kit = prepare(runtime, tuning)
     if len(list(Path("/proc/self/task").iterdir())) != 1:
         raise RuntimeError("the zygote must have one thread")
-    gc.collect()
-    fill_holes()
-    gc.freeze()
     # Library code that prints would write into the pipe of answers.
     sys.stdout = sys.stderr = None
-    kit.pages = foresee(kit, kit.rehearsal)
+    tuning.before_forks(kit)
     told = control.recv(_MOST_LIMITS)
     if not told:
         return
     kit.limits = Limits(**json.loads(told))
-    Zygote(control, null, kit).main_loop()
+    Zygote(control, null, kit, tuning).main_loop()

@@ -1,8 +1,8 @@
-"""Frames between the server and a worker: a closed set of kinds, and the unknown is fatal.
+"""The messages between the server and its children: frames to and from a worker, words to and from the zygote.
 
-Layout, little endian: u32 payload length, u8 kind, u32 sequence number, then the payload. Bytes
-from a worker are hostile: `FrameReader` allocates no more than its budget and answers with a frame
-or a `ProtocolFault`, never with anything else.
+A frame has one of a closed set of kinds; an unknown one is fatal. Its layout, little endian: u32 payload length, u8
+kind, u32 sequence number, payload. Bytes from a worker are untrusted: `FrameReader` allocates no more than its budget
+and answers with a frame or a `ProtocolFault`, never with anything else.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ DESCRIPTORS = struct.Struct("2i")
 WITH_PAGE = struct.Struct("3i")
 DESCRIPTOR = struct.Struct("i")
 _LENGTH = struct.Struct("<I")
+_FORK_REQUEST = struct.Struct("<qq?")
 
 
 class Word(IntEnum):
@@ -28,6 +29,27 @@ class Word(IntEnum):
     SPAWNED = 3  # request, process id; goes up with a pidfd
     FAILED = 4  # request, errno
     EXIT = 5  # process id, wait status
+
+
+class ForkRequest(NamedTuple):
+    """A request to the zygote to fork; a `reading` child is warmed up to check a source, not to run a bot."""
+
+    number: int
+    uid: int | None
+    reading: bool
+
+    def pack(self) -> bytes:
+        """Return the message; its two pipe ends ride beside it."""
+        return _FORK_REQUEST.pack(self.number, -1 if self.uid is None else self.uid, self.reading)
+
+
+FORK_REQUEST_SIZE = _FORK_REQUEST.size
+
+
+def read_fork_request(data: bytes) -> ForkRequest:
+    """Return what a message asks for."""
+    number, uid, reading = _FORK_REQUEST.unpack(data)
+    return ForkRequest(number, None if uid < 0 else uid, reading)
 
 
 class Kind(IntEnum):

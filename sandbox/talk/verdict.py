@@ -1,7 +1,8 @@
 """How one exchange with a worker ended, in order of severity.
 
-What the guest did wrong is a value here, never an exception. Only the parent decides, from what it
-measured itself (CPU clock, exit status, bytes); nothing a worker says about itself counts.
+What a bot did wrong is a value here, never an exception. Only the server decides, from what it measured itself
+(CPU clock, exit status, bytes); nothing a worker says about itself counts. An exception in a bot is part of its
+reply, and its verdict is OK.
 """
 
 from __future__ import annotations
@@ -15,17 +16,15 @@ class Verdict(IntEnum):
     """From harmless to hostile; a strike from TIMEOUT on, quarantine at once from CRASHED on."""
 
     OK = 0
-    RUNTIME_ERROR = 1
-    LATE = 2
-    LOST = 3
-    TIMEOUT = 4
-    MEMORY = 5
-    OUTPUT_LIMIT = 6
-    PROTOCOL_ERROR = 7
-    EXITED = 8
-    CRASHED = 9
-    POLICY_VIOLATION = 10
-    SECURITY = 11
+    LATE = 1
+    LOST = 2
+    TIMEOUT = 3
+    MEMORY = 4
+    OUTPUT_LIMIT = 5
+    PROTOCOL_ERROR = 6
+    EXITED = 7
+    CRASHED = 8
+    SECURITY = 9
 
     @property
     def strikes(self) -> bool:

@@ -9,7 +9,6 @@ import resource
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
 
 from sandbox.process.handle import ProcessHandle
 from sandbox.process.limits import Limits
@@ -18,6 +17,9 @@ from sandbox.talk.cpu_allowance import CpuAllowance
 from sandbox.talk.plain_text import plain_text
 from sandbox.talk.protocol import HEADER, Frame, FrameReader, Kind, ProtocolFault, encode, next_number
 from sandbox.talk.verdict import Ending, Verdict, read_exit
+
+# What a child says of its lock-down: level, layers, notes.
+Confinement = dict[str, str | list[str]]
 
 _UNSENT_LIMIT = 8 << 20
 _GRACE = 0.2
@@ -40,7 +42,7 @@ class Worker:
         release: Callable[[], None],
     ) -> None:
         self.pid = pid
-        self.confinement: dict[str, Any] = {}
+        self.confinement: Confinement = {}
         self.asked_at = 0.0
         self.waiting_for: int | None = None
         self.demoted = False
@@ -289,7 +291,7 @@ class Worker:
         self._release()
 
 
-def _confinement(payload: bytes) -> dict[str, Any]:
+def _confinement(payload: bytes) -> Confinement:
     level, layers, *notes = (payload.decode("ascii", "replace") + "\n").split("\n")
     return {
         "level": plain_text(level, 8),

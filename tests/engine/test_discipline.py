@@ -8,8 +8,8 @@ from arena.engine.discipline import Action, StrikeRecord
 from sandbox.talk.verdict import Verdict
 
 STRIKING = [Verdict.TIMEOUT, Verdict.MEMORY, Verdict.OUTPUT_LIMIT, Verdict.PROTOCOL_ERROR, Verdict.EXITED]
-DEADLY = [Verdict.CRASHED, Verdict.POLICY_VIOLATION, Verdict.SECURITY]
-HARMLESS = [Verdict.OK, Verdict.RUNTIME_ERROR, Verdict.LATE]
+DEADLY = [Verdict.CRASHED, Verdict.SECURITY]
+HARMLESS = [Verdict.OK, Verdict.LATE]
 
 
 @pytest.mark.parametrize("verdict", DEADLY)

@@ -19,11 +19,13 @@ def canary() -> str:
 
 
 @contextlib.contextmanager
-def running(runtime: str, canary: str, limits: Limits | None = None, *, pages: bool = False) -> Iterator[Pool]:
+def running(
+    runtime: str, canary: str, limits: Limits | None = None, *, pages: bool = False, tuned: bool = True
+) -> Iterator[Pool]:
     """Run a pool whose server has a secret in its environment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ARENA_CANARY", canary)
-        pool = Pool(runtime, limits, pages=pages)
+        pool = Pool(runtime, limits, pages=pages, tuned=tuned)
         try:
             pool.start()
             yield pool

@@ -96,5 +96,5 @@ def test_workers_leave_descriptors_to_others(*, shared: bool) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         for ends in opened:
-            ends.let_go()
+            ends.close_theirs()
             ends.close()

@@ -14,12 +14,15 @@ ROOT = Path(__file__).resolve().parents[2]
 # A child that plays a start and two calls after the fork, and counts the pages it had to wait for.
 SCRIPT = """
 import gc, json, os, resource
+from sandbox.language import class_numbers
+class_numbers.begin()
 from sandbox.process import zygote
 from sandbox.process import kernel
 from sandbox.process.child import serve
 from sandbox.tuning.packing import fill_holes
+from sandbox.tuning.plan import Tuning
 from sandbox.tuning.prefault import copy_ahead, foresee
-kit = zygote.prepare("arena.runtime.bot:BotRuntime")
+kit = zygote.prepare("arena.runtime.bot:BotRuntime", Tuning())
 gc.collect(); fill_holes(); gc.freeze()
 pages = foresee(kit, kit.rehearsal)
 

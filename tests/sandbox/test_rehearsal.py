@@ -12,11 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import json, sys
+from sandbox.language import class_numbers
+class_numbers.begin()
 import numpy as np
 limit = sys.getrecursionlimit()
 from sandbox.process import zygote
+from sandbox.tuning.plan import Tuning
 from sandbox.tuning.rehearsal import read_ahead
-kit = zygote.prepare("arena.runtime.bot:BotRuntime")
+kit = zygote.prepare("arena.runtime.bot:BotRuntime", Tuning())
 if READS:
     read_ahead(kit)
 services = kit.host._services

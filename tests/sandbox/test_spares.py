@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.pool import Pool
 from sandbox.process.limits import Limits
-from sandbox.process.spawn_request import ForkRequest, read_request
+from sandbox.talk.protocol import ForkRequest, read_fork_request
 from tests.arenas import until
 
 RUNTIME = "arena.runtime.bot:BotRuntime"
@@ -89,4 +89,4 @@ def test_none_is_handed_out_that_died_with_its_zygote(pool: Pool) -> None:
 
 @pytest.mark.parametrize("request_", [ForkRequest(7, None, reading=True), ForkRequest(2**40, 20_000, reading=False)])
 def test_a_request_arrives_as_it_was_sent(request_: ForkRequest) -> None:
-    assert read_request(request_.pack()) == request_
+    assert read_fork_request(request_.pack()) == request_
