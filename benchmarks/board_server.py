@@ -25,7 +25,7 @@ from arena.store.recorder import Recorder, TickWrites
 from arena.store.recovered import recover
 from arena.store.seasons import SeasonPlan, new_id, resume_or_open
 from arena.web import schemas
-from arena.web.context import AppState
+from arena.web.context import AppState, SeasonRun
 from arena.web.server import create_app
 from arena.web.serving import server_config
 
@@ -97,8 +97,9 @@ def arena_app(database: Database, season: Season) -> FastAPI:
     engine.market.n, engine.market.time = 0, START
     unused = cast(Any, None)
     return create_app(AppState(
-        settings=settings, database=database, pool=unused, engine=engine, broadcast=Broadcast(), intake=unused,
-        desk=unused, pipeline=unused, jobs=unused, status=dict, close_season=dict, new_season=dict,
+        settings=settings, database=database, pool=unused, run=SeasonRun(season, engine, unused, unused, unused),
+        broadcast=Broadcast(), desk=unused, pipeline=unused, jobs=unused,
+        status=dict, close_season=dict, new_season=dict,
     ))  # fmt: skip
 
 

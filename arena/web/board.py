@@ -162,12 +162,12 @@ class BoardCache:
             self._bytes -= len(dropped.body)
 
     def _read(self, shown: tuple[Any, ...], season_id: str) -> BoardSnapshot:
-        context = self._context
+        context, engine = self._context, self._context.engine
         self.builds += 1
         season = queries.season_row(context.database, season_id)
         rows = queries.board(context.database, season_id)
-        played = season_id == context.season_id
-        present = {seat.id: seat.status for seat in context.engine.roster.seats()} if played else {}
+        played = season_id == engine.season.id
+        present = {seat.id: seat.status for seat in engine.roster.seats()} if played else {}
         for row in rows:
             row["status"] = present.get(row["bot_id"], row["status"])
             row["positions"] = row["positions"] or {}
