@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = sorted([*(ROOT / "arena").rglob("*.py"), *(ROOT / "sandbox").rglob("*.py")])
 
+
+def dotted(path: Path) -> str:
+    """Return the name by which a file is imported."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {dotted(path): path for path in FILES}
+
 # From the top down; a part may import what stands lower than itself, and parts of one row stand side
 # by side: none of them imports another.
 ROWS: tuple[frozenset[str], ...] = (
-    frozenset({"cli", "app", "market", "__main__"}),
+    frozenset({"cli", "app", "market", "status", "__main__"}),
     frozenset({"web"}),
     frozenset({"submissions"}),
     frozenset({"engine"}),
@@ -50,29 +59,36 @@ def part_of_module(name: str) -> str | None:
 
 
 def modules(path: Path) -> Iterator[str]:
-    """Yield everything a file imports anywhere, but for what only a type checker sees."""
-    tree = ast.parse(path.read_text("utf-8"), str(path))
-    unseen = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in unseen:
-            continue
+    """Yield everything a file imports: at its top, late within a function, and for a type checker alone."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"), str(path))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
             assert node.module is not None
-            if node.module in {"arena", "sandbox"}:
-                yield from (f"{node.module}.{alias.name}" for alias in node.names if alias.name[:2] != "__")
-            yield node.module
+            # What is taken out of a package is a module of it, or else a name that its `__init__` has.
+            inner = {alias.name for alias in node.names if f"{node.module}.{alias.name}" in MODULES}
+            yield from (f"{node.module}.{name}" for name in sorted(inner))
+            if len(inner) < len(node.names):
+                yield node.module
 
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """Return the groups of modules that import one another, directly or through others."""
+    reached: dict[str, set[str]] = {}
+    for start in graph:
+        found, rest = set[str](), [start]
+        while rest:
+            new = graph[rest.pop()] - found
+            found |= new
+            rest += new
+        reached[start] = found
+    groups = {tuple(sorted(other for other in reached[one] if one in reached[other])) for one in graph}
+    return [list(group) for group in sorted(groups) if group]
 
 
 def may_import(importer: str, imported: str) -> bool:
@@ -132,7 +148,13 @@ def test_nothing_below_the_door_reads_the_environment() -> None:
     assert readers == []
 
 
+def test_no_module_imports_itself_through_others() -> None:
+    graph = {name: {module for module in modules(path) if module in MODULES} for name, path in MODULES.items()}
+    assert circles(graph) == []
+
+
 def test_the_rules_of_this_file_refuse_what_they_should() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"d"}, "e": {"a"}}) == [["b", "c"], ["d"]]
     for importer, imported in (
         ("engine", "web"), ("store", "engine"), ("feeds", "store"), ("llm", "feeds"), ("sandbox", "store"),
         ("core", "store"), ("runtime", "engine"), ("web", "cli"), ("submissions", "app"),

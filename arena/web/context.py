@@ -1,7 +1,9 @@
-"""What routes work with; put together by `arena.app`."""
+"""What routes work with; `arena.app` puts it together."""
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -15,11 +17,13 @@ from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.engine import Engine
 from arena.errors import ConflictError
 from arena.store import queries
+from arena.store.models import Season
+from arena.submissions.dropin import DropIn
 from arena.submissions.intake import Intake
 from arena.submissions.pipeline import Pipeline
 from arena.submissions.store import SubmissionStore
 from arena.web.jobs import Jobs
-from arena.web.limits import Lines
+from arena.web.limits import ConcurrencyLimits
 from sandbox.pool import Pool
 
 SEASON_NUMBERS = 2**31 - 1  # the widest number that both databases keep in this column
@@ -34,22 +38,43 @@ class ChosenSeason:
     named: bool = False  # by the request; else it is whichever is played
 
 
+@dataclass(frozen=True, slots=True)
+class SeasonRun:
+    """One season as it is played; a new season replaces all of it by one assignment to `AppState.run`."""
+
+    season: Season
+    engine: Engine
+    intake: Intake
+    drop_in: DropIn
+    thread: threading.Thread
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class AppState:
-    """Everything a route may use."""
+    """Everything a route may use; each request has a copy, so that its season stays the same throughout."""
 
     settings: Settings
     database: Database
     pool: Pool
-    engine: Engine
+    run: SeasonRun
     broadcast: Broadcast
-    intake: Intake
     desk: SubmissionStore
     pipeline: Pipeline
     jobs: Jobs
     status: Callable[[], dict[str, Any]]
     close_season: Callable[[], dict[str, Any]]
     new_season: Callable[[], dict[str, Any]]
+
+    @property
+    def engine(self) -> Engine:
+        """Return the running season's engine."""
+        return self.run.engine
+
+    @property
+    def intake(self) -> Intake:
+        """Return the running season's intake."""
+        return self.run.intake
 
     @property
     def season_id(self) -> str:
@@ -72,9 +97,9 @@ class AppState:
 
 
 async def context_of(request: Request) -> AppState:
-    """Return the context of the app that serves this request."""
+    """Return this request's copy of the app's state: a season that opens meanwhile does not change it."""
     found: AppState = request.app.state.context
-    return found
+    return copy.copy(found)
 
 
 Ctx = Annotated[AppState, Depends(context_of)]
@@ -97,10 +122,10 @@ async def chosen_season(
 Chosen = Annotated[ChosenSeason, Depends(chosen_season)]
 
 
-async def lines_of(request: Request) -> Lines:
+async def lines_of(request: Request) -> ConcurrencyLimits:
     """Return the lines of the app that serves this request."""
-    found: Lines = request.app.state.lines
+    found: ConcurrencyLimits = request.app.state.lines
     return found
 
 
-Waiting = Annotated[Lines, Depends(lines_of)]
+Waiting = Annotated[ConcurrencyLimits, Depends(lines_of)]

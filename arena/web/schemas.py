@@ -44,7 +44,7 @@ class SessionRequest(_Request):
     token: str = Field(max_length=1000)
 
 
-class Violation(BaseModel):
+class ViolationItem(BaseModel):
     """One place that breaks a rule."""
 
     line: int
@@ -54,11 +54,11 @@ class Violation(BaseModel):
     hint: str
 
 
-class CheckResult(BaseModel):
+class CheckReport(BaseModel):
     """What validation says."""
 
     accepted: bool
-    violations: list[Violation]
+    violations: list[ViolationItem]
     name: str | None = None
     symbols: list[str] = []
     warnings: list[str] = []
@@ -74,7 +74,7 @@ class Problem(BaseModel):
     violations: list[dict[str, Any]] | None = None
 
 
-class Season(BaseModel):
+class SeasonDetail(BaseModel):
     """One feed, one rule set, one board."""
 
     id: str
@@ -185,7 +185,7 @@ class BoardItem(BaseModel):
     verified_tick: int | None = Field(None, description="Up to which tick.")
 
 
-class Proof(BaseModel):
+class ProofReport(BaseModel):
     """What running a bot again on its recorded ticks has shown."""
 
     bot_id: str
@@ -195,7 +195,7 @@ class Proof(BaseModel):
     findings: list[str]
 
 
-class Job(BaseModel):
+class JobDetail(BaseModel):
     """Long work: `result` is there once its status is `done`, `reason` says why it failed."""
 
     id: str
@@ -209,7 +209,7 @@ class Job(BaseModel):
     updated_at: float
 
 
-class Status(BaseModel):
+class ArenaStatus(BaseModel):
     """What was chosen and how everything is doing."""
 
     model_config = ConfigDict(extra="allow")
@@ -228,17 +228,17 @@ class SeasonChange(BaseModel):
     status: str
 
 
-class Board(BaseModel):
+class BoardPage(BaseModel):
     """The ranked bots of the season."""
 
-    season: Season
+    season: SeasonDetail
     as_of: float | None
     summary: BoardSummary | None = Field(None, description="What the ranks mean; None before the first snapshot.")
     items: list[BoardItem]
     next_cursor: int | None = None
 
 
-class Bot(BoardItem):
+class BotDetail(BoardItem):
     """A bot with its program's facts."""
 
     symbols: list[str]
@@ -259,7 +259,7 @@ class BotList(BaseModel):
     items: list[BoardItem]
 
 
-class TradeRow(BaseModel):
+class TradeItem(BaseModel):
     """One fill."""
 
     id: int
@@ -279,11 +279,11 @@ class TradeRow(BaseModel):
 class TradePage(BaseModel):
     """Fills, newest first."""
 
-    items: list[TradeRow]
+    items: list[TradeItem]
     next_cursor: int | None
 
 
-class OrderRow(BaseModel):
+class OrderItem(BaseModel):
     """One order."""
 
     id: int
@@ -302,11 +302,11 @@ class OrderRow(BaseModel):
 class OrderPage(BaseModel):
     """Orders, newest first."""
 
-    items: list[OrderRow]
+    items: list[OrderItem]
     next_cursor: int | None
 
 
-class LogRow(BaseModel):
+class LogItem(BaseModel):
     """One line of a bot's log."""
 
     id: int
@@ -319,7 +319,7 @@ class LogRow(BaseModel):
 class LogPage(BaseModel):
     """Log lines, newest first."""
 
-    items: list[LogRow]
+    items: list[LogItem]
     next_cursor: int | None
 
 
@@ -332,7 +332,7 @@ class EquityPoint(BaseModel):
     unrealized_pnl: float
 
 
-class EquityCurve(BaseModel):
+class EquitySeries(BaseModel):
     """Equity, oldest first."""
 
     items: list[EquityPoint]
@@ -353,21 +353,21 @@ class Usage(BaseModel):
     completion_tokens: int | None
 
 
-class Attempt(BaseModel):
+class AttemptItem(BaseModel):
     """One answer of a writer."""
 
     n: int
     model: str
     completion: str | None
     source: str | None
-    violations: list[Violation]
+    violations: list[ViolationItem]
     usage: Usage
     seconds: float
     error: str | None
     prompt_hash: str
 
 
-class Submission(BaseModel):
+class SubmissionDetail(BaseModel):
     """A strategy prompt on its way to a bot."""
 
     id: str
@@ -381,17 +381,17 @@ class Submission(BaseModel):
     bot_id: str | None
     created_at: float
     updated_at: float
-    attempts: list[Attempt] = []
+    attempts: list[AttemptItem] = []
 
 
 class SubmissionGroup(BaseModel):
     """Several submissions made by one request."""
 
-    items: list[Submission]
+    items: list[SubmissionDetail]
     group_id: str
 
 
 class SeasonList(BaseModel):
     """All seasons, newest first."""
 
-    items: list[Season]
+    items: list[SeasonDetail]

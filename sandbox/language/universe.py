@@ -11,7 +11,6 @@ import abc
 import collections
 import collections.abc
 import contextlib
-import ctypes
 import dataclasses
 import datetime as dt
 import decimal
@@ -32,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from sandbox.language import names
-from sandbox.language.modules.facade import Facade, handed_out
+from sandbox.language.modules.facade import Facade
 from sandbox.language.state import State
 
 # What a type keeps to itself beside its underscored class attributes; underscored names here are those
@@ -147,10 +146,6 @@ _SETTERS: dict[type, str] = {
     functools.cached_property: "attrname",
 }
 
-_IMMUTABLE_FLAG = 1 << 8
-_FLAGS_OFFSET = 168
-_HEAP_FLAG = 1 << 9
-
 
 def _public(kind: type) -> set[str]:
     return {name for name in dir(kind) if not name.startswith("__")}
@@ -202,28 +197,3 @@ def is_allowed(kind: type, name: str) -> bool:
     if kind not in HOST:
         return False
     return all(name not in HOST.get(base, ()) for base in type.mro(kind))
-
-
-def freeze_host_classes() -> list[str]:
-    """Harden the library, and make its Python-level classes immutable, as C's own are; return those.
-
-    CPython guards static types by a flag that only C code can set on creation; it is set here by
-    hand before any worker is forked (Py_TPFLAGS_IMMUTABLETYPE, Include/object.h).
-    """
-    from sandbox.language.modules.hardening import harden
-
-    harden()
-    frozen = []
-    for kind in dict.fromkeys((*host_types(), *_abstract(), *handed_out())):
-        flags = ctypes.c_ulong.from_address(id(kind) + _FLAGS_OFFSET)
-        if flags.value != kind.__flags__:
-            raise RuntimeError("the layout of type objects is not the one that is known")
-        if flags.value & _HEAP_FLAG and not flags.value & _IMMUTABLE_FLAG:
-            flags.value |= _IMMUTABLE_FLAG
-            frozen.append(kind.__qualname__)
-    return frozen
-
-
-def _abstract() -> list[type]:
-    found = [getattr(collections.abc, name) for name in collections.abc.__all__]
-    return [kind for kind in found if isinstance(kind, type)]

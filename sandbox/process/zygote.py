@@ -52,7 +52,7 @@ def prepare(runtime: str, tuning: Tuning) -> ChildKit:
     from sandbox.language.compiler import FILENAME
     from sandbox.language.modules import build, take_over
     from sandbox.language.modules.facade import names_of
-    from sandbox.language.universe import freeze_host_classes
+    from sandbox.language.modules.hardening import freeze_host_classes
     from sandbox.talk.shared_page import SharedPage
 
     take_over(services)

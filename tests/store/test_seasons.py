@@ -182,7 +182,7 @@ def test_a_bot_is_found_by_id_and_by_name(books: Books) -> None:
     for wanted in (bot.id, "A b/c", "a B/C"):
         assert queries.find_bot(books.database, books.season.id, wanted) == bot.id
     with pytest.raises(NotFoundError):
-        queries.find_bot(books.database, books.season.id, "a B")
+        queries.find_bot(books.database, books.season.id, "A b/d")
     with pytest.raises(NotFoundError):
         queries.source_of(books.database, "nothing")
 

@@ -5,6 +5,8 @@ They are replaced in this process before it forks: other library code reaches th
 
 from __future__ import annotations
 
+import collections.abc
+import ctypes
 import dataclasses
 import enum
 import functools
@@ -18,11 +20,38 @@ from typing import Any
 
 from sandbox.language import names
 from sandbox.language.bot_classes import MODULE_NAME, is_bot_class
+from sandbox.language.modules.facade import handed_out
 from sandbox.language.modules.raw_bytes import guard_buffers
 from sandbox.language.modules.zeroes import zero_new_arrays
-from sandbox.language.universe import BASES
+from sandbox.language.universe import BASES, host_types
 
+_IMMUTABLE_FLAG = 1 << 8
+_FLAGS_OFFSET = 168
+_HEAP_FLAG = 1 << 9
 _done = False
+
+
+def freeze_host_classes() -> list[str]:
+    """Harden the library, and make its Python-level classes immutable, as C's own are; return those.
+
+    CPython guards static types by a flag that only C code can set on creation; it is set here by
+    hand before any worker is forked (Py_TPFLAGS_IMMUTABLETYPE, Include/object.h).
+    """
+    harden()
+    frozen = []
+    for kind in dict.fromkeys((*host_types(), *_abstract(), *handed_out())):
+        flags = ctypes.c_ulong.from_address(id(kind) + _FLAGS_OFFSET)
+        if flags.value != kind.__flags__:
+            raise RuntimeError("the layout of type objects is not the one that is known")
+        if flags.value & _HEAP_FLAG and not flags.value & _IMMUTABLE_FLAG:
+            flags.value |= _IMMUTABLE_FLAG
+            frozen.append(kind.__qualname__)
+    return frozen
+
+
+def _abstract() -> list[type]:
+    found = [getattr(collections.abc, name) for name in collections.abc.__all__]
+    return [kind for kind in found if isinstance(kind, type)]
 
 
 def harden() -> None:

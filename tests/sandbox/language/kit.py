@@ -17,8 +17,8 @@ from sandbox.language.addresses import hide_addresses
 from sandbox.language.compiler import compile_bot
 from sandbox.language.modules import build, take_over
 from sandbox.language.modules.facade import names_of
+from sandbox.language.modules.hardening import freeze_host_classes
 from sandbox.language.modules.services import Services
-from sandbox.language.universe import freeze_host_classes
 
 NOW = 1_700_000_000.0
 LIMIT = 64 * 1024
