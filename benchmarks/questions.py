@@ -228,6 +228,7 @@ TRICKS = Question(
     ),
     (Table("Without which trick; medians of all bots.", "without", (
         ("Without", ""), ("Own memory, KiB", "private_kib"), ("Page tables, KiB", "page_tables_kib"),
+        ("Own memory of a bot with many lists, KiB", "collecting_private_kib"),
         ("Start, ms of CPU", "start_cpu_ms"), ("Tick, µs of CPU", "tick_cpu_us"),
         ("Tick, µs of wall time a bot", "tick_us_a_bot"), ("Slowest tick", "slowest_tick_us_a_bot"),
         ("Page faults after the start", "faults_a_bot"))),),
