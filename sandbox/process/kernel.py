@@ -30,13 +30,12 @@ CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS = (
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 _libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
-_libc.mmap.restype = _libc.mremap.restype = ctypes.c_void_p
+_libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
-_libc.mremap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p]
-_libc.mprotect.argtypes = _libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _MAP_FIXED = 0x10
 _libc.time.restype = ctypes.c_long
-_MREMAP_MAYMOVE, _MREMAP_FIXED, _MADV_HUGEPAGE, _MADV_POPULATE_WRITE = 1, 2, 14, 23
+_MADV_POPULATE_WRITE = 23
 _MAP_FAILED = ctypes.c_void_p(-1).value
 # Called with the interpreter's lock held, which the child then holds as the parent does.
 _fork = ctypes.PyDLL(None, use_errno=True).fork
@@ -76,12 +75,6 @@ def personality(persona: int) -> int:
     return int(_libc.personality(ctypes.c_ulong(persona)))
 
 
-def map_memory(size: int) -> int:
-    """Map so many bytes of private memory, readable and writable, and return its address."""
-    address = _libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
-    return _checked_address(address)
-
-
 def map_zeroes(address: int, size: int) -> None:
     """Replace a mapping by read-only zero pages."""
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED
@@ -91,21 +84,6 @@ def map_zeroes(address: int, size: int) -> None:
 def wall_seconds() -> int:
     """Return the seconds since 1970 as the C library tells them: without a system call, where it can."""
     return int(_libc.time(None))
-
-
-def move_memory(address: int, size: int, to: int) -> None:
-    """Move mapped memory to another address, replacing what is mapped there."""
-    _checked_address(_libc.mremap(address, size, size, _MREMAP_MAYMOVE | _MREMAP_FIXED, to))
-
-
-def protect(address: int, size: int, access: int) -> None:
-    """Set the access rights of mapped memory."""
-    _checked(_libc.mprotect(address, size, access))
-
-
-def advise_huge(address: int, size: int) -> None:
-    """Ask for huge pages in a mapping."""
-    _checked(_libc.madvise(address, size, _MADV_HUGEPAGE))
 
 
 def populate(address: int, size: int) -> None:

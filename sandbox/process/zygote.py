@@ -186,7 +186,6 @@ def _die_before_the_server() -> None:
 
 def run_zygote(descriptor: int, runtime: str, tuning: Tuning) -> None:
     """Prepare a runtime and fork workers of it on request, until the control socket closes."""
-    tuning.after_imports()
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     _die_before_the_server()
     # Once for all children; who may still make the system call has a clock.

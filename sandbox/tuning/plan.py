@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     # Imported late: what only one stage needs must not lie between the objects that workers use.
     from sandbox.process.child import ChildKit
 
-TRICKS = ("huge_pages", "packing", "rehearsal", "prefault", "freeze")
+TRICKS = ("packing", "rehearsal", "prefault", "freeze")
 
 
 class Tuning:
@@ -31,13 +31,6 @@ class Tuning:
             from sandbox.tuning.packing import fill_holes
 
             fill_holes()
-
-    def after_imports(self) -> None:
-        """Move the interpreter's code to huge pages."""
-        if "huge_pages" in self.tricks:
-            from sandbox.tuning.huge_pages import move_code
-
-            move_code()
 
     def rehearse(self, kit: ChildKit) -> None:
         """Run a bot of our own, so that code and caches are warm; called when the kit is complete."""
