@@ -78,7 +78,7 @@ def guarded_getattr(obj: Any, name: Any, *default: Any) -> Any:
     return getattr(obj, key, *default)
 
 
-def _read_guarded(obj: Any, key: str) -> Any:  # noqa: C901 - the order of the checks is the point
+def _read_guarded(obj: Any, key: str) -> Any:  # noqa: C901, PLR0912 - the order of the checks is the point
     while issubclass(type(obj), types.GenericAlias):
         obj = obj.__origin__  # the alias would hand on whatever its class has
     kind = type(obj)

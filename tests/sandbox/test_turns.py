@@ -23,7 +23,7 @@ from sandbox.talk.shared_page import ROOM, can_share, new_page
 from sandbox.talk.verdict import Verdict
 from sandbox.talk.worker import Worker
 from tests.sandbox.conftest import running
-from tests.sandbox.market import WALL
+from tests.sandbox.market import SOFT, WALL, bot, one_tick, reply, start, tick
 
 SOURCE = b"x = 1\n"
 
@@ -259,3 +259,26 @@ def test_an_honest_bot_grows_old_in_turns(canary: str) -> None:
         while time.monotonic() < ends:
             assert go_on(turns, ask, "a" * 1000) == (1000, None)
         turns.worker.close()
+
+
+DEEP = """
+def deep(level):
+    try:
+        return deep(level + 1)
+    except RecursionError:
+        return level
+"""
+
+
+def test_a_bot_can_call_as_deep_over_the_page_as_over_the_pipe(canary: str) -> None:
+    with running("arena.runtime.bot:BotRuntime", canary, pages=True) as pool:
+        workers = [start(pool, bot("ctx.log(str(deep(0)))", DEEP)) for _ in range(2)]
+        page = workers[0].page
+        assert page is not None
+        ask = WorkerRequest(workers[0], Kind.CALL, one_tick(0), SOFT, 5.0, WALL)
+        answers = [PageChannel(workers[0], page).ask(ask), tick(workers[0], 1, hard=5.0), tick(workers[1], hard=5.0)]
+        logs = [text for answer in answers for _, text in reply(answer).deeds[0].logs]
+        for worker in workers:
+            worker.close()
+    assert len(logs) == len(answers)
+    assert set(logs) == {logs[0]}
