@@ -28,9 +28,9 @@ from arena.store.archive import runtime_facts
 from arena.store.database import open_database, own_connections, upgrade
 from arena.store.lease import Lease
 from arena.store.seasons import carry_over, resume_or_open, set_isolation
+from arena.submissions.budgets import Budgets, Limits
 from arena.submissions.dropin import DropIn
 from arena.submissions.intake import Intake
-from arena.submissions.budgets import Budgets, Limits
 from arena.submissions.pipeline import Pipeline
 from arena.submissions.prompt_text import SeasonFacts
 from arena.submissions.store import SubmissionStore
