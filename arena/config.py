@@ -84,6 +84,12 @@ class Settings(BaseSettings):
     tick_interval_seconds: float = Field(1.0, description="Seconds between two ticks.")
     fee_bps: float = Field(0.0, ge=0, le=1000, description="Fee per fill, basis points.")
     slippage_bps: float = Field(0.0, ge=0, le=1000, description="Slippage per fill, basis points.")
+    score_interval: float = Field(
+        0.0, ge=0, description="Seconds of one period of returns; 0 means 5 minutes, or ten ticks or a bar if longer."
+    )
+    benchmark: str = Field(
+        "equal weight", description="What bots are compared with: equal weight, cash, or buy and hold of a symbol."
+    )
     db_path: str = Field("lab.db", description="SQLite file.")
     database_url: str = Field("", description="Database URL; overrides DB_PATH (PostgreSQL).")
     feed: str = Field("", description="Feed: binance, synthetic, replay:PATH; empty means the enabled sources.")

@@ -13,8 +13,11 @@ from sqlalchemy import Engine as Database
 
 from arena.clock import CLOCK
 from arena.config import Settings
+from arena.core.baselines import benchmark_problem
+from arena.core.scoring import default_score_interval
 from arena.engine.backtest.market import read_market
 from arena.engine.live.sources import LiveSource, ReplaySource, SyntheticSource, TickSource
+from arena.errors import SettingsError
 from arena.feeds.base import LiveFeed, RawFrame
 from arena.feeds.live import LiveMarket
 from arena.feeds.recording.writer import Recording, start_recording
@@ -50,8 +53,19 @@ def choose_market(settings: Settings, database: Database, runner: FeedRunner) ->
     return _live(settings, database, runner)
 
 
-def _plan(settings: Settings, feed: str, symbols: tuple[str, ...], seed: int | None = None) -> SeasonPlan:
-    return SeasonPlan(feed, tuple(symbols), settings.tick_interval_seconds, settings.season_rules, seed)
+def _plan(
+    settings: Settings, feed: str, symbols: tuple[str, ...], seed: int | None = None, bar: float | None = None
+) -> SeasonPlan:
+    """Return the plan of a season; `bar` are the seconds between two ticks of a recording."""
+    problem = benchmark_problem(settings.benchmark, symbols)
+    if problem is not None:
+        raise SettingsError([problem])
+    interval = settings.tick_interval_seconds
+    usual = default_score_interval(interval if bar is None else bar, replay=bar is not None)
+    return SeasonPlan(
+        feed, tuple(symbols), interval, settings.season_rules, seed,
+        score_interval=settings.score_interval or usual, benchmark=settings.benchmark,
+    )  # fmt: skip
 
 
 def _synthetic(settings: Settings, database: Database, note: str) -> Chosen:
@@ -69,7 +83,7 @@ def _replay(settings: Settings) -> Chosen:
     market = read_market(settings.replay_files, None, settings.tick_interval_seconds, log.info)
     digest = hashlib.sha256(market.rows.tobytes()).hexdigest()[:12]
     names = ", ".join(Path(spec.rpartition("=")[2]).name for spec in settings.replay_files)
-    plan = _plan(settings, f"replay:{names}:{digest}", market.symbols)
+    plan = _plan(settings, f"replay:{names}:{digest}", market.symbols, bar=market.interval or 0.0)
     return Chosen(
         lambda _: ReplaySource(market, settings.replay_speed),
         plan,

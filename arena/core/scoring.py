@@ -1,7 +1,7 @@
 """How well a bot has done, and who stands above whom (CONTRACT section 7).
 
 `Score` is a running state that can be stored and picked up again, so that a restart goes on from
-the last stored row instead of from the beginning.
+the last stored row instead of from the beginning. Returns are taken at the points of the score clock only.
 """
 
 from __future__ import annotations
@@ -20,11 +20,47 @@ if TYPE_CHECKING:
 SNAPSHOT_EVERY = 10
 MIN_SHARPE_RETURNS = 30
 SECONDS_A_YEAR = 365.0 * 86400.0
+MIN_SCORE_INTERVAL = 300.0
+
+
+def default_score_interval(tick_interval: float, *, replay: bool) -> float:
+    """Return the seconds of one period of returns: at least 5 minutes, and ten ticks live or one bar in a replay."""
+    return max(MIN_SCORE_INTERVAL, tick_interval if replay else 10.0 * tick_interval)
+
+
+@dataclass(slots=True)
+class ScoreClock:
+    """Says which ticks are score points: the first one, and the first in each `interval` seconds after it."""
+
+    interval: float
+    anchor: float | None = None
+    slot: int = -1
+
+    def due(self, time: float) -> bool:
+        """Say whether a tick at `time` is a score point; if so, it is taken as one."""
+        if self.anchor is None:
+            self.anchor = time
+        slot = math.floor((time - self.anchor) / self.interval)
+        if slot <= self.slot:
+            return False
+        self.slot = slot
+        return True
+
+
+def score_ticks(times: Floats, interval: float) -> npt.NDArray[np.int64]:
+    """Return the places of the score points among ticks at `times`, as `ScoreClock` finds them one by one."""
+    import numpy as np
+
+    if not len(times):
+        return np.empty(0, dtype=np.int64)
+    slots = np.floor((times - times[0]) / interval)
+    before = np.concatenate([[-1.0], np.maximum.accumulate(slots)[:-1]])
+    return np.flatnonzero(slots > before)
 
 
 @dataclass(slots=True)
 class Score:
-    """Running measures of one bot; `mark` every tick, `snapshot` at every equity row."""
+    """Running measures of one bot; `mark` every tick, `point` at every score point."""
 
     starting_cash: float
     peak: float = -math.inf
@@ -85,8 +121,8 @@ class Score:
             self.sells += 1
             self.wins += realized > 0.0
 
-    def snapshot(self, equity: float, time: float) -> None:
-        """Take one equity row into mean and variance of returns (Welford's recurrence)."""
+    def point(self, equity: float, time: float) -> None:
+        """Take one score point into mean and variance of returns (Welford's recurrence)."""
         if self.first_time is None:
             self.first_time = time
         else:
@@ -108,6 +144,7 @@ class Score:
             max_drawdown_pct=self.max_drawdown * 100.0,
             sharpe=self._sharpe(periods),
             periods_a_year=periods,
+            periods=self.returns,
             win_rate_pct=self.wins / self.sells * 100.0 if self.sells else None,
             turnover=self.traded_value / start,
             exposure_pct=self.exposed_ticks / self.ticks * 100.0 if self.ticks else 0.0,
@@ -115,7 +152,7 @@ class Score:
         )
 
     def _periods_a_year(self) -> float | None:
-        """Return how many equity rows a year there were, as observed: nights, weekends and pauses have none."""
+        """Return how many score points a year there were, as observed: nights, weekends and pauses have none."""
         seconds = self.last_time - (self.first_time or 0.0)
         if self.timed < MIN_SHARPE_RETURNS or seconds <= 0.0:
             return None
@@ -137,14 +174,16 @@ _SCORE_FIELDS = tuple(each.name for each in fields(Score))
 class Metrics:
     """The published measures; percentages are of 100, None where undefined.
 
-    The drawdown is from the highest equity so far, the starting cash included. Sharpe is annualised by
-    `periods_a_year`. A win is a sell whose gain over the average cost is above 0 before fees.
+    The drawdown is from the highest equity so far, the starting cash included. Sharpe is that of the returns between
+    score points, annualised by `periods_a_year`, None below 30 `periods`. A win is a sell whose gain over the average
+    cost is above 0 before fees.
     """
 
     return_pct: float
     max_drawdown_pct: float
     sharpe: float | None
     periods_a_year: float | None
+    periods: int
     win_rate_pct: float | None
     turnover: float
     exposure_pct: float

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     String,
     Text,
     UniqueConstraint,
@@ -44,7 +45,8 @@ class Season(SQLModel, table=True):
     """One feed, one rule set, one board.
 
     `seed_sha256` is shown from the first tick on, `seed` itself is None until the season is closed. `fills_a_day`
-    is how many fills a bot may have on a UTC day, 0 for any number.
+    is how many fills a bot may have on a UTC day, 0 for any number. `score_interval` is the seconds of one period of
+    returns. No tick comes before `starts_at` or after `ends_at`, no bot after `entry_deadline`; None is no limit.
     """
 
     __tablename__ = "seasons"
@@ -68,6 +70,13 @@ class Season(SQLModel, table=True):
     seed_sha256: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     predictable: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
     fills_a_day: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    score_interval: float = Field(default=300.0, sa_column=Column(Float, nullable=False, server_default="300"))
+    benchmark: str = Field(
+        default="equal weight", sa_column=Column(Text, nullable=False, server_default="equal weight")
+    )
+    starts_at: float | None = None
+    ends_at: float | None = None
+    entry_deadline: float | None = None
     seed: str | None = Field(default=None, sa_column=Column(Text))
 
 
@@ -245,7 +254,43 @@ class Standing(SQLModel, table=True):
     positions: dict[str, float] = _json(dict)
     score: dict[str, Any] = _json(dict)
     periods_a_year: float | None = None
+    periods: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    excess_pct: float | None = None
+    verdict: str = Field(default="not yet", sa_column=Column(Text, nullable=False, server_default="not yet"))
+    verdict_next: str = Field(default="not yet", sa_column=Column(Text, nullable=False, server_default="not yet"))
+    tie_first: int | None = None
+    tie_last: int | None = None
+    batches: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    ticks_to_separate: int | None = Field(default=None, sa_column=Column(_BIG))
     note: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class ScorePoint(SQLModel, table=True):
+    """The equities of all bots at one point of the score clock, from which every statistic of returns follows.
+
+    `equities` are little-endian doubles in the order in which bots have appeared, NaN for one that is out; `joined`
+    are the ids of those that appear here for the first time. `prices` are the last known ones.
+    """
+
+    __tablename__ = "score_points"
+
+    season_id: str = Field(primary_key=True, foreign_key="seasons.id")
+    n: int = Field(sa_column=Column(_BIG, primary_key=True, autoincrement=False))
+    tick: int = Field(sa_column=Column(_BIG, nullable=False))
+    time: float
+    prices: dict[str, float] = _json(dict)
+    joined: list[str] = _json(list)
+    equities: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class BoardSummary(SQLModel, table=True):
+    """What a season's board says beside its rows, as of the last snapshot: baselines, ties, the state of the clock."""
+
+    __tablename__ = "board_summaries"
+
+    season_id: str = Field(primary_key=True, foreign_key="seasons.id")
+    tick: int = Field(sa_column=Column(_BIG, nullable=False))
+    document: dict[str, Any] = _json(dict)
 
 
 class LogRow(SQLModel, table=True):

@@ -10,6 +10,7 @@ from arena.core.text import clean_line
 from arena.errors import NotFoundError
 from arena.store.bulk import table_of
 from arena.store.models import (
+    BoardSummary,
     Bot,
     Entry,
     EquityRow,
@@ -83,6 +84,8 @@ def _entry_columns() -> Select[Any]:
             _STANDINGS.c.turnover, _STANDINGS.c.exposure_pct, _STANDINGS.c.fees, _STANDINGS.c.positions,
             _ENTRIES.c.errors, _ENTRIES.c.last_error, _STANDINGS.c.as_of,
             _STANDINGS.c.periods_a_year, _STANDINGS.c.note,
+            _STANDINGS.c.periods, _STANDINGS.c.excess_pct, _STANDINGS.c.verdict, _STANDINGS.c.verdict_next,
+            _STANDINGS.c.tie_first, _STANDINGS.c.tie_last, _STANDINGS.c.batches, _STANDINGS.c.ticks_to_separate,
             _ENTRIES.c.verified_words.label("verified"), _ENTRIES.c.verified_tick,
         )
         .join(_BOTS, _BOTS.c.id == _ENTRIES.c.bot_id)
@@ -102,6 +105,13 @@ def board(engine: Engine, season_id: str) -> list[Row]:
         # A retired bot leaves a gap in the stored ranks until the next snapshot; readers see none.
         row.update(rank=number, trades=row["trades"] or 0, rejected=row["rejected"] or 0)
     return rows
+
+
+def board_summary(engine: Engine, season_id: str) -> Row:
+    """Return what a season's board says beside its rows; empty before its first snapshot."""
+    table = table_of(BoardSummary)
+    found = _rows(engine, select(table.c.document).where(table.c.season_id == season_id))
+    return dict(found[0]["document"]) if found else {}
 
 
 # Made once: to build a statement of so many columns takes longer than to run it.

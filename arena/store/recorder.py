@@ -13,11 +13,13 @@ from sqlalchemy import Connection, Engine, LargeBinary, cast, delete, func, sele
 
 from arena.store.bulk import Row, insert_rows, table_of, update_rows, upsert_rows
 from arena.store.models import (
+    BoardSummary,
     BotTick,
     Entry,
     EquityRow,
     LogRow,
     OrderRow,
+    ScorePoint,
     Standing,
     Tick,
     Trade,
@@ -37,6 +39,8 @@ class TickWrites:
     trades: list[Row] = field(default_factory=list)
     equity: list[Row] = field(default_factory=list)
     standings: list[Row] = field(default_factory=list)
+    score_points: list[Row] = field(default_factory=list)
+    summary: list[Row] = field(default_factory=list)
     bot_ticks: list[Row] = field(default_factory=list)
     logs: list[Row] = field(default_factory=list)
     entries: list[Row] = field(default_factory=list)
@@ -77,12 +81,14 @@ class Recorder:
                 (EquityRow, writes.equity),
                 (BotTick, writes.bot_ticks),
                 (LogRow, writes.logs),
+                (ScorePoint, writes.score_points),
             ):
                 insert_rows(connection, model, rows)
             self._end_orders(connection, writes.order_ends)
             self._drop_orders(connection, writes.orders_dropped)
             self._update_entries(connection, writes.entries)
             self._upsert_standings(connection, writes.standings)
+            upsert_rows(connection, BoardSummary, ("season_id",), writes.summary)
             self._bound_logs(connection, writes.logs)
 
     def holds(self, writes: TickWrites) -> bool:

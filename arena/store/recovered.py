@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from arena.store.bulk import table_of
-from arena.store.models import Bot, BotTick, Entry, OrderRow, Standing, Tick, Trade
+from arena.store.models import Bot, BotTick, Entry, OrderRow, ScorePoint, Standing, Tick, Trade
 
 _TICKS = table_of(Tick)
 _LAST_TICKS = (
@@ -86,6 +86,13 @@ def tick_rows(engine: Engine, season_id: str, first: int, last: int) -> list[Tic
             .where(Tick.season_id == season_id, col(Tick.n) >= first, col(Tick.n) <= last)
             .order_by(col(Tick.n))
         ).all())  # fmt: skip
+
+
+def score_points(engine: Engine, season_id: str) -> Iterator[ScorePoint]:
+    """Yield a season's score points in order, so many at a time."""
+    with Session(engine, expire_on_commit=False) as session:
+        query = select(ScorePoint).where(ScorePoint.season_id == season_id).order_by(col(ScorePoint.n))
+        yield from session.exec(query.execution_options(yield_per=500))
 
 
 def last_ticks(engine: Engine, season_id: str, count: int) -> list[tuple[float, dict[str, float]]]:

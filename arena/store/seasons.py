@@ -14,7 +14,9 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 from uuid6 import uuid7
 
+from arena.core.baselines import EQUAL_WEIGHT
 from arena.core.exchange import RULES_VERSION, Rules
+from arena.core.scoring import MIN_SCORE_INTERVAL, default_score_interval
 from arena.errors import ConflictError
 from arena.store.bulk import as_loaded, insert_rows, table_of
 from arena.store.models import Bot, Entry, Season, SeasonSeeds
@@ -58,6 +60,11 @@ class SeasonPlan:
     rules: Rules
     seed: int | None = None
     chance: int | None = None
+    score_interval: float = MIN_SCORE_INTERVAL
+    benchmark: str = EQUAL_WEIGHT
+
+    def _usual_score_interval(self) -> float:
+        return default_score_interval(self.interval, replay=self.feed.startswith("replay:"))
 
     def key(self) -> str:
         """Return the key by which an open season is found again."""
@@ -65,6 +72,11 @@ class SeasonPlan:
             self.feed, sorted(self.symbols), self.interval, self.rules.starting_cash,
             self.rules.fee_bps, self.rules.slippage_bps, RULES_VERSION,
         ]  # fmt: skip
+        # Left out where they are as usual, so that seasons of before these were rules go on.
+        if self.benchmark != EQUAL_WEIGHT:
+            parts.append(self.benchmark)
+        if self.score_interval != self._usual_score_interval():
+            parts.append(self.score_interval)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -125,6 +137,7 @@ def _new_season(plan: SeasonPlan, number: int, runtime: dict[str, Any], note: st
         slippage_bps=plan.rules.slippage_bps, rules_version=RULES_VERSION,
         runtime=runtime, opened_at=time.time(), seed_sha256=commitment(market_seed),
         predictable=plan.seed is not None, fills_a_day=plan.rules.fills_a_day,
+        score_interval=plan.score_interval, benchmark=plan.benchmark,
     )  # fmt: skip
 
 

@@ -174,6 +174,7 @@ class BoardCache:
         return BoardSnapshot(
             shown,
             orjson.dumps({name: season[name] for name in _SEASON_FIELDS}),
+            orjson.dumps(queries.board_summary(context.database, season_id) or None),
             [{name: row[name] for name in _FIELDS} for row in rows],
             [row["as_of"] for row in rows],
         )

@@ -33,6 +33,7 @@ class BoardSnapshot:
 
     shown: tuple[Any, ...]
     season: bytes
+    summary: bytes
     items: list[dict[str, Any]]
     as_of: list[float | None]
 
@@ -50,6 +51,7 @@ class BoardSnapshot:
     def digest(self) -> str:
         """Return what tells this edition from any other, on every server and at every time."""
         found = hashlib.blake2b(self.season, digest_size=12)
+        found.update(self.summary)
         found.update(orjson.dumps(self.as_of))
         found.update(b"\n".join(self.rows))
         return found.hexdigest()
@@ -77,9 +79,14 @@ class BoardSnapshot:
     def _json(self, places: list[int], following: int | None) -> bytes:
         times = [self.as_of[place] for place in places]
         as_of = max((moment for moment in times if moment is not None), default=None)
-        return b'{"season":%b,"as_of":%b,"items":[%b],"next_cursor":%b}' % (
-            self.season, orjson.dumps(as_of), b",".join([self.rows[place] for place in places]), orjson.dumps(following)
-        )  # fmt: skip
+        rows = b",".join([self.rows[place] for place in places])
+        return b'{"season":%b,"as_of":%b,"summary":%b,"items":[%b],"next_cursor":%b}' % (
+            self.season,
+            orjson.dumps(as_of),
+            self.summary,
+            rows,
+            orjson.dumps(following),
+        )
 
     def _csv(self, places: list[int]) -> bytes:
         return csv_line(CSV_COLUMNS).encode() + b"".join([self.lines[place] for place in places])

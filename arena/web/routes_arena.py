@@ -23,7 +23,7 @@ router = APIRouter(tags=["arena"])
 
 Sort = Literal[
     "rank", "equity", "return_pct", "realized_pnl", "unrealized_pnl", "max_drawdown_pct", "sharpe",
-    "trades", "win_rate_pct", "turnover", "exposure_pct", "fees", "name", "errors",
+    "trades", "win_rate_pct", "turnover", "exposure_pct", "fees", "name", "errors", "excess_pct",
 ]  # fmt: skip
 
 

@@ -95,7 +95,46 @@ class SeasonDetail(BaseModel):
     seed_sha256: str = Field("", description="SHA-256 of the market's seed, shown from the first tick on.")
     predictable: bool = Field(False, description="The synthetic market's seed was set, so its prices can be foreseen.")
     seed: str | None = Field(None, description="The market's seed; None until the season is closed.")
+    score_interval: float = Field(300.0, description="Seconds of one period of returns.")
+    benchmark: str = Field("equal weight", description="What bots are compared with.")
+    starts_at: float | None = None
+    ends_at: float | None = None
+    entry_deadline: float | None = None
     runtime: dict[str, Any] = {}
+
+
+class Baseline(BaseModel):
+    """What doing nothing clever makes; not ranked."""
+
+    name: str
+    equity: float
+    return_pct: float
+
+
+class RandomBand(BaseModel):
+    """Between which equities 5 % and 95 % of random traders stand."""
+
+    traders: int
+    low: float
+    median: float
+    high: float
+    low_pct: float
+    median_pct: float
+    high_pct: float
+
+
+class BoardSummaryItem(BaseModel):
+    """What the ranks of a board mean, as of its last snapshot."""
+
+    benchmark: str
+    score_interval: float = Field(description="Seconds of one period of returns.")
+    periods: int = Field(description="Returns so far.")
+    batch_periods: int = Field(description="Returns in one batch.")
+    batches: int
+    pairs: int = Field(description="Comparisons that share the error of 5 %.")
+    separation: str = Field(description="In one sentence: who is told apart from whom.")
+    baselines: list[Baseline]
+    random_band: RandomBand
 
 
 class BoardItem(BaseModel):
@@ -114,8 +153,24 @@ class BoardItem(BaseModel):
     realized_pnl: float | None
     unrealized_pnl: float | None
     max_drawdown_pct: float | None
-    sharpe: float | None = Field(description="Annualised by periods_a_year; None under 30 equity rows.")
-    periods_a_year: float | None = Field(None, description="Equity rows a year, as observed; what sharpe counts by.")
+    sharpe: float | None = Field(
+        description="Of the returns between score points, annualised by periods_a_year; None under 30 periods."
+    )
+    periods_a_year: float | None = Field(None, description="Score points a year, as observed; what sharpe counts by.")
+    periods: int | None = Field(None, description="Returns on the score clock so far; figures of returns need 30.")
+    excess_pct: float | None = Field(
+        None, description="Return less that of the benchmark since the bot's first score point, percentage points."
+    )
+    verdict: str | None = Field(
+        None, description="Against the benchmark: ahead, behind, equivalent or not yet; valid at every look."
+    )
+    verdict_next: str | None = Field(None, description="The same against the next row.")
+    tie_first: int | None = Field(None, description="First rank of those that it cannot be told apart from yet.")
+    tie_last: int | None = Field(None, description="Last rank of those.")
+    batches: int | None = Field(None, description="Batches of returns compared so far; verdicts need 30.")
+    ticks_to_separate: int | None = Field(
+        None, description="About how many more ticks until it separates from the next row, if the spread stays."
+    )
     trades: int
     rejected: int
     win_rate_pct: float | None = Field(description="Sells above the average cost, before fees.")
@@ -178,6 +233,7 @@ class BoardPage(BaseModel):
 
     season: SeasonDetail
     as_of: float | None
+    summary: BoardSummaryItem | None = Field(None, description="What the ranks mean; None before the first snapshot.")
     items: list[BoardItem]
     next_cursor: int | None = None
 

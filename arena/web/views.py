@@ -14,7 +14,8 @@ from arena.web.context import AppState, ChosenSeason
 CSV_COLUMNS = (
     "rank", "name", "author", "origin", "model", "status", "equity", "return_pct", "realized_pnl",
     "unrealized_pnl", "max_drawdown_pct", "sharpe", "trades", "win_rate_pct", "turnover",
-    "exposure_pct", "fees", "errors", "last_error", "bot_id",
+    "exposure_pct", "fees", "errors", "last_error", "bot_id", "periods", "excess_pct", "verdict", "verdict_next",
+    "tie_first", "tie_last", "batches", "ticks_to_separate",
 )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def test_sharpe_is_the_textbooks_and_unknown_while_there_is_little() -> None:
     equities = walk(3, 60)
     score = Score(equities[0])
     for number, equity in enumerate(equities):
-        score.snapshot(equity, 10.0 * number)
+        score.point(equity, 10.0 * number)
         if number < MIN_SHARPE_RETURNS:
             assert score.metrics(equity, 0.0).sharpe is None
     returns = [after / before - 1 for before, after in itertools.pairwise(equities)]
@@ -65,7 +65,7 @@ def test_nights_and_weekends_have_no_periods_of_their_own() -> None:
     for day in days:
         # 6.5 hours of minutes, of which every tenth is an equity row.
         for minute in range(0, 390, 10):
-            score.snapshot(next(equities), day * 86_400.0 + 34_200.0 + minute * 60.0)
+            score.point(next(equities), day * 86_400.0 + 34_200.0 + minute * 60.0)
     found = score.metrics(10_000.0, 0.0)
     assert found.periods_a_year is not None
     assert found.sharpe is not None
@@ -81,7 +81,7 @@ def test_a_score_stored_before_times_were_kept_counts_from_where_they_are() -> N
     score = Score(100.0, last_equity=100.0, returns=50, return_mean=0.001, return_m2=0.01)
     assert score.metrics(100.0, 0.0).sharpe is None
     for number in range(31):
-        score.snapshot(100.0 + number % 3, 60.0 * number)
+        score.point(100.0 + number % 3, 60.0 * number)
     assert score.metrics(100.0, 0.0).periods_a_year == pytest.approx(SECONDS_A_YEAR / 60.0)
 
 
@@ -97,7 +97,7 @@ def test_a_fee_on_the_first_tick_is_a_drawdown() -> None:
 def test_a_flat_line_has_no_sharpe() -> None:
     score = Score(100.0)
     for number in range(100):
-        score.snapshot(100.0, float(number))
+        score.point(100.0, float(number))
     assert score.metrics(100.0, 0.0).sharpe is None
 
 

@@ -29,6 +29,8 @@ def standing(books: Books, bot_id: str, tick: int, equity: float) -> Row:
         "win_rate_pct": None, "turnover": 0.0, "exposure_pct": 0.0, "fees": 0.0, "trades": 0, "rejected": 0,
         "errors": 0, "tick": tick, "as_of": float(tick), "positions": {}, "score": {"ticks": tick},
         "periods_a_year": None, "note": None,
+        "periods": 0, "excess_pct": None, "verdict": "not yet", "verdict_next": "not yet", "tie_first": 1,
+        "tie_last": 2, "batches": 0, "ticks_to_separate": None,
     }  # fmt: skip
 
 

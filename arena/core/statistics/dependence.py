@@ -7,6 +7,7 @@ with the correction of Patton, Politis, White, Econometric Reviews 28(4), 2009.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -51,3 +52,19 @@ def stationary_block_length(series: Floats) -> float:
         return 1.0
     length = (2.0 * g**2 / (2.0 * spectrum**2)) ** (1.0 / 3.0) * n ** (1.0 / 3.0)
     return float(max(1.0, min(length, math.ceil(min(3.0 * math.sqrt(n), n / 3.0)))))
+
+
+def are_dependent(many: Sequence[Floats]) -> bool:
+    """Say whether series of one kind remember: the median of their autocorrelations at some lag to 5 stands out.
+
+    It does above 1.64/√n, with n the shortest length. Only positive ones count: negative ones make means steadier.
+    """
+    known = [np.asarray(each, dtype=np.float64) for each in many]
+    known = [each - each.mean() for each in known if len(each) >= 8 and float(np.std(each)) > 0.0]
+    if not known:
+        return False
+    bound = 1.64 / math.sqrt(min(len(each) for each in known))
+    return any(
+        float(np.median([float(each[lag:] @ each[:-lag]) / float(each @ each) for each in known])) > bound
+        for lag in range(1, 6)
+    )

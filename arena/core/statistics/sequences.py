@@ -62,6 +62,16 @@ class Sequences:
         """Return the state before any batch."""
         return cls(np.zeros(places), np.zeros(places), np.zeros(places))
 
+    @classmethod
+    def of(cls, differences: Floats) -> Sequences:
+        """Return the state after all batches of differences, a row a place; a NaN is no batch of its place."""
+        seen = ~np.isnan(differences)
+        count = seen.sum(axis=1).astype(np.float64)
+        values = np.where(seen, differences, 0.0)
+        mean = values.sum(axis=1) / np.maximum(count, 1.0)
+        centred = np.where(seen, values - mean[:, None], 0.0)
+        return cls(count, mean, np.einsum("ij,ij->i", centred, centred))
+
     def after(self, differences: Floats) -> Sequences:
         """Return the state after one more batch of differences; a NaN leaves its place as it was (Welford)."""
         seen = ~np.isnan(differences)
@@ -82,8 +92,10 @@ class Sequences:
         width = boundary(self.count, alpha, tightest_at)
         deviation = self.deviation
         return np.where(
-            self.count < MIN_BATCHES, np.inf, np.where(deviation > 0.0, width * deviation, 0.0)
-        )  # fmt: skip
+            self.count < MIN_BATCHES,
+            np.inf,
+            np.multiply(width, deviation, out=np.zeros_like(deviation), where=deviation > 0.0),
+        )
 
 
 def compare(mean: float, half_width: float, tolerance: float) -> Comparison:
@@ -122,6 +134,22 @@ def batches_to_separate(
         middle = (low + high) / 2.0
         low, high = (low, middle) if float(boundary(middle, alpha, tightest_at)) <= wanted else (middle, high)
     return float(max(MIN_BATCHES, math.ceil(high)))
+
+
+def batches_to_separate_many(
+    states: Sequences, alpha: float, tightest_at: float = TIGHTEST_AT, most: float = 1e9
+) -> Floats:
+    """Return `batches_to_separate` for each place; infinite where there is none or fewer than two batches."""
+    deviation = states.deviation
+    moving = (states.mean != 0.0) & (states.count >= 2.0)
+    wanted = np.divide(np.abs(states.mean), deviation, out=np.full(len(deviation), np.inf), where=deviation > 0.0)
+    low, high = np.ones(len(wanted)), np.full(len(wanted), most)
+    for _ in range(32):
+        middle = (low + high) / 2.0
+        narrow = boundary(middle, alpha, tightest_at) <= wanted
+        low, high = np.where(narrow, low, middle), np.where(narrow, middle, high)
+    possible = moving & (boundary(np.full(len(wanted), most), alpha, tightest_at) <= wanted)
+    return np.where(possible, np.maximum(MIN_BATCHES, np.ceil(high)), np.inf)
 
 
 def tie_bands(separated: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:

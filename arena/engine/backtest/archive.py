@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.core.exchange import Rules
+from arena.core.scoring import default_score_interval
 from arena.engine.backtest.account import BacktestAccount, RecordedMarket
 from arena.engine.backtest.run import BacktestResult
 from arena.store.archive import write_season
@@ -23,7 +24,8 @@ def write_backtest(
 
     gaps = np.diff(market.rows[:, 0])
     interval = float(np.median(gaps)) if len(gaps) else 1.0
-    plan = SeasonPlan(f"backtest:{new_id()}", market.symbols, interval, rules, chance=seed)
+    clock = default_score_interval(interval, replay=True)
+    plan = SeasonPlan(f"backtest:{new_id()}", market.symbols, interval, rules, chance=seed, score_interval=clock)
     played = [(new_id(), result, result.play) for result in results if result.play is not None]
     rows: dict[str, list[Row]] = {
         "ticks": [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from arena.core.exchange import Conditions
+from arena.core.scoring import default_score_interval, score_ticks
 from arena.runtime.wire import pack_run
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from arena.feeds.base import History
 
 
-@dataclass(slots=True)
+@dataclass
 class RecordedMarket:
     """Recorded ticks: `rows` is float64 (ticks, 1 + symbols), time first, NaN for no price.
 
@@ -44,6 +46,18 @@ class RecordedMarket:
         # The same doubles one after another: a single one costs a tenth of what numpy takes to give it.
         self.values = memoryview(self.rows.reshape(-1))  # type: ignore[arg-type]
         self._head = pack_run(b"", 1, self.symbols, None, with_symbols=False, whole=self.whole)
+
+    @cached_property
+    def interval(self) -> float | None:
+        """Return the usual seconds between two ticks, None below two ticks."""
+        import numpy as np
+
+        return float(np.median(np.diff(self.rows[:, 0]))) if len(self) > 1 else None
+
+    @cached_property
+    def score_ticks(self) -> npt.NDArray[np.int64]:
+        """Return the ticks that are points of the score clock."""
+        return score_ticks(self.rows[:, 0], default_score_interval(self.interval or 0.0, replay=True))
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -51,6 +51,8 @@ class EquityMarker:
         realized = np.array([each.realized for each in accounts])[owner]
         cash = np.array([each.cash for each in accounts])[owner]
         self._snapshot(ticks, equity[ticks - start], realized, unrealized[ticks - start], cash)
+        for place in self._market.score_ticks[slice(*np.searchsorted(self._market.score_ticks, (start, end)))].tolist():
+            self._score.point(float(equity[place - start]), self._market.time(place))
 
     def _values(
         self, start: int, end: int, accounts: list[Account], lengths: npt.NDArray[np.int64]
@@ -79,7 +81,5 @@ class EquityMarker:
     def _snapshot(self, ticks: npt.NDArray[np.int64], equity: Floats, *rest: Floats) -> None:
         import numpy as np
 
-        for value, time in zip(equity.tolist(), self._market.rows[ticks, 0].tolist(), strict=True):
-            self._score.snapshot(value, time)
         rows = np.column_stack([ticks, self._market.rows[ticks, 0], equity, *rest])
         self._curve.extend(rows.astype(np.float64, copy=False).tobytes())

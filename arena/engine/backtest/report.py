@@ -71,9 +71,7 @@ def document(
 
 def tick_interval(market: RecordedMarket) -> float | None:
     """Return the median seconds between two ticks, None where there are fewer than two."""
-    import numpy as np
-
-    return float(np.median(np.diff(market.rows[:, 0]))) if len(market) > 1 else None
+    return market.interval
 
 
 def benchmark(market: RecordedMarket, rules: Rules) -> Row:
@@ -115,7 +113,7 @@ def bot_document(result: BacktestResult, market: RecordedMarket) -> Row:
         empty = dict.fromkeys(
             ("last_error", "cash", "equity", "realized_pnl", "unrealized_pnl", "metrics", "periods_a_year")
         )
-        rest: Row = {"periods_a_year": None, "positions": {}, "endings": [], "equity_curve": []}
+        rest: Row = {"periods": 0, "periods_a_year": None, "positions": {}, "endings": [], "equity_curve": []}
         return {**head, **nothing, **empty, **rest}
     return {
         **head, **_played(play),
@@ -130,7 +128,7 @@ def _played(play: BacktestAccount) -> Row:
     last = play.ledger.equity[-1] if play.ledger.equity else None
     equity = last[2] if last else play.account.cash
     metrics = asdict(play.score.metrics(equity, play.account.fees))
-    periods = metrics.pop("periods_a_year")
+    periods_a_year, periods = metrics.pop("periods_a_year"), metrics.pop("periods")
     return {
         "orders": len(play.ledger.orders) + play.ledger.overflow,
         "trades": len(play.ledger.trades),
@@ -143,7 +141,8 @@ def _played(play: BacktestAccount) -> Row:
         "realized_pnl": play.account.realized,
         "unrealized_pnl": last[4] if last else 0.0,
         "metrics": metrics,
-        "periods_a_year": periods,
+        "periods": periods,
+        "periods_a_year": periods_a_year,
     }
 
 

@@ -10,7 +10,7 @@ import logging
 import sys
 import threading
 import time as real_time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from arena.engine.live.calls import CallQueue
 from arena.engine.live.journal import Journal
 from arena.engine.live.recovery import Recovery
 from arena.engine.live.roster import Roster
+from arena.engine.live.season_scores import SeasonScores
 from arena.engine.live.sources import TickSource
 from arena.engine.live.supervisor import Supervisor
 from arena.engine.live.tick import LOG_BYTES_A_DAY, TickBuilder
@@ -62,7 +63,9 @@ class Engine:
         self.rules = Rules(season.starting_cash, season.fee_bps, season.slippage_bps, season.fills_a_day)
         self.beats = source.beats
         self.tick_seconds = 0.0
-        self._state = SeasonState(season, self.rules, season_seeds(database, season.id).chance, self.market)
+        chance = season_seeds(database, season.id).chance
+        self.scores = SeasonScores(season, self.rules, source.symbols, chance)
+        self._state = SeasonState(season, self.rules, chance, self.market)
         self._database = database
         self._pool = pool
         self._source = source
@@ -71,7 +74,7 @@ class Engine:
         self._calls = CallQueue()
         self.supervisor = Supervisor(pool, self._state, source.deadline)
         self.roster = Roster(database, self._state, self.supervisor, memory)
-        self._recovery = Recovery(database, pool, self._state, self.roster)
+        self._recovery = Recovery(database, pool, self._state, self.roster, self.scores)
         self._limit = RateLimit()
         self._log_bytes = log_bytes_a_day
         self._ranked_at = -1
@@ -146,7 +149,9 @@ class Engine:
             builder.settle(prices, last_prices, conditions)
             self.supervisor.ask(TickPayload(time, market.symbols, prices, market.version), builder)
             builder.entry_updates()
-            ranked = builder.snapshot(last=last)
+            worth = self._worth(last_prices, conditions.ended)
+            builder.score_point(self.scores, worth)
+            ranked = builder.snapshot(self.scores, worth, last=last)
         if not self._record(builder):
             return
         builder.apply()
@@ -195,6 +200,11 @@ class Engine:
             self.roster.seats(), self.season.id, n, time, self.rules, recorder, self._limit, self._log_bytes
         )
 
+    def _worth(self, last_prices: Mapping[str, float], ended: Mapping[str, float | None]) -> dict[str, float]:
+        """Return what one unit of each symbol is worth: its last price, or what it was settled at."""
+        settled = {**self.market.ended, **ended}
+        return {**last_prices, **{symbol: price for symbol, price in settled.items() if price is not None}}
+
     def _record(self, builder: TickBuilder) -> bool:
         """Write the tick; where the database is away or full, the clock stands until it is back."""
         while (problem := self._journal.write(builder.writes)) is not None:
@@ -211,7 +221,7 @@ class Engine:
         if market.n < 0 or market.n % SNAPSHOT_EVERY == 0 or market.n == self._ranked_at:
             return
         builder = self._builder(market.n, market.time)
-        builder.snapshot(last=True)
+        builder.snapshot(self.scores, self._worth(market.last_prices, {}), last=True)
         self._record(builder)
         self._state.phase = "finished"
 

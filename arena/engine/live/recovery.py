@@ -14,11 +14,12 @@ from sqlmodel import Session, col, select
 from arena.core.ledger import mark
 from arena.engine.live.catch_up import CatchUp
 from arena.engine.live.roster import Roster
+from arena.engine.live.season_scores import SeasonScores
 from arena.engine.replay.replayer import RecordedTicks, worker_lifetimes
 from arena.engine.seat import Life, Seat, rebuilt_account, restored_seat
 from arena.engine.state import SeasonState
 from arena.store.models import BotTick, Tick, Trade
-from arena.store.recovered import Recovered, ended_symbols, recover, tick_rows
+from arena.store.recovered import Recovered, ended_symbols, recover, score_points, tick_rows
 from sandbox.pool import Pool
 from sandbox.talk.gather import gather
 
@@ -30,16 +31,22 @@ _PAGE = 5000
 class Recovery:
     """Brings a season's seats back to the last recorded tick."""
 
-    def __init__(self, database: Database, pool: Pool, state: SeasonState, roster: Roster) -> None:
+    def __init__(
+        self, database: Database, pool: Pool, state: SeasonState, roster: Roster, scores: SeasonScores
+    ) -> None:
         self._database = database
         self._pool = pool
         self._state = state
         self._roster = roster
+        self._scores = scores
+        # The ticks at which score points were written.
+        self._scored: set[int] = set()
 
     def run(self) -> None:
         """Rebuild market, seats and workers; a season without ticks is left as it is."""
         season = self._state.season
         found = recover(self._database, season.id)
+        self._scored = self._scores.restore(score_points(self._database, season.id))
         for bot, entry in found.entries:
             seat = restored_seat(
                 bot, entry, self._state.rules, found.trades.get(bot.id, []),
@@ -62,6 +69,7 @@ class Recovery:
         market = self._state.market
         market.n, market.time, market.prices = last.n, last.time, dict(last.prices)
         held = {symbol for seat in self._roster.seats() for symbol in seat.account.positions}
+        held |= set(self._scores.baselines.held)
         last_prices = dict(last.prices)
         missing = held - set(last_prices)
         end = last.n
@@ -98,6 +106,8 @@ class Recovery:
                 account = account.after(trade)
             value = mark(account, last_prices)
             score.mark(value.equity, exposed=bool(account.positions))
+            if tick.n in self._scored:
+                score.point(value.equity, tick.time)
 
     # -- workers ----------------------------------------------------------------------------------------
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arena.core.exchange import daily_limit, day_of
 from arena.core.scoring import Contender, ranked
 from arena.core.text import clean_line
+from arena.engine.live.season_scores import SeasonScores
 from arena.engine.seat import REJECTED_ROWS_A_DAY, SeatUpdate
 
 
 def standings(
-    candidates: Sequence[SeatUpdate], season_id: str, tick: int, time: float, fills_a_day: int
-) -> list[dict[str, Any]]:
-    """Return one ranked row a bot; `fills_a_day` is how many it may have, 0 for any number."""
+    candidates: Sequence[SeatUpdate],
+    season_id: str,
+    tick: int,
+    time: float,
+    fills_a_day: int,
+    scores: SeasonScores,
+    prices: Mapping[str, float],
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return one ranked row a bot, and what the board says as a whole; `prices` are the last known ones.
+
+    `fills_a_day` is how many fills a bot may have, 0 for any number.
+    """
     rows = {c.seat.id: _standing(c, season_id, tick, time, fills_a_day) for c in candidates}
     contenders = [
         Contender(
@@ -23,7 +33,12 @@ def standings(
         )
         for c in candidates
     ]  # fmt: skip
-    return [{**rows[str(contender.key)], "rank": rank} for rank, contender in enumerate(ranked(contenders), 1)]
+    order = ranked(contenders)
+    said, summary = scores.columns([(str(each.key), each.equity) for each in order], prices)
+    return [
+        {**rows[str(contender.key)], **columns, "rank": rank}
+        for rank, (contender, columns) in enumerate(zip(order, said, strict=True), 1)
+    ], summary
 
 
 def _standing(candidate: SeatUpdate, season_id: str, tick: int, time: float, fills_a_day: int) -> dict[str, Any]:

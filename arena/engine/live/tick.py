@@ -14,6 +14,7 @@ from arena.core.exchange import USUAL, Conditions, Holding, Rules, Stepped, step
 from arena.core.orders import Fill, Order, OrderStatus, Rejection
 from arena.core.scoring import SNAPSHOT_EVERY
 from arena.core.text import clean_line
+from arena.engine.live.season_scores import SeasonScores
 from arena.engine.live.standings import standings
 from arena.engine.rows import equity_row, log_row, order_row, trade_row
 from arena.engine.seat import FAILING_AFTER, Life, Pending, Seat, SeatUpdate
@@ -243,20 +244,32 @@ class TickBuilder:
 
     # -- closing ------------------------------------------------------------------------------------
 
-    def snapshot(self, *, last: bool = False) -> bool:
+    def score_point(self, scores: SeasonScores, prices: Mapping[str, float]) -> None:
+        """Write the equities at a score point, where this tick is one; `prices` are the last known ones."""
+        if not scores.clock.due(self.time):
+            return
+        equities = {}
+        for update in self.updates.values():
+            if update.life is not Life.RETIRED:
+                equities[update.seat.id] = update.valuation.equity
+                update.score.point(update.valuation.equity, self.time)
+        self.writes.score_points.append(scores.point(self.n, self.time, equities, prices))
+
+    def snapshot(self, scores: SeasonScores, prices: Mapping[str, float], *, last: bool = False) -> bool:
         """Write equity rows and standings at every tenth tick; say whether this was one."""
         if self.n % SNAPSHOT_EVERY and not last:
             return False
         shown = [update for update in self.updates.values() if update.life is not Life.RETIRED]
         for update in shown:
             seat, account, (equity, unrealized) = update.seat, update.account, update.valuation
-            update.score.snapshot(equity, self.time)
             row = equity_row(
                 self.n, self.time, seat.name, equity=equity, realized=account.realized, unrealized=unrealized,
                 cash=account.cash,
             )  # fmt: skip
             self.writes.equity.append({**row, "season_id": self._season_id, "bot_id": seat.id})
-        self.writes.standings += standings(shown, self._season_id, self.n, self.time, self._rules.fills_a_day)
+        rows, summary = standings(shown, self._season_id, self.n, self.time, self._rules.fills_a_day, scores, prices)
+        self.writes.standings += rows
+        self.writes.summary.append({"season_id": self._season_id, "tick": self.n, "document": summary})
         return True
 
     def entry_updates(self) -> None:

@@ -1,0 +1,123 @@
+"""One season's score clock: the points it writes, and what follows from them for the board."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from arena.core.baselines import CASH, EQUAL_WEIGHT, Baselines
+from arena.core.comparisons import BoardComparisons, BotSeparation
+from arena.core.exchange import Rules
+from arena.core.scoring import ScoreClock
+from arena.core.seeds import seed_of
+from arena.core.separation import separation_words
+from arena.store.models import ScorePoint, Season
+
+
+class SeasonScores:
+    """The running score of a season; used by the engine's thread only, and the same after a restart."""
+
+    def __init__(self, season: Season, rules: Rules, symbols: Sequence[str], chance: str) -> None:
+        self._season = season
+        self.clock = ScoreClock(season.score_interval)
+        seed = seed_of(chance, "random traders", season.id) & (2**63 - 1)
+        self.baselines = Baselines(tuple(symbols), rules, seed)
+        # What one round trip costs, as a fraction: fee and slippage, there and back.
+        self.comparisons = BoardComparisons(season.score_interval, 2.0 * (rules.fee_bps + rules.slippage_bps) / 1e4)
+        self._points = 0
+        self._joined_at: dict[str, float] = {}
+
+    def restore(self, points: Iterable[ScorePoint]) -> set[int]:
+        """Take up all recorded points; return their ticks."""
+        ticks, columns = set(), list[str]()
+        for row in points:
+            columns += row.joined
+            values = np.frombuffer(row.equities, dtype="<f8").tolist()
+            equities = {bot: v for bot, v in zip(columns, values, strict=True) if v == v}  # noqa: PLR0124
+            self.clock.due(row.time)
+            self._take(equities, row.prices)
+            ticks.add(row.tick)
+        return ticks
+
+    def point(self, tick: int, time: float, equities: Mapping[str, float], prices: Mapping[str, float]) -> Any:
+        """Take one score point and return its row."""
+        known = len(self.comparisons.places)
+        self._take(equities, prices)
+        places = list(self.comparisons.places)
+        return {
+            "season_id": self._season.id, "n": self._points - 1, "tick": tick, "time": time, "prices": dict(prices),
+            "joined": places[known:], "equities": self.comparisons.last.astype("<f8").tobytes(),
+        }  # fmt: skip
+
+    def _take(self, equities: Mapping[str, float], prices: Mapping[str, float]) -> None:
+        self.baselines.point(prices)
+        benchmark = self.benchmark_equity(prices)
+        for bot in equities:
+            self._joined_at.setdefault(bot, benchmark)
+        self.comparisons.point(equities, benchmark)
+        self._points += 1
+
+    def benchmark_equity(self, prices: Mapping[str, float]) -> float:
+        """Return the equity of the season's benchmark at the last known prices."""
+        return self.baselines.equities(prices)[self._season.benchmark]
+
+    def columns(
+        self, order: Sequence[tuple[str, float]], prices: Mapping[str, float]
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Return what each row of a board in this order of bot and equity says, and what the whole says."""
+        bots = [bot for bot, _ in order]
+        verdicts = self.comparisons.judge(bots)
+        benchmark, start = self.benchmark_equity(prices), self.baselines.rules.starting_cash
+        rows = []
+        for (bot, equity), verdict in zip(order, verdicts, strict=True):
+            # The benchmark counts from the first score point of the bot on: only what it could have had.
+            since = self._joined_at.get(bot, benchmark)
+            gained = benchmark / since - 1.0 if since > 0.0 else 0.0
+            rows.append({
+                "excess_pct": (equity / start - 1.0 - gained) * 100.0,
+                "verdict": verdict.against_benchmark.value, "verdict_next": verdict.against_next.value,
+                "tie_first": verdict.tie_first, "tie_last": verdict.tie_last, "batches": verdict.batches,
+                "ticks_to_separate": self._ticks(verdict.more_batches),
+            })  # fmt: skip
+        return rows, self._summary(verdicts, rows, prices)
+
+    def _ticks(self, batches: float | None) -> int | None:
+        """Return how many ticks so many batches take, on a clock that never stands."""
+        if batches is None:
+            return None
+        season = self._season
+        ticks_a_point = max(1.0, season.score_interval / season.interval)
+        ticks = round(batches * self.comparisons.batch * ticks_a_point)
+        return ticks if ticks < 2**53 else None
+
+    def _summary(
+        self, verdicts: Sequence[BotSeparation], rows: Sequence[Mapping[str, Any]], prices: Mapping[str, float]
+    ) -> dict[str, Any]:
+        start = self.baselines.rules.starting_cash
+        low, middle, high = self.baselines.band(prices)
+        names = {CASH: "cash", EQUAL_WEIGHT: "equal weight"}
+        return {
+            "benchmark": self._season.benchmark,
+            "score_interval": self._season.score_interval,
+            "periods": self.comparisons.returns,
+            "batch_periods": self.comparisons.batch,
+            "batches": self.comparisons.batches,
+            "pairs": self.comparisons.pairs_shown,
+            "separation": separation_words(
+                [(v.tie_first, v.tie_last) for v in verdicts],
+                self.comparisons.batches,
+                None if not rows else rows[0]["ticks_to_separate"],
+            ),
+            "baselines": [
+                {"name": names.get(name, f"buy and hold {name}"), "equity": equity,
+                 "return_pct": (equity / start - 1.0) * 100.0}
+                for name, equity in self.baselines.equities(prices).items()
+            ],
+            "random_band": {
+                "traders": 200, "low": low, "median": middle, "high": high,
+                "low_pct": (low / start - 1.0) * 100.0, "median_pct": (middle / start - 1.0) * 100.0,
+                "high_pct": (high / start - 1.0) * 100.0,
+            },
+        }  # fmt: skip
