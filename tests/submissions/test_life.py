@@ -112,7 +112,7 @@ def test_a_kill_between_enrolment_and_the_last_word_leaves_one_bot(tmp_path: Pat
     settings = settings_for(tmp_path)
     with running(settings, tmp_path) as arena:
         # No bot may come in, so that the strategy is still under way when the arena stops.
-        arena.arena._pipeline.leave_season()
+        arena.arena._context.pipeline.leave_season()
         submission = post(arena, prompt)
     environment = {
         **{key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ},
