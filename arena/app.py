@@ -18,7 +18,7 @@ from arena.engine.live.engine import Engine
 from arena.engine.live.journal import Journal
 from arena.engine.live.memory_budget import budget
 from arena.feeds.runner import FeedRunner
-from arena.llm.client import ModelServer
+from arena.llm.models import Models, models_of
 from arena.market import choose_market
 from arena.status import Generator, arena_status, generator_of
 from arena.store.archive import runtime_facts
@@ -26,6 +26,7 @@ from arena.store.database import open_database, own_connections, upgrade
 from arena.store.lease import Lease
 from arena.store.models import Season
 from arena.store.seasons import carry_over, resume_or_open, set_isolation
+from arena.submissions.budgets import BudgetLimits, Budgets
 from arena.submissions.dropin import DropIn
 from arena.submissions.intake import Intake
 from arena.submissions.pipeline import Pipeline
@@ -50,7 +51,8 @@ class Arena:
 
     def __init__(self, settings: Settings, proof: dict[str, Any] | None = None) -> None:
         self.settings = settings
-        self.generator: Generator = generator_of(settings)
+        self._models: Models = models_of(settings)
+        self.generator: Generator = generator_of(self._models)
         self.broadcast = Broadcast()
         self._proof = proof
         self._ends = ExitStack()
@@ -72,12 +74,15 @@ class Arena:
         feeds = self._on_stop(FeedRunner(), FeedRunner.stop)
         self._market = choose_market(settings, self._database, feeds)
         run = self._make_run()
-        desk = SubmissionStore(self._database, self._teller("submission"))
-        pipeline = self._on_stop(self._make_pipeline(desk, run), Pipeline.stop)
+        live = Broadcast()
+        desk = self._make_desk(live)
+        pipeline = self._on_stop(self._make_pipeline(desk, run, live), Pipeline.stop)
         self._ends.callback(self._end_season)
         self._play(run)
         pipeline.start()
-        jobs = self._on_stop(Jobs(self._database, self._teller("job")), Jobs.stop)
+        jobs = self._on_stop(Jobs(self._database, lambda data: self.broadcast.publish("job", data)), Jobs.stop)
+        # Streams end first: a reader must not hold up the rest.
+        self._ends.callback(live.close)
         self._ends.callback(self.broadcast.close)
         self._context = AppState(
             settings=settings, database=self._database, pool=self._pool, run=run, broadcast=self.broadcast,
@@ -119,16 +124,18 @@ class Arena:
             log_bytes_a_day=settings.max_log_mb_per_day << 20, memory=budget(settings.bots_memory_mb),
         )  # fmt: skip
 
-    def _make_pipeline(self, desk: SubmissionStore, run: SeasonRun) -> Pipeline:
+    def _make_desk(self, live: Broadcast) -> SubmissionStore:
+        def tell(data: dict[str, Any]) -> None:
+            self.broadcast.publish("submission", data)
+            live.publish("submission", data)
+
+        return SubmissionStore(self._database, tell, self.settings.max_queue)
+
+    def _make_pipeline(self, desk: SubmissionStore, run: SeasonRun, live: Broadcast) -> Pipeline:
         settings = self.settings
-        writer = ModelServer(
-            settings.openai_base_url, settings.openai_api_key.get_secret_value(),
-            settings.openai_timeout_seconds, settings.openai_max_tokens, settings.openai_max_tokens_field,
-            max_tokens_limit=settings.openai_max_tokens_limit,
-        )  # fmt: skip
-        configured = settings.openai_model or settings.openai_base_url
+        budgets = Budgets(self._database, BudgetLimits.of(settings))
         facts = _facts(run.season, settings)
-        return Pipeline(desk, run.intake, writer if configured else None, facts, settings.max_repairs)
+        return Pipeline(desk, run.intake, self._models, budgets, facts, settings.max_repairs, live)
 
     def _play(self, run: SeasonRun) -> None:
         """Start a season's clock, then its drop-in folder."""
@@ -185,9 +192,6 @@ class Arena:
     def _zygote_died(self) -> None:
         if self._run is not None:
             self._run.engine.zygote_died()
-
-    def _teller(self, kind: str) -> Callable[[dict[str, Any]], None]:
-        return lambda data: self.broadcast.publish(kind, data)
 
     def _on_stop(self, part: T, end: Callable[[T], None]) -> T:
         """Return a part that `stop` will end, before the parts that were made earlier."""

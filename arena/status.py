@@ -11,10 +11,9 @@ from sqlalchemy import Engine as Database
 
 from arena import __version__
 from arena.clock import CLOCK
-from arena.config import Settings
 from arena.engine.live.engine import Engine
+from arena.llm.models import TEMPLATE, Models
 from arena.store import queries
-from arena.submissions.pipeline import TEMPLATE
 from arena.web.context import SeasonRun
 
 _SEASON = (
@@ -43,10 +42,9 @@ class Generator:
         return "No model is configured: bots are written by the template provider, from rules."
 
 
-def generator_of(settings: Settings) -> Generator:
-    """Return who writes bots by these settings."""
-    model = settings.openai_model
-    return Generator("model", model) if model else Generator("template", TEMPLATE)
+def generator_of(models: Models) -> Generator:
+    """Return who writes bots where a request names no model."""
+    return Generator("template" if models.default == TEMPLATE else "model", models.default)
 
 
 def arena_status(

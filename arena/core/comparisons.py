@@ -33,7 +33,7 @@ _FIRST_CHECK = 30  # returns before the memory is measured for the first time
 _CHECK_AGAIN = 1.25  # times as many returns before it is measured again
 
 
-class Verdict(NamedTuple):
+class BotSeparation(NamedTuple):
     """What the board says of one row; `more_batches` is until it separates from the next row, None if unknown."""
 
     against_benchmark: Comparison
@@ -91,7 +91,7 @@ class BoardComparisons:
     _alone: Sequences = field(default_factory=lambda: Sequences.empty(0))
     _pairs: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
     _paired: Sequences = field(default_factory=lambda: Sequences.empty(0))
-    _judged: tuple[tuple[str, ...], int, int, list[Verdict]] | None = None
+    _judged: tuple[tuple[str, ...], int, int, list[BotSeparation]] | None = None
 
     def __post_init__(self) -> None:
         self.batch = max(1, math.ceil(MIN_BATCH_SECONDS / self.score_interval))
@@ -186,7 +186,7 @@ class BoardComparisons:
         """
         return max(1, 2 * len(self.places) - 1)
 
-    def judge(self, order: Sequence[str]) -> list[Verdict]:
+    def judge(self, order: Sequence[str]) -> list[BotSeparation]:
         """Return the verdict of each row of a board in this order."""
         key = tuple(order)
         if self._judged is not None and self._judged[:3] == (key, self.batches, self.pairs_shown):
@@ -195,7 +195,7 @@ class BoardComparisons:
         self._judged = (key, self.batches, self.pairs_shown, verdicts)
         return verdicts
 
-    def _fresh(self, order: tuple[str, ...]) -> list[Verdict]:
+    def _fresh(self, order: tuple[str, ...]) -> list[BotSeparation]:
         if not order:
             return []
         alpha = ALPHA / self.pairs_shown
@@ -216,7 +216,7 @@ class BoardComparisons:
             for wanted, have in zip(needed.tolist(), paired.count.tolist(), strict=True)
         ]
         return [
-            Verdict(benchmark[i], following[i] if i < len(following) else Comparison.NOT_YET, *bands[i],
+            BotSeparation(benchmark[i], following[i] if i < len(following) else Comparison.NOT_YET, *bands[i],
                     int(alone.count[i]), more[i] if i < len(more) else None)
             for i in range(len(order))
         ]  # fmt: skip

@@ -1,20 +1,37 @@
-"""Many rows at once, by the quickest way each database has.
+"""Many rows at once: Core statements, each made once for a table and its columns.
 
-The statement is made once a table and set of columns, and the driver gets plain tuples: Core's own
-executemany spends most of its time on turning one dict into another. PostgreSQL takes many new rows by
-binary COPY, and changes as one JSON document, because there each statement costs a message.
+PostgreSQL takes many new rows by binary COPY, and changes as one JSON document, because there each statement
+costs a message to the server.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy import (
+    JSON,
+    Connection,
+    Dialect,
+    Executable,
+    Table,
+    TableValuedAlias,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.instrumentation import manager_of_class
 from sqlmodel import SQLModel
@@ -50,51 +67,90 @@ def _defaults(model: type[SQLModel]) -> Row:
 
 
 def insert_rows(connection: Connection, model: type[SQLModel], rows: Sequence[Row]) -> None:
-    """Insert rows that all have the same columns; those they lack are the database's to fill."""
+    """Insert rows that all have the same columns; the database fills in the columns that they lack."""
     if not rows:
         return
     table, dialect, names = table_of(model), connection.dialect, tuple(rows[0])
-    values = _bound(table, dialect, names, rows)
     if dialect.name == "postgresql" and len(rows) >= COPY_FROM:
-        _copy(connection, table, names, values)
+        _copy(connection, table, names, _bound(table, dialect, names, rows))
     else:
-        _execute(connection, _insert_sql(table, dialect, names), values)
+        connection.execute(_insert(table, names), rows)
 
 
 def update_rows(connection: Connection, model: type[SQLModel], keys: Sequence[str], rows: Sequence[Row]) -> None:
     """Update rows, found by their `keys`; all set the same columns."""
-    _change(connection, table_of(model), tuple(keys), rows, _update_sql, _update_from_json_sql)
+    if not rows:
+        return
+    table, names, found_by = table_of(model), tuple(rows[0]), tuple(keys)
+    if connection.dialect.name == "postgresql":
+        connection.execute(_update_from_json(table, names, found_by), _document(rows))
+    else:
+        connection.execute(_update(table, names, found_by), [{_KEY + name: row[name] for name in row} for row in rows])
 
 
 def upsert_rows(connection: Connection, model: type[SQLModel], keys: Sequence[str], rows: Sequence[Row]) -> None:
     """Insert rows, or update those whose `keys` are there; all set the same columns."""
-    _change(connection, table_of(model), tuple(keys), rows, _upsert_sql, _upsert_from_json_sql)
-
-
-_Statement = Callable[[Table, Dialect, tuple[str, ...], tuple[str, ...]], str]
-
-
-def _change(
-    connection: Connection,
-    table: Table,
-    keys: tuple[str, ...],
-    rows: Sequence[Row],
-    each: _Statement,
-    from_json: _Statement,
-) -> None:
     if not rows:
         return
-    dialect = connection.dialect
-    # The keys come last, as they do in UPDATE's WHERE.
-    names = (*(name for name in rows[0] if name not in keys), *keys)
-    if dialect.name == "postgresql":
-        connection.exec_driver_sql(from_json(table, dialect, names, keys), (orjson.dumps(rows).decode(),))
+    table, names, found_by = table_of(model), tuple(rows[0]), tuple(keys)
+    if connection.dialect.name == "postgresql":
+        connection.execute(_upsert_from_json(table, names, found_by), _document(rows))
     else:
-        values = _bound(table, dialect, names, rows)
-        _execute(connection, each(table, dialect, names, keys), values)
+        connection.execute(_upsert(table, names, found_by), rows)
 
 
-# -- values ---------------------------------------------------------------------------------------------------
+# -- statements -----------------------------------------------------------------------------------------------
+
+_KEY = "given_"  # before the parameters of an update, since Core keeps the bare names to itself
+
+
+@lru_cache(maxsize=256)
+def _insert(table: Table, names: tuple[str, ...]) -> Executable:
+    return insert(table).values({name: bindparam(name) for name in names})
+
+
+@lru_cache(maxsize=256)
+def _update(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Executable:
+    found = and_(*(table.c[key] == bindparam(_KEY + key) for key in keys))
+    return update(table).where(found).values({name: bindparam(_KEY + name) for name in names if name not in keys})
+
+
+@lru_cache(maxsize=256)
+def _upsert(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Executable:
+    made = sqlite_insert(table).values({name: bindparam(name) for name in names})
+    return made.on_conflict_do_update(
+        index_elements=keys, set_={name: made.excluded[name] for name in names if name not in keys}
+    )
+
+
+def _document(rows: Sequence[Row]) -> dict[str, str]:
+    return {"rows": orjson.dumps(rows).decode()}
+
+
+def _given(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
+    """Return the parameter `rows`, a JSON document, as a table with these columns."""
+    rows = cast(bindparam("rows", type_=Text), JSON)
+    columns = [column(name, table.c[name].type) for name in names]
+    return func.json_to_recordset(rows).table_valued(*columns, name="given").render_derived(with_types=True)
+
+
+@lru_cache(maxsize=256)
+def _update_from_json(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Executable:
+    given = _given(table, names)
+    found = and_(*(table.c[key] == given.c[key] for key in keys))
+    return update(table).where(found).values({name: given.c[name] for name in names if name not in keys})
+
+
+@lru_cache(maxsize=256)
+def _upsert_from_json(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Executable:
+    given = _given(table, names)
+    made = postgres_insert(table).from_select(list(names), select(*(given.c[name] for name in names)))
+    return made.on_conflict_do_update(
+        index_elements=keys, set_={name: made.excluded[name] for name in names if name not in keys}
+    )
+
+
+# -- COPY, past SQLAlchemy -----------------------------------------------------------------------------------
 
 
 def _bound(table: Table, dialect: Dialect, names: tuple[str, ...], rows: Sequence[Row]) -> Iterable[tuple[Any, ...]]:
@@ -119,23 +175,14 @@ def _reader(
     return get, found
 
 
-# -- past SQLAlchemy ----------------------------------------------------------------------------------------
-
-
 @contextmanager
 def _driver(connection: Connection, statement: str) -> Iterator[Any]:
-    """Lend the driver's own connection; whoever catches SQLAlchemy's errors does not have to know."""
+    """Lend the driver's own connection; its errors come out as SQLAlchemy's."""
     base: Any = connection.dialect.loaded_dbapi.Error
     try:
         yield connection.connection.driver_connection
     except base as error:
         raise DBAPIError.instance(statement, None, error, base, dialect=connection.dialect) from error
-
-
-def _execute(connection: Connection, statement: str, values: Iterable[tuple[Any, ...]]) -> None:
-    """Execute a statement once for each row, one row in memory at a time."""
-    with _driver(connection, statement) as driver, closing(driver.cursor()) as cursor:
-        cursor.executemany(statement, values)
 
 
 def _copy(connection: Connection, table: Table, names: tuple[str, ...], values: Iterable[tuple[Any, ...]]) -> None:
@@ -153,60 +200,9 @@ def _copy_sql(table: Table, dialect: Dialect, names: tuple[str, ...]) -> tuple[s
     return f"COPY {_quoted(table.name)} ({_listed(names)}) FROM STDIN (FORMAT BINARY)", types
 
 
-# -- statements -----------------------------------------------------------------------------------------------
-
-
 def _quoted(name: str) -> str:
     return f'"{name}"'
 
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(map(_quoted, names))
-
-
-@lru_cache(maxsize=256)
-def _insert_sql(table: Table, dialect: Dialect, names: tuple[str, ...]) -> str:
-    marks = ", ".join([_mark(dialect)] * len(names))
-    return f"INSERT INTO {_quoted(table.name)} ({_listed(names)}) VALUES ({marks})"  # noqa: S608 - our own names
-
-
-def _mark(dialect: Dialect) -> str:
-    return "?" if dialect.paramstyle == "qmark" else "%s"
-
-
-@lru_cache(maxsize=256)
-def _update_sql(table: Table, dialect: Dialect, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
-    mark = _mark(dialect)
-    changes = ", ".join(f"{_quoted(name)} = {mark}" for name in names if name not in keys)
-    where = " AND ".join(f"{_quoted(key)} = {mark}" for key in keys)
-    return f"UPDATE {_quoted(table.name)} SET {changes} WHERE {where}"  # noqa: S608 - our own names
-
-
-@lru_cache(maxsize=256)
-def _upsert_sql(table: Table, dialect: Dialect, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
-    return _insert_sql(table, dialect, names) + _on_conflict(names, keys)
-
-
-def _on_conflict(names: tuple[str, ...], keys: tuple[str, ...]) -> str:
-    changes = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in names if name not in keys)
-    return f" ON CONFLICT ({_listed(keys)}) DO UPDATE SET {changes}"
-
-
-@lru_cache(maxsize=256)
-def _update_from_json_sql(table: Table, dialect: Dialect, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
-    changes = ", ".join(f"{_quoted(name)} = given.{_quoted(name)}" for name in names if name not in keys)
-    where = " AND ".join(f"{_quoted(table.name)}.{_quoted(key)} = given.{_quoted(key)}" for key in keys)
-    given = _from_json(table, dialect, names)
-    return f"UPDATE {_quoted(table.name)} SET {changes} FROM {given} WHERE {where}"  # noqa: S608 - our own names
-
-
-@lru_cache(maxsize=256)
-def _upsert_from_json_sql(table: Table, dialect: Dialect, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
-    columns, given = _listed(names), _from_json(table, dialect, names)
-    insert = f"INSERT INTO {_quoted(table.name)} ({columns}) SELECT {columns} FROM {given}"  # noqa: S608 - our own names
-    return insert + _on_conflict(names, keys)
-
-
-def _from_json(table: Table, dialect: Dialect, names: tuple[str, ...]) -> str:
-    columns = ", ".join(f"{_quoted(name)} {table.c[name].type.compile(dialect)}" for name in names)
-    return f"json_to_recordset(%s::json) AS given({columns})"

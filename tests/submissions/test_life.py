@@ -112,9 +112,9 @@ def test_a_kill_between_enrolment_and_the_last_word_leaves_one_bot(tmp_path: Pat
     prompt = "buy when the price crosses above its 20-tick EMA, sell below, 0.01 BTC"
     settings = settings_for(tmp_path)
     with running(settings, tmp_path) as arena:
-        arena.arena.close_season()
-        taken, _ = SubmissionStore(arena.arena._database, lambda _: None).take(prompt, author="local", model="template")
-        submission = taken.id
+        # No bot may come in, so that the strategy is still under way when the arena stops.
+        arena.arena._context.pipeline.leave_season()
+        submission = post(arena, prompt)
     environment = {
         **{key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ},
         "PYTHONPATH": str(ROOT), "PORT": "0", "FEED": "synthetic", "TICK_INTERVAL_SECONDS": "0.1",

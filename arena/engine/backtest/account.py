@@ -1,8 +1,8 @@
-"""One isolated bot over a recorded market.
+"""The account of one isolated bot while its worker runs through a recorded market.
 
-The parent ships runs of ticks; the worker runs ahead with a mirror of its account; this file
-recomputes every fill with the same ledger, marks the account vectorised between acts, and refuses a
-worker whose mirror differs. With runs of one tick (lockstep) no future price enters the worker.
+The worker runs ahead with a mirror of its account. The account here recomputes every fill with the same ledger,
+marks many ticks at once, and refuses a worker whose mirror differs. With runs of one tick (lockstep) no future
+price enters the worker.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from arena.core.text import clean_line
 from arena.engine.backtest.market import RecordedMarket
 from arena.engine.backtest.marking import EquityMarker
 from arena.engine.backtest.record import OrderRecord, RunRecord, TradeRecord, rejected_count
-from arena.runtime.wire import HEAD_BYTES, BotActions, BotReply, pack_run, quiet_reply, read_head, read_reply
+from arena.engine.backtest.run_packer import RunPacker
+from arena.runtime.wire import HEAD_BYTES, BotActions, BotReply, read_head, read_reply
 
 __all__ = ["BacktestAccount", "OrderRecord", "RecordedMarket", "TradeRecord", "rejected_count"]
 
@@ -42,17 +43,12 @@ class BacktestAccount:
         self._settled = 0
         self._pending: list[tuple[OrderRecord, Order]] = []
         self._unread: tuple[bytes, int, int] | None = None
-        self._mirrored = False
-        self._told_symbols = False
-        self._usual_of: Account | None = None
-        self._usual = b""
-        self._heads: dict[int, bytes] = {}
         self._columns = {symbol: i for i, symbol in enumerate(market.symbols, 1)}
         self._ticks = len(market)
         self._width = 1 + len(market.symbols)
         self._values = market.values
-        # A run never crosses such a tick: the worker's mirror does not know of conditions.
-        self._unusual = sorted(market.conditions)
+        self._packer = RunPacker(market)
+        self._special = self._packer.special_ticks
 
     # -- what goes to the worker ----------------------------------------------------------------
 
@@ -64,66 +60,40 @@ class BacktestAccount:
     @property
     def runs_on(self) -> bool:
         """Say whether the next run can go out before the last reply has been read through."""
-        return self._mirrored and self.sent < self._ticks and self.sent not in self.market.conditions
+        return self._packer.mirrored and self.sent < self._ticks and self.sent not in self.market.conditions
 
     def next_run(self, ticks: int) -> tuple[bytes, int]:
-        """Return the next run of at most `ticks` ticks and its length.
-
-        The account goes along only where the worker's mirror cannot have come to it by itself.
-        """
-        start = self.sent
-        account = None
-        if not self._mirrored or start in self.market.conditions:
+        """Return the next run of at most `ticks` ticks and its length."""
+        start, account = self.sent, None
+        if self._packer.needs_account(start):
             self._settle_before(start + 1)
-            account, self._mirrored = self.account, True
-        end = min(start + ticks, self._ticks)
-        if self._unusual:
-            end = min([end, *self._unusual[bisect_right(self._unusual, start) :][:1]])
-        rows = self._values[start * self._width : end * self._width]
-        if account is None and self._told_symbols:
-            return self._head(end - start) + rows, end - start
-        with_symbols, self._told_symbols = not self._told_symbols, True
-        return self._pack(rows, end - start, account, with_symbols=with_symbols), end - start
+            account = self.account
+        end = self._packer.end_of_run(start, ticks)
+        return self._packer.pack(start, end, account), end - start
 
     def next_tick(self) -> tuple[bytes, bytes | None]:
-        """Return a run of the next tick alone, and the reply that says what is known already: that nothing was done.
+        """Return a run of the next tick alone, and the reply that says that nothing was done, where it is known.
 
-        What waits is settled first, so that the account after this tick is known before the worker is asked.
+        Waiting orders are settled first, so that the account after this tick is known before the worker is asked.
         """
-        n = self.sent
-        if not (self._mirrored and self._told_symbols) or self._unusual:
+        packer, n = self._packer, self.sent
+        if not (packer.mirrored and packer.knows_symbols) or self._special:
             return self.next_run(1)[0], None
         if self._pending:
             self._settle_before(n + 1)
-        account = self.account
-        if account is not self._usual_of:
-            self._usual_of, self._usual = account, quiet_reply(account)
-        return self.market.alone(n), self._usual
+        return self.market.alone(n), packer.quiet_reply(self.account)
 
     def pass_ticks(self, count: int) -> None:
-        """Take the replies that say that nothing was done at the next ticks, which have been sent."""
+        """Take that nothing was done at the next `count` ticks, which have been sent."""
         self.sent = self._settled = self.sent + count
         if self.sent >= self._ticks or self.sent - self._marks.until >= _MARKED_AT_ONCE:
             self._mark()
-
-    def _pack(
-        self, rows: bytes | memoryview[float], count: int, account: Account | None, *, with_symbols: bool = False
-    ) -> bytes:
-        market = self.market
-        return pack_run(rows, count, market.symbols, account, with_symbols=with_symbols, whole=market.whole)
-
-    def _head(self, count: int) -> bytes:
-        """Return what stands before the rows of a run that carries nothing else."""
-        head = self._heads.get(count)
-        if head is None:
-            head = self._heads[count] = self._pack(b"", count, None)
-        return head
 
     # -- what comes back --------------------------------------------------------------------------
 
     def started(self, payload: bytes, time: float | None = None) -> None:
         """Take what load and init did at a clock of `time`; ValueError where the reply breaks the protocol."""
-        self._mirrored = False
+        self._packer.mirrored = False
         reply = read_reply(payload, 0)
         if time is None:
             time = self.market.time(self.sent - 1) if self.sent else 0.0
@@ -146,7 +116,7 @@ class BacktestAccount:
             raise ValueError("a reply that covers no tick")
         if len(payload) == HEAD_BYTES:
             # The usual tick of lockstep: nothing was done, so that all has been read already.
-            if self._pending or self._unusual:
+            if self._pending or self._special:
                 self._settle_before(start + done)
             elif self._settled < start + done:
                 self._settled = start + done
@@ -182,7 +152,7 @@ class BacktestAccount:
 
     def skip(self) -> None:
         """Go past a tick whose answer did not count."""
-        self._mirrored = False
+        self._packer.mirrored = False
         self.sent += 1
         self._settle_before(self.sent)
         if self.finished:
@@ -216,15 +186,15 @@ class BacktestAccount:
             return
         if self._pending or start in self.market.conditions:
             self._settle_at(start)
-        if self._unusual:
-            for n in self._unusual[bisect_right(self._unusual, start) :]:
+        if self._special:
+            for n in self._special[bisect_right(self._special, start) :]:
                 if n >= end:
                     break
                 self._settle_at(n)
 
     def _settle_at(self, n: int) -> None:
         before, time = self.account, self._values[n * self._width]
-        conditions = self.market.conditions.get(n, USUAL) if self._unusual else USUAL
+        conditions = self.market.conditions.get(n, USUAL) if self._special else USUAL
         if conditions.ended:
             self.account, redeemed = redeem(self.account, conditions.ended)
             for fill in redeemed:
@@ -277,7 +247,7 @@ class BacktestAccount:
 
     def cancel_pending(self) -> None:
         """Cancel what waits, for a bot that is out."""
-        self._mirrored = False
+        self._packer.mirrored = False
         self._drop_pending(OrderStatus.CANCELLED)
 
     def _drop_pending(self, status: OrderStatus) -> None:

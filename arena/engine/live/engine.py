@@ -64,8 +64,8 @@ class Engine:
         self.beats = source.beats
         self.tick_seconds = 0.0
         chance = season_seeds(database, season.id).chance
-        self._state = SeasonState(season, self.rules, chance, self.market)
         self.scores = SeasonScores(season, self.rules, source.symbols, chance)
+        self._state = SeasonState(season, self.rules, chance, self.market)
         self._database = database
         self._pool = pool
         self._source = source

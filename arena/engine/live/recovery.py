@@ -39,6 +39,7 @@ class Recovery:
         self._state = state
         self._roster = roster
         self._scores = scores
+        # The ticks at which score points were written.
         self._scored: set[int] = set()
 
     def run(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from arena.core.baselines import CASH, EQUAL_WEIGHT, Baselines
-from arena.core.comparisons import BoardComparisons, Verdict
+from arena.core.comparisons import BoardComparisons, BotSeparation
 from arena.core.exchange import Rules
 from arena.core.scoring import ScoreClock
 from arena.core.seeds import seed_of
@@ -93,7 +93,7 @@ class SeasonScores:
         return ticks if ticks < 2**53 else None
 
     def _summary(
-        self, verdicts: Sequence[Verdict], rows: Sequence[Mapping[str, Any]], prices: Mapping[str, float]
+        self, verdicts: Sequence[BotSeparation], rows: Sequence[Mapping[str, Any]], prices: Mapping[str, float]
     ) -> dict[str, Any]:
         start = self.baselines.rules.starting_cash
         low, middle, high = self.baselines.band(prices)
