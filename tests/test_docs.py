@@ -57,7 +57,8 @@ README = (ROOT / "README.md").read_text("utf-8")
 SETTINGS, COMMANDS, API, MESSAGES, ANALYSIS, AUTHOR, USER, OPERATOR, FEEDS, MARKET_FILES = (
     (ROOT / "docs" / f"{name}.md").read_text("utf-8")
     for name in (
-        "settings", "commands", "api", "messages", "analysis", "bot-author", "user", "operator", "feeds", "market-files",
+        "settings", "commands", "api", "messages", "analysis", "bot-author", "user", "operator", "feeds",
+        "market-files",
     )
 )  # fmt: skip
 EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
@@ -489,3 +490,26 @@ def test_every_page_and_picture_is_reached_from_the_readme() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 300
+
+
+@pytest.mark.parametrize("name", ["docs/architecture.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_every_file_that_a_page_names_is_there(name: str) -> None:
+    files = [
+        f"/{path.relative_to(ROOT)}"
+        for folder in ("arena", "sandbox", "tests", "docs", "prompts", "bots", "benchmarks")
+        for path in (ROOT / folder).rglob("*.*")
+    ] + [f"/{path.name}" for path in ROOT.iterdir()]
+    # VENUE and NAME stand for any; braces and stars for several.
+    named = re.findall(r"(?<![\w/{*.])[\w/-]+\.(?:py|txt|js|toml|md)\b(?![\w*])", (ROOT / name).read_text("utf-8"))
+    real = [path for path in named if not re.search(r"VENUE|NAME", path)]
+    assert len(real) > 3
+    assert [path for path in real if not any(file.endswith(f"/{path}") for file in files)] == []
+
+
+def test_the_tree_of_the_architecture_is_the_tree() -> None:
+    (tree,) = code(section((ROOT / "docs" / "architecture.md").read_text("utf-8"), "The tree"), "text")
+    for top in ("arena", "sandbox"):
+        block = re.search(rf"^{top}/.*?(?=^\w)", tree + "end", re.MULTILINE | re.DOTALL)
+        assert block
+        folders = {path.parent.name for path in (ROOT / top).glob("*/__init__.py")}
+        assert folders == set(re.findall(r"^  (\w+)/", block[0], re.MULTILINE))
