@@ -1,8 +1,8 @@
-# install · run · test · test-perf · check · bench · soak · test-versions · lock · clean
+# install · run · test · test-perf · coverage · check · pictures · bench · soak · test-versions · lock · clean
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev run test test-perf check bench soak test-versions lock clean
+.PHONY: install install-dev run test test-perf coverage check pictures bench soak test-versions lock clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -29,6 +29,17 @@ test: install-dev
 test-perf: install-dev
 	$(BIN)/python -m pytest -m perf
 
+# Branches of the core, the sandbox and the engine. Tracing slows the tests, so it is not part of `make test`.
+coverage: install-dev
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 3 --dist worksteal --timeout 300
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --sort=cover
+
+# The pictures in docs/images, taken of a real server's page by an installed Chromium.
+pictures: install-dev
+	$(BIN)/python -m docs.images.take
+
 check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -47,7 +58,7 @@ lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --custom-compile-command 'make lock' requirements-dev.in -o requirements-dev.txt
 
 clean:
-	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The language wall under every other Python that is on this machine.

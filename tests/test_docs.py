@@ -19,6 +19,7 @@ import pytest
 import typer
 from sqlalchemy import insert
 from sqlalchemy.engine import Engine as Database
+from sqlmodel import SQLModel
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
@@ -39,7 +40,6 @@ from arena.store.database import open_database, upgrade
 from arena.store.models import EquityRow, Season, Tick, Trade
 from arena.store.seasons import SeasonPlan, resume_or_open
 from arena.submissions.states import Status
-from arena.web import routes_arena, routes_bots, routes_models, routes_strategies
 from arena.web.security import SecurityMiddleware
 from sandbox.language.rules import RULES
 from sandbox.talk.protocol import Kind
@@ -49,12 +49,17 @@ ROOT = Path(__file__).resolve().parent.parent
 GUIDE = ROOT.parent / "shared" / "GUIDE.md"
 PAGES = sorted(
     path
-    for folder in (".", "docs", "docs/feeds", "sandbox", "bots", "prompts", "benchmarks")
+    for folder in (".", "docs", "docs/decisions", "docs/feeds", "sandbox", "bots", "prompts", "benchmarks")
     for path in (ROOT / folder).glob("*.md")
 )
 README = (ROOT / "README.md").read_text("utf-8")
-FEEDS = (ROOT / "docs" / "feeds.md").read_text("utf-8")
-MARKET_FILES = (ROOT / "docs" / "market-files.md").read_text("utf-8")
+SETTINGS, COMMANDS, API, MESSAGES, ANALYSIS, AUTHOR, USER, OPERATOR, FEEDS, MARKET_FILES = (
+    (ROOT / "docs" / f"{name}.md").read_text("utf-8")
+    for name in (
+        "settings", "commands", "api", "messages", "analysis", "bot-author", "user", "operator", "feeds",
+        "market-files",
+    )
+)  # fmt: skip
 EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
 
 
@@ -84,8 +89,8 @@ def flat(text: str) -> str:
 # -- settings
 
 
-def readme_defaults() -> dict[str, str]:
-    rows = table(section(README, "Settings"))
+def defaults() -> dict[str, str]:
+    rows = table(SETTINGS)
     return {row[0].strip("`"): row[1].strip("`") for row in rows if row[0] != "Setting"}
 
 
@@ -98,13 +103,13 @@ def shown_default(value: object) -> str:
 
 
 def test_the_settings_table_names_every_setting_and_nothing_else() -> None:
-    assert sorted(readme_defaults()) == sorted(name.upper() for name in Settings.model_fields)
+    assert sorted(defaults()) == sorted(name.upper() for name in Settings.model_fields)
 
 
 @pytest.mark.parametrize("name", [n for n in Settings.model_fields if n != "data_sources"])
 def test_the_settings_table_has_the_default(name: str) -> None:
     default = shown_default(Settings.model_fields[name].default)
-    assert readme_defaults()[name.upper()] == default
+    assert defaults()[name.upper()] == default
 
 
 def nested_settings() -> dict[str, object]:
@@ -148,11 +153,11 @@ def test_the_example_file_uncommented_is_the_defaults(no_settings: Path) -> None
 
 
 def test_the_three_ways_to_set_a_source_are_read_as_written(no_settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (no_settings / "arena.toml").write_text(code(section(README, "Settings"), "toml")[0], "utf-8")
+    (no_settings / "arena.toml").write_text(code(SETTINGS, "toml")[0], "utf-8")
     by_file = load()
     assert by_file.data_sources.binance.symbols == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
     (no_settings / "arena.toml").unlink()
-    for line in code(section(README, "Settings"), "bash")[0].splitlines():
+    for line in code(SETTINGS, "bash")[0].splitlines():
         name, _, value = line.partition("=")
         monkeypatch.setenv(name, value.strip("'"))
     by_environment = load()
@@ -175,26 +180,27 @@ def walk(app: typer.Typer, words: str) -> Iterator[str]:
 def test_the_commands_table_names_every_command_and_nothing_else() -> None:
     # By its full name: the package hands out a function that is called like the module.
     command_line: typer.Typer = importlib.import_module("arena.cli.main").app
-    rows = table(section(README, "Commands"))
+    rows = table(COMMANDS)
     named = [row[0].strip("`") for row in rows if row[0] != "Command"]
     assert sorted(named) == sorted(walk(command_line, "arena"))
 
 
 def test_the_api_table_names_every_route_and_nothing_else() -> None:
-    rows = table(section(README, "HTTP API"))
+    rows = table(API)
     named = [(row[0], row[1].strip("`")) for row in rows if row[0] != "Method"]
-    routers = (routes_strategies.router, routes_models.router, routes_bots.router, routes_arena.router)
+    modules = sorted((ROOT / "arena" / "web").glob("routes_*.py"))
+    routers = [importlib.import_module(f"arena.web.{module.stem}").router for module in modules]
     real = [
-        (method, "/api/v1" + route.path.replace(":path}", "}"))  # type: ignore[attr-defined]
+        (method, "/api/v1" + route.path.replace(":path}", "}"))
         for router in routers
         for route in router.routes
-        for method in route.methods  # type: ignore[attr-defined]
+        for method in route.methods
     ]
     assert sorted(named) == sorted(real)
 
 
 def test_every_state_of_a_submission_is_named() -> None:
-    assert [status for status in Status if f"`{status}`" not in section(README, "HTTP API")] == []
+    assert [status for status in Status if f"`{status}`" not in API or f"`{status}`" not in USER] == []
 
 
 @pytest.mark.parametrize("page", ["SECURITY.md", "sandbox/README.md"])
@@ -253,9 +259,9 @@ def test_the_messages_of_a_bots_log_are_those_of_the_exchange() -> None:
         check_order("BTCUSDT", "BUY", 1, MAX_ORDERS_PER_TICK),
     ]
     real = [refusal(outcome) for outcome in (*settled.outcomes, *requests)]
-    rows = [row[0].strip("`") for row in table(section(README, "What a bot is"))]
+    rows = [row[0].strip("`") for row in table(section(MESSAGES, "In a bot's log"))]
     assert rows[1:7] == real
-    headings = re.findall(r"^\*\*`(.+?)`\*\*", section(README, "Troubleshooting"), re.MULTILINE)
+    headings = re.findall(r"^\*\*`(.+?)`\*\*", section(MESSAGES, "Troubleshooting"), re.MULTILINE)
     assert headings[:3] == [WAITING, real[0], real[2]]
 
 
@@ -266,14 +272,14 @@ def test_a_port_in_use_is_told_in_the_quoted_words() -> None:
             server._listen("127.0.0.1", port)
     said = str(caught.value).replace(str(port), "8000")
     assert said.startswith("Cannot listen on 127.0.0.1:8000: Address already in use.")
-    assert "`Cannot listen on 127.0.0.1:8000: Address already in use.`" in README
+    assert "`Cannot listen on 127.0.0.1:8000: Address already in use.`" in MESSAGES
 
 
 def test_connection_errors_are_told_in_the_quoted_words() -> None:
     url = "wss://data-stream.binance.vision/stream"
-    assert f"`{connect_failure(TimeoutError(), url).message}`" in README
+    assert f"`{connect_failure(TimeoutError(), url).message}`" in MESSAGES
     away = connect_failure(OSError("gone"), url).message
-    assert f"`{away.replace('gone.', '…')}`" in README
+    assert f"`{away.replace('gone.', '…')}`" in MESSAGES
     answer = Response(451, "Unavailable", Headers(), b"")
     blocked = connect_failure(InvalidStatus(answer), url)
     assert blocked.permanent
@@ -303,7 +309,7 @@ def test_a_missing_key_is_told_in_the_quoted_words(no_settings: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load(feed="alpaca")
     (sentence,) = caught.value.problems
-    assert f"`{sentence}`" in README
+    assert f"`{sentence}`" in flat(OPERATOR)
 
 
 def test_an_unknown_host_is_told_in_the_quoted_words(no_settings: Path) -> None:
@@ -312,7 +318,7 @@ def test_an_unknown_host_is_told_in_the_quoted_words(no_settings: Path) -> None:
 
     refused = SecurityMiddleware(nothing, load())._refusal({"method": "GET"}, {"host": "…"})  # type: ignore[arg-type]
     assert refused is not None
-    assert f"`{refused[1]}`" in README
+    assert f"`{refused[1]}`" in MESSAGES
 
 
 # Makes prctl(PR_SET_SECCOMP) and seccomp fail as a strict container does, then tries our own layer.
@@ -341,14 +347,14 @@ except lockdown.LockdownError as error:
 def test_a_host_without_filters_is_told_in_the_quoted_words() -> None:
     run = subprocess.run([sys.executable, "-c", _STRICT], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.startswith("this kernel or container does not allow seccomp filters")
-    assert "`this kernel or container does not allow seccomp filters`" in README
+    assert "`this kernel or container does not allow seccomp filters`" in MESSAGES
 
 
 # -- examples
 
 
 def phrases() -> list[str]:
-    rows = table(section(README, "Who writes the bots"))
+    rows = table(section(USER, "What the rule-based writer understands"))
     return [phrase for row in rows[1:] for phrase in re.findall(r"`(.+?)`", row[1])]
 
 
@@ -397,9 +403,17 @@ def run_example(page: str, heading: str, folder: Path) -> str:
 
 def test_the_analysis_runs_as_written(database: Database, tmp_path: Path) -> None:
     a_season(database)
-    shown = run_example(README, "Database and analysis", tmp_path)
+    shown = run_example(ANALYSIS, "With pandas", tmp_path)
     assert "-20.0" in shown
     assert "0.5" in shown
+    shown = run_example(ANALYSIS, "With polars", tmp_path)
+    assert re.search(r"│ A +┆ 15.0 +┆ 0.0 +┆ 0.0 +│", shown)
+    assert (tmp_path / "per_bot.parquet").exists()
+
+
+def test_every_table_of_the_database_is_named() -> None:
+    named = {name for row in table(section(ANALYSIS, "Tables")) for name in re.findall(r"`(\w+)`", row[0])}
+    assert named == set(SQLModel.metadata.tables)
 
 
 def test_the_export_runs_as_written(database: Database, tmp_path: Path) -> None:
@@ -454,9 +468,49 @@ def test_nothing_is_pasted_from_the_guide(page: Path) -> None:
     assert [line for line in lines if len(line) >= 60 and line in guide] == []
 
 
-def test_every_page_is_named_in_the_readme() -> None:
-    named = set(re.findall(r"[\w./-]+\.md", README))
-    pages = {str(path.relative_to(ROOT)) for path in PAGES} - {"README.md"}
+def linked(page: Path) -> set[Path]:
+    """Return the pages and pictures that a page links to."""
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8"))
+    return {(page.parent / link).resolve() for link in links if "://" not in link}
+
+
+def test_every_page_and_picture_is_reached_from_the_readme() -> None:
+    found, ahead = set[Path](), [ROOT / "README.md"]
+    while ahead:
+        page = ahead.pop()
+        if page not in found:
+            found.add(page)
+            ahead += [link for link in linked(page) if link.suffix == ".md"]
     # The words sent to models are reached by the page beside them.
-    inner = {f"prompts/{name}.md" for name in ("system", "request", "repair")}
-    assert sorted(pages - named - inner) == []
+    inner = {ROOT / "prompts" / f"{name}.md" for name in ("system", "request", "repair")}
+    assert sorted(set(PAGES) - found - inner) == []
+    pictures = set((ROOT / "docs" / "images").glob("*.png"))
+    assert pictures
+    assert pictures <= {link for page in found for link in linked(page)}
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 300
+
+
+@pytest.mark.parametrize("name", ["docs/architecture.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_every_file_that_a_page_names_is_there(name: str) -> None:
+    files = [
+        f"/{path.relative_to(ROOT)}"
+        for folder in ("arena", "sandbox", "tests", "docs", "prompts", "bots", "benchmarks")
+        for path in (ROOT / folder).rglob("*.*")
+    ] + [f"/{path.name}" for path in ROOT.iterdir()]
+    # VENUE and NAME stand for any; braces and stars for several.
+    named = re.findall(r"(?<![\w/{*.])[\w/-]+\.(?:py|txt|js|toml|md)\b(?![\w*])", (ROOT / name).read_text("utf-8"))
+    real = [path for path in named if not re.search(r"VENUE|NAME", path)]
+    assert len(real) > 3
+    assert [path for path in real if not any(file.endswith(f"/{path}") for file in files)] == []
+
+
+def test_the_tree_of_the_architecture_is_the_tree() -> None:
+    (tree,) = code(section((ROOT / "docs" / "architecture.md").read_text("utf-8"), "The tree"), "text")
+    for top in ("arena", "sandbox"):
+        block = re.search(rf"^{top}/.*?(?=^\w)", tree + "end", re.MULTILINE | re.DOTALL)
+        assert block
+        folders = {path.parent.name for path in (ROOT / top).glob("*/__init__.py")}
+        assert folders == set(re.findall(r"^  (\w+)/", block[0], re.MULTILINE))
