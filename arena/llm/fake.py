@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-
 _USAGE = {"prompt_tokens": 100, "completion_tokens": 200, "total_tokens": 300}
 
 
