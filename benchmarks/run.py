@@ -54,6 +54,8 @@ BENCHES = {
     "writes": Bench("bench_writes", "", "--rounds 1 --rows 2000 --bots 100"),
     "files": Bench("bench_files", "", "--quick"),
     "guards": Bench("bench_guards", "", "--rounds 3 --ticks 5000"),
+    "queue": Bench("bench_queue", "", "--count 8 --seconds 0.2 --bots 2"),
+    "intake": Bench("bench_intake"),
     "frames": Bench("fuzz_frames", "1000000", "5000"),
 }
 
