@@ -55,6 +55,8 @@ BENCHES = {
     "files": Bench("bench_files", "", "--quick"),
     "guards": Bench("bench_guards", "", "--rounds 3 --ticks 5000"),
     "tricks": Bench("bench_tricks", "", "--bots 10 --rounds 1"),
+    "queue": Bench("bench_queue", "", "--count 8 --seconds 0.2 --bots 2"),
+    "intake": Bench("bench_intake"),
     "frames": Bench("fuzz_frames", "1000000", "5000"),
 }
 

@@ -418,7 +418,7 @@ def _adaption(dialect: Dialect, complaint: Complaint, request: dict[str, Any]) -
         return _other_length(dialect, said, request)
     if dialect.temperature and "temperature" in said:
         return replace(dialect, temperature=False)
-    if dialect.stream and request.get("stream") and re.search(r"\bstream", said):
+    if dialect.stream and request.get("stream") and re.search(r"\bstream|include_usage", said):
         # First without the wish for a count at the end, which older servers do not know.
         usage = "stream_options" in request and re.search(r"stream_options|include_usage", said) is not None
         return replace(dialect, stream_usage=False) if usage else replace(dialect, stream=False)

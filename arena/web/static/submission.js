@@ -17,6 +17,7 @@ const ENDS = {
   admitted: "Admitted: the bot trades from the next tick on.",
   rejected: "Rejected: no bot was made of these words.",
   failed: "Failed: the fault is on the arena's side, not in the words.",
+  cancelled: "Cancelled: nothing more is done for it.",
 };
 const SAID = { done: "done", current: "now", skipped: "not needed", ahead: "to come", missed: "not reached", refused: "said no" };
 // Rules that only a trial run can find broken, and those about an answer that holds no code.
