@@ -40,6 +40,17 @@ class Run:
         """Return the orders as they were made."""
         return self.account.ledger.orders
 
+    def wealth(self, tick: int) -> tuple[float, float]:
+        """Return cash and equity after the fills of a tick."""
+        market, cash = self.account.market, self.account.rules.starting_cash
+        held: dict[str, float] = {}
+        for trade in self.account.ledger.trades:
+            if trade.tick > tick:
+                break
+            cash, held[trade.fill.symbol] = trade.fill.cash_after, trade.fill.position_after
+        prices = market.last_prices(tick)
+        return cash, cash + sum(size * prices.get(symbol, 0.0) for symbol, size in held.items())
+
     def signals(self) -> list[tuple[int, str, str]]:
         """Return tick, symbol and side of every order that was well formed."""
         return [(order.tick, order.symbol, order.side) for order in self.orders if not order.at_once]

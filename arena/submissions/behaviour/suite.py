@@ -450,13 +450,12 @@ class _Suite:
         if limit.kind == "units":
             return limit.value
         column = tape.market.symbols.index(order.symbol) + 1 if order.symbol in tape.market.symbols else 0
-        curve = run.account.ledger.equity
-        if not column or order.tick >= len(curve):
+        if not column:
             return None
         price = float(tape.market.marks[order.tick, column])
         if not price > 0:
             return None
-        _, _, equity, _, _, cash = curve[order.tick]
+        cash, equity = run.wealth(order.tick)
         money = {"money": 1.0, "cash_share": cash, "equity_share": equity}[limit.kind]
         return limit.value * money / price
 
@@ -467,7 +466,7 @@ class _Suite:
         for tape, run in self._runs:
             for trade in run.account.ledger.trades:
                 fill = trade.fill
-                held, equity = fill.position_after, run.account.ledger.equity[trade.tick][2]
+                held, (_, equity) = fill.position_after, run.wealth(trade.tick)
                 value = held * fill.price
                 share = {"units": held, "money": value}.get(limit.kind, value / equity if equity > 0 else 0.0)
                 if fill.side.value == "BUY" and share > limit.value * (_SLACK + 0.03):
