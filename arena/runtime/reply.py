@@ -1,7 +1,7 @@
 """What a bot did, as bytes on their way up: the worker writes them, the engine reads them as hostile.
 
 A reply: u32 ticks done, f64 cash and f64 realized of the worker's own mirror of the account, then records
-in order, little endian. `read_reply` answers with a `Reply` or ValueError, whatever the bytes.
+in order, little endian. `read_reply` answers with a `BotReply` or ValueError, whatever the bytes.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class BotActions:
 
 
 @dataclass(slots=True)
-class Reply:
+class BotReply:
     """A checked reply: ticks done, the mirror's cash and realised gain, deeds by tick index."""
 
     done: int
@@ -211,7 +211,7 @@ _BYTE = struct.Struct("<B")
 _TWO_BYTES = struct.Struct("<BB")
 
 
-def read_reply(payload: bytes, sent: int) -> Reply:
+def read_reply(payload: bytes, sent: int) -> BotReply:
     """Read a reply to a run of `sent` ticks; ValueError says how it breaks the protocol."""
     done, cash, realized = read_head(payload, sent)
     deeds: dict[int, BotActions] = {}
@@ -229,7 +229,7 @@ def read_reply(payload: bytes, sent: int) -> Reply:
             own = deeds[tick] = BotActions()
         at += _RECORD.size
         at = _read_order(payload, at, own) if kind == _ORDER_KIND else _read_record(kind, payload, at, own)
-    return Reply(done, cash, realized, deeds)
+    return BotReply(done, cash, realized, deeds)
 
 
 def read_head(payload: bytes, sent: int) -> tuple[int, float, float]:
