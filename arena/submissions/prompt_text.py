@@ -91,10 +91,16 @@ def request_message(request: str) -> Message:
 
 def repair_messages(completion: str, problems: Sequence[dict[str, Any]]) -> list[Message]:
     """Return the refused answer and what is wrong with it; an empty answer is not repeated."""
-    lines = [f"- line {p['line']}: {p['message']} {p['hint']}" for p in problems[:30]]
+    lines = [f"- line {p['line']}{_where(p)}: {p['message']} {p['hint']}" for p in problems[:30]]
     text = _template("repair.md").substitute(problems="\n".join(lines))
     answer: list[Message] = [{"role": "assistant", "content": completion}] if completion.strip() else []
     return [*answer, {"role": "user", "content": text}]
+
+
+def _where(found: dict[str, Any]) -> str:
+    """Return the tape and the tick that show a finding, "" where none does."""
+    shown = [f"{name} {found[name]}" for name in ("tape", "tick") if found.get(name) not in {None, ""}]
+    return f" ({', '.join(shown)})" if shown else ""
 
 
 def conversation(

@@ -309,6 +309,13 @@ class AttemptItem(BaseModel):
     seconds: float
     error: str | None
     prompt_hash: str
+    kind: str = Field("first", description="first, repair, or fresh: asked anew with another temperature.")
+    asked_at: float | None = None
+    temperature: float | None = Field(None, description="Where it was not the model's usual one.")
+    cost_usd: float | None = Field(None, description="Unset where the price is not known.")
+    estimated: bool = Field(False, description="The server told no tokens: they are a guess from the length.")
+    cause: str | None = Field(None, description="What a repair says of the cause.")
+    diff: str | None = Field(None, description="Unified diff against the source of the attempt before.")
 
 
 class SubmissionDetail(BaseModel):
