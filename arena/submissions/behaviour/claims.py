@@ -223,7 +223,6 @@ def _of_plan(request: Request, size: Amount | None, *, named: bool) -> Claims:
             return Claims(symbols=(request.symbol,) if named else (), sides=("BUY",), order_size=size)
         case Grid():
             return Claims(symbols=(request.symbol,) if named else (), sides=_BOTH)
-    return Claims()
 
 
 # -- one against the other --------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from arena.core.text import clean_line
 from arena.engine.replay.replayer import RecordedTicks, Replayer, worker_lifetimes
 from arena.errors import ConflictError, NotFoundError
 from arena.runtime.wire import read_reply, traced
-from arena.store.bundle import Bundle, Row, event_models, tick_models
+from arena.store.bulk import Row
+from arena.store.bundle import Bundle, event_models, tick_models
 from arena.submissions.behaviour.conditions import Condition, Walk, walk
 from arena.submissions.behaviour.stage import read_trace
 from sandbox.pool import Pool
@@ -20,7 +21,6 @@ from sandbox.talk.protocol import Kind
 _AROUND = 10
 _HORIZONS = (1, 10, 100)
 _SHOWN_VALUES = 6
-Prices = dict[str, float]
 
 
 def explain_trade(pool: Pool, bundle: Bundle, trade_id: int) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def _without(bundle: Bundle, trade: Row) -> dict[str, Any]:
     """Say what the trade alone has brought since: its size at later prices, against the cash it moved."""
     first = int(bundle.ticks[0]["n"])
     sign = 1.0 if trade["side"] == "BUY" else -1.0
-    rows = []
+    rows: list[dict[str, Any]] = []
     for ahead in (*_HORIZONS, bundle.last - int(trade["tick"])):
         place = int(trade["tick"]) + ahead - first
         price = bundle.ticks[place]["prices"].get(trade["symbol"]) if 0 < place < len(bundle.ticks) else None

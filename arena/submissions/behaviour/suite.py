@@ -168,7 +168,7 @@ class _Suite:
             return ()
         found = {
             float(node.value) for node in ast.walk(self._tree)
-            if isinstance(node, ast.Constant) and type(node.value) in {int, float}
+            if isinstance(node, ast.Constant) and isinstance(node.value, int | float)
             and 0.4 * price <= node.value <= 2.5 * price
         }  # fmt: skip
         return tuple(sorted(found)[:20])
