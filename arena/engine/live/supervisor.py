@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import select
-import time
 from collections.abc import Sequence
 
 from arena.core.seeds import seed_of
@@ -21,6 +19,7 @@ from sandbox.talk.gather import gather
 from sandbox.talk.protocol import Frame, Kind
 from sandbox.talk.request import REPLY_AS_EXPECTED, WorkerReply, WorkerRequest, collect_late_reply
 from sandbox.talk.verdict import Ending, Verdict
+from sandbox.talk.wait import look_for_reply, wait_for_reply
 from sandbox.talk.worker import Worker
 
 log = logging.getLogger("arena.engine")
@@ -85,21 +84,8 @@ class Supervisor:
 
     def _loaded(self, worker: Worker) -> Frame | Ending | None:
         """Return what a loading worker says; a replay waits for it, the live clock does not."""
-        limits = self._pool.limits
-        while True:
-            worker.flush()
-            got = worker.receive()
-            if got is not None:
-                return got
-            if worker.cpu_since_asked() > limits.load_cpu:
-                reason = f"used more than {limits.load_cpu:g} s of CPU while it was loaded"
-                worker.kill(Ending(Verdict.TIMEOUT, reason))
-            elif time.monotonic() - worker.asked_at > limits.load_wall:
-                reason = f"was not loaded within {limits.load_wall:g} s"
-                worker.kill(Ending(Verdict.TIMEOUT, reason))
-            if self._deadline is not None:
-                return None
-            select.select([worker.fileno()], [worker.down_fileno] if worker.unsent else [], [], 0.02)
+        request = self._pool.start_request(worker)
+        return wait_for_reply(request) if self._deadline is None else look_for_reply(request)
 
     def _take_start(self, seat: Seat, payload: bytes, builder: TickBuilder) -> None:
         try:
@@ -152,7 +138,9 @@ class Supervisor:
         if seat.worker.waiting_for is None:
             return True
         limits = self._pool.limits
-        state = collect_late_reply(seat.worker, limits.tick_cpu_hard, limits.wall_backstop)
+        state = collect_late_reply(
+            WorkerRequest(seat.worker, Kind.CALL, b"", limits.tick_cpu_soft, limits.tick_cpu_hard, limits.wall_backstop)
+        )
         if isinstance(state, Ending):
             # The strike for this answer was counted when it was late; its end costs a restart only.
             known = seat.id in self._struck and not state.verdict.quarantines
@@ -176,7 +164,7 @@ class Supervisor:
             ask.payload = tick.packed(account, with_symbols=seat.symbols_told != tick.version)
             seat.told = (account, quiet_reply(account))
             seat.symbols_told = tick.version
-        ask.usual = seat.told[1]
+        ask.expected_reply = seat.told[1]
         return ask
 
     def _take(self, seat: Seat, answer: WorkerReply, builder: TickBuilder) -> None:
