@@ -26,7 +26,7 @@ BOTS = Path(__file__).parent.parent / "bots"
 FACTS = Facts({"BTCUSDT": 60_000.0, "ETHUSDT": 3_000.0})
 # Their orders follow the calendar, a weight or chance, so that there is no indicator to spoil.
 WITHOUT_INDICATOR = {"buy_and_hold.py", "example_random.py", "A10", "A14", "B08"}
-_WRAPPED = '''
+_WRAPPED = """
 
 _planted_on_tick = on_tick
 _planted_seen = {{}}
@@ -56,12 +56,10 @@ def on_tick(ctx, tick):
     prices = dict(tick["prices"])
     {prices}
     _planted_on_tick(_PlantedCtx(ctx, prices), {{**tick, "prices": prices}})
-'''
+"""
 _AS_IS = "self.own.submit_order(symbol, side, size)"
 _FROZEN = "prices = {s: _planted_seen.setdefault(s, p) for s, p in prices.items()}"
-_LATE = (
-    "before = dict(_planted_seen)\n    _planted_seen.clear()\n    _planted_seen.update(prices)\n    prices = before"
-)
+_LATE = "before = dict(_planted_seen)\n    _planted_seen.clear()\n    _planted_seen.update(prices)\n    prices = before"
 FAULTS: dict[str, tuple[str, str]] = {
     "constant indicator": (_AS_IS, _FROZEN),
     "one side only": (f'if side == "BUY":\n            {_AS_IS}', "pass"),

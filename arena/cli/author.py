@@ -190,5 +190,3 @@ def _show(document: dict[str, Any], source: bytes) -> None:
         complain(note)
     seconds = f"{report['cpu_seconds']:.2f} s of CPU"
     console.print(f"{plural(len(report['tapes']), 'tape')}, {seconds}.", style="dim")
-
-

@@ -216,8 +216,14 @@ class Pipeline:
     def _first_attempt(self, submission: Submission, attempts: Sequence[Attempt]) -> Attempt:
         if submission.model == TEMPLATE:
             return self._from_template(submission)
-        messages = words.conversation(self._facts, submission.prompt)
-        return self._writing.ask(submission, Ask(_next_number(attempts), "first", messages))
+        return self._writing.ask(submission, Ask(_next_number(attempts), "first", self._request_of(submission)))
+
+    def _request_of(self, submission: Submission) -> list[Message]:
+        """Return the conversation that asks for a bot, or for a new version of one."""
+        parent = self._desk.parent_of(submission.id)
+        if parent is None:
+            return words.conversation(self._facts, submission.prompt)
+        return words.revision_conversation(self._facts, submission.prompt, self._intake.material(parent))
 
     def _next_kind(
         self, submission: Submission, attempts: Sequence[Attempt], last: Attempt, violations: list[dict[str, Any]]
@@ -244,7 +250,7 @@ class Pipeline:
         before = next((one.source for one in reversed(attempts) if one.source is not None), None)
         n, prompt = _next_number(attempts), submission.prompt
         if kind == "fresh":
-            messages = words.conversation(self._facts, prompt)
+            messages = self._request_of(submission)
             return self._writing.ask(submission, Ask(n, kind, messages, before, room, _FRESH_TEMPERATURE))
         messages = words.conversation(self._facts, prompt, last.completion or "", violations)
         try:
@@ -287,9 +293,20 @@ class Pipeline:
                 hint = "Correct the error; on_tick must run at every tick, also before there is history."
                 message = f"Most ticks raise: {examined.raises_mostly}"
                 examined.violations = [problem("trial-run", message, hint), *examined.findings]
+            if examined.accepted:
+                self._find_misbehaviour(submission, attempt, examined)
         attempt.violations = examined.violations
         self._desk.save_attempt(attempt)
         return examined
+
+    def _find_misbehaviour(self, submission: Submission, attempt: Attempt, examined: Examined) -> None:
+        """Hold what the bot does against what was asked for; only hard findings keep it from being admitted."""
+        # The words of a revision say what changes, and not all that the bot does.
+        said = submission.prompt if self._desk.parent_of(submission.id) is None else ""
+        report = self._intake.behaviour(examined, attempt.source or "", said, attempt.completion or "")
+        self._intake.keep_report(submission.id, report.as_dict())
+        examined.violations = [each.as_violation() for each in report.hard]
+        examined.warnings += [f"{each.message} {each.hint}" for each in report.unmet if not each.hard]
 
     def _examined(self, submission: Submission, attempt: Attempt) -> Examined:
         if attempt.error:
@@ -321,6 +338,9 @@ class Pipeline:
             self._admitting.add(submission.id)
         try:
             bot = self._intake.admit(examined, new).bot
+            report = self._intake.stored_report(submission.id)
+            if report is not None:
+                self._intake.keep_report(bot.id, report)
             warnings = " ".join(examined.warnings)
             self._desk.move(submission.id, Status.ADMITTED, bot_id=bot.id, reason=warnings or None)
         finally:

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from arena.web.behaviour_schemas import BehaviourReportDetail
+
 # How a route that streams describes itself.
 EVENT_STREAM: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
@@ -52,6 +54,8 @@ class ViolationItem(BaseModel):
     rule: str
     message: str
     hint: str
+    tape: str | None = Field(None, description="The made-up market that shows it, where one does.")
+    tick: int | None = None
 
 
 class CheckReport(BaseModel):
@@ -62,6 +66,7 @@ class CheckReport(BaseModel):
     name: str | None = None
     symbols: list[str] = []
     warnings: list[str] = []
+    report: BehaviourReportDetail | None = Field(None, description="What it does on made-up markets; no refusal.")
 
 
 class Problem(BaseModel):

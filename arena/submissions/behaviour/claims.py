@@ -23,13 +23,13 @@ from arena.llm.template.rules import (
     Compare,
     Entered,
     Extreme,
-    Level,
     Macd,
     Operand,
     Price,
+    PriceLevel,
     Rsi,
-    Rules,
-    Score,
+    StrategyRules,
+    ZScore,
     operands,
     terms,
 )
@@ -37,7 +37,10 @@ from arena.llm.template.text import CannotReadError
 
 Side = Literal["BUY", "SELL"]
 Symbol = Annotated[str, Field(min_length=1, max_length=64)]
-_BLOCK = re.compile(r"^(?P<fence>`{3,}|~{3,})[ \t]*(?:json|claims)[^\n]*\n(?P<body>.*?)^(?P=fence)", re.M | re.S | re.I)
+_BLOCK = re.compile(
+    r"^(?P<fence>`{3,}|~{3,})[ \t]*(?:json|claims)[^\n]*\n(?P<body>.*?)^(?P=fence)",
+    re.MULTILINE | re.DOTALL | re.IGNORECASE,
+)
 _BOTH: tuple[Side, ...] = ("BUY", "SELL")
 
 
@@ -159,7 +162,7 @@ def claims_of_words(words: str, symbols: Sequence[str], interval: float = 1.0) -
         return Claims()
     size = None if any("No size" in note for note in found.notes) else _amount(found.size)
     named = not any("No symbol" in note for note in found.notes)
-    if isinstance(found, Rules):
+    if isinstance(found, StrategyRules):
         return _of_rules(found, size, named=named)
     return _of_plan(found, size, named=named)
 
@@ -169,7 +172,7 @@ def _amount(size: Size) -> Amount:
     return Amount(kind=kind, value=size.value)
 
 
-def _of_rules(rules: Rules, size: Amount | None, *, named: bool) -> Claims:
+def _of_rules(rules: StrategyRules, size: Amount | None, *, named: bool) -> Claims:
     conditions = [rules.buy, *(sale.when for sale in rules.sales)]
     single = [term for condition in conditions for term in terms(condition)]
     entered = {term.kind: term.share for term in single if isinstance(term, Entered)}
@@ -181,7 +184,7 @@ def _of_rules(rules: Rules, size: Amount | None, *, named: bool) -> Claims:
         for term in single
         if isinstance(term, Compare)
         for one, other in ((term.left, term.right), (term.right, term.left))
-        if isinstance(one, Price) and isinstance(other, Level) and other.value > 0
+        if isinstance(one, Price) and isinstance(other, PriceLevel) and other.value > 0
     }
     return Claims(
         symbols=rules.symbols if named else (), sides=_BOTH if rules.sales else ("BUY",),
@@ -205,7 +208,7 @@ def _indicator(operand: Operand) -> Indicator | None:
             return Indicator(name="highest" if high else "lowest", periods=(period,))
         case Change(period=period):
             return Indicator(name="change", periods=(period,))
-        case Score(period=period):
+        case ZScore(period=period):
             return Indicator(name="zscore", periods=(period,))
         case _:
             return None

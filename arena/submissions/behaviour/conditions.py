@@ -88,8 +88,8 @@ def walk(source: str, trace: Mapping[str, Any]) -> Walk:
 
 
 def _order(step: Sequence[Any], found: Walk, frames: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    symbol, side, size, *_ = [*step[3], None, None, None]
-    function = next(reversed(frames), "")
+    symbol, side, size = (*list(step[3])[:3], None, None, None)[:3]
+    function = list(frames)[-1] if frames else ""
     return {
         "line": step[1], "function": function, "symbol": symbol, "side": side, "size": size,
         "locals": dict(frames.get(function, {})), "conditions": len(found.conditions),

@@ -88,7 +88,7 @@ def _trace(pool: Pool, bundle: Bundle, tick: int) -> dict[str, Any]:
                 continue
             wanted = ask.kind is Kind.CALL and way.now == tick
             if wanted:
-                ask.payload, ask.usual = traced(ask.payload), None
+                ask.payload, ask.expected_reply = traced(ask.payload), None
                 # Every line is watched, which takes its time.
                 ask.soft, ask.hard = ask.soft * 20, ask.hard * 20
             answer = gather([ask])[0]

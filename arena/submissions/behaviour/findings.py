@@ -75,9 +75,9 @@ class Finding:
         }  # fmt: skip
 
     def as_violation(self) -> dict[str, Any]:
-        """Return the finding in the form of a violation, with tape and tick in its message."""
-        where = f" (tape '{self.tape}', tick {self.tick})" if self.tape and self.tick is not None else ""
+        """Return the finding in the form of a violation, with the tape and the tick that show it."""
         return {
             "line": self.line or 1, "column": 1, "rule": f"behaviour-{self.check.value}",
-            "message": clean_line(f"{self.message}{where}", 600), "hint": clean_line(self.hint, 300),
+            "message": clean_line(self.message, 600), "hint": clean_line(self.hint, 300),
+            "tape": self.tape, "tick": self.tick,
         }  # fmt: skip

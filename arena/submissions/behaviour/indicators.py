@@ -121,8 +121,12 @@ def _parts(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def found_as(
-    kind: str, period: int, columns: Sequence[Prices], ticks: Sequence[int],
-    numbers: Mapping[int, Mapping[str, set[float]]], late: int = 0,
+    kind: str,
+    period: int,
+    columns: Sequence[Prices],
+    ticks: Sequence[int],
+    numbers: Mapping[int, Mapping[str, set[float]]],
+    late: int = 0,
 ) -> str | None:
     """Return where an indicator's values stand at all these ticks, None where nowhere.
 

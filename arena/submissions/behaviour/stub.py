@@ -27,7 +27,9 @@ def bot_stub() -> str:
     methods = []
     for name in context.__slots__:
         method = getattr(context, name)
-        signature = str(inspect.signature(method)).replace("'", "").replace("(", "(self, ", 1).replace("(self, )", "(self)")
+        signature = (
+            str(inspect.signature(method)).replace("'", "").replace("(", "(self, ", 1).replace("(self, )", "(self)")
+        )
         if name == "submit_order":
             signature = signature.replace("side: str", 'side: Literal["BUY", "SELL"]')
         doc = (inspect.getdoc(method) or "").split("\n", maxsplit=1)[0]
@@ -37,8 +39,8 @@ def bot_stub() -> str:
     return (
         f'{_HEAD}class Ctx:\n    """What a bot asks and orders by."""\n\n{body}\n\n{shapes}\n\n'
         "NAME: str\nSYMBOLS: list[str]\n\n"
-        "def init(ctx: Ctx) -> None:\n    \"\"\"Called once before the first tick; optional.\"\"\"\n\n"
-        "def on_tick(ctx: Ctx, tick: Tick) -> None:\n    \"\"\"Called once every tick.\"\"\"\n"
+        'def init(ctx: Ctx) -> None:\n    """Called once before the first tick; optional."""\n\n'
+        'def on_tick(ctx: Ctx, tick: Tick) -> None:\n    """Called once every tick."""\n'
     )
 
 

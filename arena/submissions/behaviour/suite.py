@@ -7,7 +7,7 @@ not seen by then cannot be told.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,9 +112,7 @@ class _Suite:
         self._stage = Stage(pool, subject.program, subject.bot_name, source_hash, facts.rules)
         self._runs: list[tuple[Tape, Run]] = []
         traded = tuple(dict.fromkeys([*(self._claims.symbols or subject.symbols), *subject.symbols]))
-        self._scene = Scene(
-            traded[:8], facts.prices, facts.interval, self._warm_up(), levels=self._levels(traded[0])
-        )
+        self._scene = Scene(traded[:8], facts.prices, facts.interval, self._warm_up(), levels=self._levels(traded[0]))
         self._lines: dict[tuple[str, int], tuple[int | None, dict[str, Any]]] = {}
 
     def run(self) -> None:
@@ -410,6 +408,7 @@ class _Suite:
 
     def _answers(self, tape: Tape, run: Run, ordered: int, changed: int) -> bool:
         """Say whether other prices at tick `changed` change what is ordered at tick `ordered`."""
+
         def acts(found: Run) -> set[tuple[str, str]]:
             return {(symbol, side) for tick, symbol, side in found.signals() if tick == ordered}
 
@@ -503,7 +502,7 @@ class _Suite:
         for tape, run in self._usual:
             ended = [o for o in run.orders if o.status in {OrderStatus.REJECTED, OrderStatus.FILLED}]
             rejected = [o for o in ended if o.status is OrderStatus.REJECTED]
-            if len(rejected) * 2 > len(ended) and len(rejected) > 1 or (rejected and len(rejected) == len(ended)):
+            if (len(rejected) * 2 > len(ended) and len(rejected) > 1) or (rejected and len(rejected) == len(ended)):
                 first = rejected[0]
                 return self._shown(
                     Check.ACCEPTED, f"{len(rejected)} of {len(ended)} orders were rejected, the first: "
@@ -559,7 +558,12 @@ class _Suite:
         if run.signals() == base or (size is not None and size.kind == "units" and len(run.signals()) >= len(base)):
             return Finding(Check.SCALE, Outcome.MET, "It does the same where all prices are a millionth as large.")
         differs = next(
-            (n for one, other in zip(base, run.signals(), strict=False) if one != other for n in [min(one[0], other[0])]),
+            (
+                n
+                for one, other in zip(base, run.signals(), strict=False)
+                if one != other
+                for n in [min(one[0], other[0])]
+            ),
             (base if len(base) > len(run.signals()) else run.signals())[min(len(base), len(run.signals())) - 1][0],
         )
         return Finding(
@@ -600,10 +604,14 @@ def _computed_names(tree: ast.Module) -> set[str]:
 
 def _is_plain(value: ast.expr | None) -> bool:
     """Say whether an expression computes nothing: a constant, a name, a value asked of ctx."""
-    return value is None or isinstance(value, ast.Constant | ast.Name) or (
-        isinstance(value, ast.Call)
-        and isinstance(value.func, ast.Attribute)
-        and value.func.attr in {"get_position", "get_cash", "get"}
+    return (
+        value is None
+        or isinstance(value, ast.Constant | ast.Name)
+        or (
+            isinstance(value, ast.Call)
+            and isinstance(value.func, ast.Attribute)
+            and value.func.attr in {"get_position", "get_cash", "get"}
+        )
     )
 
 
@@ -615,5 +623,3 @@ def _targets(target: ast.expr) -> Iterator[str]:
             yield from _targets(each)
     elif isinstance(target, ast.Attribute):
         yield f"self.{target.attr}"
-
-

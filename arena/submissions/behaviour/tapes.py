@@ -83,6 +83,7 @@ def tapes_for(scene: Scene) -> list[Tape]:
 
 def week(scene: Scene) -> Tape:
     """Return a tape of a week and a day in steps of 15 minutes, for bots that look at the clock or build bars."""
+
     def path(n: int, rng: np.random.Generator) -> Prices:
         return 0.06 * np.sin(np.arange(n) / 17.0) + _noise(n, rng, 0.002)
 
@@ -91,6 +92,7 @@ def week(scene: Scene) -> Tape:
 
 def slow(scene: Scene, ticks: int = 4 * _LONGEST) -> Tape:
     """Return a long tape of the season's own interval with large swings, for bots that are slow to act."""
+
     def path(n: int, rng: np.random.Generator) -> Prices:
         return 0.15 * np.sin(np.arange(n) / 300.0) + 0.03 * np.sin(np.arange(n) / 40.0) + _noise(n, rng, 0.001)
 
