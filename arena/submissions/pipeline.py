@@ -17,7 +17,7 @@ from arena.core.text import clean_line, clean_name
 from arena.engine.backtest.run import hash_source
 from arena.engine.live.broadcast import Broadcast
 from arena.errors import ConflictError, GenerationError
-from arena.llm.client import CallCancelledError, ContextTooSmallError
+from arena.llm.client import CallCancelledError, ContextTooSmallError, Message
 from arena.llm.models import TEMPLATE, Models
 from arena.llm.template import NotUnderstood, Purse, write_bot
 from arena.store.models import Attempt, Submission
