@@ -151,6 +151,7 @@ def main() -> None:
             claims = claims_of(name, examine(pool, subject, Claims(), request, FACTS), largest_order(pool, subject))
             sound = examine(pool, subject, claims, request, FACTS)
             seconds.append(sound.cpu_seconds)
+            print(f"{name}: {sound.cpu_seconds:.2f} s, {[each.message for each in sound.hard]}", flush=True)
             if sound.hard:
                 refused.append(f"{name}: {sound.hard[0].message}")
             for fault in FAULTS:
@@ -160,6 +161,7 @@ def main() -> None:
                 counts[fault][1] += 1
                 if spoilt is None or not examine(pool, spoilt, claims, request, FACTS).hard:
                     missed.append(f"{fault} in {name}" + (" (refused by the check)" if spoilt is None else ""))
+                    print(f"  missed: {missed[-1]}", flush=True)
                 else:
                     counts[fault][0] += 1
     finally:
