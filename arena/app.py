@@ -33,6 +33,7 @@ from arena.submissions.dropin import DropIn
 from arena.submissions.intake import Intake
 from arena.submissions.pipeline import Pipeline
 from arena.submissions.prompt_text import SeasonFacts
+from arena.submissions.samples import Samples
 from arena.submissions.store import SubmissionStore
 from arena.web.context import AppState
 from arena.web.jobs import Jobs
@@ -180,7 +181,8 @@ class Arena:
 
         self._desk = SubmissionStore(self._database, tell, settings.max_queue)
         budgets = Budgets(self._database, Limits.of(settings))
-        return Pipeline(self._desk, self._intake, self._models, budgets, facts, settings.max_repairs, live)
+        samples = Samples(self._database, self._desk, self._pool)
+        return Pipeline(self._desk, self._intake, self._models, budgets, facts, settings.max_repairs, live, samples)
 
     def _make_context(self) -> AppState:
         assert self._pipeline is not None

@@ -53,7 +53,9 @@ class ModelSettings(BaseModel):
     price_in: float | None = Field(None, ge=0)
     price_out: float | None = Field(None, ge=0)
     parameters: dict[str, Any] = {}
-    api_key: SecretStr = Field(SecretStr(""), exclude=True, description="Read from the variable that api_key_env names.")
+    api_key: SecretStr = Field(
+        SecretStr(""), exclude=True, description="Read from the variable that api_key_env names."
+    )
 
     @field_validator("parameters")
     @classmethod

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from arena.store.models import BehaviourReport, Bot, Revision
+from arena.store.models import BehaviourReport, Bot, Revision, SampleGroup
 
 
 def save_report(engine: Engine, subject: str, document: dict[str, Any]) -> None:
@@ -24,13 +24,6 @@ def report_of(engine: Engine, subject: str) -> dict[str, Any] | None:
     with Session(engine) as session:
         found = session.get(BehaviourReport, subject)
         return None if found is None else dict(found.document)
-
-
-def save_revision(engine: Engine, revision: Revision) -> None:
-    """Keep what a submission starts from."""
-    with Session(engine) as session:
-        session.merge(revision)
-        session.commit()
 
 
 def revision_of(engine: Engine, submission_id: str) -> Revision | None:
@@ -62,3 +55,16 @@ def lineage(engine: Engine, bot_id: str) -> list[tuple[Bot, Revision | None]]:
             todo = [child.id for child, _ in fresh]
         session.expunge_all()
     return line
+
+
+def sample_group(engine: Engine, group_id: str) -> SampleGroup | None:
+    """Return what is known of a request for several samples."""
+    with Session(engine, expire_on_commit=False) as session:
+        return session.get(SampleGroup, group_id)
+
+
+def save_group(engine: Engine, group: SampleGroup) -> None:
+    """Keep what is known of a request for several samples."""
+    with Session(engine, expire_on_commit=False) as session:
+        session.merge(group)
+        session.commit()

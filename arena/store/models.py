@@ -346,7 +346,7 @@ class FeedUsage(SQLModel, table=True):
 
 
 class BehaviourReport(SQLModel, table=True):
-    """What the behaviour suite has found of a bot, or of a submission's newest answer: `subject` is the id of either."""
+    """What the behaviour suite has found of a bot, or of a submission's newest answer; `subject` is the id of it."""
 
     __tablename__ = "behaviour_reports"
 
@@ -365,3 +365,14 @@ class Revision(SQLModel, table=True):
     words: str = _text()
     author: str
     created_at: float
+
+
+class SampleGroup(SQLModel, table=True):
+    """A request for several samples: whether one or all are kept, and what was asked to tell them apart."""
+
+    __tablename__ = "sample_groups"
+
+    group_id: str = Field(primary_key=True)
+    keep: str
+    chosen: int | None = None
+    document: dict[str, Any] = _json(dict)

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine as Database
 
+from arena.core.exchange import Rules
 from arena.core.orders import OrderStatus
 from arena.core.text import clean_line, clean_name
 from arena.engine.backtest.account import RecordedMarket
@@ -220,6 +221,16 @@ class Intake:
     def prices(self) -> dict[str, float]:
         """Return the season's newest prices."""
         return dict(self._engine.market.last_prices)
+
+    @property
+    def rules(self) -> Rules:
+        """Return the season's rules."""
+        return self._engine.rules
+
+    def retire(self, bot_id: str) -> None:
+        """Retire a bot for good."""
+        retire = self._engine.roster.retire
+        self._engine.call(lambda: retire(bot_id)).result(timeout=60)
 
     @property
     def is_over(self) -> bool:

@@ -27,6 +27,7 @@ from arena.submissions.budgets import Budgets
 from arena.submissions.extract import extract_bot
 from arena.submissions.fair import FairQueue, Gate, StoppingError
 from arena.submissions.intake import Examined, Intake, problem
+from arena.submissions.samples import Samples
 from arena.submissions.states import FINAL, Status
 from arena.submissions.store import CancelledError, SubmissionStore, Wanted
 from arena.submissions.writing import LEAKED, Ask, Writing
@@ -58,11 +59,12 @@ class Pipeline:
 
     def __init__(
         self, desk: SubmissionStore, intake: Intake, models: Models, budgets: Budgets, facts: words.SeasonFacts,
-        max_repairs: int, live: Broadcast,
+        max_repairs: int, live: Broadcast, samples: Samples,
     ) -> None:  # fmt: skip
         self.models = models
         self.budgets = budgets
         self.live = live
+        self.samples = samples
         self._desk = desk
         self._intake = intake
         self._writing = Writing(desk, models, live)
@@ -73,6 +75,7 @@ class Pipeline:
         self._examining = threading.BoundedSemaphore(_EXAMINED_AT_ONCE)
         self._admitting: set[str] = set()
         self._admission = threading.Lock()
+        self._settling = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
 
@@ -108,6 +111,7 @@ class Pipeline:
             self._desk.cancel(submission_id)
         self._queue.withdraw(submission_id)
         self._writing.cancel(submission_id)
+        self.settle(submission_id)
 
     def text_of(self, submission_id: str) -> dict[str, object] | None:
         """Return the text of the answer that is under way, None where none is."""
@@ -139,6 +143,8 @@ class Pipeline:
             again = False
             try:
                 again = self._process(submission_id)
+                if not again:
+                    self.settle(submission_id)
             except Exception:
                 log.exception("Submission %s cannot go on because of a fault of ours", submission_id)
                 # Even its state could not be written: the database is away.
@@ -147,6 +153,17 @@ class Pipeline:
                 self._queue.done(submission_id)
             if again:
                 self._begin_anew(submission_id)
+
+    def settle(self, submission_id: str) -> None:
+        """Compare the samples of a submission's request where all of them have ended; once."""
+        with self._settling:
+            self.samples.settle(self._desk.get(submission_id), self._intake)
+
+    def answer(self, submission_id: str, choice: int) -> dict[str, Any]:
+        """Keep the samples of one choice; return what was asked, and the choice."""
+        with self._settling:
+            group = self.samples.answer(submission_id, choice, self._intake)
+        return {**group.document, "chosen": group.chosen}
 
     def _begin_anew(self, submission_id: str) -> None:
         try:

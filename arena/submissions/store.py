@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from arena.core.text import clean_line, clean_name
 from arena.errors import ArenaError, BusyError, ConflictError, NotFoundError, RefusedError
 from arena.store.behaviour import revision_of
-from arena.store.models import Attempt, Bot, Revision, Submission
+from arena.store.models import Attempt, Bot, Revision, SampleGroup, Submission
 from arena.store.seasons import new_id
 from arena.submissions.states import FINAL, Status, check_move
 
@@ -33,6 +33,7 @@ class Wanted:
     idempotency_key: str | None = None
     request_hash: str | None = None
     parent_id: str | None = None  # the bot that is to be changed
+    keep: str = "all"  # of several samples: all, or one
 
 
 class CancelledError(ArenaError):
@@ -73,6 +74,8 @@ class SubmissionStore:
                          created_at=row.created_at)
                 for one, row in zip(wanted, rows, strict=True) if one.parent_id is not None
             )  # fmt: skip
+            if group_id is not None:
+                session.add(SampleGroup(group_id=group_id, keep=wanted[0].keep))
             session.commit()
         return rows, True
 

@@ -77,6 +77,30 @@ class RevisionRequest(BaseModel):
     )
 
 
+class AnswerRequest(BaseModel):
+    """Which of the ways that samples differ in is meant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    choice: int = Field(ge=1, le=100, description="The number of the choice.")
+
+
+class ChoiceItem(BaseModel):
+    """One way of several, and the bots that go it; the first of them plays."""
+
+    choice: int
+    words: str
+    bots: list[str]
+
+
+class SampleQuestion(BaseModel):
+    """The question that tells samples apart; null where all do the same. `chosen` is its answer."""
+
+    question: str | None
+    choices: list[ChoiceItem]
+    chosen: int | None
+
+
 class LineageItem(BaseModel):
     """One version of a bot: who asked for it, by which words, and its diff to the one it came from."""
 

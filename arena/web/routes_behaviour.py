@@ -8,9 +8,9 @@ from fastapi import APIRouter, Path, Request, Response
 
 from arena import __version__
 from arena.core.text import clean_name
-from arena.errors import RefusedError, TooLargeError
+from arena.errors import NotFoundError, RefusedError, TooLargeError
 from arena.store import queries
-from arena.store.behaviour import lineage
+from arena.store.behaviour import lineage, sample_group
 from arena.store.bundle import Bundle, read_bundle, rows_of
 from arena.submissions.behaviour.claims import claims_schema
 from arena.submissions.behaviour.explain import explain_tick, explain_trade
@@ -18,7 +18,15 @@ from arena.submissions.behaviour.lineage import revision_diff
 from arena.submissions.store import Wanted, submission_document
 from arena.web import schemas
 from arena.web.answers import answer
-from arena.web.behaviour_schemas import BehaviourReportDetail, Explanation, Lineage, LineageItem, RevisionRequest
+from arena.web.behaviour_schemas import (
+    AnswerRequest,
+    BehaviourReportDetail,
+    Explanation,
+    Lineage,
+    LineageItem,
+    RevisionRequest,
+    SampleQuestion,
+)
 from arena.web.context import AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.proofs import MAX_ROWS
 from arena.web.text import json_bytes
@@ -132,3 +140,31 @@ def _lineage(context: AppState, season: ChosenSeason, bot_id: str) -> Lineage:
             diff=revision_diff(sources[parent], bot.source) if parent in sources else None,
         ))  # fmt: skip
     return Lineage(items=items)
+
+
+@router.get("/strategies/{submission_id}/question", response_model=SampleQuestion)
+async def question(request: Request, submission_id: str, context: Ctx, lines: Waiting) -> Response:
+    """Return what is asked about the samples of a request; 404 while they are being written."""
+    return await answer(lines.writes, request, _question, context, submission_id)
+
+
+def _question(context: AppState, submission_id: str) -> SampleQuestion:
+    # A stop may have come between the end of the last sample and the comparison.
+    context.pipeline.settle(submission_id)
+    submission = context.desk.get(submission_id)
+    group = sample_group(context.database, submission.group_id) if submission.group_id else None
+    if group is None or not group.document:
+        raise NotFoundError("Nothing is asked about this submission: there is one sample, or some are being written.")
+    return SampleQuestion.model_validate({**group.document, "chosen": group.chosen})
+
+
+@router.post("/strategies/{submission_id}/answer", response_model=SampleQuestion)
+async def answer_question(
+    request: Request, submission_id: str, body: AnswerRequest, context: Ctx, lines: Waiting
+) -> Response:
+    """Answer the question: the bot of the choice goes on, those of the others are retired."""
+    return await answer(lines.writes, request, _answer, context, submission_id, body.choice)
+
+
+def _answer(context: AppState, submission_id: str, choice: int) -> SampleQuestion:
+    return SampleQuestion.model_validate(context.pipeline.answer(submission_id, choice))

@@ -73,7 +73,7 @@ def _refuse_unknown(context: AppState, names: list[str]) -> None:
 def _wanted(body: schemas.StrategyRequest, model: str, key: str | None, number: int) -> Wanted:
     # An author's key is the author's own, and nobody can find another's by guessing.
     own_key = None if key is None else _hash([author_of(body.author), key, number])
-    return Wanted(body.prompt, body.author, model, body.name, own_key, _hash(body.model_dump()))
+    return Wanted(body.prompt, body.author, model, body.name, own_key, _hash(body.model_dump()), keep=body.keep)
 
 
 def _hash(value: Any) -> str:

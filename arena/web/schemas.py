@@ -5,7 +5,7 @@ Long because it is one list: every shape of the API, in the order of its routes.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,6 +31,9 @@ class StrategyRequest(_Request):
     model: ModelName | None = Field(None, description="Model to write it; else the configured one.")
     models: list[ModelName] = Field([], max_length=10, description="Several models: one submission each.")
     samples: int = Field(1, ge=1, le=10, description="Bots per model.")
+    keep: Literal["one", "all"] = Field(
+        "one", description="Of several: one of those that do the same, with a question where they differ; or all."
+    )
 
 
 class BotRequest(_Request):

@@ -28,10 +28,18 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Float(), nullable=False),
     )
     op.create_index("ix_revisions_parent_id", "revisions", ["parent_id"])
+    op.create_table(
+        "sample_groups",
+        sa.Column("group_id", sa.String(), primary_key=True),
+        sa.Column("keep", sa.String(), nullable=False),
+        sa.Column("chosen", sa.Integer(), nullable=True),
+        sa.Column("document", sa.JSON(), nullable=False),
+    )
 
 
 def downgrade() -> None:
     """Take them away again."""
+    op.drop_table("sample_groups")
     op.drop_index("ix_revisions_parent_id", "revisions")
     op.drop_table("revisions")
     op.drop_table("behaviour_reports")
