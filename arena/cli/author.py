@@ -168,25 +168,29 @@ def _json_of(path: Path) -> object:
 
 
 def _show(document: dict[str, Any], source: bytes) -> None:
-    report = document["report"]
-    if report is None:
+    if document["report"] is None:
         console.print(f"{document['file']}: refused")
         show_violations(document["violations"], source)
         return
+    show_report(document["file"], document["report"])
+    for warning in document["warnings"]:
+        complain(warning)
+
+
+def show_report(name: str, report: dict[str, Any]) -> None:
+    """Print what the behaviour suite has found of a bot."""
     unmet = sum(each["outcome"] == "not met" for each in report["findings"])
     verdict = "does what is expected of it" if not unmet else f"has {plural(unmet, 'finding')}"
-    console.print(f"{document['file']}: {verdict}")
+    console.print(f"{name}: {verdict}")
     for each in report["findings"]:
-        where = f"  [{each['tape']}, tick {each['tick']}" if each["tape"] and each["outcome"] == "not met" else ""
-        where += f", line {each['line']}]" if where and each["line"] else "]" if where else ""
+        shown = [f"{key} {each[key]}" for key in ("tape", "tick", "line") if each[key] is not None]
+        where = f"  [{', '.join(shown)}]" if shown and each["outcome"] == "not met" else ""
         console.print(f"  {_MARKS[each['outcome']]} {each['check']}: {each['message']}{where}")
         if each["outcome"] == "not met":
-            if each["values"]:
-                values = ", ".join(f"{name} = {value}" for name, value in each["values"].items())
-                console.print(f"      {values}", style="dim")
-            if each["hint"]:
-                console.print(f"      {each['hint']}", style="dim")
-    for note in [*report["notes"], *document["warnings"]]:
+            values = ", ".join(f"{key} = {value}" for key, value in each["values"].items())
+            for line in filter(None, (values, each["hint"])):
+                console.print(f"      {line}", style="dim")
+    for note in report["notes"]:
         complain(note)
     seconds = f"{report['cpu_seconds']:.2f} s of CPU"
     console.print(f"{plural(len(report['tapes']), 'tape')}, {seconds}.", style="dim")

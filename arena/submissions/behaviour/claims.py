@@ -194,7 +194,7 @@ def _of_rules(rules: StrategyRules, size: Amount | None, *, named: bool) -> Clai
     )  # fmt: skip
 
 
-def _indicator(operand: Operand) -> Indicator | None:
+def _indicator(operand: Operand) -> Indicator | None:  # noqa: PLR0911 - one case for each operand
     match operand:
         case Average(kind=kind, period=period):
             return Indicator(name=kind, periods=(period,))
@@ -252,8 +252,8 @@ def contradictions(said: Claims, claimed: Claims) -> list[tuple[str, str]]:
         periods = known.get(each.name)
         same_kind = [other.periods for other in said.indicators if other.name == each.name]
         if periods and len(same_kind) == 1 and not set(each.periods) <= set(periods):
-            found.append(("indicators", f"the request asks for {_words(each)}, the claims for {each.name} "
-                          f"{', '.join(map(str, periods))}"))  # fmt: skip
+            told = ", ".join(map(str, periods))
+            found.append(("indicators", f"the request asks for {_words(each)}, the claims for {each.name} {told}"))
     return found
 
 

@@ -28,7 +28,7 @@ def known_kind(indicator: Indicator) -> str | None:
     return _ALIASES.get(indicator.name.strip().lower().replace("_", " ")) if indicator.periods else None
 
 
-def values_at(kind: str, period: int, prices: Prices) -> list[float]:
+def values_at(kind: str, period: int, prices: Prices) -> list[float]:  # noqa: PLR0911 - one case for each kind
     """Return the values that an indicator may have after the last of these prices, one for each usual definition."""
     if len(prices) < period + 2:
         return []

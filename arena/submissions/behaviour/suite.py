@@ -568,7 +568,7 @@ class _Suite:
         )
         return Finding(
             Check.SCALE, Outcome.NOT_MET,
-            f"Where all prices are a millionth as large, it places {len(run.signals())} orders in place of {len(base)}: "
+            f"Where prices are a millionth as large, it places {len(run.signals())} orders in place of {len(base)}: "
             "it depends on how large the price is.",
             "Compare ratios or percentages, and give sizes as a share of the cash.",
             tape=tape.name, tick=differs,
@@ -584,7 +584,7 @@ class _Suite:
             Finding(Check.WORDS, Outcome.NOT_MET, f"The claims contradict the words: {sentence}.",
                     "Do what the request says.", hard=True)
             for _, sentence in against
-        ] or [Finding(Check.WORDS, Outcome.MET, "The claims agree with what could be read from the words.")]  # fmt: skip
+        ] or [Finding(Check.WORDS, Outcome.MET, "The claims agree with what was read of the words.")]  # fmt: skip
 
 
 def _computed_names(tree: ast.Module) -> set[str]:

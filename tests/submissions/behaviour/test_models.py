@@ -29,7 +29,7 @@ def test_a_hard_finding_goes_back_with_tape_and_tick_and_the_repair_is_admitted(
     assert violation["tape"] == "swings"
     assert violation["tick"] > 0
     assert second["violations"] == []
-    asked = studio.model.requests[1].body["messages"][-1]["content"]
+    asked = studio.model.requests[1]["messages"][-1]["content"]
     assert "10 times what was said" in asked
     assert f"tick {violation['tick']}" in asked
     report = studio.arena.get(f"/bots/{done['bot_id']}/behaviour")
@@ -115,7 +115,7 @@ def test_a_revision_is_a_new_entrant_with_its_lineage(studio: Studio, own_name: 
     assert asked.status_code == 202, asked.text
     done = studio.arena.ended(asked.json()["id"])
     assert done["status"] == "admitted", done["reason"]
-    told = studio.model.requests[0].body["messages"][-1]["content"]
+    told = studio.model.requests[0]["messages"][-1]["content"]
     assert cross(own_name) in told
     assert "buy ```twice``` as much" in told
     assert "\n````\n" in told

@@ -76,7 +76,8 @@ def test_no_code_of_a_bot_runs_to_show_its_values(pool: Pool) -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (1.5, 1.5), (float("inf"), "inf"), (True, True), (None, None), ("x" * 200, "x" * 80), (10**30, "a whole number of 100 bits"),
+        (1.5, 1.5), (float("inf"), "inf"), (True, True), (None, None), ("x" * 200, "x" * 80),
+        (10**30, "a whole number of 100 bits"),
         (np.float64(2.5), 2.5), (deque([1, 2, 3, 4]), {"type": "deque", "len": 4, "last": [2, 3, 4]}),
         ({"a": 1}, {"type": "dict", "len": 1, "entries": {"a": 1}}),
         (np.array([1.0, 2.0]), {"type": "ndarray", "len": 2, "last": [1.0, 2.0]}),
