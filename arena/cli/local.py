@@ -101,16 +101,14 @@ def _pointed(lines: Sequence[str], number: int, column: int) -> list[str]:
     """Return a line of a source and a caret under one column of it, both cut to where a terminal shows them."""
     if not 1 <= number <= len(lines) or not lines[number - 1].strip():
         return []
+    line = lines[number - 1].replace("\t", " ")
     # As a terminal shows it: what cannot be seen is written out, which moves what stands behind it.
-    line = lines[number - 1].expandtabs(1)
     before, rest = source_text(line[: column - 1])[:-1], source_text(line[column - 1 :])[:-1]
-    start = max(0, cell_len(before) - _SHOWN // 2)
     while cell_len(before) > _SHOWN // 2:
         before = before[1:]
-    shown = set_cell_size(before + rest, min(cell_len(before + rest), _SHOWN)).rstrip()
-    stripped = shown.lstrip() if not start else shown
-    indent = cell_len(before) - (cell_len(shown) - cell_len(stripped))
-    return [f"| {stripped}", f"| {' ' * max(0, indent)}^"]
+    before = before.lstrip()
+    rest = set_cell_size(rest, min(cell_len(rest), _SHOWN - cell_len(before))).rstrip()
+    return [f"| {before}{rest}", f"| {' ' * cell_len(before)}^"]
 
 
 def backtest(
