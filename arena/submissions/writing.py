@@ -178,7 +178,7 @@ def cause_in(completion: str) -> str | None:
     """Return what a repair says of the cause: the words before its first block of code."""
     said = re.sub(r"(?s)<think(?:ing)?>.*?</think(?:ing)?>", "", completion)
     before, fence, _ = re.split(r"(?m)^\s*(```|~~~)", f"{said}\n", maxsplit=1) if _FENCE.search(said) else ("", "", "")
-    return clean_line(before, _MAX_CAUSE) or None if fence else None
+    return clean_line(" ".join(before.split()), _MAX_CAUSE) or None if fence else None
 
 
 _FENCE = re.compile(r"(?m)^\s*(?:```|~~~)")
