@@ -183,7 +183,13 @@ def test_the_commands_table_names_every_command_and_nothing_else() -> None:
 def test_the_api_table_names_every_route_and_nothing_else() -> None:
     rows = table(section(README, "HTTP API"))
     named = [(row[0], row[1].strip("`")) for row in rows if row[0] != "Method"]
-    routers = (routes_strategies.router, routes_models.router, routes_behaviour.router, routes_bots.router, routes_arena.router)
+    routers = (
+        routes_strategies.router,
+        routes_models.router,
+        routes_behaviour.router,
+        routes_bots.router,
+        routes_arena.router,
+    )
     real = [
         (method, "/api/v1" + route.path.replace(":path}", "}"))  # type: ignore[attr-defined]
         for router in routers

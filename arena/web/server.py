@@ -5,7 +5,16 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, FastAPI
 
 from arena import __version__
-from arena.web import openapi, pages, problems, routes_arena, routes_behaviour, routes_bots, routes_models, routes_strategies
+from arena.web import (
+    openapi,
+    pages,
+    problems,
+    routes_arena,
+    routes_behaviour,
+    routes_bots,
+    routes_models,
+    routes_strategies,
+)
 from arena.web.board import BoardCache, CacheMiddleware
 from arena.web.bundles import Bundles
 from arena.web.context import AppState
