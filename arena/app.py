@@ -31,6 +31,7 @@ from arena.submissions.dropin import DropIn
 from arena.submissions.intake import Intake
 from arena.submissions.pipeline import Pipeline
 from arena.submissions.prompt_text import SeasonFacts
+from arena.submissions.samples import Samples
 from arena.submissions.store import SubmissionStore
 from arena.web.context import AppState, SeasonRun
 from arena.web.jobs import Jobs
@@ -135,7 +136,8 @@ class Arena:
         settings = self.settings
         budgets = Budgets(self._database, BudgetLimits.of(settings))
         facts = _facts(run.season, settings)
-        return Pipeline(desk, run.intake, self._models, budgets, facts, settings.max_repairs, live)
+        samples = Samples(self._database, desk, self._pool)
+        return Pipeline(desk, run.intake, self._models, budgets, facts, settings.max_repairs, live, samples)
 
     def _play(self, run: SeasonRun) -> None:
         """Start a season's clock, then its drop-in folder."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from typing import Annotated, Any
@@ -19,7 +20,8 @@ Bot = Annotated[str, typer.Argument(help="Id or name, in large or small letters.
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="Rows.")]
 
 
-def _path(bot: str, what: str = "") -> str:
+def bot_path(bot: str, what: str = "") -> str:
+    """Return the address of a bot, or of a part of it."""
     return f"/bots/{quote(bot, safe='')}{what}"
 
 
@@ -40,7 +42,7 @@ def list_bots(as_json: AsJson = False, url: Url = "") -> None:
 @app.command()
 def show(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     """Show one bot."""
-    found = request(url, "GET", _path(bot))
+    found = request(url, "GET", bot_path(bot))
     if as_json:
         print_json(found)
         return
@@ -60,7 +62,7 @@ def _told(name: str, value: Any) -> str:
 @app.command()
 def source(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     """Print a bot's source."""
-    text = request(url, "GET", _path(bot, "/source"))
+    text = request(url, "GET", bot_path(bot, "/source"))
     if as_json:
         print_json({"bot": bot, "source": text})
     else:
@@ -68,21 +70,44 @@ def source(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
 
 
 @app.command()
-def logs(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") -> None:
+def logs(
+    bot: Bot,
+    limit: Limit = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines as they come.")] = False,
+    as_json: AsJson = False,
+    url: Url = "",
+) -> None:
     """Show a bot's last log lines, oldest first."""
-    found = request(url, "GET", _path(bot, "/logs"), params={"limit": limit})
-    if as_json:
+    found = request(url, "GET", bot_path(bot, "/logs"), params={"limit": limit})
+    if as_json and not follow:
         print_json(found)
         return
-    for row in reversed(found["items"]):
-        moment = time.strftime("%H:%M:%S", time.gmtime(row["time"]))
-        console.print(f"{moment} [{row['level']}] {row['message']}")
+    last = _print_lines(found["items"], 0, as_json=as_json)
+    while follow:
+        sys.stdout.flush()
+        time.sleep(1.0)
+        found = request(url, "GET", bot_path(bot, "/logs"), params={"limit": 1000})
+        last = _print_lines(found["items"], last, as_json=as_json)
+
+
+def _print_lines(items: list[dict[str, Any]], last: int, *, as_json: bool) -> int:
+    """Print the rows that are younger than row `last`, oldest first; return the youngest row's id."""
+    for row in reversed(items):
+        if row["id"] <= last:
+            continue
+        last = row["id"]
+        if as_json:
+            sys.stdout.write(json.dumps(row) + "\n")
+        else:
+            moment = time.strftime("%H:%M:%S", time.gmtime(row["time"]))
+            console.print(f"{moment} [{row['level']}] {row['message']}")
+    return last
 
 
 @app.command()
 def trades(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") -> None:
     """Show a bot's last trades, newest first."""
-    found = request(url, "GET", _path(bot, "/trades"), params={"limit": limit})
+    found = request(url, "GET", bot_path(bot, "/trades"), params={"limit": limit})
     if as_json:
         print_json(found)
         return
@@ -96,7 +121,7 @@ def trades(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") 
 
 
 def _change(bot: str, method: str, what: str, url: str, *, as_json: bool) -> None:
-    found: Any = request(url, method, _path(bot, what))
+    found: Any = request(url, method, bot_path(bot, what))
     if as_json:
         print_json(found)
     else:
@@ -123,12 +148,12 @@ def retire(
     url: Url = "",
 ) -> None:
     """Retire a bot for good; its record stays."""
-    found = request(url, "GET", _path(bot))
+    found = request(url, "GET", bot_path(bot))
     facts = f"{plural(found['trades'], 'trade')}, {found['status']}"
     if not yes and not _agreed(f"Retire {found['name']} ({facts}) for good?"):
         complain("Nothing was changed.")
         raise typer.Exit(1)
-    request(url, "DELETE", _path(found["bot_id"]))
+    request(url, "DELETE", bot_path(found["bot_id"]))
     if as_json:
         print_json({"bot": found["name"], "bot_id": found["bot_id"], "status": "retired"})
     else:

@@ -388,3 +388,36 @@ class FeedUsage(SQLModel, table=True):
     feed: str = Field(primary_key=True)
     day: str = Field(primary_key=True)
     used: int = 0
+
+
+class BehaviourReport(SQLModel, table=True):
+    """What the behaviour suite has found of a bot, or of a submission's newest answer; `subject` is the id of it."""
+
+    __tablename__ = "behaviour_reports"
+
+    subject: str = Field(primary_key=True)
+    created_at: float
+    document: dict[str, Any] = _json(dict)
+
+
+class Revision(SQLModel, table=True):
+    """A submission that changes a bot: the words it was asked for by, and the bot it starts from."""
+
+    __tablename__ = "revisions"
+
+    submission_id: str = Field(primary_key=True)
+    parent_id: str = Field(index=True)
+    words: str = _text()
+    author: str
+    created_at: float
+
+
+class SampleGroup(SQLModel, table=True):
+    """A request for several samples: whether one or all are kept, and what was asked to tell them apart."""
+
+    __tablename__ = "sample_groups"
+
+    group_id: str = Field(primary_key=True)
+    keep: str
+    chosen: int | None = None
+    document: dict[str, Any] = _json(dict)

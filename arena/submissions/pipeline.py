@@ -17,7 +17,7 @@ from arena.core.text import clean_line, clean_name
 from arena.engine.backtest.run import hash_source
 from arena.engine.live.broadcast import Broadcast
 from arena.errors import ConflictError, GenerationError
-from arena.llm.client import CallCancelledError, ContextTooSmallError
+from arena.llm.client import CallCancelledError, ContextTooSmallError, Message
 from arena.llm.models import TEMPLATE, Models
 from arena.llm.template import NotUnderstood, Purse, write_bot
 from arena.store.models import Attempt, Submission
@@ -27,6 +27,7 @@ from arena.submissions.budgets import Budgets
 from arena.submissions.extract import extract_bot
 from arena.submissions.fair import FairQueue, Gate, StoppingError
 from arena.submissions.intake import Examined, Intake, problem
+from arena.submissions.samples import Samples
 from arena.submissions.states import FINAL, Status
 from arena.submissions.store import CancelledError, SubmissionStore, Wanted
 from arena.submissions.writing import LEAKED, Ask, Writing
@@ -58,11 +59,12 @@ class Pipeline:
 
     def __init__(
         self, desk: SubmissionStore, intake: Intake, models: Models, budgets: Budgets, facts: words.SeasonFacts,
-        max_repairs: int, live: Broadcast,
+        max_repairs: int, live: Broadcast, samples: Samples,
     ) -> None:  # fmt: skip
         self.models = models
         self.budgets = budgets
         self.live = live
+        self.samples = samples
         self._desk = desk
         self._intake = intake
         self._writing = Writing(desk, models, live)
@@ -73,6 +75,7 @@ class Pipeline:
         self._examining = threading.BoundedSemaphore(_EXAMINED_AT_ONCE)
         self._admitting: set[str] = set()
         self._admission = threading.Lock()
+        self._settling = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
 
@@ -108,6 +111,7 @@ class Pipeline:
             self._desk.cancel(submission_id)
         self._queue.withdraw(submission_id)
         self._writing.cancel(submission_id)
+        self.settle(submission_id)
 
     def text_of(self, submission_id: str) -> dict[str, object] | None:
         """Return the text of the answer that is under way, None where none is."""
@@ -139,6 +143,8 @@ class Pipeline:
             again = False
             try:
                 again = self._process(submission_id)
+                if not again:
+                    self.settle(submission_id)
             except Exception:
                 log.exception("Submission %s cannot go on because of a fault of ours", submission_id)
                 # Even its state could not be written: the database is away.
@@ -147,6 +153,17 @@ class Pipeline:
                 self._queue.done(submission_id)
             if again:
                 self._begin_anew(submission_id)
+
+    def settle(self, submission_id: str) -> None:
+        """Compare the samples of a submission's request where all of them have ended; once."""
+        with self._settling:
+            self.samples.settle(self._desk.get(submission_id), self._intake)
+
+    def answer(self, submission_id: str, choice: int) -> dict[str, Any]:
+        """Keep the samples of one choice; return what was asked, and the choice."""
+        with self._settling:
+            group = self.samples.answer(submission_id, choice, self._intake)
+        return {**group.document, "chosen": group.chosen}
 
     def _begin_anew(self, submission_id: str) -> None:
         try:
@@ -216,8 +233,14 @@ class Pipeline:
     def _first_attempt(self, submission: Submission, attempts: Sequence[Attempt]) -> Attempt:
         if submission.model == TEMPLATE:
             return self._from_template(submission)
-        messages = words.conversation(self._facts, submission.prompt)
-        return self._writing.ask(submission, Ask(_next_number(attempts), "first", messages))
+        return self._writing.ask(submission, Ask(_next_number(attempts), "first", self._request_of(submission)))
+
+    def _request_of(self, submission: Submission) -> list[Message]:
+        """Return the conversation that asks for a bot, or for a new version of one."""
+        parent = self._desk.parent_of(submission.id)
+        if parent is None:
+            return words.conversation(self._facts, submission.prompt)
+        return words.revision_conversation(self._facts, submission.prompt, self._intake.material(parent))
 
     def _next_kind(
         self, submission: Submission, attempts: Sequence[Attempt], last: Attempt, violations: list[dict[str, Any]]
@@ -244,7 +267,7 @@ class Pipeline:
         before = next((one.source for one in reversed(attempts) if one.source is not None), None)
         n, prompt = _next_number(attempts), submission.prompt
         if kind == "fresh":
-            messages = words.conversation(self._facts, prompt)
+            messages = self._request_of(submission)
             return self._writing.ask(submission, Ask(n, kind, messages, before, room, _FRESH_TEMPERATURE))
         messages = words.conversation(self._facts, prompt, last.completion or "", violations)
         try:
@@ -287,9 +310,20 @@ class Pipeline:
                 hint = "Correct the error; on_tick must run at every tick, also before there is history."
                 message = f"Most ticks raise: {examined.raises_mostly}"
                 examined.violations = [problem("trial-run", message, hint), *examined.findings]
+            if examined.accepted:
+                self._find_misbehaviour(submission, attempt, examined)
         attempt.violations = examined.violations
         self._desk.save_attempt(attempt)
         return examined
+
+    def _find_misbehaviour(self, submission: Submission, attempt: Attempt, examined: Examined) -> None:
+        """Hold what the bot does against what was asked for; only hard findings keep it from being admitted."""
+        # The words of a revision say what changes, and not all that the bot does.
+        said = submission.prompt if self._desk.parent_of(submission.id) is None else ""
+        report = self._intake.behaviour(examined, attempt.source or "", said, attempt.completion or "")
+        self._intake.keep_report(submission.id, report.as_dict())
+        examined.violations = [each.as_violation() for each in report.hard]
+        examined.warnings += [f"{each.message} {each.hint}" for each in report.unmet if not each.hard]
 
     def _examined(self, submission: Submission, attempt: Attempt) -> Examined:
         if attempt.error:
@@ -321,6 +355,9 @@ class Pipeline:
             self._admitting.add(submission.id)
         try:
             bot = self._intake.admit(examined, new).bot
+            report = self._intake.stored_report(submission.id)
+            if report is not None:
+                self._intake.keep_report(bot.id, report)
             warnings = " ".join(examined.warnings)
             self._desk.move(submission.id, Status.ADMITTED, bot_id=bot.id, reason=warnings or None)
         finally:

@@ -8,7 +8,7 @@ import inspect
 import json
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -87,6 +87,14 @@ def request_message(request: str) -> Message:
     fence = "`" * max(3, longest + 1)
     text = _template("request.md").substitute(request=request, fence=fence)
     return {"role": "user", "content": text}
+
+
+def revision_conversation(facts: SeasonFacts, request: str, material: Mapping[str, str]) -> list[Message]:
+    """Return the conversation that asks for a new version of a bot; all of `material` is data between fences."""
+    told = [request, *material.values()]
+    longest = max((len(run) for text in told for run in re.findall(r"`+", text)), default=0)
+    text = _template("revise.md").substitute(material, request=request, fence="`" * max(3, longest + 1))
+    return [system_message(facts), {"role": "user", "content": text}]
 
 
 def repair_messages(completion: str, problems: Sequence[dict[str, Any]]) -> list[Message]:

@@ -14,7 +14,8 @@ from sqlmodel import Session, col, select
 
 from arena.core.text import clean_line, clean_name
 from arena.errors import ArenaError, BusyError, ConflictError, NotFoundError, RefusedError
-from arena.store.models import Attempt, Bot, Submission
+from arena.store.behaviour import revision_of
+from arena.store.models import Attempt, Bot, Revision, SampleGroup, Submission
 from arena.store.seasons import new_id
 from arena.submissions.states import FINAL, Status, check_move
 
@@ -31,6 +32,8 @@ class Wanted:
     name: str | None = None
     idempotency_key: str | None = None
     request_hash: str | None = None
+    parent_id: str | None = None  # the bot that is to be changed
+    keep: str = "all"  # of several samples: all, or one
 
 
 class CancelledError(ArenaError):
@@ -66,8 +69,20 @@ class SubmissionStore:
             allow()
             rows = [_row_of(one, group_id) for one in wanted]
             session.add_all(rows)
+            session.add_all(
+                Revision(submission_id=row.id, parent_id=one.parent_id, words=one.prompt, author=row.author,
+                         created_at=row.created_at)
+                for one, row in zip(wanted, rows, strict=True) if one.parent_id is not None
+            )  # fmt: skip
+            if group_id is not None:
+                session.add(SampleGroup(group_id=group_id, keep=wanted[0].keep))
             session.commit()
         return rows, True
+
+    def parent_of(self, submission_id: str) -> str | None:
+        """Return the bot that a submission changes, None where it starts afresh."""
+        found = revision_of(self._database, submission_id)
+        return None if found is None else found.parent_id
 
     def _refuse_beyond(self, session: Session, wanted: Sequence[Wanted]) -> None:
         """Raise BusyError where so many more would be too many."""

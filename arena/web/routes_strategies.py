@@ -73,7 +73,7 @@ def _refuse_unknown(context: AppState, names: list[str]) -> None:
 def _wanted(body: schemas.StrategyRequest, model: str, key: str | None, number: int) -> Wanted:
     # An author's key is the author's own, and nobody can find another's by guessing.
     own_key = None if key is None else _hash([author_of(body.author), key, number])
-    return Wanted(body.prompt, body.author, model, body.name, own_key, _hash(body.model_dump()))
+    return Wanted(body.prompt, body.author, model, body.name, own_key, _hash(body.model_dump()), keep=body.keep)
 
 
 def _hash(value: Any) -> str:
@@ -92,7 +92,7 @@ def _show(context: AppState, submission_id: str) -> schemas.SubmissionDetail:
 
 @router.post("/{submission_id}/cancel", response_model=schemas.SubmissionDetail)
 async def cancel(request: Request, submission_id: str, context: Ctx, lines: Waiting) -> Response:
-    """Cancel a submission and break off the answer that is being written; 409 where it has ended already."""
+    """Cancel a submission; a model's answer under way is broken off. One that has ended stays as it is: 409."""
     return await lines.writes.run(request, _cancel, context, submission_id)
 
 

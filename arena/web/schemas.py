@@ -5,9 +5,11 @@ Long because it is one list: every shape of the API, in the order of its routes.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from arena.web.behaviour_schemas import BehaviourReportDetail
 
 # How a route that streams describes itself.
 EVENT_STREAM: dict[int | str, dict[str, Any]] = {
@@ -29,6 +31,9 @@ class StrategyRequest(_Request):
     model: ModelName | None = Field(None, description="Model to write it; else the configured one.")
     models: list[ModelName] = Field([], max_length=10, description="Several models: one submission each.")
     samples: int = Field(1, ge=1, le=10, description="Bots per model.")
+    keep: Literal["one", "all"] = Field(
+        "one", description="Of several: one of those that do the same, with a question where they differ; or all."
+    )
 
 
 class BotRequest(_Request):
@@ -52,6 +57,8 @@ class ViolationItem(BaseModel):
     rule: str
     message: str
     hint: str
+    tape: str | None = Field(None, description="The made-up market that shows it, where one does.")
+    tick: int | None = None
 
 
 class CheckReport(BaseModel):
@@ -62,6 +69,7 @@ class CheckReport(BaseModel):
     name: str | None = None
     symbols: list[str] = []
     warnings: list[str] = []
+    report: BehaviourReportDetail | None = Field(None, description="What it does on made-up markets; no refusal.")
 
 
 class Problem(BaseModel):

@@ -5,7 +5,16 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, FastAPI
 
 from arena import __version__
-from arena.web import openapi, pages, problems, routes_arena, routes_bots, routes_models, routes_strategies
+from arena.web import (
+    openapi,
+    pages,
+    problems,
+    routes_arena,
+    routes_behaviour,
+    routes_bots,
+    routes_models,
+    routes_strategies,
+)
 from arena.web.board import BoardCache, CacheMiddleware
 from arena.web.bundles import Bundles
 from arena.web.context import AppState
@@ -31,7 +40,8 @@ def create_app(context: AppState) -> FastAPI:
     app.state.lines = ConcurrencyLimits()
     app.state.bundles = Bundles()
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(problems.known_parameters)])
-    for part in (routes_strategies, routes_models, routes_bots, routes_arena):
+    # Behind a bot's name may stand anything in `routes_bots`, so that its longer addresses come first.
+    for part in (routes_strategies, routes_models, routes_behaviour, routes_bots, routes_arena):
         api.include_router(part.router)
     app.include_router(api)
     pages.install(app)

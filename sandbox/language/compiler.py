@@ -10,6 +10,7 @@ import sys
 import types
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sandbox.language.dead_imports import drop_dead_imports
 from sandbox.language.module_attributes import missing_attributes
@@ -68,7 +69,8 @@ def _compile(  # noqa: PLR0911 - each step may refuse
     policy.violations += missing_attributes(tree, modules)
     tree = policy.visit(tree)
     if policy.violations:
-        return None, sorted(set(policy.violations), key=lambda v: (v.line, v.column, v.rule))
+        found = sorted(set(policy.violations), key=lambda v: (v.line, v.column, v.rule))
+        return None, _in_characters(found, text)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -77,6 +79,19 @@ def _compile(  # noqa: PLR0911 - each step may refuse
         return None, [_syntax(error)]
     except ValueError as error:
         return None, [violation("syntax", 1, 1, str(error))]
+
+
+def _in_characters(found: list[Violation], text: str) -> list[Violation]:
+    """Return violations whose columns count characters, where the syntax tree counts bytes of UTF-8."""
+    if text.isascii():
+        return found
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return [
+        replace(each, column=len(lines[each.line - 1].encode()[: each.column - 1].decode("utf-8", "ignore")) + 1)
+        if each.line <= len(lines)
+        else each
+        for each in found
+    ]
 
 
 def _decode(source: bytes, limit: int) -> str | Violation:
