@@ -19,7 +19,7 @@ from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.engine import Engine
 from arena.engine.live.journal import Journal
 from arena.engine.live.memory_budget import budget
-from arena.engine.live.sources import Source
+from arena.engine.live.sources import TickSource
 from arena.feeds.runner import FeedRunner
 from arena.llm.client import ModelServer
 from arena.market import Chosen, choose_market
@@ -136,7 +136,7 @@ class Arena:
             return f"Bots are written by the model {self.generator.model}."
         return "No model is configured: bots are written by the template provider, from rules."
 
-    def _make_engine(self, source: Source) -> Engine:
+    def _make_engine(self, source: TickSource) -> Engine:
         settings = self.settings
         disk = None if settings.database_url else Path(settings.db_path).resolve().parent
         journal = Journal(self._clock_database, lease=self._lease, min_free_disk=settings.min_free_disk, disk=disk)

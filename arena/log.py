@@ -13,7 +13,7 @@ from arena.core.text import clean_text
 LINES_PER_SECOND = 20
 
 
-class Lines(logging.Handler):
+class LastLines(logging.Handler):
     """Keeps the last lines for a screen that draws them itself."""
 
     def __init__(self, count: int) -> None:

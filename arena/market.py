@@ -14,8 +14,8 @@ from sqlalchemy import Engine as Database
 from arena.clock import CLOCK
 from arena.config import Settings
 from arena.engine.backtest.market import read_market
-from arena.engine.live.sources import LiveSource, ReplaySource, Source, SyntheticSource
-from arena.feeds.base import Frame, LiveFeed
+from arena.engine.live.sources import LiveSource, ReplaySource, SyntheticSource, TickSource
+from arena.feeds.base import LiveFeed, RawFrame
 from arena.feeds.live import LiveMarket
 from arena.feeds.recording.writer import Recording, start_recording
 from arena.feeds.runner import FeedRunner
@@ -34,7 +34,7 @@ _ALWAYS = ("BTCUSDT", "ETHUSDT")
 class Chosen:
     """A market, the season it belongs to, and what to say about it; `end` is called as a season ends."""
 
-    make_source: Callable[[Season], Source]
+    make_source: Callable[[Season], TickSource]
     plan: SeasonPlan
     note: str
     end: Callable[[], None] = lambda: None
@@ -58,7 +58,7 @@ def _synthetic(settings: Settings, database: Database, note: str) -> Chosen:
     symbols = tuple(dict.fromkeys((*_ALWAYS, *settings.market_symbols)))
     plan = _plan(settings, "synthetic", symbols, settings.synthetic_seed)
 
-    def make(season: Season) -> Source:
+    def make(season: Season) -> TickSource:
         seed = season_seeds(database, season.id).market
         return SyntheticSource(SyntheticMarket(seed, symbols, season.interval), predictable=season.predictable)
 
@@ -91,7 +91,7 @@ def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
     market = LiveMarket(feeds, stale_intervals=settings.stale_intervals, record=recorder.write, clock=CLOCK.now)
     runner.start(feeds, market)
 
-    def make(season: Season) -> Source:
+    def make(season: Season) -> TickSource:
         recorder.begin(season)
         return LiveSource(market, symbols, season.interval)
 
@@ -128,7 +128,7 @@ class SeasonRecorder:
         self._recording: Recording | None = None
         # The feeds speak before the season is opened, and what they say first explains the rest.
         self._lock = threading.Lock()
-        self._early: list[Frame] | None = [] if settings.record_dir else None
+        self._early: list[RawFrame] | None = [] if settings.record_dir else None
 
     def begin(self, season: Season) -> None:
         """Go on with a season's recording, or begin it."""
@@ -145,7 +145,7 @@ class SeasonRecorder:
             self._recording = recording
         log.info("What the feeds send is recorded in %s", path)
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: RawFrame) -> None:
         """Take a payload; called from the feeds' thread."""
         with self._lock:
             if self._recording is not None:

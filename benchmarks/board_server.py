@@ -16,7 +16,7 @@ from arena.config import Settings
 from arena.core.exchange import Rules
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.engine import Engine
-from arena.engine.live.sources import Source
+from arena.engine.live.sources import TickSource
 from arena.store.bulk import Row, insert_rows
 from arena.store.database import open_database, upgrade
 from arena.store.models import Bot, Entry, Season, Standing
@@ -87,7 +87,7 @@ def arena_app(database: Database, season: Season) -> FastAPI:
     from arena.engine.seat import restored_seat
 
     settings = Settings(_env_file=None)
-    engine = Engine(database, cast(Any, None), cast(Source, _NoFeed()), season, Broadcast())
+    engine = Engine(database, cast(Any, None), cast(TickSource, _NoFeed()), season, Broadcast())
     found = recover(database, season.id)
     for bot, entry in found.entries:
         engine.roster.put(restored_seat(bot, entry, Rules(), [], [], found.standings.get(bot.id)))
@@ -102,7 +102,7 @@ def arena_app(database: Database, season: Season) -> FastAPI:
 def add_baseline(app: FastAPI, database: Database, season: Season) -> None:
     """Add the usual way to serve a board: select models, let the framework encode them."""
 
-    @app.get("/baseline", response_model=schemas.Board)
+    @app.get("/baseline", response_model=schemas.BoardPage)
     def baseline(request: Request) -> dict[str, Any]:
         del request
         with Session(database) as session:

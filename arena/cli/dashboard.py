@@ -28,7 +28,7 @@ _NUMBERS = frozenset({"cash", "equity", "realized_pnl", "unrealized_pnl"})
 _OPTIONAL = ("status", "positions", "realized_pnl", "unrealized_pnl", "cash", "last_error")
 
 
-class Board(Protocol):
+class BoardSource(Protocol):
     """Where a dashboard reads and acts."""
 
     def read(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _trade_line(trade: dict[str, Any]) -> str:
 class Dashboard:
     """Draws a board every second and reads commands, on two threads."""
 
-    def __init__(self, board: Board, on_quit: Callable[[], None], log_lines: Sequence[str] = ()) -> None:
+    def __init__(self, board: BoardSource, on_quit: Callable[[], None], log_lines: Sequence[str] = ()) -> None:
         self._board = board
         self._log_lines = log_lines
         self._on_quit = on_quit

@@ -152,7 +152,7 @@ def spread_data(arguments: list[str]) -> list[str]:
 
 
 def _code_of(error: Exception) -> int:
-    if isinstance(error, remote.UnreachableError):
+    if isinstance(error, remote.ServerUnreachableError):
         return 6
     if isinstance(error, SettingsError) or (isinstance(error, MarketDataError) and error.usage):
         return 2

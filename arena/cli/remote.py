@@ -21,7 +21,7 @@ Author = Annotated[str, typer.Option(help="Your name on the board.")]
 _FINAL = frozenset({"admitted", "rejected", "failed"})
 
 
-class UnreachableError(ArenaError):
+class ServerUnreachableError(ArenaError):
     """The server does not answer: exit 6."""
 
 
@@ -42,14 +42,14 @@ def request(url: str, method: str, path: str, **options: Any) -> Any:
         with httpx2.Client(timeout=60, trust_env=False) as client:
             answer = client.request(method, f"{base}/api/v1{path}", headers=headers, **options)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise UnreachableError(f"No arena answers at {base} ({error}). Start one with `arena serve`.") from None
+        raise ServerUnreachableError(f"No arena answers at {base} ({error}). Start one with `arena serve`.") from None
     if answer.status_code >= 400:
         raise _error_of(answer)
     kind = answer.headers.get("content-type", "")
     if answer.content and kind.startswith("application/json"):
         return answer.json()
     if answer.content and not path.endswith("/source"):
-        raise UnreachableError(f"What answers at {base} is no arena (it sent {kind or 'something unnamed'}).")
+        raise ServerUnreachableError(f"What answers at {base} is no arena (it sent {kind or 'something unnamed'}).")
     return answer.text
 
 

@@ -35,7 +35,7 @@ def serve(
     from arena import log
 
     dashboard = sys.stdout.isatty() and sys.stdin.isatty() and not no_dashboard
-    lines = log.Lines(200) if dashboard else None
+    lines = log.LastLines(200) if dashboard else None
     log.set_up(settings.log_level, lines)
     try:
         _run(settings, listening, lines)

@@ -68,7 +68,7 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class RawFrame:
     """One payload of a venue, byte for byte as received, with the receive time in nanoseconds."""
 
     feed: str
@@ -105,7 +105,7 @@ class PriceSink(Protocol):
     def on_state(self, feed: str, state: FeedState, detail: str) -> None:
         """Take a change of the feed's state; `detail` is a sentence for the user."""
 
-    def on_frame(self, frame: Frame) -> None:
+    def on_frame(self, frame: RawFrame) -> None:
         """Take a payload before it is parsed, for a recording."""
 
 

@@ -89,7 +89,7 @@ def utc(time: float) -> str:
 
 
 @dataclass(slots=True)
-class Table:
+class MarketTable:
     """A market as rows in order of time, then symbol; `codes` point into `symbols`."""
 
     symbols: tuple[str, ...]
@@ -108,7 +108,7 @@ def convert(
     zone: str | None = None,
     bar: str | None = None,
     force: bool = False,
-) -> Table:
+) -> MarketTable:
     """Write the market of all files to `out`, every price or one a tick, and return what was written."""
     if not out.name.endswith(_ENDINGS):
         raise MarketDataError(
@@ -135,7 +135,7 @@ def convert(
     return table
 
 
-def _all_prices(tapes: list[Tape]) -> Table:
+def _all_prices(tapes: list[Tape]) -> MarketTable:
     """Return every price that counts: of several at one time the last."""
     total = Report("All files")
     found = merged(tapes, total)
@@ -148,16 +148,16 @@ def _all_prices(tapes: list[Tape]) -> Table:
     notes = [note for report in reports for note in report.notes()]
     if any(tape.ends for tape in tapes):
         notes.append("All files: the ends of symbols have no place in a table and were left out.")
-    return Table(tuple(series), times[order], codes[order], prices[order], notes)
+    return MarketTable(tuple(series), times[order], codes[order], prices[order], notes)
 
 
-def _ticks(market: History) -> Table:
+def _ticks(market: History) -> MarketTable:
     """Return the prices of every tick, carried ones too, so that a tick is one of the table as well."""
     rows, codes = np.nonzero(~np.isnan(market.prices))
-    return Table(market.symbols, market.times[rows], codes, market.prices[rows, codes], market.notes)
+    return MarketTable(market.symbols, market.times[rows], codes, market.prices[rows, codes], market.notes)
 
 
-def _write_csv(table: Table, path: Path, *, packed: bool) -> None:
+def _write_csv(table: MarketTable, path: Path, *, packed: bool) -> None:
     with ExitStack() as stack:
         raw = stack.enter_context(path.open("wb"))
         # Without a name and a time in its header the same market gives the same bytes.
@@ -169,13 +169,13 @@ def _write_csv(table: Table, path: Path, *, packed: bool) -> None:
             rows.writerows(zip(times, [table.symbols[code] for code in codes], prices, strict=True))
 
 
-def _pieces(table: Table) -> Iterator[tuple[list[float], list[int], list[float]]]:
+def _pieces(table: MarketTable) -> Iterator[tuple[list[float], list[int], list[float]]]:
     for begin in range(0, len(table.times), _AT_ONCE):
         piece = slice(begin, begin + _AT_ONCE)
         yield table.times[piece].tolist(), table.codes[piece].tolist(), table.prices[piece].tolist()
 
 
-def _write_parquet(table: Table, path: Path, *, packed: bool) -> None:
+def _write_parquet(table: MarketTable, path: Path, *, packed: bool) -> None:
     assert not packed
     require_room_to_write(path.name.removesuffix(".part"), len(table.times))
     import polars as pl

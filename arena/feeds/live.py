@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arena.errors import FeedError
-from arena.feeds.base import FeedState, Frame, LiveFeed, Pace, PriceSink, PriceUpdate, Resolution
+from arena.feeds.base import FeedState, LiveFeed, Pace, PriceSink, PriceUpdate, RawFrame, Resolution
 from arena.feeds.ownership import SymbolOwners
 
 log = logging.getLogger("arena.feeds.live")
@@ -110,7 +110,7 @@ class LiveMarket:
         stale_intervals: float = 3.0,
         history: float = HISTORY_SECONDS,
         clock: Callable[[], float] = time.time,
-        record: Callable[[Frame], None] | None = None,
+        record: Callable[[RawFrame], None] | None = None,
     ) -> None:
         self._by_name = {feed.name: feed for feed in feeds}
         self._stale_intervals = stale_intervals
@@ -164,7 +164,7 @@ class LiveMarket:
             since = before.since if before and before.state is state else self._clock()
             self._conditions[feed] = FeedCondition(state, detail, since)
 
-    def on_frame(self, frame: Frame) -> None:
+    def on_frame(self, frame: RawFrame) -> None:
         """Pass a payload to the recording, if there is one."""
         if self._record is not None:
             self._record(frame)

@@ -161,7 +161,7 @@ class BotActions:
 
 
 @dataclass(slots=True)
-class Reply:
+class BotReply:
     """A checked reply: ticks done, the mirror's cash and realised gain, deeds by tick index."""
 
     done: int
@@ -196,7 +196,7 @@ _BYTE = struct.Struct("<B")
 _TWO_BYTES = struct.Struct("<BB")
 
 
-def read_reply(payload: bytes, sent: int) -> Reply:
+def read_reply(payload: bytes, sent: int) -> BotReply:
     """Read a reply to a run of `sent` ticks; ValueError says how it breaks the protocol."""
     done, cash, realized = read_head(payload, sent)
     deeds: dict[int, BotActions] = {}
@@ -214,7 +214,7 @@ def read_reply(payload: bytes, sent: int) -> Reply:
             own = deeds[tick] = BotActions()
         at += _RECORD.size
         at = _read_order(payload, at, own) if kind == _ORDER_KIND else _read_record(kind, payload, at, own)
-    return Reply(done, cash, realized, deeds)
+    return BotReply(done, cash, realized, deeds)
 
 
 def read_head(payload: bytes, sent: int) -> tuple[int, float, float]:

@@ -8,14 +8,14 @@ from typing import ParamSpec
 from fastapi import Request, Response
 from pydantic import BaseModel
 
-from arena.web.limits import Line
+from arena.web.limits import ConcurrencyLimit
 from arena.web.text import json_bytes
 
 P = ParamSpec("P")
 
 
 async def answer(
-    line: Line, request: Request, work: Callable[P, BaseModel], *args: P.args, **kwargs: P.kwargs
+    line: ConcurrencyLimit, request: Request, work: Callable[P, BaseModel], *args: P.args, **kwargs: P.kwargs
 ) -> Response:
     """Return what a piece of work gives as JSON; work and encoding wait in line."""
 

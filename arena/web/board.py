@@ -35,7 +35,7 @@ PAST_SECONDS = 60.0  # after which another process's proof of a past bot is seen
 RECHECK_SECONDS = 1.0  # within which is seen what no counter tells, as that a bot has recovered
 
 _FIELDS = tuple(schemas.BoardItem.model_fields)
-_SEASON_FIELDS = tuple(schemas.Season.model_fields)
+_SEASON_FIELDS = tuple(schemas.SeasonDetail.model_fields)
 
 
 class Ready(Response):
@@ -72,7 +72,7 @@ class Page:
         return self
 
 
-class Board:
+class BoardCache:
     """The present edition and its pages; used by the event loop only, which alone changes it."""
 
     def __init__(self, context: AppState) -> None:
@@ -182,7 +182,7 @@ class Board:
 class CacheMiddleware:
     """Middleware before the framework: it routes and checks the same words once, not five thousand times a second."""
 
-    def __init__(self, app: ASGIApp, board: Board) -> None:
+    def __init__(self, app: ASGIApp, board: BoardCache) -> None:
         self._app = app
         self._board = board
 

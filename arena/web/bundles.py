@@ -19,7 +19,7 @@ from arena import __version__
 from arena.errors import TooLargeError
 from arena.store.bundle import copy_bundle
 from arena.web.context import AppState, ChosenSeason
-from arena.web.limits import Lines, Placed
+from arena.web.limits import ConcurrencyLimits, Placed
 from arena.web.proofs import last_tick
 
 MAX_BYTES = 256 * 1024 * 1024  # of one bundle
@@ -54,7 +54,7 @@ class Bundles:
 
     async def answer(self, request: Request, context: AppState, season: ChosenSeason, bot_id: str) -> Response:
         """Return a bot's bundle; those who ask for the same one at once wait for one writing of it."""
-        lines: Lines = request.app.state.lines
+        lines: ConcurrencyLimits = request.app.state.lines
         # A closed season's last rows are written after its last tick.
         state = context.engine.season.status if season.played else ""
         key = season.id, bot_id, await run_in_threadpool(last_tick, context, season), state

@@ -19,7 +19,7 @@ from arena.submissions.intake import Intake
 from arena.submissions.pipeline import Pipeline
 from arena.submissions.store import SubmissionStore
 from arena.web.jobs import Jobs
-from arena.web.limits import Lines
+from arena.web.limits import ConcurrencyLimits
 from sandbox.pool import Pool
 
 SEASON_NUMBERS = 2**31 - 1  # the widest number that both databases keep in this column
@@ -97,10 +97,10 @@ async def chosen_season(
 Chosen = Annotated[ChosenSeason, Depends(chosen_season)]
 
 
-async def lines_of(request: Request) -> Lines:
+async def lines_of(request: Request) -> ConcurrencyLimits:
     """Return the lines of the app that serves this request."""
-    found: Lines = request.app.state.lines
+    found: ConcurrencyLimits = request.app.state.lines
     return found
 
 
-Waiting = Annotated[Lines, Depends(lines_of)]
+Waiting = Annotated[ConcurrencyLimits, Depends(lines_of)]

@@ -31,7 +31,7 @@ Work = Callable[[Told], dict[str, Any]]
 
 def job_answer(row: Row, status: int = 200) -> Response:
     """Return a job as the API shows it, with its address."""
-    document = schemas.Job.model_validate(row).model_dump()
+    document = schemas.JobDetail.model_validate(row).model_dump()
     headers = {"location": f"/api/v1/jobs/{row['id']}"}
     return Response(json_bytes(document), status, headers, media_type="application/json")
 

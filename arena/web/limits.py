@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Line:
+class ConcurrencyLimit:
     """One kind of work; used by the event loop only."""
 
     name: str
@@ -64,7 +64,7 @@ class Line:
 class Placed(Response):
     """An answer that holds a place in a line for as long as it is being sent."""
 
-    def __init__(self, line: Line, request: Request, answer: Response) -> None:
+    def __init__(self, line: ConcurrencyLimit, request: Request, answer: Response) -> None:
         self.status_code = answer.status_code
         self.background = None
         self.raw_headers = answer.raw_headers
@@ -94,12 +94,12 @@ def network_of(host: str) -> str:
 
 
 @dataclass(slots=True)
-class Lines:
+class ConcurrencyLimits:
     """All lines of one server; together they use fewer threads and connections than there are."""
 
-    reads: Line = field(default_factory=lambda: Line("reads", 4, 1000, 250))
-    tables: Line = field(default_factory=lambda: Line("tables", 2, 500, 250))
-    bundles: Line = field(default_factory=lambda: Line("bundles", 1, 15, 4))
-    downloads: Line = field(default_factory=lambda: Line("downloads", 32, 0, 8))
-    streams: Line = field(default_factory=lambda: Line("live streams", 400, 0, 100))
-    writes: Line = field(default_factory=lambda: Line("writes", 8, 100, 50))
+    reads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit("reads", 4, 1000, 250))
+    tables: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit("tables", 2, 500, 250))
+    bundles: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit("bundles", 1, 15, 4))
+    downloads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit("downloads", 32, 0, 8))
+    streams: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit("live streams", 400, 0, 100))
+    writes: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit("writes", 8, 100, 50))

@@ -12,10 +12,10 @@ from arena.store import queries
 from arena.store.jobs import FINAL, get_job
 from arena.web import schemas
 from arena.web.answers import answer
-from arena.web.board import Board
+from arena.web.board import BoardCache
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.jobs import job_answer
-from arena.web.limits import Lines, Placed
+from arena.web.limits import ConcurrencyLimits, Placed
 from arena.web.security import COOKIE, refused, session_value
 from arena.web.text import json_bytes
 
@@ -29,7 +29,7 @@ Sort = Literal[
 
 @router.get(
     "/leaderboard",
-    response_model=schemas.Board,
+    response_model=schemas.BoardPage,
     responses={200: {"content": {"text/csv": {}}}, 304: {"description": "Not changed since the given ETag."}},
 )
 async def leaderboard(
@@ -41,7 +41,7 @@ async def leaderboard(
     cursor: Annotated[int, Query(ge=0, le=queries.MAX_CURSOR)] = 0,
 ) -> Response:
     """Return the ranked bots of the season, as JSON or, by `Accept: text/csv`, as CSV."""
-    board: Board = request.app.state.board
+    board: BoardCache = request.app.state.board
     return await board.first(request.scope, season, sort, order, limit, cursor)
 
 
@@ -55,7 +55,7 @@ def _seasons(context: AppState) -> schemas.SeasonList:
     return schemas.SeasonList.model_validate({"items": queries.season_rows(context.database)})
 
 
-@router.get("/seasons/{number}", response_model=schemas.Season)
+@router.get("/seasons/{number}", response_model=schemas.SeasonDetail)
 async def season(
     request: Request, number: Annotated[int, Path(ge=1, le=SEASON_NUMBERS)], context: Ctx, lines: Waiting
 ) -> Response:
@@ -63,8 +63,8 @@ async def season(
     return await answer(lines.reads, request, _season, context, number)
 
 
-def _season(context: AppState, number: int) -> schemas.Season:
-    return schemas.Season.model_validate(queries.season_by_number(context.database, number))
+def _season(context: AppState, number: int) -> schemas.SeasonDetail:
+    return schemas.SeasonDetail.model_validate(queries.season_by_number(context.database, number))
 
 
 @router.post("/seasons/close", response_model=schemas.SeasonChange)
@@ -114,7 +114,7 @@ def _past_prices(context: AppState, season: ChosenSeason) -> schemas.Prices:
     return schemas.Prices(time=found["time"], tick=found["n"], prices=found["prices"])
 
 
-@router.get("/status", response_model=schemas.Status)
+@router.get("/status", response_model=schemas.ArenaStatus)
 async def status(request: Request, context: Ctx, lines: Waiting) -> Response:
     """Say what was chosen and how everything is doing."""
     document = await lines.reads.run(request, context.status)
@@ -148,7 +148,7 @@ async def _events(context: AppState) -> AsyncIterator[dict[str, str]]:
             yield {"event": event.kind, "data": event.text}
 
 
-@router.get("/jobs/{job_id}", response_model=schemas.Job)
+@router.get("/jobs/{job_id}", response_model=schemas.JobDetail)
 async def job(request: Request, job_id: str, context: Ctx, lines: Waiting) -> Response:
     """Show a job with its progress and, once it is done, its result."""
     return job_answer(await lines.reads.run(request, get_job, context.database, job_id))
@@ -161,7 +161,9 @@ async def job_events(request: Request, job_id: str, context: Ctx, lines: Waiting
     return Placed(lines.streams, request, EventSourceResponse(_job_changes(request, context, lines, job_id)))
 
 
-async def _job_changes(request: Request, context: AppState, lines: Lines, job_id: str) -> AsyncIterator[dict[str, str]]:
+async def _job_changes(
+    request: Request, context: AppState, lines: ConcurrencyLimits, job_id: str
+) -> AsyncIterator[dict[str, str]]:
     # Listening begins before the row is read: a change in between would else never be told.
     with context.broadcast.listening() as stream:
         row = await lines.reads.run(request, get_job, context.database, job_id)
@@ -178,10 +180,10 @@ async def _job_changes(request: Request, context: AppState, lines: Lines, job_id
 
 
 def _job_event(row: dict[str, object]) -> dict[str, str]:
-    return {"event": "job", "data": json_bytes(schemas.Job.model_validate(row).model_dump()).decode()}
+    return {"event": "job", "data": json_bytes(schemas.JobDetail.model_validate(row).model_dump()).decode()}
 
 
-@router.delete("/jobs/{job_id}", response_model=schemas.Job)
+@router.delete("/jobs/{job_id}", response_model=schemas.JobDetail)
 async def cancel_job(request: Request, job_id: str, context: Ctx, lines: Waiting) -> Response:
     """Cancel a job; one that has ended stays as it is."""
     return job_answer(await lines.writes.run(request, context.jobs.cancel, job_id))

@@ -66,7 +66,7 @@ def bot_document(context: AppState, season: ChosenSeason, bot_id: str) -> dict[s
 
 
 @router.post(
-    "", status_code=201, response_model=schemas.Bot, responses={200: {"model": schemas.Bot}},
+    "", status_code=201, response_model=schemas.BotDetail, responses={200: {"model": schemas.BotDetail}},
     openapi_extra=_UPLOAD_BODY,
 )  # fmt: skip
 async def upload(request: Request, context: Ctx, lines: Waiting) -> Response:
@@ -83,7 +83,7 @@ def _admit(context: AppState, source: bytes, author: str) -> Response:
         shown = bot_document(context, season, bot.id)
     else:
         shown = up_to_date(context, season, queries.new_bot_row(bot, entry))
-    document = schemas.Bot.model_validate({**shown, "warnings": warnings})
+    document = schemas.BotDetail.model_validate({**shown, "warnings": warnings})
     headers = {"location": f"/api/v1/bots/{bot.id}"}
     status = 201 if enrolled.created else 200
     return Response(json_bytes(document.model_dump()), status, headers, media_type="application/json")
@@ -117,18 +117,18 @@ def _text(body: bytes) -> str:
         raise RefusedError(sentence, [problem(rule.id, sentence, rule.hint)]) from None
 
 
-@router.post("/check", response_model=schemas.CheckResult, openapi_extra=_UPLOAD_BODY)
+@router.post("/check", response_model=schemas.CheckReport, openapi_extra=_UPLOAD_BODY)
 async def check(request: Request, context: Ctx, lines: Waiting) -> Response:
     """Validate a source without admitting it: JSON `{source}` or a multipart `file`, as for an upload."""
     source, _ = await _uploaded(request)
     return await answer(lines.writes, request, _check, context, source)
 
 
-def _check(context: AppState, source: bytes) -> schemas.CheckResult:
+def _check(context: AppState, source: bytes) -> schemas.CheckReport:
     examined = context.intake.check(source)
-    return schemas.CheckResult(
+    return schemas.CheckReport(
         accepted=examined.accepted,
-        violations=[schemas.Violation(**found) for found in examined.violations],
+        violations=[schemas.ViolationItem(**found) for found in examined.violations],
         name=examined.name or None,
         symbols=list(examined.symbols),
         warnings=examined.warnings,
@@ -206,7 +206,7 @@ async def logs(
     return await answer(lines.tables, request, _logs, context, season, bot_id, limit, cursor)
 
 
-@router.get("/{bot_id:path}/equity", response_model=schemas.EquityCurve)
+@router.get("/{bot_id:path}/equity", response_model=schemas.EquitySeries)
 async def equity(
     request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting,
     limit: Annotated[int, Query(ge=2, le=20_000)] = 2000,
@@ -215,24 +215,24 @@ async def equity(
     return await answer(lines.tables, request, _equity, context, season, bot_id, limit)
 
 
-def _equity(context: AppState, season: ChosenSeason, bot_id: str, limit: int) -> schemas.EquityCurve:
+def _equity(context: AppState, season: ChosenSeason, bot_id: str, limit: int) -> schemas.EquitySeries:
     found = queries.find_bot(context.database, season.id, bot_id)
     rows = queries.equity_curve(context.database, season.id, found, limit)
-    return schemas.EquityCurve.model_validate({"items": rows})
+    return schemas.EquitySeries.model_validate({"items": rows})
 
 
-@router.get("/{bot_id:path}/verify", response_model=schemas.Proof)
+@router.get("/{bot_id:path}/verify", response_model=schemas.ProofReport)
 async def proof(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
     """Return what the last proof of a bot's record has shown; `POST` asks for one."""
     return await answer(lines.reads, request, _proof, context, season, bot_id)
 
 
-def _proof(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.Proof:
+def _proof(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.ProofReport:
     found = queries.find_bot(context.database, season.id, bot_id)
-    return schemas.Proof.model_validate(last_proof(context, season.id, found))
+    return schemas.ProofReport.model_validate(last_proof(context, season.id, found))
 
 
-@router.post("/{bot_id:path}/verify", status_code=202, response_model=schemas.Job)
+@router.post("/{bot_id:path}/verify", status_code=202, response_model=schemas.JobDetail)
 async def verify(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
     """Run a bot again on the season's recorded ticks, as a job, and see whether its record comes out."""
     return job_answer(await lines.writes.run(request, _ask_for_proof, context, season, bot_id), 202)
@@ -251,34 +251,34 @@ async def bundle(request: Request, bot_id: str, context: Ctx, season: Chosen, li
 
 
 # Names may hold slashes, so this one stands behind the addresses that end in a word.
-@router.get("/{bot_id:path}", response_model=schemas.Bot)
+@router.get("/{bot_id:path}", response_model=schemas.BotDetail)
 async def show(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
     """Show one bot, given by id or by name."""
     refuse_part(bot_id)
     return await answer(lines.reads, request, _show, context, season, bot_id)
 
 
-def _show(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.Bot:
+def _show(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.BotDetail:
     found = queries.find_bot(context.database, season.id, bot_id)
-    return schemas.Bot.model_validate(bot_document(context, season, found))
+    return schemas.BotDetail.model_validate(bot_document(context, season, found))
 
 
-def _change(context: AppState, bot_id: str, what: str) -> schemas.Bot:
+def _change(context: AppState, bot_id: str, what: str) -> schemas.BotDetail:
     found = queries.find_bot(context.database, context.season_id, bot_id)
     roster = context.engine.roster
     work = {"pause": roster.pause, "resume": roster.resume, "retire": roster.retire}[what]
     context.engine.call(lambda: work(found)).result(timeout=30)
     context.broadcast.publish("status", {})
-    return schemas.Bot.model_validate(bot_document(context, context.played, found))
+    return schemas.BotDetail.model_validate(bot_document(context, context.played, found))
 
 
-@router.post("/{bot_id:path}/pause", response_model=schemas.Bot)
+@router.post("/{bot_id:path}/pause", response_model=schemas.BotDetail)
 async def pause(request: Request, bot_id: str, context: Ctx, lines: Waiting) -> Response:
     """Stop asking a bot; it stays on the board and is marked."""
     return await answer(lines.writes, request, _change, context, bot_id, "pause")
 
 
-@router.post("/{bot_id:path}/resume", response_model=schemas.Bot)
+@router.post("/{bot_id:path}/resume", response_model=schemas.BotDetail)
 async def resume(request: Request, bot_id: str, context: Ctx, lines: Waiting) -> Response:
     """Ask a paused bot again."""
     return await answer(lines.writes, request, _change, context, bot_id, "resume")

@@ -19,7 +19,7 @@ from arena.submissions.store import submission_document
 from arena.web import schemas
 from arena.web.answers import answer
 from arena.web.context import AppState, Ctx, Waiting
-from arena.web.limits import Lines, Placed
+from arena.web.limits import ConcurrencyLimits, Placed
 from arena.web.text import json_bytes
 
 router = APIRouter(prefix="/strategies", tags=["strategies"])
@@ -28,7 +28,7 @@ _JSON = "application/json"
 
 
 @router.post(
-    "", status_code=202, response_model=schemas.Submission | schemas.SubmissionGroup,
+    "", status_code=202, response_model=schemas.SubmissionDetail | schemas.SubmissionGroup,
     responses={202: {"headers": {"Location": {"schema": {"type": "string"}}}}},
 )  # fmt: skip
 async def submit(
@@ -53,7 +53,7 @@ def _submit(context: AppState, body: schemas.StrategyRequest, key: str | None) -
     if len(models) * body.samples > 1:
         return Response(json_bytes(_submit_group(context, body, models, key).model_dump()), 202, media_type=_JSON)
     row = _take(context, body, models[0], None, key, 0)
-    shown = schemas.Submission.model_validate({**submission_document(row), "attempts": []})
+    shown = schemas.SubmissionDetail.model_validate({**submission_document(row), "attempts": []})
     headers = {"location": f"/api/v1/strategies/{row.id}"}
     return Response(json_bytes(shown.model_dump()), 202, headers, media_type=_JSON)
 
@@ -86,14 +86,14 @@ def _hash(value: Any) -> str:
     return hashlib.sha256(orjson.dumps(value)).hexdigest()
 
 
-@router.get("/{submission_id}", response_model=schemas.Submission)
+@router.get("/{submission_id}", response_model=schemas.SubmissionDetail)
 async def show(request: Request, submission_id: str, context: Ctx, lines: Waiting) -> Response:
     """Show a submission with every attempt."""
     return await answer(lines.reads, request, _show, context, submission_id)
 
 
-def _show(context: AppState, submission_id: str) -> schemas.Submission:
-    return schemas.Submission.model_validate(context.desk.document(submission_id))
+def _show(context: AppState, submission_id: str) -> schemas.SubmissionDetail:
+    return schemas.SubmissionDetail.model_validate(context.desk.document(submission_id))
 
 
 @router.get("/{submission_id}/events", response_class=EventSourceResponse, responses=schemas.EVENT_STREAM)
@@ -104,7 +104,7 @@ async def events(request: Request, submission_id: str, context: Ctx, lines: Wait
 
 
 async def _moves(
-    request: Request, context: AppState, lines: Lines, submission_id: str
+    request: Request, context: AppState, lines: ConcurrencyLimits, submission_id: str
 ) -> AsyncIterator[dict[str, str]]:
     # Listening begins before the row is read: a move in between would else never be told.
     with context.broadcast.listening() as stream:

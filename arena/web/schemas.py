@@ -44,7 +44,7 @@ class SessionRequest(_Request):
     token: str = Field(max_length=1000)
 
 
-class Violation(BaseModel):
+class ViolationItem(BaseModel):
     """One place that breaks a rule."""
 
     line: int
@@ -54,11 +54,11 @@ class Violation(BaseModel):
     hint: str
 
 
-class CheckResult(BaseModel):
+class CheckReport(BaseModel):
     """What validation says."""
 
     accepted: bool
-    violations: list[Violation]
+    violations: list[ViolationItem]
     name: str | None = None
     symbols: list[str] = []
     warnings: list[str] = []
@@ -74,7 +74,7 @@ class Problem(BaseModel):
     violations: list[dict[str, Any]] | None = None
 
 
-class Season(BaseModel):
+class SeasonDetail(BaseModel):
     """One feed, one rule set, one board."""
 
     id: str
@@ -130,7 +130,7 @@ class BoardItem(BaseModel):
     verified_tick: int | None = Field(None, description="Up to which tick.")
 
 
-class Proof(BaseModel):
+class ProofReport(BaseModel):
     """What running a bot again on its recorded ticks has shown."""
 
     bot_id: str
@@ -140,7 +140,7 @@ class Proof(BaseModel):
     findings: list[str]
 
 
-class Job(BaseModel):
+class JobDetail(BaseModel):
     """Long work: `result` is there once its status is `done`, `reason` says why it failed."""
 
     id: str
@@ -154,7 +154,7 @@ class Job(BaseModel):
     updated_at: float
 
 
-class Status(BaseModel):
+class ArenaStatus(BaseModel):
     """What was chosen and how everything is doing."""
 
     model_config = ConfigDict(extra="allow")
@@ -173,16 +173,16 @@ class SeasonChange(BaseModel):
     status: str
 
 
-class Board(BaseModel):
+class BoardPage(BaseModel):
     """The ranked bots of the season."""
 
-    season: Season
+    season: SeasonDetail
     as_of: float | None
     items: list[BoardItem]
     next_cursor: int | None = None
 
 
-class Bot(BoardItem):
+class BotDetail(BoardItem):
     """A bot with its program's facts."""
 
     symbols: list[str]
@@ -203,7 +203,7 @@ class BotList(BaseModel):
     items: list[BoardItem]
 
 
-class TradeRow(BaseModel):
+class TradeItem(BaseModel):
     """One fill."""
 
     id: int
@@ -223,11 +223,11 @@ class TradeRow(BaseModel):
 class TradePage(BaseModel):
     """Fills, newest first."""
 
-    items: list[TradeRow]
+    items: list[TradeItem]
     next_cursor: int | None
 
 
-class OrderRow(BaseModel):
+class OrderItem(BaseModel):
     """One order."""
 
     id: int
@@ -246,11 +246,11 @@ class OrderRow(BaseModel):
 class OrderPage(BaseModel):
     """Orders, newest first."""
 
-    items: list[OrderRow]
+    items: list[OrderItem]
     next_cursor: int | None
 
 
-class LogRow(BaseModel):
+class LogItem(BaseModel):
     """One line of a bot's log."""
 
     id: int
@@ -263,7 +263,7 @@ class LogRow(BaseModel):
 class LogPage(BaseModel):
     """Log lines, newest first."""
 
-    items: list[LogRow]
+    items: list[LogItem]
     next_cursor: int | None
 
 
@@ -276,7 +276,7 @@ class EquityPoint(BaseModel):
     unrealized_pnl: float
 
 
-class EquityCurve(BaseModel):
+class EquitySeries(BaseModel):
     """Equity, oldest first."""
 
     items: list[EquityPoint]
@@ -297,21 +297,21 @@ class Usage(BaseModel):
     completion_tokens: int | None
 
 
-class Attempt(BaseModel):
+class AttemptItem(BaseModel):
     """One answer of a writer."""
 
     n: int
     model: str
     completion: str | None
     source: str | None
-    violations: list[Violation]
+    violations: list[ViolationItem]
     usage: Usage
     seconds: float
     error: str | None
     prompt_hash: str
 
 
-class Submission(BaseModel):
+class SubmissionDetail(BaseModel):
     """A strategy prompt on its way to a bot."""
 
     id: str
@@ -325,17 +325,17 @@ class Submission(BaseModel):
     bot_id: str | None
     created_at: float
     updated_at: float
-    attempts: list[Attempt] = []
+    attempts: list[AttemptItem] = []
 
 
 class SubmissionGroup(BaseModel):
     """Several submissions made by one request."""
 
-    items: list[Submission]
+    items: list[SubmissionDetail]
     group_id: str
 
 
 class SeasonList(BaseModel):
     """All seasons, newest first."""
 
-    items: list[Season]
+    items: list[SeasonDetail]

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from arena import __version__
 from arena.web import openapi, pages, problems, routes_arena, routes_bots, routes_strategies
-from arena.web.board import Board, CacheMiddleware
+from arena.web.board import BoardCache, CacheMiddleware
 from arena.web.bundles import Bundles
 from arena.web.context import AppState
-from arena.web.limits import Lines
+from arena.web.limits import ConcurrencyLimits
 from arena.web.security import SecurityMiddleware, Tokens
 
 DESCRIPTION = (
@@ -26,9 +26,9 @@ def create_app(context: AppState) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )  # fmt: skip
     app.state.context = context
-    app.state.board = board = Board(context)
+    app.state.board = board = BoardCache(context)
     app.state.tokens = tokens = Tokens(context.settings.arena_token.get_secret_value())
-    app.state.lines = Lines()
+    app.state.lines = ConcurrencyLimits()
     app.state.bundles = Bundles()
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(problems.known_parameters)])
     for part in (routes_strategies, routes_bots, routes_arena):

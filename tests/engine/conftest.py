@@ -15,7 +15,7 @@ from arena.core.exchange import Conditions, Rules
 from arena.engine.backtest.run import hash_source
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.engine import Engine
-from arena.engine.live.sources import MarketState, Source, SyntheticSource
+from arena.engine.live.sources import MarketState, SyntheticSource, TickSource
 from arena.engine.seat import Seat
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database
@@ -56,7 +56,7 @@ class Steady:
 class Hand:
     """A season whose engine is ticked by hand and can be ended and begun again."""
 
-    def __init__(self, database: Database, pool: Pool, make: Callable[[str], Source], plan: SeasonPlan) -> None:
+    def __init__(self, database: Database, pool: Pool, make: Callable[[str], TickSource], plan: SeasonPlan) -> None:
         self.database = database
         self.pool = pool
         self.season, _ = resume_or_open(database, plan, runtime={})
@@ -140,7 +140,7 @@ def plan_of(interval: float = 10.0, feed: str = "synthetic", **rules: Any) -> Se
     return SeasonPlan(feed, SYMBOLS, interval, Rules(**rules), seed=7, chance=7)
 
 
-def synthetic(seed: str) -> Source:
+def synthetic(seed: str) -> TickSource:
     return SyntheticSource(SyntheticMarket(seed, SYMBOLS, 10.0))
 
 
@@ -159,7 +159,7 @@ def deal(file_database: Database, pool: Pool) -> Iterator[Callable[..., Hand]]:
     """Make engines over one SQLite database; all are ended afterwards."""
     hands: list[Hand] = []
 
-    def make(source: Source | None = None, plan: SeasonPlan | None = None, pool: Pool = pool) -> Hand:
+    def make(source: TickSource | None = None, plan: SeasonPlan | None = None, pool: Pool = pool) -> Hand:
         hand = Hand(file_database, pool, (lambda _: source) if source else synthetic, plan or plan_of())
         hands.append(hand)
         return hand

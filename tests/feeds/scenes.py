@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from arena.errors import FeedError
-from arena.feeds.base import FeedState, Frame, LiveFeed, PriceUpdate, Resolution
+from arena.feeds.base import FeedState, LiveFeed, PriceUpdate, RawFrame, Resolution
 
 
 class CollectingSink:
@@ -17,7 +17,7 @@ class CollectingSink:
         self.updates: list[PriceUpdate] = []
         self.resolutions: list[Resolution] = []
         self.states: list[tuple[FeedState, str]] = []
-        self.frames: list[Frame] = []
+        self.frames: list[RawFrame] = []
         self._news = asyncio.Event()
 
     def on_price(self, update: PriceUpdate) -> None:
@@ -34,7 +34,7 @@ class CollectingSink:
         self.states.append((state, detail))
         self._news.set()
 
-    def on_frame(self, frame: Frame) -> None:
+    def on_frame(self, frame: RawFrame) -> None:
         self.frames.append(frame)
         self._news.set()
 

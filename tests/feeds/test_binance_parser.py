@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from arena.feeds.base import Frame, PriceUpdate
+from arena.feeds.base import PriceUpdate, RawFrame
 from arena.feeds.binance.parser import RENUMBERED_AFTER, BinanceParser, wrap_rest_trades
 from arena.feeds.live import LiveMarket
 
@@ -160,7 +160,7 @@ def test_recorded_messages_of_other_kinds_are_ignored() -> None:
 
 
 def test_a_new_parser_gives_the_same_prices_for_the_same_frames() -> None:
-    frames = [Frame("binance", n * 10**9 + 1, trade(n // 2, str(n + 1), n * 1000)) for n in range(40)]
+    frames = [RawFrame("binance", n * 10**9 + 1, trade(n // 2, str(n + 1), n * 1000)) for n in range(40)]
     one, two = BinanceParser([BTC]), BinanceParser()
     first = [one.parse(frame.payload, frame.receive_time_ns / 1e9) for frame in frames]
     assert first == [two.parse(frame.payload, frame.receive_time_ns / 1e9) for frame in frames]

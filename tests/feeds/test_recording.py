@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.errors import MarketDataError
-from arena.feeds.base import Frame
+from arena.feeds.base import RawFrame
 from arena.feeds.recording.layout import (
     HEAD_BYTES,
     MAGIC,
@@ -35,11 +35,11 @@ FEEDS = (RecordedFeed("binance", ("BTCUSDT",), {"stream": "trade"}), RecordedFee
 SMALL = FlushPolicy(seconds=60.0, block_bytes=400)
 
 
-def frame(n: int, feed: str = "binance") -> Frame:
-    return Frame(feed, 1_700_000_000_000_000_000 + n, b'{"n":%d,"padding":"%s"}' % (n, b"x" * (n % 50)))
+def frame(n: int, feed: str = "binance") -> RawFrame:
+    return RawFrame(feed, 1_700_000_000_000_000_000 + n, b'{"n":%d,"padding":"%s"}' % (n, b"x" * (n % 50)))
 
 
-def write(path: Path, frames: list[Frame], *, append: bool = False, flush: FlushPolicy = SMALL) -> Recording:
+def write(path: Path, frames: list[RawFrame], *, append: bool = False, flush: FlushPolicy = SMALL) -> Recording:
     recording = Recording(path, FEEDS, append=append, flush=flush, clock=lambda: 5.0)
     for one in frames:
         recording.write(one)
@@ -47,7 +47,7 @@ def write(path: Path, frames: list[Frame], *, append: bool = False, flush: Flush
     return recording
 
 
-def many_blocks(path: Path, count: int = 40) -> list[Frame]:
+def many_blocks(path: Path, count: int = 40) -> list[RawFrame]:
     """Write `count` frames, each in a block of its own."""
     frames = [frame(n) for n in range(count)]
     write(path, frames[:1])
@@ -61,7 +61,7 @@ def read(path: Path) -> list[RecordingSession | FrameBatch | Damage]:
         return list(sessions(stream))
 
 
-def frames_in(path: Path) -> list[Frame]:
+def frames_in(path: Path) -> list[RawFrame]:
     return [one for found in read(path) if isinstance(found, FrameBatch) for one in found.frames]
 
 
@@ -77,7 +77,7 @@ def frame_blocks(path: Path) -> list[Block]:
 def test_recorded_frames_are_read_back_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
     frames = [frame(n, "manifold" if n % 3 else "binance") for n in range(500)]
-    frames += [Frame("binance", -1, b""), Frame("binance", 2**63 - 1, bytes(range(256)) * 40)]
+    frames += [RawFrame("binance", -1, b""), RawFrame("binance", 2**63 - 1, bytes(range(256)) * 40)]
     recording = write(path, frames)
     assert frames_in(path) == frames
     assert read(path)[0] == RecordingSession(FEEDS, 5.0)
@@ -272,7 +272,7 @@ def test_frames_whose_session_is_damaged_are_not_taken_for_another_feeds(tmp_pat
 
 def test_a_defect_of_ours_ends_the_recording_and_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "m.arena"
-    strange = Frame("binance", 2**80, b"no such time")
+    strange = RawFrame("binance", 2**80, b"no such time")
     with caplog.at_level("ERROR", logger="arena.feeds.recording"):
         recording = write(path, [strange])
     assert recording.problem.endswith("by a defect of ours: error.")

@@ -14,7 +14,7 @@ from arena.core.orders import Order, Rejection, Side
 from arena.engine.backtest.market import read_market
 from arena.engine.live.sources import LiveSource, MarketState, ReplaySource
 from arena.feeds.alpaca.parser import AlpacaParser
-from arena.feeds.base import Frame, Halt
+from arena.feeds.base import Halt, RawFrame
 from arena.feeds.fakes.alpaca import FakeAlpaca
 from arena.feeds.history import load_history
 from arena.feeds.live import LiveMarket
@@ -27,7 +27,7 @@ REASON = "Trading of AAPL is halted (Trading Halt: News pending)"
 FEEDS = [RecordedFeed("alpaca", ("AAPL", "TSLA"), {"prices": "trades"})]
 
 
-def write(path: Path, frames: list[Frame]) -> None:
+def write(path: Path, frames: list[RawFrame]) -> None:
     recording = Recording(path, FEEDS, append=path.exists())
     for frame in frames:
         recording.write(frame)
@@ -88,12 +88,12 @@ def test_a_replay_applies_halts_at_the_same_ticks_as_live(tmp_path: Path) -> Non
 def test_a_restarted_recorder_knows_of_no_halt(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
 
-    def deal(second: float, number: int) -> Frame:
+    def deal(second: float, number: int) -> RawFrame:
         text = f'[{{"T":"t","S":"AAPL","i":{number},"x":"V","p":1.0,"t":"2026-03-06T16:00:00Z","c":["@"],"z":"C"}}]'
-        return Frame("alpaca", OPEN + round(second * SECOND), text.encode())
+        return RawFrame("alpaca", OPEN + round(second * SECOND), text.encode())
 
     halt = b'[{"T":"s","S":"AAPL","sc":"H","sm":"Trading Halt","rm":"News pending","t":"2026-03-06T17:00:00Z","z":"C"}]'
-    write(path, [deal(0.5, 1), Frame("alpaca", OPEN + SECOND, halt)])
+    write(path, [deal(0.5, 1), RawFrame("alpaca", OPEN + SECOND, halt)])
     assert load_history([str(path)], interval=None).halts == {"AAPL": [(START + 1.0, "Trading Halt: News pending")]}
     write(path, [deal(9.5, 2)])
     (_, (ended, reason)) = load_history([f"X={path}"], interval=None).halts["X"]

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.errors import MarketDataError
-from arena.feeds.base import Frame, History, PriceUpdate
+from arena.feeds.base import History, PriceUpdate, RawFrame
 from arena.feeds.binance.feed import BinanceFeed
 from arena.feeds.binance.parser import BinanceParser, wrap_rest_trades
 from arena.feeds.history import load_history
@@ -38,11 +38,11 @@ def trade(symbol: str, number: int, price: float, made: float) -> bytes:
     return orjson.dumps({"stream": f"{symbol.lower()}@trade", "data": event})
 
 
-def frame(received: float, payload: bytes, feed: str = "binance") -> Frame:
-    return Frame(feed, round(received * 1000) * 10**6, payload)
+def frame(received: float, payload: bytes, feed: str = "binance") -> RawFrame:
+    return RawFrame(feed, round(received * 1000) * 10**6, payload)
 
 
-def recorded(path: Path, frames: Sequence[Frame], feeds: Sequence[RecordedFeed] | None = None) -> str:
+def recorded(path: Path, frames: Sequence[RawFrame], feeds: Sequence[RecordedFeed] | None = None) -> str:
     feeds = feeds or [RecordedFeed("binance", SYMBOLS)]
     recording = Recording(path, feeds, append=path.exists(), flush=FlushPolicy(waiting_bytes=2**30))
     for one in frames:
@@ -52,7 +52,7 @@ def recorded(path: Path, frames: Sequence[Frame], feeds: Sequence[RecordedFeed] 
     return str(path)
 
 
-def shown_live(frames: Sequence[Frame], times: Sequence[float]) -> list[dict[str, float]]:
+def shown_live(frames: Sequence[RawFrame], times: Sequence[float]) -> list[dict[str, float]]:
     """Return the prices that a live market with these frames shows at each of the times."""
     market, parser = LiveMarket([BinanceFeed(SYMBOLS)]), BinanceParser(SYMBOLS)
     waiting = list(frames)
@@ -208,7 +208,7 @@ print(len(history.times), history.prices[-1, 0])
 def test_a_recording_larger_than_the_memory_is_read(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
 
-    def noisy(n: int) -> Frame:
+    def noisy(n: int) -> RawFrame:
         noise = b',"x":"%s"}}' % random.randbytes(3000).hex().encode()
         return frame(START + n / 100, trade(BTC, n, n + 1.0, START + n / 100).replace(b"}}", noise))
 
@@ -245,7 +245,7 @@ def shared() -> Callable[[str], Path]:
 def test_real_frames_replay_to_the_last_trade_of_each_second(shared, tmp_path: Path) -> None:
     paths = [shared(f"binance_spot_{name}_20240808.frames.gz") for name in ("btcusdt", "ethusdt")]
     lines = [line.split(b" ", 1) for path in paths for line in gzip.decompress(path.read_bytes()).splitlines()]
-    frames = sorted((Frame("binance", int(at), text) for at, text in lines), key=lambda one: one.receive_time_ns)
+    frames = sorted((RawFrame("binance", int(at), text) for at, text in lines), key=lambda one: one.receive_time_ns)
     deals = [one for one in frames if b'"e":"trade"' in one.payload]
     last: dict[tuple[int, str], float] = {}
     for one in deals:

@@ -6,7 +6,7 @@ import struct
 
 from arena.core.ledger import Account
 from arena.runtime.start import Start
-from arena.runtime.wire import Reply, pack_run, read_reply
+from arena.runtime.wire import BotReply, pack_run, read_reply
 from sandbox.pool import Pool
 from sandbox.talk.gather import gather
 from sandbox.talk.protocol import Kind
@@ -61,7 +61,7 @@ def tick(worker: Worker, index: int = 0, *, hard: float = HARD, wall: float = WA
     return gather([WorkerRequest(worker, Kind.CALL, one_tick(index), SOFT, hard, wall)])[0]
 
 
-def reply(answer: WorkerReply) -> Reply:
+def reply(answer: WorkerReply) -> BotReply:
     """Read a reply that must be there."""
     assert answer.payload is not None, answer
     return read_reply(answer.payload, 1)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arena.core.orders import MAX_ORDERS_PER_TICK, Order, Rejection, Side
-from arena.runtime.wire import BotError, Level, Record, Reply, ReplyWriter, Where, read_reply
+from arena.runtime.wire import BotError, BotReply, Level, Record, ReplyWriter, Where, read_reply
 from sandbox.talk import protocol
 from sandbox.talk.protocol import HEADER, Frame, FrameReader, Kind, ProtocolFault, encode
 
@@ -101,7 +101,7 @@ def test_the_buffer_never_holds_more_than_one_frame(chunks: list[bytes]) -> None
 # -- replies of the bot runtime ---------------------------------------------------------------------
 
 
-def read(payload: bytes, sent: int) -> Reply | None:
+def read(payload: bytes, sent: int) -> BotReply | None:
     try:
         return read_reply(payload, sent)
     except ValueError:

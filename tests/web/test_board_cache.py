@@ -22,7 +22,7 @@ from arena.store.models import Entry, Season
 from arena.store.recorder import Recorder, TickWrites
 from arena.web import board as boards
 from arena.web import schemas
-from arena.web.board import Board
+from arena.web.board import BoardCache
 from arena.web.board_snapshot import takes_gzip
 from benchmarks.board_server import arena_app, season_of, standings
 
@@ -40,8 +40,8 @@ class Still:
     bots: list[Row]
 
     @property
-    def board(self) -> Board:
-        found: Board = self.app.state.board
+    def board(self) -> BoardCache:
+        found: BoardCache = self.app.state.board
         return found
 
     @property
@@ -93,7 +93,7 @@ def test_the_board_is_exactly_what_its_schema_says(still: Still) -> None:
     answer = still.get("limit=1000")
     document = answer.json()
     assert answer.headers["content-type"] == "application/json"
-    assert schemas.Board.model_validate(document).model_dump(mode="json") == document
+    assert schemas.BoardPage.model_validate(document).model_dump(mode="json") == document
     assert list(document["items"][0]) == list(schemas.BoardItem.model_fields)
     assert len(document["items"]) == BOTS
     assert "Board" in str(still.app.openapi()["paths"][PATH]["get"]["responses"]["200"])

@@ -23,7 +23,7 @@ from arena.store.bulk import Row, insert_rows
 from arena.store.bundle import copy_bundle, read_bundle, write_bundle
 from arena.store.models import EquityRow, LogRow, Season, Tick, Trade
 from arena.web import bundles as web_bundles
-from arena.web.limits import Line, Lines, network_of
+from arena.web.limits import ConcurrencyLimit, ConcurrencyLimits, network_of
 from arena.web.problems import TooManyError
 from benchmarks.board_server import arena_app, season_of
 
@@ -40,8 +40,8 @@ class History:
     bots: list[Row]
 
     @property
-    def lines(self) -> Lines:
-        found: Lines = self.app.state.lines
+    def lines(self) -> ConcurrencyLimits:
+        found: ConcurrencyLimits = self.app.state.lines
         return found
 
     def ask(self, work: Callable[[httpx2.AsyncClient], Awaitable[Any]]) -> Any:
@@ -81,7 +81,7 @@ def asker(address: str) -> Request:
 
 def test_a_line_has_places_a_queue_and_a_share_for_each_address() -> None:
     async def crowd() -> list[str]:
-        line, go_on, found = Line("reads", 2, 3, 4), asyncio.Event(), []
+        line, go_on, found = ConcurrencyLimit("reads", 2, 3, 4), asyncio.Event(), []
         inside = 0
 
         async def read(address: str) -> str:
@@ -112,7 +112,7 @@ def test_a_line_has_places_a_queue_and_a_share_for_each_address() -> None:
 
 def test_a_place_is_given_back_whatever_happens() -> None:
     async def fail_and_leave() -> None:
-        line = Line("reads", 1, 0, 1)
+        line = ConcurrencyLimit("reads", 1, 0, 1)
         with pytest.raises(ZeroDivisionError):
             await line.run(asker("a"), lambda: 1 // 0)
         task = asyncio.create_task(line.run(asker("a"), lambda: None))
@@ -138,7 +138,7 @@ def test_an_address_is_what_one_client_can_choose_from(one: str, other: str, sam
 
 
 def test_together_the_lines_leave_threads_and_connections_free() -> None:
-    lines = Lines()
+    lines = ConcurrencyLimits()
     threads = lines.reads.at_once + lines.tables.at_once + lines.bundles.at_once + lines.writes.at_once
     assert threads <= 15
     assert lines.bundles.at_once == 1

@@ -17,7 +17,7 @@ from arena.core.text import clean_line
 from arena.engine.backtest.market import RecordedMarket
 from arena.engine.backtest.marking import EquityMarker
 from arena.engine.backtest.record import OrderRecord, RunRecord, TradeRecord, rejected_count
-from arena.runtime.wire import HEAD_BYTES, BotActions, Reply, pack_run, quiet_reply, read_head, read_reply
+from arena.runtime.wire import HEAD_BYTES, BotActions, BotReply, pack_run, quiet_reply, read_head, read_reply
 
 __all__ = ["BacktestAccount", "OrderRecord", "RecordedMarket", "TradeRecord", "rejected_count"]
 
@@ -168,7 +168,7 @@ class BacktestAccount:
         if self.sent >= self._ticks or self.sent - self._marks.until >= _MARKED_AT_ONCE:
             self._mark()
 
-    def _replay(self, reply: Reply, start: int) -> None:
+    def _replay(self, reply: BotReply, start: int) -> None:
         for offset, deeds in reply.deeds.items():
             tick = start + offset
             self._settle_before(tick + 1)

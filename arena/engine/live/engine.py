@@ -26,7 +26,7 @@ from arena.engine.live.journal import Journal
 from arena.engine.live.pacing import LiveBeats, ReplayBeats
 from arena.engine.live.recovery import Recovery
 from arena.engine.live.roster import Roster
-from arena.engine.live.sources import MarketState, ReplaySource, Source
+from arena.engine.live.sources import MarketState, ReplaySource, TickSource
 from arena.engine.live.supervisor import Supervisor
 from arena.engine.live.tick import LOG_BYTES_A_DAY, TickBuilder
 from arena.engine.live.tick_payload import TickPayload
@@ -49,7 +49,7 @@ class Engine:
         self,
         database: Database,
         pool: Pool,
-        source: Source,
+        source: TickSource,
         season: Season,
         broadcast: Broadcast,
         journal: Journal | None = None,

@@ -32,7 +32,7 @@ class MarketState:
             self.version += 1
 
 
-class Source(Protocol):
+class TickSource(Protocol):
     """A market that can be asked for its prices at a beat."""
 
     symbols: tuple[str, ...]

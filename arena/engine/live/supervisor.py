@@ -15,7 +15,7 @@ from arena.engine.live.tick import TickBuilder
 from arena.engine.live.tick_payload import TickPayload
 from arena.engine.seat import RUNNING, Life, Seat
 from arena.runtime.start import Start
-from arena.runtime.wire import BotActions, Reply, quiet_reply, read_reply
+from arena.runtime.wire import BotActions, BotReply, quiet_reply, read_reply
 from sandbox.errors import SandboxError
 from sandbox.pool import Pool
 from sandbox.talk.gather import gather
@@ -273,6 +273,6 @@ class Supervisor:
         self._drop(seat)
 
 
-def _whole(reply: Reply) -> None:
+def _whole(reply: BotReply) -> None:
     if reply.done != 1:
         raise ValueError("an answer that covers no tick")

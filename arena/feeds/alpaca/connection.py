@@ -24,7 +24,7 @@ from arena.feeds.alpaca.handshake import (
 )
 from arena.feeds.alpaca.parser import AlpacaParser, ParsedPayload, PriceKind
 from arena.feeds.alpaca.rest import AlpacaRest, LatestPricesQuery, LatestPricesTask
-from arena.feeds.base import FeedState, Frame, Pace, PriceSink
+from arena.feeds.base import FeedState, Pace, PriceSink, RawFrame
 from arena.feeds.reporting import IgnoredPayloadLog, StateReporter
 from arena.feeds.retry import ConnectFailure, backoff_delay
 from arena.feeds.websocket import CONNECT_ERRORS, connect_failure, open_websocket
@@ -197,7 +197,7 @@ class AlpacaConnection:
     def _take(self, payload: bytes, sink: PriceSink) -> ParsedPayload:
         """Record a payload, pass on its prices, and return all that it says."""
         received = self._config.clock()
-        sink.on_frame(Frame(self._feed, received, payload))
+        sink.on_frame(RawFrame(self._feed, received, payload))
         before = sum(self._counts[kind] for kind in _UNREADABLE)
         parsed = self._parser.parse_payload(payload, received / NANOSECONDS)
         for update in parsed.updates:

@@ -24,7 +24,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidURI
 
 from arena.errors import FeedError
-from arena.feeds.base import FeedState, Frame, Pace, PriceSink
+from arena.feeds.base import FeedState, Pace, PriceSink, RawFrame
 from arena.feeds.binance.parser import FEED, BinanceParser
 from arena.feeds.binance.rest import BinanceRest, split_known_symbols
 from arena.feeds.reporting import IgnoredPayloadLog, StateReporter
@@ -263,7 +263,7 @@ class BinanceFeed:
 
     def _take(self, payload: bytes, sink: PriceSink) -> str:
         """Record a payload, pass on its prices, and return its kind."""
-        frame = Frame(self.name, self._clock(), payload)
+        frame = RawFrame(self.name, self._clock(), payload)
         sink.on_frame(frame)
         kind, updates = self._parser.parse_with_kind(payload, frame.receive_time)
         for update in updates:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from arena.errors import FeedError
-from arena.feeds.base import FeedState, Frame, Pace, PriceSink
+from arena.feeds.base import FeedState, Pace, PriceSink, RawFrame
 from arena.feeds.ccxt.exchange import CcxtExchange, CcxtTiming
 from arena.feeds.ccxt.parser import CcxtParser, frame_of
 from arena.feeds.polling import PolledFeed
@@ -83,7 +83,7 @@ class CcxtFeed(PolledFeed):
         started = loop.time()
         self.counts["polls"] += 1
         payload = frame_of(await self._exchange.tickers(self.symbols))
-        frame = Frame(self.name, round(self._clock() * 1e9), payload)
+        frame = RawFrame(self.name, round(self._clock() * 1e9), payload)
         sink.on_frame(frame)
         found = self._parser.parse(frame.payload, frame.receive_time)
         for update in found:

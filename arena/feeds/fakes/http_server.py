@@ -21,7 +21,7 @@ _KEPT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class FakeResponse:
     """Status, JSON value or bytes, and further headers."""
 
     status: int
@@ -53,7 +53,7 @@ class HttpFake:
         self.count = 0
         self.requests: list[tuple[str, _Query]] = []
         self._port = port
-        self._replies: list[Reply] = []
+        self._replies: list[FakeResponse] = []
         self._cuts = 0
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,13 +89,13 @@ class HttpFake:
 
     def reply(self, status: int, body: Any, headers: Mapping[str, str] | None = None, *, times: int = 1) -> None:
         """Answer the next requests with this, valid or not: a JSON value, or bytes as they are."""
-        self._replies += [Reply(status, body, headers or {})] * times
+        self._replies += [FakeResponse(status, body, headers or {})] * times
 
     def cut(self, *, times: int = 1) -> None:
         """Drop the next connections in the middle of the body."""
         self._cuts += times
 
-    def answer(self, path: str, query: _Query) -> Reply:
+    def answer(self, path: str, query: _Query) -> FakeResponse:
         """Return the response to a GET."""
         raise NotImplementedError
 

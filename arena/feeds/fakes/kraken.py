@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from arena.feeds.fakes.http_server import HttpFake, Reply
+from arena.feeds.fakes.http_server import FakeResponse, HttpFake
 
 _FEES = [[0, 0.4], [10_000, 0.35]]
 
@@ -52,7 +52,7 @@ class FakeKraken(HttpFake):
         """Answer the next requests with an error such as EService:Unavailable."""
         self.reply(200, {"error": [error]}, times=times)
 
-    def answer(self, path: str, query: Mapping[str, str]) -> Reply:
+    def answer(self, path: str, query: Mapping[str, str]) -> FakeResponse:
         """Return the response to a GET."""
         name = path.removeprefix("/0/public/")
         if name == "Assets":
@@ -60,12 +60,12 @@ class FakeKraken(HttpFake):
         if name == "AssetPairs":
             return _result(self._pairs)
         if name != "Ticker":
-            return Reply(200, {"error": ["EGeneral:Unknown method"]})
+            return FakeResponse(200, {"error": ["EGeneral:Unknown method"]})
         asked = [pair for pair in query.get("pair", "").split(",") if pair] or list(self._tickers)
         if any(pair not in self._pairs for pair in asked):
-            return Reply(200, {"error": ["EQuery:Unknown asset pair"]})
+            return FakeResponse(200, {"error": ["EQuery:Unknown asset pair"]})
         return _result({pair: self._tickers[pair] for pair in asked if pair in self._tickers})
 
 
-def _result(value: dict[str, Any]) -> Reply:
-    return Reply(200, {"error": [], "result": value})
+def _result(value: dict[str, Any]) -> FakeResponse:
+    return FakeResponse(200, {"error": [], "result": value})

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from arena.feeds.fakes.http_server import HttpFake, Reply
+from arena.feeds.fakes.http_server import FakeResponse, HttpFake
 from arena.feeds.fakes.simulation import Fault, PriceWalk, VenueSimulation
 from arena.feeds.market_hours import NEW_YORK
 from arena.feeds.stockdata.feed import StockDataFeed, StockDataTiming
@@ -71,20 +71,22 @@ class FakeStockData(HttpFake):
         """Answer the next requests with a documented error."""
         self.reply(status, _error(ERRORS[status]), times=times)
 
-    def answer(self, path: str, query: Mapping[str, str]) -> Reply:
+    def answer(self, path: str, query: Mapping[str, str]) -> FakeResponse:
         """Return the response to a GET."""
         if query.get("api_token") != self._token:
-            return Reply(401, _error(ERRORS[401]))
+            return FakeResponse(401, _error(ERRORS[401]))
         if path != "/v1/data/quote":
-            return Reply(404, _error("invalid_api_endpoint"))
+            return FakeResponse(404, _error("invalid_api_endpoint"))
         asked = [name for name in query.get("symbols", "").split(",") if name]
         if not asked:
-            return Reply(400, _error(ERRORS[400]))
+            return FakeResponse(400, _error(ERRORS[400]))
         if self.limit is not None and self.used >= self.limit:
-            return Reply(402, _error(ERRORS[402]), self._usage())
+            return FakeResponse(402, _error(ERRORS[402]), self._usage())
         self.used += 1
         found = [self._quotes[name] for name in asked if name in self._quotes]
-        return Reply(200, {"meta": {"requested": len(asked), "returned": len(found)}, "data": found}, self._usage())
+        return FakeResponse(
+            200, {"meta": {"requested": len(asked), "returned": len(found)}, "data": found}, self._usage()
+        )
 
     def _usage(self) -> dict[str, str]:
         if self.limit is None:

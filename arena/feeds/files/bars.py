@@ -7,7 +7,7 @@ from itertools import permutations
 import numpy as np
 
 from arena.feeds.files.report import Bools, Floats, Report
-from arena.feeds.files.series import Line
+from arena.feeds.files.series import SymbolPrices
 
 Series = dict[str, tuple[Floats, Floats]]
 Order = tuple[int, int, int, int]
@@ -84,7 +84,7 @@ def at_close(series: Series, step: float) -> Series:
     return {symbol: (times + step, prices) for symbol, (times, prices) in series.items()}
 
 
-def count_pauses(symbol: str, line: Line, report: Report) -> None:
+def count_pauses(symbol: str, line: SymbolPrices, report: Report) -> None:
     """Do the same for the steps in time that one line has taken note of."""
     usual = line.moving - len(line.pauses)
     if line.rows < 3 or not line.pauses or not usual:

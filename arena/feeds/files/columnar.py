@@ -21,7 +21,7 @@ from arena.feeds.files.sniff import Shape, with_numbers
 from arena.feeds.files.sources import ACCEPTED, Source
 from arena.feeds.files.table import Reading
 from arena.feeds.files.times import Spelling
-from arena.feeds.files.told import Columns, Names, told_layout
+from arena.feeds.files.told import ColumnNames, Columns, told_layout
 
 ARROW, PARQUET = b"ARROW1", b"PAR1"
 _HEAD = 200
@@ -109,13 +109,13 @@ def _table(
     except MarketDataError:
         if not columns.price:
             raise
-    layout = told_layout(columns, Names(source.label, len(own), names), guess, shape.sample)
+    layout = told_layout(columns, ColumnNames(source.label, len(own), names), guess, shape.sample)
     if layout is None:
         return None
     layout = replace(layout, numbers=form)
     cells = lambda: (row[layout.time[0]] for row in sample)  # noqa: E731
     layout = settled(layout, names, shape.sample, source.label, cells, report, _typed(lazy, own[layout.time[0]]))
-    report.columns = Names(source.label, len(own), names).spoken(layout)
+    report.columns = ColumnNames(source.label, len(own), names).spoken(layout)
     frame = lazy.select(pl.col(own[place]).alias(f"column_{place}") for place in sorted(layout.used())).collect()
     every = lazy if layout.has_deals() and layout.id is None else None
 

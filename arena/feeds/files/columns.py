@@ -10,7 +10,7 @@ from arena.errors import MarketDataError
 from arena.feeds.files.clocks import clock_kind
 from arena.feeds.files.naming import clean
 from arena.feeds.files.numbers import Format, is_number
-from arena.feeds.files.report import Kind
+from arena.feeds.files.report import RowKind
 from arena.feeds.files.sniff import LEVEL
 from arena.feeds.files.times import (
     Spelling,
@@ -67,7 +67,7 @@ class Layout:
     the symbol that the header names.
     """
 
-    kind: Kind
+    kind: RowKind
     time: tuple[int, ...]
     price: tuple[int, ...]
     symbol: int | None = None
@@ -97,7 +97,7 @@ class Layout:
 
     def has_deals(self) -> bool:
         """Tell whether each row is a trade of its own, of which two should not be the same."""
-        return self.kind is Kind.TRADES and len(self.price) == 1
+        return self.kind is RowKind.TRADES and len(self.price) == 1
 
 
 class Header:
@@ -167,7 +167,7 @@ def from_header(names: Sequence[str], sample: list[list[str]], label: str) -> La
     header = Header(names, sample, label)
     if sorted(header.keys) == ["price", "symbol", "time"]:
         place = header.keys.index
-        return Layout(Kind.NATIVE, (place("time"),), (place("price"),), place("symbol"))
+        return Layout(RowKind.NATIVE, (place("time"),), (place("price"),), place("symbol"))
     if found := _of_symbols(header):
         return found
     _refuse_book(header)
@@ -236,7 +236,7 @@ def _of_symbols(header: Header) -> Layout | None:
         raise header.question(
             "the symbol and its price", (named, *symbols.values()), "--columns symbol=NAME,price=NAME"
         )
-    kind = Kind.BARS if role == "close" or "open" in found else Kind.NATIVE
+    kind = RowKind.BARS if role == "close" or "open" in found else RowKind.NATIVE
     return with_note(Layout(kind, time, (), wide=tuple((clean(s), p) for s, p in symbols.items())), header)
 
 
@@ -250,7 +250,7 @@ def _of_tickers(header: Header) -> Layout | None:
     words = {*VOLUMES, *OPENS, *HIGHS, *LOWS, *IDS, *SYMBOLS}
     if len(tickers) < 2 or len(tickers) < len(others) or any(header.keys[place] in words for place in tickers):
         return None
-    return Layout(Kind.NATIVE, time, (), wide=tuple((clean(header.names[place]), place) for place in tickers))
+    return Layout(RowKind.NATIVE, time, (), wide=tuple((clean(header.names[place]), place) for place in tickers))
 
 
 # One price a row
@@ -323,7 +323,7 @@ def _bars(header: Header) -> Layout | None:
     if time is None:
         return None
     candle = _candle(header, prices[0]) if len(prices) == 1 else ()
-    return Layout(Kind.BARS, time, prices, symbol, volume, ends=end is not None, candle=candle)
+    return Layout(RowKind.BARS, time, prices, symbol, volume, ends=end is not None, candle=candle)
 
 
 def _candle(header: Header, close: int) -> tuple[int, ...]:
@@ -410,11 +410,11 @@ def _ticks(header: Header) -> Layout | None:
         return None
     symbol = _symbol(header)
     columns = {*time, price, symbol} - {None}
-    kind = Kind.NATIVE if len(columns) == len(header.names) else Kind.TRADES
+    kind = RowKind.NATIVE if len(columns) == len(header.names) else RowKind.TRADES
     own = header.names[price] if symbol is None and _TICKER.fullmatch(header.names[price]) else None
     if own is not None and header.keys[price] in {*PRICES, *CLOSES}:
         own = None
-    return Layout(kind, time, (price,), symbol, id=_id(header, symbol) if kind is Kind.TRADES else None, own=own)
+    return Layout(kind, time, (price,), symbol, id=_id(header, symbol) if kind is RowKind.TRADES else None, own=own)
 
 
 def _is_sparse(header: Header, price: int, bid: int, ask: int) -> bool:
@@ -448,7 +448,7 @@ def _quotes(header: Header) -> Layout | None:
     bid, ask, time = header.first(BIDS), header.first(ASKS), _when(header)
     if bid is None or ask is None or time is None:
         return None
-    return Layout(Kind.TRADES, time, (bid, ask), _symbol(header))
+    return Layout(RowKind.TRADES, time, (bid, ask), _symbol(header))
 
 
 def _scaled(layout: Layout, header: Header) -> Layout:

@@ -14,17 +14,17 @@ import polars as pl
 from arena.errors import MarketDataError
 from arena.feeds.files.columnar import from_lists, from_records
 from arena.feeds.files.columns import Layout
-from arena.feeds.files.duplicates import Ids, Lines
+from arena.feeds.files.duplicates import Ids, RepeatedLines
 from arena.feeds.files.frames import from_lines, from_messages, numbers, prices_of
 from arena.feeds.files.naming import clean
-from arena.feeds.files.report import Codes, Kind, Report, Rows
+from arena.feeds.files.report import Codes, Report, RowKind, Rows
 from arena.feeds.files.series import Content
 from arena.feeds.files.sources import ACCEPTED, Source
 from arena.feeds.files.times import is_time, seconds, stamp, unit_of
 from arena.feeds.files.told import Columns
 
 _PEEK = 50
-_TRADES = Layout(Kind.TRADES, (), ())
+_TRADES = Layout(RowKind.TRADES, (), ())
 
 Read = tuple[Rows, Layout]
 
@@ -90,7 +90,7 @@ def _body(body: Any, source: Source, columns: Columns, report: Report) -> Conten
     return _of_tables(tables, source, columns, report)
 
 
-def _of_tables(tables: list[Table], source: Source, columns: Columns, report: Report) -> Content:
+def _of_tables(tables: list[RecordTable], source: Source, columns: Columns, report: Report) -> Content:
     """Return the content of the one table of a document; several of one form are those of several symbols."""
     first = tables[0]
     if len(tables) > 1:
@@ -116,7 +116,7 @@ def _of_tables(tables: list[Table], source: Source, columns: Columns, report: Re
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class RecordTable:
     """A table within a document: flat records or lists, the key it stands under, and a symbol said beside it."""
 
     rows: list[Any]
@@ -127,7 +127,7 @@ class Table:
 _DEEPEST = 6
 
 
-def _tables(body: Any, name: str = "", symbol: str | None = None, depth: int = 0) -> Iterator[Table]:
+def _tables(body: Any, name: str = "", symbol: str | None = None, depth: int = 0) -> Iterator[RecordTable]:
     """Yield the tables of a document: lists of records or of lists, columns by name, and the forms of pandas."""
     if depth > _DEEPEST or not body:
         return
@@ -137,27 +137,27 @@ def _tables(body: Any, name: str = "", symbol: str | None = None, depth: int = 0
         yield from _in_object(body, name, _said_symbol(body) or symbol, depth)
 
 
-def _in_list(body: list[Any], name: str, symbol: str | None, depth: int) -> Iterator[Table]:
+def _in_list(body: list[Any], name: str, symbol: str | None, depth: int) -> Iterator[RecordTable]:
     heads = body[:_PEEK]
     if all(isinstance(row, dict) for row in heads) and all(_is_flat(row.values()) for row in heads):
-        yield Table([row for row in body if isinstance(row, dict)], name, symbol)
+        yield RecordTable([row for row in body if isinstance(row, dict)], name, symbol)
     elif all(isinstance(row, list) for row in heads) and all(_is_flat(row) for row in heads if row):
         if rows := [row for row in body if isinstance(row, list) and row]:
-            yield Table(rows, name, symbol)
+            yield RecordTable(rows, name, symbol)
     elif all(isinstance(part, (dict, list)) for part in heads):
         for part in body[:1000]:
             yield from _tables(part, name, symbol, depth + 1)
 
 
-def _in_object(body: dict[str, Any], name: str, symbol: str | None, depth: int) -> Iterator[Table]:
+def _in_object(body: dict[str, Any], name: str, symbol: str | None, depth: int) -> Iterator[RecordTable]:
     if isinstance(body.get("columns"), list) and isinstance(body.get("data"), list):
-        yield Table(_split(body), name, symbol)
+        yield RecordTable(_split(body), name, symbol)
     elif isinstance(body.get("schema"), dict) and isinstance(body.get("data"), list):
-        yield Table([row for row in body["data"] if isinstance(row, dict)], name, symbol)
+        yield RecordTable([row for row in body["data"] if isinstance(row, dict)], name, symbol)
     elif columns := _columns_of(body):
-        yield Table(columns, name, symbol)
+        yield RecordTable(columns, name, symbol)
     elif rows := _by_index(body):
-        yield Table(rows, name, symbol)
+        yield RecordTable(rows, name, symbol)
     else:
         for key, part in body.items():
             if isinstance(part, (dict, list)) and key not in {"schema", "meta", "Meta Data"}:
@@ -280,7 +280,7 @@ def _kraken(body: dict[str, Any], source: Source, report: Report) -> Read:
     if not found:
         raise MarketDataError(f"{source.label} is a Kraken answer without rows. {ACCEPTED}")
     layout = found[0][1]
-    if layout.kind is Kind.BARS and (last := stamp(result.get("last"))) is not None:
+    if layout.kind is RowKind.BARS and (last := stamp(result.get("last"))) is not None:
         report.count("unclosed_bar", sum(int((rows.times > last).sum()) for rows, _ in found))
     rows = _stacked({name: rows for name, (rows, _) in zip(pairs, found, strict=True)})
     return rows, layout
@@ -308,7 +308,7 @@ def _pair(rows: list[list[Any]], source: Source) -> Read:
     if _cell(rows[0], 3) in {"b", "s"}:
         return _deals(rows, 2, 0, 6)
     if len(rows[0]) >= 7:
-        return _columns(rows, 0, 4, 6), Layout(Kind.BARS, (), ())
+        return _columns(rows, 0, 4, 6), Layout(RowKind.BARS, (), ())
     raise MarketDataError(f"{source.label} is neither Kraken trades nor Kraken OHLC. {ACCEPTED}")
 
 
@@ -340,8 +340,8 @@ def _deals(rows: list[list[Any]], time: int, price: int, number: int) -> Read:
     ids = [_cell(row, number) for row in rows]
     if all(ids):
         found.again = Ids().mark(pl.Series([str(own) for own in ids]))
-        return found, Layout(Kind.TRADES, (), (), id=number)
-    found.again = Lines().mark(found.times, lambda: pl.Series([str(row) for row in rows]))
+        return found, Layout(RowKind.TRADES, (), (), id=number)
+    found.again = RepeatedLines().mark(found.times, lambda: pl.Series([str(row) for row in rows]))
     return found, _TRADES
 
 

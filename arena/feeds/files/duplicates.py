@@ -53,7 +53,7 @@ class Ids:
         return _marked(again, len(own))
 
 
-class Lines:
+class RepeatedLines:
     """Marks the lines that are the same as one before them in a run of one time."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from arena.feeds.files.bars import candle_order
 from arena.feeds.files.clocks import clock_kind
 from arena.feeds.files.columns import Layout
 from arena.feeds.files.naming import has_quote
-from arena.feeds.files.report import Floats, Kind
+from arena.feeds.files.report import Floats, RowKind
 from arena.feeds.files.sniff import Shape
 from arena.feeds.files.sources import Source
 from arena.feeds.files.times import fits, looks_like_time, looks_numeric, spelling_of, stamp
@@ -74,15 +74,15 @@ def _histdata(shape: Shape, names: Iterable[str]) -> Layout | None:
     cells = shape.column(0)
     if shape.width in {3, 4} and _mostly([bool(re.fullmatch(r"\d{8} \d{9}", cell)) for cell in cells]):
         note = f"{_HISTDATA}; columns 2 and 3 were taken as bid and ask."
-        return Layout(Kind.TRADES, (0,), (1, 2), zone="-05:00", note=note)
+        return Layout(RowKind.TRADES, (0,), (1, 2), zone="-05:00", note=note)
     if shape.separator != ";" or not _mostly([bool(re.fullmatch(r"\d{8} \d{6}", cell)) for cell in cells]):
         return None
     silent = shape.width == 6 and not np.nansum(_numbers(shape, 5)) and _numbers(shape, 5).size > 0
     if shape.width == 6 and (silent or _is_histdata(names)) and (candle := _candle(shape, 1)):
         note = f"{_HISTDATA}; each bar is labelled at its start."
-        return Layout(Kind.BARS, (0,), candle[-1:], candle=candle, zone="-05:00", note=note)
+        return Layout(RowKind.BARS, (0,), candle[-1:], candle=candle, zone="-05:00", note=note)
     if _is_histdata(names) and shape.width == 3:
-        return Layout(Kind.TRADES, (0,), (1,), zone="-05:00", note=f"{_HISTDATA}; column 2 was taken as price.")
+        return Layout(RowKind.TRADES, (0,), (1,), zone="-05:00", note=f"{_HISTDATA}; column 2 was taken as price.")
     return None
 
 
@@ -94,21 +94,21 @@ def _ninja_trader(shape: Shape) -> Layout | None:
         if shape.width in {5, 6} and (candle := _candle(shape, 1)):
             note = "The file was taken for an export of NinjaTrader, whose bars are labelled at their end."
             volume = 5 if shape.width == 6 else None
-            return Layout(Kind.BARS, (0,), candle[-1:], None, volume, ends=True, candle=candle, note=note)
-        return Layout(Kind.TRADES, (0,), (1,)) if shape.width < 5 else None
+            return Layout(RowKind.BARS, (0,), candle[-1:], None, volume, ends=True, candle=candle, note=note)
+        return Layout(RowKind.TRADES, (0,), (1,)) if shape.width < 5 else None
     if _mostly([bool(re.fullmatch(r"\d{8} \d{6} \d{7}", cell)) for cell in cells]):
-        return Layout(Kind.TRADES, (0,), (1,))
+        return Layout(RowKind.TRADES, (0,), (1,))
     return None
 
 
 def _binance(shape: Shape) -> Layout | None:
     """Recognise klines by their two times, trades and aggTrades by where time and flag stand."""
     if shape.width in {11, 12} and _epochs(shape, 0) and _epochs(shape, 6):
-        return Layout(Kind.BARS, (0,), (4,), None, 5, candle=(1, 2, 3, 4))
+        return Layout(RowKind.BARS, (0,), (4,), None, 5, candle=(1, 2, 3, 4))
     if _epochs(shape, 4) and _booleans(shape, 5):
-        return Layout(Kind.TRADES, (4,), (1,), id=0)
+        return Layout(RowKind.TRADES, (4,), (1,), id=0)
     if _epochs(shape, 5) and _booleans(shape, 6):
-        return Layout(Kind.TRADES, (5,), (1,), id=0)
+        return Layout(RowKind.TRADES, (5,), (1,), id=0)
     return None
 
 
@@ -116,7 +116,7 @@ def _native(shape: Shape) -> Layout | None:
     if shape.width != 3 or not (_numbers(shape, 0).size or _times(shape, 0)):
         return None
     words = _mostly([bool(re.search(r"[A-Za-z]", cell)) for cell in shape.column(1)])
-    return Layout(Kind.NATIVE, (0,), (2,), 1) if words and _numbers(shape, 2).size else None
+    return Layout(RowKind.NATIVE, (0,), (2,), 1) if words and _numbers(shape, 2).size else None
 
 
 def _times(shape: Shape, place: int) -> bool:
@@ -171,10 +171,12 @@ def _dated_bars(shape: Shape, names: Iterable[str]) -> Layout | None:
     if _is_histdata(names):
         volume = None if silent else volume
         return Layout(
-            Kind.BARS, (0, 1), candle[-1:], None, volume, candle=candle, positional=True, zone="-05:00",
+            RowKind.BARS, (0, 1), candle[-1:], None, volume, candle=candle, positional=True, zone="-05:00",
             note=f"{_HISTDATA}; each bar is labelled at its start.",
         )  # fmt: skip
-    return Layout(Kind.BARS, (0, 1), candle[-1:], None, volume, candle=candle, positional=True, note=_said(candle, 2))
+    return Layout(
+        RowKind.BARS, (0, 1), candle[-1:], None, volume, candle=candle, positional=True, note=_said(candle, 2)
+    )
 
 
 def _dated_trades(shape: Shape) -> Layout | None:
@@ -183,7 +185,7 @@ def _dated_trades(shape: Shape) -> Layout | None:
     if shape.width < 3 or not _mostly(clock) or not _numbers(shape, 2).size:
         return None
     note = "The file has no header; columns 1 and 2 were taken as date and clock, column 3 as price."
-    return Layout(Kind.NATIVE if shape.width == 3 else Kind.TRADES, (0, 1), (2,), note=note)
+    return Layout(RowKind.NATIVE if shape.width == 3 else RowKind.TRADES, (0, 1), (2,), note=note)
 
 
 def _said(candle: tuple[int, ...], times: int) -> str:
@@ -204,7 +206,7 @@ def _bars(shape: Shape) -> Layout | None:
     volume = behind if behind < shape.width and behind != time and _numbers(shape, behind).size else None
     symbol = next((p for p in range(min(candle)) if p != time and _is_word(shape, p)), None)
     note = _said(candle, 1).replace("column 1 was", f"column {time + 1} was")
-    return Layout(Kind.BARS, (time,), candle[-1:], symbol, volume, candle=candle, positional=True, note=note)
+    return Layout(RowKind.BARS, (time,), candle[-1:], symbol, volume, candle=candle, positional=True, note=note)
 
 
 def _is_word(shape: Shape, place: int) -> bool:
@@ -244,7 +246,7 @@ def _trades(shape: Shape, label: str) -> Layout | None:
             "column is the price with --columns time=1,price=N.",
             usage=True,
         )
-    kind = Kind.NATIVE if shape.width == 2 else Kind.TRADES
+    kind = RowKind.NATIVE if shape.width == 2 else RowKind.TRADES
     note = "The file has no header; columns 1 and 2 were taken as time and price."
     return Layout(kind, (0,), (1,), note=note)
 
@@ -327,7 +329,7 @@ def _layout(shape: Shape, name: LeanName, resolution: str) -> Layout:
     bars = resolution != "tick"
     suspicious = None if bars or len(price) == 2 or shape.width != 6 else 5
     return Layout(
-        Kind.BARS if bars else Kind.TRADES,
+        RowKind.BARS if bars else RowKind.TRADES,
         (0,),
         price,
         volume=5 if bars and len(price) == 1 and shape.width > 5 else None,

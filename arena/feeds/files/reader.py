@@ -14,8 +14,8 @@ from arena.feeds.files.columns import Layout
 from arena.feeds.files.naming import bar_length, clean, period_end, require_symbol
 from arena.feeds.files.numbers import question
 from arena.feeds.files.recognise import recognise
-from arena.feeds.files.report import Evidence, Fact, Floats, Kind, Report, Tape
-from arena.feeds.files.series import Content, Flow, Line
+from arena.feeds.files.report import Evidence, Fact, Floats, Report, RowKind, Tape
+from arena.feeds.files.series import Content, Flow, SymbolPrices
 from arena.feeds.files.sources import Source
 from arena.feeds.files.table import BLOCK
 from arena.feeds.files.times import Spelling, is_time, unit_of
@@ -27,7 +27,7 @@ _FEW = 4  # rows; fewer prove nothing against what a header says
 _STRAY = 0.05  # share of cells that may be wrong in themselves
 _LOST = 0.2  # share of times that may be unreadable
 
-Found = TypeVar("Found", Line, tuple[Floats, Floats])
+Found = TypeVar("Found", SymbolPrices, tuple[Floats, Floats])
 
 
 def read(
@@ -55,7 +55,7 @@ def tape_of(content: Content, source: Source, report: Report, symbol: str | None
         kind = content.layout.kind
         before = report.defects.copy()
         report.evidence = Evidence()
-        flow = Flow(content.chunks, grid if kind is Kind.TRADES else None, report, bars=kind is Kind.BARS)
+        flow = Flow(content.chunks, grid if kind is RowKind.TRADES else None, report, bars=kind is RowKind.BARS)
         better = judge(content, report.evidence, source.label)
         if better is None or content.again is None:
             break
@@ -77,7 +77,7 @@ def tape_of(content: Content, source: Source, report: Report, symbol: str | None
         else {name: [part for parts in flow.clocks.values() for part in parts] for name in lines}
     )
     tape = _tape(lines, content, source, report, list(map(np.concatenate, filter(None, clocks.values()))))
-    if grid is not None and tape.kind is Kind.TRADES:
+    if grid is not None and tape.kind is RowKind.TRADES:
         names = {name: own[id(line)] for name, line in lines.items()}
         tape.facts = {name: Fact(line.rows, line.first, line.last) for name, line in lines.items()}
         tape.reread = lambda name, first, last: flow.times(names[name], first, last)
@@ -202,21 +202,23 @@ def _refuse_collapse(times: Floats, prices: Floats, content: Content, label: str
 # Tapes
 
 
-def _tape(lines: dict[str, Line], content: Content, source: Source, report: Report, clocks: Sequence[Floats]) -> Tape:
+def _tape(
+    lines: dict[str, SymbolPrices], content: Content, source: Source, report: Report, clocks: Sequence[Floats]
+) -> Tape:
     layout = content.layout
     series = {name: line.series() for name, line in lines.items()}
     tape = Tape(layout.kind, series, report)
-    if layout.kind is Kind.TRADES:
+    if layout.kind is RowKind.TRADES:
         report.count("identical" if layout.id is None else "repeated_id", sum(line.again for line in lines.values()))
         for name, line in lines.items():
             bars.count_pauses(name, line, report)
     else:
-        if layout.kind is Kind.BARS:
+        if layout.kind is RowKind.BARS:
             series = {name: order.in_order(*found, report) for name, found in series.items()}
             for times, prices in series.values():
                 _refuse_collapse(times, prices, content, source.label)
         tape.series = {name: order.last_of_each_time(*found, report) for name, found in series.items()}
-    if layout.kind is Kind.BARS:
+    if layout.kind is RowKind.BARS:
         report.count("zero_volume", sum(line.silent for line in lines.values()))
         _close(tape, layout, source, clocks)
     _check_period(tape.series, layout, source, report)
@@ -244,8 +246,8 @@ def named(
     return {symbol: series[symbol]}
 
 
-def _rows(found: Line | tuple[Floats, Floats]) -> int:
-    return found.rows if isinstance(found, Line) else len(found[0])
+def _rows(found: SymbolPrices | tuple[Floats, Floats]) -> int:
+    return found.rows if isinstance(found, SymbolPrices) else len(found[0])
 
 
 def _close(tape: Tape, layout: Layout, source: Source, clocks: Sequence[Floats]) -> None:
@@ -268,7 +270,7 @@ def _say_what_was_understood(tape: Tape, layout: Layout) -> None:
         told["times"] = layout.spelling.spoken() + clock
         scale = f", times {layout.scale:g}" if layout.scale != 1.0 else ""
         told["numbers"] = layout.numbers.spoken() + scale
-    if tape.kind is Kind.BARS:
+    if tape.kind is RowKind.BARS:
         length = "of unknown length" if tape.step is None else f"of {tape.step:g} s"
         stamped = "end" if layout.ends else "start"
         told["bars"] = f"{length}, stamped at their {stamped}; a close counts when its bar ends"

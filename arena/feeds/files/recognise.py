@@ -13,14 +13,14 @@ from arena.feeds.files.columns import Layout, from_header
 from arena.feeds.files.headerless import from_cells, from_lean
 from arena.feeds.files.naming import clean
 from arena.feeds.files.numbers import format_of, is_number, told_format
-from arena.feeds.files.report import Kind, Report, Rows
+from arena.feeds.files.report import Report, RowKind, Rows
 from arena.feeds.files.series import Content
 from arena.feeds.files.settling import settled
 from arena.feeds.files.sniff import Shape, cells_of, sniff, with_numbers
 from arena.feeds.files.sources import ACCEPTED, Source
 from arena.feeds.files.table import BLOCK, blocks_of, lines_of
 from arena.feeds.files.times import is_time
-from arena.feeds.files.told import Columns, Names, told_layout
+from arena.feeds.files.told import ColumnNames, Columns, told_layout
 
 _RECORDED = re.compile(rb"wss?://|[^\s{\[]{6,40}:?\s+[{\[]")
 _DAYS = re.compile(rb"\d\d?[-/.]\d\d?[-/.]\d{2,4}")
@@ -38,7 +38,7 @@ def recognise(source: Source, report: Report, columns: Columns, size: int) -> Co
         from arena.feeds.files import frames
 
         if frames.looks_recorded(head):
-            return _single(frames.from_lines(lines_of(source), report), Layout(Kind.TRADES, (), ()))
+            return _single(frames.from_lines(lines_of(source), report), Layout(RowKind.TRADES, (), ()))
     return _text(source, report, columns, size)
 
 
@@ -76,7 +76,7 @@ def _text(source: Source, report: Report, columns: Columns, size: int) -> Conten
     layout, symbol = _layout(shape, source, columns)
     layout = replace(layout, numbers=shape.numbers)
     layout = settled(layout, shape.names, shape.sample, source.label, lambda: _days(source, shape), report)
-    report.columns = Names(source.label, shape.width, shape.names).spoken(layout)
+    report.columns = ColumnNames(source.label, shape.width, shape.names).spoken(layout)
 
     def content(by: Layout) -> Content:
         def chunks(told: Report) -> Iterator[Rows]:
@@ -124,7 +124,7 @@ def _layout(shape: Shape, source: Source, columns: Columns) -> tuple[Layout, str
     except MarketDataError:
         if not columns.price:
             raise
-    names = Names(source.label, shape.width, shape.names)
+    names = ColumnNames(source.label, shape.width, shape.names)
     layout = told_layout(columns, names, guess, shape.sample)
     if layout is None:
         raise MarketDataError(

@@ -12,7 +12,7 @@ import numpy as np
 from arena.feeds.base import Halt, PriceUpdate, Resolution
 from arena.feeds.files.columns import Layout
 from arena.feeds.files.reader import tape_of
-from arena.feeds.files.report import Kind, Report, Rows, Tape
+from arena.feeds.files.report import Report, RowKind, Rows, Tape
 from arena.feeds.files.series import Content
 from arena.feeds.files.sources import Source
 from arena.feeds.recording.layout import RecordingSession
@@ -31,7 +31,7 @@ def read_tape(path: str, symbol: str | None, grid: float | None) -> Tape:
     """
     report = Report(Path(path).name)
     recorded = _Recorded(path)
-    content = Content(recorded.chunks, Layout(Kind.TRADES, (), ()))
+    content = Content(recorded.chunks, Layout(RowKind.TRADES, (), ()))
     tape = tape_of(content, Source(path, "", b""), report, symbol, grid)
     tape.ends, tape.halts = recorded.ends, recorded.halts
     if symbol is not None and symbol not in recorded.symbols:

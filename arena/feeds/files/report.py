@@ -53,7 +53,7 @@ DEFECTS = {
 }
 
 
-class Kind(StrEnum):
+class RowKind(StrEnum):
     """What a file's rows are, which decides where its ticks stand."""
 
     NATIVE = "native"
@@ -178,7 +178,7 @@ class Tape:
     returns all times of a symbol between two. `step` is the length of a bar.
     """
 
-    kind: Kind
+    kind: RowKind
     series: dict[str, tuple[Floats, Floats]]
     report: Report
     ends: dict[str, tuple[float, float | None]] = field(default_factory=dict)

@@ -12,7 +12,7 @@ import numpy as np
 from arena.errors import MarketDataError
 from arena.feeds.base import History
 from arena.feeds.files.bars import Series
-from arena.feeds.files.report import Floats, Kind, Report, Tape
+from arena.feeds.files.report import Floats, Report, RowKind, Tape
 
 _CELLS = 100_000_000  # prices of a market, 800 MB: more is a wrong time or a wrong interval
 
@@ -23,7 +23,7 @@ def assemble(tapes: Sequence[Tape], *, interval: float | None, default_interval:
     series = merged(tapes, total)
     ends = _ends(tapes, series)
     symbols = tuple(sorted(series))
-    sampled = interval is not None or any(tape.kind is Kind.TRADES for tape in tapes)
+    sampled = interval is not None or any(tape.kind is RowKind.TRADES for tape in tapes)
     times = _grid(series, ends, default_interval if interval is None else interval) if sampled else _own_times(series)
     prices = np.full((len(times), len(symbols)), np.nan)
     for column, symbol in enumerate(symbols):

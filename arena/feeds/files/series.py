@@ -84,7 +84,7 @@ class Flow:
         self.clocks: dict[str, list[Floats]] = {}
         self._names: dict[str, int] = {}
         self._judges: dict[int, Judge] = {}
-        self._lines: dict[int, Line] = {}
+        self._lines: dict[int, SymbolPrices] = {}
         survey = Survey()
         for number, rows in enumerate(self._rows(report)):
             survey.add(rows.times, rows.codes, self._names[rows.symbols[0]])
@@ -92,7 +92,7 @@ class Flow:
         self._reconsider(survey, report)
         report.count("out_of_order", sum(judge.late for judge in self._judges.values()))
 
-    def lines(self) -> dict[str, Line]:
+    def lines(self) -> dict[str, SymbolPrices]:
         """Return the lines by symbol; rows without symbols come back under the empty name."""
         names = {code: name for name, code in self._names.items()}
         return {names[code]: line for code, line in self._lines.items() if line.rows}
@@ -223,8 +223,8 @@ class Flow:
                 again = None if rows.again is None else rows.again[part]
                 self._line(int(rows.codes[part[0]]), judge).add(rows.times[part], rows.prices[part], volumes, again)
 
-    def _line(self, code: int, judge: Judge) -> Line:
-        return self._lines.setdefault(code, Line(self._grid, judge.backward))
+    def _line(self, code: int, judge: Judge) -> SymbolPrices:
+        return self._lines.setdefault(code, SymbolPrices(self._grid, judge.backward))
 
 
 ALL = -1  # the group of all rows, where symbols do not stand one after the other
@@ -304,7 +304,7 @@ _FEW = 8  # rows for each point of a grid, from which it is quicker to look the 
 
 
 @dataclass(slots=True)
-class Line:
+class SymbolPrices:
     """The prices of one symbol, piece by piece in the order of the file, and facts about all of its rows.
 
     Of the prices between two points of a `grid` (seconds) only the last is kept, for no tick can show

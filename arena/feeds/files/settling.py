@@ -8,7 +8,7 @@ from dataclasses import replace
 from arena.errors import MarketDataError
 from arena.feeds.files.clocks import clock_kind
 from arena.feeds.files.columns import Layout
-from arena.feeds.files.report import Kind, Report
+from arena.feeds.files.report import Report, RowKind
 from arena.feeds.files.times import Spelling, spelling_of, zone_in
 
 
@@ -29,9 +29,9 @@ def settled(
     if len(layout.time) == 2:
         spelling = _with_clock(spelling, columns, names, layout, label)
     found = replace(layout, spelling=spelling, note=f"{layout.note} {spelling.note}".strip())
-    if spelling.bare and not found.still and found.kind is not Kind.BARS:
+    if spelling.bare and not found.still and found.kind is not RowKind.BARS:
         # A price that stands at a bare date is that day's, and not known before the day ends.
-        found = replace(found, kind=Kind.BARS, id=None)
+        found = replace(found, kind=RowKind.BARS, id=None)
     if spelling.unit is not None and found.day is None:
         report.understood["zone"] = "UTC, as numbers since 1970 have"
         return replace(found, zone=None)

@@ -14,10 +14,10 @@ from arena.feeds.files import numbers as spelt
 from arena.feeds.files.bars import are_candles
 from arena.feeds.files.clocks import clock_seconds
 from arena.feeds.files.columns import Layout
-from arena.feeds.files.duplicates import Ids, Lines
+from arena.feeds.files.duplicates import Ids, RepeatedLines
 from arena.feeds.files.memory import require_room
 from arena.feeds.files.naming import clean
-from arena.feeds.files.report import Bools, Codes, Evidence, Floats, Kind, Report, Rows
+from arena.feeds.files.report import Bools, Codes, Evidence, Floats, Report, RowKind, Rows
 from arena.feeds.files.sniff import Shape
 from arena.feeds.files.sources import Source
 from arena.feeds.files.times import from_text, seconds, to_utc
@@ -242,7 +242,7 @@ class Reading:
         self._layout = layout
         self._report = report
         self._ids = Ids()
-        self._lines = Lines()
+        self._lines = RepeatedLines()
         self._sides: dict[str, tuple[float, float]] = {}
 
     def rows(self, frame: pl.DataFrame, lines: Callable[[], pl.Series | None] | None = None) -> Rows:
@@ -315,7 +315,7 @@ class Reading:
         bids, asks = prices
         empty = [cell.is_null().to_numpy() for cell in cells]
         broken = empty[0] & empty[1]
-        if self._layout.kind is Kind.TRADES and (empty[0] ^ empty[1]).any():
+        if self._layout.kind is RowKind.TRADES and (empty[0] ^ empty[1]).any():
             bids, asks = self._carried(bids, asks, symbols, codes)
         lone = ~broken & ((bids > 0) ^ (asks > 0))
         self._report.count("one_sided", int(lone.sum()))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from arena.errors import MarketDataError
 from arena.feeds.files.columns import Header, Layout, with_note
 from arena.feeds.files.naming import bar_seconds, clean
-from arena.feeds.files.report import Kind
+from arena.feeds.files.report import RowKind
 from arena.feeds.files.times import zone_of
 
 _ROLES = ("time", "price", "symbol", "decimal")
@@ -70,7 +70,7 @@ def _parse_bar(bar: str | None) -> tuple[str, float | None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class ColumnNames:
     """What the columns of one table are called, if anything, and how many there are."""
 
     label: str
@@ -113,21 +113,21 @@ class Names:
         return clean((self.names[place] if self.names else "") or "") or f"column {place + 1}"
 
 
-def told_layout(told: Columns, table: Names, guess: Layout | None, sample: list[list[str]]) -> Layout | None:
+def told_layout(told: Columns, table: ColumnNames, guess: Layout | None, sample: list[list[str]]) -> Layout | None:
     """Return the guessed layout with what was told in place of what was guessed."""
     found = guess if told.names_none() else _told_columns(told, table, guess, sample)
     if found is None:
         return None
     if told.stamped == "none":
-        kind = Kind.NATIVE if found.kind is Kind.BARS else found.kind
+        kind = RowKind.NATIVE if found.kind is RowKind.BARS else found.kind
         found = replace(found, kind=kind, ends=True, still=True)
     elif told.stamped or told.length is not None:
         ends = found.ends if not told.stamped else told.stamped == "end"
-        found = replace(found, kind=Kind.BARS, ends=ends, step=told.length or found.step, id=None)
+        found = replace(found, kind=RowKind.BARS, ends=ends, step=told.length or found.step, id=None)
     return found if told.zone is None else replace(found, zone=told.zone)
 
 
-def _told_columns(told: Columns, table: Names, guess: Layout | None, sample: list[list[str]]) -> Layout | None:
+def _told_columns(told: Columns, table: ColumnNames, guess: Layout | None, sample: list[list[str]]) -> Layout | None:
     time = table.places(told.time, "time") or (guess.time if guess else ())
     price = table.places(told.price, "price") or (guess.price if guess else ())
     symbol = [*table.places(told.symbol, "symbol"), *([guess.symbol] if guess else []), None][0]
@@ -137,11 +137,11 @@ def _told_columns(told: Columns, table: Names, guess: Layout | None, sample: lis
         return None
     else:
         only = {*time, *price, symbol} - {None}
-        blank = Layout(Kind.NATIVE if len(only) == table.width else Kind.TRADES, time, price)
+        blank = Layout(RowKind.NATIVE if len(only) == table.width else RowKind.TRADES, time, price)
         if guess is None or guess.wide:
             # Told columns of a table of bars are still bars, whatever the others are called.
             bars = any(re.search(r"(?i)open|high|low|close", name) for name in table.names or ())
-            guess = replace(blank, kind=Kind.BARS) if bars else blank
+            guess = replace(blank, kind=RowKind.BARS) if bars else blank
         found = replace(guess, time=time, price=price, symbol=symbol, wide=())
         if told.price:
             found = replace(found, candle=(), positional=False, own=None)

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from websockets.exceptions import ConnectionClosed, InvalidURI
 
 from arena.errors import FeedError
-from arena.feeds.base import FeedState, Frame, Pace, PriceSink, PriceUpdate
+from arena.feeds.base import FeedState, Pace, PriceSink, PriceUpdate, RawFrame
 from arena.feeds.manifold.broadcasts import BroadcastConnection, BroadcastError
 from arena.feeds.manifold.market import FEED, YES_NO, ManifoldMarket, parse_entry
 from arena.feeds.manifold.parser import ManifoldParser
@@ -284,7 +284,7 @@ class ManifoldFeed:
 
     def _take(self, payload: bytes, sink: PriceSink) -> None:
         """Record a payload and pass on its prices and resolutions."""
-        frame = Frame(self.name, round(self._clock() * 1e9), payload)
+        frame = RawFrame(self.name, round(self._clock() * 1e9), payload)
         sink.on_frame(frame)
         before = self._unreadable()
         for item in self._parser.parse(payload, frame.receive_time):

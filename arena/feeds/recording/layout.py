@@ -23,7 +23,7 @@ from typing import Any
 import orjson
 
 from arena.errors import MarketDataError
-from arena.feeds.base import Frame
+from arena.feeds.base import RawFrame
 
 MAGIC = b"\x93ARENA\r\n"
 VERSION = 1
@@ -118,12 +118,12 @@ def read_payload(head: BlockHead, stored: bytes) -> bytes:
     return payload
 
 
-def pack_record(feed: int, frame: Frame) -> bytes:
+def pack_record(feed: int, frame: RawFrame) -> bytes:
     """Return one frame as a record of a payload."""
     return _RECORD.pack(feed, frame.receive_time_ns, len(frame.payload)) + frame.payload
 
 
-def read_records(payload: bytes, names: Iterable[str]) -> Iterator[Frame]:
+def read_records(payload: bytes, names: Iterable[str]) -> Iterator[RawFrame]:
     """Yield the frames of a payload; `names` are the feeds by number. DamagedError where a record is not valid."""
     feeds = tuple(names)
     place = 0
@@ -134,7 +134,7 @@ def read_records(payload: bytes, names: Iterable[str]) -> Iterator[Frame]:
         place += _RECORD.size
         if feed >= len(feeds) or place + length > len(payload):
             raise DamagedError
-        yield Frame(feeds[feed], received, payload[place : place + length])
+        yield RawFrame(feeds[feed], received, payload[place : place + length])
         place += length
 
 

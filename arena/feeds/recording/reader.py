@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from arena.feeds.base import Frame
+from arena.feeds.base import RawFrame
 from arena.feeds.recording.layout import (
     HEAD_BYTES,
     MAGIC,
@@ -47,7 +47,7 @@ class Damage:
 class FrameBatch:
     """The frames of one block; `lost` frames before them could not be written."""
 
-    frames: list[Frame]
+    frames: list[RawFrame]
     lost: int
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 from arena.errors import FeedError
-from arena.feeds.base import Frame, FrameParser, Halt, PriceUpdate, Resolution
+from arena.feeds.base import FrameParser, Halt, PriceUpdate, RawFrame, Resolution
 from arena.feeds.ownership import SymbolOwners
 from arena.feeds.recording.layout import RecordedFeed, RecordingSession
 
@@ -48,7 +48,7 @@ class SessionReplay:
         """Return whether there is a parser for a feed's frames."""
         return feed in self._parsers
 
-    def parse(self, frame: Frame) -> Iterator[PriceUpdate | Resolution | Halt]:
+    def parse(self, frame: RawFrame) -> Iterator[PriceUpdate | Resolution | Halt]:
         """Yield the prices, resolutions and halts in a frame; nothing where its feed cannot be parsed."""
         if parser := self._parsers.get(frame.feed):
             yield from parser.parse(frame.payload, frame.receive_time)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from arena.config import Settings
 from arena.errors import MarketDataError
-from arena.feeds.base import Frame, LiveFeed
+from arena.feeds.base import LiveFeed, RawFrame
 from arena.feeds.recording.layout import (
     MAGIC,
     MAX_PAYLOAD,
@@ -52,7 +52,7 @@ class FlushPolicy:
 class _PendingBlock:
     """The frames of a block that is not written yet."""
 
-    frames: list[tuple[int, Frame]] = field(default_factory=list)
+    frames: list[tuple[int, RawFrame]] = field(default_factory=list)
     size: int = 0
     lost: int = 0
 
@@ -105,7 +105,7 @@ class Recording:
             self._file.close()
             raise MarketDataError(f"{self.path} cannot be written: {error.strerror}.") from error
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: RawFrame) -> None:
         """Queue one frame; never waits for the disk, never raises."""
         number = self._numbers.get(frame.feed)
         size = RECORD_BYTES + len(frame.payload)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from arena.errors import FeedError
-from arena.feeds.base import DailyUsage, FeedState, Frame, Pace, PriceSink, PriceUpdate
+from arena.feeds.base import DailyUsage, FeedState, Pace, PriceSink, PriceUpdate, RawFrame
 from arena.feeds.http import base_url_of
 from arena.feeds.polling import PolledFeed
 from arena.feeds.retry import ConnectFailure, PollFailedError
@@ -192,7 +192,7 @@ class StockDataFeed(PolledFeed):
         self, response: QuoteResponse, received: float, group: tuple[str, ...], sink: PriceSink
     ) -> list[PriceUpdate]:
         """Record a response and pass on its prices."""
-        frame = Frame(self.name, round(received * 1e9), response.payload)
+        frame = RawFrame(self.name, round(received * 1e9), response.payload)
         sink.on_frame(frame)
         if sentence := FATAL.get(response.status):
             raise FeedError(sentence)

@@ -10,6 +10,7 @@ from arena.llm.template.intents import Size
 from arena.llm.template.lexer import Chunk
 from arena.llm.template.operands import Operands
 from arena.llm.template.rules import (
+    AtStart,
     Average,
     Band,
     Change,
@@ -19,15 +20,14 @@ from arena.llm.template.rules import (
     Extreme,
     InHours,
     Joined,
-    Level,
     Macd,
     OnDays,
     Price,
+    PriceLevel,
     Rsi,
-    Rules,
     Sale,
-    Score,
-    Start,
+    StrategyRules,
+    ZScore,
     mirrored,
     operands,
     terms,
@@ -49,9 +49,9 @@ _SETUP = frozenset({
     "zone",
 })  # fmt: skip
 _PLACED: dict[str, type | tuple[type, ...]] = {
-    "average": (Average, Score, Band), "pair": Average, "rsi": Rsi, "macd": Macd, "histogram": Macd, "score": Score,
+    "average": (Average, ZScore, Band), "pair": Average, "rsi": Rsi, "macd": Macd, "histogram": Macd, "score": ZScore,
     "band": Band, "bollinger": Band, "extreme": Extreme, "breakout": (Extreme, Band), "momentum": Change,
-    "ratio": Score,
+    "ratio": ZScore,
 }  # fmt: skip
 _REASONS = {
     "volume": "There is no volume in this market, only prices, so VWAP and volume rules cannot be built.",
@@ -67,7 +67,7 @@ _REASONS = {
 }
 
 
-def read_rules(chunks: list[Chunk], symbols: Symbols, interval: float, *, all_in: bool = False) -> Rules:
+def read_rules(chunks: list[Chunk], symbols: Symbols, interval: float, *, all_in: bool = False) -> StrategyRules:
     """Return the rules that the chunks say, or raise CannotReadError with what could not be placed."""
     chunks = _with_periods(_with_percents(chunks))
     _refuse(chunks)
@@ -210,7 +210,7 @@ class _Reader:
 
     # -- both sides ---------------------------------------------------------------------------------------
 
-    def rules(self, *, all_in: bool) -> Rules:
+    def rules(self, *, all_in: bool) -> StrategyRules:
         buys, sells, setup, inverted = self._sides()
         filters = self._filters(setup) if buys is None else []
         setup = [c for c in setup if c.kind not in {"hours", "days"}]
@@ -226,7 +226,7 @@ class _Reader:
             )
             if not known:
                 raise CannotReadError("It says to buy and not when: name a condition, or say 'buy and hold'.")
-            buys = Start()
+            buys = AtStart()
         if inverted:
             buys, sells = self._turned_round(buys, sells, said_when=said_when)
         if filters:
@@ -235,12 +235,12 @@ class _Reader:
             sells = [replace(s, when=Joined((s.when, *filters), every=True)) for s in sells]
         self._settle_touches(buys, sells)
         sales = [*sells, *exits]
-        if not sales and not isinstance(buys, Start):
+        if not sales and not isinstance(buys, AtStart):
             sales = self._default_sale(buys)
         self._refuse_contradictions(buys, sales)
         self.operands.refuse_unused()
         self._refuse_unplaced(buys, sales)
-        return Rules(
+        return StrategyRules(
             symbols=self._named, buy=buys, sales=tuple(sales), size=self._size(hold=all_in), bar=self._bar,
             notes=tuple(dict.fromkeys(self._notes)),
         )  # fmt: skip
@@ -248,12 +248,17 @@ class _Reader:
     def _settle_touches(self, buys: Condition, sells: list[Sale]) -> None:
         """Say from which side a price is "hit", by the other side's price; a question where there is none."""
         touched = any(c.kind == "at" and c["touch"] for c in self._chunks)
-        if not touched or not isinstance(buys, Compare) or not isinstance(buys.right, Level) or buys.left != Price():
+        if (
+            not touched
+            or not isinstance(buys, Compare)
+            or not isinstance(buys.right, PriceLevel)
+            or buys.left != Price()
+        ):
             return
         level = buys.right.value
         for place, sale in enumerate(sells):
             how = sale.when
-            if isinstance(how, Compare) and isinstance(how.right, Level) and how.left == Price():
+            if isinstance(how, Compare) and isinstance(how.right, PriceLevel) and how.left == Price():
                 if how.right.value < level:
                     sells[place] = replace(sale, when=replace(how, relation="at_or_below"))
                 return
@@ -403,7 +408,7 @@ class _Reader:
         if opposite is None:
             raise CannotReadError("It does not say when to sell.")
         single = terms(buys)[0]
-        if isinstance(single, Compare) and isinstance(single.left, Rsi) and isinstance(single.right, Level):
+        if isinstance(single, Compare) and isinstance(single.left, Rsi) and isinstance(single.right, PriceLevel):
             # "Own while the RSI is above 50": out where that no longer holds, not at a level of our choice.
             opposite = (
                 Compare(single.left, opposite.relation, single.right) if isinstance(opposite, Compare) else opposite
@@ -482,7 +487,7 @@ class _Reader:
     def _refuse_unplaced(self, buys: Condition, sales: list[Sale]) -> None:
         """Refuse an indicator that is named and stands in neither rule."""
         placed = [operand for condition in (buys, *(sale.when for sale in sales)) for operand in operands(condition)]
-        periods = {o.period for o in placed if isinstance(o, Average | Score)}
+        periods = {o.period for o in placed if isinstance(o, Average | ZScore)}
         for chunk in self._chunks:
             kinds = _PLACED.get(chunk.kind)
             if kinds is None:
@@ -499,13 +504,13 @@ class _Reader:
             if sale.when == buys:
                 raise CannotReadError(OPPOSITE)
             pair = (buys, sale.when)
-            if all(isinstance(c, Compare) and isinstance(c.right, Level) for c in pair):
+            if all(isinstance(c, Compare) and isinstance(c.right, PriceLevel) for c in pair):
                 self._refuse_overlap(*pair)  # type: ignore[arg-type]
 
     @staticmethod
     def _refuse_overlap(buy: Compare, sell: Compare) -> None:
-        assert isinstance(buy.right, Level)
-        assert isinstance(sell.right, Level)
+        assert isinstance(buy.right, PriceLevel)
+        assert isinstance(sell.right, PriceLevel)
         if buy.left != sell.left:
             return
         states = {"below": -1, "at_or_below": -1, "above": 1, "at_or_above": 1}

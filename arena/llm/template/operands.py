@@ -13,12 +13,12 @@ from arena.llm.template.rules import (
     Compare,
     Condition,
     Extreme,
-    Level,
     Macd,
     Operand,
     Price,
+    PriceLevel,
     Rsi,
-    Score,
+    ZScore,
 )
 from arena.llm.template.text import CannotReadError
 
@@ -153,9 +153,9 @@ class Operands:
             case "score":
                 return self.score()
             case "zero":
-                return Level(0.0)
+                return PriceLevel(0.0)
             case "number":
-                return Level(chunk["n"])
+                return PriceLevel(chunk["n"])
             case "price":
                 return Price()
         raise CannotReadError("", chunk.text)
@@ -216,12 +216,12 @@ class Operands:
         width = widths.pop() if widths else 2.0
         return Band(self.period("bollinger", given["n"] if given else None), which * width)
 
-    def score(self) -> Score:
+    def score(self) -> ZScore:
         """Return the z-score of the price, or of the ratio that is named."""
         vague = [c for c in self._averages if c["n"]]
         n, unit = (vague[0]["n"], vague[0]["unit"]) if vague else (None, None)
         first, second = (self._ratio["first"], self._ratio["second"]) if self._ratio is not None else ("", "")
-        return Score(self.period("score", n, unit), first, second)
+        return ZScore(self.period("score", n, unit), first, second)
 
     def change(self, window: int | None) -> Change:
         """Return the change over a window; a question where none is named."""
@@ -246,12 +246,12 @@ class Operands:
             raise CannotReadError("It names two pairs of levels.", *(c.text for c in self._levels))
         return self._levels[0]["a"], self._levels[0]["b"]
 
-    def zone(self, *, high: bool) -> Level:
+    def zone(self, *, high: bool) -> PriceLevel:
         """Return the level of overbought or oversold."""
         low_high = self.levels or (30.0, 70.0)
         if not 0 < low_high[0] < low_high[1] < 100:
             raise CannotReadError("RSI levels lie between 0 and 100, the lower one first.", self._levels[0].text)
-        return Level(low_high[1] if high else low_high[0])
+        return PriceLevel(low_high[1] if high else low_high[0])
 
     # -- strategies that are only named -------------------------------------------------------------------
 
@@ -284,7 +284,7 @@ class Operands:
             n = self.steps(windows[0]["n"], windows[0]["unit"], 1) if windows else self.period("change", given["n"])
             for window in windows[:1]:
                 self.use(window)
-            return Compare(Change(n), "above", Level(0.0)), Compare(Change(n), "below", Level(0.0))
+            return Compare(Change(n), "above", PriceLevel(0.0)), Compare(Change(n), "below", PriceLevel(0.0))
         return None
 
     def _named_cross(self, averages: list[Chunk], pairs: list[Chunk]) -> tuple[Condition, Condition]:
@@ -321,7 +321,7 @@ class Operands:
             self._notes.append("No levels were given, so they are 30 and 70.")
         if not 0 < low < high < 100:
             raise CannotReadError("RSI levels lie between 0 and 100, the lower one first.", f"{low:g}/{high:g}")
-        return Compare(self.rsi(), "below", Level(low)), Compare(self.rsi(), "above", Level(high))
+        return Compare(self.rsi(), "below", PriceLevel(low)), Compare(self.rsi(), "above", PriceLevel(high))
 
     def _named_reversion(self, chunks: Sequence[Chunk], numbers: list[float]) -> tuple[Condition, Condition]:
         stds = [c["n"] for c in chunks if c.kind == "deviations"] + [abs(n) for n in numbers]
@@ -331,4 +331,4 @@ class Operands:
             self._notes.append("No distance was given, so it buys 2 standard deviations below the mean.")
         entry = stds[0] if stds else 2.0
         score = self.score()
-        return Compare(score, "at_or_below", Level(-entry)), Compare(score, "at_or_above", Level(0.0))
+        return Compare(score, "at_or_below", PriceLevel(-entry)), Compare(score, "at_or_above", PriceLevel(0.0))

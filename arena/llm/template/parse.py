@@ -12,7 +12,7 @@ from arena.llm.template.intents import Hold, Intent, Rebalance, Request, Size
 from arena.llm.template.lexer import lex
 from arena.llm.template.quantities import take_size
 from arena.llm.template.reading import Notes
-from arena.llm.template.rules import Rules
+from arena.llm.template.rules import StrategyRules
 from arena.llm.template.spelling import mended
 from arena.llm.template.symbols import Symbols
 from arena.llm.template.text import LONGEST, NUMBER, CannotReadError, Text
@@ -45,7 +45,7 @@ _EVERY = r"\b(?:both|all|every|each)(?: of)?(?: the)?(?: coins?| symbols?| asset
 _SINGLE_HOLD = r"\bbuy(?:ing)?[ -]?(?:and|&|n|then)[ -]?hold(?:ing)?\b|\bhodl\w*"
 
 
-def parse(prompt: str, market: Sequence[str], interval: float = 1.0) -> Rules | Request:
+def parse(prompt: str, market: Sequence[str], interval: float = 1.0) -> StrategyRules | Request:
     """Return what the description asks for, or raise CannotReadError."""
     if len(prompt) > LONGEST:
         raise CannotReadError(f"It is longer than {LONGEST} characters.")
@@ -62,7 +62,7 @@ def parse(prompt: str, market: Sequence[str], interval: float = 1.0) -> Rules | 
     return _read_signal(text.left, symbols, interval)
 
 
-def _read_signal(text: str, symbols: Symbols, interval: float) -> Rules:
+def _read_signal(text: str, symbols: Symbols, interval: float) -> StrategyRules:
     # What was taken out as boilerplate is no gap in a phrase.
     text = re.sub(r"\x00+", " ", text)
     text = re.sub(r"(?<=\w)\s*/\s*(?=exit|sell)", " / ", text)

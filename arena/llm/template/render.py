@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from arena.llm.template.intents import Size
 from arena.llm.template.rules import (
     EVENTS,
+    AtStart,
     AtTime,
     Average,
     Band,
@@ -22,16 +23,15 @@ from arena.llm.template.rules import (
     Extreme,
     InHours,
     Joined,
-    Level,
     Macd,
     OnDays,
     Operand,
     Price,
+    PriceLevel,
     Rsi,
-    Rules,
-    Score,
-    Start,
+    StrategyRules,
     Turn,
+    ZScore,
     operands,
     terms,
 )
@@ -51,7 +51,7 @@ _TESTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Bot:
+class WrittenBot:
     """A bot's source, its name, what it does in sentences, and its kind."""
 
     source: str
@@ -124,7 +124,7 @@ class _Measures:
         """Return an operand as source, read from the values of a tick."""
         if isinstance(operand, Price):
             return f'{values}["price"]'
-        if isinstance(operand, Level):
+        if isinstance(operand, PriceLevel):
             return literal(operand.value)
         if isinstance(operand, Average) and operand.offset:
             base = self.value(Average(operand.kind, operand.period), values)
@@ -181,7 +181,7 @@ class _Measures:
                 constant = self._constant("CHANGE_PERIOD", period, f"{self.unit}s over which the price moves")
                 past = self._history(f"past_{period}", f"{constant} + 1")
                 self.lines.append(f'values["{name}"] = price / {past}[0] - 1 if len({past}) > {constant} else None')
-            case Score():
+            case ZScore():
                 name = self._score(operand)
             case _:
                 raise AssertionError(operand)
@@ -234,7 +234,7 @@ class _Measures:
         self.lines.append(f"{kept}.append(price)")
         return value
 
-    def _score(self, operand: Score) -> str:
+    def _score(self, operand: ZScore) -> str:
         name = f"score_{operand.period}"
         constant = self._constant("SCORE_PERIOD", operand.period, f"{self.unit}s of the mean and its deviation")
         self.imports |= {"from collections import deque", "from statistics import fmean, pstdev"}
@@ -267,7 +267,7 @@ class _Measures:
                 return f"{start} <= {now} < {end}" if start <= end else f"{now} >= {start} or {now} < {end}"
             case OnDays(days=days):
                 return f"(int(time // 86400) + 3) % 7 in {days!r}"
-            case Start():
+            case AtStart():
                 return 'not memory["bought"]'
             case Entered(kind=kind, share=share):
                 return self._entered(kind, share)
@@ -310,7 +310,7 @@ class _Measures:
         return f'price <= memory["{start}"] * (1 - {literal(share)})'
 
 
-def write_rules(rules: Rules) -> Bot:
+def write_rules(rules: StrategyRules) -> WrittenBot:
     """Return the bot that follows the rules."""
     unit = "bar" if rules.bar else "tick"
     measures = _Measures(unit)
@@ -345,7 +345,7 @@ def write_rules(rules: Rules) -> Bot:
         condition_call=condition_arguments, buy_words=buy_words, buy_test=buy_test, buy_reason=buy_words, sales=sales,
         amount=amount, short_test=short, empty="{" + ", ".join(f'"{n}": None' for n in measures.names) + "}",
     )  # fmt: skip
-    return Bot(source, name, said, strategy)
+    return WrittenBot(source, name, said, strategy)
 
 
 def _guarded(test: str, condition: Condition, share: float) -> str:
@@ -364,7 +364,7 @@ def _words(condition: Condition, unit: str) -> str:
     return condition.words().replace("@", unit)
 
 
-def describe(rules: Rules, unit: str) -> list[str]:
+def describe(rules: StrategyRules, unit: str) -> list[str]:
     """Return what a bot does, in sentences."""
     symbols = ", ".join(rules.symbols[:5]) + (" and others" if len(rules.symbols) > 5 else "")
     said = [f"Buys {size_words(rules.size, symbols)} when {_words(rules.buy, unit)}."]
@@ -376,12 +376,12 @@ def describe(rules: Rules, unit: str) -> list[str]:
     return said
 
 
-def kind_of(rules: Rules) -> tuple[str, str]:
+def kind_of(rules: StrategyRules) -> tuple[str, str]:
     """Return the name of a strategy's kind, and the words that a bot's name begins with."""
     first = terms(rules.buy)[0]
     if len(terms(rules.buy)) > 1:
         return "rules", "Rules"
-    if isinstance(first, Start):
+    if isinstance(first, AtStart):
         return "buy_and_hold", "Buy and Hold"
     if isinstance(first, AtTime | InHours | OnDays):
         return "clock", "Clock"
@@ -408,7 +408,7 @@ def kind_of(rules: Rules) -> tuple[str, str]:
                 return "bollinger", f"Bollinger {period} x {abs(width):g}"
             case Extreme(period=period):
                 return "breakout", f"Breakout {period}"
-            case Score(period=period):
+            case ZScore(period=period):
                 return "mean_reversion", f"Reversion {period}"
             case Change(period=period):
                 return ("dip_buying" if contrary else "momentum"), f"{'Dip' if contrary else 'Momentum'} {period}"

@@ -49,7 +49,7 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class PriceLevel:
     """A fixed number."""
 
     value: float
@@ -136,7 +136,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class ZScore:
     """How many standard deviations the price, or the ratio of two symbols, is from its mean."""
 
     period: int
@@ -149,7 +149,7 @@ class Score:
         return f"the {self.period}-@ z-score of {of}"
 
 
-Operand = Price | Level | Average | Rsi | Macd | Band | Extreme | Change | Score
+Operand = Price | PriceLevel | Average | Rsi | Macd | Band | Extreme | Change | ZScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class Compare:
     def words(self) -> str:
         """Return the condition in words."""
         right = self.right.words()
-        if isinstance(self.left, Change) and isinstance(self.right, Level):
+        if isinstance(self.left, Change) and isinstance(self.right, PriceLevel):
             right = f"{self.right.value * 100:.6g}%"
         return f"{self.left.words()} {_WORDS[self.relation]} {right}"
 
@@ -235,7 +235,7 @@ class Entered:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class AtStart:
     """Nothing has been bought yet."""
 
     def words(self) -> str:
@@ -255,7 +255,7 @@ class Joined:
         return (" and " if self.every else " or ").join(part.words() for part in self.parts)
 
 
-Condition = Compare | Turn | AtTime | InHours | OnDays | Entered | Start | Joined
+Condition = Compare | Turn | AtTime | InHours | OnDays | Entered | AtStart | Joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,7 @@ class Sale:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class StrategyRules:
     """A strategy understood in full; `bar` is the length of its bars in seconds, None for ticks."""
 
     symbols: tuple[str, ...]
@@ -305,15 +305,15 @@ def mirrored(condition: Condition) -> Condition | None:
     if not isinstance(condition, Compare):
         return None
     left, relation, right = condition.left, condition.relation, condition.right
-    if isinstance(right, Level):
+    if isinstance(right, PriceLevel):
         if isinstance(left, Rsi) and right.value != 50:
-            right = Level(100 - right.value)
+            right = PriceLevel(100 - right.value)
         elif isinstance(left, Price):
             return None
-        elif isinstance(left, Score):
-            return Compare(left, "at_or_above" if right.value < 0 else "at_or_below", Level(0.0))
+        elif isinstance(left, ZScore):
+            return Compare(left, "at_or_above" if right.value < 0 else "at_or_below", PriceLevel(0.0))
         elif isinstance(left, Change):
-            right = Level(-right.value)
+            right = PriceLevel(-right.value)
     elif isinstance(right, Band):
         # Above the upper band a trend is followed, and it ends at the middle.
         right = Band(right.period, 0.0 if relation in UPWARD and right.width > 0 else -right.width)

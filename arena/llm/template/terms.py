@@ -14,14 +14,14 @@ from arena.llm.template.rules import (
     Condition,
     Entered,
     Extreme,
-    Level,
     Macd,
     Operand,
     Price,
+    PriceLevel,
     Relation,
     Rsi,
-    Score,
     Turn,
+    ZScore,
 )
 from arena.llm.template.text import CannotReadError
 
@@ -123,7 +123,9 @@ class _Term:
         if from_entry:
             return Entered("gain" if chunk["up"] else "loss", share)
         change = self.operands.change(self.window)
-        return Compare(change, "at_or_above" if chunk["up"] else "at_or_below", Level(share if chunk["up"] else -share))
+        return Compare(
+            change, "at_or_above" if chunk["up"] else "at_or_below", PriceLevel(share if chunk["up"] else -share)
+        )
 
     def _offset(self) -> Condition:
         self._only("offset", "average", "at", "beyond")
@@ -153,7 +155,7 @@ class _Term:
             raise CannotReadError("A distance from the mean must be above 0 and at most 10 deviations.", chunk.text)
         score = self.operands.score()
         self.operands.subject = score
-        return Compare(score, "at_or_above" if up else "at_or_below", Level(chunk["n"] if up else -chunk["n"]))
+        return Compare(score, "at_or_above" if up else "at_or_below", PriceLevel(chunk["n"] if up else -chunk["n"]))
 
     # -- crosses ------------------------------------------------------------------------------------------
 
@@ -201,7 +203,7 @@ class _Term:
         # The other side first: "at RSI 25" says there what is looked at.
         target = self._target(right, relation, pronoun=self._pronoun(place))
         subject = self._subject(left)
-        if not right and isinstance(subject, Macd) and not isinstance(target, Macd | Level):
+        if not right and isinstance(subject, Macd) and not isinstance(target, Macd | PriceLevel):
             # "When the MACD crosses under": its own line, not what something else was compared with.
             target = self.operands.signal_line()
         return self._made(subject, relation, target, turning)
@@ -244,7 +246,7 @@ class _Term:
             return self.operands.reference
         if len(chunks) == 2 and chunks[0].kind == "rsi" and chunks[1].kind == "number":
             self.operands.subject = self.operands.rsi()
-            return Level(chunks[1]["n"])
+            return PriceLevel(chunks[1]["n"])
         if len(chunks) == 2 and chunks[0].kind == "macd" and chunks[1].kind in {"signal", "number"}:
             chunks = chunks[1:]
         if len(chunks) > 1:
@@ -258,23 +260,27 @@ class _Term:
             target = Extreme(target.high, self.window or 0)
         if isinstance(target, Average) and chunks[0]["n"] is None and self._window is not None:
             target = Average(target.kind, self.window or 0)
-        if not isinstance(target, Level | Price):
+        if not isinstance(target, PriceLevel | Price):
             self.operands.reference = target
         return target
 
     def _made(self, left: Operand, relation: Chunk, right: Operand, turning: list[Chunk]) -> Condition:
         if isinstance(right, Macd) and not right.signal_line and isinstance(left, Price):
             raise CannotReadError("The MACD is compared with its signal line or with zero.", relation.text)
-        if isinstance(left, Price) and isinstance(right, Level) and any(c.kind == "histogram" for c in self.chunks):
+        if (
+            isinstance(left, Price)
+            and isinstance(right, PriceLevel)
+            and any(c.kind == "histogram" for c in self.chunks)
+        ):
             left = self.operands.macd()
         if any(c.kind == "histogram" for c in self.chunks):
             right = self.operands.signal_line()
-        if isinstance(left, Price | Score) and self._mean_of_score(right):
-            left, right = self.operands.subject, Level(0.0)
+        if isinstance(left, Price | ZScore) and self._mean_of_score(right):
+            left, right = self.operands.subject, PriceLevel(0.0)
         how = self._relation(left, relation, right, turning)
-        if isinstance(right, Price) or (isinstance(left, Level) and not isinstance(right, Level)):
+        if isinstance(right, Price) or (isinstance(left, PriceLevel) and not isinstance(right, PriceLevel)):
             left, right, how = right, left, MIRRORED[how]
-        if isinstance(left, Rsi) and not (isinstance(right, Level) and 0 < right.value < 100):
+        if isinstance(left, Rsi) and not (isinstance(right, PriceLevel) and 0 < right.value < 100):
             raise CannotReadError("RSI levels lie between 0 and 100.", right.words())
         if left == right:
             raise CannotReadError("It does not say which two look-backs are meant.", relation.text)
@@ -282,14 +288,14 @@ class _Term:
             raise CannotReadError(f"{left.words()} cannot be compared with {right.words()}.".replace("@", "tick"))
         if isinstance(left, Price) and isinstance(right, Price):
             raise CannotReadError("It compares the price with itself.", relation.text)
-        if isinstance(left, Price | Average) and isinstance(right, Level) and right.value <= 0:
+        if isinstance(left, Price | Average) and isinstance(right, PriceLevel) and right.value <= 0:
             raise CannotReadError("A price level must be above zero.", right.words())
-        if isinstance(left, Price) and isinstance(right, Level):
+        if isinstance(left, Price) and isinstance(right, PriceLevel):
             self.operands.reference = self.operands.reference or right
         return Compare(left, how, right)
 
     def _mean_of_score(self, right: Operand) -> bool:
-        return isinstance(self.operands.subject, Score) and isinstance(right, Average)
+        return isinstance(self.operands.subject, ZScore) and isinstance(right, Average)
 
     def _relation(self, left: Operand, chunk: Chunk, right: Operand, turning: list[Chunk]) -> Relation:
         up = chunk["up"]
@@ -320,16 +326,16 @@ class _Term:
 
     def _reached(self, left: Operand, chunk: Chunk, right: Operand) -> Relation:
         """Return from which side a value is reached where only "at" or "hits" is said."""
-        if isinstance(right, Level) and isinstance(left, Rsi):
+        if isinstance(right, PriceLevel) and isinstance(left, Rsi):
             return "at_or_below" if right.value < 50 else "at_or_above"
         if isinstance(right, Band) and right.width:
             return "at_or_below" if right.width < 0 else "at_or_above"
         if isinstance(right, Extreme):
             return "at_or_above" if right.high else "at_or_below"
-        if isinstance(right, Level) and isinstance(left, Price) and chunk["touch"]:
+        if isinstance(right, PriceLevel) and isinstance(left, Price) and chunk["touch"]:
             # From which side it comes is known once both levels are.
             return "rises_to" if self.buying else "at_or_above"
-        if self.buying and not isinstance(right, Level):
+        if self.buying and not isinstance(right, PriceLevel):
             raise CannotReadError(
                 "It does not say from which side the value is reached: say 'rises to' or 'falls to'.", chunk.text
             )
@@ -344,7 +350,7 @@ class _Term:
             return None
         found = [c for c in self.chunks if c.kind not in _EMPTY]
         if "rsi" in kinds and len(found) == 2 and found[1].kind == "number":
-            rsi, level = self.operands.rsi(), Level(found[1]["n"])
+            rsi, level = self.operands.rsi(), PriceLevel(found[1]["n"])
             self.operands.subject = rsi
             return Compare(rsi, "at_or_below" if self.buying else "at_or_above", level)
         if len(found) == 1:
@@ -398,14 +404,14 @@ class _Term:
                 "It puts two conditions into one: join them by 'and' or 'or'.", *(c.text for c in named)
             )
         subject = self.operands.operand(named[0]) if named else Price() if self._of("price") else self.operands.subject
-        if isinstance(subject, Level | Band | Extreme):
+        if isinstance(subject, PriceLevel | Band | Extreme):
             raise CannotReadError("", chunk.text)
         if isinstance(subject, Price):
             change: Change = self.operands.change(self.window)
-            return Compare(change, "above" if chunk["up"] else "below", Level(0.0))
+            return Compare(change, "above" if chunk["up"] else "below", PriceLevel(0.0))
         self.operands.subject = subject
         if isinstance(subject, Macd) and sign:
-            zero = self.operands.signal_line() if self.operands.histogram else Level(0.0)
+            zero = self.operands.signal_line() if self.operands.histogram else PriceLevel(0.0)
             up: Relation = "crosses_above" if chunk["event"] else "above"
             return Compare(subject, up if chunk["up"] else MIRRORED[up], zero)
         if (sign and "slope" not in chunk.text) or self.operands.histogram:
@@ -416,7 +422,7 @@ class _Term:
 def _comparable(left: Operand, right: Operand) -> bool:
     """Tell whether two operands are of one kind: prices, values of the MACD, or a number against any."""
     prices = Price | Average | Band | Extreme
-    if isinstance(left, Level) or isinstance(right, Level):
+    if isinstance(left, PriceLevel) or isinstance(right, PriceLevel):
         return True
     return (isinstance(left, prices) and isinstance(right, prices)) or (
         isinstance(left, Macd) and isinstance(right, Macd)

@@ -10,7 +10,7 @@ from arena.llm.template.intents import Dca, Grid, Hold, Pairs, Rebalance, Reques
 from arena.llm.template.languages import declined_in, language_of
 from arena.llm.template.parse import parse
 from arena.llm.template.render import size_words, write_rules
-from arena.llm.template.rules import Rules, Start
+from arena.llm.template.rules import AtStart, StrategyRules
 from arena.llm.template.source_plans import Plan, dca, grid, hold, pairs, rebalance
 from arena.llm.template.text import CannotReadError
 
@@ -78,7 +78,7 @@ def write_bot(
     """
     try:
         found = parse(prompt, symbols, interval)
-        if isinstance(found, Rules):
+        if isinstance(found, StrategyRules):
             _refuse_unpaid(found.size, found.symbols, purse)
             bot = write_rules(found)
             return Written(bot.source, " ".join([*bot.said, *found.notes]), bot.strategy)
@@ -91,7 +91,7 @@ def write_bot(
     plan = _plan(found)
     if plan is None:
         assert isinstance(found.intent, Hold)
-        bot = write_rules(Rules((found.intent.weights[0][0],), Start(), (), found.size, notes=found.notes))
+        bot = write_rules(StrategyRules((found.intent.weights[0][0],), AtStart(), (), found.size, notes=found.notes))
         return Written(bot.source, " ".join([*bot.said, *found.notes]), bot.strategy)
     return Written(plan.source, " ".join([plan.said, *found.notes]), plan.strategy)
 

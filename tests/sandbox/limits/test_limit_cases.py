@@ -14,7 +14,7 @@ import pytest
 
 from arena.core.ledger import Account
 from arena.runtime.start import Start
-from arena.runtime.wire import Reply, pack_run, read_reply
+from arena.runtime.wire import BotReply, pack_run, read_reply
 from sandbox.pool import Pool
 from sandbox.process.limits import Limits
 from sandbox.talk.gather import gather
@@ -59,7 +59,7 @@ def ending(answer: WorkerReply, sent: int) -> str:
     """Return how one exchange ended, in the words of the headers."""
     if answer.payload is None:
         return answer.verdict.name
-    reply: Reply = read_reply(answer.payload, sent)
+    reply: BotReply = read_reply(answer.payload, sent)
     errors = [error for deeds in reply.deeds.values() for error in deeds.errors]
     if any(error.memory for error in errors):
         return Verdict.MEMORY.name
