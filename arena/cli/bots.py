@@ -5,22 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
 from arena.cli.output import cell, complain, console, errors, plural, print_json, print_table, source_text
-from arena.cli.remote import AsJson, Url, request
+from arena.cli.remote import AsJson, Url, bot_path, request
 from arena.core.text import clean_text
 
 app = typer.Typer(help="Bots on a running server, by id or by name.", no_args_is_help=True)
 
 Bot = Annotated[str, typer.Argument(help="Id or name, in large or small letters.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="Rows.")]
-
-
-def _path(bot: str, what: str = "") -> str:
-    return f"/bots/{quote(bot, safe='')}{what}"
 
 
 @app.command("list")
@@ -40,7 +35,7 @@ def list_bots(as_json: AsJson = False, url: Url = "") -> None:
 @app.command()
 def show(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     """Show one bot."""
-    found = request(url, "GET", _path(bot))
+    found = request(url, "GET", bot_path(url, bot))
     if as_json:
         print_json(found)
         return
@@ -60,7 +55,7 @@ def _told(name: str, value: Any) -> str:
 @app.command()
 def source(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     """Print a bot's source."""
-    text = request(url, "GET", _path(bot, "/source"))
+    text = request(url, "GET", bot_path(url, bot, "/source"))
     if as_json:
         print_json({"bot": bot, "source": text})
     else:
@@ -70,7 +65,7 @@ def source(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
 @app.command()
 def logs(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") -> None:
     """Show a bot's last log lines, oldest first."""
-    found = request(url, "GET", _path(bot, "/logs"), params={"limit": limit})
+    found = request(url, "GET", bot_path(url, bot, "/logs"), params={"limit": limit})
     if as_json:
         print_json(found)
         return
@@ -82,7 +77,7 @@ def logs(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") ->
 @app.command()
 def trades(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") -> None:
     """Show a bot's last trades, newest first."""
-    found = request(url, "GET", _path(bot, "/trades"), params={"limit": limit})
+    found = request(url, "GET", bot_path(url, bot, "/trades"), params={"limit": limit})
     if as_json:
         print_json(found)
         return
@@ -96,7 +91,7 @@ def trades(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") 
 
 
 def _change(bot: str, method: str, what: str, url: str, *, as_json: bool) -> None:
-    found: Any = request(url, method, _path(bot, what))
+    found: Any = request(url, method, bot_path(url, bot, what))
     if as_json:
         print_json(found)
     else:
@@ -123,12 +118,12 @@ def retire(
     url: Url = "",
 ) -> None:
     """Retire a bot for good; its record stays."""
-    found = request(url, "GET", _path(bot))
+    found = request(url, "GET", bot_path(url, bot))
     facts = f"{plural(found['trades'], 'trade')}, {found['status']}"
     if not yes and not _agreed(f"Retire {found['name']} ({facts}) for good?"):
         complain("Nothing was changed.")
         raise typer.Exit(1)
-    request(url, "DELETE", _path(found["bot_id"]))
+    request(url, "DELETE", bot_path(url, found["bot_id"]))
     if as_json:
         print_json({"bot": found["name"], "bot_id": found["bot_id"], "status": "retired"})
     else:

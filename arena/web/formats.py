@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-DASH = "–"
+DASH = "–"  # noqa: RUF001 - a dash, as figures that are not known are written
 _MINUS = "−"
 _ORIGINS = {"generated": "generated", "upload": "uploaded", "folder": "bots folder", "arena": "ships with Arena"}
 
@@ -121,13 +122,15 @@ _FORMATTER = HtmlFormatter(nowrap=True)
 
 def code_lines(source: str) -> list[CodeLine]:
     """Return a program line by line; every character of it is escaped."""
-    text = "\n".join(source.splitlines())
+    # As the parser counts lines, which is not as str.splitlines does.
+    text = "\n".join(re.split(r"\r\n|\r|\n", source.removesuffix("\n")))
     # The formatter closes what is open at the end of each line and opens it again on the next.
     shown = highlight(text, _LEXER, _FORMATTER).removesuffix("\n").split("\n")
     plain = text.split("\n")
     assert len(shown) == len(plain)
     return [
-        CodeLine(Markup(line), ".submit_order(" in raw) for line, raw in zip(shown, plain, strict=True)  # noqa: S704
+        CodeLine(Markup(line), ".submit_order(" in raw)
+        for line, raw in zip(shown, plain, strict=True)  # noqa: S704
     ]
 
 

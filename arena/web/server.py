@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, FastAPI
 
 from arena import __version__
-from arena.web import openapi, pages, problems, routes_arena, routes_bots, routes_strategies
+from arena.web import assets, health, openapi, pages, problems, routes_arena, routes_bots, routes_strategies
 from arena.web.board import BoardCache, CacheMiddleware
 from arena.web.bundles import Bundles
 from arena.web.context import AppState
@@ -34,8 +34,10 @@ def create_app(context: AppState) -> FastAPI:
     for part in (routes_strategies, routes_bots, routes_arena):
         api.include_router(part.router)
     app.include_router(api)
+    app.include_router(health.router)
+    assets.install(app)
     pages.install(app)
-    problems.install(app)
+    problems.install(app, pages.error_page)
     openapi.install(app)
     app.add_middleware(CacheMiddleware, board=board)
     app.add_middleware(SecurityMiddleware, settings=context.settings, tokens=tokens)
