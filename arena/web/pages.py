@@ -25,7 +25,20 @@ Values = dict[str, Any]
 
 MAX_COMPARED = 8
 _FIRST_ROWS = 50  # of the board, drawn by the server
+# Parts of the API that pages use where they are there.
+_OPTIONAL = {
+    "models": "/models",
+    "statistics": "/bots/{bot_id}/statistics",
+    "findings": "/bots/{bot_id}/findings",
+    "revise": "/bots/{bot_id}/revise",
+    "explain": "/bots/{bot_id}/trades/{number}/explain",
+    "cancel": "/strategies/{submission_id}/cancel",
+}
 _WRITER_NOTES = ("No model is configured", "Bots are written by the model")
+_MARKETS = {
+    "synthetic": ("made-up prices", "Prices are made up by a random process; they are no real market's."),
+    "replay": ("replayed prices", "Recorded prices are played again."),
+}
 _EXAMPLE = """NAME = "Dip Buyer"
 SYMBOLS = ["BTCUSDT"]
 
@@ -56,9 +69,16 @@ templates.env.trim_blocks = templates.env.lstrip_blocks = True
 def install(app: FastAPI) -> None:
     """Add the pages."""
     app.include_router(router)
+    templates.env.globals["offers"] = _offers(app)
 
 
 # -- what every page shows
+
+
+def _offers(app: FastAPI) -> str:
+    """Return what this arena's API offers beyond the needed, as words that the pages' scripts look for."""
+    paths = {getattr(route, "path", "") for route in app.routes}
+    return " ".join(word for word, path in _OPTIONAL.items() if f"/api/v1{path}" in paths)
 
 
 def _frame(context: AppState, season: ChosenSeason | None = None) -> Values:
@@ -81,6 +101,8 @@ def _frame(context: AppState, season: ChosenSeason | None = None) -> Values:
         "season_line": _season_line(shown),
         "past": past,
         "notes": [] if past else notes,
+        "market_kind": next((kind for start, (kind, _) in _MARKETS.items() if shown["feed"].startswith(start)), ""),
+        "market_title": next((text for start, (_, text) in _MARKETS.items() if shown["feed"].startswith(start)), ""),
     }
 
 
@@ -258,12 +280,6 @@ def _compare(context: AppState, wanted: str) -> Values:
     return {**_frame(context), "bots": board, "chosen": list(chosen.values()), "problems": problems}
 
 
-_MARKETS = {
-    "synthetic": "Prices are made up by a random process; they are no real market's.",
-    "replay": "Recorded prices are played again.",
-}
-
-
 @router.get("/market", response_class=HTMLResponse)
 async def market(request: Request, context: Ctx, lines: Waiting) -> Response:
     """Show prices, feeds and the clock."""
@@ -273,8 +289,10 @@ async def market(request: Request, context: Ctx, lines: Waiting) -> Response:
 def _market(context: AppState) -> Values:
     frame = _frame(context)
     feed = frame["season"]["feed"]
-    words = next((text for name, text in _MARKETS.items() if feed.startswith(name)), f"Live prices of {feed}.")
+    words = frame["market_title"] or f"Live prices of {feed.replace(',', ', ')}."
     note = frame["season"]["feed_note"]
+    # A note that only says the same again is left out.
+    note = "" if note.startswith("Prices are made up: ") else note
     return {**frame, "prices": context.engine.market.prices, "market_words": f"{words} {note}".strip()}
 
 

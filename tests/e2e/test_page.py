@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,17 +12,13 @@ import httpx2
 import pytest
 
 from tests.arenas import until
+from tests.e2e.browser import CHROMIUM, browsing
 from tests.e2e.server import Server
 
-CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
 ]
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 HOSTILE = """
 NAME = "<img src=x onerror=alert(1)>"
 SYMBOLS = ["BTCUSDT"]
@@ -57,23 +51,6 @@ def page(server: Server) -> Iterator[Any]:
         assert not complaints
 
 
-@contextlib.contextmanager
-def browsing(url: str) -> Iterator[tuple[Any, list[str]]]:
-    """A page in a browser of its own, and what its console complains of."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        opened = browser.new_page(viewport={"width": 1440, "height": 900})
-        opened.set_default_timeout(60_000)
-        complaints: list[str] = []
-        opened.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        opened.on("pageerror", lambda e: complaints.append(str(e)))
-        opened.goto(url)
-        yield opened, complaints
-        browser.close()
-
-
 def upload(server: Server, source: str) -> dict[str, Any]:
     with httpx2.Client(trust_env=False, timeout=60) as client:
         answer = client.post(f"{server.url}/api/v1/bots", json={"source": source})
@@ -94,22 +71,23 @@ def post(server: Server, path: str) -> None:
 
 def test_a_visitor_submits_a_strategy_and_finds_its_bot_on_the_board(page: Any, server: Server) -> None:
     page.wait_for_selector("#board-table tbody tr[data-id]")
-    assert "synthetic" in page.inner_text("#season-facts").lower()
+    assert "synthetic" in page.inner_text("#season-line").lower()
     page.fill("#prompt", "buy when BTCUSDT crosses above its 20-tick EMA, sell below, 0.01 BTC")
     page.click("#submit-button")
     page.wait_for_selector("#submission-status[data-status=admitted]", timeout=30_000)
     page.click("#submission-bot")
-    page.wait_for_selector("#bot-source .code-line")
+    page.click("role=tab[name=Source]")
+    page.wait_for_selector("#bot-source .code-line.orders")
     assert "EMA" in page.inner_text("#bot-name")
-    page.wait_for_selector("#bot-trades tbody tr", timeout=60_000)
-    page.goto(server.url + "/#/")
+    page.wait_for_selector("#bot-chart canvas")
+    page.goto(server.url + "/")
     page.wait_for_selector("#board-table tbody tr[data-id]")
     page.wait_for_selector("#board-table:has-text('EMA 20 cross')", timeout=30_000)
 
 
 def test_a_hostile_name_and_log_are_shown_as_text(page: Any, server: Server) -> None:
     bot = upload(server, HOSTILE)["bot_id"]
-    page.goto(f"{server.url}/#/bot/{bot}")
+    page.goto(f"{server.url}/bots/{bot}#tab-log")
     page.wait_for_selector("#bot-logs:has-text('<script>')", timeout=30_000)
     assert "<img src=x" in page.inner_text("#bot-name")
     assert page.title() != "owned"
@@ -133,7 +111,7 @@ def test_rejected_drawdown_and_holdings_are_in_sight(page: Any, server: Server, 
     bot = upload(server, HOLDER)["bot_id"]
     server.wait_for(lambda: server.get(f"/bots/{bot}")["positions"], 60)
     page.set_viewport_size({"width": width, "height": 844})
-    page.goto(f"{server.url}/#/")
+    page.goto(f"{server.url}/")
     row = f"#board-table tbody tr[data-id='{bot}']"
     page.wait_for_selector(f"{row} [data-label=Holds]:has-text('BTCUSDT')")
     until(lambda: int(page.inner_text(f"{row} [data-label=Rejected]").split()[-1]), "a rejected order is counted")
@@ -146,7 +124,8 @@ def test_rejected_drawdown_and_holdings_are_in_sight(page: Any, server: Server, 
 
 
 def test_warnings_of_an_upload_reach_the_page(page: Any, server: Server) -> None:
-    page.wait_for_selector("#upload-source")
+    page.goto(f"{server.url}/submit")
+    page.wait_for_selector("#upload-templates button")
     page.fill("#upload-source", 'NAME = "Warned"\nSYMBOLS = ["DOGEUSDT"]\ndef on_tick(ctx, tick):\n    pass\n')
     page.click("#upload-button")
     page.wait_for_selector("#bot-name:has-text('Warned')")
@@ -157,7 +136,8 @@ def test_a_file_that_is_not_utf8_or_too_large_is_refused(page: Any, server: Serv
     latin, large = tmp_path / "latin.py", tmp_path / "large.py"
     latin.write_bytes('NAME = "Müller"\n'.encode("latin-1"))
     large.write_bytes(b"#" * (64 * 1024 + 1))
-    page.wait_for_selector("#upload-file")
+    page.goto(f"{server.url}/submit")
+    page.wait_for_selector("#upload-templates button")
     page.set_input_files("#upload-file", latin)
     page.wait_for_selector("#upload-result:has-text('latin.py is not UTF-8 text; save the file as UTF-8.')")
     page.set_input_files("#upload-file", large)
@@ -185,8 +165,8 @@ def test_a_rejected_strategy_says_who_said_no_and_goes_back_into_the_box(page: A
 def test_a_record_is_proved_from_the_page(page: Any, server: Server) -> None:
     bot = upload(server, HOLDER)["bot_id"]
     server.wait_for(lambda: server.get(f"/bots/{bot}/trades")["items"], 60)
-    page.goto(f"{server.url}/#/bot/{bot}")
-    page.wait_for_selector("#bot-name:has-text('Holder')")
+    page.goto(f"{server.url}/bots/{bot}#tab-proof")
+    page.wait_for_selector("#tab-proof-tab[aria-selected=true]")
     page.click("#bot-verify")
     page.wait_for_selector("#bot-proof:has-text(': reproduced.')")
 
@@ -242,6 +222,7 @@ def test_a_season_that_is_over_takes_nothing_and_can_be_read_later(tmp_path: Pat
         server.wait_for(lambda: server.get(f"/bots/{bot}/trades")["items"], 60)
         with browsing(server.url) as (page, complaints):
             page.wait_for_selector("#arena-state[data-status=running]")
+            page.goto(f"{server.url}/submit")
             page.wait_for_selector("#submit-button:enabled")
             post(server, "/seasons/close")
             page.wait_for_selector("#submit-closed:has-text('arena season new')")
@@ -250,15 +231,16 @@ def test_a_season_that_is_over_takes_nothing_and_can_be_read_later(tmp_path: Pat
             post(server, "/seasons")
             page.wait_for_selector("#season-title:has-text('Season 2')")
             page.wait_for_selector("#submit-button:enabled")
-            page.wait_for_selector("#season-choice:visible")
-            page.select_option("#season-choice", "1")
+            page.click("nav >> text=Seasons")
+            page.click("#seasons >> text='Season 1'")
             page.wait_for_selector("#season-title:has-text('Season 1')")
             page.wait_for_selector("#past-note:visible")
             assert not page.is_visible("#submit-form")
             page.click(f"#board-table tr[data-id='{bot}'] a")
             page.wait_for_selector("#bot-trades tbody tr")
-            assert "/season/1/bot/" in page.url
+            assert page.url == f"{server.url}/bots/{bot}?season=1"
             assert not page.is_visible("#bot-retire")
+            page.click("role=tab[name=Source]")
             page.wait_for_selector("#bot-source .code-line")
             assert not complaints
     finally:

@@ -2,7 +2,7 @@
 
 import { confirmed, get, inSeason, path, stopped, write } from "./api.js";
 import { BotChart } from "./botchart.js";
-import { $, badge, calm, guest, h, pageSeason, pairs, showProblem, time } from "./dom.js";
+import { $, badge, calm, guest, h, offered, pageSeason, pairs, showProblem, time } from "./dom.js";
 import { claimList, findingList } from "./findings.js";
 import { warningsOf } from "./forms.js";
 import { DASH, duration, number, percent, plural, price, signed, signedPercent, size, tone, when, whole } from "./format.js";
@@ -44,7 +44,7 @@ const TRADES = [
 const TRIPS = [
   { label: "Opened", text: ({ from }) => when(from), node: ({ from }) => time(from, when(from)), value: ({ from }) => from },
   { label: "Symbol", text: ({ symbol }) => symbol, value: ({ symbol }) => symbol },
-  { label: "Held for", num: true, text: (trip) => duration(Math.round(trip.to - trip.from)), value: (trip) => trip.to - trip.from },
+  { label: "Held for", num: true, text: (trip) => duration(trip.to - trip.from), value: (trip) => trip.to - trip.from },
   { label: "Size", title: "Largest position", num: true, text: ({ size: held }) => size(held) },
   { label: "Bought at", title: "Average price", num: true, text: ({ bought }) => price(bought) },
   { label: "Sold at", title: "Average price", num: true, text: ({ sold }) => price(sold) },
@@ -120,11 +120,12 @@ async function explain(trade) {
   box.replaceChildren(h("div", { class: "card-head" }, h("h3", null, "Why this trade?"), close), facts, ...words, more);
   box.hidden = false;
   box.scrollIntoView({ block: "nearest" });
+  if (!offered("explain")) return;
+  more.replaceChildren(h("p", { class: "hint" }, "The bot is run again to this tick …"));
   try {
     drawExplanation(more, await get(of(`/trades/${trade.id}/explain`)));
   } catch (error) {
-    // An arena without explanations answers 404; the log's words stand.
-    if (error.status !== 404) more.replaceChildren(h("p", { class: "hint" }, error.message));
+    more.replaceChildren(h("p", { class: "hint" }, error.message));
   }
 }
 
@@ -160,7 +161,7 @@ function drawMetrics(bot) {
     tile("Sharpe", needs(bot, "sharpe", number(bot.sharpe))), tile("Excess", bot.excess_pct === undefined ? null : signedPercent(bot.excess_pct), tone(bot.excess_pct)),
     tile("Win rate", percent(bot.win_rate_pct, 1)), tile("Turnover", number(bot.turnover)), tile("Exposure", percent(bot.exposure_pct, 1)), tile("Fees", number(bot.fees)),
     tile("Realised", signed(bot.realized_pnl), tone(bot.realized_pnl)), tile("Unrealised", signed(bot.unrealized_pnl), tone(bot.unrealized_pnl)), tile("Cash", number(bot.cash)),
-    tile("Errors", whole(bot.errors)), tile("Round trips", whole(closed.length)), tile("Average holding", held === null ? DASH : duration(Math.round(held))),
+    tile("Errors", whole(bot.errors)), tile("Round trips", whole(closed.length)), tile("Average holding", held === null ? DASH : duration(held)),
     tile("Best trip", closed.length ? signed(Math.max(...closed.map(({ pnl }) => pnl))) : DASH), tile("Worst trip", closed.length ? signed(Math.min(...closed.map(({ pnl }) => pnl))) : DASH),
     tile("CPU per tick", typeof bot.cpu_ms === "number" ? `${number(bot.cpu_ms, 2)} ms` : null),
   ].filter(([, shown]) => shown.textContent !== "null" && shown.textContent !== ""));
@@ -214,8 +215,9 @@ function drawTrades() {
 // -- statistics and findings of their own routes, where the arena has them
 
 async function optional(part, draw) {
+  if (!offered(part)) return;
   try {
-    draw(await get(of(part)));
+    draw(await get(of(`/${part}`)));
   } catch (error) {
     if (![404, 405, 409, 422].includes(error.status) && !stopped(error)) failed(error);
   }
@@ -295,9 +297,8 @@ function listenActions() {
 }
 
 /** A new version in words, where the arena has a writer that revises. */
-async function offerRevision() {
-  const document_ = await fetch("/openapi.json").then((answer) => answer.json(), () => null);
-  if (!document_?.paths?.["/api/v1/bots/{bot_id}/revise"]) return;
+function offerRevision() {
+  if (!offered("revise")) return;
   const form = $("revise-form");
   $("bot-revise").hidden = false;
   $("bot-revise").addEventListener("click", () => { form.hidden = !form.hidden; if (!form.hidden) $("revise-words").focus(); });
@@ -324,7 +325,7 @@ async function load() {
   try {
     apply(await get(of("")));
     showProblem($("bot-problem"), null);
-    chart.extend(snapshot, current.equity);
+    if (!STOPPED.includes(current.status)) chart.extend(snapshot, current.equity);
     await Promise.all([trades.refresh(), orders.refresh(), logs.refresh()]);
     drawTrades();
   } catch (error) {
@@ -339,8 +340,8 @@ listenProof();
 await load();
 await chart.load(current, failed);
 drawTrades();
-optional("/statistics", drawTrust);
-optional("/findings", (found) => { findingList($("bot-findings"), found.findings ?? found.items); claimList($("bot-claims"), found.claims); });
+optional("statistics", drawTrust);
+optional("findings", (found) => { findingList($("bot-findings"), found.findings ?? found.items); claimList($("bot-claims"), found.claims); });
 if (season === null) {
   const reload = calm(load, GAP_MS);
   live.addEventListener("leaderboard", ({ detail }) => { snapshot = detail.as_of; reload(); });

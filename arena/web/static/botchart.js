@@ -25,7 +25,9 @@ export class BotChart {
       const season = pageSeason();
       const [curve, market] = await Promise.all([get(this.of(`/equity?limit=${POINTS}`)), get(inSeason(`/prices/history?limit=${POINTS}`, season))]);
       this.equity = points(curve.items.map(({ time }) => time), curve.items.map(({ equity }) => equity));
-      this.prices = new Map(Object.entries(market.prices).map(([symbol, values]) => [symbol, points(market.times, values)]));
+      // What was before the bot came is not its market.
+      const start = this.equity[0]?.time ?? 0;
+      this.prices = new Map(Object.entries(market.prices).map(([symbol, values]) => [symbol, points(market.times, values).filter(({ time }) => time >= start)]));
     } catch (error) {
       failed(error);
       return;

@@ -2,7 +2,7 @@
 
 import { get, path, stopped, write } from "./api.js";
 import { codeView, linesOf, violationList } from "./code.js";
-import { $, badge, guest, h, showProblem } from "./dom.js";
+import { $, badge, guest, h, offered, showProblem } from "./dom.js";
 import { number, plural } from "./format.js";
 import { live } from "./live.js";
 import { memory, ownSubmissions, rememberBot, rememberSubmission } from "./memory.js";
@@ -197,6 +197,7 @@ function listOwn() {
 
 /** A choice of models with their prices, where the arena has more than one. */
 async function offerModels() {
+  if (!offered("models")) return;
   const models = await get("/models").then(({ items }) => items ?? [], () => []);
   $("model-choice").hidden = models.length < 2;
   if (models.length < 2) return;

@@ -17,9 +17,9 @@ const PRICES = [
   { label: "Symbol", text: ({ name }) => name },
   { label: "Price", num: true, text: ({ name }) => price(live.prices?.[name]) },
   { label: "Since the start", title: "Against the first price of the season", num: true, text: ({ name }) => signedPercent(since(name)), tone: ({ name }) => tone(since(name)) },
-  { label: "State", title: "Stale prices are old; orders on them are rejected", text: ({ state }) => state ?? DASH, node: ({ state }) => (state ? badge(h("span", { class: "badge" }), state) : h("span", null, DASH)) },
-  { label: "Age", num: true, text: ({ age }) => (typeof age === "number" ? duration(age) : DASH) },
-  { label: "Feed", text: ({ feed }) => feed ?? DASH },
+  { told: true, label: "State", title: "Stale prices are old; orders on them are rejected", text: ({ state }) => state ?? DASH, node: ({ state }) => (state ? badge(h("span", { class: "badge" }), state) : h("span", null, DASH)) },
+  { told: true, label: "Age", num: true, text: ({ age }) => (typeof age === "number" ? duration(age) : DASH) },
+  { told: true, label: "Feed", text: ({ feed }) => feed ?? DASH },
 ];
 const FEEDS = [
   { label: "Feed", text: ({ name }) => name },
@@ -27,12 +27,15 @@ const FEEDS = [
   { label: "What it says", class: "wide", text: ({ detail }) => detail || DASH },
 ];
 
-const table = new Table($("market-prices"), { columns: PRICES, key: ({ name }) => name, empty: $("market-empty"), caption: "Prices", first: 0 });
+let table = null;
 const feeds = new Table($("market-feeds"), { columns: FEEDS, key: ({ name }) => name, caption: "Feeds", first: 0 });
 
 function draw() {
   const told = live.status?.feeds?.symbols ?? {};
   const names = [...new Set([...(live.status?.season?.symbols ?? []), ...Object.keys(live.prices ?? {})])];
+  // A market that is made up has no feed to tell of.
+  const columns = PRICES.filter(({ told: only }) => !only || Object.keys(told).length > 0);
+  if (table?.columns.length !== columns.length) table = new Table($("market-prices"), { columns, key: ({ name }) => name, empty: $("market-empty"), caption: "Prices", first: 0 });
   table.update(names.map((name) => ({ name, ...told[name] })));
   if (live.tick) $("market-time").replaceChildren(`tick ${whole(live.tick.n)}, `, time(live.tick.time, when(live.tick.time)));
 }

@@ -2,7 +2,7 @@
 
 import { get, path, stopped, write } from "./api.js";
 import { codeView, violationList } from "./code.js";
-import { $, badge, calm, guest, h, showProblem } from "./dom.js";
+import { $, badge, calm, guest, h, offered, showProblem } from "./dom.js";
 import { claimList, findingList } from "./findings.js";
 import { editAgain } from "./forms.js";
 import { duration, plural, whole } from "./format.js";
@@ -182,7 +182,7 @@ function showSubmission() {
     drawQuestion(shown, url, () => load());
     claimList($("submission-claims"), shown.claims ?? shown.attempts.at(-1)?.claims);
     findingList($("submission-findings"), shown.findings ?? shown.attempts.at(-1)?.findings);
-    $("submission-cancel").hidden = isOver(shown.status) || shown.cancellable !== true;
+    $("submission-cancel").hidden = isOver(shown.status) || !offered("cancel");
     if (isOver(shown.status)) drawStream(shown.status, null);
     if (shown.bot_id && ownSubmissions().some((own) => own.id === id)) rememberBot(shown.bot_id);
     // The server ends the stream with the submission; EventSource would ask for it for ever.
