@@ -2,7 +2,7 @@
 
 import { drawBanner } from "./banner.js";
 import { startBell } from "./bell.js";
-import { $, time } from "./dom.js";
+import { $, h, time } from "./dom.js";
 import { clock, when, whole } from "./format.js";
 import { live, start } from "./live.js";
 import { memory } from "./memory.js";
@@ -32,7 +32,7 @@ function drawConnection() {
 function drawTick() {
   if (!live.tick || typeof live.tick.n !== "number" || live.tick.n < 0) return;
   const { n, time: at } = live.tick;
-  $("live-tick").replaceChildren(`tick ${whole(n)}, `, time(at, clock(at)));
+  $("live-tick").replaceChildren(`tick ${whole(n)}`, h("span", { class: "clock" }, ", ", time(at, clock(at))));
 }
 
 function listenTheme() {
