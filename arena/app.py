@@ -21,16 +21,17 @@ from arena.engine.live.journal import Journal
 from arena.engine.live.memory_budget import budget
 from arena.engine.live.sources import TickSource
 from arena.feeds.runner import FeedRunner
-from arena.llm.client import ModelServer
+from arena.llm.models import TEMPLATE, Models, models_of
 from arena.market import Chosen, choose_market
 from arena.store import queries
 from arena.store.archive import runtime_facts
 from arena.store.database import open_database, own_connections, upgrade
 from arena.store.lease import Lease
 from arena.store.seasons import carry_over, resume_or_open, set_isolation
+from arena.submissions.budgets import Budgets, Limits
 from arena.submissions.dropin import DropIn
 from arena.submissions.intake import Intake
-from arena.submissions.pipeline import TEMPLATE, Pipeline
+from arena.submissions.pipeline import Pipeline
 from arena.submissions.prompt_text import SeasonFacts
 from arena.submissions.store import SubmissionStore
 from arena.web.context import AppState
@@ -67,6 +68,7 @@ class Arena:
         self.settings = settings
         self._proof = proof
         self.broadcast = Broadcast()
+        self._models: Models = models_of(settings)
         self._pool = Pool(RUNTIME, settings.limits, on_zygote_death=self._zygote_died)
         self._feeds = FeedRunner()
         self._engine: Engine | None = None
@@ -128,8 +130,8 @@ class Arena:
         log.info("Market %s, %s", season.feed, words)
 
     def _choose_generator(self) -> Generator:
-        model = self.settings.openai_model
-        return Generator("model", model) if model else Generator("template", TEMPLATE)
+        model = self._models.default
+        return Generator("template" if model == TEMPLATE else "model", model)
 
     def _generator_note(self) -> str:
         if self.generator.kind == "model":
@@ -170,14 +172,15 @@ class Arena:
 
     def _make_pipeline(self, facts: SeasonFacts) -> Pipeline:
         settings = self.settings
-        writer = ModelServer(
-            settings.openai_base_url, settings.openai_api_key.get_secret_value(),
-            settings.openai_timeout_seconds, settings.openai_max_tokens, settings.openai_max_tokens_field,
-            max_tokens_limit=settings.openai_max_tokens_limit,
-        )  # fmt: skip
-        self._desk = SubmissionStore(self._database, lambda data: self.broadcast.publish("submission", data))
-        configured = settings.openai_model or settings.openai_base_url
-        return Pipeline(self._desk, self._intake, writer if configured else None, facts, settings.max_repairs)
+        live = Broadcast()
+
+        def tell(data: dict[str, Any]) -> None:
+            self.broadcast.publish("submission", data)
+            live.publish("submission", data)
+
+        self._desk = SubmissionStore(self._database, tell, settings.max_queue)
+        budgets = Budgets(self._database, Limits.of(settings))
+        return Pipeline(self._desk, self._intake, self._models, budgets, facts, settings.max_repairs, live)
 
     def _make_context(self) -> AppState:
         assert self._pipeline is not None
@@ -275,6 +278,8 @@ class Arena:
     def stop(self) -> None:
         """Finish the tick, flush, end the workers; nothing is left behind."""
         self.broadcast.close()
+        if self._pipeline is not None:
+            self._pipeline.live.close()
         if hasattr(self, "_jobs"):
             self._jobs.stop()
         self._end_season()

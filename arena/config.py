@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -25,7 +27,41 @@ from arena.errors import SettingsError
 from sandbox.process.limits import Limits
 
 ROOT = Path(__file__).resolve().parent.parent
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,59}")
 _FEED_CHOICES = "use binance, alpaca, manifold, stockdata, ccxt:EXCHANGE, synthetic or replay:PATH"
+
+
+class ModelSettings(BaseModel):
+    """One model of `[models.NAME]`; prices are US dollars for a million tokens, 0 for a free one, unset if unknown.
+
+    `context` is what it holds in tokens, 0 where unknown; `parameters` are sent with every request as they are.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    model: str = Field("", max_length=200)
+    base_url: str = ""
+    api_key_env: str = ""
+    temperature: float | None = Field(0.2, ge=0, le=2)
+    timeout_seconds: float = Field(120.0, gt=0)
+    max_tokens: int = Field(8000, gt=0)
+    max_tokens_limit: int = Field(32_000, gt=0)
+    max_tokens_field: str = "max_tokens"
+    context: int = Field(0, ge=0)
+    stream: bool = True
+    concurrency: int = Field(4, ge=1, le=64)
+    price_in: float | None = Field(None, ge=0)
+    price_out: float | None = Field(None, ge=0)
+    parameters: dict[str, Any] = {}
+    api_key: SecretStr = Field(SecretStr(""), exclude=True, description="Read from the variable that api_key_env names.")
+
+    @field_validator("parameters")
+    @classmethod
+    def _own_fields(cls, value: dict[str, Any]) -> dict[str, Any]:
+        own = sorted(set(value) & {"model", "messages", "stream", "stream_options", "temperature", "n"})
+        if own:
+            raise ValueError(f"{', '.join(own)} cannot stand in parameters: Arena sets it")
+        return value
 
 
 class Settings(BaseSettings):
@@ -75,6 +111,15 @@ class Settings(BaseSettings):
     openai_max_tokens_field: str = Field(
         "max_tokens", description="max_tokens, or max_completion_tokens for newer OpenAI models."
     )
+    openai_concurrency: int = Field(4, ge=1, le=64, description="Calls of this model at once.")
+    models: dict[str, ModelSettings] = Field({}, description="Models by name; the first one is the usual one.")
+    budget_submission_tokens: int = Field(0, ge=0, description="Tokens a submission may use; 0 means any number.")
+    budget_author_tokens: int = Field(0, ge=0, description="Tokens an author may use on a UTC day; 0: any number.")
+    budget_day_tokens: int = Field(0, ge=0, description="Tokens of all on a UTC day; 0 means any number.")
+    budget_submission_usd: float = Field(0.0, ge=0, description="Dollars a submission may cost; 0 means any sum.")
+    budget_author_usd: float = Field(0.0, ge=0, description="Dollars an author may cost on a UTC day; 0: any sum.")
+    budget_day_usd: float = Field(0.0, ge=0, description="Dollars that all may cost on a UTC day; 0: any sum.")
+    max_queue: int = Field(500, gt=0, description="Strategies that may wait at once; half of them of one author.")
     arena_token: SecretStr = Field(SecretStr(""), description="Token that guards every write.")
     allowed_hosts: Annotated[list[str], NoDecode] = Field(
         [], description="Host names accepted beside loopback, separated by commas."
@@ -82,7 +127,7 @@ class Settings(BaseSettings):
     bots_dir: str = Field("bots", description="Drop-in folder of bots.")
     max_bots: int = Field(2000, gt=0, description="Most bots that may run at once.")
     trial_ticks: int = Field(300, gt=0, description="Ticks of the trial run before admission.")
-    max_repairs: int = Field(3, ge=0, description="Repairs a model may try.")
+    max_repairs: int = Field(2, ge=0, description="Repairs a model may try; then it is asked afresh once.")
     max_fills_per_day: int = Field(
         20_000, ge=0, description="Fills a bot may have on a UTC day; orders beyond are rejected. 0 means any number."
     )
@@ -105,6 +150,17 @@ class Settings(BaseSettings):
     @classmethod
     def _no_seed(cls, value: Any) -> Any:
         return None if value == "" else value
+
+    @model_validator(mode="after")
+    def _read_model_keys(self) -> Settings:
+        """Fill each model's key from the environment, or from .env, where its variable stands there."""
+        wanted = {model.api_key_env for model in self.models.values() if model.api_key_env}
+        if wanted:
+            told = dotenv_values(self.model_config.get("env_file") or None)
+            for name, model in self.models.items():
+                key = os.environ.get(model.api_key_env) or told.get(model.api_key_env) or ""
+                self.models[name] = model.model_copy(update={"api_key": SecretStr(key)})
+        return self
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
@@ -170,7 +226,9 @@ class Settings(BaseSettings):
 
     def problems(self) -> list[str]:
         """Return what is wrong with these settings, one sentence each."""
-        found = [*self._number_problems(), *self._source_problems(), *self._feed_problems()]
+        found = [
+            *self._number_problems(), *self._model_problems(), *self._source_problems(), *self._feed_problems()
+        ]  # fmt: skip
         if not self.is_loopback and not self.arena_token.get_secret_value():
             found.append(f"HOST={self.host} is open to others: set ARENA_TOKEN, which then guards every write.")
         return found
@@ -183,6 +241,33 @@ class Settings(BaseSettings):
             found.append("STARTING_CASH must be greater than 0.")
         if self.log_level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             found.append("LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
+        return found
+
+    def _model_problems(self) -> list[str]:
+        found = []
+        for name, model in self.models.items():
+            where = f"models.{name}"
+            if not _MODEL_NAME.fullmatch(name) or name == "template":
+                found.append(
+                    f"{where}: a model's name is 1 to 60 letters, digits and . _ - : / characters, and not template."
+                )
+            if not model.model:
+                found.append(f"{where}: set model, the name by which its server knows it.")
+            if model.api_key_env and not model.api_key.get_secret_value():
+                found.append(f"{where}: the environment has no {model.api_key_env}, which should hold its key.")
+            if (model.price_in is None) != (model.price_out is None):
+                found.append(f"{where}: set both price_in and price_out, or neither.")
+            if model.context and model.context <= 2 * model.max_tokens and model.context < 4096:
+                found.append(f"{where}: a context of {model.context} tokens is too small to write a bot.")
+        dollars = (self.budget_submission_usd, self.budget_author_usd, self.budget_day_usd)
+        if any(dollars):
+            found += [
+                f"models.{name}: set price_in and price_out, since a budget in dollars is set."
+                for name, model in self.models.items()
+                if model.price_in is None and model.price_out is None
+            ]
+            if self.openai_base_url or (self.openai_model and self.openai_model not in self.models):
+                found.append("A budget in dollars needs prices: name the model in [models.NAME] of arena.toml.")
         return found
 
     def _source_problems(self) -> list[str]:

@@ -6,6 +6,7 @@
       FeedError            a live feed gave up for good: the market names it on /status
       NotFoundError        404, or exit 4
       ConflictError        409
+      BusyError            429 with the time to wait
       RefusedError         422 with violations, or exit 3
       AuthError            401 or 403, or exit 5
       StoreError           the database cannot be used: exit 1 in words
@@ -58,6 +59,15 @@ class TooLargeError(ArenaError):
 
 class AuthError(ArenaError):
     """The caller may not do this."""
+
+
+class BusyError(ArenaError):
+    """There is no room or no budget now: `retry_after` is seconds, `resets_at` when a budget begins anew."""
+
+    def __init__(self, message: str, retry_after: float, resets_at: float | None = None) -> None:
+        self.retry_after = retry_after
+        self.resets_at = resets_at
+        super().__init__(message)
 
 
 class StoreError(ArenaError):

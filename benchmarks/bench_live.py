@@ -66,7 +66,7 @@ class Stopwatch:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Watch every round of the barrier."""
-        begin, take, close = GatherRound.__init__, GatherRound._take_group, GatherRound._close  # noqa: SLF001 - timed where it happens
+        begin, take, close = GatherRound.__init__, GatherRound._read_group, GatherRound._close  # noqa: SLF001 - timed where it happens
 
         def timed_begin(round_: GatherRound, asks: Sequence[WorkerRequest], busy: Iterable[Worker] = ()) -> None:
             self._began, self.seconds = time.perf_counter(), 0.0
@@ -74,21 +74,21 @@ class Stopwatch:
 
         def timed_take(round_: GatherRound, first: int, group: Sequence[WorkerRequest]) -> None:
             take(round_, first, group)
-            for ask, answer in zip(group, round_.answers[first:], strict=True):
+            for ask, answer in zip(group, round_.replies[first:], strict=True):
                 if answer is not None and ask.worker.pid not in self.offenders:
                     self.seconds = time.perf_counter() - self._began
                     return
 
         def timed_close(round_: GatherRound, index: int, answer: WorkerReply) -> None:
             close(round_, index, answer)
-            if round_.asks[index].worker.pid not in self.offenders:
+            if round_.requests[index].worker.pid not in self.offenders:
                 self.seconds = time.perf_counter() - self._began
 
-        GatherRound.__init__, GatherRound._take_group, GatherRound._close = timed_begin, timed_take, timed_close  # type: ignore[method-assign]  # noqa: SLF001
+        GatherRound.__init__, GatherRound._read_group, GatherRound._close = timed_begin, timed_take, timed_close  # type: ignore[method-assign]  # noqa: SLF001
         try:
             yield
         finally:
-            GatherRound.__init__, GatherRound._take_group, GatherRound._close = begin, take, close  # type: ignore[method-assign]  # noqa: SLF001
+            GatherRound.__init__, GatherRound._read_group, GatherRound._close = begin, take, close  # type: ignore[method-assign]  # noqa: SLF001
 
 
 class Season:

@@ -16,6 +16,7 @@ from arena.config import Settings
 from arena.core.exchange import Rules
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.engine import Engine
+from arena.engine.live.pacing import LiveBeats
 from arena.engine.live.sources import TickSource
 from arena.store.bulk import Row, insert_rows
 from arena.store.database import open_database, upgrade
@@ -80,6 +81,8 @@ class _NoFeed:
     """A market that nobody asks."""
 
     symbols = ("BTCUSDT", "ETHUSDT")
+    beats = LiveBeats(1.0)
+    deadline = None
 
 
 def arena_app(database: Database, season: Season) -> FastAPI:

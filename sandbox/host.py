@@ -6,7 +6,9 @@ zygote imports it, and every worker makes one.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Protocol
 
 from sandbox.language.modules.services import Services
@@ -42,6 +44,11 @@ class Host:
     def arm(self) -> None:
         """Start the tripwire: from now on only guest code runs between frames."""
         self._tripwire.arm()
+
+    def watch(self, watcher: Callable[[FrameType, str, Any], Any] | None) -> None:
+        """Have a function of the runtime's told of every line that guest code runs, until called with None."""
+        with self._tripwire.quiet():
+            sys.settrace(watcher)
 
 
 class Guest(Protocol):

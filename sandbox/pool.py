@@ -296,5 +296,9 @@ class Pool:
     def spawn(self, program: bytes, meta: bytes) -> tuple[Worker, WorkerRequest]:
         """Start a worker and return it with the request that loads the bot into it."""
         worker = self._spawn()
+        return worker, self.start_request(worker, pack_pair(meta, program))
+
+    def start_request(self, worker: Worker, payload: bytes = b"") -> WorkerRequest:
+        """Return the request that loads a bot, with its limits; without a payload, to wait for one that was sent."""
         cpu, wall = self.limits.load_cpu, self.limits.load_wall
-        return worker, WorkerRequest(worker, Kind.START, pack_pair(meta, program), cpu, cpu, wall)
+        return WorkerRequest(worker, Kind.START, payload, cpu, cpu, wall)

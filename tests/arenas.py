@@ -125,7 +125,7 @@ class Running:
     def ended(self, submission_id: str) -> dict[str, Any]:
         def final() -> dict[str, Any] | None:
             item: dict[str, Any] = self.get(f"/strategies/{submission_id}")
-            return item if item["status"] in {"admitted", "rejected", "failed"} else None
+            return item if item["status"] in {"admitted", "rejected", "failed", "cancelled"} else None
 
         return until(final, "the submission has ended")
 

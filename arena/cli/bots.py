@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from typing import Annotated, Any
@@ -63,15 +64,38 @@ def source(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
 
 
 @app.command()
-def logs(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") -> None:
+def logs(
+    bot: Bot,
+    limit: Limit = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines as they come.")] = False,
+    as_json: AsJson = False,
+    url: Url = "",
+) -> None:
     """Show a bot's last log lines, oldest first."""
     found = request(url, "GET", bot_path(url, bot, "/logs"), params={"limit": limit})
-    if as_json:
+    if as_json and not follow:
         print_json(found)
         return
-    for row in reversed(found["items"]):
-        moment = time.strftime("%H:%M:%S", time.gmtime(row["time"]))
-        console.print(f"{moment} [{row['level']}] {row['message']}")
+    last = _print_lines(found["items"], 0, as_json=as_json)
+    while follow:
+        sys.stdout.flush()
+        time.sleep(1.0)
+        found = request(url, "GET", bot_path(url, bot, "/logs"), params={"limit": 1000})
+        last = _print_lines(found["items"], last, as_json=as_json)
+
+
+def _print_lines(items: list[dict[str, Any]], last: int, *, as_json: bool) -> int:
+    """Print the rows that are younger than row `last`, oldest first; return the youngest row's id."""
+    for row in reversed(items):
+        if row["id"] <= last:
+            continue
+        last = row["id"]
+        if as_json:
+            sys.stdout.write(json.dumps(row) + "\n")
+        else:
+            moment = time.strftime("%H:%M:%S", time.gmtime(row["time"]))
+            console.print(f"{moment} [{row['level']}] {row['message']}")
+    return last
 
 
 @app.command()

@@ -6,19 +6,32 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
+from rich.cells import cell_len, set_cell_size
 
 from arena import __version__, config
 from arena.cli.early import RUNTIME, taken
-from arena.cli.output import complain, console, errors, plain, plural, print_json, print_table, stdout_too, write_json
+from arena.cli.output import (
+    complain,
+    console,
+    errors,
+    plain,
+    plural,
+    print_json,
+    print_table,
+    source_text,
+    stdout_too,
+    write_json,
+)
 
 db_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 config_app = typer.Typer(help="The settings.", no_args_is_help=True)
 
+_SHOWN = 100  # places of a source's line
 _PASSWORD = re.compile(r"(://[^/@\s\"]*?:)[^/@\s\"]+@")  # that of a URL
 
 Files = Annotated[list[Path], typer.Argument(help="Bot files.", show_default=False)]
@@ -33,7 +46,8 @@ def register(app: typer.Typer) -> None:
     app.command()(version)
 
 
-def _read(path: Path) -> bytes:
+def read_source(path: Path) -> bytes:
+    """Return a file's bytes; a file that cannot be read is a wrong argument."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -45,7 +59,7 @@ def check(files: Files, as_json: AsJson = False) -> None:
     from sandbox.pool import Pool
 
     pool = Pool(RUNTIME, config.load().limits, begun=taken())
-    sources = [(path, _read(path)) for path in files]
+    sources = [(path, read_source(path)) for path in files]
     pool.start()
     try:
         checks = [(path, pool.check(source)) for path, source in sources]
@@ -59,20 +73,44 @@ def check(files: Files, as_json: AsJson = False) -> None:
     if as_json:
         print_json(document)
     else:
-        _show_checks(document)
+        _show_checks(document, [source for _, source in sources])
     if not all(item["accepted"] for item in document):
         raise typer.Exit(3)
 
 
-def _show_checks(document: list[dict[str, Any]]) -> None:
-    for item in document:
+def _show_checks(document: list[dict[str, Any]], sources: list[bytes]) -> None:
+    for item, source in zip(document, sources, strict=True):
         console.print(f"{item['file']}: {'accepted' if item['accepted'] else 'refused'}", markup=False)
-        for found in item["violations"]:
-            where = f"{found['line']}:{found['column']}"
-            console.print(f"  {where}  {found['message']} [{found['rule']}]", markup=False)
-            console.print(f"         {found['hint']}", markup=False, style="dim")
+        show_violations(item["violations"], source)
         for warning in item.get("warnings", ()):
             console.print(f"  warning: {warning}", markup=False)
+
+
+def show_violations(violations: Sequence[Mapping[str, Any]], source: bytes) -> None:
+    """Print each violation with its line, a caret under its column, and what to do."""
+    lines = source.decode("utf-8-sig", "replace").splitlines()
+    for found in violations:
+        where = f"{found['line']}:{found['column']}"
+        console.print(f"  {where}  {found['message']} [{found['rule']}]", markup=False)
+        for text in _pointed(lines, found["line"], found["column"]):
+            console.print(f"         {text}", markup=False, soft_wrap=True)
+        console.print(f"         {found['hint']}", markup=False, style="dim")
+
+
+def _pointed(lines: Sequence[str], number: int, column: int) -> list[str]:
+    """Return a line of a source and a caret under one column of it, both cut to where a terminal shows them."""
+    if not 1 <= number <= len(lines) or not lines[number - 1].strip():
+        return []
+    # As a terminal shows it: what cannot be seen is written out, which moves what stands behind it.
+    line = lines[number - 1].expandtabs(1)
+    before, rest = source_text(line[: column - 1])[:-1], source_text(line[column - 1 :])[:-1]
+    start = max(0, cell_len(before) - _SHOWN // 2)
+    while cell_len(before) > _SHOWN // 2:
+        before = before[1:]
+    shown = set_cell_size(before + rest, min(cell_len(before + rest), _SHOWN)).rstrip()
+    stripped = shown.lstrip() if not start else shown
+    indent = cell_len(before) - (cell_len(shown) - cell_len(stripped))
+    return [f"| {stripped}", f"| {' ' * max(0, indent)}^"]
 
 
 def backtest(
@@ -108,7 +146,7 @@ def backtest(
 ) -> None:
     """Play bots, each in its own locked process, over a recorded market."""
     settings = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps, starting_cash=cash)
-    candidates = [(path, _read(path)) for path in bots]
+    candidates = [(path, read_source(path)) for path in bots]
     files = _Files(data, interval, columns, zone, bar)
     with _played(settings, candidates, files, seed, lockstep=lockstep) as (seconds, market, results):
         from arena.engine.backtest import report

@@ -19,7 +19,7 @@ season_app = typer.Typer(help="The seasons.", no_args_is_help=True)
 Url = Annotated[str, typer.Option("--url", help="The server; else ARENA_URL or HOST and PORT.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Author = Annotated[str, typer.Option(help="Your name on the board.")]
-_FINAL = frozenset({"admitted", "rejected", "failed"})
+_FINAL = frozenset({"admitted", "rejected", "failed", "cancelled"})
 
 
 class ServerUnreachableError(ArenaError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class Position(NamedTuple):
@@ -17,6 +17,30 @@ class Position(NamedTuple):
 
     size: float
     average: float
+
+
+class Booking(Protocol):
+    """A fill that was made, as an account books it: a recorded trade, for one."""
+
+    @property
+    def symbol(self) -> str:
+        """The traded symbol."""
+
+    @property
+    def side(self) -> str:
+        """BUY or SELL."""
+
+    @property
+    def size(self) -> float:
+        """Traded units."""
+
+    @property
+    def price(self) -> float:
+        """Price of one unit, slippage included."""
+
+    @property
+    def fee(self) -> float:
+        """Fee in quote currency."""
 
 
 # An account is made anew at every fill, which a named tuple makes three times as fast as a frozen dataclass.
@@ -41,6 +65,12 @@ class Account(NamedTuple):
     def sizes(self) -> dict[str, float]:
         """Return a fresh dict of symbol to held size."""
         return {symbol: held.size for symbol, held in self.positions.items()}
+
+    def after(self, trade: Booking) -> Account:
+        """Return the account after a recorded trade."""
+        if trade.side == "BUY":
+            return self.bought(trade.symbol, trade.size, trade.price, trade.fee)
+        return self.sold(trade.symbol, trade.size, trade.price, trade.fee)[0]
 
     def bought(self, symbol: str, size: float, price: float, fee: float) -> Account:
         """Return the account after buying `size` at `price`; the caller has checked the cash."""

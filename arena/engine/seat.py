@@ -1,13 +1,14 @@
-"""A bot's place at the table: its account, its orders, its score, and its worker."""
+"""One bot in the running season: its account, orders, score and worker, and what a tick changes of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from arena.core.chain import link
 from arena.core.exchange import Rules, day_of
-from arena.core.ledger import Account
+from arena.core.ledger import Account, Valuation
 from arena.core.orders import Order, Side
 from arena.core.scoring import Score
 from arena.engine.discipline import StrikeRecord
@@ -19,7 +20,7 @@ REJECTED_ROWS_A_DAY = 1000
 
 
 class Life(StrEnum):
-    """Where a bot stands; the stored ones are active, paused, quarantined, retired, refused."""
+    """The state of a bot; stored are active, paused, quarantined, retired and refused_by_upgrade."""
 
     STARTING = "starting"
     RECOVERING = "recovering"
@@ -35,10 +36,10 @@ RUNNING = frozenset({Life.STARTING, Life.RECOVERING, Life.ACTIVE, Life.RESTARTIN
 
 
 @dataclass(slots=True)
-class Tally:
-    """Every order a worker has told of, counted and chained, whether its row was kept or not.
+class OrderTally:
+    """Counts all orders of a bot and chains them into a digest, those whose rows were not kept included.
 
-    Of the orders that are rejected, the rows of only so many a day are kept.
+    Rows are kept of the first `REJECTED_ROWS_A_DAY` rejected orders of a UTC day only.
     """
 
     orders: int = 0
@@ -47,12 +48,12 @@ class Tally:
     rejected: int = 0
 
     @property
-    def told(self) -> tuple[int, int, int]:
-        """Return what changes whenever anything here does."""
+    def revision(self) -> tuple[int, int, int]:
+        """Return a value that changes whenever anything here does."""
         return self.orders, self.day, self.rejected
 
     def note(self, tick: int, symbol: str, side: str, size: float | None, reason: str | None) -> None:
-        """Take one order; `reason` is None where it was accepted."""
+        """Count one order; `reason` is None where it was accepted."""
         self.orders += 1
         self.digest = link(self.digest, tick, symbol, side, size, reason)
 
@@ -66,8 +67,8 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Talk:
-    """What a bot's log has taken on one UTC day; what it writes beyond its allowance is counted only."""
+class LogAllowance:
+    """The bytes that a bot's log has taken on one UTC day; lines beyond its daily limit are only counted."""
 
     day: int = -1
     used: int = 0
@@ -97,8 +98,10 @@ class Pending:
 class Seat:
     """One bot in the running season; changed by the engine's thread only.
 
-    `launched` are the number and time of the tick that its worker was loaded after. `told` is the account
-    that its worker is known to have, and the reply that then says that the bot did nothing.
+    What a tick decides changes when the tick has been written (`SeatUpdate.apply`). The fields of the worker
+    change at once, since a process that has ended has ended: `record`, `launched` (number and time of the tick
+    that it was loaded after), `symbols_told` (version of the symbols it knows) and `told` (the account that it
+    is known to have, and the reply that then says that the bot did nothing).
     """
 
     bot: Bot
@@ -118,11 +121,11 @@ class Seat:
     errors_in_a_row: int = 0
     last_error: str | None = None
     started: bool = False
-    tally: Tally = field(default_factory=Tally)
+    tally: OrderTally = field(default_factory=OrderTally)
     recorded: tuple[int, int, int] = (0, -1, 0)
     good_tick: bool = False
     rejection: str = ""
-    talk: Talk = field(default_factory=Talk)
+    log_allowance: LogAllowance = field(default_factory=LogAllowance)
     launched: tuple[int, float] = (-1, 0.0)
     # Read for every bot at every tick, which a mapped attribute would make slow.
     id: str = field(init=False)
@@ -133,15 +136,76 @@ class Seat:
 
     @property
     def status(self) -> str:
-        """Return what the board says."""
+        """Return the status that the board shows."""
         if self.life is Life.ACTIVE and self.errors_in_a_row >= FAILING_AFTER:
             return "failing"
         return self.life.value
 
     @property
     def stored_status(self) -> str:
-        """Return what the entry says, where passing states count as active."""
+        """Return the status that is stored; passing states count as active."""
         return Life.ACTIVE.value if self.life in RUNNING else self.life.value
+
+
+@dataclass(slots=True)
+class SeatUpdate:
+    """One seat as the tick being built leaves it; the seat itself changes in `apply`, once the tick is written.
+
+    `waiting` are the orders that settle at this tick, `pending` those made at it. `reason` is set where the
+    bot is quarantined.
+    """
+
+    seat: Seat
+    life: Life
+    account: Account
+    valuation: Valuation
+    score: Score
+    tally: OrderTally
+    log_allowance: LogAllowance
+    waiting: list[Pending]
+    started: bool
+    errors: int
+    errors_in_a_row: int
+    last_error: str | None
+    good_tick: bool
+    rejection: str
+    pending: list[Pending] = field(default_factory=list)
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, seat: Seat) -> SeatUpdate:
+        """Return an update that changes nothing yet."""
+        return cls(
+            seat, seat.life, seat.account, Valuation(seat.equity, seat.unrealized), seat.score.copy(), seat.tally,
+            seat.log_allowance, seat.pending, seat.started, seat.errors, seat.errors_in_a_row, seat.last_error,
+            seat.good_tick, seat.rejection,
+        )  # fmt: skip
+
+    def own_tally(self) -> OrderTally:
+        """Return the tally to change; a copy is made at the first change of a tick."""
+        if self.tally is self.seat.tally:
+            self.tally = replace(self.tally)
+        return self.tally
+
+    def own_log_allowance(self) -> LogAllowance:
+        """Return the log allowance to change; a copy is made at the first change of a tick."""
+        if self.log_allowance is self.seat.log_allowance:
+            self.log_allowance = replace(self.log_allowance)
+        return self.log_allowance
+
+    def apply(self) -> None:
+        """Change the seat; to be called once the tick has been written."""
+        seat = self.seat
+        seat.life, seat.started = self.life, self.started
+        seat.account, seat.score = self.account, self.score
+        seat.equity, seat.unrealized = self.valuation
+        seat.pending = self.waiting + self.pending
+        seat.tally, seat.recorded = self.tally, self.tally.revision
+        seat.log_allowance = self.log_allowance
+        seat.good_tick, seat.rejection = self.good_tick, self.rejection
+        seat.errors, seat.errors_in_a_row, seat.last_error = self.errors, self.errors_in_a_row, self.last_error
+        if self.reason is not None:
+            seat.entry.status, seat.entry.reason = self.life.value, self.reason
 
 
 def new_seat(bot: Bot, entry: Entry, starting_cash: float) -> Seat:
@@ -150,15 +214,12 @@ def new_seat(bot: Bot, entry: Entry, starting_cash: float) -> Seat:
     return Seat(bot, entry, account, Score(starting_cash), Life.STARTING, equity=starting_cash)
 
 
-def rebuilt_account(rules: Rules, trades: list[Trade]) -> Account:
+def rebuilt_account(rules: Rules, trades: Iterable[Trade]) -> Account:
     """Return the account that recorded trades lead to, by the ledger's own arithmetic."""
     account = Account(rules.starting_cash)
     for trade in trades:
-        if trade.side == Side.BUY:
-            account = account.bought(trade.symbol, trade.size, trade.price, trade.fee)
-        else:
-            account, _ = account.sold(trade.symbol, trade.size, trade.price, trade.fee)
-        # What a market's end has settled is nobody's order, and is not counted.
+        account = account.after(trade)
+        # The settlement of a symbol's end has no order and does not count against the daily limit of fills.
         if rules.fills_a_day and trade.order_id is not None:
             day = day_of(trade.time)
             account = account._replace(day=day, fills=account.fills + 1 if account.day == day else 1)
@@ -173,14 +234,14 @@ def restored_seat(
     pending: list[OrderRow],
     standing: Standing | None,
 ) -> Seat:
-    """Return a seat as it was after the last recorded tick, but for the score since its last row."""
+    """Return a seat as of the last recorded tick; its score is as of the last standings."""
     account = rebuilt_account(rules, trades)
     score = Score(**standing.score) if standing is not None else Score(rules.starting_cash)
     life = Life(entry.status)
-    tally = Tally(entry.orders_count, entry.orders_digest, entry.rejections_day, entry.rejections_today)
+    tally = OrderTally(entry.orders_count, entry.orders_digest, entry.rejections_day, entry.rejections_today)
     waiting = [Pending(row.id or 0, Order(row.symbol, Side(row.side), float(row.size or 0.0))) for row in pending]
     return Seat(
         bot, entry, account, score, life, waiting, equity=rules.starting_cash, tally=tally,
-        recorded=tally.told, errors=entry.errors, good_tick=entry.good_tick,
+        recorded=tally.revision, errors=entry.errors, good_tick=entry.good_tick,
         errors_in_a_row=entry.errors_in_a_row, last_error=entry.last_error,
     )  # fmt: skip

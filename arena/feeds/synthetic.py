@@ -87,6 +87,7 @@ class SyntheticMarket:
         self.symbols = tuple(dict.fromkeys(symbols))
         self._market = _stream(seed, "market", "")
         self._levels = _stream(seed, "levels", "")
+        self.interval = interval
         self._regime_ticks = max(_MIN_REGIME_TICKS, round(_REGIME_SECONDS / interval))
         self._pull = min(interval / _PULL_SECONDS, _MAX_PULL)
         # `**` calls the C library's pow; sqrt is the one root that IEEE rounds exactly.

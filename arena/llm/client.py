@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import functools
 import json
 import random
 import re
 import threading
 import time
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from arena.core.text import clean_line
 from arena.errors import GenerationError
-from arena.llm.reply import Complaint, Reply, read_complaint, read_reply
+from arena.llm.reply import Complaint, LiveText, Reply, read_complaint, read_reply
 
 Message = dict[str, str]
 
@@ -29,7 +31,7 @@ MAX_COMPLETION = 512 * 1024
 MASK = "***"
 _OPENAI = "https://api.openai.com/v1"
 _RETRIED = frozenset({408, 409, 425, 429})
-_MAX_ADAPTIONS = 6
+_MAX_ADAPTIONS = 8
 _LEAST_ANSWER = 256
 # A shorter key (ollama's "x", "none") is no secret, and its letters would stand in many a word.
 _SHORTEST_SECRET = 8
@@ -37,6 +39,42 @@ _SHORTEST_SECRET = 8
 
 class ContextTooSmallError(GenerationError):
     """The conversation does not fit into the model's context."""
+
+
+class CallCancelledError(GenerationError):
+    """Somebody has cancelled the call; its connection is closed."""
+
+
+class Cancellation:
+    """Lets any thread end a call of another: the connection is closed at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cancelled = False
+        self._end: Callable[[], object] | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        """Say whether `cancel` was called."""
+        return self._cancelled
+
+    def cancel(self) -> None:
+        """End the call that is under way, and every later one at its beginning."""
+        with self._lock:
+            self._cancelled = True
+            if self._end is not None:
+                # A loop that has just ended has nothing left to cancel.
+                with contextlib.suppress(RuntimeError):
+                    self._end()
+
+    def attach(self) -> None:
+        """Let `cancel` end the task that runs now."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        with self._lock:
+            self._end = functools.partial(loop.call_soon_threadsafe, task.cancel)
+            if self._cancelled:
+                task.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +103,17 @@ class Dialect:
     temperature: bool = True
     system_role: bool = True
     room: int = 0
+    stream: bool = True
+    stream_usage: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ModelServer:
-    """Where a model is reached, and how long one call may take, all its retries included."""
+    """Where a model is reached, and how long one call may take, all its retries included.
+
+    `context` is what the model holds in tokens, words and answer together, 0 where that is unknown; `parameters`
+    are sent along with every request as they are.
+    """
 
     base_url: str
     api_key: str = field(repr=False)
@@ -78,18 +122,31 @@ class ModelServer:
     max_tokens_field: str = "max_tokens"
     retries: int = 2
     max_tokens_limit: int = 32_000
+    temperature: float | None = 0.2
+    context: int = 0
+    stream: bool = True
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     _dialects: dict[str, Dialect] = field(default_factory=dict, repr=False, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def complete(self, model: str, messages: Sequence[Message], *, room: float = 1.0) -> Completion:
+    def complete(
+        self, model: str, messages: Sequence[Message], *, room: float = 1.0, temperature: float | None = None,
+        on_text: Callable[[str], object] | None = None, cancellation: Cancellation | None = None,
+    ) -> Completion:  # fmt: skip
         """Ask for an answer; GenerationError says in words why there is none.
 
-        `room` times the usual length is asked for, up to the largest length that is set.
+        `room` times the usual length is asked for, up to the largest length that is set. `on_text` is handed what
+        is written while it comes, without the key; where the server does not stream it is not called.
         """
+        import openai  # noqa: F401 - it takes most of a second, which is not the server's
+
         started = time.monotonic()
         budget = min(int(self.max_tokens * room), max(self.max_tokens, self.max_tokens_limit))
+        call = _Call(model, messages, budget, temperature, on_text, cancellation)
         try:
-            reply = asyncio.run(self._within_deadline(model, messages, budget))
+            reply = asyncio.run(self._within_deadline(call))
+        except asyncio.CancelledError:
+            raise CallCancelledError("The call of the model was cancelled.") from None
         except GenerationError as error:
             # Some servers repeat the key in their complaint about it.
             raise type(error)(self._masked(str(error))[0]) from None
@@ -126,31 +183,40 @@ class ModelServer:
 
     def _masked(self, text: str) -> tuple[str, bool]:
         """Return a text with the key taken out, also where it is encoded, and whether it was there."""
-        key = self.api_key
-        if len(key) < _SHORTEST_SECRET:
+        forms = self._forms()
+        if not forms:
             return text, False
-        encoded = base64.b64encode(key.encode()).decode().rstrip("=")[:-1]
-        forms = {key, urllib.parse.quote(key, safe=""), encoded, json.dumps(key)[1:-1]}
-        found = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)), re.IGNORECASE)
+        found = re.compile("|".join(re.escape(form) for form in forms), re.IGNORECASE)
         masked, times = found.subn(MASK, text)
         return masked, times > 0
 
+    def _forms(self) -> list[str]:
+        """Return how the key may stand in a text, the longest form first; none for one that is no secret."""
+        key = self.api_key
+        if len(key) < _SHORTEST_SECRET:
+            return []
+        encoded = base64.b64encode(key.encode()).decode().rstrip("=")[:-1]
+        forms = {key, urllib.parse.quote(key, safe=""), encoded, json.dumps(key)[1:-1]}
+        return sorted(forms, key=len, reverse=True)
+
     # -- asking ---------------------------------------------------------------------------------------------
 
-    async def _within_deadline(self, model: str, messages: Sequence[Message], budget: int) -> Reply:
+    async def _within_deadline(self, call: _Call) -> Reply:
+        if call.cancellation is not None:
+            call.cancellation.attach()
         try:
             async with asyncio.timeout(self.timeout):
-                return await self._adapted(model, messages, budget)
+                return await self._adapted(call)
         except TimeoutError:
             raise GenerationError(f"The model server gave no answer within {self.timeout:g} s.") from None
 
-    async def _adapted(self, model: str, messages: Sequence[Message], budget: int) -> Reply:
+    async def _adapted(self, call: _Call) -> Reply:
         """Ask, and ask again in another way as long as the server says which way it wants."""
         for _ in range(_MAX_ADAPTIONS):
             with self._lock:
-                dialect = self._dialects.get(model, Dialect(self.max_tokens_field))
-            request = _request(model, messages, dialect, budget)
-            answer = await self._persistent(request)
+                dialect = self._dialects.get(call.model, Dialect(self.max_tokens_field))
+            request = self._request(call, dialect)
+            answer = await self._persistent(request, call.on_text)
             if answer.status == 200:
                 return _usable(read_reply(answer.body, answer.headers.get("content-type", "")))
             complaint = read_complaint(answer.body)
@@ -158,45 +224,140 @@ class ModelServer:
             if changed is None:
                 raise _refusal(answer.status, complaint)
             with self._lock:
-                self._dialects[model] = changed
+                self._dialects[call.model] = changed
         raise _refusal(answer.status, complaint)
 
-    async def _persistent(self, request: dict[str, Any]) -> Any:
+    async def _persistent(self, request: dict[str, Any], on_text: Callable[[str], object] | None) -> _Answer:
         """Ask until an answer comes that another try would not change; the deadline is the caller's."""
-        from arena.llm.exchange import BrokenOffError, UnreachableError, post
+        from arena.llm.exchange import BrokenOffError, UnreachableError
 
-        url = f"{(self.base_url or _OPENAI).rstrip('/')}/chat/completions"
-        headers = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "gzip"}
-        if self.api_key:
-            headers["authorization"] = f"Bearer {self.api_key}"
-        body = json.dumps(request).encode()
-        for left in range(self.retries, -1, -1):
+        left = self.retries
+        while True:
             wait = 0.5 * 2 ** (self.retries - left) * random.uniform(0.75, 1.0)
             try:
-                answer = await post(url, body, headers, self.timeout)
+                answer = await self._post(request, on_text)
             except (BrokenOffError, UnreachableError):
                 if not left:
                     raise
             else:
-                if not left or not _may_pass(answer.status, answer.body):
+                loading = _is_loading(answer)
+                if (not left and not loading) or not _may_pass(answer.status, answer.body):
                     return answer
-                wait = _asked_wait(answer.headers, wait)
+                wait = _asked_wait(answer.headers, 1.0 if loading else wait)
                 if wait > self.timeout:
                     # It says itself that there is no use in waiting here.
                     return answer
+                # A model that is being loaded is waited for as long as the deadline allows.
+                left += loading
+            left -= 1
             await asyncio.sleep(wait)
-        raise AssertionError("the last try returns or raises")
+
+    async def _post(self, request: dict[str, Any], on_text: Callable[[str], object] | None) -> _Answer:
+        """Send one request by the openai package and return whatever came, whatever its shape."""
+        import httpx2
+        from openai import APIConnectionError, APIStatusError, AsyncOpenAI, Omit
+
+        from arena.llm.exchange import BoundedTransport, no_address
+
+        try:
+            base = httpx2.URL((self.base_url or _OPENAI).rstrip("/"))
+        except (httpx2.InvalidURL, UnicodeError):
+            raise no_address(self.base_url) from None
+        if base.scheme not in {"http", "https"} or not base.host:
+            raise no_address(self.base_url)
+        timeout = httpx2.Timeout(self.timeout)
+        http = httpx2.AsyncClient(transport=BoundedTransport(), timeout=timeout, follow_redirects=False)
+        headers: dict[str, Any] = {"accept-encoding": "gzip"}
+        if not self.api_key:
+            headers["authorization"] = Omit()
+        body = {name: value for name, value in request.items() if name not in {"model", "messages"}}
+        async with AsyncOpenAI(
+            api_key=self.api_key or "none", base_url=str(base), timeout=timeout, max_retries=0, http_client=http
+        ) as client:
+            ask = client.chat.completions.with_streaming_response.create
+            try:
+                async with ask(
+                    model=request["model"], messages=request["messages"], extra_body=body, extra_headers=headers
+                ) as response:
+                    found = response.http_response
+                    return _Answer(found.status_code, found.headers, await _read_body(found, self._live(on_text)))
+            except APIStatusError as error:
+                return _Answer(error.response.status_code, error.response.headers, error.response.content)
+            except APIConnectionError as error:
+                if isinstance(error.__cause__, GenerationError | TimeoutError):
+                    raise error.__cause__ from None
+                raise GenerationError(f"The model server cannot be asked: {clean_line(str(error), 200)}") from None
+
+    def _live(self, on_text: Callable[[str], object] | None) -> LiveText:
+        """Return a reader of the events that hands on what is written, without the key."""
+        hold = max(map(len, self._forms()), default=1) - 1
+        return LiveText(on_text, lambda text: self._masked(text)[0], hold)
+
+    def _request(self, call: _Call, dialect: Dialect) -> dict[str, Any]:
+        """Return the body of a request as this model wants it."""
+        asked = list(call.messages) if dialect.system_role else _without_system(call.messages)
+        room = min(call.budget, dialect.room) if dialect.room else call.budget
+        if self.context:
+            room = min(room, self._left_in_context(asked))
+        request: dict[str, Any] = {"model": call.model, "messages": asked, **self.parameters}
+        temperature = self.temperature if call.temperature is None else call.temperature
+        if dialect.temperature and temperature is not None:
+            request["temperature"] = temperature
+        if dialect.length_field:
+            request[dialect.length_field] = room
+        if self.stream and dialect.stream:
+            request["stream"] = True
+            if dialect.stream_usage:
+                request["stream_options"] = {"include_usage": True}
+        return request
+
+    def _left_in_context(self, messages: Sequence[Message]) -> int:
+        """Return how long an answer fits behind the words; some servers would cut the words without a sound."""
+        left = self.context - sum(len(m["content"]) for m in messages) // 3 - 16
+        if left < _LEAST_ANSWER:
+            raise ContextTooSmallError(
+                f"The conversation does not fit into the model's context of {self.context} tokens: "
+                "give it a larger one, or take another model."
+            )
+        return left
 
 
-def _request(model: str, messages: Sequence[Message], dialect: Dialect, budget: int) -> dict[str, Any]:
-    asked = list(messages) if dialect.system_role else _without_system(messages)
-    room = min(budget, dialect.room) if dialect.room else budget
-    request: dict[str, Any] = {"model": model, "messages": asked}
-    if dialect.temperature:
-        request["temperature"] = 0.2
-    if dialect.length_field:
-        request[dialect.length_field] = room
-    return request
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a server sent: status, headers and the unpacked body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call as it was asked for; `budget` is the longest answer in tokens."""
+
+    model: str
+    messages: Sequence[Message]
+    budget: int
+    temperature: float | None
+    on_text: Callable[[str], object] | None
+    cancellation: Cancellation | None
+
+
+async def _read_body(answer: Any, live: LiveText) -> bytes:
+    """Read an answer to its end, or to the event that says so, and hand on its text as it comes."""
+    kept = bytearray()
+    events = "event-stream" in answer.headers.get("content-type", "")
+    async for piece in answer.aiter_bytes():
+        kept += piece
+        if events and live.feed(piece):
+            break
+    live.end()
+    return bytes(kept)
+
+
+def _is_loading(answer: _Answer) -> bool:
+    """Tell whether a server says that its model is still being loaded, as llama.cpp does."""
+    return answer.status == 503 and "loading" in read_complaint(answer.body).words.lower()
 
 
 def _without_system(messages: Sequence[Message]) -> list[Message]:
@@ -230,6 +391,10 @@ def _adaption(dialect: Dialect, complaint: Complaint, request: dict[str, Any]) -
         return _other_length(dialect, said, request)
     if dialect.temperature and "temperature" in said:
         return replace(dialect, temperature=False)
+    if dialect.stream and dialect.stream_usage and re.search(r"stream_options|include_usage", said):
+        return replace(dialect, stream_usage=False)
+    if dialect.stream and re.search(r"\bstream(?:ing|ed)?\b", said):
+        return replace(dialect, stream=False)
     if dialect.system_role and _SYSTEM.search(said):
         return replace(dialect, system_role=False)
     return None

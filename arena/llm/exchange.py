@@ -1,16 +1,14 @@
-"""One HTTP exchange with a model server, within one deadline and a limit on the unpacked answer.
+"""The transport under the model client: a limit on the unpacked answer, a rule for redirects, errors in sentences.
 
 The body is unpacked piece by piece, so that a small answer that unpacks to gigabytes costs no memory.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import ssl
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 import httpx2
@@ -24,15 +22,6 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WBITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server sent: status, headers and the unpacked body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
 class BrokenOffError(GenerationError):
     """The connection ended before the answer did."""
 
@@ -41,60 +30,91 @@ class UnreachableError(GenerationError):
     """No connection came about."""
 
 
-async def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
-    """Send a request and return the answer; the caller's own timeout is the deadline.
+class BoundedTransport(httpx2.AsyncBaseTransport):
+    """Carries a request to a model server; all that goes wrong on the way is a GenerationError or TimeoutError.
 
-    A redirect is followed once and only to the same host, because the prompt and the key would go with it.
+    A redirect is followed once and only to the same host, because the prompt and the key go with it.
     """
-    timeout = httpx2.Timeout(seconds)
-    async with httpx2.AsyncClient(timeout=timeout, verify=trusted_roots(), follow_redirects=False) as client:
-        try:
-            target = httpx2.URL(url)
-            if target.scheme not in {"http", "https"} or not target.host:
-                raise GenerationError(f"OPENAI_BASE_URL is no web address: {clean_line(url, 100)}.")
-            answer = await _sent(client, target, body, headers)
-            if answer.status in _REDIRECTS:
-                target = _same_host(target, answer.headers.get("location", ""))
-                answer = await _sent(client, target, body, headers)
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, UnicodeError):
-            raise GenerationError(f"OPENAI_BASE_URL is no web address: {clean_line(url, 100)}.") from None
-        if answer.status in _REDIRECTS:
-            raise GenerationError("The model server redirects more than once: set OPENAI_BASE_URL to its real address.")
+
+    def __init__(self) -> None:
+        self._client = httpx2.AsyncClient(verify=trusted_roots(), follow_redirects=False)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Return the answer, whose body is unpacked and checked as it is read."""
+        if request.url.scheme not in {"http", "https"} or not request.url.host:
+            raise no_address(str(request.url))
+        answer = await self._sent(request)
+        if answer.status_code in _REDIRECTS:
+            await answer.aclose()
+            answer = await self._sent(_redirected(request, answer.headers.get("location", "")))
+            if answer.status_code in _REDIRECTS:
+                await answer.aclose()
+                raise GenerationError(
+                    "The model server redirects more than once: set OPENAI_BASE_URL to its real address."
+                )
         return answer
 
+    async def _sent(self, request: httpx2.Request) -> httpx2.Response:
+        try:
+            answer = await self._client.send(request, stream=True)
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, UnicodeError):
+            raise no_address(str(request.url)) from None
+        except httpx2.TransportError as error:
+            raise _in_words(error, 0) from None
+        headers = {k: v for k, v in answer.headers.items() if k not in {"content-encoding", "content-length"}}
+        return httpx2.Response(answer.status_code, headers=headers, stream=_BoundedBody(answer), request=request)
 
-async def _sent(client: httpx2.AsyncClient, url: httpx2.URL, body: bytes, headers: Mapping[str, str]) -> Answer:
-    received = 0
-    try:
-        async with client.stream("POST", url, content=body, headers=dict(headers)) as response:
-            unpack = _unpacking(response.headers.get("content-encoding", ""))
-            parts: list[bytes] = []
-            size = 0
-            async with contextlib.aclosing(response.aiter_raw()) as pieces:
-                async for piece in pieces:
-                    received += len(piece)
-                    for part in unpack(piece):
-                        size += len(part)
-                        if size > MAX_ANSWER:
-                            raise GenerationError(
-                                f"The model server's answer is larger than {MAX_ANSWER >> 20} MiB when unpacked."
-                            )
-                        parts.append(part)
-            return Answer(response.status_code, response.headers, b"".join(parts))
-    except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-        raise UnreachableError(f"The model server cannot be reached ({_cause(error)}).") from None
-    except (httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
-        raise BrokenOffError(f"The model server's answer broke off after {received} bytes ({_cause(error)}).") from None
-    except zlib.error:
-        raise GenerationError("The model server's answer cannot be unpacked: its compression is broken.") from None
-    except httpx2.TimeoutException:
-        raise TimeoutError from None
-    except httpx2.TransportError as error:
-        raise UnreachableError(f"The model server cannot be reached ({_cause(error)}).") from None
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+
+class _BoundedBody(httpx2.AsyncByteStream):
+    """The body of an answer, unpacked within the limit."""
+
+    def __init__(self, answer: httpx2.Response) -> None:
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        received = size = 0
+        unpack = _unpacking(self._answer.headers.get("content-encoding", ""))
+        try:
+            async for piece in self._answer.aiter_raw():
+                received += len(piece)
+                for part in unpack(piece):
+                    size += len(part)
+                    if size > MAX_ANSWER:
+                        raise GenerationError(
+                            f"The model server's answer is larger than {MAX_ANSWER >> 20} MiB when unpacked."
+                        )
+                    yield part
+        except httpx2.TransportError as error:
+            raise _in_words(error, received) from None
+        except zlib.error:
+            raise GenerationError("The model server's answer cannot be unpacked: its compression is broken.") from None
+
+    async def aclose(self) -> None:
+        await self._answer.aclose()
+
+
+def _in_words(error: httpx2.TransportError, received: int) -> Exception:
+    """Return what a failure of the connection means; a silence is a TimeoutError, as the deadline's is."""
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+        return UnreachableError(f"The model server cannot be reached ({_cause(error)}).")
+    if isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError):
+        return BrokenOffError(f"The model server's answer broke off after {received} bytes ({_cause(error)}).")
+    if isinstance(error, httpx2.TimeoutException):
+        return TimeoutError()
+    return UnreachableError(f"The model server cannot be reached ({_cause(error)}).")
 
 
 def _cause(error: BaseException) -> str:
     return clean_line(str(error) or type(error).__name__, 200)
+
+
+def no_address(url: str) -> GenerationError:
+    """Return the error about a base URL that is none."""
+    return GenerationError(f"OPENAI_BASE_URL is no web address: {clean_line(url, 100)}.")
 
 
 def _unpacking(encoding: str) -> Callable[[bytes], Iterable[bytes]]:
@@ -112,9 +132,21 @@ def _unpacked(unpacker: Any, piece: bytes) -> Iterator[bytes]:
         piece = unpacker.unconsumed_tail
 
 
+def _redirected(request: httpx2.Request, location: str) -> httpx2.Request:
+    """Return the request as it goes to where a redirect leads."""
+    target = _same_host(request.url, location)
+    headers = {name: value for name, value in request.headers.items() if name not in {"host", "content-length"}}
+    return httpx2.Request(
+        request.method, target, headers=headers, content=request.content, extensions=request.extensions
+    )
+
+
 def _same_host(asked: httpx2.URL, location: str) -> httpx2.URL:
     """Return where a redirect leads; GenerationError where that is another host."""
-    target = asked.join(location)
+    try:
+        target = asked.join(location)
+    except (httpx2.InvalidURL, UnicodeError):
+        raise GenerationError("The model server redirects to something that is no web address.") from None
     secured = asked.scheme == "http" and target.scheme == "https" and asked.port is None and target.port is None
     same = target.host == asked.host and (secured or (target.scheme, target.port) == (asked.scheme, asked.port))
     if not location or not same:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -184,6 +184,53 @@ def _events(text: str) -> Iterator[str]:
         elif not line.strip() and data:
             yield "\n".join(data).strip()
             data = []
+
+
+class LiveText:
+    """Hands on the text of events as it comes; the last `hold` characters wait, since a key may have begun there."""
+
+    def __init__(self, on_text: Callable[[str], object] | None, masked: Callable[[str], str], hold: int) -> None:
+        self._on_text = on_text
+        self._masked = masked
+        self._hold = hold
+        self._line = bytearray()
+        self._waiting = ""
+
+    def feed(self, piece: bytes) -> bool:
+        """Read more bytes and say whether they hold the event that ends the answer."""
+        *lines, self._line = (self._line + piece).split(b"\n")
+        for line in lines:
+            if not line.startswith(b"data:"):
+                continue
+            data = line[5:].strip()
+            if data == b"[DONE]":
+                return True
+            if self._on_text is not None:
+                self._waiting += _delta_text(data)
+        self._tell(self._hold)
+        return False
+
+    def end(self) -> None:
+        """Hand on what still waits."""
+        self._tell(0)
+
+    def _tell(self, hold: int) -> None:
+        self._waiting = self._masked(self._waiting)
+        told = self._waiting[: len(self._waiting) - hold] if hold else self._waiting
+        if told and self._on_text is not None:
+            self._waiting = self._waiting[len(told) :]
+            self._on_text(told.encode("utf-8", "replace").decode())
+
+
+def _delta_text(data: bytes) -> str:
+    """Return the text that an event adds, "" where it adds none."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return ""
+    choices = _first_choices(found.get("choices")) if isinstance(found, dict) else []
+    deltas = (choice.get("delta") for choice in choices)
+    return "".join(_flat(delta.get("content")) for delta in deltas if isinstance(delta, dict))
 
 
 def _first_choices(choices: Any) -> Iterable[dict[str, Any]]:

@@ -19,8 +19,10 @@ from arena.runtime.contract import broken_rules
 from arena.runtime.ctx import Context
 from arena.runtime.rehearsal import rehearsal
 from arena.runtime.start import Start
+from arena.runtime.trace import TickTrace
 from arena.runtime.unused_tick import reads_argument
 from arena.runtime.wire import (
+    IS_TRACED,
     LOG_BYTES_PER_TICK,
     MAX_REJECTIONS_PER_TICK,
     BotError,
@@ -29,6 +31,7 @@ from arena.runtime.wire import (
     Rows,
     Where,
     read_run,
+    trace_record,
     usual_run,
 )
 from sandbox.host import Host, Namespace
@@ -129,6 +132,8 @@ class BotRuntime:
         """Show the bot a run of ticks; stop early when the reply grows large."""
         if payload.startswith(self._usual_head):
             return self._show(((self._usual_row(payload),), True))
+        if payload[0] & IS_TRACED:
+            return self._traced(payload)
         symbols, account, rows, whole = read_run(payload, self._symbols)
         if symbols is not None or account is not None:
             if symbols is not None:
@@ -137,6 +142,16 @@ class BotRuntime:
                 self._use(account)
             self._take_seat()
         return self._show((rows, whole))
+
+    def _traced(self, payload: bytes) -> bytes:
+        """Show the bot one tick, and say besides which lines it ran and with what values."""
+        watched = TickTrace(_BOT_FILE, self._ctx, self._namespace)
+        self._host.watch(watched.watch)
+        try:
+            reply = self.call(bytes((payload[0] & ~IS_TRACED,)) + payload[1:])
+        finally:
+            self._host.watch(None)
+        return reply + trace_record(watched.encoded())
 
     def _know(self, symbols: tuple[str, ...]) -> None:
         """Take the market's symbols, and note whether the bot may hold one that is not among them."""

@@ -1,7 +1,7 @@
 """What a bot did, as bytes on their way up: the worker writes them, the engine reads them as hostile.
 
 A reply: u32 ticks done, f64 cash and f64 realized of the worker's own mirror of the account, then records
-in order, little endian. `read_reply` answers with a `Reply` or ValueError, whatever the bytes.
+in order, little endian. `read_reply` answers with a `BotReply` or ValueError, whatever the bytes.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Record(IntEnum):
     LOG = 4
     LOGS_DROPPED = 5
     ERROR = 6
+    TRACE = 7
 
 
 _ORDER_KIND = int(Record.ORDER)
@@ -138,6 +139,11 @@ def quiet_reply(account: Account) -> bytes:
     return _REPLY.pack(1, account.cash, account.realized)
 
 
+def trace_record(record: bytes) -> bytes:
+    """Return what follows a reply to one tick whose lines were asked for."""
+    return _RECORD.pack(Record.TRACE, 0) + _U32.pack(len(record)) + record
+
+
 def _text(text: str) -> bytes:
     data = text.encode("utf-8", "replace")[:4096]
     return _U16.pack(len(data)) + data
@@ -146,11 +152,12 @@ def _text(text: str) -> bytes:
 class BotActions:
     """What a bot did at one tick; spelled out, because one is made for every tick with an order."""
 
-    __slots__ = ("errors", "log_bytes", "logs", "logs_dropped", "overflow", "requests")
+    __slots__ = ("errors", "log_bytes", "logs", "logs_dropped", "overflow", "requests", "trace")
 
     def __init__(self) -> None:
         self.requests: list[Order | Rejection] = []
         self.overflow = self.logs_dropped = self.log_bytes = 0
+        self.trace = b""
         self.logs: list[tuple[Level, str]] = []
         self.errors: list[BotError] = []
 
@@ -181,6 +188,14 @@ class _Cursor:
         values = form.unpack_from(self._data, self.at)
         self.at += form.size
         return values
+
+    def take_bytes(self, size: int) -> bytes:
+        end = self.at + size
+        if end > len(self._data):
+            raise ValueError("a record that ends too early")
+        data = self._data[self.at : end]
+        self.at = end
+        return data
 
     def text(self) -> str:
         (size,) = self.take(_U16)
@@ -257,6 +272,8 @@ def _read_other(kind: int, cursor: _Cursor, deeds: BotActions) -> None:
             line = int(cursor.take(_U32)[0])
             name, text = cursor.text(), cursor.text()
             deeds.errors.append(BotError(Where(where), text, name, line, bool(memory)))
+        case Record.TRACE:
+            deeds.trace = cursor.take_bytes(int(cursor.take(_U32)[0]))
         case _:
             raise ValueError(f"unknown record kind {kind}")
 

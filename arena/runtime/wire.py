@@ -3,7 +3,8 @@
 Everything is little endian. A run: u8 flags, u32 ticks, u16 symbols; with flag 1 the symbol table
 (u32 length, JSON list); with flag 2 the account (f64 cash, realized, fees, i32 day, fills, u16 count, then u16
 symbol index, f64 size, f64 average each); then per tick f64 time and one f64 price per symbol, NaN
-where a symbol has no price; flag 4 says that none is missing.
+where a symbol has no price; flag 4 says that none is missing. Flag 8, on a run of one tick, asks for
+the lines that the bot runs and their values.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from arena.runtime.reply import (
     quiet_reply,
     read_head,
     read_reply,
+    trace_record,
 )
 
 __all__ = [
@@ -49,11 +51,14 @@ __all__ = [
     "read_head",
     "read_reply",
     "read_run",
+    "trace_record",
+    "traced",
 ]  # fmt: skip
 
 HAS_SYMBOLS = 1
 HAS_ACCOUNT = 2
 HAS_ALL_PRICES = 4
+IS_TRACED = 8
 
 _RUN = struct.Struct("<BIH")
 _HEAD = _RUN.size
@@ -92,6 +97,11 @@ def pack_run(
     parts[0] = _RUN.pack(flags, ticks, len(symbols))
     parts.append(rows)
     return b"".join(parts)
+
+
+def traced(run: bytes) -> bytes:
+    """Return a run of one tick that asks for the bot's lines and values as well."""
+    return bytes((run[0] | IS_TRACED,)) + run[1:]
 
 
 Rows = Iterable[tuple[float, ...]]

@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, Text, UniqueConstraint, false, true
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    true,
+)
 from sqlmodel import Field, SQLModel
 
 # SQLite counts rows only in a column declared exactly INTEGER; PostgreSQL wants the wide one.
@@ -266,12 +279,17 @@ class Submission(SQLModel, table=True):
     status: str = Field(index=True)
     reason: str | None = Field(default=None, sa_column=Column(Text))
     bot_id: str | None = None
+    faults: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     created_at: float
     updated_at: float
 
 
 class Attempt(SQLModel, table=True):
-    """One answer of a model for a submission."""
+    """One call of a model for a submission: what was asked, what came, what it cost.
+
+    `kind` is first, repair or fresh; `estimated` says that the server told no tokens and ours are a guess from the
+    length; `cost_usd` is unset where the price is not known; `diff` is against the source before.
+    """
 
     __tablename__ = "attempts"
 
@@ -286,6 +304,13 @@ class Attempt(SQLModel, table=True):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     seconds: float = 0.0
+    kind: str = Field(default="first", sa_column=Column(String, nullable=False, server_default="first"))
+    asked_at: float = Field(default=0.0, sa_column=Column(Float, nullable=False, server_default="0", index=True))
+    temperature: float | None = None
+    cost_usd: float | None = None
+    estimated: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+    cause: str | None = Field(default=None, sa_column=Column(Text))
+    diff: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class Job(SQLModel, table=True):
@@ -318,3 +343,25 @@ class FeedUsage(SQLModel, table=True):
     feed: str = Field(primary_key=True)
     day: str = Field(primary_key=True)
     used: int = 0
+
+
+class BehaviourReport(SQLModel, table=True):
+    """What the behaviour suite has found of a bot, or of a submission's newest answer: `subject` is the id of either."""
+
+    __tablename__ = "behaviour_reports"
+
+    subject: str = Field(primary_key=True)
+    created_at: float
+    document: dict[str, Any] = _json(dict)
+
+
+class Revision(SQLModel, table=True):
+    """A submission that changes a bot: the words it was asked for by, and the bot it starts from."""
+
+    __tablename__ = "revisions"
+
+    submission_id: str = Field(primary_key=True)
+    parent_id: str = Field(index=True)
+    words: str = _text()
+    author: str
+    created_at: float

@@ -18,9 +18,13 @@ from arena.engine.live.engine import Engine
 from arena.errors import RefusedError
 from arena.feeds.synthetic import SyntheticMarket
 from arena.runtime.contract import read_facts
+from arena.store.behaviour import report_of, save_report
 from arena.store.recovered import last_ticks
 from arena.store.seasons import Enrolled, NewBot
 from arena.submissions import findings
+from arena.submissions.behaviour.claims import claims_of_answer, claims_of_source
+from arena.submissions.behaviour.lineage import revision_material
+from arena.submissions.behaviour.suite import Facts, Report, Subject, examine
 from sandbox.pool import Pool
 
 log = logging.getLogger("arena.submissions")
@@ -113,6 +117,32 @@ class Intake:
         if examined.accepted:
             self._find_idle(examined, source, result)
         return examined
+
+    def behaviour(self, examined: Examined, source: str, words: str = "", completion: str = "") -> Report:
+        """Play a source that has passed the check over the tapes; claims come from the answer, or from the file."""
+        season, market = self._engine.season, self._engine.market
+        claims, notes = claims_of_answer(completion)
+        if not claims.made:
+            claims, more = claims_of_source(source)
+            notes = [*notes, *more]
+        known = dict(market.last_prices) or dict.fromkeys(season.symbols, 0.0)
+        recorded = last_ticks(self._database, season.id, self._trial_ticks)
+        last = self._trial_market(examined.symbols, recorded) if len(recorded) >= _HISTORY_FLOOR else None
+        facts = Facts(known, season.interval, self._engine.rules, last)
+        subject = Subject(source, examined.name, examined.symbols, examined.program)
+        return examine(self._pool, subject, claims, words, facts, notes)
+
+    def material(self, bot_id: str) -> dict[str, str]:
+        """Return what a model is given of a bot that it is to change."""
+        return revision_material(self._database, self._engine.season.id, bot_id)
+
+    def stored_report(self, subject: str) -> dict[str, Any] | None:
+        """Return the report on a bot or a submission, None where there is none yet."""
+        return report_of(self._database, subject)
+
+    def keep_report(self, subject: str, document: dict[str, Any]) -> None:
+        """Store the report on a bot or a submission."""
+        save_report(self._database, subject, document)
 
     def _find_idle(self, examined: Examined, source: bytes, result: BacktestResult) -> None:
         assert result.play is not None

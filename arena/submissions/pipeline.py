@@ -11,36 +11,36 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from arena.core.text import clean_line, clean_name
 from arena.engine.backtest.run import hash_source
+from arena.engine.live.broadcast import Broadcast
 from arena.errors import ConflictError, GenerationError
-from arena.llm.client import Completion, ContextTooSmallError, Message
+from arena.llm.client import CallCancelledError, ContextTooSmallError, Message
+from arena.llm.models import TEMPLATE, Models
 from arena.llm.template import NotUnderstood, Purse, write_bot
 from arena.store.models import Attempt, Submission
 from arena.store.seasons import NewBot
 from arena.submissions import prompt_text as words
+from arena.submissions.budgets import Budgets
 from arena.submissions.extract import extract_bot
 from arena.submissions.fair import FairQueue, Gate, StoppingError
 from arena.submissions.intake import Examined, Intake, problem
-from arena.submissions.states import Status
-from arena.submissions.store import SubmissionStore
+from arena.submissions.states import FINAL, Status
+from arena.submissions.store import CancelledError, SubmissionStore, Wanted
+from arena.submissions.writing import LEAKED, Ask, Writing
 
 log = logging.getLogger("arena.submissions")
 
-TEMPLATE = "template"
-LEAKED = "The answer repeats the arena's key of the model server; it was masked, and the bot is refused."
-_WORKERS = 2
+# Bots that are checked and tried at once, however many models write.
+_EXAMINED_AT_ONCE = 2
+_MOST_WORKERS = 32
+# How often a submission is begun anew after a failure of ours.
+_FAULTS = 2
+_FRESH_TEMPERATURE = 0.8
 # Seconds that a season's end waits for bots on trial.
 _PATIENCE = 30.0
-
-
-class Writer(Protocol):
-    """A model server."""
-
-    def complete(self, model: str, messages: Sequence[Message], *, room: float = 1.0) -> Completion:
-        """Return an answer of `room` times the usual length, or raise GenerationError with a sentence."""
 
 
 @dataclass(slots=True)
@@ -51,33 +51,67 @@ class Rejected(Exception):  # noqa: N818 - the end of a submission, not an error
 
 
 class Pipeline:
-    """Works submissions off; `submit` hands one in. It outlives the seasons, so that no answer is asked for twice."""
+    """Works submissions off; `hand_in` takes them. It outlives the seasons, so that no answer is asked for twice.
+
+    `live` tells moves and the text of answers while they are written.
+    """
 
     def __init__(
-        self, desk: SubmissionStore, intake: Intake, writer: Writer | None, facts: words.SeasonFacts, max_repairs: int
+        self, desk: SubmissionStore, intake: Intake, models: Models, budgets: Budgets, facts: words.SeasonFacts,
+        max_repairs: int, live: Broadcast,
     ) -> None:  # fmt: skip
+        self.models = models
+        self.budgets = budgets
+        self.live = live
         self._desk = desk
         self._intake = intake
-        self._writer = writer
+        self._writing = Writing(desk, models, live)
         self._facts = facts
         self._max_repairs = max_repairs
         self._queue = FairQueue()
         self._season = Gate()
+        self._examining = threading.BoundedSemaphore(_EXAMINED_AT_ONCE)
+        self._admitting: set[str] = set()
+        self._admission = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
 
     def start(self) -> None:
         """Start the workers and take up what a restart left unfinished."""
-        for number in range(_WORKERS):
+        # Besides those that write, some wait for their examination or come from the template.
+        for number in range(min(_MOST_WORKERS, self.models.at_once + 2 * _EXAMINED_AT_ONCE)):
             thread = threading.Thread(target=self._work, name=f"submissions-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
         for submission_id in self._desk.unfinished():
-            self.submit(submission_id)
+            self._enqueue(self._desk.get(submission_id))
 
-    def submit(self, submission_id: str) -> None:
-        """Queue a stored submission."""
-        self._queue.put(self._desk.get(submission_id).author, submission_id)
+    def hand_in(self, wanted: Sequence[Wanted], group_id: str | None = None) -> list[Submission]:
+        """Store the submissions of a request and queue those that are new; BusyError where there is no room."""
+        author, models = wanted[0].author, [one.model for one in wanted]
+        rows, new = self._desk.take(
+            wanted, group_id=group_id, allow=lambda: self.budgets.refuse_beyond(clean_name(author) or "local", models)
+        )
+        if new:
+            for row in rows:
+                self._enqueue(row)
+        return rows
+
+    def _enqueue(self, submission: Submission) -> None:
+        self._queue.put(submission.author, submission.id, self.models.lane(submission.model))
+
+    def cancel(self, submission_id: str) -> None:
+        """End a submission and the call of a model that is under way for it; ConflictError where it has ended."""
+        with self._admission:
+            if submission_id in self._admitting:
+                raise ConflictError("The bot is being admitted at this moment: pause or retire it instead.")
+            self._desk.cancel(submission_id)
+        self._queue.withdraw(submission_id)
+        self._writing.cancel(submission_id)
+
+    def text_of(self, submission_id: str) -> dict[str, object] | None:
+        """Return the text of the answer that is under way, None where none is."""
+        return self._writing.text_of(submission_id)
 
     def leave_season(self) -> None:
         """Admit nothing more until `enter_season`; what is being written goes on, and waits at the door."""
@@ -94,88 +128,137 @@ class Pipeline:
         self._stopping.set()
         self._queue.close()
         self._season.abandon()
+        self._writing.cancel_all()
+        self.live.close()
         end = time.monotonic() + 2
         for thread in self._threads:
             thread.join(timeout=max(0.0, end - time.monotonic()))
 
     def _work(self) -> None:
         while (submission_id := self._queue.get()) is not None and not self._stopping.is_set():
+            again = False
             try:
-                self.process(submission_id)
+                again = self._process(submission_id)
             except Exception:
-                log.exception("Submission %s has failed because of a fault of ours", submission_id)
+                log.exception("Submission %s cannot go on because of a fault of ours", submission_id)
+                # Even its state could not be written: the database is away.
+                again = not self._stopping.wait(1.0)
+            finally:
+                self._queue.done(submission_id)
+            if again:
+                self._begin_anew(submission_id)
+
+    def _begin_anew(self, submission_id: str) -> None:
+        try:
+            submission = self._desk.get(submission_id)
+        except Exception:
+            log.exception("Submission %s is taken up again at the next start", submission_id)
+            return
+        if submission.status not in FINAL:
+            self._enqueue(submission)
 
     # -- one submission -----------------------------------------------------------------------------------
 
-    def process(self, submission_id: str) -> None:
-        """Take one submission to its end."""
-        submission = self._desk.get(submission_id)
+    def _process(self, submission_id: str) -> bool:
+        """Take one submission to its end, or say that it is to be begun anew."""
         try:
-            self._run(submission)
+            self._run(self._desk.get(submission_id))
         except Rejected as end:
-            self._desk.move(submission_id, Status.REJECTED, reason=end.reason)
+            self._end(submission_id, Status.REJECTED, end.reason)
+        except (CancelledError, CallCancelledError, StoppingError):
+            log.info("Submission %s was cancelled, or is taken up again at the next start", submission_id)
         except (GenerationError, ConflictError) as error:
-            self._desk.move(submission_id, Status.FAILED, reason=str(error))
-        except StoppingError:
-            log.info("Submission %s is taken up again at the next start", submission_id)
+            self._end(submission_id, Status.FAILED, str(error))
         except Exception as error:
             if self._stopping.is_set():
                 log.info("Submission %s is taken up again at the next start", submission_id)
-                return
-            self._desk.move(submission_id, Status.FAILED, reason=f"A fault of the arena: {error}")
-            raise
+                return False
+            log.exception("Submission %s has met a fault of ours", submission_id)
+            if self._desk.count_fault(submission_id) <= _FAULTS:
+                self._end(submission_id, Status.QUEUED, None)
+                return True
+            self._end(submission_id, Status.FAILED, f"A fault of the arena: {error}")
+        return False
+
+    def _end(self, submission_id: str, status: Status, reason: str | None) -> None:
+        try:
+            self._desk.move(submission_id, status, reason=reason)
+        except CancelledError:
+            log.info("Submission %s was cancelled", submission_id)
 
     def _run(self, submission: Submission) -> None:
+        if submission.status in FINAL:
+            return
         bot_id = self._desk.enrolled_bot(submission.id)
         if bot_id is not None:
             # A crash came between its enrolment and this last word.
             self._desk.move(submission.id, Status.ADMITTED, bot_id=bot_id)
             return
-        attempt = self._stored_answer(submission)
-        if attempt is None:
+        attempts = self._desk.attempts(submission.id)
+        # An answer of a model that was stored before a stop is not paid for twice.
+        if submission.model == TEMPLATE or not any(one.completion is not None for one in attempts):
             self._desk.move(submission.id, Status.GENERATING)
-            attempt = self._first_attempt(submission)
-        room = 1.0
+            attempts.append(self._first_attempt(submission, attempts))
         while True:
+            self._queue.leave(submission.id)
+            attempt = next(one for one in reversed(attempts) if one.completion is not None)
+            if attempt.error == LEAKED:
+                raise Rejected(LEAKED)
             self._desk.move(submission.id, Status.VALIDATING)
             violations = self._examine_and_admit(submission, attempt)
             if not violations:
                 return
-            self._repair_or_reject(submission, attempt, violations)
-            room = room * 2 if any(v["rule"] == "cut-off" for v in violations) else room
-            attempt = self._next_attempt(submission, attempt, violations, room)
+            kind = self._next_kind(submission, attempts, attempt, violations)
+            self._desk.move(submission.id, Status.REPAIRING)
+            self._queue.enter(submission.id)
+            attempts.append(self._next_attempt(submission, attempts, violations, kind))
 
-    def _stored_answer(self, submission: Submission) -> Attempt | None:
-        """Return an answer of a model that was stored before a stop: it is not paid for twice."""
-        if submission.model == TEMPLATE:
-            return None
-        stored = self._desk.last_attempt(submission.id)
-        return stored if stored is not None and stored.completion is not None else None
-
-    def _first_attempt(self, submission: Submission) -> Attempt:
+    def _first_attempt(self, submission: Submission, attempts: Sequence[Attempt]) -> Attempt:
         if submission.model == TEMPLATE:
             return self._from_template(submission)
-        return self._from_model(submission, 1, words.conversation(self._facts, submission.prompt))
+        return self._writing.ask(submission, Ask(_next_number(attempts), "first", self._request_of(submission)))
+
+    def _request_of(self, submission: Submission) -> list[Message]:
+        """Return the conversation that asks for a bot, or for a new version of one."""
+        parent = self._desk.parent_of(submission.id)
+        if parent is None:
+            return words.conversation(self._facts, submission.prompt)
+        return words.revision_conversation(self._facts, submission.prompt, self._intake.material(parent))
+
+    def _next_kind(
+        self, submission: Submission, attempts: Sequence[Attempt], last: Attempt, violations: list[dict[str, Any]]
+    ) -> str:
+        """Return whether a repair or a fresh sample is asked for; Rejected where nothing more is."""
+        first = violations[0]
+        reason = f"Line {first['line']}: {first['message']} {first['hint']}".rstrip()
+        answered = [one for one in attempts if one.completion is not None]
+        if submission.model == TEMPLATE or not self._max_repairs or last.kind == "fresh":
+            raise Rejected(reason)
+        no_more = self.budgets.why_no_more(submission)
+        if no_more is not None:
+            raise Rejected(f"{reason} No repair was asked for: {no_more}.")
+        repairs = sum(one.kind == "repair" for one in answered)
+        cut = any(found["rule"] == "cut-off" for found in violations)
+        again = not cut and any(_same(one, last) for one in answered if one.n != last.n)
+        return "fresh" if again or repairs >= self._max_repairs else "repair"
 
     def _next_attempt(
-        self, submission: Submission, last: Attempt, violations: list[dict[str, Any]], room: float
+        self, submission: Submission, attempts: Sequence[Attempt], violations: list[dict[str, Any]], kind: str
     ) -> Attempt:
-        messages = words.conversation(self._facts, submission.prompt, last.completion or "", violations)
+        last = next(one for one in reversed(attempts) if one.completion is not None)
+        room = 2.0 ** sum(any(v["rule"] == "cut-off" for v in one.violations) for one in attempts)
+        before = next((one.source for one in reversed(attempts) if one.source is not None), None)
+        n, prompt = _next_number(attempts), submission.prompt
+        if kind == "fresh":
+            messages = self._request_of(submission)
+            return self._writing.ask(submission, Ask(n, kind, messages, before, room, _FRESH_TEMPERATURE))
+        messages = words.conversation(self._facts, prompt, last.completion or "", violations)
         try:
-            return self._from_model(submission, last.n + 1, messages, before=last.source, room=room)
+            return self._writing.ask(submission, Ask(n, kind, messages, before, room))
         except ContextTooSmallError:
             # Without the answer itself, its faults alone may still fit.
-            messages = words.conversation(self._facts, submission.prompt, "", violations)
-            return self._from_model(submission, last.n + 1, messages, room=room)
-
-    def _repair_or_reject(self, submission: Submission, attempt: Attempt, violations: list[dict[str, Any]]) -> None:
-        last = submission.model == TEMPLATE or attempt.n > self._max_repairs
-        if last:
-            first = violations[0]
-            raise Rejected(f"Line {first['line']}: {first['message']} {first['hint']}")
-        self._desk.move(submission.id, Status.REPAIRING)
-
-    # -- writing ------------------------------------------------------------------------------------------
+            messages = words.conversation(self._facts, prompt, "", violations)
+            return self._writing.ask(submission, Ask(n, kind, messages, None, room))
 
     def _from_template(self, submission: Submission) -> Attempt:
         purse = Purse(self._facts.cash, self._intake.prices)
@@ -185,55 +268,16 @@ class Pipeline:
         prompt_hash = words.hash_messages([{"role": "user", "content": submission.prompt}])
         attempt = Attempt(
             submission_id=submission.id, n=1, model=TEMPLATE, prompt_hash=prompt_hash,
-            completion=written.summary, source=written.source,
+            completion=written.summary, source=written.source, asked_at=time.time(), cost_usd=0.0,
         )  # fmt: skip
         self._desk.save_attempt(attempt)
         return attempt
-
-    def _from_model(
-        self, submission: Submission, n: int, messages: Sequence[Message], *,
-        before: str | None = None, room: float = 1.0,
-    ) -> Attempt:  # fmt: skip
-        if self._writer is None:
-            raise GenerationError("No model is configured: set OPENAI_MODEL and OPENAI_BASE_URL or a key.")
-        attempt = Attempt(
-            submission_id=submission.id, n=n, model=submission.model,
-            prompt_hash=words.hash_messages(messages),
-        )  # fmt: skip
-        try:
-            answer = self._writer.complete(submission.model, messages, room=room)
-        except GenerationError as error:
-            attempt.error = clean_line(str(error), 2000)
-            self._desk.save_attempt(attempt)
-            raise
-        attempt.model, attempt.seconds = answer.model, answer.seconds
-        attempt.completion = answer.text.replace("\0", "")
-        attempt.prompt_tokens, attempt.completion_tokens = answer.prompt_tokens, answer.completion_tokens
-        self._read(attempt, answer, before)
-        self._desk.save_attempt(attempt)
-        if answer.leaked:
-            raise Rejected(LEAKED)
-        return attempt
-
-    @staticmethod
-    def _read(attempt: Attempt, answer: Completion, before: str | None) -> None:
-        """Put into an attempt what its answer holds: a source, or why there is none."""
-        if answer.leaked:
-            attempt.error = LEAKED
-            return
-        if answer.trouble:
-            attempt.error = f"The model gave no text: {answer.trouble}."
-            return
-        found = extract_bot(attempt.completion or "", before)
-        attempt.source = found.source
-        if answer.cut and not found.closed:
-            attempt.error = "The answer was cut off at the length limit (OPENAI_MAX_TOKENS, OPENAI_MAX_TOKENS_LIMIT)."
 
     # -- examining and admitting --------------------------------------------------------------------------
 
     def _examine_and_admit(self, submission: Submission, attempt: Attempt) -> list[dict[str, Any]]:
         """Return what is wrong with an attempt, or admit it; both in one season."""
-        with self._season:
+        with self._examining, self._season:
             examined = self._examine(submission, attempt)
             if examined.accepted:
                 if self._intake.is_over:
@@ -249,9 +293,20 @@ class Pipeline:
                 hint = "Correct the error; on_tick must run at every tick, also before there is history."
                 message = f"Most ticks raise: {examined.raises_mostly}"
                 examined.violations = [problem("trial-run", message, hint), *examined.findings]
+            if examined.accepted:
+                self._find_misbehaviour(submission, attempt, examined)
         attempt.violations = examined.violations
         self._desk.save_attempt(attempt)
         return examined
+
+    def _find_misbehaviour(self, submission: Submission, attempt: Attempt, examined: Examined) -> None:
+        """Hold what the bot does against what was asked for; only hard findings keep it from being admitted."""
+        # The words of a revision say what changes, and not all that the bot does.
+        said = submission.prompt if self._desk.parent_of(submission.id) is None else ""
+        report = self._intake.behaviour(examined, attempt.source or "", said, attempt.completion or "")
+        self._intake.keep_report(submission.id, report.as_dict())
+        examined.violations = [each.as_violation() for each in report.hard]
+        examined.warnings += [f"{each.message} {each.hint}" for each in report.unmet if not each.hard]
 
     def _examined(self, submission: Submission, attempt: Attempt) -> Examined:
         if attempt.error:
@@ -277,11 +332,28 @@ class Pipeline:
             origin="generated", source=source, source_hash=hash_source(source.encode()),
             symbols=examined.symbols, model=attempt.model, submission_id=submission.id,
         )  # fmt: skip
-        bot = self._intake.admit(examined, new).bot
-        warnings = " ".join(examined.warnings)
-        self._desk.move(submission.id, Status.ADMITTED, bot_id=bot.id, reason=warnings or None)
+        with self._admission:
+            if self._desk.get(submission.id).status == Status.CANCELLED:
+                raise CancelledError("It was cancelled.")
+            self._admitting.add(submission.id)
+        try:
+            bot = self._intake.admit(examined, new).bot
+            report = self._intake.stored_report(submission.id)
+            if report is not None:
+                self._intake.keep_report(bot.id, report)
+            warnings = " ".join(examined.warnings)
+            self._desk.move(submission.id, Status.ADMITTED, bot_id=bot.id, reason=warnings or None)
+        finally:
+            with self._admission:
+                self._admitting.discard(submission.id)
 
 
-def model_choices(requested: Sequence[str], configured: str) -> list[str]:
-    """Return the models of a request; none named means the configured one, or the template."""
-    return list(requested) or [configured or TEMPLATE]
+def _next_number(attempts: Sequence[Attempt]) -> int:
+    return attempts[-1].n + 1 if attempts else 1
+
+
+def _same(one: Attempt, other: Attempt) -> bool:
+    """Tell whether two answers are the same: the same source, or the same words where there is none."""
+    if one.source is not None or other.source is not None:
+        return one.source == other.source
+    return one.completion == other.completion

@@ -8,7 +8,7 @@ import inspect
 import json
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -89,12 +89,26 @@ def request_message(request: str) -> Message:
     return {"role": "user", "content": text}
 
 
+def revision_conversation(facts: SeasonFacts, request: str, material: Mapping[str, str]) -> list[Message]:
+    """Return the conversation that asks for a new version of a bot; all of `material` is data between fences."""
+    told = [request, *material.values()]
+    longest = max((len(run) for text in told for run in re.findall(r"`+", text)), default=0)
+    text = _template("revise.md").substitute(material, request=request, fence="`" * max(3, longest + 1))
+    return [system_message(facts), {"role": "user", "content": text}]
+
+
 def repair_messages(completion: str, problems: Sequence[dict[str, Any]]) -> list[Message]:
     """Return the refused answer and what is wrong with it; an empty answer is not repeated."""
-    lines = [f"- line {p['line']}: {p['message']} {p['hint']}" for p in problems[:30]]
+    lines = [f"- line {p['line']}{_where(p)}: {p['message']} {p['hint']}" for p in problems[:30]]
     text = _template("repair.md").substitute(problems="\n".join(lines))
     answer: list[Message] = [{"role": "assistant", "content": completion}] if completion.strip() else []
     return [*answer, {"role": "user", "content": text}]
+
+
+def _where(found: dict[str, Any]) -> str:
+    """Return the tape and the tick that show a finding, "" where none does."""
+    shown = [f"{name} {found[name]}" for name in ("tape", "tick") if found.get(name) not in {None, ""}]
+    return f" ({', '.join(shown)})" if shown else ""
 
 
 def conversation(

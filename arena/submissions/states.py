@@ -1,6 +1,6 @@
 """The life of a submission as a table of legal moves.
 
-`rejected` is the bot's fault, `failed` ours or the model server's. A restart puts whatever was under
+`rejected` is the bot's fault, `failed` ours or the model server's, `cancelled` somebody's wish. A restart puts whatever was under
 way back to `queued`; from there a bot that was enrolled already is `admitted`, and an answer that was stored
 goes on being validated.
 """
@@ -21,19 +21,22 @@ class Status(StrEnum):
     ADMITTED = "admitted"
     REJECTED = "rejected"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
-FINAL = frozenset({Status.ADMITTED, Status.REJECTED, Status.FAILED})
+FINAL = frozenset({Status.ADMITTED, Status.REJECTED, Status.FAILED, Status.CANCELLED})
+_STOPS = frozenset({Status.FAILED, Status.CANCELLED, Status.QUEUED})
 
 MOVES: dict[Status, frozenset[Status]] = {
-    Status.QUEUED: frozenset({Status.GENERATING, Status.VALIDATING, Status.ADMITTED, Status.FAILED}),
-    Status.GENERATING: frozenset({Status.VALIDATING, Status.REJECTED, Status.FAILED, Status.QUEUED}),
-    Status.VALIDATING: frozenset({Status.REPAIRING, Status.TESTING, Status.REJECTED, Status.FAILED, Status.QUEUED}),
-    Status.REPAIRING: frozenset({Status.VALIDATING, Status.REJECTED, Status.FAILED, Status.QUEUED}),
-    Status.TESTING: frozenset({Status.ADMITTED, Status.REPAIRING, Status.REJECTED, Status.FAILED, Status.QUEUED}),
+    Status.QUEUED: frozenset({Status.GENERATING, Status.VALIDATING, Status.ADMITTED, Status.FAILED, Status.CANCELLED}),
+    Status.GENERATING: _STOPS | {Status.VALIDATING, Status.REJECTED},
+    Status.VALIDATING: _STOPS | {Status.REPAIRING, Status.TESTING, Status.REJECTED},
+    Status.REPAIRING: _STOPS | {Status.VALIDATING, Status.REJECTED},
+    Status.TESTING: _STOPS | {Status.ADMITTED, Status.REPAIRING, Status.REJECTED},
     Status.ADMITTED: frozenset(),
     Status.REJECTED: frozenset(),
     Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -21,7 +22,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from arena.core.text import clean_line
-from arena.errors import ArenaError, AuthError, ConflictError, NotFoundError, RefusedError, TooLargeError
+from arena.errors import ArenaError, AuthError, BusyError, ConflictError, NotFoundError, RefusedError, TooLargeError
 from arena.web.text import json_bytes
 from sandbox.errors import SandboxError
 
@@ -72,6 +73,7 @@ def install(app: FastAPI, error_page: ErrorPage) -> None:
     for kind, status in _CODES:
         app.add_exception_handler(kind, _handler(status))
     app.add_exception_handler(TooManyError, _handler(429))
+    app.add_exception_handler(BusyError, _busy)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -96,6 +98,12 @@ def _handler(status: int) -> Any:
         return problem_response(status, str(error))
 
     return handle
+
+
+async def _busy(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, BusyError)
+    more = {} if error.resets_at is None else {"resets_at": error.resets_at}
+    return problem_response(429, str(error), {"retry-after": str(max(1, math.ceil(error.retry_after)))}, **more)
 
 
 # -- what is wrong with a request

@@ -14,6 +14,7 @@ from arena.store import queries
 from arena.submissions.intake import problem
 from arena.web import schemas
 from arena.web.answers import answer
+from arena.web.behaviour_schemas import BehaviourReportDetail
 from arena.web.bundles import Bundles
 from arena.web.context import AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.jobs import job_answer
@@ -114,12 +115,14 @@ async def check(request: Request, context: Ctx, lines: Waiting) -> Response:
 
 def _check(context: AppState, source: bytes) -> schemas.CheckReport:
     examined = context.intake.check(source)
+    report = context.intake.behaviour(examined, source.decode("utf-8-sig")).as_dict() if examined.accepted else None
     return schemas.CheckReport(
         accepted=examined.accepted,
         violations=[schemas.ViolationItem(**found) for found in examined.violations],
         name=examined.name or None,
         symbols=list(examined.symbols),
         warnings=examined.warnings,
+        report=BehaviourReportDetail.model_validate(report) if report is not None else None,
     )
 
 

@@ -10,12 +10,10 @@ import orjson
 from fastapi import APIRouter, Header, Request, Response
 from sse_starlette import EventSourceResponse
 
-from arena.core.text import clean_name
-from arena.store.models import Submission
+from arena.errors import RefusedError
 from arena.store.seasons import new_id
-from arena.submissions.pipeline import model_choices
 from arena.submissions.states import FINAL
-from arena.submissions.store import submission_document
+from arena.submissions.store import Wanted, author_of, submission_document
 from arena.web import schemas
 from arena.web.answers import answer
 from arena.web.context import AppState, Ctx, Waiting
@@ -49,37 +47,33 @@ async def submit(
 
 def _submit(context: AppState, body: schemas.StrategyRequest, key: str | None) -> Response:
     requested = [*body.models, *([body.model] if body.model else [])]
-    models = model_choices(requested, context.settings.openai_model)
-    if len(models) * body.samples > 1:
-        return Response(json_bytes(_submit_group(context, body, models, key).model_dump()), 202, media_type=_JSON)
-    row = _take(context, body, models[0], None, key, 0)
+    names = requested or [context.pipeline.models.default]
+    _refuse_unknown(context, names)
+    each = [name for name in names for _ in range(body.samples)]
+    wanted = [_wanted(body, model, key, number) for number, model in enumerate(each)]
+    if len(wanted) > 1:
+        rows = context.pipeline.hand_in(wanted, new_id())
+        items = [{**submission_document(row), "attempts": []} for row in rows]
+        group = schemas.SubmissionGroup.model_validate({"items": items, "group_id": rows[0].group_id})
+        return Response(json_bytes(group.model_dump()), 202, media_type=_JSON)
+    (row,) = context.pipeline.hand_in(wanted)
     shown = schemas.SubmissionDetail.model_validate({**submission_document(row), "attempts": []})
     headers = {"location": f"/api/v1/strategies/{row.id}"}
     return Response(json_bytes(shown.model_dump()), 202, headers, media_type=_JSON)
 
 
-def _submit_group(
-    context: AppState, body: schemas.StrategyRequest, models: list[str], key: str | None
-) -> schemas.SubmissionGroup:
-    group_id = new_id()
-    wanted = [model for model in models for _ in range(body.samples)]
-    rows = [_take(context, body, model, group_id, key, number) for number, model in enumerate(wanted)]
-    items = [{**submission_document(row), "attempts": []} for row in rows]
-    return schemas.SubmissionGroup.model_validate({"items": items, "group_id": rows[0].group_id or group_id})
+def _refuse_unknown(context: AppState, names: list[str]) -> None:
+    models = context.pipeline.models
+    for name in names:
+        # Where no model is set up at all, the submission itself says what to set.
+        if models.named and not models.knows(name):
+            raise RefusedError(models.unknown(name))
 
 
-def _take(
-    context: AppState, body: schemas.StrategyRequest, model: str, group_id: str | None, key: str | None, number: int
-) -> Submission:
+def _wanted(body: schemas.StrategyRequest, model: str, key: str | None, number: int) -> Wanted:
     # An author's key is the author's own, and nobody can find another's by guessing.
-    own_key = None if key is None else _hash([clean_name(body.author) or "local", key, number])
-    row, is_new = context.desk.take(
-        body.prompt, author=body.author, model=model, name=body.name, group_id=group_id,
-        idempotency_key=own_key, request_hash=_hash(body.model_dump()),
-    )  # fmt: skip
-    if is_new:
-        context.pipeline.submit(row.id)
-    return row
+    own_key = None if key is None else _hash([author_of(body.author), key, number])
+    return Wanted(body.prompt, body.author, model, body.name, own_key, _hash(body.model_dump()))
 
 
 def _hash(value: Any) -> str:
@@ -96,9 +90,24 @@ def _show(context: AppState, submission_id: str) -> schemas.SubmissionDetail:
     return schemas.SubmissionDetail.model_validate(context.desk.document(submission_id))
 
 
+@router.post("/{submission_id}/cancel", response_model=schemas.SubmissionDetail)
+async def cancel(request: Request, submission_id: str, context: Ctx, lines: Waiting) -> Response:
+    """Cancel a submission; a model's answer under way is broken off. One that has ended stays as it is: 409."""
+    return await lines.writes.run(request, _cancel, context, submission_id)
+
+
+def _cancel(context: AppState, submission_id: str) -> Response:
+    context.pipeline.cancel(submission_id)
+    return Response(json_bytes(_show(context, submission_id).model_dump()), media_type=_JSON)
+
+
 @router.get("/{submission_id}/events", response_class=EventSourceResponse, responses=schemas.EVENT_STREAM)
 async def events(request: Request, submission_id: str, context: Ctx, lines: Waiting) -> Response:
-    """Stream a submission's states until it ends (server-sent events)."""
+    """Stream a submission's states until it ends, and a model's answer as it is written (server-sent events).
+
+    `submission` is the whole submission at each of its moves; `text` adds to the text of an attempt from a place on:
+    `{id, attempt, offset, text}`.
+    """
     await lines.reads.run(request, context.desk.get, submission_id)
     return Placed(lines.streams, request, EventSourceResponse(_moves(request, context, lines, submission_id)))
 
@@ -107,13 +116,19 @@ async def _moves(
     request: Request, context: AppState, lines: ConcurrencyLimits, submission_id: str
 ) -> AsyncIterator[dict[str, str]]:
     # Listening begins before the row is read: a move in between would else never be told.
-    with context.broadcast.listening() as stream:
+    with context.pipeline.live.listening() as stream:
         document = await lines.reads.run(request, context.desk.document, submission_id)
         yield {"event": "submission", "data": json_bytes(document).decode()}
         if document["status"] in FINAL:
             return
+        written = context.pipeline.text_of(submission_id)
+        if written is not None and written["text"]:
+            yield {"event": "text", "data": json_bytes(written).decode()}
         async for event in stream:
-            if event.kind != "submission" or event.data["id"] != submission_id:
+            if event.data["id"] != submission_id:
+                continue
+            if event.kind == "text":
+                yield {"event": "text", "data": event.text}
                 continue
             document = await lines.reads.run(request, context.desk.document, submission_id)
             yield {"event": "submission", "data": json_bytes(document).decode()}

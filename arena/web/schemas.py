@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from arena.web.behaviour_schemas import BehaviourReportDetail
+
 # How a route that streams describes itself.
 EVENT_STREAM: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
@@ -52,6 +54,8 @@ class ViolationItem(BaseModel):
     rule: str
     message: str
     hint: str
+    tape: str | None = Field(None, description="The made-up market that shows it, where one does.")
+    tick: int | None = None
 
 
 class CheckReport(BaseModel):
@@ -62,6 +66,7 @@ class CheckReport(BaseModel):
     name: str | None = None
     symbols: list[str] = []
     warnings: list[str] = []
+    report: BehaviourReportDetail | None = Field(None, description="What it does on made-up markets; no refusal.")
 
 
 class Problem(BaseModel):
@@ -331,6 +336,13 @@ class AttemptItem(BaseModel):
     seconds: float
     error: str | None
     prompt_hash: str
+    kind: str = Field("first", description="first, repair, or fresh: asked anew with another temperature.")
+    asked_at: float | None = None
+    temperature: float | None = Field(None, description="Where it was not the model's usual one.")
+    cost_usd: float | None = Field(None, description="Unset where the price is not known.")
+    estimated: bool = Field(False, description="The server told no tokens: they are a guess from the length.")
+    cause: str | None = Field(None, description="What a repair says of the cause.")
+    diff: str | None = Field(None, description="Unified diff against the source of the attempt before.")
 
 
 class SubmissionDetail(BaseModel):

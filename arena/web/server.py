@@ -5,7 +5,17 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, FastAPI
 
 from arena import __version__
-from arena.web import assets, health, openapi, pages, problems, routes_arena, routes_bots, routes_strategies
+from arena.web import (
+    assets,
+    health,
+    openapi,
+    pages,
+    problems,
+    routes_arena,
+    routes_behaviour,
+    routes_bots,
+    routes_strategies,
+)
 from arena.web.board import BoardCache, CacheMiddleware
 from arena.web.bundles import Bundles
 from arena.web.context import AppState
@@ -31,7 +41,7 @@ def create_app(context: AppState) -> FastAPI:
     app.state.lines = ConcurrencyLimits()
     app.state.bundles = Bundles()
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(problems.known_parameters)])
-    for part in (routes_strategies, routes_bots, routes_arena):
+    for part in (routes_strategies, routes_behaviour, routes_bots, routes_arena):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)

@@ -1,7 +1,6 @@
-"""Asks many workers at once and gathers what they answer by one deadline.
+"""Sends one tick to many workers and gathers their replies by one deadline.
 
-Blocking and single-threaded on purpose: the tick runs outside any event loop. Only the parent's own
-measurements decide: the kernel's CPU clock, the wall clock, the exit status.
+Blocking and single-threaded on purpose: the tick runs outside any event loop.
 """
 
 from __future__ import annotations
@@ -11,36 +10,28 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from sandbox.talk.protocol import HEADER, Frame, Kind, encode, next_number
-from sandbox.talk.request import (
-    REPLY_AS_EXPECTED,
-    WorkerReply,
-    WorkerRequest,
-    demote_if_slow,
-    end_if_overdue,
-    evaluate_reply,
-)
+from sandbox.talk.request import REPLY_AS_EXPECTED, WorkerReply, WorkerRequest, check_clock, reply_of
 from sandbox.talk.verdict import Ending, Verdict
+from sandbox.talk.wait import CLOCK_INTERVAL, WorkerSelector, check_clocks
 from sandbox.talk.worker import EXPECTED_FRAME, Worker
 
-_SLICE = 0.02
 _GROUP = 64
 
 
 def gather(
-    asks: Sequence[WorkerRequest],
+    requests: Sequence[WorkerRequest],
     deadline: float | None = None,
     busy: Iterable[Worker] = (),
     meanwhile: Callable[[], object] | None = None,
 ) -> list[WorkerReply]:
-    """Send every request and return the answers in order; `deadline` is seconds of wall time.
+    """Send every request and return the replies in order; `deadline` is seconds of wall time.
 
-    Without a deadline each request may take until its CPU or its own wall limit. Requests of one payload
-    object are encoded once. Workers that stand back are asked when all others have answered; of those that are
-    `busy` with something older, the ones that stand back are stopped until then. When all has been sent,
-    `meanwhile` is called.
+    Without a deadline each request may take until its CPU or its own wall limit. Requests that share a payload
+    object are encoded once. Demoted workers are asked when all others have answered; those of `busy` (still at
+    work on an older tick) that are demoted are paused until then. `meanwhile` is called when all has been sent.
     """
     end = None if deadline is None else time.monotonic() + deadline
-    round_ = GatherRound(asks, busy)
+    round_ = GatherRound(requests, busy)
     try:
         round_.send()
         if meanwhile is not None:
@@ -48,211 +39,167 @@ def gather(
         round_.sweep(end)
         round_.wait_for_stragglers(end)
     finally:
-        round_.let_go_on()
-    return round_.answers  # type: ignore[return-value]  # none is left out
+        round_.resume_paused()
+    return round_.replies  # type: ignore[return-value]  # none is left out
 
 
 class GatherRound:
-    """One question to many workers; `open` are the places of those that have not answered, by descriptor."""
+    """One tick asked of many workers; `open` holds the requests without a reply, by their place in the order."""
 
-    def __init__(self, asks: Sequence[WorkerRequest], busy: Iterable[Worker] = ()) -> None:
-        self.asks = asks
-        self.answers: list[WorkerReply | None] = []
-        self.open: dict[int, int] = {}
+    def __init__(self, requests: Sequence[WorkerRequest], busy: Iterable[Worker] = ()) -> None:
+        self.requests = requests
+        self.replies: list[WorkerReply | None] = []
+        self.open: dict[int, WorkerRequest] = {}
         self._number = next_number()
-        self._writers: dict[int, int] = {}
         self._began = self._checked = time.monotonic()
         self._busy = busy
-        self._halted: list[Worker] = []
-        # The places of those that are asked later; where all stand back, nobody is.
-        later = [index for index, ask in enumerate(asks) if ask.worker.demoted]
-        self._later = dict.fromkeys(later) if len(later) < len(asks) else {}
+        self._paused: list[Worker] = []
+        # Demoted workers are asked last; where all are demoted, none waits for another.
+        later = [index for index, request in enumerate(requests) if request.worker.demoted]
+        self._later = dict.fromkeys(later) if len(later) < len(requests) else {}
 
     def send(self) -> None:
-        """Send every request that goes out at once."""
-        # To run only when nothing else wants the CPU is not enough: a kernel that keeps account of what each is
-        # owed (EEVDF) gives them turns of 4 ms before others who have had theirs a moment ago.
-        self._halted = [worker for worker in self._busy if worker.demoted and worker.halt()]
+        """Send every request but those of demoted workers."""
+        # SCHED_IDLE alone is not enough: a scheduler that keeps account of what each task is owed (EEVDF) gives
+        # idle tasks turns of 4 ms before others that have had theirs a moment ago.
+        self._paused = [worker for worker in self._busy if worker.demoted and worker.pause()]
         later = self._later
-        self._send([ask for index, ask in enumerate(self.asks) if index not in later] if later else self.asks)
+        prompt = [request for index, request in enumerate(self.requests) if index not in later]
+        self._send(prompt if later else self.requests)
 
-    def _send(self, asks: Sequence[WorkerRequest]) -> None:
+    def _send(self, requests: Sequence[WorkerRequest]) -> None:
         number, payload, frame, kind = self._number, None, b"", None
-        for first in range(0, len(asks), _GROUP):
+        for first in range(0, len(requests), _GROUP):
             now = time.monotonic()
-            for ask in asks[first : first + _GROUP]:
-                if ask.payload is not payload or ask.kind is not kind:
-                    payload, kind = ask.payload, ask.kind
+            for request in requests[first : first + _GROUP]:
+                if request.payload is not payload or request.kind is not kind:
+                    payload, kind = request.payload, request.kind
                     frame = encode(kind, number, payload)
-                ask.worker.send(frame, number, now, ask.hard)
+                request.worker.send(frame, number, now, request.hard)
 
-    def let_go_on(self) -> None:
-        """Have those go on that were halted."""
-        while self._halted:
-            self._halted.pop().go_on()
+    def resume_paused(self) -> None:
+        """Let the paused workers run again."""
+        while self._paused:
+            self._paused.pop().resume()
 
     # -- in order ----------------------------------------------------------------------------------
 
     def sweep(self, end: float | None) -> None:
-        """Take the answers in the order asked, waiting only for the last worker of each group.
+        """Read the replies in the order asked, waiting only for the last worker of each group.
 
-        By then most of its group have answered: one wait for many, and one read for each. Where that
-        last one is slow, the rest is taken as it comes.
+        By then most of its group have answered: one wait for many, and one read for each. Where that last one
+        is slow, the rest of the groups are read without waiting.
         """
         patient = True
-        for first in range(0, len(self.asks), _GROUP):
-            group = self.asks[first : first + _GROUP]
+        for first in range(0, len(self.requests), _GROUP):
+            group = self.requests[first : first + _GROUP]
             if len(group) == 1:
-                self._take_one(first, group, end)
+                self._read_one(first, group, end)
             else:
                 patient = patient and self._await(group, end)
-                self._take_group(first, group)
-            self._look_at_clocks()
+                self._read_group(first, group)
+            now = time.monotonic()
+            if now - self._checked >= CLOCK_INTERVAL:
+                self._checked = now
+                check_clocks(self.open.values(), now, demotes=True)
 
-    def _take_one(self, first: int, group: Sequence[WorkerRequest], end: float | None) -> None:
-        """Look first and wait then: a single worker beside us has often answered when its question is sent."""
-        self._take_group(first, group)
-        if self.open and first in self.open.values() and self._await(group, end):
-            self._read(first)
+    def _read_one(self, first: int, group: Sequence[WorkerRequest], end: float | None) -> None:
+        """Read first and wait then: a single worker on another CPU has often answered when its request is sent."""
+        self._read_group(first, group)
+        if first in self.open and self._await(group, end):
+            got = group[0].worker.receive()
+            if got is not None:
+                self._take(first, got)
 
     def _await(self, group: Sequence[WorkerRequest], end: float | None) -> bool:
-        """Wait for the last of a group that is not known to be slow; False where it lets us wait too long."""
-        last = next((ask for ask in reversed(group) if not ask.worker.demoted), None)
+        """Wait for the last worker of a group that is not demoted; False if it takes longer than a moment."""
+        last = next((request for request in reversed(group) if not request.worker.demoted), None)
         if last is None:
             return True
-        wait = _SLICE if end is None else min(_SLICE, end - time.monotonic())
+        wait = CLOCK_INTERVAL if end is None else min(CLOCK_INTERVAL, end - time.monotonic())
         waiting = select.poll()
         waiting.register(last.worker.fileno(), select.POLLIN)
         return bool(waiting.poll(max(0.0, wait * 1000)))
 
-    def _take_group(self, first: int, group: Sequence[WorkerRequest]) -> None:
+    def _read_group(self, first: int, group: Sequence[WorkerRequest]) -> None:
         """Read once from every worker of a group; lean, because it runs once a tick for every bot."""
-        answers, number, size, head, later = self.answers, self._number, -1, b"", self._later
-        # Less wall time than the soft limit cannot hold more CPU time; later the clock must be asked.
+        replies, number, size, head, later = self.replies, self._number, -1, b"", self._later
+        # Less wall time than the soft limit cannot hold more CPU time; past it the clock must be read.
         age = time.monotonic() - self._began
-        for index, ask in enumerate(group, first):
-            worker, usual = ask.worker, ask.usual
+        for index, request in enumerate(group, first):
+            worker, expected = request.worker, request.expected_reply
             if index in later:
-                answers.append(None)
+                replies.append(None)
                 continue
-            if usual is None or age > ask.soft:
+            if expected is None or age > request.soft:
                 got = worker.receive()
             else:
-                if len(usual) != size:
-                    size = len(usual)
+                if len(expected) != size:
+                    size = len(expected)
                     head = HEADER.pack(size, Kind.REPLY, number)
-                got = worker.receive(head + usual)
+                got = worker.receive(head + expected)
                 if got is EXPECTED_FRAME and not worker.demoted:
-                    answers.append(REPLY_AS_EXPECTED)
+                    replies.append(REPLY_AS_EXPECTED)
                     continue
-            answers.append(None)
-            self.open[worker.fileno()] = index
+            replies.append(None)
+            self.open[index] = request
             if got is not None:
                 self._take(index, got)
-            elif worker.unsent:
-                self._writers[worker.down_fileno] = index
 
     # -- as they come ------------------------------------------------------------------------------
 
     def wait_for_stragglers(self, end: float | None) -> None:
-        """Take what is still open as it comes, until the deadline."""
+        """Take the remaining replies as they come, until the deadline."""
         if not self.open and not self._later:
             return
-        with select.epoll() as poll:
-            for descriptor in self.open:
-                poll.register(descriptor, select.EPOLLIN)
-            for descriptor in self._writers:
-                poll.register(descriptor, select.EPOLLOUT)
+        with WorkerSelector[int](demotes=True) as selector:
+            for index, request in self.open.items():
+                selector.watch(index, request)
             while self.open or self._later:
                 now = time.monotonic()
                 late = end is not None and now >= end
-                if (self._later or self._halted) and (late or not self.has_prompt_workers_pending()):
-                    self._turn_to_the_slow(poll)
+                if (self._later or self._paused) and (late or not self.has_prompt_workers_pending()):
+                    self._ask_demoted(selector)
                 if late:
-                    self._call_time()
+                    self._end_at_deadline()
                     return
-                self._turn(poll, _SLICE if end is None else min(_SLICE, end - now))
+                wait = CLOCK_INTERVAL if end is None else min(CLOCK_INTERVAL, end - now)
+                for index, request, got, _ in selector.receive(wait):
+                    selector.forget(request.worker)
+                    self._take(index, got)
 
     def has_prompt_workers_pending(self) -> bool:
-        """Say whether one is still to answer that does not stand back."""
-        return any(not self.asks[index].worker.demoted for index in self.open.values())
+        """Say whether a worker that is not demoted has yet to answer."""
+        return any(not request.worker.demoted for request in self.open.values())
 
-    def _turn_to_the_slow(self, poll: select.epoll) -> None:
-        """Let those go on, and ask those, that stand back."""
-        self.let_go_on()
+    def _ask_demoted(self, selector: WorkerSelector[int]) -> None:
+        """Resume the paused workers, and send the demoted ones their requests."""
+        self.resume_paused()
         later, self._later = self._later, {}
-        self._send([self.asks[index] for index in later])
+        self._send([self.requests[index] for index in later])
         for index in later:
-            worker = self.asks[index].worker
-            self.open[worker.fileno()] = index
-            poll.register(worker.fileno(), select.EPOLLIN)
-            if worker.unsent:
-                self._writers[worker.down_fileno] = index
-                poll.register(worker.down_fileno, select.EPOLLOUT)
-
-    def _turn(self, poll: select.epoll, wait: float) -> None:
-        """Wait a little, take what has come, and look at the clocks of the others."""
-        for descriptor, _ in poll.poll(wait):
-            writer = self._writers.get(descriptor)
-            if writer is not None:
-                self._write_more(poll, descriptor, writer)
-            elif descriptor in self.open:
-                self._read(self.open[descriptor])
-                if descriptor not in self.open:
-                    poll.unregister(descriptor)
-        self._look_at_clocks()
-
-    def _write_more(self, poll: select.epoll, descriptor: int, index: int) -> None:
-        worker = self.asks[index].worker
-        worker.flush()
-        if not worker.unsent:
-            del self._writers[descriptor]
-            poll.unregister(descriptor)
-
-    def _look_at_clocks(self) -> float:
-        now = time.monotonic()
-        if now - self._checked >= _SLICE:
-            self._checked = now
-            for index in list(self.open.values()):
-                self._check_clock(index, now)
-        return now
-
-    def _read(self, index: int) -> None:
-        got = self.asks[index].worker.receive()
-        if got is not None:
-            self._take(index, got)
+            self.open[index] = self.requests[index]
+            selector.watch(index, self.requests[index])
 
     def _take(self, index: int, got: Frame | Ending) -> None:
-        if isinstance(got, Ending):
-            self._close(index, WorkerReply(got.verdict, None, got.reason, 0.0))
-        elif got is EXPECTED_FRAME:
-            self._close(index, REPLY_AS_EXPECTED)
-        else:
-            self._close(index, evaluate_reply(self.asks[index], got, time.monotonic()))
+        self._close(index, reply_of(self.requests[index], got, time.monotonic()))
 
-    def _check_clock(self, index: int, now: float) -> None:
-        ask = self.asks[index]
-        used = end_if_overdue(ask, now)
-        if ask.kind is Kind.CALL:
-            demote_if_slow(ask.worker, used)
-
-    def _close(self, index: int, answer: WorkerReply) -> None:
-        worker = self.asks[index].worker
-        self.answers[index] = answer
-        del self.open[worker.fileno()]
-        # Once slow, it stands back until it has answered within its limit again.
-        if worker.demoted and answer.verdict is Verdict.OK:
+    def _close(self, index: int, reply: WorkerReply) -> None:
+        worker = self.open.pop(index).worker
+        self.replies[index] = reply
+        # A demoted worker is restored once it has answered within its limit again.
+        if worker.demoted and reply.verdict is Verdict.OK:
             worker.restore()
 
-    def _call_time(self) -> None:
-        """End the round at the deadline: who has not answered is late, or over its soft limit."""
-        for index in list(self.open.values()):
-            self._read(index)
-        for index in list(self.open.values()):
-            ask = self.asks[index]
-            self._check_clock(index, time.monotonic())
-            used = ask.worker.cpu_since_asked()
-            verdict = Verdict.TIMEOUT if used > ask.soft else Verdict.LATE
+    def _end_at_deadline(self) -> None:
+        """End the round: who has not answered is LATE, or TIMEOUT where it is over its soft limit of CPU."""
+        for index, request in list(self.open.items()):
+            got = request.worker.receive()
+            if got is not None:
+                self._take(index, got)
+        for index, request in self.open.items():
+            used = check_clock(request, time.monotonic(), demotes=True)
+            verdict = Verdict.TIMEOUT if used > request.soft else Verdict.LATE
             reason = f"gave no answer in time ({used * 1000:.0f} ms of CPU used)"
-            self.answers[index] = WorkerReply(verdict, None, reason, used)
+            self.replies[index] = WorkerReply(verdict, None, reason, used)
         self.open.clear()

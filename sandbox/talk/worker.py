@@ -136,17 +136,17 @@ class Worker:
                 return
             self._unsent = self._unsent[sent:]
 
-    def receive(self, usual: bytes | None = None) -> Frame | Ending | None:
-        """Return the answer to the last request, the worker's end, or None if neither is there.
+    def receive(self, expected: bytes | None = None) -> Frame | Ending | None:
+        """Return the reply to the last request, the worker's end, or None if neither is there.
 
-        A frame that is `usual` to the byte is not taken apart: AS_USUAL stands for it. Answers to earlier
-        requests are dropped: they came too late.
+        A frame that equals `expected` to the byte is not parsed: `EXPECTED_FRAME` stands for it. Replies to
+        earlier requests are dropped: they came too late.
         """
         try:
             if self._reader.pending:
                 return self._next()
             data = os.read(self._up, _SHORT)
-            if data == usual:
+            if data == expected:
                 self.waiting_for = None
                 return EXPECTED_FRAME
             return self._whole_answer(data) or self._next(data)
@@ -232,12 +232,12 @@ class Worker:
         with contextlib.suppress(OSError):
             os.sched_setscheduler(self.pid, policy, os.sched_param(0))
 
-    def halt(self) -> bool:
-        """Take the CPU from it altogether until it may `go_on`; say whether that went through."""
+    def pause(self) -> bool:
+        """Stop it with SIGSTOP until `resume`; say whether the signal was delivered."""
         return self.alive and not self._closed and self._handle.signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
-        """Let a halted one run again."""
+    def resume(self) -> None:
+        """Let a paused worker run again."""
         if not self._closed:
             self._handle.signal(signal.SIGCONT)
 

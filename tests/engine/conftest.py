@@ -15,8 +15,10 @@ from arena.core.exchange import Conditions, Rules
 from arena.engine.backtest.run import hash_source
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.engine import Engine
-from arena.engine.live.sources import MarketState, SyntheticSource, TickSource
+from arena.engine.live.pacing import LiveBeats
+from arena.engine.live.sources import SyntheticSource, TickSource
 from arena.engine.seat import Seat
+from arena.engine.state import MarketState
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database
 from arena.store.seasons import NewBot, SeasonPlan, resume_or_open, season_seeds
@@ -36,9 +38,12 @@ class Steady:
     """A market whose prices a test states tick by tick; the last ones are carried on."""
 
     symbols = SYMBOLS
+    deadline: float | None = 1.0
+    waits_for_bots = False
 
     def __init__(self, *prices: dict[str, float]) -> None:
         self.prices = list(prices) or [{"BTCUSDT": 100.0, "ETHUSDT": 10.0}]
+        self.beats = LiveBeats(10.0)
         self.strange: dict[int, Conditions] = {}
 
     def prices_at(self, n: int, time: float, previous: dict[str, float]) -> dict[str, float]:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from arena.engine.live.sources import LiveSource, MarketState
+from arena.engine.live.sources import LiveSource
+from arena.engine.state import MarketState
 from arena.feeds.base import Pace, PriceSink, PriceUpdate, Resolution
 from arena.feeds.live import LiveMarket
 from tests.arenas import bot_source

@@ -78,7 +78,7 @@ def test_run_ahead_lockstep_and_a_season_agree_to_the_last_bit(
 ) -> None:
     rules = Rules(10_000.0, fee, fee / 2)
     hand = deal(ReplaySource(market), plan_of(fee_bps=fee, slippage_bps=fee / 2), pool=calm)
-    seed = hand.engine.chance
+    seed = hand.engine._state.chance
     ahead, lockstep = play(calm, market, rules, seed, 512), play(calm, market, rules, seed, 1)
     in_turn = play_in_turn(facing, market, rules, seed)
     expected = fills(lockstep)

@@ -8,7 +8,7 @@ import pytest
 from arena.clock import Clock
 from arena.engine.backtest.account import RecordedMarket
 from arena.engine.live.pacing import LiveBeats, ReplayBeats, next_beat
-from arena.engine.live.sources import MarketState, ReplaySource
+from arena.engine.state import MarketState
 
 
 def test_beats_are_multiples_of_the_interval() -> None:
@@ -42,13 +42,11 @@ def test_after_a_restart_with_a_clock_set_back_the_next_beat_is_after_the_last_t
     assert 0.0 < watch.beats.left(beat) <= 1.0
 
 
-def replay(speed: float) -> ReplaySource:
-    rows = np.array([[100.0, 1.0], [101.0, 2.0], [105.0, 3.0]])
-    return ReplaySource(RecordedMarket(("X",), rows), speed)
+RECORDED = RecordedMarket(("X",), np.array([[100.0, 1.0], [101.0, 2.0], [105.0, 3.0]]))
 
 
 def test_a_replay_without_a_speed_never_waits_and_says_which_tick_is_its_last() -> None:
-    beats, market = ReplayBeats(replay(0.0), lambda: 7.0), MarketState()
+    beats, market = ReplayBeats(RECORDED, 0.0, lambda: 7.0), MarketState()
     assert beats.next(market) == (100.0, False)
     assert beats.left(100.0) == 0.0
     market.n = 1
@@ -59,7 +57,7 @@ def test_a_replay_without_a_speed_never_waits_and_says_which_tick_is_its_last() 
 
 def test_a_replay_at_real_time_or_a_multiple_waits_as_long_as_the_recording_did() -> None:
     for speed, waits in ((1.0, (0.0, 1.0, 5.0)), (10.0, (0.0, 0.1, 0.5))):
-        beats, market = ReplayBeats(replay(speed), lambda: 7.0), MarketState()
+        beats, market = ReplayBeats(RECORDED, speed, lambda: 7.0), MarketState()
         found = []
         for n in range(3):
             market.n = n - 1

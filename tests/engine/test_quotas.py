@@ -172,7 +172,7 @@ def test_a_bot_is_refused_where_the_memory_for_all_is_used_up(deal: Deal) -> Non
     seat = hand.admit(bot_source("pass", name="First", top="kept = [0] * 4_000_000"))
     hand.tick(2)
     assert seat.worker is not None
-    used = memory_of([seat.worker.pid], hand.engine.zygote_pid)
+    used = memory_of([seat.worker.pid], hand.engine.supervisor.zygote_pid)
     assert used > 30_000_000
     hand.engine.roster._memory = used + BOT_NEEDS // 2
     with pytest.raises(ConflictError, match=r"memory for bots is used up .*BOTS_MEMORY_MB.*retire a bot"):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
+import os
+import signal
 import threading
 from collections.abc import Callable
 
@@ -13,6 +16,7 @@ from sqlalchemy import text
 from arena.core.exchange import Conditions
 from arena.core.orders import Order
 from arena.engine.live.sources import LiveSource
+from arena.engine.seat import Seat
 from arena.feeds.base import PriceUpdate
 from arena.feeds.live import LiveMarket
 from tests.arenas import bot_source, until
@@ -239,6 +243,47 @@ def test_a_database_that_is_away_stops_the_clock_and_loses_nothing(deal: Deal) -
     assert seat.account.sizes() == {"BTCUSDT": 0.01}
     assert hand.rows("SELECT n FROM ticks WHERE season_id = :season ORDER BY n") == [(0,), (1,), (2,)]
     assert hand.rows("SELECT count(*) FROM trades WHERE season_id = :season") == [(1,)]
+
+
+def shown(seat: Seat) -> tuple[object, ...]:
+    """Return all of a seat that a reader, the board or a restart can see."""
+    return (
+        seat.life, seat.status, seat.started, seat.entry.status, seat.entry.reason, seat.account, seat.equity,
+        seat.unrealized, seat.score.state(), [(waiting.id, waiting.order) for waiting in seat.pending],
+        dataclasses.astuple(seat.tally), dataclasses.astuple(seat.log_allowance), seat.recorded, seat.errors,
+        seat.errors_in_a_row, seat.last_error, seat.good_tick, seat.rejection,
+    )  # fmt: skip
+
+
+def test_nothing_of_a_seat_changes_before_its_tick_is_written(deal: Deal, caplog: pytest.LogCaptureFixture) -> None:
+    hand = deal(Steady())
+    order = 'ctx.submit_order("BTCUSDT", "BUY", 0.01)'
+    buyer = hand.admit(bot_source(f"{order}\nctx.log('bought')", name="Buyer"))
+    wrong = hand.admit(bot_source("ctx.submit_order('BTCUSDT', 'up', 1.0)\nraise ValueError('bad')", name="Wrong"))
+    crashed = hand.admit(bot_source(order, name="Crashed"))
+    hand.tick()
+    fresh = hand.admit(bot_source("pass", name="Fresh", top=f"def init(ctx):\n    {order}\n    ctx.log('hello')\n"))
+    assert crashed.worker is not None
+    os.kill(crashed.worker.pid, signal.SIGSEGV)
+    seats = (buyer, wrong, crashed, fresh)
+    before = [shown(seat) for seat in seats]
+    caplog.clear()
+    with hand.database.begin() as connection:
+        connection.execute(text("ALTER TABLE ticks RENAME TO away"))
+    ticking = threading.Thread(target=hand.tick)
+    ticking.start()
+    until(lambda: hand.engine.state == "waiting", "the clock stands")
+    assert [shown(seat) for seat in seats] == before
+    assert hand.engine.market.n == 0
+    assert [record.message for record in caplog.records if record.name == "arena.bots"] == []
+    with hand.database.begin() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO ticks"))
+    ticking.join(30)
+    assert [seat.status for seat in seats] == ["active", "active", "quarantined", "active"]
+    assert buyer.account.sizes() == fresh.account.sizes() == {"BTCUSDT": 0.01}
+    assert (wrong.errors, wrong.tally.orders, fresh.tally.orders) == (2, 2, 1)
+    assert crashed.entry.status == "quarantined"
+    assert (crashed.account.sizes(), crashed.pending) == ({"BTCUSDT": 0.01}, [])
 
 
 def test_a_stop_while_the_database_is_away_forgets_the_tick_whole(deal: Deal) -> None:

@@ -12,7 +12,8 @@ import pytest
 from scenes import play, running
 from test_alpaca import OPEN, QUICK, feed_of
 
-from arena.engine.live.sources import LiveSource, MarketState
+from arena.engine.live.sources import LiveSource
+from arena.engine.state import MarketState
 from arena.feeds.alpaca.parser import AlpacaParser
 from arena.feeds.fakes.alpaca import FakeAlpaca
 from arena.feeds.live import LiveMarket

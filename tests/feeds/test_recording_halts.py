@@ -12,7 +12,8 @@ from arena.core.exchange import Rules, settle
 from arena.core.ledger import Account
 from arena.core.orders import Order, Rejection, Side
 from arena.engine.backtest.market import read_market
-from arena.engine.live.sources import LiveSource, MarketState, ReplaySource
+from arena.engine.live.sources import LiveSource, ReplaySource
+from arena.engine.state import MarketState
 from arena.feeds.alpaca.parser import AlpacaParser
 from arena.feeds.base import Halt, RawFrame
 from arena.feeds.fakes.alpaca import FakeAlpaca

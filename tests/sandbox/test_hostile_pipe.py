@@ -115,9 +115,10 @@ def test_a_late_answer_is_dropped_by_its_number(liar: Worker) -> None:
 
 def test_a_late_worker_is_free_once_its_answer_has_come(liar: Worker) -> None:
     slow = json.dumps(["echo", "late"]).encode()
-    gather([WorkerRequest(liar, Kind.CALL, slow, 1.0, 1.0, WALL)], deadline=0.0)
+    request = WorkerRequest(liar, Kind.CALL, slow, 1.0, HARD, WALL)
+    gather([request], deadline=0.0)
     end = time.monotonic() + WALL
-    while (settled := collect_late_reply(liar, HARD, WALL)) is False and time.monotonic() < end:
+    while (settled := collect_late_reply(request)) is False and time.monotonic() < end:
         pass
     assert settled is True
 

@@ -52,9 +52,14 @@ def turns_with(pool: Pool) -> PageChannel:
 
 
 def asked(
-    worker: Worker, *what: object, soft: float = 2.0, hard: float = 5.0, wall: float = WALL, usual: object = None
+    worker: Worker,
+    *what: object,
+    soft: float = 2.0,
+    hard: float = 5.0,
+    wall: float = WALL,
+    expected_reply: object = None,
 ) -> WorkerRequest:
-    expected = None if usual is None else json.dumps(usual).encode()
+    expected = None if expected_reply is None else json.dumps(expected_reply).encode()
     return WorkerRequest(worker, Kind.CALL, json.dumps(what).encode(), soft, hard, wall, expected)
 
 
@@ -72,9 +77,9 @@ def test_each_question_gets_its_own_answer_new_or_again(turns: PageChannel) -> N
 
 
 def test_an_answer_that_is_no_news_is_known_as_such(turns: PageChannel) -> None:
-    assert say(turns, "echo", "a", usual="a") is REPLY_AS_EXPECTED
-    assert say(turns, "echo", "a", usual="a") is REPLY_AS_EXPECTED
-    assert say(turns, "echo", "a", usual="b").payload == b'"a"'
+    assert say(turns, "echo", "a", expected_reply="a") is REPLY_AS_EXPECTED
+    assert say(turns, "echo", "a", expected_reply="a") is REPLY_AS_EXPECTED
+    assert say(turns, "echo", "a", expected_reply="b").payload == b'"a"'
 
 
 def go_on(turns: PageChannel, ask: WorkerRequest, words: str) -> tuple[int, WorkerReply | None]:
@@ -89,7 +94,7 @@ def go_on(turns: PageChannel, ask: WorkerRequest, words: str) -> tuple[int, Work
 
 
 def test_questions_are_repeated_until_an_answer_is_news(turns: PageChannel) -> None:
-    ask = asked(turns.worker, "echo", "a", usual="a")
+    ask = asked(turns.worker, "echo", "a", expected_reply="a")
     assert turns.ask(ask) is REPLY_AS_EXPECTED
     passed, answer = go_on(turns, ask, "aaaaba")
     assert (passed, answer.payload if answer else None) == (4, b'"b"')
@@ -112,7 +117,7 @@ def test_who_fell_asleep_is_woken(turns: PageChannel) -> None:
     for pause in (0.0, 0.002, 0.05, 0.0):
         time.sleep(pause)
         assert echoes(turns)
-    turns.rest()
+    turns.stop_polling()
     time.sleep(0.02)
     before = turns.worker.cpu()
     time.sleep(0.1)
@@ -122,7 +127,7 @@ def test_who_fell_asleep_is_woken(turns: PageChannel) -> None:
 
 def test_pipes_serve_as_before_once_turns_are_over(turns: PageChannel) -> None:
     assert echoes(turns)
-    turns.rest()
+    turns.stop_polling()
     for word in ("a", "a", "b"):
         answer = gather([asked(turns.worker, "echo", word)])[0]
         assert answer.payload == json.dumps(word).encode()
@@ -175,7 +180,7 @@ def test_the_page_is_not_taken_away_from_under_us(turns: PageChannel) -> None:
 
 def test_one_that_never_reads_its_pipe_heaps_nothing_up(turns: PageChannel) -> None:
     assert echoes(turns)
-    ask = asked(turns.worker, "doze", 10**9, usual="still here")
+    ask = asked(turns.worker, "doze", 10**9, expected_reply="still here")
     assert turns.ask(ask) is REPLY_AS_EXPECTED
     asked_for = 0
     while asked_for < 20_000:
@@ -192,7 +197,7 @@ def test_who_works_is_woken_once_and_who_is_asked_by_the_pipe_never(
     woken, wake = [], turns._wake
     monkeypatch.setattr(turns, "_wake", lambda: (woken.append(1), wake()))
     assert echoes(turns)
-    turns.rest()
+    turns.stop_polling()
     time.sleep(0.02)
     woken.clear()
     assert say(turns, "burn", 0.05, soft=1.0).verdict is Verdict.OK
@@ -223,7 +228,7 @@ def test_a_page_that_cannot_be_mapped_costs_nothing(monkeypatch: pytest.MonkeyPa
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
     before = sorted(path.name for path in Path("/proc/self/fd").iterdir())
-    monkeypatch.setattr(order, "Page", refuse)
+    monkeypatch.setattr(order, "SharedPage", refuse)
     with pytest.raises(OutOfSlotsError, match="Cannot allocate memory"):
         order.open_ends(shared=True)
     assert sorted(path.name for path in Path("/proc/self/fd").iterdir()) == before
@@ -248,7 +253,7 @@ def test_an_honest_bot_grows_old_in_turns(canary: str) -> None:
         turns = turns_with(pool)
         for _ in range(30):
             assert say(turns, "burn", 0.1, soft=1.0).verdict is Verdict.OK
-        ask = asked(turns.worker, "echo", "a", usual="a")
+        ask = asked(turns.worker, "echo", "a", expected_reply="a")
         assert turns.ask(ask) is REPLY_AS_EXPECTED
         ends = time.monotonic() + 3.0
         while time.monotonic() < ends:

@@ -179,10 +179,10 @@ def test_a_name_is_free_again_in_a_new_season(books: Books) -> None:
 
 def test_a_bot_is_found_by_id_and_by_name(books: Books) -> None:
     bot = books.admit("A b/c")
-    for wanted in (bot.id, "A b/c"):
+    for wanted in (bot.id, "A b/c", "a B/C"):
         assert queries.find_bot(books.database, books.season.id, wanted) == bot.id
     with pytest.raises(NotFoundError):
-        queries.find_bot(books.database, books.season.id, "a B/C")
+        queries.find_bot(books.database, books.season.id, "A b/d")
     with pytest.raises(NotFoundError):
         queries.source_of(books.database, "nothing")
 

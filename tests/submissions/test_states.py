@@ -22,6 +22,7 @@ def test_every_state_has_its_row_and_the_names_are_the_apis() -> None:
     assert set(MOVES) == set(Status)
     assert [str(status) for status in Status] == [
         "queued", "generating", "validating", "repairing", "testing", "admitted", "rejected", "failed",
+        "cancelled",
     ]  # fmt: skip
 
 
@@ -36,7 +37,7 @@ def test_every_state_can_be_reached_and_every_one_can_end() -> None:
         reached |= edge
     assert reached == set(Status)
     for status in set(Status) - FINAL:
-        assert Status.FAILED in MOVES[status]
+        assert {Status.FAILED, Status.CANCELLED} <= MOVES[status]
 
 
 def test_only_a_tried_bot_is_admitted_or_one_that_was_enrolled_before_a_crash() -> None:

@@ -53,22 +53,7 @@ def _bot(bot_id: str, result: BacktestResult, play: BacktestAccount) -> Row:
 
 
 def _add_rows(rows: dict[str, list[Row]], bot_id: str, name: str, play: BacktestAccount) -> None:
-    same = {"bot_id": bot_id, "bot_name": name}
-    rows["orders"] += [
-        {**same, "time": o.time, "symbol": o.symbol, "side": o.side, "size": o.size,
-         "status": o.status.value, "reason": o.reason, "fill_time": o.fill_time,
-         "fill_price": o.fill_price, "fill_size": o.fill_size, "tick": o.tick}
-        for o in play.ledger.orders
-    ]  # fmt: skip
-    rows["trades"] += [
-        {**same, "time": t.time, "symbol": t.fill.symbol, "side": t.fill.side.value,
-         "size": t.fill.size, "price": t.fill.price, "cash_after": t.fill.cash_after,
-         "position_after": t.fill.position_after, "fee": t.fill.fee,
-         "realized_pnl": t.fill.realized, "tick": t.tick}
-        for t in play.ledger.trades
-    ]  # fmt: skip
-    rows["equity"] += [
-        {**same, "tick": n, "time": time, "equity": equity, "realized_pnl": realized,
-         "unrealized_pnl": unrealized, "cash": cash}
-        for n, time, equity, realized, unrealized, cash in play.ledger.equity
-    ]  # fmt: skip
+    record, owner = play.ledger, {"bot_id": bot_id}
+    rows["orders"] += [{**order.row(name), **owner} for order in record.orders]
+    rows["trades"] += [{**trade.row(name), **owner} for trade in record.trades]
+    rows["equity"] += [{**row, **owner} for row in record.equity_rows(name)]

@@ -101,7 +101,7 @@ class BotRun:
             ask = self._ask
             if ask is None or ask.worker is not worker:
                 ask = self._ask = WorkerRequest(worker, Kind.CALL, b"", self._soft, self._hard, self._wall)
-            ask.payload, ask.usual = self._play.next_tick()
+            ask.payload, ask.expected_reply = self._play.next_tick()
             return ask
         payload, self._sent = self._play.next_run(self._run)
         budget = self._pool.limits.run_cpu(self._sent)
@@ -158,7 +158,7 @@ class BotRun:
     def rest(self) -> None:
         """Take no more turns for now."""
         if self._turns is not None:
-            self._turns.rest()
+            self._turns.stop_polling()
 
     def spread(self) -> None:
         """Have the worker play beside others from now on, asked over its pipe."""

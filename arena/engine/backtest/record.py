@@ -1,4 +1,4 @@
-"""What one bot's play leaves behind: orders, trades, log lines, and the equity curve."""
+"""The record of one bot's run: orders, trades, log lines, errors, and the equity curve."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from typing import NamedTuple, overload
 
 from arena.core.orders import Fill, OrderStatus
 from arena.core.text import clean_line
+from arena.engine.rows import (
+    EquityColumns,
+    OrderColumns,
+    TradeColumns,
+    equity_row,
+    order_row,
+    trade_row,
+)
 from arena.runtime.wire import BotActions, Level, Where
 
 MAX_LOG_LINES = 20_000
-EquityRow = tuple[int, float, float, float, float, float]
+EquityValues = tuple[int, float, float, float, float, float]
 
 
 @dataclass(slots=True)
@@ -35,6 +43,14 @@ class OrderRecord:
     at_once: bool = False
     settled: int = -1
 
+    def row(self, bot_name: str, first: int = 0) -> OrderColumns:
+        """Return the order as a row; its ticks count from `first`."""
+        return order_row(
+            self.tick + first, self.time, bot_name, symbol=self.symbol, side=self.side, size=self.size,
+            status=self.status, reason=self.reason, fill_time=self.fill_time, fill_price=self.fill_price,
+            fill_size=self.fill_size,
+        )  # fmt: skip
+
 
 class TradeRecord(NamedTuple):
     """One fill as it is reported; `tick` is the tick it happened at."""
@@ -43,8 +59,12 @@ class TradeRecord(NamedTuple):
     time: float
     fill: Fill
 
+    def row(self, bot_name: str, first: int = 0) -> TradeColumns:
+        """Return the fill as a row; its ticks count from `first`."""
+        return trade_row(self.tick + first, self.time, bot_name, self.fill)
 
-class EquityCurve(Sequence[EquityRow]):
+
+class EquityCurve(Sequence[EquityValues]):
     """Rows of tick, time, equity, realised, unrealised and cash; packed, 48 bytes each."""
 
     _WIDTH = 6
@@ -60,17 +80,17 @@ class EquityCurve(Sequence[EquityRow]):
         return len(self._values) // self._WIDTH
 
     @overload
-    def __getitem__(self, index: int) -> EquityRow: ...
+    def __getitem__(self, index: int) -> EquityValues: ...
     @overload
-    def __getitem__(self, index: slice) -> list[EquityRow]: ...
-    def __getitem__(self, index: int | slice) -> EquityRow | list[EquityRow]:
+    def __getitem__(self, index: slice) -> list[EquityValues]: ...
+    def __getitem__(self, index: int | slice) -> EquityValues | list[EquityValues]:
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
         place = range(len(self))[index] * self._WIDTH
         tick, time, equity, realized, unrealized, cash = self._values[place : place + self._WIDTH]
         return int(tick), time, equity, realized, unrealized, cash
 
-    def __iter__(self) -> Iterator[EquityRow]:
+    def __iter__(self) -> Iterator[EquityValues]:
         return (self[place] for place in range(len(self)))
 
     def __eq__(self, other: object) -> bool:
@@ -83,7 +103,7 @@ class EquityCurve(Sequence[EquityRow]):
 
 @dataclass(slots=True)
 class RunRecord:
-    """Everything one bot's play leaves behind."""
+    """All that one bot's run leaves behind; `logs` are time, level and message, at most `MAX_LOG_LINES`."""
 
     orders: list[OrderRecord] = field(default_factory=list)
     trades: list[TradeRecord] = field(default_factory=list)
@@ -96,7 +116,7 @@ class RunRecord:
     load_failed: bool = False
 
     def note(self, bot_name: str, deeds: BotActions, time: float, tick: int) -> None:
-        """Take what a bot said and what went wrong in it at a tick; its orders are the account's business."""
+        """Take the log lines and errors of a bot at a tick; its orders are the account's part."""
         self.overflow += deeds.overflow
         for level, text in deeds.logs:
             self.say(time, level.name, text)
@@ -111,6 +131,13 @@ class RunRecord:
             self.last_error = error.told(tick)
             self.load_failed |= error.where is Where.load
             self.say(time, "ERROR", f"Error in bot '{bot_name}' {error.where.name}: {self.last_error}")
+
+    def equity_rows(self, bot_name: str, first: int = 0) -> Iterator[EquityColumns]:
+        """Yield the equity curve as rows; their ticks count from `first`."""
+        for n, time, equity, realized, unrealized, cash in self.equity:
+            yield equity_row(
+                n + first, time, bot_name, equity=equity, realized=realized, unrealized=unrealized, cash=cash
+            )
 
     def say(self, time: float, level: str, text: str) -> None:
         """Keep a log line, up to a limit."""

@@ -14,6 +14,7 @@ from arena.core.orders import Side
 from arena.core.text import clean_line
 from arena.engine.backtest.account import BacktestAccount, RecordedMarket, rejected_count
 from arena.engine.backtest.run import BacktestResult
+from arena.engine.rows import log_row
 
 Row = dict[str, Any]
 
@@ -146,58 +147,45 @@ def _played(play: BacktestAccount) -> Row:
     }
 
 
+def _in_order(found: list[tuple[float, int, int, Row]]) -> list[Row]:
+    """Return rows by the three numbers before each: tick or time, place of the bot, number within the bot."""
+    return [row for *_, row in sorted(found, key=lambda item: item[:3])]
+
+
 def _plays(results: Iterable[BacktestResult]) -> list[tuple[int, BacktestResult, BacktestAccount]]:
     return [(i, r, r.play) for i, r in enumerate(results) if r.play is not None]
 
 
-def trade_rows(results: Sequence[BacktestResult]) -> list[dict[str, Any]]:
+def trade_rows(results: Sequence[BacktestResult]) -> list[Row]:
     """Return all trades: by tick, then bots in the order given, then order of submission."""
-    found = [
-        (trade.tick, place, n, result.name, trade)
+    found: list[tuple[float, int, int, Row]] = [
+        (trade.tick, place, n, {**trade.row(result.name)})
         for place, result, play in _plays(results)
         for n, trade in enumerate(play.ledger.trades)
     ]
-    found.sort(key=lambda item: item[:3])
-    return [
-        {
-            "id": number, "time": trade.time, "bot_name": name, "symbol": trade.fill.symbol,
-            "side": trade.fill.side.value, "size": trade.fill.size, "price": trade.fill.price,
-            "cash_after": trade.fill.cash_after, "position_after": trade.fill.position_after,
-            "fee": trade.fill.fee, "realized_pnl": trade.fill.realized,
-        }
-        for number, (_, _, _, name, trade) in enumerate(found, 1)
-    ]  # fmt: skip
+    return [{"id": number, **row} for number, row in enumerate(_in_order(found), 1)]
 
 
-def order_rows(results: Sequence[BacktestResult]) -> list[dict[str, Any]]:
+def order_rows(results: Sequence[BacktestResult]) -> list[Row]:
     """Return all orders: by tick, then bots in the order given, then order of submission."""
-    found = [
-        (order.tick, place, n, result.name, order)
-        for place, result, play in _plays(results)
-        for n, order in enumerate(play.ledger.orders)
-    ]
-    found.sort(key=lambda item: item[:3])
-    return [
-        {
-            "time": order.time, "bot_name": name, "symbol": order.symbol, "side": order.side,
-            "size": order.size, "status": order.status.value, "reason": order.reason,
-            "fill_time": order.fill_time, "fill_price": order.fill_price,
-            "fill_size": order.fill_size,
-        }
-        for _, _, _, name, order in found
-    ]  # fmt: skip
+    return _in_order(
+        [
+            (order.tick, place, n, {**order.row(result.name)})
+            for place, result, play in _plays(results)
+            for n, order in enumerate(play.ledger.orders)
+        ]
+    )
 
 
-def log_rows(results: Sequence[BacktestResult]) -> list[dict[str, Any]]:
+def log_rows(results: Sequence[BacktestResult]) -> list[Row]:
     """Return all log lines, by time, then bots in the order given."""
-    found = [
-        (time, place, n, {"time": time, "bot_name": result.name, "file": result.file,
-                          "level": level, "message": message})
-        for place, result, play in _plays(results)
-        for n, (time, level, message) in enumerate(play.ledger.logs)
-    ]  # fmt: skip
-    found.sort(key=lambda item: item[:3])
-    return [row for *_, row in found]
+    return _in_order(
+        [
+            (line[0], place, n, {"bot_name": result.name, "file": result.file, **log_row(*line)})
+            for place, result, play in _plays(results)
+            for n, line in enumerate(play.ledger.logs)
+        ]
+    )
 
 
 def csv_cell(value: object) -> str:

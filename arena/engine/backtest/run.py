@@ -21,12 +21,12 @@ from arena.engine.backtest.account import RecordedMarket
 from arena.engine.backtest.bot_run import BacktestResult, BotRun
 from arena.engine.backtest.cpu_placement import placement
 from arena.engine.backtest.foresight import MOST_CREDIBLE, Foresight
-from arena.engine.backtest.relay import WorkerSelector
 from arena.runtime.contract import read_facts
 from sandbox.pool import Pool
 from sandbox.talk.checked import CheckResult
 from sandbox.talk.gather import gather
 from sandbox.talk.request import WorkerReply
+from sandbox.talk.wait import WorkerSelector
 
 __all__ = [
     "RUN_AHEAD",

@@ -1,7 +1,7 @@
 """The tick engine: one clock, start / main_loop / on_tick / stop.
 
-It runs on a thread of its own, because the barrier blocks; everything that changes a seat happens
-there, between two ticks or in one. `call` hands work over from other threads.
+It runs on a thread of its own, because waiting for bots blocks. Only this thread changes seats, in a tick or
+between two; `call` hands it work from other threads.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from arena.engine.live import garbage
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.calls import CallQueue
 from arena.engine.live.journal import Journal
-from arena.engine.live.pacing import LiveBeats, ReplayBeats
 from arena.engine.live.recovery import Recovery
 from arena.engine.live.roster import Roster
-from arena.engine.live.sources import MarketState, ReplaySource, TickSource
+from arena.engine.live.sources import TickSource
 from arena.engine.live.supervisor import Supervisor
 from arena.engine.live.tick import LOG_BYTES_A_DAY, TickBuilder
 from arena.engine.live.tick_payload import TickPayload
-from arena.engine.seat import Life, Seat
+from arena.engine.seat import Life
+from arena.engine.state import MarketState, SeasonState
 from arena.log import RateLimit
 from arena.store.models import Season
 from arena.store.seasons import close_season, season_seeds
@@ -59,30 +59,35 @@ class Engine:
         """Make an engine; a bot may log so many bytes a day, and all bots together take so much `memory`."""
         self.season = season
         self.market = MarketState(symbols=tuple(sorted(source.symbols)))
-        self.state = "starting"
-        self.tick_seconds = 0.0
-        self.problem: str | None = None
         self.rules = Rules(season.starting_cash, season.fee_bps, season.slippage_bps, season.fills_a_day)
-        self.chance = season_seeds(database, season.id).chance
+        self.beats = source.beats
+        self.tick_seconds = 0.0
+        self._state = SeasonState(season, self.rules, season_seeds(database, season.id).chance, self.market)
         self._database = database
         self._pool = pool
         self._source = source
         self._broadcast = broadcast
         self._journal = journal or Journal(database)
         self._calls = CallQueue()
-        self._replays = isinstance(source, ReplaySource)
-        self.beats = (
-            ReplayBeats(source, real_time.monotonic) if isinstance(source, ReplaySource) else LiveBeats(season.interval)
-        )
-        deadline = None if self._replays else min(0.5 * season.interval, 1.0)
-        self.supervisor = Supervisor(pool, self.rules, self.chance, deadline)
-        self.roster = Roster(database, self, memory)
+        self.supervisor = Supervisor(pool, self._state, source.deadline)
+        self.roster = Roster(database, self._state, self.supervisor, memory)
+        self._recovery = Recovery(database, pool, self._state, self.roster)
         self._limit = RateLimit()
         self._log_bytes = log_bytes_a_day
         self._ranked_at = -1
         self._barred: set[str] = set()
         self._zygote_died = threading.Event()
         self._released = threading.Event()
+
+    @property
+    def state(self) -> str:
+        """Return the phase the season is in, as `SeasonState` lists them."""
+        return self._state.phase
+
+    @property
+    def problem(self) -> str | None:
+        """Return why ticks cannot be recorded, None while they can."""
+        return self._state.problem
 
     # -- life -----------------------------------------------------------------------------------------
 
@@ -93,20 +98,19 @@ class Engine:
             self.main_loop()
         except Exception:
             log.exception("The engine has stopped because of a fault of its own")
-            self.state = "failed"
+            self._state.phase = "failed"
         finally:
             self.stop()
 
     def start(self) -> None:
         """Bring accounts and workers back to where the last recorded tick left them."""
-        self.state = "recovering"
-        Recovery(self._database, self._pool, self).run()
-        self.state = "running"
+        self._state.phase = "recovering"
+        self._recovery.run()
+        self._state.phase = "running"
 
     def main_loop(self) -> None:
         """Tick until told to stop; a replay ends with its recording."""
-        if self._replays:
-            # A recording has no hurry of its own: it begins when the bots that should play it are in.
+        if self._source.waits_for_bots:
             self._serve_until(lambda: 0.0 if self._released.is_set() else 0.05)
         while not self._calls.stopping and self.state != "finished":
             beat = self.beats.next(self.market)
@@ -120,7 +124,7 @@ class Engine:
         self._serve_until(lambda: 1.0)
 
     def on_tick(self, n: int, time: float, *, last: bool = False) -> None:
-        """Settle, ask, record, publish; state is replaced only after the tick is recorded."""
+        """Settle, ask, record, publish; seats and market change only after the tick is recorded."""
         started = real_time.monotonic()
         market = self.market
         prices = self._source.prices_at(n, time, market.prices)
@@ -128,21 +132,21 @@ class Engine:
         # The tick at which the last symbol ends has no prices, and still settles what is held of it.
         if not prices and not conditions.ended:
             log.info(WAITING)
-            self.state = "waiting"
+            self._state.phase = "waiting"
             return
-        self.state = "running"
+        self._state.phase = "running"
         self._revive_if_lost()
         market.admit_symbols(prices)
         last_prices = {**market.last_prices, **prices}
+        for seat in self.supervisor.restart_due(self.roster.seats(), n):
+            self.supervisor.launch(seat)
         builder = self._builder(n, time)
-        seats = self.roster.seats()
-        self._launch_due(n)
         with garbage.gc_paused():
-            self.supervisor.collect_starts(seats, builder)
-            builder.settle(seats, prices, last_prices, conditions)
-            self.supervisor.ask(seats, TickPayload(time, market.symbols, prices, market.version), builder)
+            self.supervisor.collect_starts(builder)
+            builder.settle(prices, last_prices, conditions)
+            self.supervisor.ask(TickPayload(time, market.symbols, prices, market.version), builder)
             builder.entry_updates()
-            ranked = builder.snapshot(seats, last=last)
+            ranked = builder.snapshot(last=last)
         if not self._record(builder):
             return
         builder.apply()
@@ -159,7 +163,7 @@ class Engine:
         """Close the season: what waits expires, its last state is written, and no tick follows."""
         if self.state == "finished":
             return
-        self.state = "finished"
+        self._state.phase = "finished"
         self.roster.expire_pending()
         self._snapshot_last()
         close_season(self._database, self.season.id)
@@ -172,7 +176,7 @@ class Engine:
         self._calls.stop()
         self.roster.end_all()
         if self.state != "failed":
-            self.state = "stopped"
+            self._state.phase = "stopped"
         self._calls.close()
 
     def release(self) -> None:
@@ -187,26 +191,18 @@ class Engine:
 
     def _builder(self, n: int, time: float) -> TickBuilder:
         recorder = self._journal.recorder
-        return TickBuilder(self.season.id, n, time, self.rules, recorder, self._limit, self._log_bytes)
-
-    def _launch_due(self, n: int) -> None:
-        for seat in self.supervisor.restart_due(self.roster.seats(), n):
-            self.launch(seat)
-
-    def launch(self, seat: Seat) -> None:
-        """Start a seat's worker with the market as it stands."""
-        market = self.market
-        start = self.supervisor.start_meta(seat, market.symbols, market.time, market.prices, market.last_prices)
-        self.supervisor.launch(seat, start, market.n)
+        return TickBuilder(
+            self.roster.seats(), self.season.id, n, time, self.rules, recorder, self._limit, self._log_bytes
+        )
 
     def _record(self, builder: TickBuilder) -> bool:
         """Write the tick; where the database is away or full, the clock stands until it is back."""
         while (problem := self._journal.write(builder.writes)) is not None:
-            self.state, self.problem = "waiting", problem.reason
+            self._state.phase, self._state.problem = "waiting", problem.reason
             log.error("Tick %d cannot be recorded, the clock stands: %s", builder.n, problem.detail)
             if self._calls.wait(1.0):
                 return False
-        self.state, self.problem = "running", None
+        self._state.phase, self._state.problem = "running", None
         return True
 
     def _snapshot_last(self) -> None:
@@ -215,16 +211,15 @@ class Engine:
         if market.n < 0 or market.n % SNAPSHOT_EVERY == 0 or market.n == self._ranked_at:
             return
         builder = self._builder(market.n, market.time)
-        builder.hold(self.roster.seats())
-        builder.snapshot(self.roster.seats(), last=True)
+        builder.snapshot(last=True)
         self._record(builder)
-        self.state = "finished"
+        self._state.phase = "finished"
 
     def _publish(self, builder: TickBuilder, *, ranked: bool) -> None:
         market = self.market
         data = {"n": market.n, "time": market.time, "prices": market.prices}
         self._broadcast.publish("tick", data)
-        for trade in builder.trades:
+        for trade in builder.writes.trades:
             self._broadcast.publish("trade", trade)
         if ranked:
             self._broadcast.publish("leaderboard", {"as_of": market.time})
@@ -243,13 +238,8 @@ class Engine:
 
     # -- the zygote ---------------------------------------------------------------------------------------
 
-    @property
-    def zygote_pid(self) -> int | None:
-        """Return the id of the process that bots are forked from."""
-        return self._pool.zygote_pid
-
     def zygote_died(self) -> None:
-        """Take note from the pool's thread that all workers are gone."""
+        """Note that the zygote has died, and all workers with it; callable from any thread."""
         self._zygote_died.set()
 
     def _revive_if_lost(self) -> None:
@@ -262,7 +252,7 @@ class Engine:
             self.supervisor.end(seat)
             if seat.life in {Life.ACTIVE, Life.STARTING, Life.RESTARTING}:
                 seat.life = Life.RECOVERING
-        Recovery(self._database, self._pool, self).revive_workers()
+        self._recovery.revive_workers()
 
     # -- reading --------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""When the next tick is: the live grid, or a recording at its own pace.
+"""When the next tick is: on the live grid, or as a recording has it.
 
 Live beats are multiples of the interval since the epoch. A tick that overruns, a clock that jumps
 forward or a machine that slept costs the beats in between: they are counted, never made up for.
@@ -7,10 +7,25 @@ forward or a machine that slept costs the beats in between: they are counted, ne
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
+from typing import Protocol
 
 from arena.clock import CLOCK, Clock
-from arena.engine.live.sources import MarketState, ReplaySource
+from arena.engine.backtest.market import RecordedMarket
+from arena.engine.state import MarketState
+
+
+class Beats(Protocol):
+    """The times of a season's ticks; `missed` counts the beats that had no tick."""
+
+    missed: int
+
+    def next(self, market: MarketState) -> tuple[float, bool] | None:
+        """Return the next beat's time and whether it is the last; None where there is none."""
+
+    def left(self, beat: float) -> float:
+        """Return how many seconds there are until a beat."""
 
 
 def next_beat(now: float, interval: float) -> float:
@@ -28,7 +43,7 @@ class LiveBeats:
         self._last: float | None = None
 
     def next(self, market: MarketState) -> tuple[float, bool] | None:
-        """Return the next beat's time and whether it is the last of all."""
+        """Return the next beat; a live season has no last one."""
         self._clock.not_before(market.time)
         beat = next_beat(max(self._clock.now(), market.time), self._interval)
         if self._last is not None:
@@ -44,10 +59,13 @@ class LiveBeats:
 class ReplayBeats:
     """The ticks of a recording, as fast as it can or at a multiple of real time."""
 
-    def __init__(self, source: ReplaySource, steady: Callable[[], float]) -> None:
+    def __init__(
+        self, market: RecordedMarket, speed: float = 0.0, steady: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Make the beats of a recording; `speed` is in times real time, 0 for as fast as it can."""
         self.missed = 0
-        self._market = source.market
-        self._speed = source.speed
+        self._market = market
+        self._speed = speed
         self._steady = steady
         self._start: tuple[float, float] | None = None
 

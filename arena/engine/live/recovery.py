@@ -1,30 +1,26 @@
-"""Restart equals recovery: accounts from trades, scores from the last standings, workers from source.
+"""A restart rebuilds accounts from trades, scores from the last standings, and workers from source.
 
-A worker's own memory is rebuilt by showing it the season's recorded ticks again; what it orders there
-is compared with the record, not executed. Until it has caught up a bot is `recovering`.
+A worker's own memory is rebuilt by showing it the recorded ticks again; the orders it makes there are compared
+with the record and not executed. Until it has caught up a bot is `recovering`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine as Database
 from sqlmodel import Session, col, select
 
-from arena.core.ledger import Account, mark
-from arena.core.scoring import Score
+from arena.core.ledger import mark
 from arena.engine.live.catch_up import CatchUp
+from arena.engine.live.roster import Roster
 from arena.engine.replay.replayer import RecordedTicks, worker_lifetimes
 from arena.engine.seat import Life, Seat, rebuilt_account, restored_seat
+from arena.engine.state import SeasonState
 from arena.store.models import BotTick, Tick, Trade
 from arena.store.recovered import Recovered, ended_symbols, recover, tick_rows
 from sandbox.pool import Pool
 from sandbox.talk.gather import gather
-
-if TYPE_CHECKING:
-    from arena.engine.live.engine import Engine
 
 log = logging.getLogger("arena.engine")
 
@@ -34,22 +30,23 @@ _PAGE = 5000
 class Recovery:
     """Brings a season's seats back to the last recorded tick."""
 
-    def __init__(self, database: Database, pool: Pool, engine: Engine) -> None:
+    def __init__(self, database: Database, pool: Pool, state: SeasonState, roster: Roster) -> None:
         self._database = database
         self._pool = pool
-        self._engine = engine
+        self._state = state
+        self._roster = roster
 
     def run(self) -> None:
         """Rebuild market, seats and workers; a season without ticks is left as it is."""
-        season = self._engine.season
+        season = self._state.season
         found = recover(self._database, season.id)
         for bot, entry in found.entries:
             seat = restored_seat(
-                bot, entry, self._engine.rules, found.trades.get(bot.id, []),
+                bot, entry, self._state.rules, found.trades.get(bot.id, []),
                 found.pending.get(bot.id, []), found.standings.get(bot.id),
             )  # fmt: skip
             seat.record.take_up(found.events.get(bot.id, ()))
-            self._engine.roster.put(seat)
+            self._roster.put(seat)
         if found.last_tick is not None:
             self._restore_market(found.last_tick)
             self._restore_scores(found)
@@ -62,9 +59,9 @@ class Recovery:
     # -- market and scores ----------------------------------------------------------------------------
 
     def _restore_market(self, last: Tick) -> None:
-        market = self._engine.market
+        market = self._state.market
         market.n, market.time, market.prices = last.n, last.time, dict(last.prices)
-        held = {symbol for seat in self._engine.roster.seats() for symbol in seat.account.positions}
+        held = {symbol for seat in self._roster.seats() for symbol in seat.account.positions}
         last_prices = dict(last.prices)
         missing = held - set(last_prices)
         end = last.n
@@ -80,42 +77,34 @@ class Recovery:
         market.ended = ended_symbols(self._database, last.season_id)
 
     def _restore_scores(self, found: Recovered) -> None:
-        for seat in self._engine.roster.seats():
+        for seat in self._roster.seats():
             standing = found.standings.get(seat.id)
             since = standing.tick + 1 if standing is not None else seat.entry.admitted_tick
             trades = found.trades.get(seat.id, [])
             self._remark(seat, trades, since)
             seat.score.rejected = max(seat.score.rejected, found.rejected.get(seat.id, 0))
-            value = mark(seat.account, self._engine.market.last_prices)
+            value = mark(seat.account, self._state.market.last_prices)
             seat.equity, seat.unrealized = value.equity, value.unrealized
 
     def _remark(self, seat: Seat, trades: list[Trade], since: int) -> None:
         """Take the ticks after the last standings into the score again."""
-        before = rebuilt_account(self._engine.rules, [trade for trade in trades if trade.tick < since])
-        score, account, last_prices = seat.score, before, dict(self._engine.market.last_prices)
-        end = self._engine.market.n
-        for tick in tick_rows(self._database, self._engine.season.id, since, end):
+        before = rebuilt_account(self._state.rules, [trade for trade in trades if trade.tick < since])
+        score, account, last_prices = seat.score, before, dict(self._state.market.last_prices)
+        end = self._state.market.n
+        for tick in tick_rows(self._database, self._state.season.id, since, end):
             last_prices.update(tick.prices)
-            account = self._apply(score, account, (t for t in trades if t.tick == tick.n))
+            for trade in (trade for trade in trades if trade.tick == tick.n):
+                score.fill(trade.price * trade.size, trade.realized_pnl, is_sell=trade.side == "SELL")
+                account = account.after(trade)
             value = mark(account, last_prices)
             score.mark(value.equity, exposed=bool(account.positions))
-
-    @staticmethod
-    def _apply(score: Score, account: Account, trades: Iterable[Trade]) -> Account:
-        for trade in trades:
-            score.fill(trade.price * trade.size, trade.realized_pnl, is_sell=trade.side == "SELL")
-            if trade.side == "BUY":
-                account = account.bought(trade.symbol, trade.size, trade.price, trade.fee)
-            else:
-                account, _ = account.sold(trade.symbol, trade.size, trade.price, trade.fee)
-        return account
 
     # -- workers ----------------------------------------------------------------------------------------
 
     def revive_workers(self) -> None:
         """Start every bot that should run, and let those that had run catch up."""
         revivals = []
-        for seat in self._engine.roster.seats():
+        for seat in self._roster.seats():
             if seat.life not in {Life.ACTIVE, Life.PAUSED, Life.RECOVERING, Life.STARTING}:
                 continue
             if not self._load_program(seat):
@@ -137,8 +126,8 @@ class Recovery:
         return False
 
     def _revival(self, seat: Seat) -> CatchUp | None:
-        """Return the way back for a bot, None if it has not started yet or waits to be restarted."""
-        season, last = self._engine.season, self._engine.market.n
+        """Return how a bot catches up, None if it has not started yet or waits to be restarted."""
+        season, last = self._state.season, self._state.market.n
         with Session(self._database) as session:
             events = session.exec(
                 select(BotTick)
@@ -160,8 +149,8 @@ class Recovery:
             return None
         ticks = tick_rows(self._database, season.id, max(0, min(life.first - 1, life.loaded)), last)
         before = [trade for trade in trades if trade.tick < life.first]
-        account = rebuilt_account(self._engine.rules, before)
-        return CatchUp(self._pool, self._engine, seat, RecordedTicks.of(ticks), life, account)
+        account = rebuilt_account(self._state.rules, before)
+        return CatchUp(self._pool, self._state, seat, RecordedTicks.of(ticks), life, account)
 
     def _catch_up(self, revivals: list[CatchUp]) -> None:
         open_ones = list(revivals)

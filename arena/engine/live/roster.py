@@ -1,25 +1,22 @@
-"""All bots of the season: who is in, and how they come, pause and go."""
+"""All bots of the season: admitted, paused, resumed, retired."""
 
 from __future__ import annotations
 
 import sys
 import threading
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine as Database
 from sqlalchemy import update
 
 from arena.core.orders import OrderStatus
 from arena.engine.live.memory_budget import memory_of
+from arena.engine.live.supervisor import Supervisor
 from arena.engine.seat import Life, Seat, new_seat
+from arena.engine.state import SeasonState
 from arena.errors import ConflictError, NotFoundError
 from arena.store.bulk import insert_rows, table_of
 from arena.store.models import BotTick, Entry, OrderRow
 from arena.store.seasons import Enrolled, NewBot, enrol
-
-if TYPE_CHECKING:
-    from arena.engine.live.engine import Engine
-
 
 BOT_NEEDS = 8 << 20  # bytes that a bot which has just come in may take before it is measured
 
@@ -27,11 +24,14 @@ BOT_NEEDS = 8 << 20  # bytes that a bot which has just come in may take before i
 class Roster:
     """The seats by bot id; changed on the engine's thread, read from any."""
 
-    def __init__(self, database: Database, engine: Engine, memory: int = sys.maxsize) -> None:
+    def __init__(
+        self, database: Database, state: SeasonState, supervisor: Supervisor, memory: int = sys.maxsize
+    ) -> None:
         """Make an empty roster; `memory` is how many bytes all workers together may take."""
         self._database = database
         self._memory = memory
-        self._engine = engine
+        self._state = state
+        self._supervisor = supervisor
         self._lock = threading.Lock()
         self._seats: dict[str, Seat] = {}
         self.revision = 0
@@ -48,7 +48,7 @@ class Roster:
         self.changed()
 
     def changed(self) -> None:
-        """Count a change that stands in the database, so that readers look again; callable from any thread."""
+        """Count a change of the stored bots, so that caches are refreshed; callable from any thread."""
         with self._lock:
             self.revision += 1
 
@@ -61,7 +61,7 @@ class Roster:
         return seat
 
     def running(self) -> int:
-        """Return how many bots are asked or about to be."""
+        """Return how many bots are neither retired nor quarantined."""
         return sum(seat.life not in {Life.RETIRED, Life.QUARANTINED} for seat in self.seats())
 
     # -- on the engine's thread ---------------------------------------------------------------------------
@@ -71,28 +71,28 @@ class Roster:
 
         With `most` bots running already there is no room: ConflictError, as where its name is another's.
         """
-        season = self._engine.season
+        season = self._state.season
         if season.status == "closed":
             raise ConflictError(
                 f"Season {season.number} is closed and takes no more strategies: open the next one with "
                 "`arena season new`, then try again."
             )
         self._check_memory()
-        tick, room = self._engine.market.n + 1, most - self.running()
+        tick, room = self._state.market.n + 1, most - self.running()
         enrolled = enrol(self._database, season.id, new, tick=tick, room=room)
         if enrolled.entry is not None:
             seat = new_seat(enrolled.bot, enrolled.entry, season.starting_cash)
             seat.program = program
             self.put(seat)
-            self._engine.launch(seat)
+            self._supervisor.launch(seat)
             if enrolled.replaces is not None and enrolled.replaces in self._seats:
                 self.retire(enrolled.replaces)
         return enrolled
 
     def _check_memory(self) -> None:
-        """Refuse another bot where those that run have used up the memory for all of them."""
+        """Raise ConflictError where the running bots have used up the memory for all bots."""
         workers = [seat.worker.pid for seat in self.seats() if seat.worker is not None]
-        used = memory_of(workers, self._engine.zygote_pid)
+        used = memory_of(workers, self._supervisor.zygote_pid)
         if used + BOT_NEEDS > self._memory:
             raise ConflictError(
                 f"The memory for bots is used up ({used >> 20:,} of {self._memory >> 20:,} MiB, BOTS_MEMORY_MB): "
@@ -100,7 +100,7 @@ class Roster:
             )
 
     def pause(self, bot_id: str, reason: str = "") -> Seat:
-        """Stop asking a bot; it stays marked and its queued orders fill."""
+        """Ask a bot no more until it is resumed; its positions are marked and its waiting orders settle."""
         seat = self.get(bot_id)
         if seat.life is Life.PAUSED:
             return seat
@@ -126,17 +126,17 @@ class Roster:
         return seat
 
     def retire(self, bot_id: str) -> Seat:
-        """Take a bot out for good: its record stays, its queued orders are cancelled."""
+        """Retire a bot for good: its record stays, its waiting orders are cancelled."""
         seat = self.get(bot_id)
         if seat.life is not Life.RETIRED:
-            self._engine.supervisor.end(seat)
+            self._supervisor.end(seat)
             seat.life = Life.RETIRED
             self._cancel(seat)
             self._store(seat, "retired")
         return seat
 
     def _store(self, seat: Seat, event: str) -> None:
-        season, market = self._engine.season, self._engine.market
+        season, market = self._state.season, self._state.market
         seat.entry.status = seat.stored_status
         table = table_of(Entry)
         with self._database.begin() as connection:
@@ -163,7 +163,7 @@ class Roster:
                 connection.execute(statement.values(status=status.value))
 
     def expire_pending(self) -> None:
-        """Expire what still waits at the end of a season."""
+        """Expire the orders that still wait at the end of a season."""
         for seat in self.seats():
             self._end_orders([waiting.id for waiting in seat.pending], OrderStatus.EXPIRED)
             seat.pending = []
@@ -171,4 +171,4 @@ class Roster:
     def end_all(self) -> None:
         """End every worker."""
         for seat in self.seats():
-            self._engine.supervisor.end(seat)
+            self._supervisor.end(seat)

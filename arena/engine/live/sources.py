@@ -1,41 +1,29 @@
-"""Where the clock gets a beat's prices from: the synthetic market, live feeds, or a recording."""
+"""The markets that a season can run on: synthetic, live feeds, or a recording."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from arena.core.exchange import USUAL, Conditions
 from arena.engine.backtest.market import RecordedMarket, halted
+from arena.engine.live.pacing import Beats, LiveBeats, ReplayBeats
+from arena.engine.state import MarketState
 from arena.feeds.live import LiveMarket
 from arena.feeds.synthetic import SyntheticMarket
 
 
-@dataclass(slots=True)
-class MarketState:
-    """The market as of the last tick; `ended` are the symbols that have been settled, for ever."""
-
-    n: int = -1
-    time: float = 0.0
-    prices: dict[str, float] = field(default_factory=dict)
-    last_prices: dict[str, float] = field(default_factory=dict)
-    symbols: tuple[str, ...] = ()
-    version: int = 0
-    ended: dict[str, float | None] = field(default_factory=dict)
-
-    def admit_symbols(self, prices: Mapping[str, float]) -> None:
-        """Widen the symbol table where a new symbol has got a price."""
-        new = [symbol for symbol in prices if symbol not in self.last_prices]
-        if new:
-            self.symbols = tuple(sorted({*self.symbols, *new}))
-            self.version += 1
-
-
 class TickSource(Protocol):
-    """A market that can be asked for its prices at a beat."""
+    """A market with its own clock.
+
+    `beats` say when its ticks are. `deadline` is how many seconds of a tick bots have to answer, None where only
+    their CPU time counts. A source that `waits_for_bots` begins when those that should play from the start are in.
+    """
 
     symbols: tuple[str, ...]
+    beats: Beats
+    deadline: float | None
+    waits_for_bots: bool
 
     def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
         """Return the prices of tick n at `time`; `previous` are those of tick n - 1."""
@@ -47,10 +35,19 @@ class TickSource(Protocol):
         """Return how the source is doing, for a status page."""
 
 
+def live_deadline(interval: float) -> float:
+    """Return the seconds of a tick that bots have to answer in a market that runs in real time."""
+    return min(0.5 * interval, 1.0)
+
+
 class SyntheticSource:
     """The seeded synthetic market: each tick follows from its number and the one before."""
 
+    waits_for_bots = False
+
     def __init__(self, market: SyntheticMarket, *, predictable: bool = False) -> None:
+        self.beats: Beats = LiveBeats(market.interval)
+        self.deadline: float | None = live_deadline(market.interval)
         self._market = market
         self._predictable = predictable
         self.symbols = tuple(market.symbols)
@@ -72,9 +69,13 @@ class SyntheticSource:
 
 
 class LiveSource:
-    """What the live feeds have told so far; ticks come every `interval` seconds."""
+    """The newest prices of the live feeds; ticks come every `interval` seconds."""
+
+    waits_for_bots = False
 
     def __init__(self, market: LiveMarket, symbols: tuple[str, ...], interval: float) -> None:
+        self.beats: Beats = LiveBeats(interval)
+        self.deadline: float | None = live_deadline(interval)
         self._market = market
         self._interval = interval
         self.symbols = symbols
@@ -113,7 +114,11 @@ class LiveSource:
 class ReplaySource:
     """A recorded market, tick by tick; `speed` is in times real time, 0 for as fast as it can."""
 
+    waits_for_bots = True
+
     def __init__(self, market: RecordedMarket, speed: float = 0.0) -> None:
+        self.beats: Beats = ReplayBeats(market, speed)
+        self.deadline: float | None = None
         self.market = market
         self.speed = speed
         self.symbols = market.symbols

@@ -1,33 +1,14 @@
-"""Seats as a tick leaves them, and the board that follows from them."""
+"""The ranked rows of the board, made of the seats as a tick leaves them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from arena.core.exchange import daily_limit, day_of
-from arena.core.ledger import Account, Valuation
-from arena.core.scoring import Contender, Score, ranked
+from arena.core.scoring import Contender, ranked
 from arena.core.text import clean_line
-from arena.engine.seat import REJECTED_ROWS_A_DAY, Pending, Seat, Tally
-
-
-@dataclass(slots=True)
-class SeatUpdate:
-    """One seat after this tick, not yet true."""
-
-    seat: Seat
-    account: Account
-    valuation: Valuation
-    score: Score
-    tally: Tally
-    pending: list[Pending] = field(default_factory=list)
-    errors: int = 0
-    errors_in_a_row: int = 0
-    last_error: str | None = None
-    good_tick: bool = False
-    rejection: str = ""
+from arena.engine.seat import REJECTED_ROWS_A_DAY, SeatUpdate
 
 
 def standings(
@@ -60,7 +41,8 @@ def _standing(candidate: SeatUpdate, season_id: str, tick: int, time: float, fil
 
 def _note(candidate: SeatUpdate, time: float, fills_a_day: int) -> str:
     """Return what keeps a bot from playing, or its record from being whole; '' as a rule."""
-    seat, score, tally, account = candidate.seat, candidate.score, candidate.tally, candidate.account
+    score, tally, account = candidate.score, candidate.tally, candidate.account
+    allowance = candidate.log_allowance
     day = day_of(time)
     notes = []
     if candidate.last_error is not None and not candidate.good_tick and candidate.errors_in_a_row > 1:
@@ -73,8 +55,8 @@ def _note(candidate: SeatUpdate, time: float, fills_a_day: int) -> str:
     if tally.day == day and tally.rejected > REJECTED_ROWS_A_DAY:
         more = tally.rejected - REJECTED_ROWS_A_DAY
         notes.append(f"{more:,} more rejected orders today are counted, not listed")
-    if seat.talk.day == day and seat.talk.dropped:
-        notes.append(f"{seat.talk.dropped:,} more log lines today are counted, not kept")
+    if allowance.day == day and allowance.dropped:
+        notes.append(f"{allowance.dropped:,} more log lines today are counted, not kept")
     return clean_line("; ".join(notes))
 
 

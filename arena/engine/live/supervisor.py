@@ -1,19 +1,16 @@
-"""Looks after the workers of all seats: starts, late answers, verdicts, restarts, quarantine."""
+"""The workers of all seats: starts, late answers, verdicts, restarts, quarantine."""
 
 from __future__ import annotations
 
 import logging
-import select
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from arena.core.exchange import Rules
-from arena.core.ledger import Account
 from arena.core.seeds import seed_of
 from arena.engine.discipline import Action
 from arena.engine.live.tick import TickBuilder
 from arena.engine.live.tick_payload import TickPayload
 from arena.engine.seat import RUNNING, Life, Seat
+from arena.engine.state import SeasonState
 from arena.runtime.start import Start
 from arena.runtime.wire import BotActions, BotReply, quiet_reply, read_reply
 from sandbox.errors import SandboxError
@@ -22,6 +19,7 @@ from sandbox.talk.gather import gather
 from sandbox.talk.protocol import Frame, Kind
 from sandbox.talk.request import REPLY_AS_EXPECTED, WorkerReply, WorkerRequest, collect_late_reply
 from sandbox.talk.verdict import Ending, Verdict
+from sandbox.talk.wait import look_for_reply, wait_for_reply
 from sandbox.talk.worker import Worker
 
 log = logging.getLogger("arena.engine")
@@ -30,36 +28,26 @@ log = logging.getLogger("arena.engine")
 class Supervisor:
     """Owns every conversation with the workers; used by the engine's thread only."""
 
-    def __init__(self, pool: Pool, rules: Rules, chance: str, deadline: float | None) -> None:
+    def __init__(self, pool: Pool, state: SeasonState, deadline: float | None) -> None:
+        """Serve one season; bots have `deadline` seconds a tick to answer, None for as long as their CPU time lasts."""
         self._pool = pool
-        self._rules = rules
-        self._chance = chance
+        self._state = state
         self._deadline = deadline
+        # Bots whose answer was late: its end, once it comes, is not a strike again.
         self._struck: set[str] = set()
+        # The sources of bots that have attacked or crashed natively at this tick, with the reason.
         self._tainted: dict[str, str] = {}
+
+    @property
+    def zygote_pid(self) -> int | None:
+        """Return the id of the process that workers are forked from."""
+        return self._pool.zygote_pid
 
     # -- starting -------------------------------------------------------------------------------------
 
-    def start_meta(
-        self,
-        seat: Seat,
-        symbols: Sequence[str],
-        now: float,
-        prices: Mapping[str, float],
-        last_prices: Mapping[str, float],
-        account: Account | None = None,
-    ) -> Start:
-        """Return what a bot is told when it is loaded: the clock stands at the last tick."""
-        rules = self._rules.parts
-        return Start(
-            bot_name=seat.name,
-            seed=seed_of(self._chance, seat.bot.name, seat.bot.source_hash),
-            now=now, seen=bool(prices), prices=prices, last_prices=last_prices,
-            symbols=tuple(symbols), account=account or seat.account, rules=rules,
-        )  # fmt: skip
-
-    def launch(self, seat: Seat, start: Start, after: int) -> None:
-        """Start a worker and send it the bot as of tick `after`; the answer is taken at a later tick."""
+    def launch(self, seat: Seat) -> None:
+        """Start a worker and send it the bot, with the market as of the last tick; a later tick takes the answer."""
+        start = self._start_of(seat)
         try:
             seat.worker, ask = self._pool.spawn(seat.program, start.pack())
         except SandboxError as error:
@@ -68,16 +56,24 @@ class Supervisor:
             return
         seat.symbols_told = -1
         seat.started = False
-        seat.launched = (after, start.now)
+        seat.launched = (self._state.market.n, start.now)
         self._struck.discard(seat.id)
         if seat.record.strikes:
             # It has cost the others time already: until it answers in time it runs when no other wants to.
             seat.worker.demote()
         seat.worker.ask(ask.kind, ask.payload, ask.hard)
 
-    def collect_starts(self, seats: Sequence[Seat], builder: TickBuilder) -> None:
+    def _start_of(self, seat: Seat) -> Start:
+        state, market = self._state, self._state.market
+        return Start(
+            bot_name=seat.name, seed=seed_of(state.chance, seat.bot.name, seat.bot.source_hash),
+            now=market.time, seen=bool(market.prices), prices=market.prices, last_prices=market.last_prices,
+            symbols=market.symbols, account=seat.account, rules=state.rules.parts,
+        )  # fmt: skip
+
+    def collect_starts(self, builder: TickBuilder) -> None:
         """Take the answers of bots that have been loading; their orders settle at this tick."""
-        for seat in seats:
+        for seat in builder.seats:
             if seat.life not in {Life.STARTING, Life.RESTARTING} or seat.worker is None:
                 continue
             got = self._loaded(seat.worker)
@@ -88,21 +84,8 @@ class Supervisor:
 
     def _loaded(self, worker: Worker) -> Frame | Ending | None:
         """Return what a loading worker says; a replay waits for it, the live clock does not."""
-        limits = self._pool.limits
-        while True:
-            worker.flush()
-            got = worker.receive()
-            if got is not None:
-                return got
-            if worker.cpu_since_asked() > limits.load_cpu:
-                reason = f"used more than {limits.load_cpu:g} s of CPU while it was loaded"
-                worker.kill(Ending(Verdict.TIMEOUT, reason))
-            elif time.monotonic() - worker.asked_at > limits.load_wall:
-                reason = f"was not loaded within {limits.load_wall:g} s"
-                worker.kill(Ending(Verdict.TIMEOUT, reason))
-            if self._deadline is not None:
-                return None
-            select.select([worker.fileno()], [worker.down_fileno] if worker.unsent else [], [], 0.02)
+        request = self._pool.start_request(worker)
+        return wait_for_reply(request) if self._deadline is None else look_for_reply(request)
 
     def _take_start(self, seat: Seat, payload: bytes, builder: TickBuilder) -> None:
         try:
@@ -110,9 +93,9 @@ class Supervisor:
         except ValueError as error:
             self._broke_protocol(seat, builder, error)
             return
+        update = builder.updates[seat.id]
         event = "start" if seat.life is Life.STARTING else "restarted"
-        seat.life = Life.ACTIVE
-        seat.started = True
+        update.life, update.started = Life.ACTIVE, True
         # What the bot was loaded with decides what its `init` saw: a replay needs to know.
         builder.event(seat, event, f"loaded after tick {seat.launched[0]}")
         for deeds in reply.deeds.values():
@@ -130,31 +113,34 @@ class Supervisor:
 
     # -- asking ---------------------------------------------------------------------------------------
 
-    def ask(self, seats: Sequence[Seat], tick: TickPayload, builder: TickBuilder) -> None:
+    def ask(self, tick: TickPayload, builder: TickBuilder) -> None:
         """Show this tick to every bot that is free and note what each did by the deadline."""
+        seats = builder.seats
         free = [seat for seat in seats if self._is_free(seat, builder)]
         asks = [self._ask_of(seat, tick, builder) for seat in free]
         workers = [seat.worker for seat in seats if seat.worker is not None]
         busy = [worker for worker in workers if worker.waiting_for is not None]
         for seat, answer in zip(free, gather(asks, self._deadline, busy), strict=True):
             self._take(seat, answer, builder)
-        self._spread(seats, builder)
+        self._spread(builder)
 
-    def _spread(self, seats: Sequence[Seat], builder: TickBuilder) -> None:
+    def _spread(self, builder: TickBuilder) -> None:
         """Quarantine every bot with the source of one that has attacked or crashed natively."""
         for source_hash, reason in self._tainted.items():
-            for seat in seats:
-                if seat.bot.source_hash == source_hash and seat.life in RUNNING:
+            for seat in builder.seats:
+                if seat.bot.source_hash == source_hash and builder.updates[seat.id].life in RUNNING:
                     self.quarantine(seat, builder, f"has the source of a bot that {reason}")
         self._tainted.clear()
 
     def _is_free(self, seat: Seat, builder: TickBuilder) -> bool:
-        if seat.life is not Life.ACTIVE or seat.worker is None:
+        if builder.updates[seat.id].life is not Life.ACTIVE or seat.worker is None:
             return False
         if seat.worker.waiting_for is None:
             return True
         limits = self._pool.limits
-        state = collect_late_reply(seat.worker, limits.tick_cpu_hard, limits.wall_backstop)
+        state = collect_late_reply(
+            WorkerRequest(seat.worker, Kind.CALL, b"", limits.tick_cpu_soft, limits.tick_cpu_hard, limits.wall_backstop)
+        )
         if isinstance(state, Ending):
             # The strike for this answer was counted when it was late; its end costs a restart only.
             known = seat.id in self._struck and not state.verdict.quarantines
@@ -169,7 +155,7 @@ class Supervisor:
 
     def _ask_of(self, seat: Seat, tick: TickPayload, builder: TickBuilder) -> WorkerRequest:
         assert seat.worker is not None
-        account, limits = builder.candidates[seat.id].account, self._pool.limits
+        account, limits = builder.updates[seat.id].account, self._pool.limits
         ask = WorkerRequest(
             seat.worker, Kind.CALL, tick.alone, limits.tick_cpu_soft, limits.tick_cpu_hard, limits.wall_backstop
         )
@@ -178,12 +164,12 @@ class Supervisor:
             ask.payload = tick.packed(account, with_symbols=seat.symbols_told != tick.version)
             seat.told = (account, quiet_reply(account))
             seat.symbols_told = tick.version
-        ask.usual = seat.told[1]
+        ask.expected_reply = seat.told[1]
         return ask
 
     def _take(self, seat: Seat, answer: WorkerReply, builder: TickBuilder) -> None:
         if answer is REPLY_AS_EXPECTED:
-            builder.note_nothing(seat)
+            builder.note_idle(seat)
             return
         seat.told = None
         if answer.payload is None:
@@ -198,7 +184,7 @@ class Supervisor:
             return
         deeds = reply.deeds.get(0) or BotActions()
         if not deeds.requests:
-            account = builder.candidates[seat.id].account
+            account = builder.updates[seat.id].account
             seat.told = (account, quiet_reply(account))
         builder.note(seat, deeds)
         if any(error.memory for error in deeds.errors):
@@ -224,8 +210,8 @@ class Supervisor:
         """Act on what a bot did wrong, and say it in one line."""
         if verdict is Verdict.LOST:
             # Not the bot's fault: the engine brings all of them back before the next tick.
-            self._drop(seat)
-            seat.life = Life.RECOVERING
+            self.end(seat)
+            builder.updates[seat.id].life = Life.RECOVERING
             builder.event(seat, "skipped", reason)
             return
         action = seat.record.judge(verdict, builder.n, dead=dead)
@@ -238,39 +224,28 @@ class Supervisor:
         if verdict.strikes:
             words += f" (strike {strikes} of 3)"
         if dead:
-            self._drop(seat)
+            self.end(seat)
         if action is Action.QUARANTINE:
             if verdict.quarantines:
                 self._tainted[seat.bot.source_hash] = reason
             self.quarantine(seat, builder, reason)
             return
         if action is Action.RESTART:
-            seat.life = Life.RESTARTING
+            builder.updates[seat.id].life = Life.RESTARTING
             words += f"; it restarts at tick {seat.record.restart_at}"
         builder.say(seat, "WARNING", words)
 
     def quarantine(self, seat: Seat, builder: TickBuilder, reason: str) -> None:
-        """Ask a bot no more; its positions stay and are marked, its orders are cancelled."""
-        self._drop(seat)
-        seat.life = Life.QUARANTINED
-        seat.entry.status, seat.entry.reason = Life.QUARANTINED.value, reason
-        builder.cancel(seat)
-        builder.event(seat, "quarantined", reason)
-        builder.say(seat, "ERROR", f"Bot '{seat.name}' is quarantined: it {reason}")
-        builder.writes.entries.append({
-            "season_id": seat.entry.season_id, "bot_id": seat.id,
-            "status": Life.QUARANTINED.value, "reason": reason,
-        })  # fmt: skip
+        """End a bot's worker and ask it no more."""
+        self.end(seat)
+        builder.quarantine(seat, reason)
 
-    def _drop(self, seat: Seat) -> None:
+    def end(self, seat: Seat) -> None:
+        """End a seat's worker."""
         if seat.worker is not None:
             seat.worker.close()
             seat.worker = None
         self._struck.discard(seat.id)
-
-    def end(self, seat: Seat) -> None:
-        """End a seat's worker."""
-        self._drop(seat)
 
 
 def _whole(reply: BotReply) -> None:

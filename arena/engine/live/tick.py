@@ -1,25 +1,25 @@
-"""One tick, from yesterday's orders to the rows that record it.
+"""One tick, from the orders of the tick before to the rows that record it.
 
-Everything here builds candidates; nothing of a seat changes until the recorder has written the tick
-and `apply` is called. The live market and a replay season go through the same code.
+A builder collects what the tick changes in `SeatUpdate`s and rows. No seat changes and no line is printed before
+the recorder has written the tick and `apply` is called. The live market and a replayed one use the same code.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arena.core.exchange import USUAL, Conditions, Holding, Rules, Stepped, step
-from arena.core.ledger import Account, Valuation
 from arena.core.orders import Fill, Order, OrderStatus, Rejection
 from arena.core.scoring import SNAPSHOT_EVERY
 from arena.core.text import clean_line
-from arena.engine.live.standings import SeatUpdate, standings
-from arena.engine.seat import FAILING_AFTER, Life, Pending, Seat, Tally
+from arena.engine.live.standings import standings
+from arena.engine.rows import equity_row, log_row, order_row, trade_row
+from arena.engine.seat import FAILING_AFTER, Life, Pending, Seat, SeatUpdate
 from arena.log import RateLimit
-from arena.runtime.wire import BotActions
+from arena.runtime.wire import BotActions, BotError
+from arena.store.bulk import Row
 from arena.store.recorder import Recorder, TickWrites
 
 log = logging.getLogger("arena.bots")
@@ -33,6 +33,7 @@ class TickBuilder:
 
     def __init__(
         self,
+        seats: Sequence[Seat],
         season_id: str,
         n: int,
         time: float,
@@ -41,206 +42,186 @@ class TickBuilder:
         limit: RateLimit,
         log_bytes_a_day: int = LOG_BYTES_A_DAY,
     ) -> None:
+        self.seats = seats
         self.n = n
         self.time = time
         self.writes = TickWrites()
-        self.candidates: dict[str, SeatUpdate] = {}
-        self.trades: list[dict[str, Any]] = []
+        self.updates = {seat.id: SeatUpdate.of(seat) for seat in seats}
         self._season_id = season_id
         self._rules = rules
         self._recorder = recorder
         self._limit = limit
         self._log_bytes = log_bytes_a_day
+        self._console: list[tuple[Seat, int, str]] = []
 
     # -- settling -----------------------------------------------------------------------------------
 
     def settle(
-        self,
-        seats: Sequence[Seat],
-        prices: Mapping[str, float],
-        last_prices: Mapping[str, float],
-        conditions: Conditions = USUAL,
+        self, prices: Mapping[str, float], last_prices: Mapping[str, float], conditions: Conditions = USUAL
     ) -> None:
-        """Settle what has ended, fill or reject yesterday's orders at these prices, mark every account."""
+        """Settle ended symbols, fill or reject the waiting orders at these prices, and mark every account."""
+        updates = list(self.updates.values())
         self.writes.tick = {
             "season_id": self._season_id, "n": self.n, "time": self.time, "prices": dict(prices),
-            "conditions": _journaled(conditions, seats),
+            "conditions": _recorded_conditions(conditions, updates),
         }  # fmt: skip
-        holdings = [Holding(seat.name, seat.account, tuple(p.order for p in seat.pending)) for seat in seats]
+        holdings = [Holding(u.seat.name, u.account, tuple(p.order for p in u.waiting)) for u in updates]
         stepped = step(holdings, prices, last_prices, self._rules, conditions, self.time)
-        for seat, after in zip(seats, stepped, strict=True):
-            self._settled(seat, after)
+        for update, after in zip(updates, stepped, strict=True):
+            self._settled(update, after)
 
-    def _settled(self, seat: Seat, after: Stepped) -> None:
-        candidate = self._candidate(seat, after.account, after.valuation)
+    def _settled(self, update: SeatUpdate, after: Stepped) -> None:
+        update.account, update.valuation = after.account, after.valuation
         for fill in after.redeemed:
-            self._traded(candidate, None, fill)
-            self.say(seat, "INFO", f"{fill.symbol} has ended: {fill.size:g} settled at {fill.price:g}")
-        for waiting, outcome in zip(seat.pending, after.outcomes, strict=True):
-            if isinstance(outcome, Fill):
-                self._filled(candidate, waiting, outcome)
-            else:
-                self._refused(candidate, waiting, outcome)
-        candidate.score.mark(after.valuation.equity, exposed=bool(after.account.positions))
+            self._traded(update, None, fill)
+            self.say(update.seat, "INFO", f"{fill.symbol} has ended: {fill.size:g} settled at {fill.price:g}")
+        if update.waiting:
+            waiting, update.waiting = update.waiting, []
+            for order, outcome in zip(waiting, after.outcomes, strict=True):
+                if isinstance(outcome, Fill):
+                    self._filled(update, order, outcome)
+                else:
+                    self._rejected_at_settlement(update, order, outcome)
+        update.score.mark(after.valuation.equity, exposed=bool(after.account.positions))
 
-    def _candidate(self, seat: Seat, account: Account, valuation: Valuation) -> SeatUpdate:
-        candidate = SeatUpdate(
-            seat, account, valuation, seat.score.copy(), seat.tally,
-            errors=seat.errors, errors_in_a_row=seat.errors_in_a_row, last_error=seat.last_error,
-            good_tick=seat.good_tick, rejection=seat.rejection,
-        )  # fmt: skip
-        self.candidates[seat.id] = candidate
-        return candidate
-
-    def hold(self, seats: Sequence[Seat]) -> None:
-        """Take every seat as it stands, without a tick of the market."""
-        for seat in seats:
-            self._candidate(seat, seat.account, Valuation(seat.equity, seat.unrealized))
-
-    def _filled(self, candidate: SeatUpdate, waiting: Pending, fill: Fill) -> None:
+    def _filled(self, update: SeatUpdate, waiting: Pending, fill: Fill) -> None:
         self.writes.order_ends.append({
             "id": waiting.id, "status": OrderStatus.FILLED.value, "fill_time": self.time,
             "fill_price": fill.price, "fill_size": fill.size,
         })  # fmt: skip
-        self._traded(candidate, waiting.id, fill)
+        self._traded(update, waiting.id, fill)
 
-    def _traded(self, candidate: SeatUpdate, order_id: int | None, fill: Fill) -> None:
-        seat = candidate.seat
-        trade = {
-            "id": self._recorder.next_trade_id(), "time": self.time,
-            "bot_name": seat.name, "symbol": fill.symbol,
-            "side": fill.side.value, "size": fill.size, "price": fill.price,
-            "cash_after": fill.cash_after, "position_after": fill.position_after,
-            "fee": fill.fee, "realized_pnl": fill.realized, "season_id": self._season_id,
-            "bot_id": seat.id, "tick": self.n, "order_id": order_id,
-        }  # fmt: skip
-        self.writes.trades.append(trade)
-        self.trades.append(trade)
-        candidate.score.fill(fill.price * fill.size, fill.realized, is_sell=fill.side == "SELL")
+    def _traded(self, update: SeatUpdate, order_id: int | None, fill: Fill) -> None:
+        seat = update.seat
+        self.writes.trades.append({
+            "id": self._recorder.next_trade_id(), **trade_row(self.n, self.time, seat.name, fill),
+            "season_id": self._season_id, "bot_id": seat.id, "order_id": order_id,
+        })  # fmt: skip
+        update.score.fill(fill.price * fill.size, fill.realized, is_sell=fill.side == "SELL")
 
-    def _refused(self, candidate: SeatUpdate, waiting: Pending, rejection: Rejection) -> None:
+    def _rejected_at_settlement(self, update: SeatUpdate, waiting: Pending, rejection: Rejection) -> None:
         reason = clean_line(rejection.reason)
-        candidate.score.rejected += 1
-        candidate.rejection = reason
-        if self._own_tally(candidate).may_record_rejection(self.time):
+        update.score.rejected += 1
+        update.rejection = reason
+        if update.own_tally().may_record_rejection(self.time):
             self.writes.order_ends.append({"id": waiting.id, "status": OrderStatus.REJECTED.value, "reason": reason})
-            self._hear(candidate.seat, "WARNING", reason)
+            self._say_within_allowance(update, "WARNING", reason)
         else:
             self.writes.orders_dropped.append(waiting.id)
 
-    @staticmethod
-    def _own_tally(candidate: SeatUpdate) -> Tally:
-        """Return the tally that this tick may change: the seat's own stays true until the tick is recorded."""
-        if candidate.tally is candidate.seat.tally:
-            candidate.tally = dataclasses.replace(candidate.tally)
-        return candidate.tally
-
-    def note_start(self, seat: Seat, deeds: BotActions) -> None:
-        """Take what load and init did; called before `settle`, so that orders fill at this tick."""
-        rejected = 0
-        for request in deeds.requests:
-            if isinstance(request, Order):
-                self._ordered(seat, seat.launched[1], seat.tally, seat.pending, request)
-            else:
-                rejected += 1
-                self._rejected_at_once(seat, seat.launched[1], seat.tally, request, rejected)
-        for level, text in deeds.logs:
-            self._hear(seat, level.name, text)
-        for error in deeds.errors:
-            self._hear(seat, "ERROR", f"Error in bot '{seat.name}' {error.where.name}: {error.told(self.n)}")
-
     # -- what bots did ------------------------------------------------------------------------------
 
-    def note(self, seat: Seat, deeds: BotActions) -> None:
-        """Take what one bot did at this tick."""
-        candidate = self.candidates[seat.id]
-        tally = self._own_tally(candidate) if deeds.requests else candidate.tally
-        rejected = 0
-        for request in deeds.requests:
+    def note_start(self, seat: Seat, actions: BotActions) -> None:
+        """Take what load and init did; called before `settle`, so that the orders fill at this tick."""
+        update, rejected = self.updates[seat.id], 0
+        # The seat's own list stays as it is until the tick is written.
+        update.waiting = list(update.waiting)
+        for request in actions.requests:
             if isinstance(request, Order):
-                self._ordered(seat, self.time, tally, candidate.pending, request)
+                update.waiting.append(self._ordered(update, seat.launched[1], request))
             else:
                 rejected += 1
-                self._rejected_at_once(seat, self.time, tally, request, rejected)
-                candidate.rejection = request.reason
-        candidate.score.rejected += rejected + deeds.overflow
-        if deeds.overflow:
-            self._hear(seat, "WARNING", f"{deeds.overflow} more orders rejected in this tick")
-        for level, text in deeds.logs:
-            self._hear(seat, level.name, text)
-        if deeds.logs_dropped:
-            self._hear(seat, "WARNING", f"{deeds.logs_dropped} log lines dropped")
-        self._errors(candidate, deeds)
+                self._rejected_at_once(update, seat.launched[1], request, rejected)
+        for level, text in actions.logs:
+            self._say_within_allowance(update, level.name, text)
+        for error in actions.errors:
+            self._say_error(update, error, error.told(self.n))
 
-    def note_nothing(self, seat: Seat) -> None:
-        """Take that a bot did nothing at this tick, and so nothing wrong."""
-        candidate = self.candidates[seat.id]
-        candidate.errors_in_a_row = 0
-        candidate.last_error = None
-        candidate.good_tick = True
+    def note(self, seat: Seat, actions: BotActions) -> None:
+        """Take what a bot did at this tick."""
+        update, rejected = self.updates[seat.id], 0
+        for request in actions.requests:
+            if isinstance(request, Order):
+                update.pending.append(self._ordered(update, self.time, request))
+            else:
+                rejected += 1
+                self._rejected_at_once(update, self.time, request, rejected)
+                update.rejection = request.reason
+        update.score.rejected += rejected + actions.overflow
+        if actions.overflow:
+            self._say_within_allowance(update, "WARNING", f"{actions.overflow} more orders rejected in this tick")
+        for level, text in actions.logs:
+            self._say_within_allowance(update, level.name, text)
+        if actions.logs_dropped:
+            self._say_within_allowance(update, "WARNING", f"{actions.logs_dropped} log lines dropped")
+        if actions.errors:
+            self._note_errors(update, actions.errors)
+        else:
+            self.note_idle(seat)
 
-    def _errors(self, candidate: SeatUpdate, deeds: BotActions) -> None:
-        if not deeds.errors:
-            candidate.errors_in_a_row = 0
-            candidate.last_error = None
-            candidate.good_tick = True
-            return
-        candidate.errors_in_a_row += 1
-        candidate.errors += len(deeds.errors)
-        for error in deeds.errors:
-            candidate.last_error = error.told(self.n)
-            row = candidate.errors_in_a_row
-            if row <= FAILING_AFTER or row % 100 == 0:
-                name = candidate.seat.name
-                self._hear(candidate.seat, "ERROR", f"Error in bot '{name}' {error.where.name}: {candidate.last_error}")
+    def note_idle(self, seat: Seat) -> None:
+        """Take that a bot raised nothing at this tick."""
+        update = self.updates[seat.id]
+        update.errors_in_a_row = 0
+        update.last_error = None
+        update.good_tick = True
 
-    def _ordered(self, seat: Seat, time: float, tally: Tally, pending: list[Pending], order: Order) -> None:
+    def _note_errors(self, update: SeatUpdate, errors: Sequence[BotError]) -> None:
+        update.errors_in_a_row += 1
+        update.errors += len(errors)
+        for error in errors:
+            update.last_error = error.told(self.n)
+            if update.errors_in_a_row <= FAILING_AFTER or update.errors_in_a_row % 100 == 0:
+                self._say_error(update, error, update.last_error)
+
+    def _ordered(self, update: SeatUpdate, time: float, order: Order) -> Pending:
         number = self._recorder.next_order_id()
-        pending.append(Pending(number, order))
-        row = self._order_row(seat, number, time, order, OrderStatus.PENDING, None)
-        tally.note(self.n, row["symbol"], row["side"], order.size, None)
-        self.writes.orders.append(row)
+        self._add_order(update, number, time, order, None)
+        return Pending(number, order)
 
-    def _rejected_at_once(self, seat: Seat, time: float, tally: Tally, request: Rejection, count: int) -> None:
+    def _rejected_at_once(self, update: SeatUpdate, time: float, request: Rejection, count: int) -> None:
         reason = clean_line(request.reason)
-        row = self._order_row(seat, 0, time, request, OrderStatus.REJECTED, reason)
+        if self._add_order(update, None, time, request, reason) and count <= _LOG_REJECTIONS_PER_TICK:
+            self._say_within_allowance(update, "WARNING", reason)
+
+    def _add_order(
+        self, update: SeatUpdate, number: int | None, time: float, request: Order | Rejection, reason: str | None
+    ) -> bool:
+        """Count a request and keep its row; False where it is rejected beyond the day's number of such rows."""
+        seat, tally = update.seat, update.own_tally()
+        row = order_row(
+            self.n, time, seat.name, symbol=request.symbol, side=request.side, size=request.size, reason=reason,
+            status=OrderStatus.PENDING if reason is None else OrderStatus.REJECTED,
+        )  # fmt: skip
         tally.note(self.n, row["symbol"], row["side"], request.size, reason)
-        if not tally.may_record_rejection(time):
-            return
-        self.writes.orders.append({**row, "id": self._recorder.next_order_id()})
-        if count <= _LOG_REJECTIONS_PER_TICK:
-            self._hear(seat, "WARNING", reason)
+        if reason is not None and not tally.may_record_rejection(time):
+            return False
+        number = self._recorder.next_order_id() if number is None else number
+        self.writes.orders.append({"id": number, **row, "season_id": self._season_id, "bot_id": seat.id})
+        return True
 
-    def _order_row(
-        self, seat: Seat, number: int, time: float, request: Order | Rejection, status: OrderStatus, reason: str | None
-    ) -> dict[str, Any]:
-        return {
-            "id": number, "time": time, "bot_name": seat.name, "tick": self.n,
-            "symbol": clean_line(request.symbol, 80), "side": clean_line(str(request.side), 80),
-            "size": request.size, "status": status.value, "reason": reason,
-            "season_id": self._season_id, "bot_id": seat.id,
-            "fill_time": None, "fill_price": None, "fill_size": None,
-        }  # fmt: skip
+    def cancel(self, seat: Seat) -> None:
+        """Cancel the orders of a bot that wait, and those that it has made at this tick."""
+        update = self.updates[seat.id]
+        cancelled = OrderStatus.CANCELLED.value
+        self.writes.order_ends += [{"id": waiting.id, "status": cancelled} for waiting in update.waiting]
+        made = {pending.id for pending in update.pending}
+        for row in self.writes.orders if made else ():
+            if row["id"] in made:
+                row["status"] = cancelled
+        update.waiting, update.pending = [], []
 
-    def _hear(self, seat: Seat, level: str, text: str) -> None:
-        """Write a line that a bot has caused, where its day's allowance of log has room for it."""
-        if seat.talk.admit(self.time, len(text) + 32, self._log_bytes):
-            self.say(seat, level, text)
-        elif seat.talk.dropped == 1:
+    # -- what is said -------------------------------------------------------------------------------
+
+    def _say_error(self, update: SeatUpdate, error: BotError, text: str) -> None:
+        self._say_within_allowance(update, "ERROR", f"Error in bot '{update.seat.name}' {error.where.name}: {text}")
+
+    def _say_within_allowance(self, update: SeatUpdate, level: str, text: str) -> None:
+        """Write a line that a bot has caused, while its daily log limit has room for it."""
+        allowance = update.own_log_allowance()
+        if allowance.admit(self.time, len(text) + 32, self._log_bytes):
+            self.say(update.seat, level, text)
+        elif allowance.dropped == 1:
             limit = f"Daily limit of {self._log_bytes:,} bytes of log reached"
-            self.say(seat, "WARNING", f"{limit}: further lines of today are counted, not kept")
+            self.say(update.seat, "WARNING", f"{limit}: further lines of today are counted, not kept")
 
     def say(self, seat: Seat, level: str, text: str) -> None:
-        """Write a line to the bot's log and, rate-limited, to the console."""
+        """Write a line to the bot's log; `apply` prints it on the console, rate-limited."""
         line = clean_line(text)
         self.writes.logs.append({
-            "season_id": self._season_id, "bot_id": seat.id, "tick": self.n, "time": self.time,
-            "level": level, "message": line,
+            "season_id": self._season_id, "bot_id": seat.id, "tick": self.n, **log_row(self.time, level, line),
         })  # fmt: skip
-        missed = self._limit.admit(seat.id)
-        if missed is not None:
-            more = f" (and {missed} lines before it)" if missed else ""
-            log.log(_LEVELS[level], "%s: %s%s", seat.name, line, more)
+        self._console.append((seat, _LEVELS[level], line))
 
     def event(self, seat: Seat, event: str, detail: str = "") -> None:
         """Journal something unusual about one bot at this tick."""
@@ -249,77 +230,67 @@ class TickBuilder:
             "detail": clean_line(detail),
         })  # fmt: skip
 
-    def cancel(self, seat: Seat) -> None:
-        """Cancel the orders that a bot has made at this tick."""
-        candidate = self.candidates.get(seat.id)
-        if candidate is None:
-            # Before settling, so what waits is of the tick before, or of init.
-            cancelled = OrderStatus.CANCELLED.value
-            self.writes.order_ends += [{"id": waiting.id, "status": cancelled} for waiting in seat.pending]
-            seat.pending = []
-            return
-        for waiting in candidate.pending:
-            for row in self.writes.orders:
-                if row["id"] == waiting.id:
-                    row["status"] = OrderStatus.CANCELLED.value
-        candidate.pending = []
+    def quarantine(self, seat: Seat, reason: str) -> None:
+        """Take a bot out of the season: its orders are cancelled, its positions stay and are marked."""
+        update = self.updates[seat.id]
+        update.life, update.reason = Life.QUARANTINED, reason
+        self.cancel(seat)
+        self.event(seat, "quarantined", reason)
+        self.say(seat, "ERROR", f"Bot '{seat.name}' is quarantined: it {reason}")
+        self.writes.entries.append({
+            "season_id": self._season_id, "bot_id": seat.id, "status": update.life.value, "reason": reason,
+        })  # fmt: skip
 
     # -- closing ------------------------------------------------------------------------------------
 
-    def snapshot(self, seats: Sequence[Seat], *, last: bool = False) -> bool:
+    def snapshot(self, *, last: bool = False) -> bool:
         """Write equity rows and standings at every tenth tick; say whether this was one."""
         if self.n % SNAPSHOT_EVERY and not last:
             return False
-        shown = [seat for seat in seats if seat.life is not Life.RETIRED]
-        for seat in shown:
-            candidate = self.candidates[seat.id]
-            candidate.score.snapshot(candidate.valuation.equity, self.time)
-            self.writes.equity.append({
-                "time": self.time, "bot_name": seat.name, "equity": candidate.valuation.equity,
-                "realized_pnl": candidate.account.realized,
-                "unrealized_pnl": candidate.valuation.unrealized, "cash": candidate.account.cash,
-                "season_id": self._season_id, "bot_id": seat.id, "tick": self.n,
-            })  # fmt: skip
-        self.writes.standings += standings(
-            [self.candidates[seat.id] for seat in shown], self._season_id, self.n, self.time, self._rules.fills_a_day
-        )
+        shown = [update for update in self.updates.values() if update.life is not Life.RETIRED]
+        for update in shown:
+            seat, account, (equity, unrealized) = update.seat, update.account, update.valuation
+            update.score.snapshot(equity, self.time)
+            row = equity_row(
+                self.n, self.time, seat.name, equity=equity, realized=account.realized, unrealized=unrealized,
+                cash=account.cash,
+            )  # fmt: skip
+            self.writes.equity.append({**row, "season_id": self._season_id, "bot_id": seat.id})
+        self.writes.standings += standings(shown, self._season_id, self.n, self.time, self._rules.fills_a_day)
         return True
 
     def entry_updates(self) -> None:
         """Write what has changed in the entries: error counts, last errors, and the chain of orders."""
-        for candidate in self.candidates.values():
-            seat, tally = candidate.seat, candidate.tally
+        for update in self.updates.values():
+            seat, tally = update.seat, update.tally
             before = (seat.errors, seat.last_error, seat.errors_in_a_row, seat.good_tick, seat.recorded)
-            after = (candidate.errors, candidate.last_error, candidate.errors_in_a_row, candidate.good_tick, tally.told)
+            after = (update.errors, update.last_error, update.errors_in_a_row, update.good_tick, tally.revision)
             if before != after:
                 self.writes.entries.append({
                     "season_id": self._season_id, "bot_id": seat.id,
-                    "errors": candidate.errors, "last_error": candidate.last_error,
-                    "errors_in_a_row": candidate.errors_in_a_row,
+                    "errors": update.errors, "last_error": update.last_error,
+                    "errors_in_a_row": update.errors_in_a_row,
                     "orders_count": tally.orders, "orders_digest": tally.digest,
                     "rejections_day": tally.day, "rejections_today": tally.rejected,
-                    "good_tick": candidate.good_tick,
+                    "good_tick": update.good_tick,
                 })  # fmt: skip
 
     def apply(self) -> None:
-        """Make the candidates true; the recorder has written them."""
-        for candidate in self.candidates.values():
-            seat = candidate.seat
-            seat.account, seat.score = candidate.account, candidate.score
-            seat.equity = candidate.valuation.equity
-            seat.unrealized = candidate.valuation.unrealized
-            seat.pending, seat.tally = candidate.pending, candidate.tally
-            seat.recorded = candidate.tally.told
-            seat.good_tick, seat.rejection = candidate.good_tick, candidate.rejection
-            seat.errors, seat.last_error = candidate.errors, candidate.last_error
-            seat.errors_in_a_row = candidate.errors_in_a_row
+        """Change the seats and print what was said; to be called once the recorder has written the tick."""
+        for update in self.updates.values():
+            update.apply()
+        for seat, level, line in self._console:
+            missed = self._limit.admit(seat.id)
+            if missed is not None:
+                more = f" (and {missed} lines before it)" if missed else ""
+                log.log(level, "%s: %s%s", seat.name, line, more)
 
 
-def _journaled(conditions: Conditions, seats: Sequence[Seat]) -> dict[str, Any] | None:
-    """Return what of a tick's conditions has mattered to anybody, None for a usual tick."""
+def _recorded_conditions(conditions: Conditions, updates: Sequence[SeatUpdate]) -> Row | None:
+    """Return the part of a tick's conditions that has mattered to any bot, None for a usual tick."""
     if not conditions:
         return None
-    asked = {waiting.order.symbol for seat in seats for waiting in seat.pending} & conditions.barred.keys()
+    asked = {waiting.order.symbol for update in updates for waiting in update.waiting} & conditions.barred.keys()
     barred = {symbol: conditions.barred[symbol] for symbol in sorted(asked)}
-    found = {"barred": barred, "ended": dict(conditions.ended)}
+    found: dict[str, Any] = {"barred": barred, "ended": dict(conditions.ended)}
     return {name: value for name, value in found.items() if value} or None

@@ -5,7 +5,7 @@ The run uses none of the live tick's code but the ledger: what both agree on is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
@@ -13,11 +13,11 @@ from typing import Any
 from arena.core.chain import link
 from arena.core.exchange import RULES_VERSION, Rules
 from arena.core.scoring import SNAPSHOT_EVERY
-from arena.core.text import clean_line
-from arena.engine.backtest.account import BacktestAccount, OrderRecord
+from arena.engine.backtest.account import BacktestAccount
 from arena.engine.backtest.run import hash_source
 from arena.engine.replay.replayer import RecordedTicks, Replayer, worker_lifetimes
-from arena.engine.seat import Tally
+from arena.engine.rows import EquityColumns, OrderColumns, TradeColumns
+from arena.engine.seat import OrderTally
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.archive import runtime_facts
 from arena.store.bundle import Bundle, event_models, tick_models
@@ -25,15 +25,15 @@ from arena.store.seasons import commitment
 from sandbox.pool import Pool
 from sandbox.talk.gather import gather
 
-Row = dict[str, Any]
+Row = Mapping[str, Any]
 
 REPRODUCED, DIFFERS = "reproduced", "differs"
 OTHER_RUNTIME, UNPROVED = "different runtime", "not proved"
-_ORDER = ("tick", "time", "symbol", "side", "size", "status", "reason", "fill_time", "fill_price", "fill_size")
-_TRADE = ("tick", "time", "bot_name", "symbol", "side", "size", "price", "cash_after", "position_after",
-          "fee", "realized_pnl")  # fmt: skip
+# Compared are all columns, but for the bot's name in orders.
+_ORDER = tuple(name for name in OrderColumns.__annotations__ if name != "bot_name")
+_TRADE = tuple(TradeColumns.__annotations__)
+_EQUITY = tuple(EquityColumns.__annotations__)
 _OPEN = dict.fromkeys(("status", "reason", "fill_time", "fill_price", "fill_size"))
-_EQUITY = ("tick", "time", "bot_name", "equity", "realized_pnl", "unrealized_pnl", "cash")
 
 
 @dataclass(slots=True)
@@ -111,8 +111,8 @@ def _base(bundle: Bundle) -> int:
 
 
 def _compare(bundle: Bundle, play: BacktestAccount, first: int) -> Proof:
-    orders = _settled(bundle, list(_orders(play, first)))
     name = bundle.entry["bot_name"]
+    orders = _settled(bundle, list(_orders(play, name, first)))
     kinds = (
         ("orders", _ORDER, _settled(bundle, bundle.orders), orders),
         ("trades", _TRADE, bundle.trades, list(_trades(play, name, first))),
@@ -173,11 +173,11 @@ def _settled(bundle: Bundle, rows: Sequence[Row]) -> list[Row]:
     return [{**row, **_OPEN} if row["tick"] == bundle.last else row for row in rows]
 
 
-def _orders(play: BacktestAccount, first: int) -> Iterator[Row]:
+def _orders(play: BacktestAccount, name: str, first: int) -> Iterator[OrderColumns]:
     dropped = _dropped(play)
     for place, order in enumerate(play.ledger.orders):
         if place not in dropped:
-            yield _order_row(order, first)
+            yield order.row(name, first)
 
 
 def _dropped(play: BacktestAccount) -> set[int]:
@@ -190,44 +190,26 @@ def _dropped(play: BacktestAccount) -> set[int]:
             found.append((order.tick, 0 if early else 2, place, order.time))
         elif order.settled >= 0:
             found.append((order.settled, 1, place, play.market.time(order.settled)))
-    tally = Tally()
+    tally = OrderTally()
     return {place for _, _, place, time in sorted(found) if not tally.may_record_rejection(time)}
 
 
-def _order_row(order: OrderRecord, first: int) -> Row:
-    return {
-        "tick": order.tick + first, "time": order.time, "symbol": clean_line(order.symbol, 80),
-        "side": clean_line(str(order.side), 80), "size": order.size, "status": order.status.value,
-        "reason": order.reason, "fill_time": order.fill_time, "fill_price": order.fill_price,
-        "fill_size": order.fill_size,
-    }  # fmt: skip
-
-
-def _trades(play: BacktestAccount, name: str, first: int) -> Iterator[Row]:
+def _trades(play: BacktestAccount, name: str, first: int) -> Iterator[TradeColumns]:
     for trade in play.ledger.trades:
-        fill = trade.fill
-        yield {
-            "tick": trade.tick + first, "time": trade.time, "bot_name": name, "symbol": fill.symbol,
-            "side": fill.side.value, "size": fill.size, "price": fill.price,
-            "cash_after": fill.cash_after, "position_after": fill.position_after, "fee": fill.fee,
-            "realized_pnl": fill.realized,
-        }  # fmt: skip
+        yield trade.row(name, first)
 
 
-def _equity(play: BacktestAccount, name: str, first: int, bundle: Bundle) -> Iterator[Row]:
+def _equity(play: BacktestAccount, name: str, first: int, bundle: Bundle) -> Iterator[EquityColumns]:
     """Yield the equity rows from the bot's admission to its retirement."""
     retired = [row["tick"] for row in bundle.events if row["event"] == "retired"]
     end = min([*retired, bundle.last + 1])
     # The last tick has a row of its own once the season is closed, or its recording has been played.
     told = bool(bundle.equity) and bundle.equity[-1]["tick"] == bundle.last
     last = bundle.last if told or bundle.season["status"] == "closed" else None
-    for n, time, equity, realized, unrealized, cash in play.ledger.equity:
-        tick = n + first
+    for row in play.ledger.equity_rows(name, first):
+        tick = row["tick"]
         if bundle.entry["admitted_tick"] <= tick < end and (tick % SNAPSHOT_EVERY == 0 or tick == last):
-            yield {
-                "tick": tick, "time": time, "bot_name": name, "equity": equity, "realized_pnl": realized,
-                "unrealized_pnl": unrealized, "cash": cash,
-            }  # fmt: skip
+            yield row
 
 
 def _revealed(bundle: Bundle) -> Iterator[str]:
@@ -256,7 +238,7 @@ def _chain(bundle: Bundle, play: BacktestAccount, first: int) -> Iterator[str]:
     for order in play.ledger.orders:
         if count == wanted:
             break
-        row = _order_row(order, first)
+        row = order.row(bundle.entry["bot_name"], first)
         digest = link(
             digest, row["tick"], row["symbol"], row["side"], row["size"], row["reason"] if order.at_once else None
         )

@@ -6,7 +6,7 @@ decided again. Recovery uses it to rebuild a worker's memory, `verify` to prove 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -127,7 +127,9 @@ class Replayer:
         lives: Sequence[WorkerLifetime],
         account: Account | None = None,
         run: int = RUN,
+        alone: Collection[int] = (),
     ) -> None:
+        """Prepare the way; ticks that are to be `alone` are shown in a run of their own."""
         self.over = False
         self.problem: str | None = None
         self.worker: Worker | None = None
@@ -141,9 +143,10 @@ class Replayer:
         self._accounts: dict[int, Account] = {}
         self._starting = False
         self._sent = 0
+        self._alone = frozenset(alone)
 
     @property
-    def _now(self) -> int:
+    def now(self) -> int:
         """Return the number of the tick that comes next."""
         return self._past.base + self.play.sent
 
@@ -156,9 +159,9 @@ class Replayer:
                 account = self.play.account
                 self._go_to(life.first)
                 return self._start(life, account)
-            while self._now < life.end and self._now in life.unseen and not self.play.finished:
+            while self.now < life.end and self.now in life.unseen and not self.play.finished:
                 self.play.skip()
-            if self._now < life.end and not self.play.finished:
+            if self.now < life.end and not self.play.finished:
                 return self._show(life)
             self._close_life()
         if not self.over:
@@ -167,14 +170,14 @@ class Replayer:
         return None
 
     def _go_to(self, tick: int) -> None:
-        while self._now < tick and not self.play.finished:
+        while self.now < tick and not self.play.finished:
             self.play.skip()
 
     def _show(self, life: WorkerLifetime) -> WorkerRequest:
         assert self.worker is not None
-        start = self._now
-        special = [n for n in life.unseen | life.unheard if start < n < start + self._run]
-        length = 1 if start in life.unheard else min([*special, start + self._run, life.end]) - start
+        start = self.now
+        special = [n for n in life.unseen | life.unheard | self._alone if start < n < start + self._run]
+        length = 1 if start in life.unheard | self._alone else min([*special, start + self._run, life.end]) - start
         usual = None
         if length == 1:
             self._sent = 1
@@ -228,7 +231,7 @@ class Replayer:
             elif self._starting:
                 self._starting = False
                 self.play.started(answer.payload, self._as_of(self._lives[0].loaded)[0])
-            elif self._now in self._lives[0].unheard:
+            elif self.now in self._lives[0].unheard:
                 self.play.skip()
             elif answer is REPLY_AS_EXPECTED:
                 self.play.pass_ticks(1)

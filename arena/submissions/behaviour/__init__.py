@@ -1,0 +1,1 @@
+"""What a bot does, beside what was said: claims, tapes that test them, findings, and explanations."""
