@@ -53,7 +53,9 @@ class ModelSettings(BaseModel):
     price_in: float | None = Field(None, ge=0)
     price_out: float | None = Field(None, ge=0)
     parameters: dict[str, Any] = {}
-    api_key: SecretStr = Field(SecretStr(""), exclude=True, description="Read from the variable that api_key_env names.")
+    api_key: SecretStr = Field(
+        SecretStr(""), exclude=True, description="Read from the variable that api_key_env names."
+    )
 
     @field_validator("parameters")
     @classmethod
@@ -111,7 +113,7 @@ class Settings(BaseSettings):
     openai_max_tokens_field: str = Field(
         "max_tokens", description="max_tokens, or max_completion_tokens for newer OpenAI models."
     )
-    openai_concurrency: int = Field(4, ge=1, le=64, description="Calls of this model at once.")
+    openai_concurrency: int = Field(2, ge=1, le=64, description="Calls of this model at once.")
     models: dict[str, ModelSettings] = Field({}, description="Models by name; the first one is the usual one.")
     budget_submission_tokens: int = Field(0, ge=0, description="Tokens a submission may use; 0 means any number.")
     budget_author_tokens: int = Field(0, ge=0, description="Tokens an author may use on a UTC day; 0: any number.")
@@ -156,7 +158,7 @@ class Settings(BaseSettings):
         """Fill each model's key from the environment, or from .env, where its variable stands there."""
         wanted = {model.api_key_env for model in self.models.values() if model.api_key_env}
         if wanted:
-            told = dotenv_values(self.model_config.get("env_file") or None)
+            told = dotenv_values(".env")
             for name, model in self.models.items():
                 key = os.environ.get(model.api_key_env) or told.get(model.api_key_env) or ""
                 self.models[name] = model.model_copy(update={"api_key": SecretStr(key)})

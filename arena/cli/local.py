@@ -286,8 +286,13 @@ def _footnotes(rows: list[dict[str, Any]], found: dict[str, Any]) -> Iterator[st
 def doctor(
     as_json: AsJson = False,
     explain: Annotated[bool, typer.Option(help="Say which layer stops what.")] = False,
+    models: Annotated[bool, typer.Option("--models", help="Ask each model for one token instead.")] = False,
 ) -> None:
     """Prove every layer of the sandbox on this host by trying the forbidden acts."""
+    if models:
+        from arena.cli.models import examine_models
+
+        raise typer.Exit(0 if examine_models(as_json=as_json) else 1)
     from sandbox.doctor import examine
 
     found = examine(explain=explain)

@@ -19,7 +19,7 @@ season_app = typer.Typer(help="The seasons.", no_args_is_help=True)
 Url = Annotated[str, typer.Option("--url", help="The server; else ARENA_URL or HOST and PORT.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Author = Annotated[str, typer.Option(help="Your name on the board.")]
-_FINAL = frozenset({"admitted", "rejected", "failed", "cancelled"})
+FINAL = frozenset({"admitted", "rejected", "failed", "cancelled"})
 
 
 class ServerUnreachableError(ArenaError):
@@ -83,6 +83,9 @@ def submit(
     name: Annotated[str | None, typer.Option(help="Name of the bot.")] = None,
     author: Author = "local",
     wait: Annotated[bool, typer.Option(help="Wait until it is admitted or not.")] = True,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show the model's answer as it is written; Ctrl-C cancels it.")
+    ] = False,
     as_json: AsJson = False,
     url: Url = "",
 ) -> None:
@@ -93,7 +96,11 @@ def submit(
     body: dict[str, Any] = {"prompt": prompt, "name": name, "author": author, "models": model or []}
     made = request(url, "POST", "/strategies", json=body)
     items = made.get("items", [made])
-    if wait:
+    if follow and not as_json:
+        from arena.cli.models import follow as follow_live
+
+        items = [follow_live(url, item["id"]) for item in items]
+    elif wait or follow:
         items = [_follow(url, item["id"], quiet=as_json) for item in items]
     _report(items, as_json=as_json)
 
@@ -117,7 +124,7 @@ def _follow(url: str, submission_id: str, *, quiet: bool) -> dict[str, Any]:
         if item["status"] != shown and not quiet:
             shown = item["status"]
             console.print(shown)
-        if item["status"] in _FINAL:
+        if item["status"] in FINAL:
             return item
         time.sleep(0.3)
 
@@ -134,6 +141,8 @@ def _report(items: list[dict[str, Any]], *, as_json: bool) -> None:
     statuses = {item["status"] for item in items}
     if "failed" in statuses:
         raise typer.Exit(1)
+    if "cancelled" in statuses:
+        raise typer.Exit(130)
     if "rejected" in statuses:
         raise typer.Exit(3)
 

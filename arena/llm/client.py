@@ -152,6 +152,19 @@ class ModelServer:
             raise type(error)(self._masked(str(error))[0]) from None
         return self._completion(reply, model, started)
 
+    def probe(self, model: str, seconds: float) -> tuple[Completion, list[str]]:
+        """Ask for one token within so many seconds; return what came and what the server wanted otherwise.
+
+        A model that thinks first may use up the token before it writes: that it answers is enough.
+        """
+        learned: dict[str, Dialect] = {}
+        once = replace(
+            self, timeout=min(self.timeout, seconds), max_tokens=1, max_tokens_limit=1, context=0, retries=0,
+            _dialects=learned, _lock=threading.Lock(),
+        )  # fmt: skip
+        answer = once.complete(model, [{"role": "user", "content": "Answer with the word yes."}])
+        return answer, _told(learned.get(model), self)
+
     def _completion(self, reply: Reply, model: str, started: float) -> Completion:
         told = reply.text if reply.text.strip() else reply.aside
         text, leaked = self._masked(told[:MAX_COMPLETION].encode("utf-8", "replace").decode())
@@ -360,6 +373,20 @@ def _is_loading(answer: _Answer) -> bool:
     return answer.status == 503 and "loading" in read_complaint(answer.body).words.lower()
 
 
+def _told(dialect: Dialect | None, server: ModelServer) -> list[str]:
+    """Return what a server wanted otherwise than it was asked first, one sentence each."""
+    if dialect is None:
+        return []
+    found = []
+    if dialect.length_field != server.max_tokens_field:
+        found.append(f"it wants {dialect.length_field or 'no length'} in place of {server.max_tokens_field}.")
+    if not dialect.temperature and server.temperature is not None:
+        found.append("it takes no temperature.")
+    if not dialect.stream:
+        found.append("it does not stream.")
+    return found
+
+
 def _without_system(messages: Sequence[Message]) -> list[Message]:
     """Return the conversation with what the system says put before the first words of the user."""
     system = "\n\n".join(m["content"] for m in messages if m["role"] == "system")
@@ -391,10 +418,10 @@ def _adaption(dialect: Dialect, complaint: Complaint, request: dict[str, Any]) -
         return _other_length(dialect, said, request)
     if dialect.temperature and "temperature" in said:
         return replace(dialect, temperature=False)
-    if dialect.stream and dialect.stream_usage and re.search(r"stream_options|include_usage", said):
-        return replace(dialect, stream_usage=False)
-    if dialect.stream and re.search(r"\bstream(?:ing|ed)?\b", said):
-        return replace(dialect, stream=False)
+    if dialect.stream and request.get("stream") and re.search(r"\bstream", said):
+        # First without the wish for a count at the end, which older servers do not know.
+        usage = "stream_options" in request and re.search(r"stream_options|include_usage", said) is not None
+        return replace(dialect, stream_usage=False) if usage else replace(dialect, stream=False)
     if dialect.system_role and _SYSTEM.search(said):
         return replace(dialect, system_role=False)
     return None

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import select
+import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+
+
+_USAGE = {"prompt_tokens": 100, "completion_tokens": 200, "total_tokens": 300}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,8 @@ class Scripted:
     """One answer: a status and a body; a str body becomes the text of a completion.
 
     `hang` is seconds before anything comes, `drip` seconds between two bytes of the body and `head_drip` between
-    two bytes of the headers; after `cut` bytes of the body the connection is reset.
+    two bytes of the headers; after `cut` bytes of the body the connection is reset. With a `pace` a text is streamed
+    to those who ask for it, so many seconds between two pieces.
     """
 
     body: str | bytes | dict[str, Any] | list[Any]
@@ -31,6 +37,7 @@ class Scripted:
     drip: float = 0.0
     head_drip: float = 0.0
     cut: int | None = None
+    pace: float | None = None
 
 
 Script = Callable[[dict[str, Any], int], Scripted]
@@ -46,12 +53,16 @@ def in_order(answers: Sequence[Scripted]) -> Script:
 
 
 class FakeModelServer:
-    """The server; `requests`, `headers` and `paths` hold what it was asked."""
+    """The server; `requests`, `headers` and `paths` hold what it was asked, `hung_up` who did not wait for the end.
+
+    `hung_up` has the numbers of requests whose client closed the connection before the answer was complete.
+    """
 
     def __init__(self, script: Script, port: int = 0) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
+        self.hung_up: list[int] = []
         self.stopping = threading.Event()
         self.script = script
         self._lock = threading.Lock()
@@ -67,11 +78,17 @@ class FakeModelServer:
             def do_POST(self) -> None:
                 length = int(self.headers.get("content-length", "0"))
                 request = json.loads(self.rfile.read(length) or b"{}")
-                answer = outer.answer(request, dict(self.headers))
-                outer.stopping.wait(answer.hang)
+                number, answer = outer.answer(request, dict(self.headers))
                 outer.paths.append(self.path)
-                with contextlib.suppress(ConnectionError):
-                    _send(self, answer, outer.stopping)
+                try:
+                    _wait(self, answer.hang, outer.stopping)
+                    if answer.pace is not None and request.get("stream"):
+                        _stream(self, request, answer, outer.stopping)
+                    else:
+                        _send(self, answer, outer.stopping)
+                except ConnectionError:
+                    outer.hung_up.append(number)
+                    self.close_connection = True
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 """Stay silent."""
@@ -84,16 +101,17 @@ class FakeModelServer:
         """Return what to set as OPENAI_BASE_URL."""
         return f"http://127.0.0.1:{self._server.server_port}/v1"
 
-    def answer(self, request: dict[str, Any], headers: dict[str, str]) -> Scripted:
-        """Return the script's answer to a request."""
+    def answer(self, request: dict[str, Any], headers: dict[str, str]) -> tuple[int, Scripted]:
+        """Return a request's number and the script's answer to it."""
         with self._lock:
             number = len(self.requests)
             self.requests.append(request)
             self.headers.append(headers)
         answer = self.script(request, number)
-        if isinstance(answer.body, str) and answer.content_type == "application/json":
-            return replace(answer, body=completion(request, answer))
-        return answer
+        streamed = answer.pace is not None and request.get("stream")
+        if isinstance(answer.body, str) and answer.content_type == "application/json" and not streamed:
+            return number, replace(answer, body=completion(request, answer))
+        return number, answer
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -113,8 +131,42 @@ def completion(request: dict[str, Any], answer: Scripted) -> dict[str, Any]:
         "id": "chatcmpl-fake", "object": "chat.completion", "created": 1,
         "model": request.get("model", "fake"),
         "choices": [{"index": 0, "message": message, "finish_reason": answer.finish_reason}],
-        "usage": {"prompt_tokens": 100, "completion_tokens": 200, "total_tokens": 300},
+        "usage": _USAGE,
     }  # fmt: skip
+
+
+def _wait(handler: BaseHTTPRequestHandler, seconds: float, stopping: threading.Event) -> None:
+    """Wait, or raise ConnectionError as soon as the client has closed its end."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0 and not stopping.is_set():
+        readable, _, _ = select.select([handler.connection], [], [], min(left, 0.02))
+        if readable and not handler.connection.recv(1, socket.MSG_PEEK):
+            raise ConnectionResetError
+
+
+def _stream(
+    handler: BaseHTTPRequestHandler, request: dict[str, Any], answer: Scripted, stopping: threading.Event
+) -> None:
+    """Send a text as events, as OpenAI does."""
+    text = str(answer.body)
+    handler.send_response(answer.status)
+    handler.send_header("content-type", "text/event-stream")
+    handler.send_header("connection", "close")
+    handler.end_headers()
+    handler.close_connection = True
+    shown = {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 1, "model": request.get("model")}
+    deltas: list[dict[str, Any]] = [{"delta": {"content": text[n : n + 16]}} for n in range(0, len(text), 16)]
+    for choice in [*deltas, {"delta": {}, "finish_reason": answer.finish_reason}]:
+        _event(handler, {**shown, "choices": [{"index": 0, **choice}]})
+        _wait(handler, answer.pace or 0.0, stopping)
+    if request.get("stream_options", {}).get("include_usage"):
+        _event(handler, {**shown, "choices": [], "usage": _USAGE})
+    handler.wfile.write(b"data: [DONE]\n\n")
+
+
+def _event(handler: BaseHTTPRequestHandler, data: dict[str, Any]) -> None:
+    handler.wfile.write(f"data: {json.dumps(data)}\n\n".encode())
+    handler.wfile.flush()
 
 
 def _send(handler: BaseHTTPRequestHandler, answer: Scripted, stopping: threading.Event) -> None:
@@ -158,7 +210,7 @@ def main() -> None:
     import sys
     from pathlib import Path
 
-    texts = [Scripted(Path(name).read_text("utf-8")) for name in sys.argv[1:]]
+    texts = [Scripted(Path(name).read_text("utf-8"), pace=0.02) for name in sys.argv[1:]]
     with FakeModelServer(in_order(texts)) as server:
         print(f"OPENAI_BASE_URL={server.base_url}", flush=True)
         threading.Event().wait()

@@ -29,6 +29,12 @@ def events(text: str, *, finish: str = "stop", field: str = "content", comments:
     return Scripted("".join(lines).encode(), content_type="text/event-stream")
 
 
+def events_of(chunks: Sequence[dict[str, Any]]) -> Scripted:
+    """Answer in these events and the one that ends them."""
+    lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
+    return Scripted("".join([*lines, "data: [DONE]\n\n"]).encode(), content_type="text/event-stream")
+
+
 def message(finish_reason: str = "stop", **parts: Any) -> Scripted:
     """Answer with one choice whose message has these fields."""
     return choices({"message": {"role": "assistant", **parts}, "finish_reason": finish_reason})

@@ -99,8 +99,9 @@ class Models:
         found = [model.document() for model in self.named.values()]
         if self.environment is not None and self.environment.name and self.environment.name not in self.named:
             found.append(self.environment.document())
-        found.append({"name": TEMPLATE, "model": None, "host": None, "concurrency": _TEMPLATE_AT_ONCE,
-                      "context": None, "max_tokens": None, "stream": False, "price_in": 0.0, "price_out": 0.0})  # fmt: skip
+        nothing = dict.fromkeys(("model", "host", "context", "max_tokens"))
+        free = {"concurrency": _TEMPLATE_AT_ONCE, "stream": False, "price_in": 0.0, "price_out": 0.0}
+        found.append({"name": TEMPLATE, **nothing, **free})
         return sorted(
             ({**one, "default": one["name"] == self.default} for one in found), key=lambda one: not one["default"]
         )

@@ -193,7 +193,7 @@ class LiveText:
         self._on_text = on_text
         self._masked = masked
         self._hold = hold
-        self._line = bytearray()
+        self._line = b""
         self._waiting = ""
 
     def feed(self, piece: bytes) -> bool:

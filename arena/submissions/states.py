@@ -1,8 +1,8 @@
 """The life of a submission as a table of legal moves.
 
-`rejected` is the bot's fault, `failed` ours or the model server's, `cancelled` somebody's wish. A restart puts whatever was under
-way back to `queued`; from there a bot that was enrolled already is `admitted`, and an answer that was stored
-goes on being validated.
+`rejected` is the bot's fault, `failed` ours or the model server's, `cancelled` somebody's wish. A restart puts
+whatever was under way back to `queued`; from there a bot that was enrolled already is `admitted`, and an answer
+that was stored goes on being validated.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from arena.web import (
     routes_arena,
     routes_behaviour,
     routes_bots,
+    routes_models,
     routes_strategies,
 )
-from arena.web.board import BoardCache, CacheMiddleware
 from arena.web.bundles import Bundles
 from arena.web.context import AppState
 from arena.web.limits import ConcurrencyLimits
@@ -41,7 +41,7 @@ def create_app(context: AppState) -> FastAPI:
     app.state.lines = ConcurrencyLimits()
     app.state.bundles = Bundles()
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(problems.known_parameters)])
-    for part in (routes_strategies, routes_behaviour, routes_bots, routes_arena):
+    for part in (routes_strategies, routes_models, routes_behaviour, routes_bots, routes_arena):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)

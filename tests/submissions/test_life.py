@@ -77,12 +77,13 @@ def test_a_closed_season_takes_nothing_and_the_next_one_does(tmp_path: Path) -> 
 
 def test_an_answer_that_was_stored_is_not_asked_for_again(tmp_path: Path) -> None:
     writer = Writer()
-    writer.free.set()
     with FakeModelServer(writer) as model:
         settings = settings_for(tmp_path, openai_base_url=model.base_url, openai_model="m", openai_timeout_seconds=90)
         with running(settings, tmp_path) as arena:
-            arena.arena.close_season()
             submission = post(arena)
+            assert writer.asked.wait(30)
+            arena.arena.close_season()
+            writer.free.set()
             until(lambda: arena.get(f"/strategies/{submission}")["attempts"], "the answer has come")
         with running(settings, tmp_path) as arena:
             done = arena.ended(submission)
@@ -95,12 +96,12 @@ DIES_AT_ADMISSION = """
 import os, signal
 from arena.submissions import store as desk
 from arena.submissions.states import Status
-move = desk.Desk.move
+move = desk.SubmissionStore.move
 def dying(self, submission_id, status, **more):
     if status is Status.ADMITTED:
         os.kill(os.getpid(), signal.SIGKILL)
     move(self, submission_id, status, **more)
-desk.Desk.move = dying
+desk.SubmissionStore.move = dying
 from arena.cli import main
 main()
 """
@@ -110,7 +111,8 @@ def test_a_kill_between_enrolment_and_the_last_word_leaves_one_bot(tmp_path: Pat
     prompt = "buy when the price crosses above its 20-tick EMA, sell below, 0.01 BTC"
     settings = settings_for(tmp_path)
     with running(settings, tmp_path) as arena:
-        arena.arena.close_season()
+        # No bot may come in, so that the strategy is still under way when the arena stops.
+        arena.arena._pipeline.leave_season()
         submission = post(arena, prompt)
     environment = {
         **{key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ},
