@@ -29,7 +29,8 @@ _FIRST_ROWS = 50  # of the board, drawn by the server
 _OPTIONAL = {
     "models": "/models",
     "statistics": "/bots/{bot_id}/statistics",
-    "findings": "/bots/{bot_id}/findings",
+    "behaviour": "/bots/{bot_id}/behaviour",
+    "lineage": "/bots/{bot_id}/lineage",
     "revise": "/bots/{bot_id}/revise",
     "explain": "/bots/{bot_id}/trades/{number}/explain",
     "cancel": "/strategies/{submission_id}/cancel",

@@ -17,6 +17,7 @@ from arena.web import (
     routes_models,
     routes_strategies,
 )
+from arena.web.board import BoardCache, CacheMiddleware
 from arena.web.bundles import Bundles
 from arena.web.context import AppState
 from arena.web.limits import ConcurrencyLimits

@@ -16,7 +16,7 @@ from tests.e2e.server import ROOT, Server
 
 PROMPTS = (
     "Buy when the price crosses above its 20-tick EMA, sell below, 0.01 BTC.",
-    "Buy 0.1 ETH when the price breaks the highest price of the last 60 ticks, sell when it falls below the lowest of the last 30.",
+    "Buy 0.1 ETH when the price breaks the highest of the last 60 ticks, sell below the lowest of the last 30.",
     "Buy 0.01 BTC when the price falls 0.2% below its 50-tick average; sell it when the price is back at the average.",
 )
 GREEDY = """NAME = "Greedy"
@@ -51,7 +51,9 @@ def window(browser: Any, size: tuple[int, int], scheme: str, url: str) -> Iterat
     """A window of a size, in light or dark."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, base_url=url)
     page = context.new_page()
-    page.on("console", lambda message: print("console:", message.type, message.text) if message.type == "error" else None)
+    page.on(
+        "console", lambda message: print("console:", message.type, message.text) if message.type == "error" else None
+    )
     page.on("pageerror", lambda error: print("error:", error))
     yield page
     context.close()

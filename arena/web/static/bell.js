@@ -37,7 +37,7 @@ function change(before, now) {
   if (before.status && before.status !== now.status && !["active", "starting"].includes(now.status)) return `is ${now.status.replaceAll("_", " ")}.`;
   if (now.verified && before.verified !== now.verified) return `its record was run again: ${now.verified}.`;
   // Within a tie a change of place says nothing.
-  const tied = before.tie !== undefined && before.tie !== null && before.tie === now.tie;
+  const tied = typeof now.tie_first === "number" && before.rank >= now.tie_first && before.rank <= now.tie_last;
   if (before.rank && now.rank && before.rank !== now.rank && !tied && Math.abs(before.rank - now.rank) >= 3) return `went from rank ${before.rank} to ${now.rank}.`;
   return null;
 }
@@ -53,7 +53,7 @@ const look = calm(async () => {
     const words = change(known, bot);
     if (words) tell(words, path("bots", bot.bot_id), bot.name);
     if (words || known.status === undefined) {
-      const all = ownBots().map((one) => (one.id === known.id ? { id: one.id, status: bot.status, rank: bot.rank, verified: bot.verified, tie: bot.tie_group ?? null } : one));
+      const all = ownBots().map((one) => (one.id === known.id ? { id: one.id, status: bot.status, rank: bot.rank, verified: bot.verified } : one));
       memory.write("bots", all);
     }
   }

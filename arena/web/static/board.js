@@ -3,7 +3,7 @@
 import { get, inSeason, stopped } from "./api.js";
 import { drawPrices } from "./banner.js";
 import { Curves, points } from "./charts.js";
-import { $, badge, botAddress, botLink, calm, h, pageSeason, s, showProblem, time } from "./dom.js";
+import { $, badge, botAddress, botLink, calm, h, pageSeason, pairs, s, showProblem, time } from "./dom.js";
 import { DASH, age, number, percent, plural, price, provenance, signed, signedPercent, size, tone, when, whole } from "./format.js";
 import { promptForm } from "./forms.js";
 import { live, takePrices } from "./live.js";
@@ -77,7 +77,10 @@ function moved(bot) {
   return before > bot.rank ? `▲${before - bot.rank}` : `▼${bot.rank - before}`;
 }
 
-const needs = (bot, field, text) => (bot[field] === null || bot[field] === undefined ? bot[`${field}_needs`] ?? "needs 30" : text);
+/** The band of ranks that a bot cannot be told apart from; empty where it stands alone. */
+const tieOf = ({ tie_first: first, tie_last: last }) => (typeof first === "number" && last > first ? `${first}-${last}` : "");
+
+const needs = (bot, field, text) => (typeof bot[field] === "number" ? text : `needs 30${typeof bot.periods === "number" ? `, has ${bot.periods}` : ""}`);
 const amount = (label, field, title) => ({ label, title, num: true, text: (bot) => number(bot[field]), value: (bot) => bot[field] });
 const gain = (label, field, title) => ({ ...amount(label, field, title), text: (bot) => signed(bot[field]), tone: (bot) => tone(bot[field]) });
 const share = (label, field, title) => ({ ...amount(label, field, title), text: (bot) => percent(bot[field], 1) });
@@ -95,7 +98,8 @@ const COLUMNS = [
   {
     key: "rank", label: "#", title: "Rank by equity. ▲ and ▼: since this page was opened.", num: true, class: "rank",
     text: (bot) => `${whole(bot.rank)}${moved(bot)}`, node: (bot) => h("span", null, moved(bot) ? h("small", { class: "moved" }, moved(bot)) : null, whole(bot.rank)),
-    mark: (bot) => ({ "data-tie": bot.tie_group ?? "" }),
+    mark: (bot) => ({ "data-tie": tieOf(bot) }),
+    tip: (bot) => (tieOf(bot) ? `Cannot be told apart yet from ranks ${bot.tie_first} to ${bot.tie_last}${bot.ticks_to_separate ? `; about ${whole(bot.ticks_to_separate)} more ticks until it separates from the next` : ""}.` : null),
   },
   { key: "bot", label: "Bot", class: "name", value: (bot) => bot.name, text: (bot) => JSON.stringify([bot.name, provenance(bot), bot.bot_id, bot.status, bot.note, isOwn(bot.bot_id)]), node: who },
   { key: "spark", label: "Equity curve", title: "Equity over the season, each on its own scale", class: "spark-cell", text: (bot) => `${sparks.get(bot.bot_id)?.length ?? 0} ${sparks.get(bot.bot_id)?.at(-1) ?? ""}`, node: spark, optional: true, shown: true },
@@ -108,6 +112,7 @@ const COLUMNS = [
   { key: "errors", ...amount("Errors", "errors", "Ticks at which the bot raised an exception"), text: (bot) => whole(bot.errors), tip: (bot) => bot.last_error, optional: true, shown: true },
   { key: "holds", label: "Holds", title: "Positions at this moment", class: "holds", text: (bot) => holdings(bot) || DASH, tip: holdings, tone: (bot) => (holdings(bot) ? "" : "none"), optional: true, shown: true },
   { key: "status", label: "Status", title: "Whether it is asked at each tick", text: (bot) => bot.status, value: (bot) => bot.status, node: (bot) => badge(h("span", { class: "badge" }), bot.status), tip: (bot) => bot.note || bot.last_error, optional: true },
+  { key: "verdict", label: "Verdict", title: "Against the benchmark; holds however often one looks", text: (bot) => bot.verdict ?? DASH, value: (bot) => bot.verdict ?? "", only: (bot) => bot.verdict !== undefined, optional: true },
   { key: "sharpe", ...amount("Sharpe", "sharpe", "Mean return over its spread, scaled to a year; needs 30 equity rows"), text: (bot) => needs(bot, "sharpe", number(bot.sharpe)), optional: true },
   { key: "realised", ...gain("Realised", "realized_pnl", "Profit and loss of what was sold"), optional: true },
   { key: "unrealised", ...gain("Unrealised", "unrealized_pnl", "Profit and loss of what is held"), optional: true },
@@ -374,9 +379,14 @@ function rememberRanks(about, items) {
 const playing = () => Object.entries(live.status?.bots ?? {}).reduce((sum, [state, count]) => (["retired", "total"].includes(state) ? sum : sum + count), 0);
 
 function drawTie(board) {
-  const words = board.separation ?? board.tie_note;
-  $("board-tie").hidden = !words;
-  $("board-tie").textContent = words ?? "";
+  const { separation, baselines = [], random_band: band } = board.summary ?? {};
+  $("board-tie").hidden = !separation;
+  $("board-tie").textContent = separation ?? "";
+  $("board-baselines").hidden = baselines.length === 0 && !band;
+  pairs($("board-baselines"), [
+    ...baselines.map(({ name, return_pct: gained }) => [name, h("span", { class: "num", "data-tone": tone(gained) }, signedPercent(gained))]),
+    ["90 % of random traders", band ? h("span", { class: "num" }, `${signedPercent(band.low_pct)} to ${signedPercent(band.high_pct)}`) : null],
+  ]);
 }
 
 function start() {

@@ -130,25 +130,29 @@ async function explain(trade) {
 }
 
 function drawExplanation(host, found) {
-  const { line, sentence, summary, conditions = [], locals = {}, without } = found;
+  const { line, sentence, conditions = [], locals = {}, globals = {}, prices: around = [], without } = found;
   if (typeof line === "number") {
     document.querySelectorAll(".code-line.explained").forEach((element) => element.classList.remove("explained"));
     $(`L${line}`)?.classList.add("explained");
   }
-  const facts = Object.entries(locals).map(([name, value]) => h("tr", null, h("th", { scope: "row" }, h("code", null, name)), h("td", null, h("code", null, String(value)))));
+  const rows = (values) => Object.entries(values).map(([name, value]) => h("tr", null, h("th", { scope: "row" }, h("code", null, name)), h("td", { class: "wide" }, h("code", null, typeof value === "string" ? value : JSON.stringify(value)))));
+  const facts = [...rows(locals), ...rows(globals)];
+  const part = (one) => `${one.text ?? one.name ?? ""} = ${typeof one.value === "string" ? one.value : JSON.stringify(one.value)}`;
   host.replaceChildren(
-    sentence ?? summary ? h("p", null, guest(sentence ?? summary)) : "",
+    sentence ? h("p", null, guest(sentence)) : "",
     typeof line === "number" ? h("p", null, h("a", { href: `#L${line}`, click: () => show.tab("Source") }, `Line ${line}`), " sent the order.") : "",
-    conditions.length ? h("ul", { class: "tips" }, conditions.map((one) => h("li", null, h("code", null, one.text ?? one.source ?? String(one)), one.value === undefined ? "" : ` was ${one.value}`,
-      one.values ? h("small", null, ` (${Object.entries(one.values).map(([name, value]) => `${name} = ${value}`).join(", ")})`) : ""))) : "",
+    conditions.length ? h("ul", { class: "findings" }, conditions.map((one) => h("li", null,
+      h("span", { class: "badge", "data-status": one.held ? "met" : one.held === false ? "" : "cannot tell" }, one.held === null ? "cannot tell" : one.held ? "true" : "false"),
+      h("span", null, h("code", null, one.text), one.parts?.length ? h("small", null, ` ${one.parts.map(part).join(", ")}`) : ""), h("small", null, `line ${one.line}`)))) : "",
     facts.length ? h("details", null, h("summary", null, "Its variables at that moment"), h("table", null, h("tbody", null, facts))) : "",
-    without ? h("p", null, guest(typeof without === "string" ? without : `Without it, equity would be ${number(without.equity)}.`)) : "");
+    around.length ? h("p", { class: "hint" }, "Prices around it: ", around.map((one) => `tick ${whole(one.tick)}: ${Object.entries(one.prices).map(([symbol, value]) => `${symbol} ${price(value)}`).join(", ")}`).join("; ")) : "",
+    without?.sentence ? h("p", null, guest(without.sentence)) : "");
 }
 
 // -- what is known of the bot itself
 
 const tile = (label, shown, toned) => [label, h("span", { class: "num", "data-tone": toned ?? "" }, shown), { "data-metric": label }];
-const needs = (bot, field, shown) => (typeof bot[field] === "number" ? shown : bot[`${field}_needs`] ?? "needs 30");
+const needs = (bot, field, shown) => (typeof bot[field] === "number" ? shown : `needs 30${typeof bot.periods === "number" ? `, has ${bot.periods}` : ""}`);
 
 function drawMetrics(bot) {
   pairs($("bot-metrics"), [
@@ -192,8 +196,6 @@ function drawWords(bot) {
     ["Source hash", bot.source_hash ? h("code", { title: bot.source_hash }, bot.source_hash.slice(0, 16)) : null],
     ["Receipt", bot.receipt ? h("code", null, String(bot.receipt.hash ?? bot.receipt).slice(0, 16)) : null],
   ]);
-  claimList($("bot-claims"), bot.claims);
-  findingList($("bot-findings"), bot.findings);
 }
 
 const drawPositions = () => positions.update(Object.entries(current?.positions ?? {}).map(([symbol, held]) => ({ symbol, held })));
@@ -230,6 +232,35 @@ function drawTrust(found) {
   const list = h("dl", { class: "facts" });
   pairs(list, entries.map(([name, value]) => [name.replaceAll("_", " "), shownValue(value)]));
   $("bot-trust").replaceChildren(h("h3", null, "How sure is it?"), list, h("p", { class: "hint" }, h("a", { href: "/learn#figures" }, "What these mean")));
+}
+
+/** Versions that were asked for in words: who asked what. The changes stand beside each version already. */
+function drawLineage({ items }) {
+  const asked = items.filter(({ words }) => words);
+  if (asked.length === 0) return;
+  $("bot-lineage").replaceChildren(h("h3", null, "Asked for in words"), h("ol", { class: "versions" }, asked.map((one) =>
+    h("li", null, h("p", null, h("a", { href: path("bots", one.bot_id) }, guest(one.name)), one.asked_by ? [", asked by ", guest(one.asked_by)] : ""),
+      h("blockquote", null, one.words)))));
+}
+
+/** What the bot does on made-up markets costs a run: it is asked for when somebody wants to see it. */
+function listenBehaviour() {
+  if (!offered("behaviour") || season !== null) return;
+  const button = h("button", { type: "button", click: async () => {
+    button.disabled = true;
+    button.textContent = "It is being tried …";
+    try {
+      const { claims, said, findings } = await get(`${url}/behaviour`);
+      claimList($("bot-claims"), Object.keys(claims ?? {}).length > 0 ? claims : said);
+      findingList($("bot-findings"), findings);
+      button.hidden = true;
+    } catch (error) {
+      button.disabled = false;
+      button.textContent = "Try it on made-up markets";
+      failed(error);
+    }
+  } }, "Try it on made-up markets");
+  $("bot-behaviour").replaceChildren(h("p", { class: "hint" }, "Trends, crashes, gaps and missing prices, made for what this bot claims to do."), button);
 }
 
 // -- proof
@@ -341,7 +372,8 @@ await load();
 await chart.load(current, failed);
 drawTrades();
 optional("statistics", drawTrust);
-optional("findings", (found) => { findingList($("bot-findings"), found.findings ?? found.items); claimList($("bot-claims"), found.claims); });
+optional("lineage", drawLineage);
+listenBehaviour();
 if (season === null) {
   const reload = calm(load, GAP_MS);
   live.addEventListener("leaderboard", ({ detail }) => { snapshot = detail.as_of; reload(); });

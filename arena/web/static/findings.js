@@ -2,8 +2,6 @@
 
 import { guest, h, pairs } from "./dom.js";
 
-const NAMES = { met: "met", not_met: "not met", cannot_tell: "cannot tell" };
-
 const words = (value) => (Array.isArray(value) ? value.map(words).join(", ") : value !== null && typeof value === "object"
   ? Object.entries(value).map(([name, one]) => `${name.replaceAll("_", " ")} ${words(one)}`).join(", ") : String(value));
 
@@ -23,9 +21,9 @@ export function findingList(host, findings) {
   host.hidden = list.length === 0;
   if (host.hidden) return;
   host.replaceChildren(h("h3", null, "What trying it has shown"), h("ul", { class: "findings" }, list.map((finding) => {
-    const state = finding.state ?? finding.status ?? finding.outcome ?? finding.result ?? "";
-    const place = [finding.tape ? `tape ${finding.tape}` : "", typeof finding.tick === "number" ? `tick ${finding.tick}` : ""].filter(Boolean).join(", ");
-    return h("li", { "data-state": state }, h("span", { class: "badge", "data-status": state }, NAMES[state] ?? String(state).replaceAll("_", " ")),
-      h("span", null, guest(finding.message ?? finding.sentence ?? finding.text ?? finding.rule ?? "")), place ? h("small", null, place) : null);
+    const { outcome, expected, message, hint, tape, tick, line } = finding;
+    const place = [tape ? `market “${tape}”` : "", typeof tick === "number" ? `tick ${tick}` : "", typeof line === "number" ? `line ${line}` : ""].filter(Boolean).join(", ");
+    return h("li", { "data-state": outcome }, h("span", { class: "badge", "data-status": outcome }, outcome),
+      h("span", null, guest(message || expected), hint && outcome === "not met" ? h("small", null, " ", guest(hint)) : null), place ? h("small", null, place) : null);
   })));
 }

@@ -198,10 +198,13 @@ function listOwn() {
 /** A choice of models with their prices, where the arena has more than one. */
 async function offerModels() {
   if (!offered("models")) return;
-  const models = await get("/models").then(({ items }) => items ?? [], () => []);
+  const { items: models, budgets } = await get("/models").catch(() => ({ items: [], budgets: [] }));
+  const left = budgets.filter(({ left: rest }) => typeof rest === "number");
+  $("budget-note").hidden = left.length === 0;
+  $("budget-note").textContent = `Left: ${left.map(({ scope, unit, left: rest }) => `${number(rest, unit === "tokens" ? 0 : 2)} ${unit} (${scope.replaceAll("_", " ")})`).join(", ")}.`;
   $("model-choice").hidden = models.length < 2;
   if (models.length < 2) return;
-  const words = ({ price_in: into, price_out: out }) => (typeof into === "number" ? `${number(into)} in and ${number(out)} out per million tokens` : "no price is known");
+  const words = ({ price_in: into, price_out: out }) => (typeof into === "number" ? `${number(into)} USD in and ${number(out)} USD out per million tokens` : "no price is known");
   $("submit-model").replaceChildren(...models.map(({ name }) => h("option", { value: name }, name)));
   const draw = () => { $("model-note").textContent = words(models.find(({ name }) => name === $("submit-model").value)); };
   $("submit-model").addEventListener("change", draw);

@@ -5,7 +5,7 @@ import { codeView, violationList } from "./code.js";
 import { $, badge, calm, guest, h, offered, showProblem } from "./dom.js";
 import { claimList, findingList } from "./findings.js";
 import { editAgain } from "./forms.js";
-import { duration, plural, whole } from "./format.js";
+import { duration, number, plural, whole } from "./format.js";
 import { live } from "./live.js";
 import { rememberBot, ownSubmissions } from "./memory.js";
 
@@ -19,6 +19,7 @@ const ENDS = {
   admitted: "Admitted: the bot trades from the next tick on.",
   rejected: "Rejected: no bot was made of these words.",
   failed: "Failed: the fault is on the arena's side, not in the words.",
+  cancelled: "Cancelled: nothing was admitted.",
 };
 const SAID = { done: "done", current: "now", skipped: "not needed", ahead: "to come", missed: "not reached", refused: "said no" };
 // Rules that only a trial run can find broken, and those about an answer that holds no code.
@@ -76,18 +77,24 @@ function tokens(usage) {
   return `${whole(usage.prompt_tokens ?? 0)} + ${whole(usage.completion_tokens ?? 0)} tokens`;
 }
 
+const KINDS = { "+": "added", "-": "removed", "@": "place" };
+const diffView = (diff) => h("div", { class: "code diff" }, String(diff).split("\n").map((line) => h("div", { class: "diff-line", "data-kind": KINDS[line[0]] ?? "same" }, line)));
+
 const fold = (name, title, content) => h("details", { "data-part": name }, h("summary", null, title),
   h("div", { class: "code-scroll", tabindex: "0", role: "region", "aria-label": title }, content));
 
 function attemptCard(attempt) {
   const violations = attempt.violations ?? [];
   const facts = [attempt.model ?? "no model", tokens(attempt.usage), typeof attempt.seconds === "number" ? duration(attempt.seconds) : null,
+    typeof attempt.cost_usd === "number" ? `${number(attempt.cost_usd, 4)} USD` : null,
     attempt.source ? (violations.length > 0 ? plural(violations.length, "violation") : "no violations") : null];
   return h("article", { class: "card attempt", "data-attempt": attempt.n, "aria-labelledby": `attempt-${attempt.n}` },
     h("div", { class: "card-head" }, h("h3", { id: `attempt-${attempt.n}` }, `Attempt ${attempt.n}`), h("p", { class: "hint" }, guest(facts.filter(Boolean).join(" · ")))),
     attempt.error ? h("p", { class: "notice", "data-notice": "error" }, guest(attempt.error)) : null,
     violations.length > 0 ? violationList(attempt.source, violations) : null,
     attempt.source ? fold("source", "Source", codeView(attempt.source, violations)) : null,
+    attempt.cause ? h("p", { class: "said" }, h("strong", null, "Cause: "), guest(attempt.cause)) : null,
+    attempt.diff ? fold("diff", "What it changed", diffView(attempt.diff)) : null,
     attempt.completion ? fold("completion", "The writer's whole answer", h("pre", null, attempt.completion)) : null);
 }
 
@@ -146,6 +153,14 @@ function drawQuestion(submission, url, reload) {
   form.onsubmit = (event) => { event.preventDefault(); answer(free.value); };
 }
 
+/** The text of an attempt so far, with what is told of it from a place on. */
+const written = { attempt: null, text: "" };
+function textFrom({ attempt, offset, text }) {
+  if (written.attempt !== attempt) Object.assign(written, { attempt, text: "" });
+  written.text = written.text.slice(0, offset ?? written.text.length) + (text ?? "");
+  return written.text;
+}
+
 /** What the writer has written so far; the newest line stays in sight. */
 function drawStream(status, text) {
   const box = $("submission-stream");
@@ -180,8 +195,8 @@ function showSubmission() {
     drawAttempts(shown.attempts);
     drawOutcome(shown);
     drawQuestion(shown, url, () => load());
-    claimList($("submission-claims"), shown.claims ?? shown.attempts.at(-1)?.claims);
-    findingList($("submission-findings"), shown.findings ?? shown.attempts.at(-1)?.findings);
+    claimList($("submission-claims"), shown.attempts.at(-1)?.report?.claims);
+    findingList($("submission-findings"), shown.attempts.at(-1)?.report?.findings);
     $("submission-cancel").hidden = isOver(shown.status) || !offered("cancel");
     if (isOver(shown.status)) drawStream(shown.status, null);
     if (shown.bot_id && ownSubmissions().some((own) => own.id === id)) rememberBot(shown.bot_id);
@@ -212,7 +227,7 @@ function showSubmission() {
     stream.addEventListener("submission", (event) => { const found = read(event); if (found) apply(found); });
     stream.addEventListener("text", (event) => {
       const found = read(event);
-      if (found) drawStream(current?.status, found.text ?? `${$("submission-stream").textContent}${found.delta ?? ""}`);
+      if (found) drawStream(current?.status, textFrom(found));
     });
   };
 
