@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from arena.cli.author import show_report
-from arena.cli.bots import Bot, app, bot_path
+from arena.cli.bots import Bot, app
 from arena.cli.output import cell, complain, console, moment, plural, print_json
-from arena.cli.remote import AsJson, Url, request
+from arena.cli.remote import AsJson, Url, bot_path, request
 
 
 def register(root: typer.Typer) -> None:
@@ -20,7 +20,7 @@ def register(root: typer.Typer) -> None:
 @app.command("behaviour")
 def behaviour(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     """Say what a bot does on made-up markets, beside what was said of it."""
-    found = request(url, "GET", bot_path(bot, "/behaviour"))
+    found = request(url, "GET", bot_path(url, bot, "/behaviour"))
     if as_json:
         print_json(found)
     else:
@@ -39,12 +39,12 @@ def explain(
     if trade is not None and tick is not None:
         raise typer.BadParameter("Name a trade or a tick, not both.")
     if tick is None and trade is None:
-        newest = request(url, "GET", bot_path(bot, "/trades"), params={"limit": 1})["items"]
+        newest = request(url, "GET", bot_path(url, bot, "/trades"), params={"limit": 1})["items"]
         if not newest:
             raise typer.BadParameter("The bot has no trade yet: name a tick by --tick.")
         trade = newest[0]["id"]
     where = f"/trades/{trade}/explain" if trade is not None else f"/ticks/{tick}/explain"
-    found = request(url, "GET", bot_path(bot, where))
+    found = request(url, "GET", bot_path(url, bot, where))
     if as_json:
         print_json(found)
         return
@@ -73,7 +73,7 @@ def revise(
 ) -> None:
     """Have a new version of a bot written; it plays beside the present one with an account of its own."""
     body = {"words": words, "author": author, **({"model": model} if model else {})}
-    found = request(url, "POST", bot_path(bot, "/revise"), json=body)
+    found = request(url, "POST", bot_path(url, bot, "/revise"), json=body)
     if as_json:
         print_json(found)
     else:
@@ -83,7 +83,7 @@ def revise(
 @app.command("lineage")
 def lineage(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     """Show a bot's versions: who asked for each, by which words, and what changed."""
-    found = request(url, "GET", bot_path(bot, "/lineage"))
+    found = request(url, "GET", bot_path(url, bot, "/lineage"))
     if as_json:
         print_json(found)
         return

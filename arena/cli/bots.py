@@ -6,23 +6,17 @@ import json
 import sys
 import time
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
 from arena.cli.output import cell, complain, console, errors, plural, print_json, print_table, source_text
-from arena.cli.remote import AsJson, Url, request
+from arena.cli.remote import AsJson, Url, bot_path, request
 from arena.core.text import clean_text
 
 app = typer.Typer(help="Bots on a running server, by id or by name.", no_args_is_help=True)
 
 Bot = Annotated[str, typer.Argument(help="Id or name, in large or small letters.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="Rows.")]
-
-
-def bot_path(bot: str, what: str = "") -> str:
-    """Return the address of a bot, or of a part of it."""
-    return f"/bots/{quote(bot, safe='')}{what}"
 
 
 @app.command("list")
@@ -42,7 +36,7 @@ def list_bots(as_json: AsJson = False, url: Url = "") -> None:
 @app.command()
 def show(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     """Show one bot."""
-    found = request(url, "GET", bot_path(bot))
+    found = request(url, "GET", bot_path(url, bot))
     if as_json:
         print_json(found)
         return
@@ -62,7 +56,7 @@ def _told(name: str, value: Any) -> str:
 @app.command()
 def source(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     """Print a bot's source."""
-    text = request(url, "GET", bot_path(bot, "/source"))
+    text = request(url, "GET", bot_path(url, bot, "/source"))
     if as_json:
         print_json({"bot": bot, "source": text})
     else:
@@ -78,7 +72,7 @@ def logs(
     url: Url = "",
 ) -> None:
     """Show a bot's last log lines, oldest first."""
-    found = request(url, "GET", bot_path(bot, "/logs"), params={"limit": limit})
+    found = request(url, "GET", bot_path(url, bot, "/logs"), params={"limit": limit})
     if as_json and not follow:
         print_json(found)
         return
@@ -86,7 +80,7 @@ def logs(
     while follow:
         sys.stdout.flush()
         time.sleep(1.0)
-        found = request(url, "GET", bot_path(bot, "/logs"), params={"limit": 1000})
+        found = request(url, "GET", bot_path(url, bot, "/logs"), params={"limit": 1000})
         last = _print_lines(found["items"], last, as_json=as_json)
 
 
@@ -107,7 +101,7 @@ def _print_lines(items: list[dict[str, Any]], last: int, *, as_json: bool) -> in
 @app.command()
 def trades(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") -> None:
     """Show a bot's last trades, newest first."""
-    found = request(url, "GET", bot_path(bot, "/trades"), params={"limit": limit})
+    found = request(url, "GET", bot_path(url, bot, "/trades"), params={"limit": limit})
     if as_json:
         print_json(found)
         return
@@ -121,7 +115,7 @@ def trades(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") 
 
 
 def _change(bot: str, method: str, what: str, url: str, *, as_json: bool) -> None:
-    found: Any = request(url, method, bot_path(bot, what))
+    found: Any = request(url, method, bot_path(url, bot, what))
     if as_json:
         print_json(found)
     else:
@@ -148,12 +142,12 @@ def retire(
     url: Url = "",
 ) -> None:
     """Retire a bot for good; its record stays."""
-    found = request(url, "GET", bot_path(bot))
+    found = request(url, "GET", bot_path(url, bot))
     facts = f"{plural(found['trades'], 'trade')}, {found['status']}"
     if not yes and not _agreed(f"Retire {found['name']} ({facts}) for good?"):
         complain("Nothing was changed.")
         raise typer.Exit(1)
-    request(url, "DELETE", bot_path(found["bot_id"]))
+    request(url, "DELETE", bot_path(url, found["bot_id"]))
     if as_json:
         print_json({"bot": found["name"], "bot_id": found["bot_id"], "status": "retired"})
     else:

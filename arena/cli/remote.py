@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -51,6 +52,13 @@ def request(url: str, method: str, path: str, **options: Any) -> Any:
     if answer.content and not path.endswith("/source"):
         raise ServerUnreachableError(f"What answers at {base} is no arena (it sent {kind or 'something unnamed'}).")
     return answer.text
+
+
+def bot_path(url: str, bot: str, what: str = "") -> str:
+    """Return the address of a bot given by id or name; a name with a slash is looked up, as no address can hold it."""
+    if "/" in bot:
+        bot = request(url, "GET", "/bots", params={"name": bot})["items"][0]["bot_id"]
+    return f"/bots/{quote(bot, safe='')}{what}"
 
 
 def _error_of(answer: Any) -> ArenaError:
@@ -236,9 +244,7 @@ class _RemoteBoard:
 
     def act(self, what: str, name: str) -> str:
         """Pause or resume a bot of the server."""
-        from urllib.parse import quote
-
-        bot = request(self._url, "POST", f"/bots/{quote(name, safe='')}/{what}")
+        bot = request(self._url, "POST", bot_path(self._url, name, f"/{what}"))
         return f"{bot['name']}: {bot['status']}"
 
 

@@ -86,6 +86,8 @@ def _entry_columns() -> Select[Any]:
             _STANDINGS.c.periods_a_year, _STANDINGS.c.note,
             _STANDINGS.c.periods, _STANDINGS.c.excess_pct, _STANDINGS.c.verdict, _STANDINGS.c.verdict_next,
             _STANDINGS.c.tie_first, _STANDINGS.c.tie_last, _STANDINGS.c.batches, _STANDINGS.c.ticks_to_separate,
+            _ENTRIES.c.admitted_at,
+            _BOTS.c.symbols, _BOTS.c.submission_id,
             _ENTRIES.c.verified_words.label("verified"), _ENTRIES.c.verified_tick,
         )
         .join(_BOTS, _BOTS.c.id == _ENTRIES.c.bot_id)
@@ -118,9 +120,8 @@ def board_summary(engine: Engine, season_id: str) -> Row:
 _BOT_ROW = (
     _entry_columns()
     .add_columns(
-        _BOTS.c.symbols, _BOTS.c.version, _BOTS.c.source_hash, _BOTS.c.path, _BOTS.c.submission_id,
-        _ENTRIES.c.admitted_at, _ENTRIES.c.admitted_tick, _ENTRIES.c.reason, _ENTRIES.c.season_id,
-        _SUBMISSIONS.c.prompt,
+        _BOTS.c.version, _BOTS.c.source_hash, _BOTS.c.path, _ENTRIES.c.admitted_tick, _ENTRIES.c.reason,
+        _ENTRIES.c.season_id, _SUBMISSIONS.c.prompt,
     )
     .outerjoin(_SUBMISSIONS, _SUBMISSIONS.c.id == _BOTS.c.submission_id)
     .where(_ENTRIES.c.season_id == bindparam("season"), _ENTRIES.c.bot_id == bindparam("bot"))
@@ -154,7 +155,7 @@ def new_bot_row(bot: Bot, entry: Entry) -> Row:
 
 def bot_rows(engine: Engine, season_id: str) -> list[Row]:
     """Return every bot of a season, the retired included, in order of admission."""
-    statement = _entry_columns().add_columns(_BOTS.c.symbols, _BOTS.c.version, _ENTRIES.c.admitted_at)
+    statement = _entry_columns().add_columns(_BOTS.c.version)
     statement = statement.where(_ENTRIES.c.season_id == season_id).order_by(_ENTRIES.c.admitted_at, _ENTRIES.c.bot_id)
     return _rows(engine, statement)
 
@@ -181,6 +182,29 @@ def source_of(engine: Engine, bot_id: str) -> str:
     if not found:
         raise NotFoundError(f"There is no bot {bot_id}.")
     return str(found[0]["source"])
+
+
+def versions(engine: Engine, bot_id: str) -> list[Row]:
+    """Return all versions of a bot with their sources, oldest first: the programs of one name and author."""
+    one = select(_BOTS.c.name, _BOTS.c.author).where(_BOTS.c.id == bot_id).subquery()
+    columns = (_BOTS.c.id, _BOTS.c.version, _BOTS.c.created_at, _BOTS.c.source_hash, _BOTS.c.source)
+    found = select(*columns).where(_BOTS.c.name == one.c.name, _BOTS.c.author == one.c.author)
+    return _rows(engine, found.order_by(_BOTS.c.version, _BOTS.c.created_at, _BOTS.c.id))
+
+
+def price_history(engine: Engine, season_id: str, limit: int) -> list[Row]:
+    """Return a season's prices oldest first, thinned evenly to at most `limit` ticks."""
+    table = table_of(Tick)
+    ends = select(func.min(table.c.n), func.max(table.c.n)).where(table.c.season_id == season_id)
+    with engine.connect() as connection:
+        first, last = connection.execute(ends).one()
+    if first is None:
+        return []
+    # Ticks are numbered without gaps, so that a few of many are looked up and the others are not read.
+    count = min(limit, last - first + 1)
+    picked = sorted({first + round(place * (last - first) / max(1, count - 1)) for place in range(count)})
+    columns = select(table.c.n, table.c.time, table.c.prices)
+    return _rows(engine, columns.where(table.c.season_id == season_id, table.c.n.in_(picked)).order_by(table.c.n))
 
 
 def page(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -63,8 +64,12 @@ def problem_response(
     return Response(body, status, given, media_type="application/problem+json")
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error with a problem document."""
+ErrorPage = Callable[[Request, int, str], Response]
+
+
+def install(app: FastAPI, error_page: ErrorPage) -> None:
+    """Answer every error with a problem document; a browser that asks for no part of the API gets a page."""
+    app.state.error_page = error_page
     for kind, status in _CODES:
         app.add_exception_handler(kind, _handler(status))
     app.add_exception_handler(TooManyError, _handler(429))
@@ -78,8 +83,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _fault)
 
 
+def _wants_page(request: Request) -> bool:
+    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+
+
 def _handler(status: int) -> Any:
-    async def handle(_request: Request, error: Exception) -> Response:
+    async def handle(request: Request, error: Exception) -> Response:
+        if isinstance(error, NotFoundError) and _wants_page(request):
+            return await run_in_threadpool(request.app.state.error_page, request, status, str(error))
         if isinstance(error, RefusedError):
             return problem_response(status, str(error), violations=error.violations)
         if status >= 500:
@@ -179,6 +190,8 @@ async def _http(request: Request, error: Exception) -> Response:
         headers["allow"] = ", ".join(allowed_methods(request))
     if error.status_code == 400 and isinstance(error.__cause__, UnicodeDecodeError):
         return problem_response(422, _SENTENCES["json_invalid"])
+    if error.status_code == 404 and _wants_page(request):
+        return await run_in_threadpool(request.app.state.error_page, request, 404, _FRAMEWORKS[404])
     detail = _FRAMEWORKS.get(error.status_code, re.sub(r"(?<![.!?])$", ".", str(error.detail)))
     return problem_response(error.status_code, detail, headers)
 
@@ -203,10 +216,8 @@ def allowed_methods(request: Request) -> list[str]:
 
 @lru_cache(maxsize=256)
 def _pattern(template: str) -> re.Pattern[str]:
-    """Return what a route's addresses look like; a bot's name may hold slashes."""
-    return re.compile(
-        re.sub(r"\\\{(\w+)\\\}", lambda one: ".+" if one[1] == "bot_id" else "[^/]+", re.escape(template))
-    )
+    """Return what a route's addresses look like."""
+    return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template)))
 
 
 async def _away(_request: Request, error: Exception) -> Response:

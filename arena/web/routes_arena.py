@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse
+from starlette.exceptions import HTTPException
 
 from arena.store import queries
 from arena.store.jobs import FINAL, get_job
@@ -20,6 +21,8 @@ from arena.web.security import COOKIE, refused, session_value
 from arena.web.text import json_bytes
 
 router = APIRouter(tags=["arena"])
+
+MAX_CURVE_POINTS = 20_000  # of one answer
 
 Sort = Literal[
     "rank", "equity", "return_pct", "realized_pnl", "unrealized_pnl", "max_drawdown_pct", "sharpe",
@@ -112,6 +115,47 @@ def _past_prices(context: AppState, season: ChosenSeason) -> schemas.Prices:
     if found is None:
         return schemas.Prices(time=0.0, tick=-1, prices={})
     return schemas.Prices(time=found["time"], tick=found["n"], prices=found["prices"])
+
+
+@router.get("/prices/history", response_model=schemas.PriceSeries)
+async def price_history(
+    request: Request, context: Ctx, season: Chosen, lines: Waiting,
+    limit: Annotated[int, Query(ge=2, le=5000)] = 2000,
+) -> Response:  # fmt: skip
+    """Return the season's prices, oldest first, thinned evenly to at most `limit` ticks."""
+    return await answer(lines.tables, request, _price_history, context, season, limit)
+
+
+def _price_history(context: AppState, season: ChosenSeason, limit: int) -> schemas.PriceSeries:
+    rows = queries.price_history(context.database, season.id, limit)
+    symbols = sorted({symbol for row in rows for symbol in row["prices"]})
+    return schemas.PriceSeries(
+        ticks=[row["n"] for row in rows],
+        times=[row["time"] for row in rows],
+        prices={symbol: [row["prices"].get(symbol) for row in rows] for symbol in symbols},
+    )
+
+
+@router.get("/curves", response_model=schemas.CurveList)
+async def curves(
+    request: Request, context: Ctx, season: Chosen, lines: Waiting,
+    bot: Annotated[list[str], Query(min_length=1, max_length=50, description="Ids of bots.")],
+    limit: Annotated[int, Query(ge=2, le=2000)] = 40,
+) -> Response:  # fmt: skip
+    """Return the equity of several bots, each thinned evenly to at most `limit` points; unknown ids are left out."""
+    if len(bot) * limit > MAX_CURVE_POINTS:
+        raise HTTPException(422, f"Ask for at most {MAX_CURVE_POINTS} points in all: fewer bots, or a lower limit.")
+    return await answer(lines.tables, request, _curves, context, season, bot, limit)
+
+
+def _curves(context: AppState, season: ChosenSeason, bots: list[str], limit: int) -> schemas.CurveList:
+    items = []
+    for bot in dict.fromkeys(bots):
+        rows = queries.equity_curve(context.database, season.id, bot, limit)
+        if rows:
+            times, equity = [row["time"] for row in rows], [row["equity"] for row in rows]
+            items.append(schemas.Curve(bot_id=bot, times=times, equity=equity))
+    return schemas.CurveList(items=items)
 
 
 @router.get("/status", response_model=schemas.ArenaStatus)

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 
 from arena.errors import RefusedError
 from arena.store import queries
@@ -47,17 +46,6 @@ _UPLOAD_BODY = {
         },
     }
 }  # fmt: skip
-
-
-# What stands behind a bot in an address; a name that ends in one of them is found by its id only.
-_PARTS = frozenset({"source", "trades", "orders", "logs", "equity", "verify", "bundle", "pause", "resume"})
-
-
-def refuse_part(bot_id: str) -> None:
-    """Refuse a method that is meant for a bot on the address of one of its parts."""
-    bot, _, part = bot_id.rpartition("/")
-    if bot and part in _PARTS:
-        raise HTTPException(405)
 
 
 def bot_document(context: AppState, season: ChosenSeason, bot_id: str) -> dict[str, Any]:
@@ -139,18 +127,24 @@ def _check(context: AppState, source: bytes) -> schemas.CheckReport:
 
 
 @router.get("", response_model=schemas.BotList)
-async def list_bots(request: Request, context: Ctx, season: Chosen, lines: Waiting) -> Response:
-    """List every bot of the season, the retired included."""
-    return await answer(lines.tables, request, _list, context, season)
+async def list_bots(
+    request: Request, context: Ctx, season: Chosen, lines: Waiting,
+    name: Annotated[str | None, Query(max_length=200, description="Only the bot of this name.")] = None,
+) -> Response:  # fmt: skip
+    """List every bot of the season, the retired included; by `name` find one whose name no address can hold."""
+    return await answer(lines.tables, request, _list, context, season, name)
 
 
-def _list(context: AppState, season: ChosenSeason) -> schemas.BotList:
-    rows = queries.bot_rows(context.database, season.id)
+def _list(context: AppState, season: ChosenSeason, name: str | None) -> schemas.BotList:
+    if name is None:
+        rows = queries.bot_rows(context.database, season.id)
+    else:
+        rows = [queries.bot_row(context.database, season.id, queries.find_bot(context.database, season.id, name))]
     items = [schemas.BoardItem.model_validate(with_life(context, season, row)) for row in rows]
     return schemas.BotList(items=items)
 
 
-@router.get("/{bot_id:path}/source", response_class=PlainTextResponse)
+@router.get("/{bot_id}/source", response_class=PlainTextResponse)
 async def source(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> str:
     """Return a bot's source."""
     return await lines.reads.run(request, _source, context, season, bot_id)
@@ -182,7 +176,7 @@ def _logs(context: AppState, season: ChosenSeason, bot_id: str, limit: int, curs
     return schemas.LogPage.model_validate(_page(context, season, "logs", bot_id, limit, cursor))
 
 
-@router.get("/{bot_id:path}/trades", response_model=schemas.TradePage)
+@router.get("/{bot_id}/trades", response_model=schemas.TradePage)
 async def trades(
     request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting,
     limit: Limit = 100, cursor: Cursor = None,
@@ -191,7 +185,7 @@ async def trades(
     return await answer(lines.tables, request, _trades, context, season, bot_id, limit, cursor)
 
 
-@router.get("/{bot_id:path}/orders", response_model=schemas.OrderPage)
+@router.get("/{bot_id}/orders", response_model=schemas.OrderPage)
 async def orders(
     request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting,
     limit: Limit = 100, cursor: Cursor = None,
@@ -200,7 +194,7 @@ async def orders(
     return await answer(lines.tables, request, _orders, context, season, bot_id, limit, cursor)
 
 
-@router.get("/{bot_id:path}/logs", response_model=schemas.LogPage)
+@router.get("/{bot_id}/logs", response_model=schemas.LogPage)
 async def logs(
     request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting,
     limit: Limit = 200, cursor: Cursor = None,
@@ -209,7 +203,7 @@ async def logs(
     return await answer(lines.tables, request, _logs, context, season, bot_id, limit, cursor)
 
 
-@router.get("/{bot_id:path}/equity", response_model=schemas.EquitySeries)
+@router.get("/{bot_id}/equity", response_model=schemas.EquitySeries)
 async def equity(
     request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting,
     limit: Annotated[int, Query(ge=2, le=20_000)] = 2000,
@@ -224,7 +218,7 @@ def _equity(context: AppState, season: ChosenSeason, bot_id: str, limit: int) ->
     return schemas.EquitySeries.model_validate({"items": rows})
 
 
-@router.get("/{bot_id:path}/verify", response_model=schemas.ProofReport)
+@router.get("/{bot_id}/verify", response_model=schemas.ProofReport)
 async def proof(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
     """Return what the last proof of a bot's record has shown; `POST` asks for one."""
     return await answer(lines.reads, request, _proof, context, season, bot_id)
@@ -235,7 +229,7 @@ def _proof(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.Proo
     return schemas.ProofReport.model_validate(last_proof(context, season.id, found))
 
 
-@router.post("/{bot_id:path}/verify", status_code=202, response_model=schemas.JobDetail)
+@router.post("/{bot_id}/verify", status_code=202, response_model=schemas.JobDetail)
 async def verify(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
     """Run a bot again on the season's recorded ticks, as a job, and see whether its record comes out."""
     return job_answer(await lines.writes.run(request, _ask_for_proof, context, season, bot_id), 202)
@@ -245,7 +239,7 @@ def _ask_for_proof(context: AppState, season: ChosenSeason, bot_id: str) -> dict
     return ask_for_proof(context, season, queries.find_bot(context.database, season.id, bot_id))
 
 
-@router.get("/{bot_id:path}/bundle", response_class=Response, responses=_ZIP)
+@router.get("/{bot_id}/bundle", response_class=Response, responses=_ZIP)
 async def bundle(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
     """Return everything that proves a bot's record elsewhere, as a ZIP file for `arena verify`."""
     found = await lines.reads.run(request, queries.find_bot, context.database, season.id, bot_id)
@@ -253,11 +247,9 @@ async def bundle(request: Request, bot_id: str, context: Ctx, season: Chosen, li
     return await bundles.answer(request, context, season, found)
 
 
-# Names may hold slashes, so this one stands behind the addresses that end in a word.
-@router.get("/{bot_id:path}", response_model=schemas.BotDetail)
+@router.get("/{bot_id}", response_model=schemas.BotDetail)
 async def show(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
     """Show one bot, given by id or by name."""
-    refuse_part(bot_id)
     return await answer(lines.reads, request, _show, context, season, bot_id)
 
 
@@ -275,20 +267,19 @@ def _change(context: AppState, bot_id: str, what: str) -> schemas.BotDetail:
     return schemas.BotDetail.model_validate(bot_document(context, context.played, found))
 
 
-@router.post("/{bot_id:path}/pause", response_model=schemas.BotDetail)
+@router.post("/{bot_id}/pause", response_model=schemas.BotDetail)
 async def pause(request: Request, bot_id: str, context: Ctx, lines: Waiting) -> Response:
     """Stop asking a bot; it stays on the board and is marked."""
     return await answer(lines.writes, request, _change, context, bot_id, "pause")
 
 
-@router.post("/{bot_id:path}/resume", response_model=schemas.BotDetail)
+@router.post("/{bot_id}/resume", response_model=schemas.BotDetail)
 async def resume(request: Request, bot_id: str, context: Ctx, lines: Waiting) -> Response:
     """Ask a paused bot again."""
     return await answer(lines.writes, request, _change, context, bot_id, "resume")
 
 
-@router.delete("/{bot_id:path}", status_code=204)
+@router.delete("/{bot_id}", status_code=204)
 async def retire(request: Request, bot_id: str, context: Ctx, lines: Waiting) -> None:
     """Retire a bot for good; its record stays."""
-    refuse_part(bot_id)
     await lines.writes.run(request, _change, context, bot_id, "retire")

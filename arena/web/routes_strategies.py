@@ -92,7 +92,7 @@ def _show(context: AppState, submission_id: str) -> schemas.SubmissionDetail:
 
 @router.post("/{submission_id}/cancel", response_model=schemas.SubmissionDetail)
 async def cancel(request: Request, submission_id: str, context: Ctx, lines: Waiting) -> Response:
-    """Cancel a submission; a model's answer under way is broken off. One that has ended stays as it is: 409."""
+    """Cancel a submission and break off the answer that is being written; 409 where it has ended already."""
     return await lines.writes.run(request, _cancel, context, submission_id)
 
 

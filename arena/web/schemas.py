@@ -191,6 +191,9 @@ class BoardItem(BaseModel):
     positions: dict[str, float] = {}
     verified: str | None = Field(None, description="What running it again has shown: reproduced, or differs.")
     verified_tick: int | None = Field(None, description="Up to which tick.")
+    symbols: list[str] = []
+    admitted_at: float | None = None
+    submission_id: str | None = None
 
 
 class ProofReport(BaseModel):
@@ -249,15 +252,12 @@ class BoardPage(BaseModel):
 class BotDetail(BoardItem):
     """A bot with its program's facts."""
 
-    symbols: list[str]
     version: int
     source_hash: str
     path: str | None
-    admitted_at: float
     admitted_tick: int
     reason: str
     prompt: str | None
-    submission_id: str | None
     warnings: list[str] = []
 
 
@@ -352,6 +352,28 @@ class Prices(BaseModel):
     time: float
     tick: int
     prices: dict[str, float]
+
+
+class PriceSeries(BaseModel):
+    """Prices of a season, oldest first, by columns: `prices[symbol][i]` is of `times[i]`, None where there was none."""
+
+    ticks: list[int]
+    times: list[float]
+    prices: dict[str, list[float | None]]
+
+
+class Curve(BaseModel):
+    """One bot's equity by columns, oldest first."""
+
+    bot_id: str
+    times: list[float]
+    equity: list[float]
+
+
+class CurveList(BaseModel):
+    """Equity of several bots."""
+
+    items: list[Curve]
 
 
 class Usage(BaseModel):

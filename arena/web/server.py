@@ -6,6 +6,8 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from arena import __version__
 from arena.web import (
+    assets,
+    health,
     openapi,
     pages,
     problems,
@@ -40,12 +42,13 @@ def create_app(context: AppState) -> FastAPI:
     app.state.lines = ConcurrencyLimits()
     app.state.bundles = Bundles()
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(problems.known_parameters)])
-    # Behind a bot's name may stand anything in `routes_bots`, so that its longer addresses come first.
     for part in (routes_strategies, routes_models, routes_behaviour, routes_bots, routes_arena):
         api.include_router(part.router)
     app.include_router(api)
+    app.include_router(health.router)
+    assets.install(app)
     pages.install(app)
-    problems.install(app)
+    problems.install(app, pages.error_page)
     openapi.install(app)
     app.add_middleware(CacheMiddleware, board=board)
     app.add_middleware(SecurityMiddleware, settings=context.settings, tokens=tokens)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,17 +13,13 @@ import httpx2
 import pytest
 
 from tests.arenas import until
+from tests.e2e.browser import CHROMIUM, browsing
 from tests.e2e.server import Server
 
-CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
 ]
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 HOSTILE = """
 NAME = "<img src=x onerror=alert(1)>"
 SYMBOLS = ["BTCUSDT"]
@@ -57,23 +52,6 @@ def page(server: Server) -> Iterator[Any]:
         assert not complaints
 
 
-@contextlib.contextmanager
-def browsing(url: str) -> Iterator[tuple[Any, list[str]]]:
-    """A page in a browser of its own, and what its console complains of."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        opened = browser.new_page(viewport={"width": 1440, "height": 900})
-        opened.set_default_timeout(60_000)
-        complaints: list[str] = []
-        opened.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        opened.on("pageerror", lambda e: complaints.append(str(e)))
-        opened.goto(url)
-        yield opened, complaints
-        browser.close()
-
-
 def upload(server: Server, source: str) -> dict[str, Any]:
     with httpx2.Client(trust_env=False, timeout=60) as client:
         answer = client.post(f"{server.url}/api/v1/bots", json={"source": source})
@@ -94,22 +72,23 @@ def post(server: Server, path: str) -> None:
 
 def test_a_visitor_submits_a_strategy_and_finds_its_bot_on_the_board(page: Any, server: Server) -> None:
     page.wait_for_selector("#board-table tbody tr[data-id]")
-    assert "synthetic" in page.inner_text("#season-facts").lower()
+    assert "synthetic" in page.inner_text("#season-line").lower()
     page.fill("#prompt", "buy when BTCUSDT crosses above its 20-tick EMA, sell below, 0.01 BTC")
     page.click("#submit-button")
     page.wait_for_selector("#submission-status[data-status=admitted]", timeout=30_000)
     page.click("#submission-bot")
-    page.wait_for_selector("#bot-source .code-line")
+    page.click("role=tab[name=Source]")
+    page.wait_for_selector("#bot-source .code-line.orders")
     assert "EMA" in page.inner_text("#bot-name")
-    page.wait_for_selector("#bot-trades tbody tr", timeout=60_000)
-    page.goto(server.url + "/#/")
+    page.wait_for_selector("#bot-chart canvas")
+    page.goto(server.url + "/")
     page.wait_for_selector("#board-table tbody tr[data-id]")
     page.wait_for_selector("#board-table:has-text('EMA 20 cross')", timeout=30_000)
 
 
 def test_a_hostile_name_and_log_are_shown_as_text(page: Any, server: Server) -> None:
     bot = upload(server, HOSTILE)["bot_id"]
-    page.goto(f"{server.url}/#/bot/{bot}")
+    page.goto(f"{server.url}/bots/{bot}#tab-log")
     page.wait_for_selector("#bot-logs:has-text('<script>')", timeout=30_000)
     assert "<img src=x" in page.inner_text("#bot-name")
     assert page.title() != "owned"
@@ -133,7 +112,7 @@ def test_rejected_drawdown_and_holdings_are_in_sight(page: Any, server: Server, 
     bot = upload(server, HOLDER)["bot_id"]
     server.wait_for(lambda: server.get(f"/bots/{bot}")["positions"], 60)
     page.set_viewport_size({"width": width, "height": 844})
-    page.goto(f"{server.url}/#/")
+    page.goto(f"{server.url}/")
     row = f"#board-table tbody tr[data-id='{bot}']"
     page.wait_for_selector(f"{row} [data-label=Holds]:has-text('BTCUSDT')")
     until(lambda: int(page.inner_text(f"{row} [data-label=Rejected]").split()[-1]), "a rejected order is counted")
@@ -146,7 +125,8 @@ def test_rejected_drawdown_and_holdings_are_in_sight(page: Any, server: Server, 
 
 
 def test_warnings_of_an_upload_reach_the_page(page: Any, server: Server) -> None:
-    page.wait_for_selector("#upload-source")
+    page.goto(f"{server.url}/submit")
+    page.wait_for_selector("#upload-templates button")
     page.fill("#upload-source", 'NAME = "Warned"\nSYMBOLS = ["DOGEUSDT"]\ndef on_tick(ctx, tick):\n    pass\n')
     page.click("#upload-button")
     page.wait_for_selector("#bot-name:has-text('Warned')")
@@ -157,7 +137,8 @@ def test_a_file_that_is_not_utf8_or_too_large_is_refused(page: Any, server: Serv
     latin, large = tmp_path / "latin.py", tmp_path / "large.py"
     latin.write_bytes('NAME = "Müller"\n'.encode("latin-1"))
     large.write_bytes(b"#" * (64 * 1024 + 1))
-    page.wait_for_selector("#upload-file")
+    page.goto(f"{server.url}/submit")
+    page.wait_for_selector("#upload-templates button")
     page.set_input_files("#upload-file", latin)
     page.wait_for_selector("#upload-result:has-text('latin.py is not UTF-8 text; save the file as UTF-8.')")
     page.set_input_files("#upload-file", large)
@@ -185,8 +166,8 @@ def test_a_rejected_strategy_says_who_said_no_and_goes_back_into_the_box(page: A
 def test_a_record_is_proved_from_the_page(page: Any, server: Server) -> None:
     bot = upload(server, HOLDER)["bot_id"]
     server.wait_for(lambda: server.get(f"/bots/{bot}/trades")["items"], 60)
-    page.goto(f"{server.url}/#/bot/{bot}")
-    page.wait_for_selector("#bot-name:has-text('Holder')")
+    page.goto(f"{server.url}/bots/{bot}#tab-proof")
+    page.wait_for_selector("#tab-proof-tab[aria-selected=true]")
     page.click("#bot-verify")
     page.wait_for_selector("#bot-proof:has-text(': reproduced.')")
 
@@ -242,6 +223,7 @@ def test_a_season_that_is_over_takes_nothing_and_can_be_read_later(tmp_path: Pat
         server.wait_for(lambda: server.get(f"/bots/{bot}/trades")["items"], 60)
         with browsing(server.url) as (page, complaints):
             page.wait_for_selector("#arena-state[data-status=running]")
+            page.goto(f"{server.url}/submit")
             page.wait_for_selector("#submit-button:enabled")
             post(server, "/seasons/close")
             page.wait_for_selector("#submit-closed:has-text('arena season new')")
@@ -250,15 +232,16 @@ def test_a_season_that_is_over_takes_nothing_and_can_be_read_later(tmp_path: Pat
             post(server, "/seasons")
             page.wait_for_selector("#season-title:has-text('Season 2')")
             page.wait_for_selector("#submit-button:enabled")
-            page.wait_for_selector("#season-choice:visible")
-            page.select_option("#season-choice", "1")
+            page.click("nav >> text=Seasons")
+            page.click("#seasons >> text='Season 1'")
             page.wait_for_selector("#season-title:has-text('Season 1')")
             page.wait_for_selector("#past-note:visible")
             assert not page.is_visible("#submit-form")
             page.click(f"#board-table tr[data-id='{bot}'] a")
             page.wait_for_selector("#bot-trades tbody tr")
-            assert "/season/1/bot/" in page.url
+            assert page.url == f"{server.url}/bots/{bot}?season=1"
             assert not page.is_visible("#bot-retire")
+            page.click("role=tab[name=Source]")
             page.wait_for_selector("#bot-source .code-line")
             assert not complaints
     finally:
@@ -272,3 +255,192 @@ def test_the_page_fits_a_phone(page: Any, server: Server, tmp_path: Path) -> Non
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 390
     page.screenshot(path=str(tmp_path / "phone.png"))
+
+
+# -- addresses
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("#/bot/{bot}", "/bots/{bot}"), ("#/season/1/bot/{bot}", "/bots/{bot}?season=1"), ("#/season/1", "/seasons/1")],
+)
+def test_addresses_of_before_lead_to_the_new_ones(page: Any, server: Server, old: str, new: str) -> None:
+    bot = upload(server, HOLDER)["bot_id"]
+    page.goto("about:blank")
+    page.goto(f"{server.url}/{old.format(bot=bot)}")
+    page.wait_for_url(f"{server.url}{new.format(bot=bot)}")
+
+
+def test_the_view_of_the_board_is_kept_in_the_address(page: Any, server: Server) -> None:
+    page.wait_for_selector("#board-table th[data-column='Equity curve']")
+    page.fill("#board-search", "momentum")
+    page.wait_for_selector("#board-found:has-text('1 bot found')")
+    page.click("#columns-menu summary")
+    page.uncheck("#columns-choice >> text=Rejected")
+    page.click("#board-table th[data-column=Trades] button")
+    page.goto(page.url)
+    page.wait_for_selector("#board-found:has-text('1 bot found')")
+    assert page.input_value("#board-search") == "momentum"
+    assert page.locator("#board-table th[data-column=Rejected]").count() == 0
+    assert page.get_attribute("#board-table th[data-column=Trades]", "aria-sort") == "descending"
+
+
+def test_bots_are_grouped_by_who_sent_them(page: Any, server: Server) -> None:
+    upload(server, HOLDER)
+    page.wait_for_selector("#board-table th[data-column='Equity curve']")
+    page.select_option("#group-by", "origin")
+    page.wait_for_selector("#board-table th[data-column='Mean return']")
+    names = page.locator("#board-table tbody tr").all_inner_texts()
+    assert {name.split("\t")[0].strip() for name in names} >= {"arena", "upload"}
+
+
+# -- what a page is for
+
+
+def test_chosen_bots_are_compared(page: Any, server: Server) -> None:
+    page.wait_for_selector("#board-table .choose input")
+    for name in ("Momentum", "Buy and Hold"):
+        page.check(f"#board-table input[aria-label='Compare {name}']")
+    page.click("#compare-chosen")
+    page.wait_for_selector("#compare-curves canvas")
+    assert {text.strip(" \u00d7") for text in page.locator("#compare-chosen > span bdi").all_inner_texts()} == {
+        "Momentum", "Buy and Hold",
+    }  # fmt: skip
+    page.wait_for_selector("#compare-correlation tbody tr:nth-child(2)")
+    with page.expect_download() as download:
+        page.click("#compare-export")
+    lines = Path(download.value.path()).read_text("utf-8").splitlines()
+    assert lines[0] == 'time,"Momentum","Buy and Hold"'
+    assert all(line.count(",") == 2 for line in lines)
+
+
+TELLER = """
+NAME = "Teller"
+SYMBOLS = ["BTCUSDT"]
+def on_tick(ctx, tick):
+    if ctx.get_position("BTCUSDT") == 0:
+        ctx.log("it holds nothing, so it buys")
+        ctx.submit_order("BTCUSDT", "BUY", 0.001)
+"""
+
+
+def test_a_trade_says_why_it_was_made(page: Any, server: Server) -> None:
+    bot = upload(server, TELLER)["bot_id"]
+    server.wait_for(lambda: server.get(f"/bots/{bot}/trades")["items"], 60)
+    page.goto(f"{server.url}/bots/{bot}")
+    page.click("#bot-trades button:has-text('why?')")
+    page.wait_for_selector("#bot-why:has-text('it holds nothing, so it buys')")
+    assert "BUY 0.001 BTCUSDT" in page.inner_text("#bot-why")
+
+
+def test_a_bot_being_written_has_its_wrong_lines_marked(page: Any, server: Server) -> None:
+    page.goto(f"{server.url}/submit")
+    page.wait_for_selector("#upload-templates button")
+    page.fill("#upload-source", 'import os\nos.sep\nNAME = "Marked"\nSYMBOLS = []\ndef on_tick(ctx, tick):\n    pass\n')
+    page.wait_for_selector("#upload-gutter [data-line='1'].marked")
+    assert page.locator("#upload-gutter .marked").count() == 1
+    page.click("#upload-templates button:has-text('Buy the dip')")
+    page.wait_for_selector("#upload-live:has-text('keeps the rules')")
+    assert page.locator("#upload-gutter .marked").count() == 0
+
+
+def test_versions_are_shown_with_what_changed(page: Any, server: Server) -> None:
+    upload(server, HOLDER.replace("Holder", "Twice"))
+    second = upload(server, HOLDER.replace("Holder", "Twice").replace("0.001", "0.002"))["bot_id"]
+    page.goto(f"{server.url}/bots/{second}#tab-versions")
+    page.wait_for_selector("#tab-versions-tab[aria-selected=true]")
+    assert "0.002)" in page.inner_text("#tab-versions [data-kind=added]")
+    assert "0.001)" in page.inner_text("#tab-versions [data-kind=removed]")
+
+
+def test_charts_and_pages_break_no_rule_of_what_may_run(page: Any, server: Server) -> None:
+    bot = upload(server, HOLDER)["bot_id"]
+    server.wait_for(lambda: server.get(f"/bots/{bot}/equity")["items"], 60)
+    page.add_init_script(
+        "window.broken = []; addEventListener('securitypolicyviolation', e => window.broken.push(e.violatedDirective))"
+    )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for address in (f"/bots/{bot}", "/market", f"/compare?bots={bot},Momentum"):
+        page.goto(server.url + address)
+        page.wait_for_selector(".chart-plot canvas")
+        assert page.evaluate("window.broken") == []
+    assert all(url.startswith((server.url, "data:", "blob:")) for url in asked)
+
+
+# -- everyone can read them
+
+PAGES = ["/", "/bots/{bot}", "/submit", "/submissions/{submission}", "/compare?bots={bot},Momentum", "/market",
+         "/seasons", "/seasons/1", "/learn", "/bots/nobody"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ids(server: Server) -> dict[str, str]:
+    """Return a bot with a curve, and a submission that has ended."""
+    bot = upload(server, HOLDER)["bot_id"]
+    with httpx2.Client(trust_env=False, timeout=60) as client:
+        made = client.post(f"{server.url}/api/v1/strategies", json={"prompt": "whistle a merry tune"}).json()["id"]
+    server.wait_for(lambda: server.get(f"/strategies/{made}")["status"] == "rejected", 60)
+    server.wait_for(lambda: server.get(f"/bots/{bot}/equity")["items"], 60)
+    return {"bot": bot, "submission": made}
+
+
+@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(page: Any, server: Server, ids: dict[str, str], address: str, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.emulate_media(color_scheme=scheme)
+    # A page about nothing is told by the console as an error too.
+    page.goto("about:blank")
+    with contextlib.suppress(TypeError):
+        page.goto(server.url + address.format(**ids))
+    page.wait_for_selector("#live[data-state=live]")
+    found = Axe().run(page).response["violations"]
+    serious = [
+        (one["id"], [node["target"] for node in one["nodes"]])
+        for one in found if one["impact"] in {"serious", "critical"}
+    ]  # fmt: skip
+    assert serious == []
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_can_be_read_without_its_scripts(server: Server, ids: dict[str, str], address: str) -> None:
+    answer = httpx2.get(
+        server.url + address.format(**ids), trust_env=False, timeout=60, headers={"accept": "text/html"}
+    )
+    assert answer.status_code == (404 if "nobody" in address else 200)
+    assert len(answer.content) < 150_000
+    wanted = {"/": "Momentum", "/bots/{bot}": "submit_order", "/submissions/{submission}": "whistle a merry tune",
+              "/market": "BTCUSDT", "/seasons": "Season 1", "/learn": "on_tick", "/bots/nobody": "nobody"}  # fmt: skip
+    assert wanted.get(address, "<h1") in answer.text
+
+
+@pytest.mark.parametrize("width", [360, 768, 2560])
+def test_no_page_is_wider_than_its_window(page: Any, server: Server, ids: dict[str, str], width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    for address in PAGES[:-1]:
+        page.goto(server.url + address.format(**ids))
+        page.wait_for_selector("#live[data-state=live]")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+
+
+def test_the_chosen_theme_is_kept(page: Any, server: Server) -> None:
+    page.emulate_media(color_scheme="light")
+    page.goto(server.url)
+    page.click("#theme")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.goto(f"{server.url}/market")
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+
+
+def test_two_windows_share_one_stream(page: Any, server: Server) -> None:
+    page.wait_for_selector("#live[data-state=live]")
+    other = page.context.new_page()
+    streams: list[str] = []
+    other.on("request", lambda request: streams.append(request.url) if request.url.endswith("/stream") else None)
+    other.goto(f"{server.url}/market")
+    other.wait_for_selector("#live[data-state=live]")
+    first = shown_tick(other)
+    until(lambda: shown_tick(other) > first, "ticks are passed on")
+    assert streams == []

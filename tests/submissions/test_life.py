@@ -12,7 +12,6 @@ from typing import Any
 
 from arena.llm.fake import FakeModelServer, Scripted
 from arena.submissions.fair import FairQueue
-from arena.submissions.store import SubmissionStore
 from tests.arenas import BUYER, Running, bot_source, running, settings_for, until
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,7 +1,7 @@
-// The banner: which season, which market, who writes code, what isolates the bots; and the prices.
+// The season's strip: which market, which rules, who writes code, what isolates the bots; and the prices.
 
 import { $, badge, h, pairs, time } from "./dom.js";
-import { DASH, duration, number, plural, price, when } from "./format.js";
+import { DASH, duration, number, plural, price, when, whole } from "./format.js";
 import { live } from "./live.js";
 
 // Where a bot is not locked in by every layer, players should know; why is for the operator.
@@ -38,6 +38,12 @@ function rules(season) {
   return withNote(`start ${number(season.starting_cash)}`, `a tick every ${duration(season.interval)}; ${costs}`);
 }
 
+/** The season in one line, as the server writes it too. */
+function line(season) {
+  const fees = season.fee_bps === 0 ? "no fees" : `fees ${season.fee_bps} bps`;
+  return `${season.feed.replaceAll(",", ", ")} market, a tick every ${duration(season.interval)}, start ${whole(season.starting_cash)}, ${fees}, isolation level ${season.isolation}`;
+}
+
 function population(bots) {
   if (!bots) return null;
   const states = Object.entries(bots).filter(([, count]) => typeof count === "number" && count > 0);
@@ -68,6 +74,7 @@ export function drawBanner() {
 
 function drawSeason(season, state, facts) {
   $("season-title").textContent = season ? `Season ${season.number}` : "No season is open yet";
+  $("season-line").textContent = season ? line(season) : "";
   badge($("arena-state"), state);
   badge($("season-predictable"), season?.predictable ? "predictable" : "");
   pairs($("season-facts"), facts);
@@ -78,32 +85,10 @@ function drawNotes(notes) {
   $("season-notes").hidden = notes.length === 0;
 }
 
-/** The banner of a season of the past. */
-export function drawPastBanner(season) {
-  drawSeason(season, season.status, [
-    ["Market", market(season), { "data-fact": "feed" }],
-    ["Isolation", `level ${season.isolation}`, { "data-fact": "isolation" }],
-    ["Rules", rules(season), { "data-fact": "rules" }],
-    ["Opened", time(season.opened_at, when(season.opened_at)), { "data-fact": "opened" }],
-    ["Closed", season.closed_at ? time(season.closed_at, when(season.closed_at)) : null, { "data-fact": "closed" }],
-    ["Seed", chance(season), { "data-fact": "seed" }],
-  ]);
-  drawNotes([]);
-}
-
-/** A choice of seasons, where there is more than one. */
-export function drawSeasonChoice(seasons, chosen) {
-  const choice = $("season-choice");
-  $("season-chooser").hidden = seasons.length < 2;
-  const newest = Math.max(...seasons.map(({ number: n }) => n));
-  choice.replaceChildren(...seasons.map(({ number: n, status }) =>
-    h("option", { value: n === newest ? "" : n }, n === newest ? `Season ${n}, ${status}` : `Season ${n}`)));
-  choice.value = chosen === null || chosen === newest ? "" : String(chosen);
-}
-
 const direction = (now, before) => (before === undefined || now === before ? "" : now > before ? "up" : "down");
 
 export function drawPrices({ prices, previous, status } = live) {
+  if (!$("prices")) return;
   const symbols = [...new Set([...(status?.season?.symbols ?? []), ...Object.keys(prices ?? {})])];
   $("prices").hidden = !prices;
   $("prices-empty").hidden = Boolean(prices);

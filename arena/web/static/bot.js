@@ -1,22 +1,32 @@
-// One bot: how it does, what it holds and did, what it says, and its source.
+// One bot: price with its trades over equity and drawdown, what it did and why, its log and its record.
 
 import { confirmed, get, inSeason, path, stopped, write } from "./api.js";
-import { LineChart } from "./chart.js";
-import { codeView } from "./code.js";
-import { $, badge, calm, guest, h, pairs, showMissing, showProblem, time } from "./dom.js";
+import { BotChart } from "./botchart.js";
+import { $, badge, calm, guest, h, offered, pageSeason, pairs, showProblem, time } from "./dom.js";
+import { claimList, findingList } from "./findings.js";
 import { warningsOf } from "./forms.js";
-import { DASH, number, percent, plural, price, provenance, signed, signedPercent, size, tone, when, whole } from "./format.js";
+import { DASH, duration, number, percent, plural, price, signed, signedPercent, size, tone, when, whole } from "./format.js";
 import { live, takePrices } from "./live.js";
+import { isOwn, rememberBot, rememberSubmission } from "./memory.js";
 import { Paged } from "./paged.js";
 import { Table } from "./table.js";
+import { tabs } from "./tabs.js";
+import { roundTrips } from "./trips.js";
 
-const POINTS = 2000;
+const season = pageSeason();
+const id = $("bot").dataset.bot;
+const url = path("bots", id);
+const of = (part) => inSeason(`${url}${part}`, season);
 const GAP_MS = 4000;
-const PAUSED = ["paused"];
 const OVER = ["retired", "refused", "refused_by_upgrade"];
 const STOPPED = ["quarantined", ...OVER];
 
+const failed = (error) => showProblem($("bot-problem"), error);
 const moment = (item) => time(item.time, when(item.time));
+
+// -- tables
+
+const whyButton = (trade) => h("button", { type: "button", class: "link", "aria-label": `Why the ${trade.side} of ${when(trade.time)}?`, click: () => explain(trade) }, "why?");
 
 const TRADES = [
   { label: "Time", text: (trade) => when(trade.time), node: moment },
@@ -24,13 +34,22 @@ const TRADES = [
   { label: "Size", num: true, text: (trade) => size(trade.size) },
   { label: "Symbol", text: (trade) => trade.symbol },
   { label: "Price", num: true, text: (trade) => price(trade.price) },
-  {
-    label: "Realised", num: true, text: (trade) => (trade.side === "SELL" ? signed(trade.realized_pnl) : ""),
-    tone: (trade) => (trade.side === "SELL" ? tone(trade.realized_pnl) : ""),
-  },
+  { label: "Realised", num: true, text: (trade) => (trade.side === "SELL" ? signed(trade.realized_pnl) : ""), tone: (trade) => (trade.side === "SELL" ? tone(trade.realized_pnl) : "") },
   { label: "Cash after", num: true, text: (trade) => number(trade.cash_after) },
   { label: "Holds after", num: true, text: (trade) => size(trade.position_after) },
   { label: "Fee", num: true, text: (trade) => number(trade.fee) },
+  { label: "Why", text: (trade) => String(trade.id), node: whyButton },
+];
+
+const TRIPS = [
+  { label: "Opened", text: ({ from }) => when(from), node: ({ from }) => time(from, when(from)), value: ({ from }) => from },
+  { label: "Symbol", text: ({ symbol }) => symbol, value: ({ symbol }) => symbol },
+  { label: "Held for", num: true, text: (trip) => duration(trip.to - trip.from), value: (trip) => trip.to - trip.from },
+  { label: "Size", title: "Largest position", num: true, text: ({ size: held }) => size(held) },
+  { label: "Bought at", title: "Average price", num: true, text: ({ bought }) => price(bought) },
+  { label: "Sold at", title: "Average price", num: true, text: ({ sold }) => price(sold) },
+  { label: "P&L", title: "Profit and loss after fees", num: true, text: ({ pnl }) => signed(pnl), tone: ({ pnl }) => tone(pnl), value: ({ pnl }) => pnl },
+  { label: "P&L %", num: true, text: ({ share }) => signedPercent(share), tone: ({ share }) => tone(share), value: ({ share }) => share },
 ];
 
 /** The reason of a refusal, or at what the order was filled; a clamped sale fills less than it asked. */
@@ -55,66 +74,118 @@ const LOGS = [
   { label: "Message", class: "message", text: (line) => line.message ?? "" },
 ];
 
-/** What is held, at the prices that `prices()` gives: those of now, or a past season's last ones. */
-const positionColumns = (prices) => [
+const POSITIONS = [
   { label: "Symbol", text: ({ symbol }) => symbol },
   { label: "Size", num: true, text: ({ held }) => size(held) },
   { label: "Price", num: true, text: ({ symbol }) => price(prices()?.[symbol]) },
   { label: "Value", num: true, text: ({ symbol, held }) => number(prices()?.[symbol] * held) },
 ];
 
-/** A bot in a season of the past: as it ended, with nothing to change. */
-async function showPastBot(url, season, { trades, orders, logs, curve, signal, failed }) {
-  for (const link of document.querySelectorAll(".crumbs a")) { link.href = `#/season/${season}`; link.textContent = `Season ${season}`; }
-  listenProof(url, season, signal, failed);
-  loadSource(url, season, signal);
-  await Promise.all([curve.load(failed), trades.refresh(), orders.refresh(), logs.refresh()]);
-  if (!signal.aborted) curve.draw();
+let current = null;
+let lastPrices = null;
+const prices = () => (season === null ? live.prices : lastPrices);
+
+const make = (name, columns, limit, caption, wanted) => new Paged({
+  url: of(`/${name}?limit=${limit}`), failed, older: $(`bot-${name}-older`), wanted,
+  table: new Table($(`bot-${name}`), { columns, key: (item) => item.id, empty: $(`bot-${name}-empty`), caption }),
+});
+const trades = make("trades", TRADES, 1000, "Trades, newest first");
+const orders = make("orders", ORDERS, 200, "Orders, newest first", (order) => !$("orders-rejected").checked || order.status === "rejected");
+const logs = make("logs", LOGS, 200, "Log, newest first", (line) => (!$("log-level").value || line.level === $("log-level").value)
+  && String(line.message ?? "").toLowerCase().includes($("log-search").value.toLowerCase()));
+const trips = new Table($("bot-trips"), { columns: TRIPS, key: ({ key }) => key, empty: $("bot-trips-empty"), caption: "Round trips, newest first" });
+const positions = new Table($("bot-positions"), { columns: POSITIONS, key: ({ symbol }) => symbol, empty: $("bot-positions-empty"), caption: "Positions" });
+const chart = new BotChart({ host: $("bot-chart"), tools: $("chart-tools"), of, explain: (trade) => explain(trade) });
+
+// -- why it traded
+
+const near = (one, other) => Math.abs(one - other) < 1e-6;
+
+/** Log lines of the tick that sent an order. */
+function linesOfTick(order) {
+  return logs.items.filter((line) => order && near(line.time, order.time) && line.level !== "ERROR").map(({ message }) => message);
 }
 
+/** What a trade was: price, what it earned, and why; the log says it where the bot does, a second run says more. */
+async function explain(trade) {
+  const box = $("bot-why");
+  const order = orders.items.find((one) => one.symbol === trade.symbol && one.side === trade.side && one.fill_time !== null && near(one.fill_time, trade.time));
+  const said = linesOfTick(order);
+  const close = h("button", { type: "button", class: "link", click: () => { box.hidden = true; } }, "Close");
+  const facts = h("p", null, h("strong", null, `${trade.side} ${size(trade.size)} ${trade.symbol}`), ` at ${price(trade.price)}, `, moment(trade),
+    trade.side === "SELL" ? h("span", { "data-tone": tone(trade.realized_pnl) }, `, realised ${signed(trade.realized_pnl)}`) : "");
+  const words = said.length > 0 ? said.map((line) => h("p", { class: "said" }, guest(line)))
+    : [h("p", { class: "hint" }, "The bot logged nothing at the tick of this order. A bot that logs its reasons shows them here.")];
+  const more = h("div", { class: "explained" });
+  box.replaceChildren(h("div", { class: "card-head" }, h("h3", null, "Why this trade?"), close), facts, ...words, more);
+  box.hidden = false;
+  box.scrollIntoView({ block: "nearest" });
+  if (!offered("explain")) return;
+  more.replaceChildren(h("p", { class: "hint" }, "The bot is run again to this tick …"));
+  try {
+    drawExplanation(more, await get(of(`/trades/${trade.id}/explain`)));
+  } catch (error) {
+    more.replaceChildren(h("p", { class: "hint" }, error.message));
+  }
+}
+
+function drawExplanation(host, found) {
+  const { line, sentence, conditions = [], locals = {}, globals = {}, prices: around = [], without } = found;
+  if (typeof line === "number") {
+    document.querySelectorAll(".code-line.explained").forEach((element) => element.classList.remove("explained"));
+    $(`L${line}`)?.classList.add("explained");
+  }
+  const rows = (values) => Object.entries(values).map(([name, value]) => h("tr", null, h("th", { scope: "row" }, h("code", null, name)), h("td", { class: "wide" }, h("code", null, typeof value === "string" ? value : JSON.stringify(value)))));
+  const facts = [...rows(locals), ...rows(globals)];
+  const part = (one) => `${one.text ?? one.name ?? ""} = ${typeof one.value === "string" ? one.value : JSON.stringify(one.value)}`;
+  host.replaceChildren(
+    sentence ? h("p", null, guest(sentence)) : "",
+    typeof line === "number" ? h("p", null, h("a", { href: `#L${line}`, click: () => show.tab("Source") }, `Line ${line}`), " sent the order.") : "",
+    conditions.length ? h("ul", { class: "findings" }, conditions.map((one) => h("li", null,
+      h("span", { class: "badge", "data-status": one.held ? "met" : one.held === false ? "" : "cannot tell" }, one.held === null ? "cannot tell" : one.held ? "true" : "false"),
+      h("span", null, h("code", null, one.text), one.parts?.length ? h("small", null, ` ${one.parts.map(part).join(", ")}`) : ""), h("small", null, `line ${one.line}`)))) : "",
+    facts.length ? h("details", null, h("summary", null, "Its variables at that moment"), h("table", null, h("tbody", null, facts))) : "",
+    around.length ? h("p", { class: "hint" }, "Prices around it: ", around.map((one) => `tick ${whole(one.tick)}: ${Object.entries(one.prices).map(([symbol, value]) => `${symbol} ${price(value)}`).join(", ")}`).join("; ")) : "",
+    without?.sentence ? h("p", null, guest(without.sentence)) : "");
+}
+
+// -- what is known of the bot itself
+
 const tile = (label, shown, toned) => [label, h("span", { class: "num", "data-tone": toned ?? "" }, shown), { "data-metric": label }];
+const needs = (bot, field, shown) => (typeof bot[field] === "number" ? shown : `needs 30${typeof bot.periods === "number" ? `, has ${bot.periods}` : ""}`);
 
 function drawMetrics(bot) {
   pairs($("bot-metrics"), [
-    tile("Rank", whole(bot.rank)),
-    tile("Equity", number(bot.equity)),
-    tile("Return", signedPercent(bot.return_pct), tone(bot.return_pct)),
-    tile("Realised", signed(bot.realized_pnl), tone(bot.realized_pnl)),
-    tile("Unrealised", signed(bot.unrealized_pnl), tone(bot.unrealized_pnl)),
-    tile("Cash", number(bot.cash)),
-    tile("Max drawdown", percent(bot.max_drawdown_pct)),
-    tile("Sharpe", number(bot.sharpe)),
-    tile("Trades", whole(bot.trades)),
-    tile("Rejected", whole(bot.rejected)),
-    tile("Win rate", percent(bot.win_rate_pct, 1)),
-    tile("Turnover", number(bot.turnover)),
-    tile("Exposure", percent(bot.exposure_pct, 1)),
-    tile("Fees", number(bot.fees)),
-    tile("Errors", whole(bot.errors)),
+    tile("Rank", whole(bot.rank)), tile("Equity", number(bot.equity)), tile("Return", signedPercent(bot.return_pct), tone(bot.return_pct)),
+    tile("Max drawdown", percent(bot.max_drawdown_pct)), tile("Trades", whole(bot.trades)), tile("Rejected", whole(bot.rejected)),
   ]);
+  const closed = trips.items;
+  const held = closed.length ? closed.reduce((sum, trip) => sum + trip.to - trip.from, 0) / closed.length : null;
+  pairs($("bot-statistics"), [
+    tile("Sharpe", needs(bot, "sharpe", number(bot.sharpe))), tile("Excess", bot.excess_pct === undefined ? null : signedPercent(bot.excess_pct), tone(bot.excess_pct)),
+    tile("Win rate", percent(bot.win_rate_pct, 1)), tile("Turnover", number(bot.turnover)), tile("Exposure", percent(bot.exposure_pct, 1)), tile("Fees", number(bot.fees)),
+    tile("Realised", signed(bot.realized_pnl), tone(bot.realized_pnl)), tile("Unrealised", signed(bot.unrealized_pnl), tone(bot.unrealized_pnl)), tile("Cash", number(bot.cash)),
+    tile("Errors", whole(bot.errors)), tile("Round trips", whole(closed.length)), tile("Average holding", held === null ? DASH : duration(held)),
+    tile("Best trip", closed.length ? signed(Math.max(...closed.map(({ pnl }) => pnl))) : DASH), tile("Worst trip", closed.length ? signed(Math.min(...closed.map(({ pnl }) => pnl))) : DASH),
+    tile("CPU per tick", typeof bot.cpu_ms === "number" ? `${number(bot.cpu_ms, 2)} ms` : null),
+  ].filter(([, shown]) => shown.textContent !== "null" && shown.textContent !== ""));
 }
 
-function drawActions(bot, season) {
+function drawActions(bot) {
   badge($("bot-status"), bot.status);
+  $("bot-mine").hidden = !isOwn(bot.bot_id);
   // What is over cannot be changed.
   if (season !== null) return;
-  $("bot-pause").hidden = PAUSED.includes(bot.status) || STOPPED.includes(bot.status);
-  $("bot-resume").hidden = !PAUSED.includes(bot.status);
+  $("bot-pause").hidden = bot.status === "paused" || STOPPED.includes(bot.status);
+  $("bot-resume").hidden = bot.status !== "paused";
   $("bot-retire").hidden = OVER.includes(bot.status);
 }
 
 function drawWords(bot) {
-  $("bot-name").replaceChildren(guest(bot.name));
-  document.title = `${bot.name} – Arena`;
-  $("bot-meta").replaceChildren(guest(provenance(bot)));
   const warnings = [...new Set([...(bot.warnings ?? []), ...warningsOf(bot.bot_id)])];
   const notices = [["note", bot.note], ["reason", bot.reason], ["last-error", bot.last_error === bot.reason ? null : bot.last_error],
     ...warnings.map((text) => ["warning", text])].filter(([, text]) => text);
   $("bot-notices").replaceChildren(...notices.map(([kind, text]) => h("p", { class: "notice", "data-notice": kind }, guest(text))));
-  $("bot-origin").hidden = !bot.prompt;
-  $("bot-prompt").textContent = bot.prompt ?? "";
-  $("bot-model").replaceChildren(`Model: ${bot.model ?? "none"}. `,
-    bot.submission_id ? h("a", { href: `#${path("submission", bot.submission_id)}` }, "All attempts") : "");
   pairs($("bot-facts"), [
     ["Symbols", bot.symbols?.join(", ")],
     ["Version", bot.version],
@@ -123,20 +194,76 @@ function drawWords(bot) {
     ["File", bot.path?.split("/").at(-1)],
     ["Proved", bot.verified ? `${bot.verified}, up to tick ${whole(bot.verified_tick)}` : "not yet"],
     ["Source hash", bot.source_hash ? h("code", { title: bot.source_hash }, bot.source_hash.slice(0, 16)) : null],
+    ["Receipt", bot.receipt ? h("code", null, String(bot.receipt.hash ?? bot.receipt).slice(0, 16)) : null],
   ]);
 }
 
-function lists(url, season, signal, failed) {
-  const make = (name, columns, limit, caption) => new Paged({
-    url: inSeason(`${url}/${name}?limit=${limit}`, season), signal, failed, older: $(`bot-${name}-older`),
-    table: new Table($(`bot-${name}`), { columns, key: (item) => item.id, empty: $(`bot-${name}-empty`), caption }),
-  });
-  return [
-    make("trades", TRADES, 100, "Trades, newest first"),
-    make("orders", ORDERS, 100, "Orders, newest first"),
-    make("logs", LOGS, 200, "Log, newest first"),
-  ];
+const drawPositions = () => positions.update(Object.entries(current?.positions ?? {}).map(([symbol, held]) => ({ symbol, held })));
+
+function apply(bot) {
+  current = bot;
+  drawWords(bot);
+  drawActions(bot);
+  drawMetrics(bot);
+  drawPositions();
 }
+
+function drawTrades() {
+  trips.update(roundTrips(trades.items));
+  chart.setTrades(trades.items);
+  if (current) drawMetrics(current);
+}
+
+// -- statistics and findings of their own routes, where the arena has them
+
+async function optional(part, draw) {
+  if (!offered(part)) return;
+  try {
+    draw(await get(of(`/${part}`)));
+  } catch (error) {
+    if (![404, 405, 409, 422].includes(error.status) && !stopped(error)) failed(error);
+  }
+}
+
+const shownValue = (value) => (typeof value === "number" ? number(value, Math.abs(value) < 1 ? 3 : 2) : Array.isArray(value) ? value.map(shownValue).join(" to ") : String(value));
+
+function drawTrust(found) {
+  const entries = Object.entries(found).filter(([name, value]) => value !== null && name !== "bot_id" && name !== "season" && (typeof value !== "object" || Array.isArray(value)));
+  const list = h("dl", { class: "facts" });
+  pairs(list, entries.map(([name, value]) => [name.replaceAll("_", " "), shownValue(value)]));
+  $("bot-trust").replaceChildren(h("h3", null, "How sure is it?"), list, h("p", { class: "hint" }, h("a", { href: "/learn#figures" }, "What these mean")));
+}
+
+/** Versions that were asked for in words: who asked what. The changes stand beside each version already. */
+function drawLineage({ items }) {
+  const asked = items.filter(({ words }) => words);
+  if (asked.length === 0) return;
+  $("bot-lineage").replaceChildren(h("h3", null, "Asked for in words"), h("ol", { class: "versions" }, asked.map((one) =>
+    h("li", null, h("p", null, h("a", { href: path("bots", one.bot_id) }, guest(one.name)), one.asked_by ? [", asked by ", guest(one.asked_by)] : ""),
+      h("blockquote", null, one.words)))));
+}
+
+/** What the bot does on made-up markets costs a run: it is asked for when somebody wants to see it. */
+function listenBehaviour() {
+  if (!offered("behaviour") || season !== null) return;
+  const button = h("button", { type: "button", click: async () => {
+    button.disabled = true;
+    button.textContent = "It is being tried …";
+    try {
+      const { claims, said, findings } = await get(`${url}/behaviour`);
+      claimList($("bot-claims"), Object.keys(claims ?? {}).length > 0 ? claims : said);
+      findingList($("bot-findings"), findings);
+      button.hidden = true;
+    } catch (error) {
+      button.disabled = false;
+      button.textContent = "Try it on made-up markets";
+      failed(error);
+    }
+  } }, "Try it on made-up markets");
+  $("bot-behaviour").replaceChildren(h("p", { class: "hint" }, "Trends, crashes, gaps and missing prices, made for what this bot claims to do."), button);
+}
+
+// -- proof
 
 /** What a second run has shown, in words. */
 function proofWords({ status, tick, compared, findings }) {
@@ -145,90 +272,50 @@ function proofWords({ status, tick, compared, findings }) {
 }
 
 /** Follow long work to its end and tell how far it is. */
-async function ended(job, signal) {
+async function ended(job) {
   let seen = job;
   while (!["done", "failed", "cancelled"].includes(seen.status)) {
     const far = seen.status === "running" ? `, ${percent(seen.progress * 100, 0)} done` : ", it waits for its turn";
-    if ($("bot-proof")) $("bot-proof").textContent = `The bot is run again${far} …`;
+    $("bot-proof").textContent = `The bot is run again${far} …`;
     await new Promise((resolve) => { setTimeout(resolve, 400); });
-    seen = await get(path("jobs", job.id), signal);
+    seen = await get(path("jobs", job.id));
   }
   return seen;
 }
 
-function listenProof(url, season, signal, failed) {
-  $("bot-bundle").href = `/api/v1${inSeason(`${url}/bundle`, season)}`;
+function listenProof() {
   $("bot-verify").addEventListener("click", async ({ target }) => {
     target.disabled = true;
     $("bot-proof").textContent = "The bot is run again …";
     try {
-      const job = await ended(await write("POST", inSeason(`${url}/verify`, season)), signal);
-      const words = job.status === "done" ? proofWords(job.result) : job.reason ?? `The proof was ${job.status}.`;
-      $("bot-proof").replaceChildren(guest(words));
+      const job = await ended(await write("POST", of("/verify")));
+      $("bot-proof").replaceChildren(guest(job.status === "done" ? proofWords(job.result) : job.reason ?? `The proof was ${job.status}.`));
     } catch (error) {
-      if (!stopped(error)) failed(error);
+      failed(error);
     } finally {
       target.disabled = false;
     }
-  }, { signal });
+  });
 }
 
-async function loadSource(url, season, signal) {
-  const host = $("bot-source");
-  try {
-    const source = await get(inSeason(`${url}/source`, season), signal);
-    host.replaceChildren(codeView(source));
-  } catch (error) {
-    if (!stopped(error)) showProblem(host, error);
-  }
-}
+// -- what its owner may do
 
-/** The curve is fetched once; later snapshots are added as they come with the bot's own state. */
-class Curve {
-  constructor(url, season, signal) {
-    this.url = url;
-    this.season = season;
-    this.signal = signal;
-    this.points = [];
-    this.chart = new LineChart($("bot-equity"), { label: "Equity", empty: "The curve appears with the first equity snapshot.", signal, legend: false });
-  }
-
-  async load(failed) {
-    try {
-      this.points = (await get(inSeason(`${this.url}/equity?limit=${POINTS}`, this.season), this.signal)).items;
-    } catch (error) {
-      if (!stopped(error)) failed(error);
-    }
-  }
-
-  extend(at, equity) {
-    const last = this.points.at(-1);
-    if (typeof at === "number" && typeof equity === "number" && (!last || at > last.time)) this.points.push({ time: at, equity });
-  }
-
-  draw() {
-    this.chart.update([{ id: "equity", name: "Equity", slot: 0, points: this.points }],
-      this.season === null ? live.status?.season?.starting_cash ?? null : null);
-  }
-}
-
-function listenActions(url, apply, failed, signal) {
+function listenActions() {
   const buttons = ["bot-pause", "bot-resume", "bot-retire"].map($);
-  const act = (id, work) => $(id).addEventListener("click", async () => {
+  const act = (name, work) => $(name).addEventListener("click", async () => {
     buttons.forEach((button) => { button.disabled = true; });
     try {
       const bot = await work();
-      if (signal.aborted) return;
       if (bot) apply(bot);
       showProblem($("bot-problem"), null);
     } catch (error) {
-      if (!signal.aborted) failed(error);
+      failed(error);
     } finally {
       buttons.forEach((button) => { button.disabled = false; });
       // The pressed button may be gone; the keyboard goes on with the one in its place.
-      if ($(id)?.hidden) buttons.find((button) => !button.hidden)?.focus();
+      if ($(name).hidden) buttons.find((button) => !button.hidden)?.focus();
     }
-  }, { signal });
+  });
   act("bot-pause", () => write("POST", `${url}/pause`));
   act("bot-resume", () => write("POST", `${url}/resume`));
   act("bot-retire", async () => {
@@ -236,66 +323,67 @@ function listenActions(url, apply, failed, signal) {
       "It stops trading for good and leaves the board. Its record is kept; only a changed source can come back.", "Retire");
     if (!sure) return null;
     await write("DELETE", url);
-    return get(url, signal);
+    return get(url);
   });
 }
 
-export async function showBot({ id, season, signal }) {
-  const url = path("bots", id);
-  const read = () => get(inSeason(url, season), signal);
-  const failed = (error) => showProblem($("bot-problem"), error);
-  const positions = new Table($("bot-positions"), { columns: positionColumns(() => (season === null ? live.prices : lastPrices)), key: ({ symbol }) => symbol, empty: $("bot-positions-empty"), caption: "Positions" });
-  const curve = new Curve(url, season, signal);
-  let current = null;
-  let lastPrices = null;
-
-  const drawPositions = () => positions.update(Object.entries(current?.positions ?? {}).map(([symbol, held]) => ({ symbol, held })));
-  const apply = (bot) => {
-    current = bot;
-    drawWords(bot);
-    drawActions(bot, season);
-    drawMetrics(bot);
-    drawPositions();
-  };
-  const [trades, orders, logs] = lists(url, season, signal, failed);
-  const load = async (asOf) => {
+/** A new version in words, where the arena has a writer that revises. */
+function offerRevision() {
+  if (!offered("revise")) return;
+  const form = $("revise-form");
+  $("bot-revise").hidden = false;
+  $("bot-revise").addEventListener("click", () => { form.hidden = !form.hidden; if (!form.hidden) $("revise-words").focus(); });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const words = $("revise-words").value.trim();
+    if (!words) return;
     try {
-      apply(await read());
-      showProblem($("bot-problem"), null);
-      curve.extend(asOf, current.equity);
-      curve.draw();
-      await Promise.all([trades.refresh(), orders.refresh(), logs.refresh()]);
+      const made = await write("POST", `${url}/revise`, { words });
+      rememberSubmission(made.id ?? made.submission_id, words);
+      location.assign(path("submissions", made.id ?? made.submission_id));
     } catch (error) {
-      if (!stopped(error)) failed(error);
+      failed(error);
     }
-  };
-
-  try {
-    apply(await read());
-  } catch (error) {
-    if (error.status === 404) return showMissing("There is no such bot", error.message);
-    if (stopped(error)) return undefined;
-    failed(error);
-  }
-
-  if (season !== null) {
-    get(inSeason("/prices", season), signal).then(({ prices }) => { lastPrices = prices; drawPositions(); }, () => {});
-    return showPastBot(url, season, { trades, orders, logs, curve, signal, failed });
-  }
-  let snapshot = null;
-  const reload = calm(() => load(snapshot), GAP_MS, signal);
-  live.addEventListener("leaderboard", ({ detail }) => { snapshot = detail.as_of; reload(); }, { signal });
-  live.addEventListener("trade", ({ detail }) => { if (detail.bot_id === id) reload(); }, { signal });
-  live.addEventListener("tick", drawPositions, { signal });
-  live.addEventListener("status", () => curve.draw(), { signal });
-  live.addEventListener("resync", async () => { loadSource(url, null, signal); await curve.load(failed); reload(); }, { signal });
-  listenActions(url, apply, failed, signal);
-  listenProof(url, null, signal, failed);
-
-  loadSource(url, null, signal);
-  if (!live.prices) get("/prices", signal).then((now) => { takePrices(now); drawPositions(); }, () => {});
-  await curve.load(() => {});
-  curve.draw();
-  reload();
-  return undefined;
+  });
 }
+
+// -- start
+
+const show = tabs($("bot-tabs"));
+let snapshot = null;
+
+async function load() {
+  try {
+    apply(await get(of("")));
+    showProblem($("bot-problem"), null);
+    if (!STOPPED.includes(current.status)) chart.extend(snapshot, current.equity);
+    await Promise.all([trades.refresh(), orders.refresh(), logs.refresh()]);
+    drawTrades();
+  } catch (error) {
+    if (!stopped(error)) failed(error);
+  }
+}
+
+$("orders-rejected").addEventListener("change", () => orders.draw());
+$("log-search").addEventListener("input", () => logs.draw());
+$("log-level").addEventListener("change", () => logs.draw());
+listenProof();
+await load();
+await chart.load(current, failed);
+drawTrades();
+optional("statistics", drawTrust);
+optional("lineage", drawLineage);
+listenBehaviour();
+if (season === null) {
+  const reload = calm(load, GAP_MS);
+  live.addEventListener("leaderboard", ({ detail }) => { snapshot = detail.as_of; reload(); });
+  live.addEventListener("trade", ({ detail }) => { if (detail.bot_id === id) reload(); });
+  live.addEventListener("tick", ({ detail }) => { chart.tick(detail); drawPositions(); });
+  live.addEventListener("resync", async () => { await chart.load(current, failed); reload(); });
+  listenActions();
+  offerRevision();
+  if (!live.prices) get("/prices").then((now) => { takePrices(now); drawPositions(); }, () => {});
+} else {
+  get(inSeason("/prices", season)).then(({ prices: found }) => { lastPrices = found; drawPositions(); }, () => {});
+}
+if (isOwn(id)) rememberBot(id, { status: current?.status, rank: current?.rank, verified: current?.verified });

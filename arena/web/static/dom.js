@@ -24,8 +24,17 @@ export const $ = (id) => document.getElementById(id);
 /** A guest's name: isolated, so that right-to-left marks cannot rearrange what stands around it. */
 export const guest = (text) => h("bdi", { class: "guest" }, text ?? "");
 
+/** Where a bot's page is, of a season of the past where one is given. */
+export const botAddress = (id, season = null) => `/bots/${encodeURIComponent(id)}${season === null ? "" : `?season=${season}`}`;
+
+/** The season of the past that this page is about; null is the one that is played. */
+export const pageSeason = () => (document.body.dataset.season === undefined ? null : Number(document.body.dataset.season));
+
+/** Whether this arena's API has a part that not every arena has. */
+export const offered = (part) => (document.body.dataset.offers ?? "").split(" ").includes(part);
+
 export const botLink = (id, name, season = null) =>
-  h("a", { href: `#/${season === null ? "" : `season/${season}/`}bot/${encodeURIComponent(id)}`, title: name }, guest(name || "(no name)"));
+  h("a", { href: botAddress(id, season), title: name }, guest(name || "(no name)"));
 
 export const time = (seconds, shown) => h("time", { datetime: isoTime(seconds), title: isoTime(seconds) }, shown);
 
@@ -54,13 +63,6 @@ export function showProblem(host, error, retry) {
   host.append(h("div", { class: "problem", role: "alert" },
     h("p", null, error.message),
     retry && h("button", { type: "button", click: retry }, "Try again")));
-}
-
-/** In place of a page about something that does not exist. */
-export function showMissing(title, sentence) {
-  document.title = "Not found – Arena";
-  $("main").replaceChildren(h("h1", { tabindex: "-1", id: "missing" }, title), sentence ? h("p", null, sentence) : "",
-    h("p", null, h("a", { href: "#/" }, "To the board")));
 }
 
 /**

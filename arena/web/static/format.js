@@ -90,3 +90,11 @@ export function provenance(bot) {
   if (bot.origin === "folder" || bot.origin === "arena") return ORIGINS[bot.origin];
   return [bot.author, ORIGINS[bot.origin] ?? bot.origin].filter(Boolean).join(", ");
 }
+
+/** How long ago, in the largest unit that fits. */
+export function age(seconds) {
+  if (!known(seconds)) return DASH;
+  const passed = Math.max(0, Date.now() / 1000 - seconds);
+  const unit = [[86_400, "d"], [3600, "h"], [60, "min"], [1, "s"]].find(([size]) => passed >= size) ?? [1, "s"];
+  return `${Math.floor(passed / unit[0])} ${unit[1]}`;
+}

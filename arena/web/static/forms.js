@@ -1,38 +1,82 @@
 // The two doors: words for the writer, and a file for those who write themselves.
 
-import { path, stopped, write } from "./api.js";
+import { get, path, stopped, write } from "./api.js";
 import { codeView, linesOf, violationList } from "./code.js";
-import { $, badge, guest, h, showProblem } from "./dom.js";
-import { plural } from "./format.js";
+import { $, badge, guest, h, offered, showProblem } from "./dom.js";
+import { number, plural } from "./format.js";
 import { live } from "./live.js";
+import { memory, ownSubmissions, rememberBot, rememberSubmission } from "./memory.js";
 
 const EXAMPLES = {
   "EMA cross": "Buy when the price crosses above its 20-tick EMA, sell below, 0.01 BTC.",
   "Mean reversion": "Buy 0.01 BTC when the price falls 0.5% below its 50-tick average; sell it when the price is back at the average.",
   "Breakout": "Buy 0.1 ETH when the price breaks the highest price of the last 60 ticks, sell when it falls below the lowest of the last 30.",
 };
+const TEMPLATES = {
+  "Buy the dip": `NAME = "Dip Buyer"
+SYMBOLS = ["BTCUSDT"]
+
+anchor = None
+
+
+def on_tick(ctx, tick):
+    global anchor
+    price = ctx.get_price("BTCUSDT")
+    if price is None:
+        return
+    anchor = price if anchor is None else anchor
+    held = ctx.get_position("BTCUSDT")
+    if held == 0 and price < anchor * 0.999:
+        ctx.log(f"0.1 % below {anchor:.2f}")
+        ctx.submit_order("BTCUSDT", "BUY", 0.01)
+    elif held > 0 and price > anchor * 1.001:
+        ctx.submit_order("BTCUSDT", "SELL", held)
+        anchor = price
+`,
+  "Moving averages": `from collections import deque
+from statistics import fmean
+
+NAME = "Two Averages"
+SYMBOLS = ["BTCUSDT"]
+
+SIZE = 0.01
+prices = deque(maxlen=50)
+
+
+def on_tick(ctx, tick):
+    price = ctx.get_price("BTCUSDT")
+    if price is None:
+        return
+    prices.append(price)
+    if len(prices) < 50:
+        return
+    fast, slow = fmean(list(prices)[-10:]), fmean(prices)
+    held = ctx.get_position("BTCUSDT")
+    if fast > slow and held == 0:
+        ctx.log(f"the 10-tick average {fast:.2f} is above the 50-tick average {slow:.2f}")
+        ctx.submit_order("BTCUSDT", "BUY", SIZE)
+    elif fast < slow and held > 0:
+        ctx.log(f"the 10-tick average {fast:.2f} is below the 50-tick average {slow:.2f}")
+        ctx.submit_order("BTCUSDT", "SELL", held)
+`,
+  "Empty": `NAME = "My Bot"
+SYMBOLS = ["BTCUSDT"]
+
+
+def init(ctx):
+    ctx.log("ready")
+
+
+def on_tick(ctx, tick):
+    price = ctx.get_price("BTCUSDT")
+    if price is None:
+        return
+`,
+};
 const maxBytes = () => Number(document.body.dataset.sourceBytes);
 const tooLarge = () => new Error(`This is larger than ${Math.floor(maxBytes() / 1024)} KiB, more than a bot's source may be.`);
 const CLOSED = "This season is over, and takes no strategies. The next one opens when whoever runs this arena enters: arena season new";
-const KEPT = 5;
-
-/** What a browser remembers is a convenience: storage may be full, forbidden or broken. */
-const memory = {
-  read(name, otherwise) {
-    try {
-      return JSON.parse(localStorage.getItem(`arena.${name}`)) ?? otherwise;
-    } catch {
-      return otherwise;
-    }
-  },
-  write(name, value) {
-    try {
-      localStorage.setItem(`arena.${name}`, JSON.stringify(value));
-    } catch {
-      // Nothing depends on it.
-    }
-  },
-};
+const LISTED = 5;
 
 function rememberAuthor(input) {
   const known = memory.read("author", "");
@@ -44,23 +88,32 @@ function rememberAuthor(input) {
 const filled = (fields) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ""));
 
 /** Words that were refused, on their way back into the box; and what was odd about a bot that has just come in. */
-let draft = null;
-const oddities = new Map();
-export const editAgain = ({ prompt, name, author }) => { draft = { prompt, name, author }; location.hash = "#/"; };
-export const warningsOf = (id) => oddities.get(id) ?? [];
+const carried = {
+  put(name, value) { try { sessionStorage.setItem(`arena.${name}`, JSON.stringify(value)); } catch { /* Then the words must be typed again. */ } },
+  take(name, otherwise, keep = false) {
+    try {
+      const found = JSON.parse(sessionStorage.getItem(`arena.${name}`) ?? "null");
+      if (!keep) sessionStorage.removeItem(`arena.${name}`);
+      return found ?? otherwise;
+    } catch {
+      return otherwise;
+    }
+  },
+};
+export const editAgain = ({ prompt, name, author }) => { carried.put("draft", { prompt, name, author }); location.assign("/submit"); };
+export const warningsOf = (id) => carried.take(`warnings.${id}`, [], true);
 
 function takeDraft() {
+  const draft = carried.take("draft", null);
   if (!draft) return;
   $("prompt").value = draft.prompt ?? "";
   $("submit-name").value = draft.name ?? "";
   if (draft.author && draft.author !== "local") $("submit-author").value = draft.author;
-  draft = null;
-  // After the move to this page, which puts the focus on its heading.
-  setTimeout(() => { $("prompt")?.focus(); $("prompt")?.scrollIntoView({ block: "center" }); }, 0);
+  $("prompt").focus();
 }
 
 /** A season that is over takes nothing; that is said before anything is written into the box. */
-function followSeason(button, note, signal) {
+function followSeason(button, note) {
   const draw = () => {
     const over = live.status?.season?.status === "closed" || live.status?.state === "finished";
     note.textContent = over ? CLOSED : "";
@@ -69,7 +122,7 @@ function followSeason(button, note, signal) {
     button.disabled = over || button.hasAttribute("data-busy");
   };
   draw();
-  live.addEventListener("status", draw, { signal });
+  live.addEventListener("status", draw);
 }
 
 const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -85,7 +138,8 @@ function whileBusy(buttons, work) {
   };
 }
 
-export function submitForm(signal) {
+/** The box for words, on the board and on the page for sending. */
+export function promptForm() {
   const prompt = $("prompt");
   const result = $("submit-result");
   const keepAuthor = rememberAuthor($("submit-author"));
@@ -94,7 +148,7 @@ export function submitForm(signal) {
     h("button", { type: "button", class: "chip", title: text, click: () => { prompt.value = text; prompt.focus(); } }, name)));
 
   const send = whileBusy([$("submit-button")], async () => {
-    const fields = filled({ prompt: prompt.value.trim(), name: $("submit-name").value.trim(), author: $("submit-author").value.trim() });
+    const fields = filled({ prompt: prompt.value.trim(), name: $("submit-name").value.trim(), author: $("submit-author").value.trim(), model: $("submit-model").value });
     if (!fields.prompt) return refuse(prompt, result, "Say in a sentence or two what the bot should do.");
     showProblem(result, null);
     // The same words sent again after a lost answer carry the same key: one submission, not two.
@@ -103,8 +157,8 @@ export function submitForm(signal) {
     try {
       const made = await write("POST", "/strategies", fields, { "Idempotency-Key": sent.key });
       keepAuthor();
-      remember(made.id, fields.prompt);
-      if (!signal.aborted) location.hash = `#${path("submission", made.id)}`;
+      rememberSubmission(made.id, fields.prompt);
+      location.assign(path("submissions", made.id));
     } catch (error) {
       showProblem(result, error);
     }
@@ -112,10 +166,11 @@ export function submitForm(signal) {
   });
   $("submit-form").addEventListener("submit", (event) => { event.preventDefault(); send(); });
   takeDraft();
-  followSeason($("submit-button"), $("submit-closed"), signal);
+  followSeason($("submit-button"), $("submit-closed"));
   writerNote();
-  live.addEventListener("status", writerNote, { signal });
-  ownSubmissions(signal);
+  live.addEventListener("status", writerNote);
+  listOwn();
+  offerModels();
 }
 
 function refuse(field, host, sentence) {
@@ -131,37 +186,55 @@ function writerNote() {
     : "No model is configured: a rule-based writer turns common strategies into code and says which words it could not use.";
 }
 
-const remember = (id, prompt) => memory.write("submissions", [{ id, prompt: prompt.slice(0, 90) }, ...known().filter((entry) => entry.id !== id)].slice(0, KEPT));
-const known = () => {
-  const list = memory.read("submissions", []);
-  return Array.isArray(list) ? list.filter((entry) => typeof entry?.id === "string") : [];
-};
-
-function ownSubmissions(signal) {
-  const list = known();
+function listOwn() {
+  const list = ownSubmissions().slice(0, LISTED);
   const states = new Map(list.map(({ id }) => [id, badge(h("span", { class: "badge" }), "")]));
   $("own-submissions").hidden = list.length === 0;
   $("own-submissions-list").replaceChildren(...list.map(({ id, prompt }) =>
-    h("li", { "data-id": id }, h("a", { href: `#${path("submission", id)}` }, guest(prompt)), states.get(id))));
-  live.addEventListener("submission", ({ detail }) => { if (states.has(detail.id)) badge(states.get(detail.id), detail.status); }, { signal });
+    h("li", { "data-id": id }, h("a", { href: path("submissions", id) }, guest(prompt)), states.get(id))));
+  live.addEventListener("submission", ({ detail }) => { if (states.has(detail.id)) badge(states.get(detail.id), detail.status); });
 }
 
-export function uploadForm(signal) {
+/** A choice of models with their prices, where the arena has more than one. */
+async function offerModels() {
+  if (!offered("models")) return;
+  const { items: models, budgets } = await get("/models").catch(() => ({ items: [], budgets: [] }));
+  const left = budgets.filter(({ left: rest }) => typeof rest === "number");
+  $("budget-note").hidden = left.length === 0;
+  $("budget-note").textContent = `Left: ${left.map(({ scope, unit, left: rest }) => `${number(rest, unit === "tokens" ? 0 : 2)} ${unit} (${scope.replaceAll("_", " ")})`).join(", ")}.`;
+  $("model-choice").hidden = models.length < 2;
+  if (models.length < 2) return;
+  const words = ({ price_in: into, price_out: out }) => (typeof into === "number" ? `${number(into)} USD in and ${number(out)} USD out per million tokens` : "no price is known");
+  $("submit-model").replaceChildren(...models.map(({ name }) => h("option", { value: name }, name)));
+  const draw = () => { $("model-note").textContent = words(models.find(({ name }) => name === $("submit-model").value)); };
+  $("submit-model").addEventListener("change", draw);
+  draw();
+}
+
+/** The place for a program: a file, a drop, or the editor with its check. */
+export function uploadForm() {
   const source = $("upload-source");
   const result = $("upload-result");
   const buttons = [$("check-button"), $("upload-button")];
   const keepAuthor = rememberAuthor($("upload-author"));
   const jump = (line) => select(source, line);
 
-  $("upload-file").addEventListener("change", async ({ target }) => {
-    const [file] = target.files;
-    if (!file) return;
+  const take = async (file) => {
     const { text, problem } = await readSource(file);
     showProblem(result, problem);
-    if (text !== null) source.value = text;
-    // So that the same file, mended, can be chosen again.
-    else target.value = "";
+    if (text !== null) {
+      source.value = text;
+      source.dispatchEvent(new Event("input"));
+    }
+    return text !== null;
+  };
+  $("upload-file").addEventListener("change", async ({ target }) => {
+    // A refused file is let go, so that the same one, mended, can be chosen again.
+    if (target.files[0] && !(await take(target.files[0]))) target.value = "";
   });
+  listenDrop($("upload-drop"), take);
+  liveCheck(source);
+  offerTemplates(source);
 
   const guarded = (work) => whileBusy(buttons, async () => {
     if (!source.value.trim()) { refuse(source, result, "Choose a file or paste the code of a bot first."); return; }
@@ -188,11 +261,69 @@ export function uploadForm(signal) {
   const upload = guarded(async () => {
     const bot = await write("POST", "/bots", filled({ source: source.value, author: $("upload-author").value.trim() }));
     keepAuthor();
-    oddities.set(bot.bot_id, bot.warnings ?? []);
-    if (!signal.aborted) location.hash = `#${path("bot", bot.bot_id)}`;
+    rememberBot(bot.bot_id);
+    if (bot.warnings?.length) carried.put(`warnings.${bot.bot_id}`, bot.warnings);
+    location.assign(path("bots", bot.bot_id));
   });
   $("upload-form").addEventListener("submit", (event) => { event.preventDefault(); upload(); });
-  followSeason($("upload-button"), $("upload-closed"), signal);
+  followSeason($("upload-button"), $("upload-closed"));
+}
+
+function listenDrop(area, take) {
+  const over = (on) => (event) => { event.preventDefault(); area.classList.toggle("over", on); };
+  area.addEventListener("dragover", over(true));
+  area.addEventListener("dragleave", over(false));
+  area.addEventListener("drop", (event) => {
+    over(false)(event);
+    const [file] = event.dataTransfer.files;
+    if (file) take(file);
+  });
+}
+
+const CHECK_AFTER_MS = 700;
+
+/** While one writes, the program is checked and the lines that break a rule are marked beside their numbers. */
+function liveCheck(source) {
+  const gutter = $("upload-gutter");
+  const note = $("upload-live");
+  let timer = null;
+  let asked = 0;
+  const number = (marked = new Map()) => gutter.replaceChildren(...linesOf(source.value).map((_, index) =>
+    h("span", { "data-line": index + 1, class: marked.has(index + 1) ? "marked" : null, title: marked.get(index + 1) }, `${index + 1}\n`)));
+  const check = async () => {
+    if (!source.value.trim() || new TextEncoder().encode(source.value).length > maxBytes()) { note.textContent = ""; return; }
+    asked += 1;
+    const mine = asked;
+    try {
+      const { accepted, violations } = await write("POST", "/bots/check", { source: source.value });
+      if (mine !== asked) return;
+      number(new Map(violations.map((violation) => [violation.line, violation.message])));
+      const [first] = violations;
+      note.textContent = accepted ? "Checked: this code keeps the rules." : `${plural(violations.length, "violation")}. ${first.line ? `Line ${first.line}: ` : ""}${first.message}`;
+      note.setAttribute("data-tone", accepted ? "up" : "down");
+    } catch {
+      // The check button says what is wrong; while one writes it would only disturb.
+      note.textContent = "";
+    }
+  };
+  source.addEventListener("input", () => { number(); clearTimeout(timer); timer = setTimeout(check, CHECK_AFTER_MS); });
+  source.addEventListener("scroll", () => { gutter.scrollTop = source.scrollTop; });
+  source.addEventListener("keydown", (event) => {
+    // A tab indents here; Escape before it leaves the editor, as the hint says.
+    if (event.key !== "Tab" || event.shiftKey || source.dataset.leave) return;
+    event.preventDefault();
+    source.setRangeText("    ", source.selectionStart, source.selectionEnd, "end");
+    source.dispatchEvent(new Event("input"));
+  });
+  source.addEventListener("keyup", (event) => { source.dataset.leave = event.key === "Escape" ? "yes" : ""; });
+  number();
+}
+
+function offerTemplates(source) {
+  const put = (text) => { source.value = text; source.dispatchEvent(new Event("input")); source.focus(); };
+  $("upload-templates").replaceChildren(...Object.entries(TEMPLATES).map(([name, text]) =>
+    h("button", { type: "button", class: "chip", "data-template": name, click: () => put(text) }, name)));
+  if (new URLSearchParams(location.search).has("template")) put(Object.values(TEMPLATES)[0]);
 }
 
 /** A file's text, or why it is none: what is not UTF-8 would else be changed silently. */

@@ -3,16 +3,17 @@
 import { get, stopped } from "./api.js";
 
 export class Paged {
-  constructor({ url, table, older, signal, failed }) {
-    Object.assign(this, { url, table, button: older, signal, failed });
+  /** `wanted` says which of the known items are shown. */
+  constructor({ url, table, older, failed, wanted = () => true }) {
+    Object.assign(this, { url, table, button: older, failed, wanted });
     this.items = [];
     this.cursor = null;
-    older.addEventListener("click", () => this.older(), { signal });
+    older.addEventListener("click", () => this.older());
   }
 
   async page(cursor) {
     const more = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    return get(`${this.url}${more}`, this.signal);
+    return get(`${this.url}${more}`);
   }
 
   /** Fetch the newest page and put what is new before what is known. */
@@ -37,11 +38,15 @@ export class Paged {
     });
   }
 
+  draw() {
+    this.table.update(this.items.filter(this.wanted));
+  }
+
   async guarded(work) {
     this.button.disabled = true;
     try {
       await work();
-      this.table.update(this.items);
+      this.draw();
     } catch (error) {
       if (!stopped(error)) this.failed(error);
     } finally {

@@ -1,11 +1,13 @@
 // One submission: how words become a bot, step by step, with every attempt.
 
-import { get, path, stopped } from "./api.js";
+import { get, path, stopped, write } from "./api.js";
 import { codeView, violationList } from "./code.js";
-import { $, badge, calm, guest, h, showMissing, showProblem } from "./dom.js";
+import { $, badge, calm, guest, h, offered, showProblem } from "./dom.js";
+import { claimList, findingList } from "./findings.js";
 import { editAgain } from "./forms.js";
-import { duration, plural, whole } from "./format.js";
+import { duration, number, plural, whole } from "./format.js";
 import { live } from "./live.js";
+import { rememberBot, ownSubmissions } from "./memory.js";
 
 const STEPS = ["queued", "generating", "validating", "repairing", "testing"];
 const STAGES = {
@@ -75,18 +77,24 @@ function tokens(usage) {
   return `${whole(usage.prompt_tokens ?? 0)} + ${whole(usage.completion_tokens ?? 0)} tokens`;
 }
 
+const KINDS = { "+": "added", "-": "removed", "@": "place" };
+const diffView = (diff) => h("div", { class: "code diff" }, String(diff).split("\n").map((line) => h("div", { class: "diff-line", "data-kind": KINDS[line[0]] ?? "same" }, line)));
+
 const fold = (name, title, content) => h("details", { "data-part": name }, h("summary", null, title),
   h("div", { class: "code-scroll", tabindex: "0", role: "region", "aria-label": title }, content));
 
 function attemptCard(attempt) {
   const violations = attempt.violations ?? [];
   const facts = [attempt.model ?? "no model", tokens(attempt.usage), typeof attempt.seconds === "number" ? duration(attempt.seconds) : null,
+    typeof attempt.cost_usd === "number" ? `${number(attempt.cost_usd, 4)} USD` : null,
     attempt.source ? (violations.length > 0 ? plural(violations.length, "violation") : "no violations") : null];
   return h("article", { class: "card attempt", "data-attempt": attempt.n, "aria-labelledby": `attempt-${attempt.n}` },
     h("div", { class: "card-head" }, h("h3", { id: `attempt-${attempt.n}` }, `Attempt ${attempt.n}`), h("p", { class: "hint" }, guest(facts.filter(Boolean).join(" · ")))),
     attempt.error ? h("p", { class: "notice", "data-notice": "error" }, guest(attempt.error)) : null,
     violations.length > 0 ? violationList(attempt.source, violations) : null,
     attempt.source ? fold("source", "Source", codeView(attempt.source, violations)) : null,
+    attempt.cause ? h("p", { class: "said" }, h("strong", null, "Cause: "), guest(attempt.cause)) : null,
+    attempt.diff ? fold("diff", "What it changed", diffView(attempt.diff)) : null,
     attempt.completion ? fold("completion", "The writer's whole answer", h("pre", null, attempt.completion)) : null);
 }
 
@@ -115,28 +123,83 @@ function drawOutcome(submission) {
   const end = STAGES[refusedAt(submission)] ?? ENDS[status];
   const text = isOver(status) ? end : reason ? "" : "This page follows along by itself.";
   $("submission-outcome").replaceChildren(h("span", null, text), reason ? h("span", { class: "reason" }, guest(reason)) : "",
-    bot ? h("a", { id: "submission-bot", class: "button primary", href: `#${path("bot", bot)}` }, "See the bot") : "");
+    bot ? h("a", { id: "submission-bot", class: "button primary", href: path("bots", bot) }, "See the bot") : "");
   $("submission-again").hidden = status !== "rejected" && status !== "failed";
   if (isOver(status) && attempts.length === 0) $("attempts-empty").textContent = "No attempt was made.";
 }
 
-export function showSubmission({ id, signal }) {
+/** One question that tells the possible bots apart; its answer goes on with the work. */
+function drawQuestion(submission, url, reload) {
+  const form = $("submission-question");
+  const { question } = submission;
+  form.hidden = !question || isOver(submission.status);
+  if (form.hidden || form.dataset.text === JSON.stringify(question)) return;
+  form.dataset.text = JSON.stringify(question);
+  const text = typeof question === "string" ? question : question.text;
+  const answers = typeof question === "string" ? [] : question.answers ?? question.choices ?? [];
+  const answer = async (value) => {
+    try {
+      await write("POST", `${url}/answer`, { answer: value });
+      reload();
+    } catch (error) {
+      showProblem($("submission-problem"), error);
+    }
+  };
+  const free = h("input", { id: "question-answer", "aria-label": "Your answer" });
+  form.replaceChildren(h("h3", null, "A question before it goes on"), h("p", null, guest(text)),
+    h("div", { class: "actions" }, answers.length > 0
+      ? answers.map((one, index) => h("button", { type: "button", click: () => answer(one.id ?? one.value ?? index) }, guest(one.text ?? one.label ?? String(one))))
+      : [free, h("button", { type: "submit" }, "Answer")]));
+  form.onsubmit = (event) => { event.preventDefault(); answer(free.value); };
+}
+
+/** The text of an attempt so far, with what is told of it from a place on. */
+const written = { attempt: null, text: "" };
+function textFrom({ attempt, offset, text }) {
+  if (written.attempt !== attempt) Object.assign(written, { attempt, text: "" });
+  written.text = written.text.slice(0, offset ?? written.text.length) + (text ?? "");
+  return written.text;
+}
+
+/** What the writer has written so far; the newest line stays in sight. */
+function drawStream(status, text) {
+  const box = $("submission-stream");
+  if (text !== null) box.textContent = text;
+  $("submission-live").hidden = isOver(status) || box.textContent === "";
+  box.scrollTop = box.scrollHeight;
+}
+
+function showSubmission() {
+  const id = $("submission").dataset.submission;
   const url = path("strategies", id);
   const drawAttempts = attemptsList();
   let stream = null;
   let current = null;
-  $("submission-again").addEventListener("click", () => editAgain(current), { signal });
+  $("submission-again").addEventListener("click", () => editAgain(current));
+  $("submission-cancel").addEventListener("click", async () => {
+    try {
+      await write("POST", `${url}/cancel`);
+      load();
+    } catch (error) {
+      showProblem($("submission-problem"), error);
+    }
+  });
 
   const apply = (submission) => {
     const shown = { ...submission, attempts: submission.attempts ?? [] };
     current = shown;
     showProblem($("submission-problem"), null);
     badge($("submission-status"), shown.status);
-    $("submission-prompt").textContent = shown.prompt ?? "";
     document.title = `Submission ${shown.status} – Arena`;
     drawSteps(shown);
     drawAttempts(shown.attempts);
     drawOutcome(shown);
+    drawQuestion(shown, url, () => load());
+    claimList($("submission-claims"), shown.attempts.at(-1)?.report?.claims);
+    findingList($("submission-findings"), shown.attempts.at(-1)?.report?.findings);
+    $("submission-cancel").hidden = isOver(shown.status) || !offered("cancel");
+    if (isOver(shown.status)) drawStream(shown.status, null);
+    if (shown.bot_id && ownSubmissions().some((own) => own.id === id)) rememberBot(shown.bot_id);
     // The server ends the stream with the submission; EventSource would ask for it for ever.
     if (isOver(shown.status)) stream?.close();
     return shown.status;
@@ -144,30 +207,35 @@ export function showSubmission({ id, signal }) {
 
   const load = async () => {
     try {
-      return apply(await get(url, signal));
+      return apply(await get(url));
     } catch (error) {
-      if (error.status === 404) showMissing("There is no such submission", error.message);
-      else if (!stopped(error)) showProblem($("submission-problem"), error, load);
+      if (!stopped(error)) showProblem($("submission-problem"), error, load);
       return null;
     }
   };
 
   const follow = (status) => {
-    if (status === null || isOver(status) || signal.aborted) return;
+    if (status === null || isOver(status)) return;
     stream = new EventSource(`/api/v1${url}/events`);
-    stream.addEventListener("submission", (event) => {
+    const read = (event) => {
       try {
-        apply(JSON.parse(event.data));
-      } catch (error) {
-        if (!(error instanceof SyntaxError)) throw error;
+        return JSON.parse(event.data);
+      } catch {
+        return null;
       }
+    };
+    stream.addEventListener("submission", (event) => { const found = read(event); if (found) apply(found); });
+    stream.addEventListener("text", (event) => {
+      const found = read(event);
+      if (found) drawStream(current?.status, textFrom(found));
     });
-    signal.addEventListener("abort", () => stream.close());
   };
 
   // The page's own stream tells of every submission: it covers for a broken second one.
-  const reload = calm(load, 1000, signal);
-  live.addEventListener("submission", ({ detail }) => { if (detail.id === id && stream?.readyState !== EventSource.OPEN) reload(); }, { signal });
-  live.addEventListener("resync", reload, { signal });
+  const reload = calm(load, 1000);
+  live.addEventListener("submission", ({ detail }) => { if (detail.id === id && stream?.readyState !== EventSource.OPEN) reload(); });
+  live.addEventListener("resync", reload);
   load().then(follow);
 }
+
+showSubmission();

@@ -26,23 +26,33 @@ export class Table {
   }
 
   head(column, index) {
-    const label = column.value
+    const label = column.hiddenLabel ? h("span", { class: "visually-hidden" }, column.label) : column.value
       ? h("button", { type: "button", class: "sort", title: column.title, click: () => this.sortBy(index) }, column.label)
       : h("span", { title: column.title }, column.label);
-    return h("th", { scope: "col", class: column.num ? "num" : null, "data-column": column.label }, label);
+    return h("th", { scope: "col", class: [column.num ? "num" : "", column.class ?? ""].join(" ").trim() || null, "data-column": column.label }, label);
   }
 
   /** First click: the best first; second: the other way; third: the given order again. */
   sortBy(index) {
     const { column, down } = this.sort ?? {};
-    this.sort = column !== index ? { column: index, down: true } : down ? { column: index, down: false } : null;
+    this.setSort(index, column !== index, column === index && !down);
+    this.sorting();
+    this.draw();
+  }
+
+  /** Sort by a column without drawing; `none` is the given order. */
+  setSort(index, down, none = false) {
+    this.sort = none ? null : { column: index, down };
     this.heads.forEach((head, at) => {
       const order = this.sort?.column === at ? (this.sort.down ? "descending" : "ascending") : null;
       if (order) head.setAttribute("aria-sort", order);
       else head.removeAttribute("aria-sort");
     });
-    this.sorting();
-    this.draw();
+  }
+
+  /** The items that are drawn, in their order. */
+  shown() {
+    return this.sorted().slice(0, this.limit);
   }
 
   update(items) {
@@ -68,7 +78,7 @@ export class Table {
   draw() {
     const focused = document.activeElement;
     const kept = new Map();
-    const order = this.sorted().slice(0, this.limit).map((item) => {
+    const order = this.shown().map((item) => {
       const id = this.key(item);
       const row = this.rows.get(id) ?? this.newRow(id);
       this.fillRow(row, item);
@@ -89,7 +99,7 @@ export class Table {
 
   newRow(id) {
     const cells = this.columns.map((column, index) =>
-      h(index === this.first ? "th" : "td", { class: column.num ? "num" : column.class, scope: index === this.first ? "row" : null, "data-label": column.label }));
+      h(index === this.first ? "th" : "td", { class: [column.num ? "num" : "", column.class ?? ""].join(" ").trim() || null, scope: index === this.first ? "row" : null, "data-label": column.label }));
     return { element: h("tr", { "data-id": id }, cells), cells, shown: [] };
   }
 
@@ -103,6 +113,7 @@ export class Table {
       }
       if (column.tone) cell.setAttribute("data-tone", column.tone(item));
       if (column.tip) cell.title = column.tip(item) ?? "";
+      for (const [name, value] of Object.entries(column.mark?.(item) ?? {})) cell.setAttribute(name, value);
     });
   }
 }

@@ -28,8 +28,8 @@ def mend() -> None:
     replace_members(bytearray, extend=_extend, **{name: _held(name) for name in _HELD.split()})
     for name in ("__contains__", "__mod__"):
         replace_operator(bytearray, name, _held(name))
-    for kind in (dt.date, dt.datetime):
-        replace_members(kind, ctime=_sound_ctime(kind.ctime))
+    for day in (dt.date, dt.datetime):
+        replace_members(day, ctime=_sound_ctime(day.ctime))
 
 
 def _held(name: str) -> Callable[..., Any]:
@@ -51,7 +51,8 @@ _real_extend = bytearray.extend
 
 def _extend(self: bytearray, items: Any, /) -> None:
     """Append all items; the real one trusts an iterator's hint of its length."""
-    _real_extend(self, items if isinstance(items, bytes | bytearray | np.ndarray | np.generic) else list(items))
+    sized: Any = items if isinstance(items, bytes | bytearray | np.ndarray | np.generic) else list(items)
+    _real_extend(self, sized)
 
 
 def _sound_ctime(real: Callable[[Any], str]) -> Callable[[Any], str]:

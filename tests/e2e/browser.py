@@ -1,0 +1,38 @@
+"""An installed Chromium, driven as a person would."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@contextlib.contextmanager
+def launched() -> Iterator[Any]:
+    """A browser that ends with the block."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def browsing(url: str, width: int = 1440) -> Iterator[tuple[Any, list[str]]]:
+    """A page in a browser of its own, and what its console complains of."""
+    with launched() as browser:
+        opened = browser.new_page(viewport={"width": width, "height": 900})
+        opened.set_default_timeout(60_000)
+        complaints: list[str] = []
+        opened.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        opened.on("pageerror", lambda e: complaints.append(str(e)))
+        opened.goto(url)
+        yield opened, complaints
