@@ -28,8 +28,8 @@ def mend() -> None:
     replace_members(bytearray, extend=_extend, **{name: _held(name) for name in _HELD.split()})
     for name in ("__contains__", "__mod__"):
         replace_operator(bytearray, name, _held(name))
-    for kind in (dt.date, dt.datetime):
-        replace_members(kind, ctime=_sound_ctime(kind.ctime))
+    for date in (dt.date, dt.datetime):
+        replace_members(date, ctime=_sound_ctime(date.ctime))
 
 
 def _held(name: str) -> Callable[..., Any]:
@@ -46,7 +46,7 @@ def _held(name: str) -> Callable[..., Any]:
     return method
 
 
-_real_extend = bytearray.extend
+_real_extend: Callable[[bytearray, Any], None] = bytearray.extend
 
 
 def _extend(self: bytearray, items: Any, /) -> None:
