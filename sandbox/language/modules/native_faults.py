@@ -28,8 +28,8 @@ def mend() -> None:
     replace_members(bytearray, extend=_extend, **{name: _held(name) for name in _HELD.split()})
     for name in ("__contains__", "__mod__"):
         replace_operator(bytearray, name, _held(name))
-    for day in (dt.date, dt.datetime):
-        replace_members(day, ctime=_sound_ctime(day.ctime))
+    for date in (dt.date, dt.datetime):
+        replace_members(date, ctime=_sound_ctime(date.ctime))
 
 
 def _held(name: str) -> Callable[..., Any]:
@@ -46,13 +46,12 @@ def _held(name: str) -> Callable[..., Any]:
     return method
 
 
-_real_extend = bytearray.extend
+_real_extend: Callable[[bytearray, Any], None] = bytearray.extend
 
 
 def _extend(self: bytearray, items: Any, /) -> None:
     """Append all items; the real one trusts an iterator's hint of its length."""
-    sized: Any = items if isinstance(items, bytes | bytearray | np.ndarray | np.generic) else list(items)
-    _real_extend(self, sized)
+    _real_extend(self, items if isinstance(items, bytes | bytearray | np.ndarray | np.generic) else list(items))
 
 
 def _sound_ctime(real: Callable[[Any], str]) -> Callable[[Any], str]:
