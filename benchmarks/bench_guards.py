@@ -15,13 +15,18 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.language import builtin_names, guards
-from sandbox.language.addresses import hide_addresses
-from sandbox.language.compiler import compile_bot
-from sandbox.language.modules import build, take_over
-from sandbox.language.modules.facade import names_of
-from sandbox.language.modules.hardening import freeze_host_classes
-from sandbox.language.modules.services import Services
+from sandbox.language import class_numbers
+
+# Before numpy is imported, as in a zygote.
+class_numbers.begin()
+
+from sandbox.language import builtin_names, guards  # noqa: E402
+from sandbox.language.addresses import hide_addresses  # noqa: E402
+from sandbox.language.compiler import compile_bot  # noqa: E402
+from sandbox.language.modules import build, take_over  # noqa: E402
+from sandbox.language.modules.facade import names_of  # noqa: E402
+from sandbox.language.modules.services import Services  # noqa: E402
+from sandbox.language.universe import freeze_host_classes  # noqa: E402
 
 SMA = """
 from collections import deque

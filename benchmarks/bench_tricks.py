@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import statistics
 import tempfile
 import time
@@ -23,7 +22,7 @@ from arena.core.exchange import Rules
 from arena.engine.backtest.account import RecordedMarket
 from arena.engine.backtest.run import BotSource, backtest
 from arena.engine.seat import Seat
-from benchmarks import telling
+from benchmarks import machine, telling
 from benchmarks.bench_live import RUNTIME, Season, Stopwatch, private
 from benchmarks.bench_replay import SOURCE
 from sandbox.pool import Pool
@@ -36,6 +35,13 @@ _BEATS = 60
 _PAUSE = 0.06
 _MINOR_FAULTS = 7  # of the fields of /proc/PID/stat behind the name
 _STARTS = 30
+# A bot that makes so many lists that its garbage collector looks at everything.
+_COLLECTING = SOURCE.replace(
+    "def on_tick(ctx, tick):\n",
+    "KEPT = []\n\ndef on_tick(ctx, tick):\n    KEPT.extend([i] for i in range(30_000))\n"
+    "    if len(KEPT) > 90_000: del KEPT[:]\n",
+)
+_COLLECTORS, _COLLECTING_BEATS = 6, 20
 
 
 def variants() -> dict[str, tuple[str, ...]]:
@@ -44,18 +50,18 @@ def variants() -> dict[str, tuple[str, ...]]:
     return {"nothing": TRICKS, **without, "everything": ()}
 
 
-def season_figures(tricks: Collection[str], bots: int) -> dict[str, float]:
+def season_figures(tricks: Collection[str], bots: int, source: str = SOURCE, beats: int = _BEATS) -> dict[str, float]:
     """Play a season whose zygote has these tricks on."""
     with tempfile.TemporaryDirectory() as folder:
         season = Season(folder, Limits(), begun=ZygoteLaunch(RUNTIME, tricks))
         try:
-            seats = [season.admit(number, SOURCE) for number in range(bots)]
+            seats = [season.admit(number, source) for number in range(bots)]
             season.settle_in()
             start = statistics.median(_cpu(seats))
             faults = _faults(seats)
             walls, watch = [], Stopwatch()
             with watch.installed():
-                for _ in range(_BEATS):
+                for _ in range(beats):
                     time.sleep(_PAUSE)
                     season.beat()
                     walls.append(watch.seconds)
@@ -64,7 +70,7 @@ def season_figures(tricks: Collection[str], bots: int) -> dict[str, float]:
                 "private_kib": private(seats) or 0.0,
                 "page_tables_kib": statistics.median(_page_tables(seats)),
                 "start_cpu_ms": 1000 * start,
-                "tick_cpu_us": 1e6 * used / _BEATS,
+                "tick_cpu_us": 1e6 * used / beats,
                 "tick_us_a_bot": 1e6 * statistics.median(walls) / bots,
                 "slowest_tick_us_a_bot": 1e6 * max(walls) / bots,
                 "faults_a_bot": float(np.median(np.subtract(_faults(seats), faults))),
@@ -134,7 +140,9 @@ def measure(bots: int, rounds: int) -> dict[str, Any]:
     beside: dict[str, list[float]] = {}
     for _ in range(rounds):
         for name, tricks in variants().items():
-            found[name].append(season_figures(tricks, bots))
+            figures = season_figures(tricks, bots)
+            collecting = season_figures(tricks, _COLLECTORS, _COLLECTING, _COLLECTING_BEATS)
+            found[name].append({**figures, "collecting_private_kib": collecting["private_kib"]})
         for key, on in (("with", True), ("without", False)):
             beside.setdefault(f"start_ms_{key}_spares", []).append(start_ms(spares=on))
             beside.setdefault(f"lockstep_per_s_{key}_page", []).append(lockstep_ticks_per_second(20_000, pages=on))
@@ -145,7 +153,7 @@ def measure(bots: int, rounds: int) -> dict[str, Any]:
     return {
         "question": "what each trick of the sandbox buys", "bots": bots, "rounds": rounds, "without": rows,
         **{key: round(statistics.median(values), 1) for key, values in beside.items()},
-        "load": os.getloadavg()[0],
+        "machine": machine.in_words(machine.facts()), "load": machine.load(),
     }  # fmt: skip
 
 

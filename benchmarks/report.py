@@ -65,7 +65,8 @@ def _head(results: dict[str, Any]) -> str:
     days = sorted({bench["day"] for bench in benches})
     start = (
         "What it costs to play bots that nobody trusts, and how that compares with engines that trust theirs. "
-        f"Every figure was measured by `make bench` on {in_words(results['machine'])}. "
+        f"Every figure was measured by `make bench` on {in_words(results['machine'])}, unless its section names "
+        "another machine. "
     )
     if days:
         start += f"Measured on {' and '.join(days)}, Arena {results['arena']}. "

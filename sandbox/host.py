@@ -16,7 +16,7 @@ Namespace = dict[str, Any]
 
 
 class Host:
-    """The sandbox's side: clock, chance, log, and the tripwire."""
+    """What the sandbox gives a guest: virtual clock, seeded randomness, log, and tripwire."""
 
     def __init__(self, services: Services, tripwire: Tripwire) -> None:
         self._services = services
@@ -28,7 +28,7 @@ class Host:
         return self._services
 
     def seed(self, seed: int) -> None:
-        """Seed all chance of this process."""
+        """Seed all random generators of this process."""
         self._services.seed(seed)
 
     def set_log(self, sink: Callable[[str, str], None]) -> None:
@@ -36,7 +36,7 @@ class Host:
         self._services.log = sink
 
     def reset(self) -> None:
-        """Forget what a rehearsal has set."""
+        """Put clock, randomness and log back as they were before a rehearsal."""
         self._services.reset()
 
     def arm(self) -> None:

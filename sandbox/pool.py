@@ -99,7 +99,7 @@ class Pool:
         self._listener.start()
 
     def hang_up(self) -> None:
-        """Have all workers and the zygote end; `stop` waits until they have."""
+        """Tell all workers and the zygote to end; `stop` waits until they have."""
         self._stopping = True
         self._spares.stop()
         for worker in list(self._workers.values()):
@@ -123,7 +123,7 @@ class Pool:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        # The old listener must have said its last word before a new zygote's workers are booked.
+        # The old listener must have handled its last message before workers of the new zygote are registered.
         if self._listener is not None:
             self._listener.join()
         if self._control is not None:
@@ -192,12 +192,12 @@ class Pool:
         worker.exited(signal.SIGKILL)
 
     def keep_ready(self) -> None:
-        """Have children stand ready for the next sources to check and the next bots to run."""
+        """Keep spare children for the next sources to check and the next bots to run."""
         if self._tuned:
             self._spares.start()
 
     def _spawn(self, *, reader: bool = False) -> Worker:
-        """Return a locked child: one that stands ready, or a new one; and have another made ready."""
+        """Return a locked child, a spare one or a new one, and have the spares refilled."""
         worker = self._ready(self._spares.take(reader=reader)) or self._new()
         if self._tuned:
             self._spares.refill_soon()
@@ -219,12 +219,12 @@ class Pool:
             worker = self._receive(order)
             if worker.running and self._process is not None and self._process.poll() is None:
                 return worker
-            # It or the zygote ended while it waited, before any bot: that is nobody's fault.
+            # It or the zygote ended while it was spare, before any bot ran in it.
             worker.close()
         return None
 
-    def _order(self, reading: bool = False) -> SpawnRequest:  # noqa: FBT001, FBT002 - `Spares` places by it
-        """Ask the zygote for a child; it forks and locks down while we go on."""
+    def _order(self, reading: bool = False) -> SpawnRequest:  # noqa: FBT001, FBT002 - `Spares` orders by it
+        """Order a child from the zygote; it forks and locks down meanwhile."""
         uid = self._identities.take()
         with contextlib.ExitStack() as undo:
             undo.callback(self._identities.give_back, uid)
@@ -253,7 +253,7 @@ class Pool:
         return order
 
     def _receive(self, order: SpawnRequest) -> Worker:
-        """Wait for what has been ordered."""
+        """Wait for a child that has been ordered."""
         try:
             pid, handle = order.future.result(timeout=10)
         except BaseException as error:
@@ -291,7 +291,7 @@ class Pool:
         return worker
 
     def check(self, source: bytes, meanwhile: Callable[[], object] | None = None) -> CheckResult:
-        """Have a throw-away locked child read and load a source once; `meanwhile` is called while it does."""
+        """Check a source in a locked child that is used once; `meanwhile` is called while it works."""
         if len(source) > self.limits.source_bytes:
             limit = f"{self.limits.source_bytes // 1024} KiB"
             return refused(violation("source-too-large", 1, 1, limit).as_dict())

@@ -67,14 +67,14 @@ class _ExaminationError(Exception):
     """A part of the examination did not come to an end."""
 
 
-def examine(*, explain: bool = False, limits: Limits | None = None) -> Findings:
-    """Try everything; `explain` also finds out which layers stop an act on their own."""
+def examine(*, explain: bool = False, limits: Limits | None = None, tuned: bool = True) -> Findings:
+    """Try everything; `explain` also finds out which layers stop an act on their own, `tuned` is as of `Pool`."""
     began = time.monotonic()
     limits = limits or Limits()
     if sys.platform != "linux":
         note = "bots run on Linux only: this system has no seccomp (see README)"
         return Findings("none", (), (note,), 0.0, ())
-    told: dict[str, Any] = {"limits": asdict(limits), "explain": explain, "uid": None}
+    told: dict[str, Any] = {"limits": asdict(limits), "explain": explain, "uid": None, "tuned": tuned}
     secret = {"ARENA_DOCTOR_CANARY": secrets.token_hex(16)}
     try:
         live = _start("live", told, {**_ENVIRONMENT, **secret})

@@ -84,14 +84,14 @@ def _outcome(answer: WorkerReply) -> str:
 
 def main() -> None:
     """Run the end-to-end part and print what came of it as JSON."""
-    limits = Limits(**json.loads(sys.argv[1])["limits"])
+    told = json.loads(sys.argv[1])
     with tempfile.TemporaryFile() as secret:
         secret.write(b"not for bots\n")
         secret.flush()
         secret.seek(0)
         os.dup2(secret.fileno(), LEAKED, inheritable=True)
         controls = _controls()
-        pool = Pool(RUNTIME, limits)
+        pool = Pool(RUNTIME, Limits(**told["limits"]), tuned=told["tuned"])
         try:
             found = _examine(pool)
         except SandboxError as error:

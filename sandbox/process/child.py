@@ -1,4 +1,4 @@
-"""The life of one locked child: a checker that reads a source once, or a worker that answers calls."""
+"""What one child does: a checker checks one source, a worker loads a bot and answers calls."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 # Looked up once: an enumeration's attribute costs ten times a global.
 _CALL, _REPLY, _HEAD = int(Kind.CALL), int(Kind.REPLY), HEADER.size
-# One tick fits, and so does the buffer for it into CPython's own allocator, which asks malloc for none.
-_USUAL = 472
+# Bytes. One tick fits, and such a buffer comes from CPython's own allocator, not from malloc.
+_READ_SIZE = 472
 
 
 @dataclass(slots=True)
@@ -33,21 +33,21 @@ class ChildKit:
 
     host: Host
     make_guest: Callable[[Host], Guest]
-    # Guest and namespace are made before the fork: a worker gets its own by copy, and uses them once.
+    # Made before the fork: each worker has its own copy, and uses it for one bot.
     guest: Guest
     namespace: Namespace
     offered: dict[str, frozenset[str]]
     tripwire: lockdown.Tripwire
     limits: Limits
-    # Makes a worker's view of the page that it shares with the server, if any, from its descriptor.
+    # Maps the page that a worker shares with the server, from its descriptor.
     share: Callable[[int], SharedPage]
-    # Frames that play what most bots do, and the memory that this writes to.
+    # Frames of a bot of our own, and the memory ranges that running them writes to (see `tuning`).
     rehearsal: list[bytes] = field(default_factory=list)
     pages: bytes = b""
 
 
 def run(kit: ChildKit, cage: lockdown.Confinement, page: SharedPage | None = None) -> NoReturn:
-    """Lock this process down, say so, and serve frames until the server hangs up."""
+    """Lock this process down, report it, and serve frames until the server closes the pipe."""
     try:
         lockdown.lock(cage)
     except Exception as error:  # noqa: BLE001 - our own fault: the server logs it
@@ -62,17 +62,17 @@ def run(kit: ChildKit, cage: lockdown.Confinement, page: SharedPage | None = Non
 
 
 def serve(kit: ChildKit, page: SharedPage | None = None) -> None:
-    """Answer frames until the server hangs up, or a source has been checked."""
+    """Answer frames until the server closes the pipe, or a source has been checked."""
     read, write, parse, pack, call = os.read, os.write, HEADER.unpack_from, HEADER.pack, kit.guest.call
     ahead = answer = b""
-    while data := ahead or read(0, _USUAL):
+    while data := ahead or read(0, _READ_SIZE):
         if len(data) < _HEAD:
             data += _exactly(_HEAD - len(data))
         length, kind, seq = parse(data)
         end = _HEAD + length
         if len(data) < end:
             data += _exactly(end - len(data))
-        # What came behind the frame that was wanted.
+        # Bytes of the next frame.
         ahead = data[end:]
         if kind == _CALL:
             answer = call(data[_HEAD:end])
@@ -91,7 +91,7 @@ def serve(kit: ChildKit, page: SharedPage | None = None) -> None:
 
 def _start(kit: ChildKit, payload: bytes) -> bytes:
     meta, program = unpack_pair(payload)
-    code = marshal.loads(program)  # noqa: S302 - only inside the cage
+    code = marshal.loads(program)  # noqa: S302 - only in a locked child
 
     def load() -> Namespace:
         kit.tripwire.arm()
@@ -105,7 +105,7 @@ def _start(kit: ChildKit, payload: bytes) -> bytes:
 
 
 def check(kit: ChildKit, source: bytes) -> bytes:
-    """Return what is wrong with a source, or its facts and marshalled code."""
+    """Return the violations of a source, or its facts and marshalled code."""
     from sandbox.language.compiler import read_bot
     from sandbox.language.rules import violation
 
@@ -115,7 +115,7 @@ def check(kit: ChildKit, source: bytes) -> bytes:
         namespace = kit.namespace
         kit.host.seed(0)
         try:
-            exec(code, namespace)  # noqa: S102 - the bot's module body, in a cage of its own
+            exec(code, namespace)  # noqa: S102 - the bot's module body, in a locked child
         except BaseException as error:  # noqa: BLE001 - whatever a bot raises is a violation
             violations = [_load_violation(error)]
         else:
@@ -140,7 +140,7 @@ def _load_violation(error: BaseException) -> Violation:
 
 
 def describe(error: BaseException) -> str:
-    """Return an exception as the short text that people read, without trusting its `__str__`."""
+    """Return an exception as a short text, without trusting its `__str__`."""
     try:
         text = str(error)
     except BaseException:  # noqa: BLE001 - a bot's own __str__ may do anything

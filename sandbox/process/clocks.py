@@ -1,4 +1,4 @@
-"""Takes the kernel's clock out of a process: the page by which it tells the time without a system call.
+"""Removes the vDSO clock from a process: the page from which libc reads the time without a system call.
 
 On every architecture the kernel maps a few pages of its own, "[vvar]", which hold the time, and code beside
 them, "[vdso]", which reads it. With zeroes in the place of those pages that code finds no clock it can use
@@ -19,7 +19,7 @@ _EPOCH = 86_400
 
 
 def stop() -> bool:
-    """Take the clock out of this process and all it forks; say whether it is gone."""
+    """Remove the clock page from this process and all it forks; say whether it is gone."""
     # A kernel may have sealed these pages; then this cannot be done.
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/maps").read_bytes().splitlines():
@@ -31,5 +31,5 @@ def stop() -> bool:
 
 
 def stopped() -> bool:
-    """Say whether the C library has no time to tell without asking the kernel."""
+    """Say whether libc can read no time without a system call."""
     return kernel.wall_seconds() < _EPOCH

@@ -1,8 +1,8 @@
-"""A child process by a name that is never another's, at no cost in descriptors where the kernel allows.
+"""Refers to one child process safely, without keeping a descriptor open where the kernel allows.
 
-Process ids come again, so that a signal to one may reach a stranger. A pidfd does not, but thousands of them use
-up what a process may open. Since Linux 6.9 each process's pidfd has an inode number that no other process ever
-gets: there the number is kept in place of the descriptor.
+Process ids are reused, so a signal by id may reach another process. A pidfd is safe, but thousands of them use up the
+limit of open files. Since Linux 6.9 each process's pidfd has an inode number that is never reused: there the number is
+kept in place of the descriptor.
 """
 
 from __future__ import annotations

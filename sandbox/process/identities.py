@@ -1,4 +1,4 @@
-"""User ids that nothing else uses: one for each worker where the server runs as root."""
+"""Unused user ids, one for each worker where the server runs as root."""
 
 from __future__ import annotations
 

@@ -30,13 +30,12 @@ CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS = (
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 _libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
-_libc.mmap.restype = _libc.mremap.restype = ctypes.c_void_p
+_libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
-_libc.mremap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p]
-_libc.mprotect.argtypes = _libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _MAP_FIXED = 0x10
 _libc.time.restype = ctypes.c_long
-_MREMAP_MAYMOVE, _MREMAP_FIXED, _MADV_HUGEPAGE, _MADV_POPULATE_WRITE = 1, 2, 14, 23
+_MADV_POPULATE_WRITE = 23
 _MAP_FAILED = ctypes.c_void_p(-1).value
 # Called with the interpreter's lock held, which the child then holds as the parent does.
 _fork = ctypes.PyDLL(None, use_errno=True).fork
@@ -76,14 +75,8 @@ def personality(persona: int) -> int:
     return int(_libc.personality(ctypes.c_ulong(persona)))
 
 
-def map_memory(size: int) -> int:
-    """Map so many bytes of private memory, readable and writable, and return its address."""
-    address = _libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
-    return _checked_address(address)
-
-
 def map_zeroes(address: int, size: int) -> None:
-    """Put zeroes that can only be read in the place of what is mapped there."""
+    """Replace a mapping by read-only zero pages."""
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED
     _checked_address(_libc.mmap(address, size, mmap.PROT_READ, flags, -1, 0))
 
@@ -93,23 +86,8 @@ def wall_seconds() -> int:
     return int(_libc.time(None))
 
 
-def move_memory(address: int, size: int, to: int) -> None:
-    """Move mapped memory to another address, in the place of what is mapped there."""
-    _checked_address(_libc.mremap(address, size, size, _MREMAP_MAYMOVE | _MREMAP_FIXED, to))
-
-
-def protect(address: int, size: int, access: int) -> None:
-    """Set what may be done with mapped memory."""
-    _checked(_libc.mprotect(address, size, access))
-
-
-def advise_huge(address: int, size: int) -> None:
-    """Ask for huge pages in a mapping."""
-    _checked(_libc.madvise(address, size, _MADV_HUGEPAGE))
-
-
 def populate(address: int, size: int) -> None:
-    """Have memory there as if it had been written to; OSError where the kernel knows no such thing."""
+    """Fault pages in for writing (MADV_POPULATE_WRITE); OSError on a kernel before 5.14."""
     _checked(_libc.madvise(address, size, _MADV_POPULATE_WRITE))
 
 
@@ -129,7 +107,7 @@ def _checked(result: int) -> int:
 
 @functools.lru_cache(maxsize=1)
 def prepare_filter(program: bytes) -> tuple[int, tuple[object, ...]]:
-    """Lay a filter out as the kernel reads it; return its address, and what must be kept for it."""
+    """Lay a filter out as the kernel reads it; return its address, and the buffers that must stay alive."""
     code = ctypes.create_string_buffer(program, len(program))
     head = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
     block = ctypes.create_string_buffer(head, len(head))
@@ -152,7 +130,7 @@ def fork() -> int:
 
 
 def watch_children() -> int:
-    """Return a descriptor that becomes readable when a child ends; no handler runs for that any more."""
+    """Block SIGCHLD and return a signalfd that becomes readable when a child ends."""
     if _libc.sigprocmask(signal.SIG_BLOCK, _SIGCHLD_SET, None) != 0:
         raise OSError(ctypes.get_errno(), "cannot block SIGCHLD")
     descriptor: int = _libc.signalfd(-1, _SIGCHLD_SET, os.O_NONBLOCK | os.O_CLOEXEC)

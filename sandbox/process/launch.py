@@ -1,4 +1,4 @@
-"""Executes the process that forks workers, in an environment that holds nothing."""
+"""Executes a zygote, the process that forks workers, in an environment without secrets."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _START = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from sandbox.pr
 
 
 def import_paths() -> str:
-    """Return where an interpreter of ours that was told nothing else finds all modules, with `:` between."""
+    """Return the import paths of an interpreter that runs without `site`, with `:` between."""
     return ":".join([str(ROOT), *(path for path in sys.path if path.endswith(_PACKAGES))])
 
 
 def allow_descriptors() -> None:
-    """Raise the limit as far as it goes: at two descriptors a worker the usual 1024 would end at 450 bots."""
+    """Raise the limit of open files to its maximum: at two a worker, the usual 1024 would end at 450 bots."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class ZygoteLaunch:
-    """A zygote on its way; it prepares itself while the server does the same, and waits for its limits."""
+    """A zygote that is starting; it prepares itself meanwhile, and then waits for its limits."""
 
     def __init__(self, runtime: str, tricks: Iterable[str] = TRICKS) -> None:
         # The server's own memory holds keys: no process of the same user may look into it.
@@ -68,7 +68,7 @@ class ZygoteLaunch:
         theirs.close()
 
     def finish(self, limits: Limits) -> tuple[subprocess.Popen[bytes], socket.socket]:
-        """Tell the limits and wait until it is ready; return the zygote, and the control socket to it."""
+        """Send the limits and wait until the zygote is ready; return its process and control socket."""
         try:
             self._control.send(json.dumps(asdict(limits)).encode())
             data = self._control.recv(CONTROL.size)
@@ -80,14 +80,14 @@ class ZygoteLaunch:
         return self._process, self._control
 
     def drop(self) -> None:
-        """End it before it is of use."""
+        """Kill it instead of using it."""
         self._process.kill()
         self._process.wait()
         self._control.close()
 
 
 def wait_for_exit(process: subprocess.Popen[bytes]) -> None:
-    """Wait for a zygote that has been hung up on; kill it where it does not end by itself."""
+    """Wait for a zygote whose control socket is closed; kill it where it does not end by itself."""
     try:
         process.wait(timeout=3)
     except subprocess.TimeoutExpired:

@@ -35,12 +35,12 @@ _ALWAYS = (
 
 
 class LockdownError(Exception):
-    """A required layer could not be put up."""
+    """A required layer could not be set up."""
 
 
 @dataclass(slots=True)
 class Confinement:
-    """What one child is told about its cage, and what it could put up."""
+    """The lock-down of one child: what it is told, and which layers it could set up."""
 
     limits: Limits
     uid: int | None
@@ -57,7 +57,7 @@ class Confinement:
         return "A" if separated and "landlock" in self.layers else "B"
 
     def report(self) -> bytes:
-        """Return what a child says of its cage: level, layers, and a line for each note."""
+        """Return a child's report of its lock-down: level, layers, and a line for each note."""
         return "\n".join((self.level, " ".join(self.layers), *self.notes)).encode()
 
 
@@ -112,7 +112,7 @@ def hide(cage: Confinement) -> None:
 
 
 def stop_clocks(cage: Confinement) -> None:
-    """Take away the time that can be told without a system call; the zygote has done so for its children."""
+    """Check that no time can be read without a system call: the zygote has removed the clock page for its children."""
     if clocks.stopped() or clocks.stop():
         cage.layers.append("clocks")
     else:
@@ -126,7 +126,7 @@ def refuse_privileges(cage: Confinement) -> None:
 
 
 def fence_files(cage: Confinement) -> None:
-    """Put up Landlock where the kernel has it."""
+    """Set up Landlock where the kernel has it."""
     if not cage.landlock_abi:
         cage.notes.append("no Landlock in this kernel")
         return
@@ -157,7 +157,7 @@ if (_ready := _program(_MACHINE)) is not None:
 
 
 def filter_calls(cage: Confinement) -> None:
-    """Install the seccomp filter: the wall that everything else only supports."""
+    """Install the seccomp filter, the layer that no child runs without."""
     program = _program(_MACHINE)
     if program is None:
         raise LockdownError(f"no system call filter is known for {_MACHINE}")
@@ -244,7 +244,7 @@ class Tripwire:
         self._armed = True
 
     def quiet(self) -> _Pause:
-        """Let our own code raise events for a while."""
+        """Ignore the audit events of our own code while the context lasts."""
         return self._pause
 
     def _more_quiet(self, by: int) -> None:
@@ -256,7 +256,7 @@ class Tripwire:
 
 
 class _Pause:
-    """The time for which a tripwire is quiet; may be entered again while it lasts."""
+    """A context in which a tripwire ignores events; may be nested."""
 
     __slots__ = ("_wire",)
 

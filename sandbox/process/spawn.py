@@ -1,4 +1,4 @@
-"""A child that has been asked of the zygote and has not been handed to anyone yet."""
+"""A child that has been ordered from the zygote and is not yet a `Worker`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from sandbox.errors import OutOfSlotsError
 from sandbox.process.handle import ProcessHandle
 from sandbox.talk.shared_page import SharedPage, new_page
 
-# Descriptors that workers leave to all else: requests, the database, the handle by which one of them is killed.
+# Descriptors left for everything else: requests, the database, the pidfd by which a worker is killed.
 _RESERVE = 100
 
 
 @dataclass(slots=True)
 class PipeEnds:
-    """What connects the server with a child: our ends of two pipes, and the page where one is shared.
+    """The server's ends of a child's two pipes, and the shared page if there is one.
 
-    `theirs` are the child's, open here until they have been sent to the zygote.
+    `theirs` are the child's ends, open here until they have been sent to the zygote.
     """
 
     down: int
@@ -30,12 +30,12 @@ class PipeEnds:
     page: SharedPage | None = None
 
     def close_theirs(self) -> None:
-        """Close the child's ends."""
+        """Close the child's ends here; the zygote has its own copies."""
         while self.theirs:
             os.close(self.theirs.pop())
 
     def close(self) -> None:
-        """Close ours."""
+        """Close the server's ends."""
         for descriptor in (self.down, self.up):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
@@ -45,16 +45,15 @@ class PipeEnds:
 
 @dataclass(slots=True)
 class SpawnRequest:
-    """One request to fork: the identity set aside for it, what will connect us with it, and what will come."""
+    """A fork under way: the user id set aside for it, its pipes, and the future of its process id and handle."""
 
     uid: int | None
     control: socket.socket
     ends: PipeEnds
-    # The process id and its handle.
     future: Future[tuple[int, ProcessHandle]] = field(default_factory=Future)
 
     def drop(self) -> int | None:
-        """Close what belongs to it; return the process id if there is one."""
+        """Give the child up, which ends it; return its process id if it has one."""
         self.ends.close()
         if not self.future.done() or self.future.exception() is not None:
             return None
@@ -64,7 +63,7 @@ class SpawnRequest:
 
 
 def open_ends(*, shared: bool = False) -> PipeEnds:
-    """Return two pipes, of which our own ends do not block, and a page if one is to be shared."""
+    """Open two pipes, whose server ends do not block, and a shared page if wanted."""
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.ExitStack() as undo:
         try:

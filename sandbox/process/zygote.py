@@ -72,7 +72,7 @@ def prepare(runtime: str, tuning: Tuning) -> ChildKit:
 
 
 def _warm_up(services: Services) -> None:
-    """Touch what Python imports or looks up late."""
+    """Trigger what Python imports or looks up at first use."""
     import datetime as dt
 
     dt.datetime.strptime("2024-01-02 03:04", "%Y-%m-%d %H:%M").strftime("%c")  # noqa: DTZ007
@@ -81,7 +81,7 @@ def _warm_up(services: Services) -> None:
 
 
 class Zygote:
-    """Serves spawn requests until the server hangs up."""
+    """Serves fork requests until the server closes the control socket."""
 
     def __init__(self, control: socket.socket, null: int, kit: ChildKit, tuning: Tuning) -> None:
         self._control = control
@@ -172,21 +172,20 @@ class Zygote:
 
 
 def _occupy_standard() -> int:
-    """Make sure that 0, 1 and 2 are taken; return a descriptor of the null device above them."""
+    """Open the null device until descriptors 0, 1 and 2 are taken; return its descriptor above them."""
     while (null := os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)) < 3:
         pass
     return null
 
 
 def _die_before_the_server() -> None:
-    """Have the kernel, where memory runs out, end this process and the workers, which inherit it, before others."""
+    """Raise the OOM score of this process and of the workers, which inherit it: they are killed before others."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("900")
 
 
 def run_zygote(descriptor: int, runtime: str, tuning: Tuning) -> None:
     """Prepare a runtime and fork workers of it on request, until the control socket closes."""
-    tuning.after_imports()
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     _die_before_the_server()
     # Once for all children; who may still make the system call has a clock.

@@ -1,7 +1,7 @@
-"""How much CPU one child may use in its life, moved on by the server as an honest one ages.
+"""RLIMIT_CPU of one child, raised by the server as an honest bot ages.
 
-The kernel ends a process that reaches its limit, whoever watches. So the limit is kept so far ahead that what has
-been asked, were it all to take as long as it may, does not reach it.
+The kernel kills a process that reaches it, even if the server hangs. So it is kept far enough ahead that all open
+requests, each taking as long as it may, do not reach it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 
 
 class CpuAllowance:
-    """One child's CPU clock, and the kernel's limit on it."""
+    """One child's CPU clock, and its RLIMIT_CPU."""
 
     def __init__(self, pid: int, lifetime: int) -> None:
         self._pid = pid
@@ -20,7 +20,7 @@ class CpuAllowance:
         self._limit = self._lifetime
         # The kernel's name for another process's CPU clock.
         self._clock = (~pid << 3) | 2
-        # What may still be asked before the limit must be moved.
+        # CPU seconds that may still be requested before the limit must be raised.
         self._credit = self._limit / 2
 
     def used(self) -> float:
@@ -31,7 +31,7 @@ class CpuAllowance:
             return self._limit
 
     def charge(self, worst: float) -> None:
-        """Count what may be used at most, in seconds, and see that the limit is out of its reach."""
+        """Count a request that may use so many CPU seconds, and raise the limit when the credit is used up."""
         self._credit -= worst
         if self._credit < 0.0:
             self._limit = self.used() + 2 * self._lifetime + worst

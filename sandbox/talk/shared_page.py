@@ -1,8 +1,9 @@
-"""A page of memory that the server shares with one worker, beside its pipes.
+"""A page of memory that the server shares with one worker, beside its pipes: its layout, and the worker's side.
 
-A look at it costs no system call and wakes nobody: two processes with a CPU each take turns over it several times as
-fast as over a pipe. Questions go down by it. Of answers it says only that one is the last one over again, to the
-byte, or waits in the pipe: nothing that a worker writes here is ever taken apart. No two workers share one.
+Polling it costs no system call and wakes nobody: two processes with a CPU each exchange requests over it several times
+as fast as over a pipe. Requests go down through the page. Of replies it holds only whether the last one is repeated to
+the byte or a new one waits in the pipe: nothing that a worker writes here is ever parsed. No two workers share a page.
+The server's side is `page_channel`, which this module must not import: it is loaded into every worker.
 """
 
 from __future__ import annotations
@@ -16,15 +17,14 @@ from sandbox.process import kernel
 from sandbox.talk.protocol import HEADER, Kind
 
 _SIZE = 4096
-# The page as 8-byte words. The server's: the number of a question, written last, how long it is, and that the worker
-# is to look for more. On another line of the cache the worker's: the number it has answered, negative where the
-# answer is in the pipe, and that it sleeps.
+# The page as 8-byte words. The server's: the sequence number of a request, written last; its length; whether the worker
+# shall poll. On another cache line the worker's: the number it has answered, negative where the reply is in the pipe,
+# and whether it sleeps.
 QUESTION, LENGTH, WANTED, ANSWER, ASLEEP = 0, 1, 2, 8, 9
-# Where the question begins, and what there is room for.
+# Where the payload begins, and how large it may be.
 BEGIN = 128
 ROOM = _SIZE - BEGIN
-# So often is looked before anything else is thought of, some ten microseconds, and so many times that before one
-# side gives up.
+# Polls in one burst, some ten microseconds, and bursts before a side gives up and sleeps at its pipe.
 LOOKS, ROUNDS = range(256), 80
 
 
@@ -38,18 +38,18 @@ class SharedPage:
 
     @property
     def wanted(self) -> bool:
-        """Say whether the server will ask by the page."""
+        """Say whether the server will ask through the page."""
         return bool(self.words[WANTED])
 
     def close(self) -> None:
-        """Give the page back."""
+        """Unmap the page."""
         self.words.release()
         self.memory.close()
 
     def answer_calls(self, call: Callable[[bytes], bytes], last: bytes) -> bytes:
-        """Answer what comes by the page until nothing has come for a while; return the last answer given.
+        """Answer requests from the page until none has come for a while; return the last reply given.
 
-        Runs in the worker. `last` is what it answered before.
+        Runs in the worker. `last` is its reply to the request before.
         """
         words, memory = self.words, self.memory
         words[ASLEEP], seen, idle = 0, abs(words[ANSWER]), 0
@@ -78,7 +78,7 @@ class SharedPage:
 
 
 def can_share() -> bool:
-    """Say whether it pays here, and holds: what is written first must be seen first, as on x86."""
+    """Say whether shared pages work here and pay: x86 memory ordering, two CPUs, and a kernel that seals."""
     if kernel.machine() != "x86_64" or len(os.sched_getaffinity(0)) < 2:
         return False
     try:
@@ -89,7 +89,7 @@ def can_share() -> bool:
 
 
 def new_page() -> int:
-    """Return the descriptor of a page that nobody can shorten, not even who has the descriptor."""
+    """Return the descriptor of a page that is sealed: nobody can shorten it, not even through the descriptor."""
     descriptor = os.memfd_create("page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         os.ftruncate(descriptor, _SIZE)

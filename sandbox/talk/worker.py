@@ -1,4 +1,4 @@
-"""The server's handle on one locked child: its pipes, its CPU clock, and its end."""
+"""The server's end of one locked child: its pipes, its CPU clock, and how it ended."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Confinement = dict[str, str | list[str]]
 
 _UNSENT_LIMIT = 8 << 20
 _GRACE = 0.2
-# Most answers are shorter than this, and come whole; the buffer still fits into CPython's own allocator.
+# Bytes. Most replies are shorter than this and come whole; such a buffer comes from CPython's own allocator.
 _SHORT = 472
-# Stands for an answer that was just what was expected.
+# Stands for a reply that was just what was expected.
 EXPECTED_FRAME = Frame(Kind.REPLY, -1, b"")
 _ANSWERS = {int(kind): kind for kind in (Kind.REPLY, Kind.STARTED, Kind.CHECKED)}
 
@@ -46,9 +46,9 @@ class Worker:
         self.asked_at = 0.0
         self.waiting_for: int | None = None
         self.demoted = False
-        # Each question may be answered once, in time or late; anything more is a forgery.
+        # Requests that missed their deadline: each may still be answered once; any other reply is a forgery.
         self._missed: set[int] = set()
-        # Read at the first look at the clock after a request, not at the request: most never need it.
+        # Read when the clock is first read after a request, not at the request: most never need it.
         self._asked_cpu: float | None = None
         self._closed = False
         self._handle = handle
@@ -67,11 +67,11 @@ class Worker:
     # -- asking -------------------------------------------------------------------------------
 
     def fileno(self) -> int:
-        """Return the descriptor that becomes readable with an answer."""
+        """Return the descriptor that becomes readable with a reply."""
         return self._up
 
     def allow_frame(self, size: int) -> None:
-        """Set how large the next answers may be, in bytes."""
+        """Set how large the next replies may be, in bytes."""
         self._reader.budget = size
 
     def ask(self, kind: Kind, payload: bytes, worst: float) -> None:
@@ -81,18 +81,18 @@ class Worker:
         self._asked_cpu = self.cpu()
 
     def expect(self, seq: int, now: float, worst: float) -> None:
-        """Note that a request is on its way; its CPU time counts from the first look at the clock."""
+        """Note that a request is on its way; its CPU time counts from the first reading of the clock."""
         if self.waiting_for is not None:
             self._missed.add(self.waiting_for)
         self.waiting_for, self.asked_at, self._asked_cpu = seq, now, None
         self._allowance.charge(worst)
 
     def charge(self, seconds: float) -> None:
-        """Count what it may have used up without having been asked one by one."""
+        """Count CPU seconds that many requests together may have used (see `PageChannel.repeat`)."""
         self._allowance.charge(seconds)
 
     def send(self, frame: bytes, seq: int, now: float, worst: float) -> None:
-        """Send a request that has been encoded as `seq`; lean, because it runs once a bot and tick."""
+        """Send a request that has been encoded with this sequence number; lean, because it runs once a bot and tick."""
         self.expect(seq, now, worst)
         self.write(frame)
 
@@ -180,7 +180,7 @@ class Worker:
             data = os.read(self._up, min(reader.wanted, 1 << 18))
 
     def _whole_answer(self, data: bytes) -> Frame | None:
-        """Return the frame if the bytes are the awaited answer, the whole of it, and nothing else."""
+        """Return the frame if the bytes are the expected reply, the whole of it, and nothing else."""
         if len(data) < HEADER.size:
             return None
         length, kind, seq = HEADER.unpack_from(data)
@@ -220,13 +220,13 @@ class Worker:
         return used - self._asked_cpu
 
     def demote(self) -> None:
-        """Let it run only when nothing else wants the CPU, where that can be taken back again."""
+        """Schedule it with SCHED_IDLE, where this process may undo that again."""
         self.demoted = True
         if os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_NICE)[0] >= 20 - self._limits.nice:
             self._schedule(os.SCHED_IDLE)
 
     def restore(self) -> None:
-        """Give it its ordinary share again."""
+        """Schedule it as an ordinary process again."""
         self.demoted = False
         self._schedule(os.SCHED_OTHER)
 
@@ -252,7 +252,7 @@ class Worker:
 
     @property
     def running(self) -> bool:
-        """Ask the kernel whether the process runs, where the zygote's word may not have come yet."""
+        """Ask the kernel whether the process runs: the zygote's report may not have come yet."""
         return self.alive and self._handle.running
 
     def kill(self, reason: Ending) -> None:
@@ -268,11 +268,11 @@ class Worker:
         self._status = status
 
     def _ended(self) -> Ending:
-        """Read the ending; where the status has not come yet, wait a moment for it."""
+        """Return why it ended; wait a moment for the exit status where that has not come yet."""
         if self._ending is None:
             began = time.monotonic()
             while self._status is None and (waited := time.monotonic() - began) < 2.0:
-                # The zygote's word may be under way: that it ended, or that all have ended with the zygote.
+                # The zygote's report of the exit may be under way, or the zygote may have ended itself.
                 if waited > _GRACE and self._killed_for is None:
                     self.kill(Ending(Verdict.EXITED, "closed its pipe"))
                 time.sleep(0.0005)

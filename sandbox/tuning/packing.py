@@ -1,4 +1,4 @@
-"""Keeps the memory that workers write to close together.
+"""Packs the objects that workers write to onto few pages.
 
 Every page a worker writes to becomes its own copy, and in CPython 3.11 to use an object is to write to it:
 its reference count changes. Where the few hundred objects that every worker uses lie among the tens of

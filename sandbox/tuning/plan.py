@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     # Imported late: what only one stage needs must not lie between the objects that workers use.
     from sandbox.process.child import ChildKit
 
-TRICKS = ("huge_pages", "packing", "rehearsal", "prefault", "freeze")
+TRICKS = ("packing", "rehearsal", "prefault", "freeze")
 
 
 class Tuning:
@@ -23,7 +23,7 @@ class Tuning:
     def __init__(self, tricks: Collection[str] = TRICKS) -> None:
         """Take the names of the tricks that are on; none of them turns all tuning off."""
         self.tricks = frozenset(tricks)
-        self._copy_ahead: Callable[[bytes], None] | None = None
+        self._copy_pages: Callable[[bytes], None] | None = None
 
     def before_imports(self) -> None:
         """Prepare memory for the modules that workers use; called before they are imported."""
@@ -31,13 +31,6 @@ class Tuning:
             from sandbox.tuning.packing import fill_holes
 
             fill_holes()
-
-    def after_imports(self) -> None:
-        """Move the interpreter's code to huge pages."""
-        if "huge_pages" in self.tricks:
-            from sandbox.tuning.huge_pages import move_code
-
-            move_code()
 
     def rehearse(self, kit: ChildKit) -> None:
         """Run a bot of our own, so that code and caches are warm; called when the kit is complete."""
@@ -53,17 +46,17 @@ class Tuning:
         if "freeze" in self.tricks:
             gc.freeze()
         if "prefault" in self.tricks:
-            from sandbox.tuning.prefault import copy_ahead, foresee
+            from sandbox.tuning.prefault import copy_pages, find_written_pages
 
-            self._copy_ahead = copy_ahead
-            kit.pages = foresee(kit, kit.rehearsal)
+            self._copy_pages = copy_pages
+            kit.pages = find_written_pages(kit, kit.rehearsal)
 
     def in_child(self, kit: ChildKit, *, reading: bool) -> None:
         """Warm up a child before it is locked: a reader checks a bot of our own, a worker copies its pages."""
         if not reading:
-            if self._copy_ahead is not None:
-                self._copy_ahead(kit.pages)
+            if self._copy_pages is not None:
+                self._copy_pages(kit.pages)
         elif "rehearsal" in self.tricks:
-            from sandbox.tuning.rehearsal import read_ahead
+            from sandbox.tuning.rehearsal import warm_up_reader
 
-            read_ahead(kit)
+            warm_up_reader(kit)

@@ -1,4 +1,4 @@
-"""Gives a worker its own copy of the pages that it will write to, before any bot waits for them.
+"""Copies the pages that a worker will write to ahead of time, before any bot waits for a page fault.
 
 After a fork parent and child share every page until one of them writes to it; then the kernel copies that
 page, which costs several microseconds on a virtual machine. A bot's start, first order and first fill write
@@ -27,8 +27,8 @@ _OWN = 1 << 63 | 1 << 56
 _MOST = 1 << 30
 
 
-def foresee(kit: ChildKit, frames: list[bytes]) -> bytes:
-    """Return address and size of what a child writes to that is sent these frames and answers each.
+def find_written_pages(kit: ChildKit, frames: list[bytes]) -> bytes:
+    """Return address and size of the memory that a child writes to while it answers these frames.
 
     Packed, because to read objects is to write to them.
     """
@@ -47,8 +47,8 @@ def foresee(kit: ChildKit, frames: list[bytes]) -> bytes:
         bystander.end()
 
 
-def copy_ahead(ranges: bytes) -> None:
-    """Have the kernel copy these pages into this process now; a kernel before 5.14 cannot, and nothing is lost."""
+def copy_pages(ranges: bytes) -> None:
+    """Copy these pages into this process now; does nothing on a kernel before 5.14."""
     try:
         for address, size in _RANGE.iter_unpack(ranges):
             kernel.populate(address, size)
@@ -57,7 +57,7 @@ def copy_ahead(ranges: bytes) -> None:
 
 
 class _Sibling:
-    """A child that serves frames as a worker does, without a lock, for a moment."""
+    """A short-lived child that serves frames as a worker does, without a lock-down."""
 
     def __init__(self, kit: ChildKit) -> None:
         down_read, self._down = os.pipe()
@@ -107,7 +107,7 @@ class _Sibling:
             os.close(entries)
 
     def end(self) -> None:
-        """Hang up, upon which it ends."""
+        """Close its pipes, upon which it ends."""
         os.close(self._down)
         os.close(self._up)
         os.waitpid(self._pid, 0)

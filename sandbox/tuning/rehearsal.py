@@ -1,4 +1,4 @@
-"""Plays a bot of our own in the zygote, so that workers find everything warm.
+"""Runs a bot of our own in the zygote, so that the code that workers run is warm.
 
 Code that runs for the first time writes to itself: CPython counts calls, specialises instructions, and
 fills caches. Done here once, before any fork, those pages stay shared by all workers.
@@ -26,43 +26,43 @@ def rehearse(kit: ChildKit) -> None:
     words = getattr(kit.make_guest, "rehearsal", None)
     if words is None:
         return
-    source, performances = words()
+    source, plays = words()
     for _ in range(_TIMES):
-        stage = _stage(kit)
-        program = _read(stage, source)
+        copy = _copy_of(kit)
+        program = _read(copy, source)
     _forget_lookups()
-    for meta, calls in performances:
+    for meta, calls in plays:
         frames = [encode(Kind.START, 1, pack_pair(meta, program))]
         frames += [encode(Kind.CALL, number, call) for number, call in enumerate(calls, 2)]
         for _ in range(_TIMES):
-            _play(stage, *frames)
+            _play(copy, *frames)
         kit.rehearsal = frames
     kit.host.reset()
 
 
-def read_ahead(kit: ChildKit) -> None:
-    """Check that bot in a child that is to check another: what checking writes to is then its own already."""
+def warm_up_reader(kit: ChildKit) -> None:
+    """Check our bot in a child that is to check another's: the pages that checking writes to are copied by then."""
     words = getattr(kit.make_guest, "rehearsal", None)
     if words is not None:
         source, _ = words()
-        _read(_stage(kit), source)
+        _read(_copy_of(kit), source)
         kit.host.reset()
 
 
-def _stage(kit: ChildKit) -> ChildKit:
+def _copy_of(kit: ChildKit) -> ChildKit:
     # The real wire stays unarmed: it is armed in a worker, and for good.
     return replace(kit, tripwire=Tripwire(), guest=kit.make_guest(kit.host), namespace=kit.namespace.copy())
 
 
-def _read(stage: ChildKit, source: bytes) -> bytes:
+def _read(copy: ChildKit, source: bytes) -> bytes:
     limit = sys.getrecursionlimit()
-    _, program = unpack_pair(child.check(stage, source))
+    _, program = unpack_pair(child.check(copy, source))
     sys.setrecursionlimit(limit)
     return program
 
 
 def prepare_calls() -> None:
-    """Make the harmless one of the calls that lock a worker down often enough to be warm."""
+    """Call prctl often enough for ctypes' code of it to be warm; this call changes nothing."""
     for _ in range(_TIMES):
         kernel.prctl(kernel.PR_GET_DUMPABLE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from collections.abc import Iterator
 
@@ -10,6 +11,9 @@ import pytest
 
 from sandbox.pool import Pool
 from sandbox.process.limits import Limits
+
+# `SANDBOX_TUNING=false pytest tests/sandbox` runs this whole folder without tuning.
+TUNED = os.environ.get("SANDBOX_TUNING", "true").lower() != "false"
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +24,7 @@ def canary() -> str:
 
 @contextlib.contextmanager
 def running(
-    runtime: str, canary: str, limits: Limits | None = None, *, pages: bool = False, tuned: bool = True
+    runtime: str, canary: str, limits: Limits | None = None, *, pages: bool = False, tuned: bool = TUNED
 ) -> Iterator[Pool]:
     """Run a pool whose server has a secret in its environment."""
     with pytest.MonkeyPatch.context() as patch:

@@ -65,10 +65,10 @@ def test_all_that_stand_back_are_asked_at_once(pair: tuple[Worker, Worker]) -> N
 
 def test_one_whose_turn_has_not_come_by_the_deadline_is_asked_all_the_same(pair: tuple[Worker, Worker]) -> None:
     quick, slow = pair
-    answers = gather([call(slow, ECHO), call(quick, BURN)], deadline=0.0)
+    answers = gather([call(slow, BURN), call(quick, BURN)], deadline=0.0)
     assert [answer.verdict for answer in answers] == [Verdict.LATE] * 2
     give_up = time.monotonic() + 10.0
-    while collect_late_reply(call(slow, ECHO)) is not True:
+    while collect_late_reply(call(slow, BURN)) is not True:
         assert time.monotonic() < give_up
         time.sleep(0.01)
 

@@ -21,17 +21,17 @@ from sandbox.process import kernel
 from sandbox.process.child import serve
 from sandbox.tuning.packing import fill_holes
 from sandbox.tuning.plan import Tuning
-from sandbox.tuning.prefault import copy_ahead, foresee
+from sandbox.tuning.prefault import copy_pages, find_written_pages
 kit = zygote.prepare("arena.runtime.bot:BotRuntime", Tuning())
 gc.collect(); fill_holes(); gc.freeze()
-pages = foresee(kit, kit.rehearsal)
+pages = find_written_pages(kit, kit.rehearsal)
 
 def faults(ranges):
     down_read, down = os.pipe()
     up, up_write = os.pipe()
     if kernel.fork() == 0:
         os.dup2(down_read, 0), os.dup2(up_write, 1), os.close(down)
-        copy_ahead(ranges)
+        copy_pages(ranges)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         serve(kit)
         count = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
@@ -46,7 +46,8 @@ def faults(ranges):
     answers, _, count = told.rpartition(b"|")
     return answers.hex(), int(count)
 
-print(json.dumps({"told": len(pages), "without": faults(b""), "with": faults(pages), "nothing": len(foresee(kit, []))}))
+nothing = len(find_written_pages(kit, []))
+print(json.dumps({"told": len(pages), "without": faults(b""), "with": faults(pages), "nothing": nothing}))
 """
 
 

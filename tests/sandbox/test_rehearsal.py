@@ -18,10 +18,10 @@ import numpy as np
 limit = sys.getrecursionlimit()
 from sandbox.process import zygote
 from sandbox.tuning.plan import Tuning
-from sandbox.tuning.rehearsal import read_ahead
+from sandbox.tuning.rehearsal import warm_up_reader
 kit = zygote.prepare("arena.runtime.bot:BotRuntime", Tuning())
 if READS:
-    read_ahead(kit)
+    warm_up_reader(kit)
 services = kit.host._services
 first = (services.rng.random(), float(np.random.random()))
 services.seed(0)

@@ -13,6 +13,14 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 ESCAPES = HERE.parent / "escapes"
+# Classes are numbered before numpy is imported, as in a zygote.
+_START = """
+import runpy, sys
+from sandbox.language import class_numbers
+class_numbers.begin()
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 def run_apart(script: Path, *arguments: object, python: str = sys.executable) -> Any:
@@ -24,7 +32,7 @@ def run_apart(script: Path, *arguments: object, python: str = sys.executable) ->
     # An attack that succeeds where there is no wall may leave files behind.
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [python, "-B", str(script), *map(str, arguments)],
+            [python, "-B", "-c", _START, str(script), *map(str, arguments)],
             capture_output=True, text=True, env=environment, timeout=400, check=False, cwd=folder,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
