@@ -44,6 +44,7 @@ check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini tests
 
 bench: install-dev
 	$(BIN)/python -m benchmarks.run

@@ -388,7 +388,8 @@ def test_no_value_in_any_place_raises_or_gets_through(index: int, place: int) ->
     bad = BAD_VALUES[index]
     asked: list[object] = [A, "BUY", 1.0]
     asked[place] = bad
-    outcome = check_order(*asked, 0)
+    symbol, side, size = asked
+    outcome = check_order(symbol, side, size, 0)
     assert_sane(outcome)
     if isinstance(outcome, Order):
         assert place == 0
@@ -399,7 +400,8 @@ def test_no_value_in_any_place_raises_or_gets_through(index: int, place: int) ->
 def test_forged_types_do_not_raise_either(make: Any, place: int) -> None:
     asked: list[object] = [A, "BUY", 1.0]
     asked[place] = make()
-    outcome = check_order(*asked, 0)
+    symbol, side, size = asked
+    outcome = check_order(symbol, side, size, 0)
     assert_sane(outcome)
     assert isinstance(outcome, Rejection)
 

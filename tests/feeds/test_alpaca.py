@@ -171,7 +171,8 @@ def test_unreadable_messages_are_counted_and_logged_once_and_end_nothing(caplog:
 
     with caplog.at_level(logging.WARNING, logger="arena.feeds.alpaca"):
         play(scene)
-    assert len(caplog.records) == 1
+    # A server that other tests share goes on logging meanwhile.
+    assert len([record for record in caplog.records if record.name.startswith("arena.feeds")]) == 1
 
 
 def test_the_keys_appear_nowhere(caplog: pytest.LogCaptureFixture) -> None:

@@ -87,12 +87,12 @@ def in_child(
         os.write(1, said.encode())
         os._exit(0)
     os.close(write)
-    said = b""
+    answer = b""
     while part := os.read(read, 4096):
-        said += part
+        answer += part
     os.close(read)
     os.waitpid(pid, 0)
-    return said.decode()
+    return answer.decode()
 
 
 def cases() -> dict[str, str]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def findings() -> Findings:
         return examine(explain=True)
 
 
-def examine_elsewhere(python: str, before: str = "pass", **options: object) -> dict[str, object]:
+def examine_elsewhere(python: str, before: str = "pass", **options: Any) -> dict[str, Any]:
     code = f"{SCRIPT}{before}; print(json.dumps(examine().as_dict()))"
     paths = ":".join([str(ROOT), *(path for path in sys.path if "site-packages" in path)])
     done = subprocess.run(

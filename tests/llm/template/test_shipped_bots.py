@@ -120,9 +120,11 @@ def test_a_shipped_bot_trades_on_every_kind_of_market(play, name, market):
 def test_a_shipped_bot_keeps_the_contract(name):
     tree = ast.parse(source(name))
     values = {
-        node.targets[0].id: ast.literal_eval(node.value)
+        target.id: ast.literal_eval(node.value)
         for node in tree.body
-        if isinstance(node, ast.Assign) and node.targets[0].id in {"NAME", "SYMBOLS"}
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id in {"NAME", "SYMBOLS"}
     }
     assert values["NAME"] == NAMES[name]
     expected = {"BTCUSDT", "ETHUSDT"} if name == "arbitrage_bot" else {"BTCUSDT"}
