@@ -73,7 +73,7 @@ def fairness(model: FakeModelServer, half: int) -> dict[str, Any]:
     """Return how many of the greedy author's were asked before the last of the others was."""
     numbers = [int(r["messages"][1]["content"].split("strategy ")[1].split()[0]) for r in model.requests]
     last = max(place for place, number in enumerate(numbers) if number >= half)
-    return {"asked_before_the_last_of_the_others": sum(n < half for n in numbers[:last]), "others": len(numbers) - half}
+    return {"greedy_before_last": sum(n < half for n in numbers[:last]), "others": sum(n >= half for n in numbers)}
 
 
 def measure(count: int, seconds: float, concurrency: int, bots: int) -> dict[str, Any]:
@@ -110,13 +110,13 @@ def measure(count: int, seconds: float, concurrency: int, bots: int) -> dict[str
             "submissions": count, "answer_seconds": seconds, "concurrency": concurrency, "bots": bots,
             "lost": count - len(set(ids)) + sum(one["status"] not in _FINAL for one in done),
             "admitted": sum(one["status"] == "admitted" for one in done),
-            "doubled_bots": count - len(made), "model_calls": len(model.requests),
+            "doubled_bots": count - len(made), "extra_calls": len(model.requests) - count,
             "taken_in_seconds": round(taken_in, 2), "seconds": round(took, 1),
             "api_p50_ms": round(times[len(times) // 2] * 1000, 1),
             "api_p99_ms": round(times[int(len(times) * 0.99)] * 1000, 1), "api_reads": len(times),
             "ticks": after["tick"]["n"] - before["tick"]["n"],
             "missed_beats": after["clock"]["missed_beats"] - before["clock"]["missed_beats"],
-            "fairness": fairness(model, half),
+            **fairness(model, half),
         }  # fmt: skip
 
 
