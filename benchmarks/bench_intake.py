@@ -62,12 +62,15 @@ def figures(done: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what came out of one way of answering."""
     admitted = [one for one in done if one["status"] == "admitted"]
     attempts = [attempt for one in done for attempt in one["attempts"]]
+    last = Counter(one["attempts"][-1]["kind"] for one in admitted)
+    repairs = Counter(len(one["attempts"]) - 1 for one in admitted if one["attempts"][-1]["kind"] == "repair")
     refused = Counter(one["attempts"][-1]["violations"][0]["rule"] for one in done if one["status"] == "rejected")
     tokens = sum(sum(attempt["usage"].values()) for attempt in attempts)
     return {
-        "prompts": len(done),
-        "admitted_after_repairs": dict(sorted(Counter(len(one["attempts"]) - 1 for one in admitted).items())),
-        "refused_by_rule": dict(refused), "failed": sum(one["status"] == "failed" for one in done),
+        "prompts": len(done), "admitted": len(admitted), "at_first": last["first"],
+        "after_1": repairs[1], "after_2": repairs[2], "afresh": last["fresh"],
+        "rejected": sum(refused.values()), "refused_by_rule": dict(refused),
+        "failed": sum(one["status"] == "failed" for one in done),
         "tokens_per_admitted": round(tokens / max(1, len(admitted))),
         "seconds_per_admitted": round(mean(one["updated_at"] - one["created_at"] for one in admitted), 2),
     }  # fmt: skip
@@ -86,9 +89,9 @@ def main() -> None:
         with running(settings_for(folder, openai_base_url=server.base_url, openai_model="recorded"), folder) as arena:
             for model.bad_first in range(3):
                 found[f"{model.bad_first} bad answers first"] = figures(played(arena, answers))
-    print(json.dumps(found, indent=2))
+    print(json.dumps({"rows": found}, indent=2))
     if told.json:
-        told.json.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+        told.json.write_text(json.dumps({"rows": found}, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

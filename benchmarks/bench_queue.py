@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import select
+import subprocess
+import sys
 import tempfile
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +26,8 @@ from tests.e2e.server import Server
 _FINAL = {"admitted", "rejected", "failed", "cancelled"}
 _TRADER = 'ctx.submit_order("BTCUSDT", "BUY" if ctx.get_position("BTCUSDT") == 0 else "SELL", 0.001)'
 _CLIENTS = 40
+_RATE = 20.0  # reads of the board a second
+_QUIET = 10.0  # seconds of reading before anything is handed in
 
 
 def answering(seconds: float) -> Any:
@@ -36,23 +40,33 @@ def answering(seconds: float) -> Any:
     return script
 
 
-class Reader(threading.Thread):
-    """Reads the board at a steady rate; a slow answer delays no question by more than itself."""
+class Reader:
+    """Reads the board 20 times a second from a process of its own, until it is told to end."""
 
-    def __init__(self, url: str, rate: float) -> None:
-        super().__init__(daemon=True)
-        self._url, self._rate = f"{url}/api/v1/leaderboard?limit=100", rate
-        self.taken: list[float] = []
-        self.ended = threading.Event()
+    def __init__(self, url: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.bench_queue", "--read", url],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
 
-    def run(self) -> None:
-        """Ask until it is told to end."""
-        due = time.perf_counter()
-        with httpx2.Client(trust_env=False, timeout=30) as client:
-            while not self.ended.wait(max(0.0, due - time.perf_counter())):
-                client.get(self._url).raise_for_status()
-                self.taken.append(time.perf_counter() - due)
-                due += 1 / self._rate
+    def end(self) -> list[float]:
+        """Return the seconds of each read, the quickest first."""
+        told, _ = self._process.communicate(timeout=60)
+        found: list[float] = json.loads(told)
+        return sorted(found)
+
+
+def read(url: str) -> list[float]:
+    """Read the board at a steady rate until stdin ends; a read that is late leaves out those that it delays."""
+    taken: list[float] = []
+    due = time.monotonic()
+    with httpx2.Client(trust_env=False, timeout=60) as client:
+        while not select.select([sys.stdin], [], [], max(0.0, due - time.monotonic()))[0]:
+            begun = time.monotonic()
+            client.get(f"{url}/api/v1/leaderboard?limit=100").raise_for_status()
+            taken.append(time.monotonic() - begun)
+            due = max(due + 1 / _RATE, time.monotonic())
+    return taken
 
 
 def submit(url: str, number: int, authors: int, half: int) -> str:
@@ -73,7 +87,7 @@ def fairness(model: FakeModelServer, half: int) -> dict[str, Any]:
     """Return how many of the greedy author's were asked before the last of the others was."""
     numbers = [int(r["messages"][1]["content"].split("strategy ")[1].split()[0]) for r in model.requests]
     last = max(place for place, number in enumerate(numbers) if number >= half)
-    return {"asked_before_the_last_of_the_others": sum(n < half for n in numbers[:last]), "others": len(numbers) - half}
+    return {"greedy_before_last": sum(n < half for n in numbers[:last]), "others": sum(n >= half for n in numbers)}
 
 
 def measure(count: int, seconds: float, concurrency: int, bots: int) -> dict[str, Any]:
@@ -91,32 +105,34 @@ def measure(count: int, seconds: float, concurrency: int, bots: int) -> dict[str
         try:
             server.wait_for(lambda: len(server.get("/leaderboard")["items"]) == bots, 120)
             before = server.get("/status")
-            reader = Reader(server.url, 20)
-            reader.start()
+            quiet = Reader(server.url)
+            time.sleep(_QUIET)
+            alone = quiet.end()
+            reader = Reader(server.url)
             started = time.perf_counter()
             with ThreadPoolExecutor(_CLIENTS) as pool:
                 ids = list(pool.map(lambda n: submit(server.url, n, authors, half), range(count)))
             taken_in = time.perf_counter() - started
+            server.wait_for(lambda: _ended(server, ids[-1]), 1800)
             done = [server.wait_for(lambda one=one: _ended(server, one), 1800) for one in ids]
-            took = time.perf_counter() - started
-            reader.ended.set()
-            reader.join()
+            took = max(one["updated_at"] for one in done) - min(one["created_at"] for one in done)
+            times = reader.end()
             after = server.get("/status")
         finally:
             server.end()
-        times = sorted(reader.taken)
         made = {one["bot_id"] for one in done if one["bot_id"]}
         return {
             "submissions": count, "answer_seconds": seconds, "concurrency": concurrency, "bots": bots,
             "lost": count - len(set(ids)) + sum(one["status"] not in _FINAL for one in done),
             "admitted": sum(one["status"] == "admitted" for one in done),
-            "doubled_bots": count - len(made), "model_calls": len(model.requests),
+            "doubled_bots": count - len(made), "extra_calls": len(model.requests) - count,
             "taken_in_seconds": round(taken_in, 2), "seconds": round(took, 1),
             "api_p50_ms": round(times[len(times) // 2] * 1000, 1),
             "api_p99_ms": round(times[int(len(times) * 0.99)] * 1000, 1), "api_reads": len(times),
+            "alone_p99_ms": round(alone[int(len(alone) * 0.99)] * 1000, 1),
             "ticks": after["tick"]["n"] - before["tick"]["n"],
             "missed_beats": after["clock"]["missed_beats"] - before["clock"]["missed_beats"],
-            "fairness": fairness(model, half),
+            **fairness(model, half),
         }  # fmt: skip
 
 
@@ -133,7 +149,11 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--bots", type=int, default=20)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--read", help="Address of a server: read its board until stdin ends.")
     told = parser.parse_args()
+    if told.read:
+        print(json.dumps(read(told.read)))
+        return
     found = measure(told.count, told.seconds, told.concurrency, told.bots)
     print(json.dumps(found, indent=2))
     if told.json:

@@ -247,4 +247,32 @@ FRAMES = Question(
           ("read", "incomplete", "refused_frame", "refused_reply", "peak_kib")),),
 )  # fmt: skip
 
-QUESTIONS = (REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, START, BOARD, WRITES, FILES, GUARDS, TRICKS, FRAMES)
+QUEUE = Question(
+    "queue", "Do many strategies at once lose anything, or disturb anybody?",
+    "Strategies handed in at once to a server whose loopback model takes two seconds an answer; half of them come from "
+    "one author. The board is read 20 times a second meanwhile, and bots trade at every tick.",
+    (
+        Goal("strategies lost", "lost", "", 0, "{} admitted of {}", ("admitted", "submissions"), at_most=True),
+        Goal("model calls beyond one a strategy", "extra_calls", "", 0, at_most=True),
+        Goal("board, p99 of reads", "api_p99_ms", " ms", 100, "p50 {} ms; p99 before anything was handed in {} ms",
+             ("api_p50_ms", "alone_p99_ms"), at_most=True),
+        Goal("beats missed", "missed_beats", "", 0, "{} ticks with {} bots", ("ticks", "bots"), at_most=True),
+        Goal("strategies of the one author asked before the others' last", "greedy_before_last", "",
+             None, "the others had {}", ("others",)),
+    ),
+)  # fmt: skip
+
+INTAKE = Question(
+    "intake", "How many answers of models become bots, and after how many repairs?",
+    "Recorded answers of models through the loopback model, which breaks a rule so many times before it gives them.",
+    (Goal("admitted of the recorded answers, given at once", "rows/0 bad answers first/admitted", "", None,
+          "of {}", ("rows/0 bad answers first/prompts",)),),
+    (Table("By how often the model answers badly first.", "rows", (
+        ("Case", ""), ("Prompts", "prompts"), ("At once", "at_first"), ("After 1", "after_1"), ("After 2", "after_2"),
+        ("Afresh", "afresh"), ("Refused", "rejected"), ("Tokens a bot", "tokens_per_admitted"),
+        ("Seconds a bot", "seconds_per_admitted"))),),
+)  # fmt: skip
+
+QUESTIONS = (
+    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, START, BOARD, WRITES, FILES, GUARDS, TRICKS, QUEUE, INTAKE, FRAMES,
+)  # fmt: skip

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from arena.submissions import syntax
 from arena.submissions.patches import apply_patch
 from arena.submissions.pruning import without_unused_imports
 
@@ -330,7 +331,7 @@ def _bare(text: str) -> _Candidate | None:
 
 def _parsed(text: str) -> ast.Module | None:
     try:
-        return ast.parse(text)
+        return syntax.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
@@ -375,7 +376,7 @@ def _longest_prefix(text: str) -> tuple[str, ast.Module | None]:
 
 def _error_line(text: str) -> int | None:
     try:
-        ast.parse(text.translate(_translation({**_PLAIN, **_QUOTES, **_APOSTROPHES})))
+        syntax.parse(text.translate(_translation({**_PLAIN, **_QUOTES, **_APOSTROPHES})))
     except SyntaxError as error:
         return error.lineno
     except (ValueError, RecursionError, MemoryError):

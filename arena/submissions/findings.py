@@ -9,6 +9,7 @@ from typing import Any
 
 from arena.core.orders import OrderStatus
 from arena.core.text import clean_line
+from arena.submissions import syntax
 
 _RULE = "cannot-work"
 
@@ -33,7 +34,7 @@ def unknown_symbols(source: bytes, symbols: Sequence[str], market: Sequence[str]
 
 def idle_stub(source: bytes) -> list[dict[str, Any]]:
     """Return a finding where the program never orders anything: no line of it submits an order."""
-    tree = ast.parse(source)
+    tree = syntax.parse(source)
     if _order_lines(tree) or "submit_order" in {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}:
         return []
     ticks = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "on_tick"]
@@ -50,7 +51,7 @@ def dead_orders(source: bytes, orders: Sequence[Any], ticks: Sequence[int]) -> l
     if not rejected or len(rejected) < len(settled):
         return []
     first = rejected[0]
-    lines = _order_lines(ast.parse(source))
+    lines = _order_lines(syntax.parse(source))
     hint = 'Order what can be filled: side "BUY" or "SELL", a size that the cash pays for or that is held.'
     when = f", the first at tick {ticks[0]}" if ticks else ""
     how_many = f"All {len(rejected)} orders" if len(rejected) > 1 else "The only order"
@@ -64,7 +65,7 @@ def _plain(symbol: str) -> str:
 
 
 def _line_of(source: bytes, text: str) -> int:
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(syntax.parse(source)):
         if isinstance(node, ast.Constant) and node.value == text:
             return node.lineno
     return 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from arena.submissions import syntax
+
 # What models import out of habit and no bot may have.
 _REFUSED = frozenset({"sys", "os", "argparse", "logging", "pathlib", "subprocess"})
 
@@ -13,7 +15,7 @@ def without_unused_imports(source: str) -> tuple[str, list[str]]:
 
     What is taken out becomes a comment, so that the numbers of lines stay.
     """
-    tree = ast.parse(source)
+    tree = syntax.parse(source)
     guards = [node for node in tree.body if _is_main_guard(node)]
     guarded = {id(inner) for guard in guards for inner in ast.walk(guard)}
     used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in guarded}
