@@ -54,6 +54,7 @@ BENCHES = {
     "writes": Bench("bench_writes", "", "--rounds 1 --rows 2000 --bots 100"),
     "files": Bench("bench_files", "", "--quick"),
     "guards": Bench("bench_guards", "", "--rounds 3 --ticks 5000"),
+    "behaviour": Bench("bench_behaviour", "", "--bots 1"),
     "frames": Bench("fuzz_frames", "1000000", "5000"),
 }
 
