@@ -463,5 +463,5 @@ def test_every_page_is_named_in_the_readme() -> None:
     named = set(re.findall(r"[\w./-]+\.md", README))
     pages = {str(path.relative_to(ROOT)) for path in PAGES} - {"README.md"}
     # The words sent to models are reached by the page beside them.
-    inner = {f"prompts/{name}.md" for name in ("system", "request", "repair")}
+    inner = {f"prompts/{name}.md" for name in ("system", "request", "repair", "revise")}
     assert sorted(pages - named - inner) == []
