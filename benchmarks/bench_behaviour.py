@@ -1,7 +1,7 @@
 """Does the behaviour suite find faults that are planted into sound bots, and does it leave the sound ones alone?
 
 Sound bots are the shipped ones, and with `--completions` those of a folder of recorded answers. Each states what its
-author would claim: its symbols, its sides, the largest share of cash that one order takes, and that it has an
+author would claim: its symbols, its sides, the largest share of the equity that one order takes, and that it has an
 indicator. Then one fault at a time is planted into its program, the claims staying as they are.
 """
 
@@ -78,21 +78,19 @@ def planted(source: str, fault: str, symbols: Sequence[str]) -> str:
 
 
 def largest_order(pool: Pool, subject: Subject) -> Amount | None:
-    """Return what one order takes: units where all are the same, else the largest share of the cash; None for none."""
+    """Return what one order takes: units where all are the same, else the largest share of equity; None for none."""
     stage = Stage(pool, subject.program, subject.bot_name, "", FACTS.rules)
-    sizes, shares = set(), [0.0]
+    sizes, share = set(), 0.0
     for tape in tapes_for(Scene(tuple(FACTS.prices), FACTS.prices)):
         run = stage.play(tape.market)
         for order in run.orders:
             if order.side == "BUY" and order.size and order.symbol in FACTS.prices:
                 price = tape.market.marks[order.tick, tape.market.symbols.index(order.symbol) + 1]
                 sizes.add(order.size)
-                shares.append(float(order.size * price / max(run.wealth(order.tick)[0], 1e-9)))
-    if not sizes:
-        return None
-    # Without the far ends: an order of what is left of the cash is a large share of it.
-    share = min(statistics.quantiles(shares, n=20)[-1] if len(shares) > 2 else max(shares), 1.0)
-    return Amount(kind="units", value=sizes.pop()) if len(sizes) == 1 else Amount(kind="cash_share", value=share)
+                share = max(share, float(order.size * price / run.wealth(order.tick)[1]))
+    if len(sizes) == 1:
+        return Amount(kind="units", value=sizes.pop())
+    return Amount(kind="equity_share", value=min(share, 1.0)) if sizes else None
 
 
 def claims_of(name: str, report: Report, size: Amount | None) -> Claims:

@@ -273,6 +273,18 @@ INTAKE = Question(
         ("Seconds a bot", "seconds_per_admitted"))),),
 )  # fmt: skip
 
+BEHAVIOUR = Question(
+    "behaviour", "Are faults in what a bot does found?",
+    "Six kinds of fault, planted one at a time into sound bots, whose claims stay as they were. A sound bot counts as "
+    "refused where the suite would send it back to its writer.",
+    (
+        Goal("planted faults that are found", "found_pct", " %", 95.0),
+        Goal("sound bots that are refused", "sound_refused", "", 0, at_most=True),
+        Goal("CPU that a usual bot takes, median", "cpu_s_median", " s", 2.0, at_most=True),
+    ),
+)  # fmt: skip
+
 QUESTIONS = (
-    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, START, BOARD, WRITES, FILES, GUARDS, TRICKS, QUEUE, INTAKE, FRAMES,
+    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, START, BOARD, WRITES, FILES, GUARDS, TRICKS, QUEUE, INTAKE, BEHAVIOUR,
+    FRAMES,
 )  # fmt: skip

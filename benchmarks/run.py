@@ -57,6 +57,7 @@ BENCHES = {
     "tricks": Bench("bench_tricks", "", "--bots 10 --rounds 1"),
     "queue": Bench("bench_queue", "", "--count 8 --seconds 0.2 --bots 2"),
     "intake": Bench("bench_intake"),
+    "behaviour": Bench("bench_behaviour", "", "--bots 1"),
     "frames": Bench("fuzz_frames", "1000000", "5000"),
 }
 
