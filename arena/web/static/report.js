@@ -5,15 +5,15 @@ import { $ } from "./dom.js";
 import { number, percent, price } from "./format.js";
 
 const data = JSON.parse($("data").textContent);
-const known = Object.values(data.prices).map((values) => points(data.times, values)).filter((line) => line.length > 0);
+const priced = Object.values(data.prices).map((values) => points(data.times, values)).filter((line) => line.length > 0);
 const lines = data.bots.map(({ name, curve }, slot) => ({ id: `bot ${slot}`, name, slot, points: points(curve.map(([at]) => at), curve.map(([, value]) => value)) }));
 
 /** Equal parts of every symbol, bought at its first price and held; before it has one, its part stays cash. */
 function held() {
-  const first = known.map((line) => line[0]);
-  const at = known.map(() => 0);
+  const first = priced.map((line) => line[0]);
+  const at = priced.map(() => 0);
   return data.times.map((time) => {
-    const worth = known.map((line, index) => {
+    const worth = priced.map((line, index) => {
       while (at[index] + 1 < line.length && line[at[index] + 1].time <= time) at[index] += 1;
       return first[index].time > time ? 1 : line[at[index]].value / first[index].value;
     });
@@ -35,7 +35,7 @@ async function priceChart(host, bot) {
   chart.timeScale().fitContent();
 }
 
-const hold = known.length > 0 ? [{ id: "hold", name: "Buy and hold", slot: 7, points: held() }] : [];
+const hold = priced.length > 0 ? [{ id: "hold", name: "Buy and hold", slot: 7, points: held() }] : [];
 await new Curves($("curves"), "Equity", number).update([...lines.slice(0, 7), ...hold], data.start);
 await new Curves($("drawdowns"), "Drawdown", percent).update(lines.slice(0, 7).map((line) => ({ ...line, points: drawdowns(line.points, data.start) })));
 for (const host of document.querySelectorAll("[data-price-of]")) {
