@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,9 +18,11 @@ from rich.cells import cell_len, set_cell_size
 from arena import __version__, config
 from arena.cli.early import RUNTIME, taken
 from arena.cli.output import (
+    cell,
     complain,
     console,
     errors,
+    moment,
     plain,
     plural,
     print_json,
@@ -142,6 +146,9 @@ def backtest(
     ] = None,
     cash: Annotated[float | None, typer.Option(help="Cash each bot starts with; else STARTING_CASH.")] = None,
     db: Annotated[Path | None, typer.Option(help="Also write the tables into this SQLite file.")] = None,
+    page: Annotated[
+        Path | None, typer.Option("--report", help="Write one HTML page that opens offline: charts, trades, sources.")
+    ] = None,
 ) -> None:
     """Play bots, each in its own locked process, over a recorded market."""
     settings = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps, starting_cash=cash)
@@ -165,7 +172,15 @@ def backtest(
             from arena.engine.backtest.archive import write_backtest
 
             write_backtest(db, market, results, settings.rules, seed)
-        _show_results([report.bot_document(result, market) for result in ranked_results(results)], found)
+        if page is not None:
+            from arena.web.backtest_page import write_page
+
+            sources = {str(path): source for path, source in candidates}
+            write_page(page, found, results, market, sources, shlex.join(["arena", *sys.argv[1:]]))
+            complain(f"The report is in {page}.")
+        _show_results(
+            [report.bot_document(result, market) for result in ranked_results(results)], found, results, market
+        )
     if any(result.status == "refused" for result in results):
         raise typer.Exit(3)
 
@@ -239,7 +254,7 @@ def _progress(total: int) -> Iterator[Callable[[int], None] | None]:
         yield lambda ticks: progress.advance(task, ticks)
 
 
-def _show_results(rows: list[dict[str, Any]], found: dict[str, Any]) -> None:
+def _show_results(rows: list[dict[str, Any]], found: dict[str, Any], results: Any, market: Any) -> None:
     for row in rows:
         metrics = row["metrics"] or {}
         row["bot"] = row["name"] or row["file"]
@@ -263,9 +278,36 @@ def _show_results(rows: list[dict[str, Any]], found: dict[str, Any]) -> None:
             complain(f"{row['bot']} needs {missing}, for which this market has no prices (it has {known}).")
         if row["note"]:
             complain(f"{row['bot']}: {row['note']}")
+    if len(results) == 1 and results[0].play is not None:
+        _show_summary(results[0], market, found)
     for line in _footnotes(rows, found):
         console.print(line, style="dim", markup=False)
     console.print(f"{plural(found['ticks'], 'tick')} in {found['seconds']:.2f} s ({found['mode']})", style="dim")
+
+
+def _show_summary(result: Any, market: Any, found: dict[str, Any]) -> None:
+    """Print the figures of one bot, a line each, as users of backtesting libraries read them."""
+    from arena.engine.backtest.summary import summary
+
+    figures = summary(result.play, market, found["benchmark"]["return_pct"])
+    low, high = figures["sharpe_low"], figures["sharpe_high"]
+    interval = "" if low is None else f"  (95 % between {low:,.2f} and {high:,.2f})"
+    lines = [
+        ("Start", moment(figures["start"])), ("End", moment(figures["end"])), ("Ticks", f"{figures['ticks']:,}"),
+        ("Exposure [%]", figures["exposure_pct"]), ("Equity final", figures["equity_final"]),
+        ("Equity peak", figures["equity_peak"]), ("Return [%]", figures["return_pct"]),
+        ("Buy and hold [%]", figures["buy_and_hold_pct"]),
+        ("Sharpe", "needs 30 periods" if low is None else f"{figures['sharpe']:,.2f}{interval}"),
+        ("Sortino", figures["sortino"]), ("Calmar", figures["calmar"]),
+        ("Max drawdown [%]", figures["max_drawdown_pct"]), ("Max drawdown lasted [s]", figures["max_drawdown_seconds"]),
+        ("Round trips", str(figures["round_trips"])), ("Win rate [%]", figures["win_rate_pct"]),
+        ("Best trip [%]", figures["best_pct"]), ("Worst trip [%]", figures["worst_pct"]),
+        ("Average holding [s]", figures["average_holding_seconds"]), ("Profit factor", figures["profit_factor"]),
+        ("Expectancy", figures["expectancy"]), ("Fees", figures["fees"]),
+    ]  # fmt: skip
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        console.print(f"{name:<{width}}  {value if isinstance(value, str) else cell(value)}", markup=False)
 
 
 def _footnotes(rows: list[dict[str, Any]], found: dict[str, Any]) -> Iterator[str]:

@@ -29,7 +29,7 @@ def launched() -> Iterator[Any]:
 def browsing(url: str, width: int = 1440) -> Iterator[tuple[Any, list[str]]]:
     """A page in a browser of its own, and what its console complains of."""
     with launched() as browser:
-        opened = browser.new_page(viewport={"width": width, "height": 900})
+        opened = browser.new_context(viewport={"width": width, "height": 900}).new_page()
         opened.set_default_timeout(60_000)
         complaints: list[str] = []
         opened.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)

@@ -8,7 +8,8 @@ let library = null;
 
 /** The library; it puts itself into the window. */
 export function charts() {
-  library ??= import(ADDRESS).then(() => window.LightweightCharts);
+  // A page that is one file has it already.
+  library ??= window.LightweightCharts ? Promise.resolve(window.LightweightCharts) : import(ADDRESS).then(() => window.LightweightCharts);
   return library;
 }
 
