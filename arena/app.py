@@ -68,7 +68,8 @@ class Arena:
         self._clock_database = self._on_stop(own_connections(self._database), lambda database: database.dispose())
         self._lease = self._on_stop(Lease(self._clock_database), Lease.release)
         upgrade(self._database)
-        self._pool = self._on_stop(Pool(RUNTIME, settings.limits, on_zygote_death=self._zygote_died), Pool.stop)
+        pool = Pool(RUNTIME, settings.limits, on_zygote_death=self._zygote_died, tuned=settings.sandbox_tuning)
+        self._pool = self._on_stop(pool, Pool.stop)
         self._pool.start()
         confinement = self._pool.confinement
         log.info("Bots are isolated at level %s: %s", confinement["level"], ", ".join(confinement["layers"]))

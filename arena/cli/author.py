@@ -132,7 +132,7 @@ def try_bot(
     source = read_source(file)
     told = (read_claims(_json_of(claims)) if claims is not None
             else claims_of_source(source.decode("utf-8-sig", "replace")))  # fmt: skip
-    pool = Pool(RUNTIME, settings.limits, begun=taken())
+    pool = Pool(RUNTIME, settings.limits, begun=taken(), tuned=settings.sandbox_tuning)
     pool.start()
     try:
         checked = pool.check(source)
