@@ -25,8 +25,8 @@ from sandbox.language.addresses import hide_addresses  # noqa: E402
 from sandbox.language.compiler import compile_bot  # noqa: E402
 from sandbox.language.modules import build, take_over  # noqa: E402
 from sandbox.language.modules.facade import names_of  # noqa: E402
+from sandbox.language.modules.hardening import freeze_host_classes  # noqa: E402
 from sandbox.language.modules.services import Services  # noqa: E402
-from sandbox.language.universe import freeze_host_classes  # noqa: E402
 
 SMA = """
 from collections import deque
