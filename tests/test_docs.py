@@ -39,7 +39,7 @@ from arena.store.database import open_database, upgrade
 from arena.store.models import EquityRow, Season, Tick, Trade
 from arena.store.seasons import SeasonPlan, resume_or_open
 from arena.submissions.states import Status
-from arena.web import routes_arena, routes_bots, routes_strategies
+from arena.web import routes_arena, routes_bots, routes_strategies, routes_trust
 from arena.web.security import SecurityMiddleware
 from sandbox.language.rules import RULES
 from sandbox.talk.protocol import Kind
@@ -183,7 +183,7 @@ def test_the_commands_table_names_every_command_and_nothing_else() -> None:
 def test_the_api_table_names_every_route_and_nothing_else() -> None:
     rows = table(section(README, "HTTP API"))
     named = [(row[0], row[1].strip("`")) for row in rows if row[0] != "Method"]
-    routers = (routes_strategies.router, routes_bots.router, routes_arena.router)
+    routers = (routes_strategies.router, routes_trust.router, routes_bots.router, routes_arena.router)
     real = [
         (method, "/api/v1" + route.path.replace(":path}", "}"))  # type: ignore[attr-defined]
         for router in routers

@@ -17,7 +17,7 @@ FILES = sorted([*(ROOT / "arena").rglob("*.py"), *(ROOT / "sandbox").rglob("*.py
 ROWS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "app", "market", "__main__"}),
     frozenset({"web"}),
-    frozenset({"submissions"}),
+    frozenset({"submissions", "trust"}),
     frozenset({"engine"}),
     frozenset({"sandbox", "llm", "feeds", "store"}),
     frozenset({"clock", "core", "runtime", "config", "data_sources", "errors", "log", "__init__"}),

@@ -152,6 +152,16 @@ def new_bot_row(bot: Bot, entry: Entry) -> Row:
     return {**row, "trades": 0, "rejected": 0}
 
 
+def bot_submissions(engine: Engine, season_id: str) -> dict[str, str | None]:
+    """Return the submission of each bot of a season, None where nobody wrote it for a prompt."""
+    statement = (
+        select(_BOTS.c.id, _BOTS.c.submission_id)
+        .join(_ENTRIES, _ENTRIES.c.bot_id == _BOTS.c.id)
+        .where(_ENTRIES.c.season_id == season_id)
+    )
+    return {row["id"]: row["submission_id"] for row in _rows(engine, statement)}
+
+
 def bot_rows(engine: Engine, season_id: str) -> list[Row]:
     """Return every bot of a season, the retired included, in order of admission."""
     statement = _entry_columns().add_columns(_BOTS.c.symbols, _BOTS.c.version, _ENTRIES.c.admitted_at)

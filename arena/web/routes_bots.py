@@ -49,7 +49,9 @@ _UPLOAD_BODY = {
 
 
 # What stands behind a bot in an address; a name that ends in one of them is found by its id only.
-_PARTS = frozenset({"source", "trades", "orders", "logs", "equity", "verify", "bundle", "pause", "resume"})
+_PARTS = frozenset(
+    {"source", "trades", "orders", "logs", "equity", "verify", "bundle", "pause", "resume", "statistics", "receipt"}
+)
 
 
 def refuse_part(bot_id: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, FastAPI
 
 from arena import __version__
-from arena.web import openapi, pages, problems, routes_arena, routes_bots, routes_strategies
+from arena.web import openapi, pages, problems, routes_arena, routes_bots, routes_strategies, routes_trust
 from arena.web.board import Board, CacheMiddleware
 from arena.web.bundles import Bundles
 from arena.web.context import AppState
@@ -31,7 +31,8 @@ def create_app(context: AppState) -> FastAPI:
     app.state.lines = Lines()
     app.state.bundles = Bundles()
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(problems.known_parameters)])
-    for part in (routes_strategies, routes_bots, routes_arena):
+    # Before the bots: their names may hold slashes, so that a bot's route takes all that is left.
+    for part in (routes_strategies, routes_trust, routes_bots, routes_arena):
         api.include_router(part.router)
     app.include_router(api)
     pages.install(app)
