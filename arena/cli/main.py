@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from arena import __version__
-from arena.cli import bots, data, fake_feed, local, proof, record, remote, server
+from arena.cli import bots, data, fake_feed, local, proof, record, remote, server, trust
 from arena.cli.output import complain, console
 from arena.errors import (
     ArenaError,
@@ -55,7 +55,7 @@ def root(
         server.serve()
 
 
-for part in (server, local, record, proof, remote, fake_feed):
+for part in (server, local, record, proof, remote, trust, fake_feed):
     part.register(app)
 app.add_typer(bots.app, name="bots")
 app.add_typer(data.app, name="data")
