@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
 from arena import __version__
@@ -27,6 +28,8 @@ from arena.store import queries
 from arena.store.archive import runtime_facts
 from arena.store.database import open_database, own_connections, upgrade
 from arena.store.lease import Lease
+from arena.store.models import Bot, Entry
+from arena.store.receipts import add_receipt, read_key
 from arena.store.seasons import carry_over, resume_or_open, set_isolation
 from arena.submissions.dropin import DropIn
 from arena.submissions.intake import Intake
@@ -86,6 +89,7 @@ class Arena:
         self._clock_database = own_connections(self._database)
         self._lease = Lease(self._clock_database)
         upgrade(self._database)
+        self.signer = read_key(Path(settings.key_file))
         self._pool.start()
         confinement = self._pool.confinement
         log.info("Bots are isolated at level %s: %s", confinement["level"], ", ".join(confinement["layers"]))
@@ -118,7 +122,7 @@ class Arena:
     def _open_season(self, chosen: Chosen) -> None:
         season, words = resume_or_open(self._database, chosen.plan, runtime=runtime_facts(), note=chosen.note)
         self._season = season
-        carry_over(self._database, season)
+        carry_over(self._database, season, self._receipt)
         set_isolation(self._database, season.id, self._pool.confinement["level"])
         season.isolation = self._pool.confinement["level"]
         self.generator = self._choose_generator()
@@ -126,6 +130,9 @@ class Arena:
         for note in self._notes:
             log.info("%s", note)
         log.info("Market %s, %s", season.feed, words)
+
+    def _receipt(self, connection: Connection, bot: Bot, entry: Entry) -> None:
+        add_receipt(connection, bot, entry, self.signer, __version__)
 
     def _choose_generator(self) -> Generator:
         model = self.settings.openai_model
@@ -149,6 +156,7 @@ class Arena:
             journal,
             log_bytes_a_day=settings.max_log_mb_per_day << 20,
             memory=budget(settings.bots_memory_mb),
+            receipt=self._receipt,
         )
 
     def _make_intake(self, engine: Engine) -> Pipeline:
@@ -184,6 +192,7 @@ class Arena:
         return AppState(
             settings=self.settings, database=self._database, pool=self._pool, engine=self.engine,
             broadcast=self.broadcast, intake=self._intake, desk=self._desk, pipeline=self._pipeline, jobs=self._jobs,
+            public_key=self.signer.public,
             status=self.status, close_season=self.close_season, new_season=self.new_season,
         )  # fmt: skip
 

@@ -234,11 +234,11 @@ class BoardComparisons:
     def _unseen(self) -> Floats:
         """Return by how much a batch of each bot could still be worse than its worst so far.
 
-        A bot of many small gains and a rare ruin shows no spread before the ruin comes. What the market itself has
-        lost in one period it may lose again while the bot is in.
+        A bot of many small gains and a rare ruin shows no spread before the ruin comes. A market may fall twice as far
+        in one period as it has so far, while the bot is in.
         """
         worst = np.where(np.isfinite(self._lowest), self._lowest, 0.0)
-        return np.maximum(0.0, self.deepest_fall / self.batch + np.minimum(worst, 0.0))
+        return np.maximum(0.0, 2.0 * self.deepest_fall / self.batch + np.minimum(worst, 0.0))
 
     def _said(self, states: Sequences, alpha: float, unseen: Floats, unseen_other: Floats) -> list[Comparison]:
         # A loss that has not been seen in t batches has a chance of at most ln(1/alpha)/t a batch.

@@ -103,7 +103,8 @@ def _swarm(returns: Floats, chance: np.random.Generator) -> list[Path]:
 def _renaming(returns: Floats, chance: np.random.Generator) -> list[Path]:
     """Come again under a new name, with a fresh account, after each loss of half a percent."""
     own = _honest(returns, chance)
-    paths, begin = [], 0
+    paths: list[Path] = []
+    begin = 0
     for n in range(1, len(own)):
         if own[n] < 0.995 * own[begin] and len(paths) < 15:
             paths.append(_alive(own, begin, n))
@@ -140,7 +141,7 @@ def _short_season(returns: Floats, chance: np.random.Generator) -> list[Path]:
 
 def _tail_selling(returns: Floats, chance: np.random.Generator) -> list[Path]:
     """Gain a little in each period, until a jump of the market takes it all back: expectation 0."""
-    gain, loss, often = 1e-4, 0.02, 0.005
+    gain, loss, often = 5e-4, 0.02, 0.0244
     ruined = chance.random(len(returns)) < often
     own = np.where(ruined, -loss, gain * chance.uniform(0.9, 1.1, len(returns)))
     return [START * np.concatenate([[1.0], np.cumprod(1.0 + own)])]

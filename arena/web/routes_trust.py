@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from arena.errors import NotFoundError
 from arena.store import queries
+from arena.store.receipts import receipt_problems
 from arena.trust.groups import By, board_groups
 from arena.trust.statistics import bot_statistics
 from arena.web import schemas_trust as schemas
@@ -23,6 +25,26 @@ async def statistics(request: Request, bot_id: str, context: Ctx, season: Chosen
 def _statistics(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.BotStatistics:
     found = queries.find_bot(context.database, season.id, bot_id)
     return schemas.BotStatistics.model_validate(bot_statistics(context.database, season.id, found))
+
+
+@router.get("/key", response_model=schemas.PublicKey)
+async def key(context: Ctx) -> schemas.PublicKey:
+    """Return the key that receipts are checked with: raw Ed25519 in base64."""
+    return schemas.PublicKey(key=context.public_key)
+
+
+@router.get("/bots/{bot_id:path}/receipt", response_model=schemas.Receipt)
+async def receipt(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
+    """Return the signed receipt that a bot got before its first ranked tick, and whether it holds."""
+    return await answer(lines.reads, request, _receipt, context, season, bot_id)
+
+
+def _receipt(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.Receipt:
+    found = queries.receipts(context.database, season.id, queries.find_bot(context.database, season.id, bot_id))
+    if not found:
+        raise NotFoundError("The bot has no receipt: it came in before receipts were given, or from a season before.")
+    problems = receipt_problems(found, context.public_key)
+    return schemas.Receipt.model_validate({**found[-1], "problems": problems})
 
 
 @router.get("/leaderboard/groups", response_model=schemas.BoardGroups)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, Field
 
 
@@ -48,6 +50,24 @@ class BotStatistics(BaseModel):
     excess_pct: float | None
     batches: int | None
     words: str
+
+
+class PublicKey(BaseModel):
+    """The server's public key."""
+
+    key: str
+    algorithm: str = "Ed25519"
+
+
+class Receipt(BaseModel):
+    """What a bot was when it came in; `signature` is over `document` as JSON with sorted keys and no white space."""
+
+    n: int
+    document: dict[str, Any]
+    hash: str
+    signature: str
+    key: str
+    problems: list[str] = Field(description="Empty where hash, signature and link hold.")
 
 
 class Share(BaseModel):

@@ -34,7 +34,7 @@ from arena.engine.live.tick_payload import TickPayload
 from arena.engine.seat import Life, Seat
 from arena.log import RateLimit
 from arena.store.models import Season
-from arena.store.seasons import close_season, season_seeds
+from arena.store.seasons import ReceiptWriter, close_season, season_seeds
 from sandbox.pool import Pool
 
 log = logging.getLogger("arena.engine")
@@ -56,8 +56,12 @@ class Engine:
         journal: Journal | None = None,
         log_bytes_a_day: int = LOG_BYTES_A_DAY,
         memory: int = sys.maxsize,
+        receipt: ReceiptWriter | None = None,
     ) -> None:
-        """Make an engine; a bot may log so many bytes a day, and all bots together take so much `memory`."""
+        """Make an engine; a bot may log so many bytes a day, and all bots together take so much `memory`.
+
+        Each bot that comes in is given a `receipt`.
+        """
         self.season = season
         self.market = MarketState(symbols=tuple(sorted(source.symbols)))
         self.state = "starting"
@@ -66,6 +70,7 @@ class Engine:
         self.rules = Rules(season.starting_cash, season.fee_bps, season.slippage_bps, season.fills_a_day)
         self.chance = season_seeds(database, season.id).chance
         self.scores = SeasonScores(season, self.rules, source.symbols, self.chance)
+        self.receipt = receipt
         self._database = database
         self._pool = pool
         self._source = source

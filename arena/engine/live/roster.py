@@ -79,7 +79,7 @@ class Roster:
             )
         self._check_memory()
         tick, room = self._engine.market.n + 1, most - self.running()
-        enrolled = enrol(self._database, season.id, new, tick=tick, room=room)
+        enrolled = enrol(self._database, season.id, new, tick=tick, room=room, receipt=self._engine.receipt)
         if enrolled.entry is not None:
             seat = new_seat(enrolled.bot, enrolled.entry, season.starting_cash)
             seat.program = program
