@@ -61,6 +61,7 @@ app.add_typer(bots.app, name="bots")
 app.add_typer(data.app, name="data")
 app.add_typer(local.db_app, name="db")
 app.add_typer(local.config_app, name="config")
+remote.season_app.command("report")(trust.season_report)
 app.add_typer(remote.season_app, name="season")
 
 
