@@ -95,7 +95,7 @@ def arena_app(database: Database, season: Season) -> FastAPI:
     unused = cast(Any, None)
     return create_app(AppState(
         settings=settings, database=database, pool=unused, engine=engine, broadcast=Broadcast(), intake=unused,
-        desk=unused, pipeline=unused, jobs=unused, status=dict, close_season=dict, new_season=dict,
+        desk=unused, pipeline=unused, jobs=unused, public_key="", status=dict, close_season=dict, new_season=dict,
     ))  # fmt: skip
 
 
