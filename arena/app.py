@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
+from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
+from arena import __version__
 from arena.config import ROOT, Settings
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.engine import Engine
@@ -24,7 +26,8 @@ from arena.status import Generator, arena_status, generator_of
 from arena.store.archive import runtime_facts
 from arena.store.database import open_database, own_connections, upgrade
 from arena.store.lease import Lease
-from arena.store.models import Season
+from arena.store.models import Bot, Entry, Season
+from arena.store.receipts import add_receipt, read_key
 from arena.store.seasons import carry_over, resume_or_open, set_isolation
 from arena.submissions.budgets import BudgetLimits, Budgets
 from arena.submissions.dropin import DropIn
@@ -68,6 +71,7 @@ class Arena:
         self._clock_database = self._on_stop(own_connections(self._database), lambda database: database.dispose())
         self._lease = self._on_stop(Lease(self._clock_database), Lease.release)
         upgrade(self._database)
+        self.signer = read_key(Path(settings.key_file))
         pool = Pool(RUNTIME, settings.limits, on_zygote_death=self._zygote_died, tuned=settings.sandbox_tuning)
         self._pool = self._on_stop(pool, Pool.stop)
         self._pool.start()
@@ -88,7 +92,7 @@ class Arena:
         self._ends.callback(self.broadcast.close)
         self._context = AppState(
             settings=settings, database=self._database, pool=self._pool, run=run, broadcast=self.broadcast,
-            desk=desk, pipeline=pipeline, jobs=jobs, status=self.status,
+            desk=desk, pipeline=pipeline, jobs=jobs, public_key=self.signer.public, status=self.status,
             close_season=self.close_season, new_season=self.new_season,
         )  # fmt: skip
         return create_app(self._context)
@@ -104,7 +108,7 @@ class Arena:
         season, words = resume_or_open(
             self._database, self._market.plan, runtime=runtime_facts(), note=self._market.note
         )
-        carry_over(self._database, season)
+        carry_over(self._database, season, self._receipt)
         season.isolation = self._pool.confinement["level"]
         set_isolation(self._database, season.id, season.isolation)
         notes = tuple(note for note in (self._market.note, self.generator.note) if note)
@@ -117,6 +121,9 @@ class Arena:
         thread = threading.Thread(target=engine.run, name="engine")
         return SeasonRun(season, engine, intake, drop_in, thread, notes)
 
+    def _receipt(self, connection: Connection, bot: Bot, entry: Entry) -> None:
+        add_receipt(connection, bot, entry, self.signer, __version__)
+
     def _make_engine(self, season: Season) -> Engine:
         settings = self.settings
         disk = None if settings.database_url else Path(settings.db_path).resolve().parent
@@ -124,6 +131,7 @@ class Arena:
         return Engine(
             self._clock_database, self._pool, self._market.make_source(season), season, self.broadcast, journal,
             log_bytes_a_day=settings.max_log_mb_per_day << 20, memory=budget(settings.bots_memory_mb),
+            receipt=self._receipt,
         )  # fmt: skip
 
     def _make_desk(self, live: Broadcast) -> SubmissionStore:

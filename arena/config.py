@@ -91,6 +91,7 @@ class Settings(BaseSettings):
         "equal weight", description="What bots are compared with: equal weight, cash, or buy and hold of a symbol."
     )
     db_path: str = Field("lab.db", description="SQLite file.")
+    key_file: str = Field("arena.key", description="The server's Ed25519 key; made at the first start.")
     database_url: str = Field("", description="Database URL; overrides DB_PATH (PostgreSQL).")
     feed: str = Field("", description="Feed: binance, synthetic, replay:PATH; empty means the enabled sources.")
     synthetic_seed: int | None = Field(

@@ -133,7 +133,7 @@ def main() -> None:
             "fixed_n_pct": 100.0 * sum(usual for _, usual in shown) / len(shown),
         }
         print(json.dumps({kind: figures[kind]}), flush=True)
-    figures["edges"] = [edge(200, sharpe, 4000) for sharpe in (0.5, 0.3, 0.15)]
+    figures["edges"] = [edge(min(200, asked.boards), sharpe, 2000) for sharpe in (0.5, 0.3)]
     figures["cost"] = cost(1000, 600)
     figures["pairs_agree"] = restart_agrees()
     print(json.dumps(figures, indent=2))

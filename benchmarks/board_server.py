@@ -98,7 +98,7 @@ def arena_app(database: Database, season: Season) -> FastAPI:
     unused = cast(Any, None)
     return create_app(AppState(
         settings=settings, database=database, pool=unused, run=SeasonRun(season, engine, unused, unused, unused),
-        broadcast=Broadcast(), desk=unused, pipeline=unused, jobs=unused,
+        broadcast=Broadcast(), desk=unused, pipeline=unused, jobs=unused, public_key="",
         status=dict, close_season=dict, new_season=dict,
     ))  # fmt: skip
 

@@ -51,7 +51,8 @@ def settings_for(folder: Path, **more: Any) -> Settings:
     bots.mkdir(parents=True, exist_ok=True)
     return Settings(**{
         "_env_file": None, "feed": "synthetic", "tick_interval_seconds": 0.1, "trial_ticks": 60,
-        "db_path": str(folder / "lab.db"), "bots_dir": str(bots), "min_free_disk": 0, "tick_cpu_hard": 0.4, **more,
+        "db_path": str(folder / "lab.db"), "key_file": str(folder / "arena.key"),
+        "bots_dir": str(bots), "min_free_disk": 0, "tick_cpu_hard": 0.4, **more,
     })  # fmt: skip
 
 

@@ -26,7 +26,7 @@ MODULES = {dotted(path): path for path in FILES}
 ROWS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "app", "market", "status", "__main__"}),
     frozenset({"web"}),
-    frozenset({"submissions"}),
+    frozenset({"submissions", "trust"}),
     frozenset({"engine"}),
     frozenset({"sandbox", "llm", "feeds", "store"}),
     frozenset({"clock", "core", "runtime", "config", "data_sources", "errors", "log", "__init__"}),

@@ -20,7 +20,7 @@ from arena.core.statistics.sequences import (
     Comparison,
     Sequences,
     batches_to_separate_many,
-    compare,
+    compare_bounds,
     tie_bands,
 )
 
@@ -83,12 +83,14 @@ class BoardComparisons:
     batch: int = field(init=False)
     last: Floats = field(default_factory=lambda: np.empty(0))
     last_benchmark: float = math.nan
+    deepest_fall: float = 0.0
     _sums: Floats = field(default_factory=lambda: np.empty(0))
     _filled: int = 0
     _next_check: int = _FIRST_CHECK
     _sampled: list[list[float]] = field(default_factory=list)
     _means: _Growing = field(default_factory=_Growing)
     _alone: Sequences = field(default_factory=lambda: Sequences.empty(0))
+    _lowest: Floats = field(default_factory=lambda: np.empty(0))
     _pairs: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
     _paired: Sequences = field(default_factory=lambda: Sequences.empty(0))
     _judged: tuple[tuple[str, ...], int, int, list[BotSeparation]] | None = None
@@ -103,8 +105,12 @@ class BoardComparisons:
 
     # -- score points --------------------------------------------------------------------------------
 
-    def point(self, equities: Mapping[str, float], benchmark: float) -> None:
-        """Take the equities at one score point; a bot that is missing is out, one that is new has its first."""
+    def point(self, equities: Mapping[str, float], benchmark: float, fall: float = 0.0) -> None:
+        """Take the equities at one score point; a bot that is missing is out, one that is new has its first.
+
+        `fall` is the deepest fall of any symbol since the point before, as a fraction.
+        """
+        self.deepest_fall = max(self.deepest_fall, fall)
         for bot in equities:
             self.places.setdefault(bot, len(self.places))
         now = np.full(len(self.places), np.nan)
@@ -145,6 +151,8 @@ class BoardComparisons:
             more = len(means) - len(alone.count)
             alone = Sequences(*(np.append(part, np.zeros(more)) for part in (alone.count, alone.mean, alone.squares)))
         self._alone = alone.after(means)
+        lowest = np.append(self._lowest, np.full(len(means) - len(self._lowest), np.inf))
+        self._lowest = np.fmin(lowest, means)
         if self._pairs is not None:
             first, second = self._pairs
             self._paired = self._paired.after(means[first] - means[second])
@@ -174,6 +182,7 @@ class BoardComparisons:
         for column in merged.T:
             self._means.append(np.ascontiguousarray(column))
         self._alone = Sequences.of(merged)
+        self._lowest = np.fmin.reduce(merged, axis=1, initial=np.inf)
         self._pairs = self._judged = None
 
     # -- verdicts --------------------------------------------------------------------------------------
@@ -206,8 +215,9 @@ class BoardComparisons:
             *(np.append(part, 0.0)[rows] for part in (self._alone.count, self._alone.mean, self._alone.squares))
         )
         paired = self._pair_up(rows[:-1], rows[1:], known)
-        benchmark = self._said(alone, alpha)
-        following = self._said(paired, alpha)
+        unseen = np.append(self._unseen(), 0.0)[rows]
+        benchmark = self._said(alone, alpha, unseen, np.zeros(len(rows)))
+        following = self._said(paired, alpha, unseen[:-1], unseen[1:])
         needed = batches_to_separate_many(paired, alpha)
         apart = np.array([each in {Comparison.AHEAD, Comparison.BEHIND} for each in following], dtype=np.bool_)
         bands = tie_bands(apart)
@@ -221,14 +231,30 @@ class BoardComparisons:
             for i in range(len(order))
         ]  # fmt: skip
 
-    def _said(self, states: Sequences, alpha: float) -> list[Comparison]:
+    def _unseen(self) -> Floats:
+        """Return by how much a batch of each bot could still be worse than its worst so far.
+
+        A bot of many small gains and a rare ruin shows no spread before the ruin comes. A market may fall twice as far
+        in one period as it has so far, while the bot is in.
+        """
+        worst = np.where(np.isfinite(self._lowest), self._lowest, 0.0)
+        return np.maximum(0.0, 2.0 * self.deepest_fall / self.batch + np.minimum(worst, 0.0))
+
+    def _said(self, states: Sequences, alpha: float, unseen: Floats, unseen_other: Floats) -> list[Comparison]:
+        # A loss that has not been seen in t batches has a chance of at most ln(1/alpha)/t a batch.
+        rare = math.log(1.0 / alpha) / np.maximum(states.count, 1.0)
         # What both have gained so far differs by the mean a return times the returns; a round trip is of that.
         spans = np.maximum(states.count * self.batch, 1.0)
         tolerances = max(self.tolerance, 1e-9) / spans
         widths = states.half_widths(alpha)
         return [
-            compare(mean, width, tolerance)
-            for mean, width, tolerance in zip(states.mean.tolist(), widths.tolist(), tolerances.tolist(), strict=True)
+            compare_bounds(*each)
+            for each in zip(
+                (states.mean - widths - rare * unseen).tolist(),
+                (states.mean + widths + rare * unseen_other).tolist(),
+                tolerances.tolist(),
+                strict=True,
+            )
         ]
 
     def _pair_up(self, first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], known: int) -> Sequences:

@@ -293,6 +293,21 @@ class BoardSummary(SQLModel, table=True):
     document: dict[str, Any] = _json(dict)
 
 
+class Receipt(SQLModel, table=True):
+    """What a bot was when it came in, signed; `document` names the hash of the receipt before it."""
+
+    __tablename__ = "receipts"
+    __table_args__ = (Index("ix_receipts_season_bot", "season_id", "bot_id"),)
+
+    n: int = Field(sa_column=Column(_BIG, primary_key=True, autoincrement=False))
+    season_id: str
+    bot_id: str
+    document: dict[str, Any] = _json(dict)
+    hash: str
+    signature: str
+    key: str
+
+
 class LogRow(SQLModel, table=True):
     """One line of a bot's log."""
 

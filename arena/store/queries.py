@@ -16,6 +16,7 @@ from arena.store.models import (
     EquityRow,
     LogRow,
     OrderRow,
+    Receipt,
     Season,
     Standing,
     Submission,
@@ -151,6 +152,23 @@ def new_bot_row(bot: Bot, entry: Entry) -> Row:
     written: dict[Any, Row] = {_BOTS: bot.model_dump(), _ENTRIES: entry.model_dump()}
     row = {name: written[table][key] if table in written else None for name, table, key in _BOT_ROW_SOURCES}
     return {**row, "trades": 0, "rejected": 0}
+
+
+def receipts(engine: Engine, season_id: str, bot_id: str) -> list[Row]:
+    """Return a bot's receipt in a season with the one before it in the chain, oldest first; empty if it has none."""
+    table = table_of(Receipt)
+    own = _rows(engine, select(table).where(table.c.season_id == season_id, table.c.bot_id == bot_id))
+    return _rows(engine, select(table).where(table.c.n == own[0]["n"] - 1)) + own if own else []
+
+
+def bot_submissions(engine: Engine, season_id: str) -> dict[str, str | None]:
+    """Return the submission of each bot of a season, None where nobody wrote it for a prompt."""
+    statement = (
+        select(_BOTS.c.id, _BOTS.c.submission_id)
+        .join(_ENTRIES, _ENTRIES.c.bot_id == _BOTS.c.id)
+        .where(_ENTRIES.c.season_id == season_id)
+    )
+    return {row["id"]: row["submission_id"] for row in _rows(engine, statement)}
 
 
 def bot_rows(engine: Engine, season_id: str) -> list[Row]:

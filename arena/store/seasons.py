@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ from arena.core.scoring import MIN_SCORE_INTERVAL, default_score_interval
 from arena.errors import ConflictError
 from arena.store.bulk import as_loaded, insert_rows, table_of
 from arena.store.models import Bot, Entry, Season, SeasonSeeds
+
+ReceiptWriter = Callable[[Connection, Bot, Entry], Any]
 
 _BOTS, _ENTRIES = table_of(Bot), table_of(Entry)
 
@@ -141,8 +144,8 @@ def _new_season(plan: SeasonPlan, number: int, runtime: dict[str, Any], note: st
     )  # fmt: skip
 
 
-def carry_over(engine: Engine, season: Season) -> int:
-    """Let the uploaded and generated bots of the season before take part in a fresh one."""
+def carry_over(engine: Engine, season: Season, receipt: ReceiptWriter | None = None) -> int:
+    """Let the uploaded and generated bots of the season before take part in a fresh one, each with its `receipt`."""
     with Session(engine) as session:
         if session.exec(select(Entry).where(Entry.season_id == season.id)).first() is not None:
             return 0
@@ -154,8 +157,11 @@ def carry_over(engine: Engine, season: Season) -> int:
             .where(col(Bot.origin).in_(["upload", "generated"]), Entry.status == "active")
             .order_by(col(Entry.admitted_at))
         ).all()  # fmt: skip
-        entries = [_new_entry(season.id, bot.id, entry.bot_name, tick=0).model_dump() for bot, entry in rows]
-        insert_rows(session.connection(), Entry, entries)
+        entries = [_new_entry(season.id, bot.id, entry.bot_name, tick=0) for bot, entry in rows]
+        insert_rows(session.connection(), Entry, [entry.model_dump() for entry in entries])
+        if receipt is not None:
+            for (bot, _), entry in zip(rows, entries, strict=True):
+                receipt(session.connection(), bot, entry)
         session.commit()
         return len(rows)
 
@@ -217,11 +223,14 @@ class Enrolled:
         return self.entry is not None
 
 
-def enrol(engine: Engine, season_id: str, new: NewBot, *, tick: int, room: int = 1) -> Enrolled:
+def enrol(
+    engine: Engine, season_id: str, new: NewBot, *, tick: int, room: int = 1, receipt: ReceiptWriter | None = None
+) -> Enrolled:
     """Let a program take part in a season from `tick` on; `room` is how many more bots may come.
 
     Bot and entry are written together, so that no crash leaves one without the other. ConflictError if the
-    name is another's, or if there is no room and it replaces nobody. A submission is let in once only.
+    name is another's, or if there is no room and it replaces nobody. A submission is let in once only. `receipt` is
+    called with bot and entry before they are committed.
     """
     with engine.begin() as connection:
         if new.submission_id is not None:
@@ -255,9 +264,15 @@ def enrol(engine: Engine, season_id: str, new: NewBot, *, tick: int, room: int =
             raise ConflictError("There is no room for another bot (MAX_BOTS); retire one first.")
         bot = _new_bot(new, number, _free_name(bot_name, taken))
         entry = _new_entry(season_id, bot.id, bot.bot_name, tick=tick)
-        insert_rows(connection, Bot, [bot.model_dump()])
-        insert_rows(connection, Entry, [entry.model_dump()])
+        _write(connection, bot, entry, receipt)
         return Enrolled(bot, entry, replaces)
+
+
+def _write(connection: Connection, bot: Bot, entry: Entry, receipt: ReceiptWriter | None) -> None:
+    insert_rows(connection, Bot, [bot.model_dump()])
+    insert_rows(connection, Entry, [entry.model_dump()])
+    if receipt is not None:
+        receipt(connection, bot, entry)
 
 
 def _new_bot(new: NewBot, version: int, bot_name: str) -> Bot:

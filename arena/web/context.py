@@ -62,6 +62,7 @@ class AppState:
     desk: SubmissionStore
     pipeline: Pipeline
     jobs: Jobs
+    public_key: str
     status: Callable[[], dict[str, Any]]
     close_season: Callable[[], dict[str, Any]]
     new_season: Callable[[], dict[str, Any]]

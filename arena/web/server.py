@@ -16,6 +16,7 @@ from arena.web import (
     routes_bots,
     routes_models,
     routes_strategies,
+    routes_trust,
 )
 from arena.web.board import BoardCache, CacheMiddleware
 from arena.web.bundles import Bundles
@@ -42,7 +43,7 @@ def create_app(context: AppState) -> FastAPI:
     app.state.lines = ConcurrencyLimits()
     app.state.bundles = Bundles()
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(problems.known_parameters)])
-    for part in (routes_strategies, routes_models, routes_behaviour, routes_bots, routes_arena):
+    for part in (routes_strategies, routes_models, routes_behaviour, routes_trust, routes_bots, routes_arena):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)

@@ -103,9 +103,13 @@ def compare(mean: float, half_width: float, tolerance: float) -> Comparison:
 
     Equal series (no difference in any batch) are equivalent where a tolerance is given.
     """
-    if not math.isfinite(half_width):
+    return compare_bounds(mean - half_width, mean + half_width, tolerance)
+
+
+def compare_bounds(low: float, high: float, tolerance: float) -> Comparison:
+    """Say what an interval from `low` to `high` shows, as `compare` does."""
+    if not (math.isfinite(low) and math.isfinite(high)):
         return Comparison.NOT_YET
-    low, high = mean - half_width, mean + half_width
     if -tolerance <= low and high <= tolerance and tolerance > 0.0:
         return Comparison.EQUIVALENT
     if low > 0.0:

@@ -119,7 +119,7 @@ def backtest_overfitting(returns: Floats, blocks: int = 16) -> float | None:
         # Ties share their middle rank, so that copies of one configuration say nothing.
         rank = 1.0 + np.sum(outside < outside[best]) + (np.sum(outside == outside[best]) - 1.0) / 2.0
         at_or_below += rank / (configurations + 1.0) <= 0.5
-    return at_or_below / len(splits)
+    return float(at_or_below / len(splits))
 
 
 def _sharpes(sums: Floats, squares: Floats, count: int) -> Floats:

@@ -34,7 +34,7 @@ from arena.engine.seat import Life
 from arena.engine.state import MarketState, SeasonState
 from arena.log import RateLimit
 from arena.store.models import Season
-from arena.store.seasons import close_season, season_seeds
+from arena.store.seasons import ReceiptWriter, close_season, season_seeds
 from sandbox.pool import Pool
 
 log = logging.getLogger("arena.engine")
@@ -56,8 +56,12 @@ class Engine:
         journal: Journal | None = None,
         log_bytes_a_day: int = LOG_BYTES_A_DAY,
         memory: int = sys.maxsize,
+        receipt: ReceiptWriter | None = None,
     ) -> None:
-        """Make an engine; a bot may log so many bytes a day, and all bots together take so much `memory`."""
+        """Make an engine; a bot may log so many bytes a day, and all bots together take so much `memory`.
+
+        Each bot that comes in is given a `receipt`.
+        """
         self.season = season
         self.market = MarketState(symbols=tuple(sorted(source.symbols)))
         self.rules = Rules(season.starting_cash, season.fee_bps, season.slippage_bps, season.fills_a_day)
@@ -73,7 +77,7 @@ class Engine:
         self._journal = journal or Journal(database)
         self._calls = CallQueue()
         self.supervisor = Supervisor(pool, self._state, source.deadline)
-        self.roster = Roster(database, self._state, self.supervisor, memory)
+        self.roster = Roster(database, self._state, self.supervisor, memory, receipt)
         self._recovery = Recovery(database, pool, self._state, self.roster, self.scores)
         self._limit = RateLimit()
         self._log_bytes = log_bytes_a_day

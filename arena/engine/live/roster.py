@@ -16,7 +16,7 @@ from arena.engine.state import SeasonState
 from arena.errors import ConflictError, NotFoundError
 from arena.store.bulk import insert_rows, table_of
 from arena.store.models import BotTick, Entry, OrderRow
-from arena.store.seasons import Enrolled, NewBot, enrol
+from arena.store.seasons import Enrolled, NewBot, ReceiptWriter, enrol
 
 BOT_NEEDS = 8 << 20  # bytes that a bot which has just come in may take before it is measured
 
@@ -25,9 +25,18 @@ class Roster:
     """The seats by bot id; changed on the engine's thread, read from any."""
 
     def __init__(
-        self, database: Database, state: SeasonState, supervisor: Supervisor, memory: int = sys.maxsize
+        self,
+        database: Database,
+        state: SeasonState,
+        supervisor: Supervisor,
+        memory: int = sys.maxsize,
+        receipt: ReceiptWriter | None = None,
     ) -> None:
-        """Make an empty roster; `memory` is how many bytes all workers together may take."""
+        """Make an empty roster.
+
+        `memory` is how many bytes all workers together may take; each bot that comes in is given a `receipt`.
+        """
+        self._receipt = receipt
         self._database = database
         self._memory = memory
         self._state = state
@@ -79,7 +88,7 @@ class Roster:
             )
         self._check_memory()
         tick, room = self._state.market.n + 1, most - self.running()
-        enrolled = enrol(self._database, season.id, new, tick=tick, room=room)
+        enrolled = enrol(self._database, season.id, new, tick=tick, room=room, receipt=self._receipt)
         if enrolled.entry is not None:
             seat = new_seat(enrolled.bot, enrolled.entry, season.starting_cash)
             seat.program = program

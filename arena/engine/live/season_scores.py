@@ -27,6 +27,7 @@ class SeasonScores:
         # What one round trip costs, as a fraction: fee and slippage, there and back.
         self.comparisons = BoardComparisons(season.score_interval, 2.0 * (rules.fee_bps + rules.slippage_bps) / 1e4)
         self._points = 0
+        self._last_prices: dict[str, float] = {}
         self._joined_at: dict[str, float] = {}
 
     def restore(self, points: Iterable[ScorePoint]) -> set[int]:
@@ -56,7 +57,9 @@ class SeasonScores:
         benchmark = self.benchmark_equity(prices)
         for bot in equities:
             self._joined_at.setdefault(bot, benchmark)
-        self.comparisons.point(equities, benchmark)
+        falls = [1.0 - prices[name] / last for name, last in self._last_prices.items() if last > 0.0 and name in prices]
+        self.comparisons.point(equities, benchmark, max(falls, default=0.0))
+        self._last_prices = dict(prices)
         self._points += 1
 
     def benchmark_equity(self, prices: Mapping[str, float]) -> float:

@@ -1,0 +1,110 @@
+"""The shapes of answers about what a rank means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class Figure(BaseModel):
+    """One figure with how it is computed; None with `needs` where there is too little to say."""
+
+    name: str
+    value: float | None
+    unit: str
+    formula: str
+    source: str
+    needs: str | None
+
+
+class Trials(BaseModel):
+    """How often the bot's author has tried, as counted by the arena."""
+
+    k: int
+    k_effective: float = Field(
+        description="Effective rank of the correlation of the tries' returns; copies count once."
+    )
+    versions: int
+    samples: int
+    repairs: int = Field(description="Repairs that reached a trial.")
+
+
+class BotStatistics(BaseModel):
+    """What can honestly be said of one bot's returns."""
+
+    bot_id: str
+    name: str
+    season: int
+    periods: int
+    score_interval: float
+    periods_a_year: float | None
+    needs: str | None = Field(description="What figures of returns wait for, as in: needs 30 periods, has 12.")
+    figures: list[Figure]
+    sharpe_a_period: float | None
+    sharpe_a_period_interval: list[float] | None = Field(description="95 %, stationary bootstrap.")
+    trials: Trials
+    verdict: str | None
+    verdict_next: str | None
+    benchmark: str
+    excess_pct: float | None
+    batches: int | None
+    words: str
+
+
+class PublicKey(BaseModel):
+    """The server's public key."""
+
+    key: str
+    algorithm: str = "Ed25519"
+
+
+class Receipt(BaseModel):
+    """What a bot was when it came in; `signature` is over `document` as JSON with sorted keys and no white space."""
+
+    n: int
+    document: dict[str, Any]
+    hash: str
+    signature: str
+    key: str
+    problems: list[str] = Field(description="Empty where hash, signature and link hold.")
+
+
+class Share(BaseModel):
+    """A share of the spread, with its interval of 90 %."""
+
+    share: float
+    low: float
+    high: float
+
+
+class VarianceShares(BaseModel):
+    """Where the spread of returns comes from; `samples` is luck."""
+
+    models: Share
+    prompts: Share
+    samples: Share
+
+
+class BoardGroup(BaseModel):
+    """Bots that have something in common."""
+
+    name: str
+    bots: int
+    mean_return_pct: float | None
+    spread_return_pct: float | None
+    best_return_pct: float | None
+    median_return_pct: float | None
+    never_traded: int
+    submitted: int
+    admitted_at_first_answer_pct: float | None
+    repairs: int
+    tokens_per_admitted_bot: float | None
+
+
+class BoardGroups(BaseModel):
+    """The board by model, prompt, author or origin."""
+
+    by: str
+    items: list[BoardGroup]
+    variance: VarianceShares | None = Field(description="None where no prompt and model has several samples.")

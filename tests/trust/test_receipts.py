@@ -1,0 +1,75 @@
+"""Receipts that hold, and what is seen of each change to one."""
+
+from __future__ import annotations
+
+import copy
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arena.errors import StoreError
+from arena.store.receipts import canonical, hash_of, is_signed, read_key, receipt_problems
+from tests.arenas import Running, bot_source
+
+
+def chain(tmp_path: Path) -> list[dict[str, Any]]:
+    signer, rows, previous = read_key(tmp_path / "arena.key"), [], None
+    for n in range(3):
+        document = {"name": f"b{n}", "previous": previous}
+        previous = hash_of(document)
+        rows.append({
+            "n": n, "document": document, "hash": previous, "signature": signer.sign(document), "key": signer.public,
+        })  # fmt: skip
+    return rows
+
+
+def test_the_key_is_made_once_and_is_its_owners_only(tmp_path: Path) -> None:
+    first = read_key(tmp_path / "arena.key")
+    assert read_key(tmp_path / "arena.key").public == first.public
+    assert stat.S_IMODE((tmp_path / "arena.key").stat().st_mode) == 0o600
+    (tmp_path / "arena.key").write_bytes(b"short")
+    with pytest.raises(StoreError, match="32 bytes"):
+        read_key(tmp_path / "arena.key")
+
+
+def test_a_chain_holds_and_each_change_is_seen(tmp_path: Path) -> None:
+    rows = chain(tmp_path)
+    assert receipt_problems(rows, rows[0]["key"]) == []
+    changed = copy.deepcopy(rows)
+    changed[1]["document"]["name"] = "other"
+    assert [p.split(":")[0] for p in receipt_problems(changed)] == [
+        "Receipt 1 was changed",
+        "Receipt 1 is not signed by its key.",
+    ]
+    # With hash made to fit, the signature and the next link still tell.
+    changed[1]["hash"] = hash_of(changed[1]["document"])
+    assert receipt_problems(changed) == [
+        "Receipt 1 is not signed by its key.", "Receipt 2 does not follow the one before it.",
+    ]  # fmt: skip
+    assert receipt_problems([rows[0], rows[2]]) == ["Receipt 2 does not follow the one before it."]
+    other = read_key(tmp_path / "other.key")
+    assert receipt_problems(rows, other.public)[0] == "Receipt 0 is signed by another key."
+
+
+@pytest.mark.parametrize("signature", ["", "AAAA", "not base64!", "A" * 88])
+def test_what_is_no_signature_is_not_one(signature: str, tmp_path: Path) -> None:
+    row = chain(tmp_path)[0]
+    assert not is_signed(row["document"], signature, row["key"])
+    assert not is_signed(row["document"], row["signature"], signature)
+
+
+def test_the_order_of_keys_does_not_matter() -> None:
+    assert canonical({"b": 1, "a": [1.5]}) == canonical({"a": [1.5], "b": 1}) == b'{"a":[1.5],"b":1}'
+
+
+def test_a_bot_has_a_receipt_of_its_code_and_rules(live: Running, own_name: str) -> None:
+    seat = live.admitted(bot_source(name=own_name))
+    found = live.get(f"/bots/{seat.id}/receipt")
+    assert found["problems"] == []
+    assert found["document"]["code_sha256"] == seat.bot.source_hash
+    assert found["document"]["admitted_tick"] == seat.entry.admitted_tick
+    assert found["document"]["rules"]["benchmark"] == "equal weight"
+    public = live.get("/key")["key"]
+    assert is_signed(found["document"], found["signature"], public)
