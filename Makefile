@@ -1,8 +1,8 @@
-# install · run · test · test-perf · coverage · check · pictures · bench · soak · test-versions · lock · clean
+# install · run · test · test-perf · coverage · check · pictures · screenshots · bench · soak · test-versions · lock · clean
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev run test test-perf coverage check pictures bench soak test-versions lock clean
+.PHONY: install install-dev run test test-perf coverage check pictures screenshots bench soak test-versions lock clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -45,6 +45,10 @@ check: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file tests/mypy.ini tests
+
+# Pictures of every page, desktop and phone, dark and light.
+screenshots: install-dev
+	$(BIN)/python -m tests.e2e.screenshots $(or $(OUT),build/screenshots)
 
 bench: install-dev
 	$(BIN)/python -m benchmarks.run

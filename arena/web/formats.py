@@ -123,10 +123,12 @@ _FORMATTER = HtmlFormatter(nowrap=True)
 def code_lines(source: str) -> list[CodeLine]:
     """Return a program line by line; every character of it is escaped."""
     # As the parser counts lines, which is not as str.splitlines does.
-    text = "\n".join(re.split(r"\r\n|\r|\n", source.removesuffix("\n")))
+    plain = re.split(r"\r\n|\r|\n", source)
+    if len(plain) > 1 and not plain[-1]:
+        plain.pop()
+    text = "\n".join(plain)
     # The formatter closes what is open at the end of each line and opens it again on the next.
     shown = highlight(text, _LEXER, _FORMATTER).removesuffix("\n").split("\n")
-    plain = text.split("\n")
     assert len(shown) == len(plain)
     return [
         CodeLine(Markup(line), ".submit_order(" in raw)  # noqa: S704 - the formatter has escaped it

@@ -34,7 +34,7 @@ const look = () => ({
     panes: { separatorColor: colour("line"), separatorHoverColor: faded("accent", 0.2), enableResize: true }, attributionLogo: false },
   grid: { vertLines: { color: faded("line", 0.5) }, horzLines: { color: faded("line", 0.5) } },
   crosshair: { mode: 0, vertLine: { color: colour("soft"), labelBackgroundColor: colour("accent-hover") }, horzLine: { color: colour("soft"), labelBackgroundColor: colour("accent-hover") } },
-  rightPriceScale: { borderColor: colour("line") },
+  rightPriceScale: { borderColor: colour("line"), entireTextOnly: true },
   timeScale: { borderColor: colour("line") },
 });
 
