@@ -1,6 +1,6 @@
 """How often a watched board takes luck for skill: boards of skill-less bots, looked at every snapshot.
 
-    python -m benchmarks.bench_luck [--boards 1000]
+    python -m benchmarks.simulate_luck [--boards 1000]
 
 On each board 20 bots without any edge are compared with the benchmark and with the next row at each look. Counted are
 the boards that ever show a false separation: by Arena's confidence sequences, and by the usual interval of 95 % for a
