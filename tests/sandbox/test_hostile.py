@@ -55,8 +55,8 @@ def test_a_hostile_bot_is_refused_or_contained(bots: Pool, traps: Traps, entry: 
 def test_what_a_hostile_bot_calls_itself_is_clean_text(bots: Pool, traps: Traps, entry: dict[str, Any]) -> None:
     for source in sources_of(entry):
         checked = bots.check(traps.arm(source))
-        shown = [violation["message"] for violation in checked.violations]
-        for text in (*shown, checked.facts.get("name", "")):
+        shown = [str(violation["message"]) for violation in checked.violations]
+        for text in (*shown, str(checked.facts.get("name", ""))):
             assert len(text) <= 1000
             assert {unicodedata.category(char) for char in text} & {"Cc", "Cf", "Cs"} == set()
 

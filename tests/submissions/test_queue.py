@@ -270,7 +270,7 @@ def test_a_kill_in_any_state_loses_and_doubles_nothing(tmp_path: Path, state: st
         settings = settings_for(tmp_path, openai_base_url=model.base_url, openai_model="m")
         with running(settings, tmp_path) as arena:
             # Nothing may be taken up yet.
-            arena.arena._pipeline._queue.close()
+            arena.arena._context.pipeline._queue.close()
             submission = post(arena)
         environment = {
             **{key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ},

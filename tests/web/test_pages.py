@@ -121,7 +121,8 @@ def test_too_many_points_of_curves_are_refused_in_words(live: Running) -> None:
 @pytest.mark.parametrize(
     ("written", "wanted"),
     [
-        (formats.number(-0.001), "0.00"), (formats.number(None), formats.DASH), (formats.number(math.nan), formats.DASH),
+        (formats.number(-0.001), "0.00"), (formats.number(None), formats.DASH),
+        (formats.number(math.nan), formats.DASH),
         (formats.number(-1234.5), "−1,234.50"), (formats.signed_percent(0.004), "0.00%"),
         (formats.signed_percent(1.5), "+1.50%"), (formats.price(0.000012345), "0.0000123450"),
         (formats.price(68000.123), "68,000.12"), (formats.duration(90), "1.5 min"), (formats.duration(0.1), "0.1 s"),

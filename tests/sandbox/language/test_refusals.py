@@ -40,7 +40,7 @@ def test_every_violation_is_reported_at_once_with_its_place(bots: Pool) -> None:
 
 
 def test_a_hint_says_what_to_write_instead(bots: Pool) -> None:
-    hints = {v["rule"]: v["hint"] for v in reversed(bots.check(SOURCE).violations)}
+    hints = {str(v["rule"]): str(v["hint"]) for v in reversed(bots.check(SOURCE).violations)}
     assert "keep state in module globals" in hints["import-not-offered"]
     assert hints["import-name"].startswith("From 'math' there are: acos, ")
     assert hints["builtin-not-offered"] == "A bot has no files; keep state in module globals."
