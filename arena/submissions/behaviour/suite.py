@@ -393,7 +393,9 @@ class _Suite:
 
     def _on_time(self) -> Finding:
         """Change the price of the tick that triggered an order: the order must answer to it."""
-        tape, run = max(self._usual, key=lambda each: (len({n for n, _, _ in each[1].signals()}) > 1, -len(each[0])))
+        # The swings come first; a bot that stays idle there is tried on the first tape on which it acts twice.
+        acts = [each for each in self._usual if len({tick for tick, _, _ in each[1].signals()}) > 1]
+        tape, run = (acts or self._runs)[0]
         ticks = [tick for tick in dict.fromkeys(tick for tick, _, _ in run.signals()) if tick > 2]
         unknown = Finding(Check.ON_TIME, Outcome.CANNOT_TELL, "Its orders do not show which tick triggers them.")
         if len(ticks) < 2 or self._stage.cpu > 2 * CPU_BUDGET or run.ending is not None:
