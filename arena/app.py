@@ -172,6 +172,9 @@ class Arena:
 
     def _make_pipeline(self, facts: SeasonFacts) -> Pipeline:
         settings = self.settings
+        if self._models.at_once:
+            # Most of a second of Python, before the clock runs: at the first answer it would cost ticks.
+            import openai  # noqa: F401
         live = Broadcast()
 
         def tell(data: dict[str, Any]) -> None:
