@@ -143,6 +143,9 @@ class Arena:
 
     def _make_pipeline(self, desk: SubmissionStore, run: SeasonRun, live: Broadcast) -> Pipeline:
         settings = self.settings
+        if self._models.at_once:
+            # Most of a second of Python, before the clock runs: at the first answer it would cost ticks.
+            import openai  # noqa: F401
         budgets = Budgets(self._database, BudgetLimits.of(settings))
         facts = _facts(run.season, settings)
         samples = Samples(self._database, desk, self._pool)
