@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 
 import pytest
 
@@ -79,6 +80,23 @@ def test_too_many_compared_bots_and_unknown_ones_are_told(live: Running) -> None
     assert "There is no bot &#39;a&#39; in this season." in page
 
 
+def test_the_board_with_all_that_it_loads_is_light(live: Running) -> None:
+    page = live.client.get("/", headers=HTML)
+    sent, wanted, seen = len(page.content), re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text), set()
+    while wanted:
+        address = wanted.pop()
+        if address in seen:
+            continue
+        seen.add(address)
+        with live.client.stream("GET", address, headers={"accept-encoding": "gzip"}) as answer:
+            raw = b"".join(answer.iter_raw())
+        sent += len(raw)
+        text = live.client.get(address).text
+        wanted += [f"/static/{name}" for name in re.findall(r'from "\./([\w.]+)"', text)]
+    assert {"/static/board.js", "/static/charts.js", "/static/style.css"} <= seen
+    assert sent < 150_000
+
+
 # -- the series that charts are drawn of
 
 
@@ -121,7 +139,8 @@ def test_too_many_points_of_curves_are_refused_in_words(live: Running) -> None:
 @pytest.mark.parametrize(
     ("written", "wanted"),
     [
-        (formats.number(-0.001), "0.00"), (formats.number(None), formats.DASH), (formats.number(math.nan), formats.DASH),
+        (formats.number(-0.001), "0.00"), (formats.number(None), formats.DASH),
+        (formats.number(math.nan), formats.DASH),
         (formats.number(-1234.5), "−1,234.50"), (formats.signed_percent(0.004), "0.00%"),
         (formats.signed_percent(1.5), "+1.50%"), (formats.price(0.000012345), "0.0000123450"),
         (formats.price(68000.123), "68,000.12"), (formats.duration(90), "1.5 min"), (formats.duration(0.1), "0.1 s"),
