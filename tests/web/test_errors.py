@@ -186,8 +186,8 @@ def test_a_check_takes_a_file_as_an_upload_does(live: Running, own_name: str) ->
     by_json = live.api("POST", "/bots/check", json={"source": source})
     answers = [by_file.json(), by_json.json()]
     for found in answers:
-        # The time that a run takes is its own.
-        (found.get("report") or {}).pop("cpu_seconds", None)
+        # What a bot does is also tried on the season's last ticks, and those go on between the two.
+        found.pop("report", None)
     assert answers[0] == answers[1]
     assert by_file.json()["accepted"]
     assert "NOPE is not in this market" in by_file.json()["warnings"][0]
