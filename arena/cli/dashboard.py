@@ -1,4 +1,4 @@
-"""The terminal board: live table, last trades, and three keys: `p NAME`, `r NAME`, `q`."""
+"""The terminal board: live table, last trades, one bot at a time, and commands that end with Enter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import select
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rich.console import Console, Group
@@ -23,6 +24,11 @@ _COLUMNS = (
     ("realized_pnl", "REAL_PNL"), ("unrealized_pnl", "UNREAL_PNL"), ("positions", "POSITIONS"),
     ("last_error", "LAST ERROR"),
 )  # fmt: skip
+_HELP = "o NAME opens, s COLUMN sorts, / WORDS searches, p NAME pauses, r NAME resumes, q quits"
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_SPARK = 200  # points of a curve
+_OPENED_ROWS = 30
+_SORTS = {heading.casefold().replace(" ", "_"): key for key, heading in _COLUMNS}
 _NUMBERS = frozenset({"cash", "equity", "realized_pnl", "unrealized_pnl"})
 # What goes first where the terminal is narrow stands last.
 _OPTIONAL = ("status", "positions", "realized_pnl", "unrealized_pnl", "cash", "last_error")
@@ -36,6 +42,9 @@ class BoardSource(Protocol):
 
     def act(self, what: str, name: str) -> str:
         """Pause or resume a bot; return a sentence."""
+
+    def bot(self, name: str) -> dict[str, Any]:
+        """Return `equity` (oldest first), `trades` and `logs` (newest first) of a bot; ArenaError if there is none."""
 
 
 class LocalBoard:
@@ -77,6 +86,81 @@ class LocalBoard:
         engine.call(lambda: work(found[0].id)).result(timeout=10)
         return f"{found[0].name}: {found[0].status}"
 
+    def bot(self, name: str) -> dict[str, Any]:
+        """Return a bot's curve, last trades and last log lines."""
+        from arena.store import queries
+
+        database, season = self._arena.database, self._arena.engine.season.id
+        found = queries.find_bot(database, season, name)
+        trades, _ = queries.page(database, queries.TABLES["trades"], season, bot_id=found, limit=_OPENED_ROWS)
+        logs, _ = queries.page(database, queries.TABLES["logs"], season, bot_id=found, limit=_OPENED_ROWS)
+        curve = queries.equity_curve(database, season, found, _SPARK)
+        return {"equity": [row["equity"] for row in curve], "trades": trades, "logs": logs}
+
+
+@dataclass(slots=True)
+class View:
+    """What of the board a person wants to see."""
+
+    sort: str = ""
+    reverse: bool = False
+    words: tuple[str, ...] = ()
+    opened: str = ""
+
+    def items(self, board: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the rows that hold every word of the search, in the order that was asked for."""
+        found = [item for item in board["items"] if all(word in _searched(item) for word in self.words)]
+        if self.sort:
+            known = [item for item in found if item[self.sort] is not None]
+            unknown = [item for item in found if item[self.sort] is None]
+            known.sort(key=lambda item: _order(item[self.sort]), reverse=self.reverse)
+            found = known + unknown
+        return found
+
+
+def _searched(item: dict[str, Any]) -> str:
+    return f"{item['name']} {item['status']} {cell(item['positions'])}".casefold()
+
+
+def _order(value: Any) -> Any:
+    return value if isinstance(value, int | float) else cell(value).casefold()
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Return a curve as a line of blocks, scaled to its own range."""
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    step = (high - low) / (len(_BLOCKS) - 1) or 1.0
+    return "".join(_BLOCKS[round((value - low) / step)] for value in values)
+
+
+def opened_picture(
+    name: str, board: dict[str, Any], bot: dict[str, Any], message: str, width: int, height: int
+) -> Group:
+    """Return one bot as it is drawn: its figures, its curve, its last trades and log lines."""
+    row = next((item for item in board["items"] if item["name"].casefold() == name.casefold()), None)
+    heads = [Text(clean_line(row["name"] if row else name), style="bold", no_wrap=True, overflow="ellipsis")]
+    if row:
+        told = "  ".join(f"{heading} {cell(row[key], key)}" for key, heading in _COLUMNS[1:] if row[key])
+        heads.append(Text(told, no_wrap=True, overflow="ellipsis"))
+    curve = bot["equity"][-max(1, width - 26) :]
+    if curve:
+        heads.append(
+            Text(f"{sparkline(curve)}  {cell(min(curve))} to {cell(max(curve))}", no_wrap=True, overflow="crop")
+        )
+    room = max(1, (height - 9) // 2)
+    trades = [Text(_trade_line(trade), no_wrap=True, overflow="ellipsis") for trade in bot["trades"][:room]]
+    logs = [
+        Text(clean_line(f"{line['level']} {line['message']}"), no_wrap=True, overflow="ellipsis")
+        for line in bot["logs"][:room]
+    ]
+    nothing = Text("nothing yet", style="dim")
+    return Group(
+        *heads, Text("\nLast trades", style="bold"), *(trades or [nothing]), Text("\nLog", style="bold"),
+        *(logs or [nothing]), Text(message or "b goes back to the board, q quits; then Enter", style="dim"),
+    )  # fmt: skip
+
 
 def picture(
     board: dict[str, Any], message: str = "", rows: int = 40, log_lines: Sequence[str] = (), width: int = 200
@@ -106,7 +190,7 @@ def picture(
     if log_lines:
         parts.append(Text("\nLog", style="bold"))
         parts += [Text(clean_line(line), no_wrap=True, overflow="ellipsis") for line in log_lines]
-    parts.append(Text(message or "p NAME pauses, r NAME resumes, q quits; then Enter", style="dim"))
+    parts.append(Text(message or _HELP, style="dim", no_wrap=True, overflow="ellipsis"))
     return Group(*parts)
 
 
@@ -124,6 +208,7 @@ class Dashboard:
         self._on_quit = on_quit
         self._stopping = threading.Event()
         self._message = ""
+        self._view = View()
         self._last: dict[str, Any] = {"title": "", "items": [], "trades": []}
         self._threads = [
             threading.Thread(target=self._draw, name="dashboard", daemon=True),
@@ -166,7 +251,13 @@ class Dashboard:
         except ArenaError as error:
             # What was read last stays on the screen, and that it is old is said.
             message = f"{clean_line(str(error))} It is asked again every second."
-        board = self._last
+        if self._view.opened:
+            try:
+                opened = self._board.bot(self._view.opened)
+                return opened_picture(self._view.opened, self._last, opened, message, width, height)
+            except ArenaError as error:
+                self._view.opened, message = "", clean_line(str(error))
+        board = {**self._last, "items": self._view.items(self._last)}
         rows = max(3, min(len(board["items"]), height - 12))
         # Title, table head, its note, trades with their head, and the line for messages take the rest.
         room = height - rows - len(board["trades"]) - 8
@@ -193,5 +284,25 @@ class Dashboard:
                 self._message = self._board.act("pause" if command == "p" else "resume", name.strip())
             except (ArenaError, OSError, TimeoutError) as error:
                 self._message = clean_line(str(error))
+        elif command == "o" and name.strip():
+            self._view.opened, self._message = name.strip(), ""
+        elif command == "b":
+            self._view.opened, self._message = "", ""
+        elif command == "s":
+            self._sort(name.strip().casefold().replace(" ", "_"))
+        elif line.startswith("/"):
+            self._view.words = tuple(line[1:].casefold().split())
+            self._message = f"Bots with {clean_line(line[1:].strip())}; / alone shows all" if self._view.words else ""
         elif line:
-            self._message = f"'{clean_line(line)}' is not a command: p NAME, r NAME, q"
+            self._message = f"'{clean_line(line)}' is not a command: {_HELP}"
+
+    def _sort(self, wanted: str) -> None:
+        """Sort by a column, numbers from the largest; the same once more turns the order round."""
+        key = _SORTS.get(wanted, "")
+        if wanted and not key:
+            self._message = f"There is no column '{clean_line(wanted)}': {', '.join(_SORTS)}"
+            return
+        view = self._view
+        view.reverse = not view.reverse if key and key == view.sort else key in _NUMBERS
+        view.sort = key
+        self._message = f"Sorted by {wanted.upper()}; s alone gives the rank again" if key else ""

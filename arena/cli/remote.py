@@ -247,9 +247,22 @@ class _RemoteBoard:
         bot = request(self._url, "POST", bot_path(self._url, name, f"/{what}"))
         return f"{bot['name']}: {bot['status']}"
 
+    def bot(self, name: str) -> dict[str, Any]:
+        """Return a bot's curve, last trades and last log lines."""
+        curve = request(self._url, "GET", bot_path(self._url, name, "/equity"), params={"limit": 200})
+        rows = {"limit": 30}
+        return {
+            "equity": [point["equity"] for point in curve["items"]],
+            "trades": request(self._url, "GET", bot_path(self._url, name, "/trades"), params=rows)["items"],
+            "logs": request(self._url, "GET", bot_path(self._url, name, "/logs"), params=rows)["items"],
+        }
+
 
 def watch(url: Url = "") -> None:
-    """Watch the board live; p NAME pauses, r NAME resumes, q quits. A pipe gets a line for each bot at each change."""
+    """Watch the board live; o NAME opens a bot, s COLUMN sorts, / WORDS searches, p NAME pauses, r NAME resumes.
+
+    q quits. A pipe gets a line for each bot at each change.
+    """
     from arena.cli.dashboard import Dashboard
 
     board = _RemoteBoard(url)

@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 
 log = logging.getLogger("arena.web")
 
@@ -44,8 +45,8 @@ router = APIRouter(include_in_schema=False)
 
 def install(app: FastAPI) -> None:
     """Add the files and the API's documentation."""
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    app.mount("/docs/assets", StaticFiles(directory=_SWAGGER), name="swagger")
+    for address, folder in (("/static", HERE / "static"), ("/docs/assets", _SWAGGER)):
+        app.mount(address, GZipMiddleware(StaticFiles(directory=folder), minimum_size=1000, compresslevel=6))
     app.include_router(router)
 
 

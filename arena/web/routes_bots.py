@@ -107,15 +107,19 @@ def _text(body: bytes) -> str:
 
 
 @router.post("/check", response_model=schemas.CheckReport, openapi_extra=_UPLOAD_BODY)
-async def check(request: Request, context: Ctx, lines: Waiting) -> Response:
+async def check(
+    request: Request, context: Ctx, lines: Waiting, *,
+    report: Annotated[bool, Query(description="Also try it on made-up markets, which takes a second or two.")] = True,
+) -> Response:  # fmt: skip
     """Validate a source without admitting it: JSON `{source}` or a multipart `file`, as for an upload."""
     source, _ = await _uploaded(request)
-    return await answer(lines.writes, request, _check, context, source)
+    return await answer(lines.writes, request, _check, context, source, tried=report)
 
 
-def _check(context: AppState, source: bytes) -> schemas.CheckReport:
+def _check(context: AppState, source: bytes, *, tried: bool) -> schemas.CheckReport:
     examined = context.intake.check(source)
-    report = context.intake.behaviour(examined, source.decode("utf-8-sig")).as_dict() if examined.accepted else None
+    plays = tried and examined.accepted
+    report = context.intake.behaviour(examined, source.decode("utf-8-sig")).as_dict() if plays else None
     return schemas.CheckReport(
         accepted=examined.accepted,
         violations=[schemas.ViolationItem(**found) for found in examined.violations],

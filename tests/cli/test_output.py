@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from arena.cli import output
-from arena.cli.dashboard import picture
+from arena.cli.dashboard import View, opened_picture, picture, sparkline
 from arena.core.text import clean_text
 from tests.arenas import BUYER, Running, bot_source, until
 from tests.cli.conftest import Run
@@ -227,3 +227,49 @@ def test_a_reader_that_has_enough_is_no_error(live: Running) -> None:
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == "0"
     assert done.stderr == ""
+
+
+# -- one's own view of the dashboard
+
+ROWS = [
+    {"name": name, "status": status, "cash": cash, "equity": cash, "realized_pnl": None, "unrealized_pnl": 0.0,
+     "positions": held, "last_error": None}
+    for name, status, cash, held in [
+        ("Ada", "active", 5.0, {}), ("Bob", "paused", 9.0, {"ETH": 1.0}), ("Cid", "active", 7.0, {}),
+    ]
+]  # fmt: skip
+
+
+def test_the_dashboard_sorts_and_searches() -> None:
+    board = {"items": ROWS}
+    assert [row["name"] for row in View().items(board)] == ["Ada", "Bob", "Cid"]
+    assert [row["name"] for row in View(sort="equity", reverse=True).items(board)] == ["Bob", "Cid", "Ada"]
+    assert [row["name"] for row in View(sort="realized_pnl").items(board)] == ["Ada", "Bob", "Cid"]
+    assert [row["name"] for row in View(words=("active", "c")).items(board)] == ["Ada", "Cid"]
+    assert [row["name"] for row in View(words=("eth",)).items(board)] == ["Bob"]
+
+
+def test_a_bot_opened_in_the_dashboard_fits_its_screen_and_is_cleaned() -> None:
+    from rich.console import Console
+
+    trade = {"bot_name": CONTROLS, "side": "BUY", "size": 1.0, "symbol": CONTROLS, "price": 2.0}
+    bot = {
+        "equity": [1.0, 2.0, 3.0] * 100,
+        "trades": [trade] * 30,
+        "logs": [{"level": "INFO", "message": CONTROLS}] * 30,
+    }
+    screen = io.StringIO()
+    Console(file=screen, width=80, color_system=None).print(opened_picture("bob", {"items": ROWS}, bot, "", 80, 24))
+    text = screen.getvalue()
+    assert not unseen(text)
+    assert "Bob" in text
+    assert "▁▄█" in text or "▁▅█" in text
+    assert len(text.splitlines()) <= 24
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"), [([], ""), ([5.0], "▁"), ([1.0, 1.0], "▁▁"), ([0.0, 7.0], "▁█"), ([7.0, 0.0], "█▁")]
+)
+def test_a_sparkline_spans_its_own_range(values: list[float], shown: str) -> None:
+    assert sparkline(values) == shown

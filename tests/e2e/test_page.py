@@ -186,7 +186,7 @@ def test_every_one_of_many_bots_can_be_found(tmp_path: Path) -> None:
                 assert page.locator("#board-table tbody tr").count() == 1
                 assert name.lower() in page.inner_text("#board-table tbody tr").lower()
             page.fill("#board-search", "no such bot")
-            page.wait_for_selector("#board-empty:has-text('No bot matches the search.')")
+            page.wait_for_selector("#board-empty:has-text('No bot matches these choices')")
             page.fill("#board-search", "")
             page.wait_for_selector("#board-more:visible")
             while page.is_visible("#board-more"):

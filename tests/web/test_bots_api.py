@@ -137,6 +137,12 @@ def test_warnings_are_told_and_do_not_refuse(live: Running, own_name: str) -> No
     assert "placed no orders" in " ".join(quiet["warnings"])
 
 
+def test_a_check_without_a_report_only_reads_the_source(live: Running, own_name: str) -> None:
+    found = live.api("POST", "/bots/check?report=false", json={"source": bot_source(name=own_name)}).json()
+    assert found["accepted"]
+    assert found["report"] is None
+
+
 def test_a_bot_that_never_returns_is_refused_by_its_trial(live: Running) -> None:
     found = problem(live.api("POST", "/bots", json={"source": bot_source("while True: pass", name="Spinner")}), 422)
     assert "trial" in found["violations"][0]["message"]

@@ -58,7 +58,7 @@ def test_every_route_declares_its_errors_as_problems(described: dict[str, Any]) 
 
 
 def test_every_read_of_a_season_takes_its_number(described: dict[str, Any]) -> None:
-    without = {"/status", "/stream", "/seasons", "/seasons/{number}"}
+    without = {"/status", "/stream", "/seasons", "/seasons/{number}", "/models", "/claims-schema"}
     for path, method, operation in operations(described):
         name = path.removeprefix("/api/v1")
         if method == "get" and name not in without and not name.startswith(("/strategies", "/jobs")):
@@ -74,9 +74,9 @@ def test_every_read_of_a_season_takes_its_number(described: dict[str, Any]) -> N
         ("PUT", "/api/v1/seasons", "GET, POST"), ("DELETE", "/api/v1/leaderboard", "GET"),
         ("GET", "/api/v1/session", "POST"), ("PATCH", "/api/v1/bots/x", "GET, DELETE"),
         ("PUT", "/api/v1/bots/x/verify", "GET, POST"), ("POST", "/static/style.css", "GET, HEAD"),
-        ("POST", "/healthz", "GET"), ("PUT", "/api/v1/bots/a/b/trades", "GET"),
+        ("POST", "/healthz", "GET"), ("PUT", "/api/v1/bots/a/trades", "GET"),
         ("PUT", "/api/v1/bots/check", "POST"), ("DELETE", "/api/v1/bots/x/bundle", "GET"),
-        ("GET", "/api/v1/bots/x/pause", "POST"), ("DELETE", "/api/v1/bots/a/b/trades", "GET"),
+        ("GET", "/api/v1/bots/x/pause", "POST"), ("DELETE", "/api/v1/bots/a/trades", "GET"),
  ("PUT", "/api/v1/jobs/x", "GET, DELETE"),
     ],
 )  # fmt: skip
@@ -184,7 +184,11 @@ def test_a_check_takes_a_file_as_an_upload_does(live: Running, own_name: str) ->
     source = bot_source(name=own_name, symbols='["NOPE"]')
     by_file = live.api("POST", "/bots/check", files={"file": ("b.py", source.encode())})
     by_json = live.api("POST", "/bots/check", json={"source": source})
-    assert by_file.json() == by_json.json()
+    answers = [by_file.json(), by_json.json()]
+    for found in answers:
+        # What a bot does is also tried on the season's last ticks, and those go on between the two.
+        found.pop("report", None)
+    assert answers[0] == answers[1]
     assert by_file.json()["accepted"]
     assert "NOPE is not in this market" in by_file.json()["warnings"][0]
     assert "'file'" in problem(live.api("POST", "/bots/check", files={"other": ("b.py", b"x")}), 422)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 
 import pytest
 
@@ -77,6 +78,23 @@ def test_too_many_compared_bots_and_unknown_ones_are_told(live: Running) -> None
     page = live.client.get("/compare?bots=a,b,c,d,e,f,g,h,i,j", headers=HTML).text
     assert "2 were left out" in page
     assert "There is no bot &#39;a&#39; in this season." in page
+
+
+def test_the_board_with_all_that_it_loads_is_light(live: Running) -> None:
+    page = live.client.get("/", headers=HTML)
+    sent, wanted, seen = len(page.content), re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text), set()
+    while wanted:
+        address = wanted.pop()
+        if address in seen:
+            continue
+        seen.add(address)
+        with live.client.stream("GET", address, headers={"accept-encoding": "gzip"}) as answer:
+            raw = b"".join(answer.iter_raw())
+        sent += len(raw)
+        text = live.client.get(address).text
+        wanted += [f"/static/{name}" for name in re.findall(r'from "\./([\w.]+)"', text)]
+    assert {"/static/board.js", "/static/charts.js", "/static/style.css"} <= seen
+    assert sent < 150_000
 
 
 # -- the series that charts are drawn of

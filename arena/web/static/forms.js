@@ -4,6 +4,7 @@ import { get, path, stopped, write } from "./api.js";
 import { codeView, linesOf, violationList } from "./code.js";
 import { $, badge, guest, h, offered, showProblem } from "./dom.js";
 import { number, plural } from "./format.js";
+import { findingList } from "./findings.js";
 import { live } from "./live.js";
 import { memory, ownSubmissions, rememberBot, rememberSubmission } from "./memory.js";
 
@@ -250,12 +251,17 @@ export function uploadForm() {
   });
 
   $("check-button").addEventListener("click", guarded(async () => {
-    const { accepted, violations, warnings = [] } = await write("POST", "/bots/check", { source: source.value });
+    const { accepted, violations, warnings = [], report } = await write("POST", "/bots/check", { source: source.value });
     result.replaceChildren(
       h("p", { class: accepted ? "good" : "bad", "data-accepted": String(accepted) },
         accepted ? "Accepted: this code may trade." : `Refused: ${plural(violations.length, "violation")}.`),
       ...warnings.map((warning) => h("p", { class: "notice", "data-notice": "warning" }, guest(warning))),
       violations.length > 0 ? verdict(source.value, violations, jump) : "");
+    if (report) {
+      const found = h("div");
+      findingList(found, report.findings);
+      result.append(found);
+    }
   }));
 
   const upload = guarded(async () => {
@@ -295,7 +301,7 @@ function liveCheck(source) {
     asked += 1;
     const mine = asked;
     try {
-      const { accepted, violations } = await write("POST", "/bots/check", { source: source.value });
+      const { accepted, violations } = await write("POST", "/bots/check?report=false", { source: source.value });
       if (mine !== asked) return;
       number(new Map(violations.map((violation) => [violation.line, violation.message])));
       const [first] = violations;
