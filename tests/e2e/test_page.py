@@ -114,7 +114,10 @@ def test_rejected_drawdown_and_holdings_are_in_sight(page: Any, server: Server, 
     page.goto(f"{server.url}/")
     row = f"#board-table tbody tr[data-id='{bot}']"
     page.wait_for_selector(f"{row} [data-label=Holds]:has-text('BTCUSDT')")
-    until(lambda: int(page.inner_text(f"{row} [data-label=Rejected]").split()[-1]), "a rejected order is counted")
+    until(
+        lambda: int(page.inner_text(f"{row} [data-label=Rejected]").split()[-1].replace(",", "")),
+        "a rejected order is counted",
+    )
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for label in NEEDED:
         box = page.locator(f"{row} [data-label={label}]").bounding_box()

@@ -222,7 +222,7 @@ def test_frames_a_slow_disk_has_no_room_for_are_counted_in_the_file(tmp_path: Pa
 FULL_DISK = """
 import random, resource, signal, sys, threading
 from pathlib import Path
-from arena.feeds.base import Frame
+from arena.feeds.base import RawFrame
 from arena.feeds.recording.layout import RecordedFeed
 from arena.feeds.recording.writer import FlushPolicy, Recording
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -230,10 +230,10 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
 recording = Recording(Path(sys.argv[1]), [RecordedFeed("a", ())], flush=FlushPolicy(60.0, 1))
 while not recording.problem:
     before = recording.frames
-    recording.write(Frame("a", 1, random.randbytes(500)))
+    recording.write(RawFrame("a", 1, random.randbytes(500)))
     while recording.frames == before and not recording.problem:
         threading.Event().wait(0.001)
-recording.write(Frame("a", 2, b"after"))
+recording.write(RawFrame("a", 2, b"after"))
 recording.close()
 print(recording.frames, recording.problem)
 """

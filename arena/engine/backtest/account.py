@@ -38,7 +38,7 @@ class BacktestAccount:
         self.account = Account(rules.starting_cash)
         self.score = Score(rules.starting_cash)
         self.ledger = RunRecord()
-        self._marks = EquityMarker(market, self.score, self.ledger.equity)
+        self._marks = EquityMarker(market, self.score, self.ledger.equity, self.ledger.score_points)
         self.sent = 0
         self._settled = 0
         self._pending: list[tuple[OrderRecord, Order]] = []

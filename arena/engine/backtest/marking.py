@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
 from arena.core.ledger import Account
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 class EquityMarker:
     """Values an account at every tick of a market into a score and an equity curve."""
 
-    def __init__(self, market: RecordedMarket, score: Score, curve: EquityCurve) -> None:
+    def __init__(self, market: RecordedMarket, score: Score, curve: EquityCurve, points: array[float]) -> None:
+        """Make a marker; `points` takes the equity at each score point."""
         self.until = 0
         self._market = market
         self._score = score
         self._curve = curve
+        self._points = points
         self._held: list[tuple[int, Account]] = []
         self._columns = {symbol: i for i, symbol in enumerate(market.symbols, 1)}
 
@@ -53,6 +56,7 @@ class EquityMarker:
         self._snapshot(ticks, equity[ticks - start], realized, unrealized[ticks - start], cash)
         for place in self._market.score_ticks[slice(*np.searchsorted(self._market.score_ticks, (start, end)))].tolist():
             self._score.point(float(equity[place - start]), self._market.time(place))
+            self._points.append(float(equity[place - start]))
 
     def _values(
         self, start: int, end: int, accounts: list[Account], lengths: npt.NDArray[np.int64]

@@ -109,6 +109,8 @@ class RunRecord:
     trades: list[TradeRecord] = field(default_factory=list)
     logs: list[tuple[float, str, str]] = field(default_factory=list)
     equity: EquityCurve = field(default_factory=EquityCurve)
+    # Equity at the score points, from which returns are taken.
+    score_points: array[float] = field(default_factory=lambda: array("d"))
     overflow: int = 0
     errors: int = 0
     error_ticks: int = 0

@@ -14,7 +14,7 @@ from arena.core.orders import Side
 from arena.core.text import clean_line
 from arena.engine.backtest.account import BacktestAccount, RecordedMarket, rejected_count
 from arena.engine.backtest.run import BacktestResult
-from arena.engine.rows import log_row
+from arena.engine.rows import LogColumns, log_row
 
 Row = dict[str, Any]
 
@@ -176,11 +176,18 @@ def order_rows(results: Sequence[BacktestResult]) -> list[Row]:
     )
 
 
+def _log_line(result: BacktestResult, row: LogColumns) -> Row:
+    return {
+        "time": row["time"], "bot_name": result.name, "file": result.file,
+        "level": row["level"], "message": row["message"],
+    }  # fmt: skip
+
+
 def log_rows(results: Sequence[BacktestResult]) -> list[Row]:
     """Return all log lines, by time, then bots in the order given."""
     return _in_order(
         [
-            (line[0], place, n, {"bot_name": result.name, "file": result.file, **log_row(*line)})
+            (line[0], place, n, _log_line(result, log_row(*line)))
             for place, result, play in _plays(results)
             for n, line in enumerate(play.ledger.logs)
         ]

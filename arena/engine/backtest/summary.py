@@ -52,14 +52,14 @@ def round_trips(play: BacktestAccount) -> list[Row]:
 def summary(play: BacktestAccount, market: RecordedMarket, hold_pct: float | None) -> Row:
     """Return the figures of one bot by name; None where one is not defined or has fewer than 30 periods.
 
-    Ratios are of the returns between equity rows, annualised by the periods a year that were observed.
+    Ratios are of the returns between score points, annualised by the periods a year that were observed.
     """
     curve = np.array([row[2] for row in play.ledger.equity], dtype=np.float64)
     times = [row[1] for row in play.ledger.equity]
     start = play.score.starting_cash
     metrics = play.score.metrics(float(curve[-1]) if len(curve) else play.account.cash, play.account.fees)
-    # As the score counts them: between equity rows; the way from the starting cash to the first is no period.
-    returns = returns_of(curve)
+    # As the score counts them; the way from the starting cash to the first score point is no period.
+    returns = returns_of(np.array(play.ledger.score_points))
     years = metrics.periods_a_year
     known = len(returns) >= MIN_PERIODS and years is not None
     root = math.sqrt(years) if years else 0.0
