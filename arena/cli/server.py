@@ -133,7 +133,7 @@ def _wait(settings: config.Settings) -> str:
 
 
 def _waits_for(arena: Any) -> str:
-    bots = sum(seat.status != "retired" for seat in arena.engine.live.roster.seats())
+    bots = sum(seat.status != "retired" for seat in arena.engine.roster.seats())
     return f"Shutting down… The tick under way, {plural(bots, 'bot')} and the database are waited for."
 
 
