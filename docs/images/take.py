@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.browser import browsing
 from tests.e2e.server import Server
-from tests.e2e.test_page import browsing
 
 HERE = Path(__file__).parent
 TICKS = 420
@@ -45,7 +45,7 @@ def main() -> None:
                 page.wait_for_selector("#board-table tbody tr")
                 take(page, "board", 1320)
                 page.click("#board-table tbody a:has-text('EMA 20')")
-                page.wait_for_selector("#bot-trades tbody tr")
+                page.wait_for_selector("#bot-name")
                 take(page, "bot", 900)
         finally:
             server.end()
