@@ -63,7 +63,8 @@ class Baselines:
         """Buy and hold every symbol that has its first price."""
         for symbol in self.symbols:
             price = prices.get(symbol)
-            if price is not None and symbol not in self.held:
+            # What has ended at nothing cannot be bought.
+            if price is not None and price > 0.0 and symbol not in self.held:
                 self.held[symbol] = self._bought(price)
 
     def _bought(self, price: float) -> float:
@@ -79,7 +80,8 @@ class Baselines:
         chance = np.random.Generator(np.random.Philox(key=self.seed, counter=self.points))
         draws = chance.random(RANDOM_TRADERS)
         wanted = chance.integers(0, len(self.symbols) + 1, RANDOM_TRADERS)
-        known = np.append(np.isfinite(row), True)
+        # A symbol without a price, or one that has ended at nothing, cannot be bought; cash always can be held.
+        known = np.append(np.nan_to_num(row) > 0.0, True)
         turning = np.flatnonzero((draws < _TURN) & known[wanted])
         slip, fee = self.rules.slippage_bps / 1e4, self.rules.fee_bps / 1e4
         usable = np.where(np.isfinite(row), row, 0.0)

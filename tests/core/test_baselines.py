@@ -90,3 +90,12 @@ def test_the_score_clock_finds_one_by_one_what_it_finds_at_once() -> None:
 )
 def test_the_usual_score_interval(interval: float, *, replay: bool, wanted: float) -> None:
     assert default_score_interval(interval, replay=replay) == wanted
+
+
+def test_what_has_ended_at_nothing_is_not_bought() -> None:
+    baselines = Baselines(("A", "B"), Rules(), 1)
+    for _ in range(40):
+        baselines.point({"A": 0.0, "B": 10.0})
+    found = baselines.equities({"A": 0.0, "B": 10.0})
+    assert found["A"] == found["B"] == 10_000.0
+    assert baselines.band({"A": 0.0, "B": 10.0})[0] == 10_000.0

@@ -161,8 +161,8 @@ def test_a_rejected_strategy_says_who_said_no_and_goes_back_into_the_box(page: A
     assert answer["reason"] in page.inner_text("#submission-outcome")
     page.click("#submission-again")
     page.wait_for_selector("#prompt")
-    assert page.input_value("#prompt") == words
-    assert page.input_value("#submit-name") == "Whistler"
+    until(lambda: page.input_value("#prompt") == words, "the words are in the box again")
+    until(lambda: page.input_value("#submit-name") == "Whistler", "and so is the name")
 
 
 def test_a_record_is_proved_from_the_page(page: Any, server: Server) -> None:

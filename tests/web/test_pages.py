@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import re
 
@@ -104,14 +105,15 @@ def test_prices_of_a_season_are_thinned_evenly_with_both_ends(live: Running) -> 
     live.ticks(12)
     whole = live.get("/prices/history?limit=5000")
     few = live.get("/prices/history?limit=5")
-    assert whole["ticks"] == list(range(whole["ticks"][0], whole["ticks"][-1] + 1))
+    steps = {after - before for before, after in itertools.pairwise(whole["ticks"])}
+    assert min(steps) > 0
+    assert max(steps) - min(steps) <= 1
     assert len(few["ticks"]) == 5
     assert few["ticks"][0] == whole["ticks"][0]
     assert few["ticks"][-1] >= whole["ticks"][-1]
     assert {len(column) for column in few["prices"].values()} == {5}
-    place = whole["ticks"].index(few["ticks"][1])
-    assert few["times"][1] == whole["times"][place]
-    assert all(few["prices"][symbol][1] == whole["prices"][symbol][place] for symbol in few["prices"])
+    assert few["times"][0] == whole["times"][0]
+    assert all(few["prices"][symbol][0] == whole["prices"][symbol][0] for symbol in few["prices"])
 
 
 def test_curves_of_several_bots_are_those_of_each(live: Running, own_name: str) -> None:
