@@ -120,6 +120,11 @@ async def soak(names: Sequence[str], seconds: float, fault_every: float, seed: i
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
     counts = {feed.name: dict(sorted(feed.counts.items())) for feed in feeds}
+    # The other side of a socket may close it a moment later on a busy machine.
+    for _ in range(100):
+        if all(_open()[key] <= idle[key] for key in idle):
+            break
+        await asyncio.sleep(0.1)
     return {
         "seconds": seconds, "seed": seed, "prices_shown": market.seen, "faulty_prices": dict(market.faulty),
         "faults": {name: found.summary() for name, found in fault_logs.items()}, "counts": counts,
