@@ -171,7 +171,8 @@ def test_a_record_is_proved_from_the_page(page: Any, server: Server) -> None:
     page.goto(f"{server.url}/bots/{bot}#tab-proof")
     page.wait_for_selector("#tab-proof-tab[aria-selected=true]")
     page.click("#bot-verify")
-    page.wait_for_selector("#bot-proof:has-text(': reproduced.')")
+    # A proof waits for its turn and a pool of its own: minutes on a loaded machine.
+    page.wait_for_selector("#bot-proof:has-text(': reproduced.')", timeout=240_000)
 
 
 def test_every_one_of_many_bots_can_be_found(tmp_path: Path) -> None:

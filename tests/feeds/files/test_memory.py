@@ -119,7 +119,7 @@ except MarketDataError as error:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS bounds mappings on Linux only")
-@pytest.mark.parametrize("limit", [400_000, 1_600_000], ids=["no library", "no room for the rows"])
+@pytest.mark.parametrize("limit", [400_000, 1_400_000], ids=["no library", "no room for the rows"])
 def test_a_parquet_file_for_which_there_is_no_room_ends_in_a_sentence(tmp_path, limit):
     path, out = tmp_path / "xbtusd.csv", tmp_path / "o.parquet"
     path.write_text("".join(f"{1_700_000_000 + n / 4:.2f},{n % 7 + 1}.5,1\n" for n in range(2_000_000)))
