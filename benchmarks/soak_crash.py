@@ -178,11 +178,14 @@ class Soak:
         except sqlite3.OperationalError:
             return 0
 
-    def until_ticks(self, count: int, patience: float = 60.0) -> None:
-        """Wait until so many more ticks are recorded."""
-        aim, end = self.ticks() + count, time.monotonic() + patience
-        while self.ticks() < aim:
-            if time.monotonic() > end:
+    def until_ticks(self, count: int, patience: float = 90.0) -> None:
+        """Wait until so many more ticks are recorded; none for `patience` seconds is a clock that stands."""
+        seen = self.ticks()
+        aim, moved = seen + count, time.monotonic()
+        while seen < aim:
+            if (now := self.ticks()) > seen:
+                seen, moved = now, time.monotonic()
+            if time.monotonic() > moved + patience:
                 log = (self.folder / "serve.log").read_text("utf-8", "replace")
                 raise SystemExit(f"the clock does not go on:\n{log[-3000:]}")
             self.wait(0.02)
