@@ -64,13 +64,19 @@ def read_at_once(path: Path) -> History:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_DATA bounds mappings on Linux only")
 @pytest.mark.parametrize(
-    ("backward", "packed"), [(False, False), (True, False), (False, True)], ids=["in order", "newest first", "gz"]
+    ("backward", "packed"),
+    [
+        pytest.param(False, False, id="in order"),
+        # The same of a file that is written in another way.
+        pytest.param(True, False, id="newest first", marks=pytest.mark.long),
+        pytest.param(False, True, id="gz", marks=pytest.mark.long),
+    ],
 )
 def test_a_process_that_may_not_hold_a_file_gets_the_ticks_of_all_of_it(tmp_path, backward, packed):
     path = tmp_path / ("BTCUSDT-trades-2023-11.csv" + ".gz" * packed)
     write(path, backward=backward, packed=packed)
     arguments = [sys.executable, "-c", CHILD, str(path), str(ROOM), str(small(tmp_path))]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     digest, _, defects = done.stdout.strip().partition(" ")
     whole = read_at_once(path)
@@ -98,7 +104,7 @@ def test_a_reader_for_which_there_is_no_room_ends_in_a_sentence(tmp_path, loaded
     path.write_text("time,symbol,price\n1700000000,BTCUSDT,1.5\n")
     imports = "from arena.feeds.files import reader\n" if loaded else ""
     done = subprocess.run(
-        [sys.executable, "-c", imports + LIMITED, str(path)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", imports + LIMITED, str(path)], capture_output=True, text=True, timeout=280, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "market.csv is read by polars, which does not fit" in done.stdout
@@ -118,13 +124,19 @@ except MarketDataError as error:
 """
 
 
+@pytest.fixture(scope="module")
+def many_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rows") / "xbtusd.csv"
+    path.write_text("".join(f"{1_700_000_000 + n / 4:.2f},{n % 7 + 1}.5,1\n" for n in range(2_000_000)))
+    return path
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS bounds mappings on Linux only")
 @pytest.mark.parametrize("limit", [400_000, 1_400_000], ids=["no library", "no room for the rows"])
-def test_a_parquet_file_for_which_there_is_no_room_ends_in_a_sentence(tmp_path, limit):
-    path, out = tmp_path / "xbtusd.csv", tmp_path / "o.parquet"
-    path.write_text("".join(f"{1_700_000_000 + n / 4:.2f},{n % 7 + 1}.5,1\n" for n in range(2_000_000)))
+def test_a_parquet_file_for_which_there_is_no_room_ends_in_a_sentence(many_rows, tmp_path, limit):
+    path, out = many_rows, tmp_path / "o.parquet"
     arguments = [sys.executable, "-c", CONVERTING, str(path), str(out), str(limit)]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=280, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "o.parquet is written by polars, which does not fit" in done.stdout
     assert not out.exists()
@@ -137,6 +149,6 @@ def test_a_parquet_file_that_does_not_fit_is_not_begun(tmp_path):
     frame = pl.DataFrame({"time": pl.int_range(rows, eager=True) + 1_700_000_000})
     frame.with_columns(price=pl.col("time") % 7 + 0.5, amount=pl.lit(1.0)).write_parquet(path)
     arguments = [sys.executable, "-c", CONVERTING, str(path), str(tmp_path / "o.csv"), "1700000"]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=280, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "xbtusd.parquet is read as a whole, which does not fit" in done.stdout
