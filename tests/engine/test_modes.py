@@ -90,9 +90,7 @@ def test_all_modes_agree_on_many_markets(
     assert_modes_agree(calm, facing, deal, market, fee)
 
 
-def assert_modes_agree(
-    calm: Pool, facing: Pool, deal: Callable[..., Hand], market: RecordedMarket, fee: float
-) -> None:
+def assert_modes_agree(calm: Pool, facing: Pool, deal: Callable[..., Hand], market: RecordedMarket, fee: float) -> None:
     rules = Rules(10_000.0, fee, fee / 2)
     hand = deal(ReplaySource(market), plan_of(fee_bps=fee, slippage_bps=fee / 2), pool=calm)
     seed = hand.engine._state.chance

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -223,7 +224,13 @@ def test_what_unpacks_to_far_more_than_it_is_ends_in_a_sentence(lines, small, tm
     path = tmp_path / "m.gz"
     path.write_bytes(content)
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(path), str(small)], capture_output=True, text=True, timeout=280, check=False
+        [sys.executable, "-c", CHILD, str(path), str(small)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+        # As many threads on every machine: each has memory of its own.
+        env={**os.environ, "POLARS_MAX_THREADS": "2", "MALLOC_ARENA_MAX": "2"},
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("REFUSED")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from arena.feeds.files.reader import read
 from arena.feeds.files.resample import assemble
 from arena.feeds.files.sources import open_sources
 
+# As many threads on every machine: each has memory of its own.
+ENVIRONMENT = {**os.environ, "POLARS_MAX_THREADS": "2", "MALLOC_ARENA_MAX": "2"}
 BLOCKS = 112
 ROOM = 80 << 20  # bytes that the process may take beyond what its imports took
 INTERVAL = 60.0
@@ -76,7 +79,7 @@ def test_a_process_that_may_not_hold_a_file_gets_the_ticks_of_all_of_it(tmp_path
     path = tmp_path / ("BTCUSDT-trades-2023-11.csv" + ".gz" * packed)
     write(path, backward=backward, packed=packed)
     arguments = [sys.executable, "-c", CHILD, str(path), str(ROOM), str(small(tmp_path))]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(arguments, env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     digest, _, defects = done.stdout.strip().partition(" ")
     whole = read_at_once(path)
@@ -104,7 +107,12 @@ def test_a_reader_for_which_there_is_no_room_ends_in_a_sentence(tmp_path, loaded
     path.write_text("time,symbol,price\n1700000000,BTCUSDT,1.5\n")
     imports = "from arena.feeds.files import reader\n" if loaded else ""
     done = subprocess.run(
-        [sys.executable, "-c", imports + LIMITED, str(path)], capture_output=True, text=True, timeout=280, check=False
+        [sys.executable, "-c", imports + LIMITED, str(path)],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "market.csv is read by polars, which does not fit" in done.stdout
@@ -132,11 +140,11 @@ def many_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS bounds mappings on Linux only")
-@pytest.mark.parametrize("limit", [400_000, 1_400_000], ids=["no library", "no room for the rows"])
+@pytest.mark.parametrize("limit", [400_000, 1_000_000], ids=["no library", "no room for the rows"])
 def test_a_parquet_file_for_which_there_is_no_room_ends_in_a_sentence(many_rows, tmp_path, limit):
     path, out = many_rows, tmp_path / "o.parquet"
     arguments = [sys.executable, "-c", CONVERTING, str(path), str(out), str(limit)]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(arguments, env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "o.parquet is written by polars, which does not fit" in done.stdout
     assert not out.exists()
@@ -149,6 +157,6 @@ def test_a_parquet_file_that_does_not_fit_is_not_begun(tmp_path):
     frame = pl.DataFrame({"time": pl.int_range(rows, eager=True) + 1_700_000_000})
     frame.with_columns(price=pl.col("time") % 7 + 0.5, amount=pl.lit(1.0)).write_parquet(path)
     arguments = [sys.executable, "-c", CONVERTING, str(path), str(tmp_path / "o.csv"), "1700000"]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(arguments, env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "xbtusd.parquet is read as a whole, which does not fit" in done.stdout
