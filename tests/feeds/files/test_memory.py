@@ -133,22 +133,44 @@ except MarketDataError as error:
 """
 
 
-@pytest.fixture(scope="module")
-def many_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("rows") / "xbtusd.csv"
-    path.write_text("".join(f"{1_700_000_000 + n / 4:.2f},{n % 7 + 1}.5,1\n" for n in range(2_000_000)))
-    return path
-
-
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS bounds mappings on Linux only")
-@pytest.mark.parametrize("room", [200, 960], ids=["no library", "no room for the rows"])
-def test_a_parquet_file_for_which_there_is_no_room_ends_in_a_sentence(many_rows, tmp_path, room):
-    path, out = many_rows, tmp_path / "o.parquet"
-    arguments = [sys.executable, "-c", CONVERTING, str(path), str(out), str(room)]
+def test_a_parquet_file_for_which_there_is_no_room_ends_in_a_sentence(tmp_path):
+    path, out = tmp_path / "xbtusd.csv", tmp_path / "o.parquet"
+    path.write_text("".join(f"{1_700_000_000 + n / 4:.2f},{n % 7 + 1}.5,1\n" for n in range(1000)))
+    arguments = [sys.executable, "-c", CONVERTING, str(path), str(out), "200"]
     done = subprocess.run(arguments, env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "o.parquet is written by polars, which does not fit" in done.stdout
     assert not out.exists()
+
+
+WRITING = """
+import resource, sys
+from pathlib import Path
+from arena.errors import MarketDataError
+from arena.feeds import convert
+from arena.feeds.files import memory
+[path, out] = map(Path, sys.argv[1:])
+convert.convert([str(path)], out.with_name("first.parquet"), interval=None)
+taken = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmSize")) << 10
+resource.setrlimit(resource.RLIMIT_AS, (taken + (600 << 20),) * 2)
+convert.convert([str(path)], out, interval=None)
+try:
+    memory.require_room_to_write(out.name, 10_000_000)
+except MarketDataError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS bounds mappings on Linux only")
+def test_few_rows_are_written_where_there_is_no_room_for_many(tmp_path):
+    path, out = tmp_path / "xbtusd.csv", tmp_path / "o.parquet"
+    path.write_text("".join(f"{1_700_000_000 + n / 4:.2f},{n % 7 + 1}.5,1\n" for n in range(1000)))
+    arguments = [sys.executable, "-c", WRITING, str(path), str(out)]
+    done = subprocess.run(arguments, env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "o.parquet is written by polars, which does not fit: it takes 738 MiB" in done.stdout
+    assert out.exists()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS bounds mappings on Linux only")
