@@ -21,7 +21,7 @@ from arena.web.serving import ConnectionLimits, server_config
 
 T = TypeVar("T")
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def until(found: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
@@ -151,7 +151,7 @@ def running(settings: Settings, folder: Path, limits: ConnectionLimits | None = 
         finally:
             arena.broadcast.close()
             server.should_exit = True
-            thread.join(timeout=20)
+            thread.join(timeout=60)
             assert not thread.is_alive(), "the server does not end"
     finally:
         listening.close()
