@@ -172,11 +172,12 @@ class Engine:
         """Close the season: what waits expires, its last state is written, and no tick follows."""
         if self.state == "finished":
             return
-        self._state.phase = "finished"
         self.roster.expire_pending()
         self._snapshot_last()
         close_season(self._database, self.season.id)
         self.season.status = "closed"
+        # Last: who sees it finds the season closed and its last state written.
+        self._state.phase = "finished"
         log.info("Season %d is closed after tick %d", self.season.number, self.market.n)
         self._broadcast.publish("status", {})
 
@@ -227,7 +228,6 @@ class Engine:
         builder = self._builder(market.n, market.time)
         builder.snapshot(self.scores, self._worth(market.last_prices, {}), last=True)
         self._record(builder)
-        self._state.phase = "finished"
 
     def _publish(self, builder: TickBuilder, *, ranked: bool) -> None:
         market = self.market
