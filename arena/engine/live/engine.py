@@ -213,11 +213,14 @@ class Engine:
     def _record(self, builder: TickBuilder) -> bool:
         """Write the tick; where the database is away or full, the clock stands until it is back."""
         while (problem := self._journal.write(builder.writes)) is not None:
-            self._state.phase, self._state.problem = "waiting", problem.reason
             log.error("Tick %d cannot be recorded, the clock stands: %s", builder.n, problem.detail)
+            # The phase last: who reads it from another thread finds the reason too.
+            self._state.problem = problem.reason
+            self._state.phase = "waiting"
             if self._calls.wait(1.0):
                 return False
-        self._state.phase, self._state.problem = "running", None
+        self._state.problem = None
+        self._state.phase = "running"
         return True
 
     def _snapshot_last(self) -> None:
