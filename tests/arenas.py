@@ -27,13 +27,15 @@ PATIENCE = 90.0  # a bound for what never comes; below the time limit of a test
 
 def until(found: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
     """Return the first true value of `found`, asked again and again until patience ends."""
-    end = time.monotonic() + patience
+    end, wait = time.monotonic() + patience, 0.005
     pause = threading.Event()
     while time.monotonic() < end:
         value = found()
         if value:
             return value
-        pause.wait(0.01)
+        pause.wait(wait)
+        # Looking costs the CPU that others are waited for to use.
+        wait = min(0.1, wait * 1.3)
     raise AssertionError(f"not within {patience:g} s: {what}")
 
 

@@ -104,11 +104,9 @@ WIDTHS = [1440, 768, 390, 360]
 NEEDED = ["Bot", "Equity", "Return", "Drawdown", "Trades", "Rejected", "Errors", "Holds"]
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_rejected_drawdown_and_holdings_are_in_sight(page: Any, server: Server, width: int) -> None:
+def test_rejected_drawdown_and_holdings_are_in_sight(page: Any, server: Server) -> None:
     bot = upload(server, HOLDER)["bot_id"]
     server.wait_for(lambda: server.get(f"/bots/{bot}")["positions"])
-    page.set_viewport_size({"width": width, "height": 844})
     page.goto(f"{server.url}/")
     row = f"#board-table tbody tr[data-id='{bot}']"
     page.wait_for_selector(f"{row} [data-label=Holds]:has-text('BTCUSDT')")
@@ -116,12 +114,19 @@ def test_rejected_drawdown_and_holdings_are_in_sight(page: Any, server: Server, 
         lambda: int(page.inner_text(f"{row} [data-label=Rejected]").split()[-1].replace(",", "")),
         "a rejected order is counted",
     )
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    for label in NEEDED:
-        box = page.locator(f"{row} [data-label={label}]").bounding_box()
-        assert box is not None, label
-        assert box["x"] >= 0, label
-        assert box["x"] + box["width"] <= width, label
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 844})
+        fits(page, width, "/")
+        for label in NEEDED:
+            box = page.locator(f"{row} [data-label={label}]").bounding_box()
+            assert box is not None, (width, label)
+            assert box["x"] >= 0, (width, label)
+            assert box["x"] + box["width"] <= width, (width, label)
+
+
+def fits(page: Any, width: int, address: str) -> None:
+    """Wait until a page whose window has just got this width is no wider than that."""
+    until(lambda: page.evaluate("document.documentElement.scrollWidth") <= width, f"{address} is {width} pixels wide")
 
 
 def test_warnings_of_an_upload_reach_the_page(page: Any, server: Server) -> None:
@@ -185,11 +190,11 @@ def test_every_one_of_many_bots_can_be_found(tmp_path: Path) -> None:
     folder.mkdir()
     server = Server(tmp_path, BOTS_DIR=str(folder), TRIAL_TICKS="5", TICK_INTERVAL_SECONDS="0.5")
     try:
-        for number in range(205):
+        for number in range(105):
             upload(server, f'NAME = "Copy {number:03}"\nSYMBOLS = ["BTCUSDT"]\ndef on_tick(ctx, tick):\n    pass\n')
         with browsing(server.url) as (page, complaints):
             page.wait_for_selector("#board-more:visible")
-            for name in ("Copy 000", "copy 107", "COPY 204"):
+            for name in ("Copy 000", "copy 057", "COPY 104"):
                 page.fill("#board-search", name)
                 page.wait_for_selector("#board-found:has-text('1 bot found')")
                 assert page.locator("#board-table tbody tr").count() == 1
@@ -200,8 +205,8 @@ def test_every_one_of_many_bots_can_be_found(tmp_path: Path) -> None:
             page.wait_for_selector("#board-more:visible")
             while page.is_visible("#board-more"):
                 page.click("#board-more")
-            assert page.locator("#board-table tbody tr").count() == 205
-            assert "205 bots" in page.inner_text("#board-as-of")
+            assert page.locator("#board-table tbody tr").count() == 105
+            assert "105 bots" in page.inner_text("#board-as-of")
             assert not complaints
     finally:
         server.end()
@@ -254,15 +259,6 @@ def test_a_season_that_is_over_takes_nothing_and_can_be_read_later(tmp_path: Pat
             assert not complaints
     finally:
         server.end()
-
-
-def test_the_page_fits_a_phone(page: Any, server: Server, tmp_path: Path) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(server.url)
-    page.wait_for_selector("#board-table tbody tr[data-id]")
-    width = page.evaluate("document.documentElement.scrollWidth")
-    assert width <= 390
-    page.screenshot(path=str(tmp_path / "phone.png"))
 
 
 # -- addresses
@@ -400,7 +396,10 @@ def test_axe_finds_no_serious_fault(page: Any, server: Server, ids: dict[str, st
     page.emulate_media(color_scheme=scheme)
     page.goto(server.url + address.format(**ids))
     page.wait_for_selector("#live[data-state=live]")
-    found = Axe().run(page).response["violations"]
+    # The scheme changes colours only: all other rules are looked at once.
+    rules = None if scheme == "light" else {"type": "rule", "values": ["color-contrast"]}
+    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
+    found = Axe().run(page, options=options).response["violations"]
     serious = [
         (one["id"], [node["target"] for node in one["nodes"]])
         for one in found if one["impact"] in {"serious", "critical"}
@@ -418,13 +417,14 @@ def test_a_page_can_be_read_without_its_scripts(server: Server, ids: dict[str, s
     assert wanted.get(address, "<h1") in answer.text
 
 
-@pytest.mark.parametrize("width", [360, 768, 2560])
-def test_no_page_is_wider_than_its_window(page: Any, server: Server, ids: dict[str, str], width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
-    for address in PAGES:
-        page.goto(server.url + address.format(**ids))
-        page.wait_for_selector("#live[data-state=live]")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+@pytest.mark.parametrize("address", PAGES)
+def test_no_page_is_wider_than_its_window(page: Any, server: Server, ids: dict[str, str], address: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 900})
+    page.goto(server.url + address.format(**ids))
+    page.wait_for_selector("#live[data-state=live]")
+    for width in (360, 768, 2560, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        fits(page, width, address)
 
 
 def test_the_chosen_theme_is_kept(page: Any, server: Server) -> None:

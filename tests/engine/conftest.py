@@ -122,7 +122,9 @@ def pool() -> Iterator[Pool]:
 def calm(pool: Pool) -> Iterator[Pool]:
     """A pool so patient that no load of the machine is taken for a bot's fault."""
     del pool
-    found = Pool(RUNTIME, Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0, load_wall=60.0, wall_backstop=90.0, uid_base=32_000))
+    found = Pool(
+        RUNTIME, Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0, load_wall=60.0, wall_backstop=90.0, uid_base=32_000)
+    )
     found.start()
     yield found
     found.stop()
@@ -133,7 +135,11 @@ def facing() -> Iterator[Pool]:
     """A patient pool that shares a page with each worker."""
     if not can_share():
         pytest.skip("a page is shared on x86 with two CPUs or more only")
-    found = Pool(RUNTIME, Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0, load_wall=60.0, wall_backstop=90.0, uid_base=33_000), pages=True)
+    found = Pool(
+        RUNTIME,
+        Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0, load_wall=60.0, wall_backstop=90.0, uid_base=33_000),
+        pages=True,
+    )
     found.start()
     yield found
     found.stop()

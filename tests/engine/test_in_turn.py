@@ -120,7 +120,11 @@ def test_progress_counts_every_tick(facing: Pool) -> None:
 def strict(facing: Pool) -> Iterator[Pool]:
     """A pool that shares pages and keeps the usual limits."""
     del facing
-    found = Pool("arena.runtime.bot:BotRuntime", Limits(tick_cpu_hard=0.5, load_wall=60.0, wall_backstop=60.0, uid_base=34_000), pages=True)
+    found = Pool(
+        "arena.runtime.bot:BotRuntime",
+        Limits(tick_cpu_hard=0.5, load_wall=60.0, wall_backstop=60.0, uid_base=34_000),
+        pages=True,
+    )
     found.start()
     yield found
     found.stop()

@@ -138,7 +138,9 @@ def test_a_failed_poll_is_reported_and_repeated(error: str, words: str) -> None:
             feed = feed_of(fake)
             async with running(feed) as heard:
                 await heard.until(lambda: bool(heard.updates))
-                waited = time.monotonic() - heard.state_times[[state for state, _ in heard.states].index(FeedState.DOWN)]
+                waited = (
+                    time.monotonic() - heard.state_times[[state for state, _ in heard.states].index(FeedState.DOWN)]
+                )
             assert words in heard.sentences
             assert heard.states[-1][0] is FeedState.LIVE
             assert waited >= (0.4 if "fewer" in words else 0.0)

@@ -86,7 +86,12 @@ def test_ignored_payloads_are_warned_of_once_in_a_while(caplog: pytest.LogCaptur
         for number in range(3):
             rare.warn("rare %d", number)
             every.warn("every %d", number)
-    assert [record.message for record in caplog.records if record.name == log.name] == ["rare 0", "every 0", "every 1", "every 2"]
+    assert [record.message for record in caplog.records if record.name == log.name] == [
+        "rare 0",
+        "every 0",
+        "every 1",
+        "every 2",
+    ]
 
 
 class Polled(PolledFeed):

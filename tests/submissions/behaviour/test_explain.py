@@ -80,7 +80,9 @@ def explained(live: Running, name: str, first: int) -> dict[str, Any]:
 
 
 def test_a_tick_without_an_order_says_which_condition_did_not_hold(live: Running, bought: dict[str, Any]) -> None:
-    found = explained(live, bought["bot_name"], bought["tick"] + 1)
+    name = bought["bot_name"]
+    filled = live.get(f"/bots/{name}/trades/{bought['id']}/explain")["trade"]["tick"]
+    found = explained(live, name, filled + 1)
     assert found["order"] is None
     assert "`ctx.get_position('BTCUSDT') == 0` did not hold" in found["sentence"]
     assert "ctx.get_position('BTCUSDT') = 0.001" in found["sentence"]
