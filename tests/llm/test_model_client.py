@@ -16,7 +16,7 @@ from arena.llm import faults
 from arena.llm.client import MASK, MAX_COMPLETION, Completion, ContextTooSmallError, ModelServer
 from arena.llm.exchange import MAX_ANSWER
 from arena.llm.fake import FakeModelServer, Scripted, in_order
-from tests.arenas import until
+from tests.arenas import PATIENCE, until
 
 KEY = "sk-secret-key-of-the-tests"
 MESSAGES = [{"role": "system", "content": "be good"}, {"role": "user", "content": "a bot"}]
@@ -24,7 +24,7 @@ Ask = Callable[..., Completion]
 
 
 def asked(
-    *answers: Scripted, timeout: float = 20.0, retries: int = 0, **more: Any
+    *answers: Scripted, timeout: float = PATIENCE, retries: int = 0, **more: Any
 ) -> tuple[Completion, FakeModelServer]:
     with FakeModelServer(in_order(answers)) as server:
         client = ModelServer(server.base_url, KEY, timeout=timeout, retries=retries, **more)
