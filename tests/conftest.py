@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine, make_url, text
@@ -21,6 +22,10 @@ TOKEN = "an-arena-token-for-tests"
 
 _numbers = itertools.count(1)
 _shared: list[Running] = []
+
+# An example, or drawing one, may take as long as it likes: on a busy machine a process is stopped for seconds.
+settings.register_profile("arena", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("arena")
 
 
 @pytest.fixture(scope="session", autouse=True)

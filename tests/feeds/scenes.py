@@ -61,7 +61,7 @@ class CollectingSink:
 
 
 def logged_by_feeds(records: list[logging.LogRecord]) -> list[str]:
-    """Return the messages of the feeds' loggers: a server of other tests logs meanwhile, and asyncio where it is slow."""
+    """Return what the feeds logged: a server of other tests logs meanwhile, and asyncio where it is slow."""
     return [record.getMessage() for record in records if record.name.startswith("arena.feeds")]
 
 

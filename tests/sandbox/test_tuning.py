@@ -85,6 +85,7 @@ def test_addresses_are_random(bots_either_way: Pool) -> None:
     assert not persona & ADDR_NO_RANDOMIZE
 
 
+@pytest.mark.long  # a whole examination; `test_the_lock_down_is_the_same` compares the layers
 def test_the_doctor_finds_nothing_open_without_tuning() -> None:
     found = examine(tuned=False)
     assert found.level in {"A", "B"}

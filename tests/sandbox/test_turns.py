@@ -277,7 +277,8 @@ def test_pages_are_given_back(sharers: Pool) -> None:
 
 def test_cpu_of_repeated_questions_is_charged(turns: PageChannel) -> None:
     """What a bot may use in its life is counted on, also where no question is asked by itself."""
-    ask = asked(turns.worker, "echo", "a", expected_reply="a")
+    # Each question alone may use so little that a hundred do not use up the credit, which then begins anew.
+    ask = asked(turns.worker, "echo", "a", hard=0.05, expected_reply="a")
     assert turns.ask(ask) is REPLY_AS_EXPECTED
     before = turns.worker._allowance._credit
     assert go_on(turns, ask, "a" * 100) == (100, None)
