@@ -159,7 +159,10 @@ def test_the_guides_pandas_snippet_runs_on_the_database(tmp_path: Path) -> None:
     snippet = next(b for b in re.findall(r"```python\n(.*?)```", guide(), re.DOTALL) if "read_sql_query" in b)
     server = Server(tmp_path)
     try:
-        server.wait_for(lambda: sum(int(i["trades"] or 0) for i in board(server).values()) > 5)
+        server.wait_for(lambda: len(board(server)) == 7 and any(i["trades"] for i in board(server).values()))
+        tick = server.get("/status")["tick"]["n"]
+        # The next snapshot has a row of each bot.
+        server.wait_for(lambda: server.get("/status")["tick"]["n"] > tick + 10)
     finally:
         server.end()
     names: dict[str, object] = {}
