@@ -160,7 +160,7 @@ class Soak:
         """End the server as a person would."""
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=90)
 
     def children(self, pid: int) -> list[int]:
         """Return the process ids of a process's children."""
@@ -190,6 +190,22 @@ class Soak:
                 raise SystemExit(f"the clock does not go on:\n{log[-3000:]}")
             self.wait(0.02)
 
+    def until_bots(self, patience: float = 90.0) -> None:
+        """Wait until all bots of the folder take part."""
+        end = time.monotonic() + patience
+        while len(self.enrolled()) < len(list((self.folder / "bots").glob("*.py"))):
+            if time.monotonic() > end:
+                raise SystemExit("the bots of the folder do not come in")
+            self.wait(0.05)
+
+    def enrolled(self) -> list[str]:
+        """Return the ids of the bots that take part."""
+        try:
+            with sqlite3.connect(f"file:{self.folder / 'lab.db'}?mode=ro", uri=True, timeout=20) as connection:
+                return [str(bot) for (bot,) in connection.execute("SELECT bot_id FROM entries")]
+        except sqlite3.OperationalError:
+            return []
+
     # -- what goes wrong --------------------------------------------------------------------------------
 
     def kill_server_in_its_start(self) -> None:
@@ -218,6 +234,7 @@ class Soak:
         """Kill one bot's process."""
         self.until_ticks(self.rng.randrange(1, 10))
         assert self.process is not None
+        self.until_bots()
         workers = [pid for zygote in self.children(self.process.pid) for pid in self.children(zygote)]
         if workers:
             os.kill(self.rng.choice(workers), signal.SIGKILL)
@@ -262,6 +279,7 @@ class Soak:
             act = acts[(0, 8, 16, 18)[n % 4]] if kills < 20 else self.rng.choice(acts)
             act()
             say(f"{n + 1}/{kills} {act.__name__}, {self.ticks()} ticks")
+        self.until_bots()
         self.until_ticks(20)
         self.stop()
 

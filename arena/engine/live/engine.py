@@ -176,6 +176,7 @@ class Engine:
         self._snapshot_last()
         close_season(self._database, self.season.id)
         self.season.status = "closed"
+        # Last: who sees it finds the season closed and its last state written.
         self._state.phase = "finished"
         log.info("Season %d is closed after tick %d", self.season.number, self.market.n)
         self._broadcast.publish("status", {})
