@@ -57,9 +57,9 @@ def start_program(pool: Pool, program: bytes) -> Worker:
     return worker
 
 
-def tick(worker: Worker, index: int = 0, *, hard: float = HARD, wall: float = WALL) -> WorkerReply:
+def tick(worker: Worker, index: int = 0, *, soft: float = SOFT, hard: float = HARD, wall: float = WALL) -> WorkerReply:
     """Show a worker one tick and wait for what comes of it."""
-    return gather([WorkerRequest(worker, Kind.CALL, one_tick(index), SOFT, hard, wall)])[0]
+    return gather([WorkerRequest(worker, Kind.CALL, one_tick(index), soft, hard, wall)])[0]
 
 
 def reply(answer: WorkerReply) -> BotReply:

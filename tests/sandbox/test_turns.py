@@ -23,7 +23,7 @@ from sandbox.talk.verdict import Verdict
 from sandbox.talk.worker import Worker
 from tests.arenas import until
 from tests.sandbox.conftest import running
-from tests.sandbox.market import SOFT, WALL, bot, one_tick, reply, start, tick
+from tests.sandbox.market import WALL, bot, one_tick, reply, start, tick
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = b"x = 1\n"
@@ -315,8 +315,12 @@ def test_a_bot_can_call_as_deep_over_the_page_as_over_the_pipe(canary: str) -> N
         workers = [start(pool, bot("ctx.log(str(deep(0)))", DEEP)) for _ in range(2)]
         page = workers[0].page
         assert page is not None
-        ask = WorkerRequest(workers[0], Kind.CALL, one_tick(0), SOFT, 5.0, WALL)
-        answers = [PageChannel(workers[0], page).ask(ask), tick(workers[0], 1, hard=5.0), tick(workers[1], hard=5.0)]
+        ask = WorkerRequest(workers[0], Kind.CALL, one_tick(0), 5.0, 5.0, WALL)
+        answers = [
+            PageChannel(workers[0], page).ask(ask),
+            tick(workers[0], 1, soft=5.0, hard=5.0),
+            tick(workers[1], soft=5.0, hard=5.0),
+        ]
         logs = [text for answer in answers for _, text in reply(answer).deeds[0].logs]
         for worker in workers:
             worker.close()

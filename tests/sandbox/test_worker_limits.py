@@ -98,7 +98,7 @@ def test_no_exception_ends_a_worker(bots: Pool, error: str) -> None:
 
 def test_endless_recursion_is_an_exception(bots: Pool) -> None:
     worker = start(bots, bot("deeper()", top="def deeper():\n    return deeper()\n"))
-    (error,) = reply(tick(worker, hard=5.0)).deeds[0].errors
+    (error,) = reply(tick(worker, soft=5.0, hard=5.0)).deeds[0].errors
     worker.close()
     assert "recursion" in error.text
     assert (error.kind, error.memory) == ("RecursionError", False)
@@ -107,7 +107,7 @@ def test_endless_recursion_is_an_exception(bots: Pool) -> None:
 def test_a_native_crash_quarantines(bots: Pool) -> None:
     body = "it = iter([1])\nfor _ in range(300000):\n    it = map(abs, it)\nnext(it)"
     worker = start(bots, bot(body))
-    answer = tick(worker, hard=5.0, wall=WALL)
+    answer = tick(worker, soft=5.0, hard=5.0, wall=WALL)
     worker.close()
     assert answer.verdict is Verdict.CRASHED
     assert answer.verdict.quarantines
@@ -150,7 +150,7 @@ def test_who_misses_the_deadline_is_answered_for_without_waiting(bots: Pool) -> 
 
 def test_a_flood_of_log_lines_is_cut_and_counted(bots: Pool) -> None:
     worker = start(bots, bot("for _ in range(10000):\n    ctx.log('x' * 500)"))
-    (deeds,) = reply(tick(worker, hard=5.0)).deeds.values()
+    (deeds,) = reply(tick(worker, soft=5.0, hard=5.0)).deeds.values()
     worker.close()
     assert sum(len(text) for _, text in deeds.logs) <= 4096
     assert deeds.logs_dropped + len(deeds.logs) == 10000
@@ -158,7 +158,7 @@ def test_a_flood_of_log_lines_is_cut_and_counted(bots: Pool) -> None:
 
 def test_a_flood_of_orders_is_cut_and_counted(bots: Pool) -> None:
     worker = start(bots, bot("for _ in range(5000):\n    ctx.submit_order('BTCUSDT', 'BUY', 1)"))
-    (deeds,) = reply(tick(worker, hard=5.0)).deeds.values()
+    (deeds,) = reply(tick(worker, soft=5.0, hard=5.0)).deeds.values()
     worker.close()
     assert len(deeds.orders) == 100
     assert len(deeds.requests) + deeds.overflow == 5000

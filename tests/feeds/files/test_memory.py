@@ -25,7 +25,7 @@ INTERVAL = 60.0
 # What the limit bounds is all private memory that can be written to: heap, arrays, stacks of threads.
 CHILD = """
 import hashlib, resource, sys
-from arena.feeds.files import reader, recognise, resample
+from arena.feeds.files import reader, resample
 from arena.feeds.history import load_history
 load_history([sys.argv[3]], interval=60.0)
 taken = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData")) << 10
