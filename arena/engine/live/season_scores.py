@@ -28,7 +28,8 @@ class SeasonScores:
         self.comparisons = BoardComparisons(season.score_interval, 2.0 * (rules.fee_bps + rules.slippage_bps) / 1e4)
         self._points = 0
         self._last_prices: dict[str, float] = {}
-        self._joined_at: dict[str, float] = {}
+        # What the benchmark was worth at a bot's first score point: for bots whose first tick was not kept.
+        self._first_points: dict[str, float] = {}
 
     def restore(self, points: Iterable[ScorePoint]) -> set[int]:
         """Take up all recorded points; return their ticks."""
@@ -56,9 +57,10 @@ class SeasonScores:
         self.baselines.point(prices)
         benchmark = self.benchmark_equity(prices)
         for bot in equities:
-            self._joined_at.setdefault(bot, benchmark)
-        falls = [1.0 - prices[name] / last for name, last in self._last_prices.items() if last > 0.0 and name in prices]
-        self.comparisons.point(equities, benchmark, max(falls, default=0.0))
+            self._first_points.setdefault(bot, benchmark)
+        moves = [sorted((prices[name], last)) for name, last in self._last_prices.items() if name in prices]
+        swings = [1.0 - low / high for low, high in moves if high > 0.0]
+        self.comparisons.point(equities, benchmark, max(swings, default=0.0))
         self._last_prices = dict(prices)
         self._points += 1
 
@@ -67,16 +69,19 @@ class SeasonScores:
         return self.baselines.equities(prices)[self._season.benchmark]
 
     def columns(
-        self, order: Sequence[tuple[str, float]], prices: Mapping[str, float]
+        self, order: Sequence[tuple[str, float, float | None]], prices: Mapping[str, float]
     ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """Return what each row of a board in this order of bot and equity says, and what the whole says."""
-        bots = [bot for bot, _ in order]
+        """Return what each row of a board in this order says, and what the whole says.
+
+        The order is of bot, equity, and what the benchmark was worth at the bot's first tick.
+        """
+        bots = [bot for bot, _, _ in order]
         verdicts = self.comparisons.judge(bots)
         benchmark, start = self.benchmark_equity(prices), self.baselines.rules.starting_cash
         rows = []
-        for (bot, equity), verdict in zip(order, verdicts, strict=True):
-            # The benchmark counts from the first score point of the bot on: only what it could have had.
-            since = self._joined_at.get(bot, benchmark)
+        for (bot, equity, first), verdict in zip(order, verdicts, strict=True):
+            # The benchmark counts from the bot's first tick on: only what it could have had.
+            since = self._first_points.get(bot, benchmark) if first is None else first
             gained = benchmark / since - 1.0 if since > 0.0 else 0.0
             rows.append({
                 "excess_pct": (equity / start - 1.0 - gained) * 100.0,
