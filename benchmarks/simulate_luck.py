@@ -88,7 +88,8 @@ def watch(returns: Floats) -> Watched:
                     (concerned, any_pair, ahead))  # fmt: skip
     count = np.arange(1.0, looks + 1.0)[None, :, None]
     mean = np.cumsum(returns, axis=1) / count
-    spread = np.sqrt(np.maximum(np.cumsum(returns**2, axis=1) / count - mean**2, 0.0) * count / np.maximum(count - 1, 1))
+    variance = np.maximum(np.cumsum(returns**2, axis=1) / count - mean**2, 0.0)
+    spread = np.sqrt(variance * count / np.maximum(count - 1, 1))
     ratio = np.abs(mean) * np.sqrt(count) / np.maximum(spread, 1e-300)
     ratio[:, : MIN_BATCHES - 1] = 0.0
     highest = ratio.max(axis=2)
@@ -241,7 +242,8 @@ def main() -> None:
         found = luck(kind, asked.boards, asked.looks)
         figures[kind] = {**found, "seconds": time.perf_counter() - began}
         print(json.dumps({kind: figures[kind]}), flush=True)
-    figures["edges"] = [edge(min(200, asked.boards), sharpe, looks) for sharpe, looks in ((0.8, 200), (0.5, 300), (0.3, 600))]
+    cases = ((0.8, 200), (0.5, 300), (0.3, 600))
+    figures["edges"] = [edge(min(200, asked.boards), sharpe, looks) for sharpe, looks in cases]
     figures["cost"] = cost(1000, 600)
     figures["pairs_agree"] = restart_agrees()
     print(json.dumps(figures, indent=2))

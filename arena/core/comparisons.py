@@ -101,7 +101,8 @@ class BoardComparisons:
 
     `batch` is how many returns make one batch: at least 5 minutes, and five times as long as returns remember
     (Politis, White 2004) where they are dependent at all. It is the first size doubled until it is long enough, and
-    never falls. What batches still remember widens the intervals. `tolerance` is the cost of a round trip, as a fraction.
+    never falls. What batches still remember widens the intervals. `tolerance` is the cost of a round
+    trip, as a fraction.
     """
 
     score_interval: float

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from arena.errors import NotFoundError
 from arena.store import queries
 from arena.store.receipts import receipt_problems
 from arena.trust.groups import By, board_groups
+from arena.trust.season_report import keep_report, report_csv, report_page
 from arena.trust.statistics import bot_statistics
 from arena.web import schemas_trust as schemas
 from arena.web.answers import answer
-from arena.web.context import AppState, Chosen, ChosenSeason, Ctx, Waiting
+from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
+from arena.web.text import json_bytes
 
 router = APIRouter(tags=["trust"])
 
@@ -45,6 +49,24 @@ def _receipt(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.Re
         raise NotFoundError("The bot has no receipt: it came in before receipts were given, or from a season before.")
     problems = receipt_problems(found, context.public_key)
     return schemas.Receipt.model_validate({**found[-1], "problems": problems})
+
+
+@router.get(
+    "/seasons/{number}/report",
+    response_model=schemas.SignedReport,
+    responses={200: {"content": {"text/html": {}, "text/csv": {}}}},
+)
+async def season_report(
+    request: Request, number: Annotated[int, Path(ge=1, le=SEASON_NUMBERS)], context: Ctx, lines: Waiting,
+    form: Annotated[Literal["json", "html", "csv"], Query(alias="format")] = "json",
+) -> Response:  # fmt: skip
+    """Return what may be said of a closed season, made once and signed; as a page or a table it has no signature."""
+    made = await lines.tables.run(request, keep_report, context.database, number, context.signer)
+    if form == "html":
+        return Response(report_page(made["report"]), media_type="text/html; charset=utf-8")
+    if form == "csv":
+        return Response(report_csv(made["report"]), media_type="text/csv; charset=utf-8")
+    return Response(json_bytes(made), media_type="application/json")
 
 
 @router.get("/leaderboard/groups", response_model=schemas.BoardGroups)

@@ -108,3 +108,11 @@ class BoardGroups(BaseModel):
     by: str
     items: list[BoardGroup]
     variance: VarianceShares | None = Field(description="None where no prompt and model has several samples.")
+
+
+class SignedReport(BaseModel):
+    """What may be said of a closed season; the signature is over the report's canonical JSON."""
+
+    report: dict[str, Any]
+    signature: str = Field(description="Ed25519, base64.")
+    key: str = Field(description="Public key, raw, base64.")

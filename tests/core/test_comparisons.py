@@ -143,12 +143,15 @@ def test_ticks_to_separate_count_what_has_not_been_seen_yet() -> None:
     calm, fallen = BoardComparisons(300.0, 0.0), BoardComparisons(300.0, 0.0)
     chance, equities = np.random.default_rng(13), [10_000.0, 10_000.0]
     for n in range(60):
-        equities = [value * (1.0 + chance.normal(drift, 1e-3)) for value, drift in zip(equities, (6e-4, 0.0), strict=True)]
+        equities = [
+            value * (1.0 + chance.normal(drift, 1e-3)) for value, drift in zip(equities, (6e-4, 0.0), strict=True)
+        ]
         given = dict(zip(NAMES[:2], equities, strict=True))
         calm.point(given, 10_000.0)
         fallen.point(given, 10_000.0, 0.02 if n == 30 else 0.0)
     soon, late = (board.judge(["b0", "b1"])[0].more_batches for board in (calm, fallen))
-    assert soon is not None and late is not None
+    assert soon is not None
+    assert late is not None
     assert late > soon
 
 

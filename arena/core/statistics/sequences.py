@@ -109,9 +109,7 @@ class Sequences:
         degrees = np.maximum(self.count - 1.0, 1.0)
         return np.where(self.count >= 2.0, np.sqrt(self.squares / degrees), 0.0)
 
-    def half_widths(
-        self, alpha: float, tightest_at: float = TIGHTEST_AT, inflation: Floats | float = 1.0
-    ) -> Floats:
+    def half_widths(self, alpha: float, tightest_at: float = TIGHTEST_AT, inflation: Floats | float = 1.0) -> Floats:
         """Return the half-widths; infinite before MIN_BATCHES, 0 where no two batches differ.
 
         `inflation` is by how many batches that remember each other one independent batch is worth.
