@@ -69,9 +69,7 @@ def test_after_the_deadline_it_is_said_when_the_next_season_begins() -> None:
     rules = SeasonRules(1e4, 0.0, 0.0, 0, 1.0, 300.0, "cash", None, NOW + DAY, NOW, 1)
     assert entry_problem(4, rules, NOW, None) is None
     known = entry_problem(4, rules, NOW + 1, NOW + DAY)
-    assert known == (
-        f"Season 4 took bots until {spoken(NOW)}; the next season begins at 2026-01-02 00:00:00 UTC."
-    )
+    assert known == (f"Season 4 took bots until {spoken(NOW)}; the next season begins at 2026-01-02 00:00:00 UTC.")
     unknown = entry_problem(4, rules, NOW + 1, None)
     assert unknown is not None
     assert "it ends at 2026-01-02 00:00:00 UTC" in unknown

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from arena.errors import NotFoundError
 from arena.store import queries
+from arena.store.bulk import Row
 from arena.store.receipts import receipt_problems
 from arena.trust.groups import By, board_groups
 from arena.trust.season_report import keep_report, report_csv, report_page
@@ -15,6 +16,9 @@ from arena.trust.statistics import bot_statistics
 from arena.web import schemas_trust as schemas
 from arena.web.answers import answer
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
+from arena.web.jobs import job_answer
+from arena.web.robustness import ask_for_robustness, shown_robustness
+from arena.web.schemas import JobDetail
 from arena.web.text import json_bytes
 
 router = APIRouter(tags=["trust"])
@@ -67,6 +71,27 @@ async def season_report(
     if form == "csv":
         return Response(report_csv(made["report"]), media_type="text/csv; charset=utf-8")
     return Response(json_bytes(made), media_type="application/json")
+
+
+@router.get("/bots/{bot_id}/robust", response_model=schemas.Robustness)
+async def robust(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
+    """Return what was left of a bot's result under costs, delays and changes; `POST` asks for it."""
+    return await answer(lines.reads, request, _robust, context, season, bot_id)
+
+
+def _robust(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.Robustness:
+    found = queries.find_bot(context.database, season.id, bot_id)
+    return schemas.Robustness.model_validate(shown_robustness(context, season.id, found))
+
+
+@router.post("/bots/{bot_id}/robust", status_code=202, response_model=JobDetail)
+async def ask_robust(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
+    """Play a bot again over its season's ticks as a job: dearer, later, renamed, rescaled, in windows."""
+    return job_answer(await lines.writes.run(request, _ask_robust, context, season, bot_id), 202)
+
+
+def _ask_robust(context: AppState, season: ChosenSeason, bot_id: str) -> Row:
+    return ask_for_robustness(context, season, queries.find_bot(context.database, season.id, bot_id))
 
 
 @router.get("/leaderboard/groups", response_model=schemas.BoardGroups)

@@ -116,3 +116,24 @@ class SignedReport(BaseModel):
     report: dict[str, Any]
     signature: str = Field(description="Ed25519, base64.")
     key: str = Field(description="Public key, raw, base64.")
+
+
+class Robustness(BaseModel):
+    """What is left of a bot's result when it is played dearer, later, renamed, rescaled, and in windows."""
+
+    bot: str
+    ticks: int
+    symbols: list[str]
+    rules: dict[str, Any]
+    return_pct: float
+    buy_and_hold_pct: float | None
+    trades: int
+    costs: list[dict[str, Any]] = Field(description="The fee and the slippage at which nothing is gained any more.")
+    delays: list[dict[str, Any]] = Field(description="The same orders, filled so many ticks later.")
+    variants: list[dict[str, Any]] = Field(description="The tape in other words; `lost` where the result went with it.")
+    own_chance: dict[str, Any]
+    resampled: dict[str, Any]
+    windows: list[dict[str, Any]]
+    by_heart: list[str] = Field(description="The variants at which it lost what it had made.")
+    record: dict[str, Any] | None = Field(None, description="Its record beside the tape before it came in.")
+    words: str
