@@ -27,6 +27,7 @@ from arena.cli import (
     remote,
     robust,
     server,
+    tournament,
     trust,
 )
 from arena.cli.output import complain, console
@@ -69,7 +70,7 @@ def root(
         server.serve()
 
 
-for part in (server, local, author, behaviour, models, record, proof, remote, robust, trust, fake_feed):
+for part in (server, local, author, behaviour, models, record, proof, remote, robust, tournament, trust, fake_feed):
     part.register(app)
 app.add_typer(bots.app, name="bots")
 app.add_typer(data.app, name="data")

@@ -1,7 +1,7 @@
 """How much of a bot's result is the bot: what is left under costs, delays, and changes that should not matter.
 
-Costs and delays fill the orders that it made again, elsewhere or dearer. Everything else lets it play again: on prices of
-another scale, at other dates, under other names, from a later tick, with other draws of its own chance, in windows.
+Costs and delays fill the orders that it made again, elsewhere or dearer. Everything else lets it play again: on prices
+of another scale, at other dates, under other names, from a later tick, with other draws of its own chance, in windows.
 A bot that carries the tape by heart loses what it had on a tape that says the same in other words.
 """
 
@@ -245,6 +245,12 @@ def robustness(
             f"A tape of {len(market)} ticks says nothing of robustness: at least {MIN_TICKS} are needed.", usage=True
         )
     plays = Plays(pool, source, rules, seed, run, told)
+    wanted = plays.entry.symbols
+    if not set(wanted) & set(market.symbols):
+        raise MarketDataError(
+            f"The bot trades {', '.join(wanted)}, and the tape has {', '.join(market.symbols)}: name another.",
+            usage=True,
+        )
     base = plays.play(market)
     hold = benchmark(market, rules)["return_pct"]
     variants = _variants(plays, market, base)
