@@ -70,7 +70,8 @@ def made_window(tier: str, symbols: Sequence[str], ticks: int, band: str, number
         missing = chance.random(prices.shape) < 0.7
         missing[0] = False
         prices[missing] = np.nan
-    return Window(tier, names, _START + _INTERVAL * np.arange(ticks), prices, halts)
+    times: Floats = _START + _INTERVAL * np.arange(ticks, dtype=np.float64)
+    return Window(tier, names, times, np.asarray(prices, dtype=np.float64), halts)
 
 
 def _returns(tier: str, chance: np.random.Generator, ticks: int) -> Floats:

@@ -20,7 +20,7 @@ from arena.engine.backtest.report import csv_cell
 from arena.errors import ConflictError
 from arena.store import queries
 from arena.store.jobs import JobStatus, add_job, newest_job
-from arena.store.receipts import Signer
+from arena.store.receipts import Signer, sealed
 from arena.trust.series import SeasonSeries, read_series
 
 Floats = npt.NDArray[np.float64]
@@ -70,7 +70,7 @@ def season_report(engine: Engine, number: int, seed: int = 1) -> dict[str, Any]:
 
 def signed_report(report: dict[str, Any], signer: Signer) -> dict[str, Any]:
     """Return a report with its signature and the key that it is checked with."""
-    return {"report": report, "signature": signer.sign(report), "key": signer.public}
+    return sealed("report", report, signer)
 
 
 def keep_report(engine: Engine, number: int, signer: Signer) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def ask_for_robustness(context: AppState, season: ChosenSeason, bot_id: str) -> 
 
 
 def _rounded(ticks: int) -> int:
-    step = max(1, 10 ** (len(str(ticks)) - 2))
+    step: int = 10 ** max(0, len(str(ticks)) - 2)
     return ticks // step * step
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from arena.errors import NotFoundError
 from arena.store import queries
 from arena.store.bulk import Row
-from arena.store.receipts import receipt_problems
+from arena.store.receipts import receipt_problems, sealed
 from arena.trust.groups import By, board_groups
 from arena.trust.season_report import keep_report, report_csv, report_page
 from arena.trust.statistics import bot_statistics
@@ -18,7 +19,7 @@ from arena.web.answers import answer
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.jobs import job_answer
 from arena.web.robustness import ask_for_robustness, shown_robustness
-from arena.web.schemas import JobDetail
+from arena.web.schemas import BoardItem, JobDetail, SeasonDetail
 from arena.web.text import json_bytes
 
 router = APIRouter(tags=["trust"])
@@ -92,6 +93,25 @@ async def ask_robust(request: Request, bot_id: str, context: Ctx, season: Chosen
 
 def _ask_robust(context: AppState, season: ChosenSeason, bot_id: str) -> Row:
     return ask_for_robustness(context, season, queries.find_bot(context.database, season.id, bot_id))
+
+
+@router.get("/leaderboard/signed", response_model=schemas.SignedBoard)
+async def signed_board(request: Request, context: Ctx, season: Chosen, lines: Waiting) -> Response:
+    """Return the whole board as of its last snapshot, signed: season, rules, summary and rows."""
+    return Response(await lines.tables.run(request, _signed_board, context, season), media_type="application/json")
+
+
+def _signed_board(context: AppState, season: ChosenSeason) -> bytes:
+    row = queries.season_row(context.database, season.id)
+    board = {
+        "season": SeasonDetail.model_validate(row).model_dump(),
+        "summary": queries.board_summary(context.database, season.id),
+        "items": [
+            {name: item[name] for name in BoardItem.model_fields} for item in queries.board(context.database, season.id)
+        ],
+    }
+    # What is signed is what is sent: of the same valid text.
+    return json_bytes(sealed("board", orjson.loads(json_bytes(board)), context.signer))
 
 
 @router.get("/leaderboard/groups", response_model=schemas.BoardGroups)

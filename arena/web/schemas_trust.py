@@ -137,3 +137,11 @@ class Robustness(BaseModel):
     by_heart: list[str] = Field(description="The variants at which it lost what it had made.")
     record: dict[str, Any] | None = Field(None, description="Its record beside the tape before it came in.")
     words: str
+
+
+class SignedBoard(BaseModel):
+    """A board as of its last snapshot; the signature is over the board's canonical JSON."""
+
+    board: dict[str, Any]
+    signature: str = Field(description="Ed25519, base64.")
+    key: str = Field(description="Public key, raw, base64.")
