@@ -80,9 +80,8 @@ def read_bundle(engine: Engine, season_id: str, bot_id: str, version: str) -> Bu
     """
     facts = _facts(engine, season_id, bot_id)
     lists = {name: [row for rows in facts.batches(engine, name) for row in rows] for name in _LISTS}
-    found = Bundle(version, facts.season, facts.bot, facts.entry, facts.source, **lists)
-    found.receipts = receipts(engine, season_id, bot_id)
-    return found
+    chain = receipts(engine, season_id, bot_id)
+    return Bundle(version, facts.season, facts.bot, facts.entry, facts.source, *_in_order(lists), receipts=chain)
 
 
 @dataclass(slots=True)
@@ -247,9 +246,12 @@ def _read_file(archive: zipfile.ZipFile) -> Bundle:
     check_facts(season, bot, entry)
     lists = {name: [orjson.loads(line) for line in members[f"{name}.jsonl"].splitlines()] for name in _LISTS}
     check_lists(lists, _LISTS)
-    found = Bundle(clean_line(str(manifest["arena"]), 80), season, bot, entry, members["bot.py"].decode(), **lists)
-    found.key, found.problems = key, problems
-    return found
+    version, source = clean_line(str(manifest["arena"]), 80), members["bot.py"].decode()
+    return Bundle(version, season, bot, entry, source, *_in_order(lists), key=key, problems=problems)
+
+
+def _in_order(lists: dict[str, list[Row]]) -> tuple[list[Row], list[Row], list[Row], list[Row], list[Row]]:
+    return lists["ticks"], lists["events"], lists["orders"], lists["trades"], lists["equity"]
 
 
 def _checked_seal(manifest: Row, seal: object) -> tuple[str | None, list[str]]:

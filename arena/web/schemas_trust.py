@@ -49,6 +49,7 @@ class BotStatistics(BaseModel):
     benchmark: str
     excess_pct: float | None
     batches: int | None
+    luck: dict[str, Any] = Field(description="How many random traders with the same trades at other times do as well.")
     words: str
 
 
@@ -100,6 +101,8 @@ class BoardGroup(BaseModel):
     admitted_at_first_answer_pct: float | None
     repairs: int
     tokens_per_admitted_bot: float | None
+    usd_per_admitted_bot: float | None = Field(description="None where the price of an answer is not known.")
+    trials: int = Field(description="Programs of the group that reached a trial, kept or not.")
 
 
 class BoardGroups(BaseModel):
