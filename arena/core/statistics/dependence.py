@@ -61,14 +61,14 @@ def stationary_block_length(series: Floats) -> float:
 def are_dependent(many: Sequence[Floats]) -> bool:
     """Say whether series of one kind remember: the median of their autocorrelations at some lag to 5 stands out.
 
-    It does above 1.64/√n, with n the shortest length; with fewer than five series, where chance is not averaged out,
-    above 2.6/√n. Only positive ones count: negative ones make means steadier.
+    It does above 3/√n, with n the shortest length: series of one market err together, and they are looked at again and
+    again. Only positive ones count: negative ones make means steadier.
     """
     known = [np.asarray(each, dtype=np.float64) for each in many]
     known = [each - each.mean() for each in known if len(each) >= 8 and float(np.std(each)) > 0.0]
     if not known:
         return False
-    bound = (1.64 if len(known) >= 5 else 2.6) / math.sqrt(min(len(each) for each in known))
+    bound = 3.0 / math.sqrt(min(len(each) for each in known))
     return any(
         float(np.median([float(each[lag:] @ each[:-lag]) / float(each @ each) for each in known])) > bound
         for lag in range(1, 6)

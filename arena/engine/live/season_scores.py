@@ -27,6 +27,8 @@ class SeasonScores:
         # What one round trip costs, as a fraction: fee and slippage, there and back.
         self.comparisons = BoardComparisons(season.score_interval, 2.0 * (rules.fee_bps + rules.slippage_bps) / 1e4)
         self._points = 0
+        # The ticks of the first and the last score point.
+        self._first_tick = self._last_tick = 0
         self._last_prices: dict[str, float] = {}
         # What the benchmark was worth at a bot's first score point: for bots whose first tick was not kept.
         self._first_points: dict[str, float] = {}
@@ -39,6 +41,7 @@ class SeasonScores:
             values = np.frombuffer(row.equities, dtype="<f8").tolist()
             equities = {bot: v for bot, v in zip(columns, values, strict=True) if v == v}  # noqa: PLR0124
             self.clock.due(row.time)
+            self._note_tick(row.tick)
             self._take(equities, row.prices)
             ticks.add(row.tick)
         return ticks
@@ -46,12 +49,17 @@ class SeasonScores:
     def point(self, tick: int, time: float, equities: Mapping[str, float], prices: Mapping[str, float]) -> Any:
         """Take one score point and return its row."""
         known = len(self.comparisons.places)
+        self._note_tick(tick)
         self._take(equities, prices)
         places = list(self.comparisons.places)
         return {
             "season_id": self._season.id, "n": self._points - 1, "tick": tick, "time": time, "prices": dict(prices),
             "joined": places[known:], "equities": self.comparisons.last.astype("<f8").tobytes(),
         }  # fmt: skip
+
+    def _note_tick(self, tick: int) -> None:
+        self._first_tick = self._first_tick if self._points else tick
+        self._last_tick = tick
 
     def _take(self, equities: Mapping[str, float], prices: Mapping[str, float]) -> None:
         self.baselines.point(prices)
@@ -92,11 +100,13 @@ class SeasonScores:
         return rows, self._summary(verdicts, rows, prices)
 
     def _ticks(self, batches: float | None) -> int | None:
-        """Return how many ticks so many batches take, on a clock that never stands."""
+        """Return how many ticks so many batches take, at as many ticks a score point as there were so far."""
         if batches is None:
             return None
         season = self._season
         ticks_a_point = max(1.0, season.score_interval / season.interval)
+        if self._points > 1:
+            ticks_a_point = (self._last_tick - self._first_tick) / (self._points - 1)
         ticks = round(batches * self.comparisons.batch * ticks_a_point)
         return ticks if ticks < 2**53 else None
 
