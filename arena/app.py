@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,10 +17,12 @@ from sqlalchemy import Engine as Database
 
 from arena import __version__
 from arena.config import ROOT, Settings
+from arena.dates import AT_ONCE, SeasonDates
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.engine import Engine
 from arena.engine.live.journal import Journal
 from arena.engine.live.memory_budget import budget
+from arena.errors import ConflictError
 from arena.feeds.runner import FeedRunner
 from arena.llm.models import Models, models_of
 from arena.market import choose_market
@@ -36,6 +40,7 @@ from arena.submissions.pipeline import Pipeline
 from arena.submissions.prompt_text import SeasonFacts
 from arena.submissions.samples import Samples
 from arena.submissions.store import SubmissionStore
+from arena.trust.season_report import keep_report
 from arena.web.context import AppState, SeasonRun
 from arena.web.jobs import Jobs
 from arena.web.server import create_app
@@ -61,7 +66,9 @@ class Arena:
         self._proof = proof
         self._ends = ExitStack()
         self._run: SeasonRun | None = None
-        self._changing = threading.Lock()
+        self._changing = threading.RLock()
+        self._stopping = False
+        self._closing: list[threading.Thread] = []
 
     def start(self) -> FastAPI:
         """Open the database, lock the sandbox, choose the market, start the clock; return the app to serve."""
@@ -92,21 +99,25 @@ class Arena:
         self._ends.callback(self.broadcast.close)
         self._context = AppState(
             settings=settings, database=self._database, pool=self._pool, run=run, broadcast=self.broadcast,
-            desk=desk, pipeline=pipeline, jobs=jobs, public_key=self.signer.public, status=self.status,
+            desk=desk, pipeline=pipeline, jobs=jobs, signer=self.signer, status=self.status,
             close_season=self.close_season, new_season=self.new_season,
         )  # fmt: skip
         return create_app(self._context)
 
     def stop(self) -> None:
         """Finish the tick, flush, end the workers; nothing is left behind, however far the start has come."""
+        with self._changing:
+            self._stopping = True
         self._ends.close()
+        for thread in self._closing:
+            thread.join(timeout=20)
 
     # -- one season -----------------------------------------------------------------------------------------
 
-    def _make_run(self) -> SeasonRun:
-        """Resume the open season of this market, or open the next one, and make what plays it."""
+    def _make_run(self, dates: SeasonDates = AT_ONCE) -> SeasonRun:
+        """Resume the open season of this market, or open the next one with these dates, and make what plays it."""
         season, words = resume_or_open(
-            self._database, self._market.plan, runtime=runtime_facts(), note=self._market.note
+            self._database, replace(self._market.plan, dates=dates), runtime=runtime_facts(), note=self._market.note
         )
         carry_over(self._database, season, self._receipt)
         season.isolation = self._pool.confinement["level"]
@@ -131,7 +142,8 @@ class Arena:
         return Engine(
             self._clock_database, self._pool, self._market.make_source(season), season, self.broadcast, journal,
             log_bytes_a_day=settings.max_log_mb_per_day << 20, memory=budget(settings.bots_memory_mb),
-            receipt=self._receipt,
+            receipt=self._receipt, on_finish=partial(self._season_over, season.number),
+            followed=self._market.plan.length is not None and self._market.plan.origin is None,
         )  # fmt: skip
 
     def _make_desk(self, live: Broadcast) -> SubmissionStore:
@@ -173,17 +185,37 @@ class Arena:
         self.engine.call(self.engine.finish).result(timeout=30)
         return {"season": self.engine.season.number, "status": "closed"}
 
-    def new_season(self) -> dict[str, Any]:
+    def new_season(self, dates: SeasonDates = AT_ONCE) -> dict[str, Any]:
         """Close the season and open the next one with the same market and the present bots."""
         with self._changing:
+            if self._stopping:
+                raise ConflictError("The server is ending; its next start opens the next season.")
             self.close_season()
             self._end_season()
-            run = self._make_run()
+            run = self._make_run(dates)
             self._context.pipeline.enter_season(run.intake, _facts(run.season, self.settings))
             self._play(run)
             self._context.run = run
         self.broadcast.publish("status", {})
         return {"season": run.season.number, "status": "open"}
+
+    def _season_over(self, number: int, came_to_its_end: bool) -> None:  # noqa: FBT001 - the engine calls it so
+        """Write a closed season's report, and open the next one where seasons have a length."""
+        self._closing = [thread for thread in self._closing if thread.is_alive()]
+        thread = threading.Thread(target=self._close_books, args=(number, came_to_its_end), name="season-end")
+        self._closing.append(thread)
+        thread.start()
+
+    def _close_books(self, number: int, came_to_its_end: bool) -> None:  # noqa: FBT001 - a thread's target
+        try:
+            keep_report(self._database, number, self.signer)
+        except Exception:
+            log.exception("The report of season %d could not be written", number)
+        if came_to_its_end and self.engine.followed:
+            with self._changing:
+                # Whoever has closed it by hand meanwhile, or ends the server, has the say.
+                if not self._stopping and self.engine.season.number == number:
+                    self.new_season()
 
     # -- while it runs --------------------------------------------------------------------------------------
 

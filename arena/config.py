@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from arena.core.exchange import Rules
 from arena.data_sources import KNOWN_SOURCES, DataSources
+from arena.dates import read_length
 from arena.errors import SettingsError
 from sandbox.process.limits import Limits
 
@@ -89,6 +90,9 @@ class Settings(BaseSettings):
     )
     benchmark: str = Field(
         "equal weight", description="What bots are compared with: equal weight, cash, or buy and hold of a symbol."
+    )
+    season_length: str = Field(
+        "", description="How long a season lasts: 7d, 12h, 90m; then the next one opens. Empty: until it is closed."
     )
     db_path: str = Field("lab.db", description="SQLite file.")
     key_file: str = Field("arena.key", description="The server's Ed25519 key; made at the first start.")
@@ -249,6 +253,11 @@ class Settings(BaseSettings):
             found.append("TICK_INTERVAL_SECONDS must be greater than 0.")
         if not 0 < self.starting_cash < math.inf:
             found.append("STARTING_CASH must be greater than 0.")
+        if self.season_length:
+            try:
+                read_length(self.season_length)
+            except ValueError as error:
+                found.append(f"SEASON_LENGTH: {error}")
         if self.log_level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             found.append("LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
         return found

@@ -15,6 +15,7 @@ from arena.clock import CLOCK
 from arena.config import Settings
 from arena.core.baselines import benchmark_problem
 from arena.core.scoring import default_score_interval
+from arena.dates import read_length
 from arena.engine.backtest.market import read_market
 from arena.engine.live.sources import LiveSource, ReplaySource, SyntheticSource, TickSource
 from arena.errors import SettingsError
@@ -54,9 +55,14 @@ def choose_market(settings: Settings, database: Database, runner: FeedRunner) ->
 
 
 def _plan(
-    settings: Settings, feed: str, symbols: tuple[str, ...], seed: int | None = None, bar: float | None = None
+    settings: Settings,
+    feed: str,
+    symbols: tuple[str, ...],
+    seed: int | None = None,
+    bar: float | None = None,
+    origin: float | None = None,
 ) -> SeasonPlan:
-    """Return the plan of a season; `bar` are the seconds between two ticks of a recording."""
+    """Return the plan of a season; `bar` are the seconds between two ticks of a recording, `origin` its first time."""
     problem = benchmark_problem(settings.benchmark, symbols)
     if problem is not None:
         raise SettingsError([problem])
@@ -65,6 +71,7 @@ def _plan(
     return SeasonPlan(
         feed, tuple(symbols), interval, settings.season_rules, seed,
         score_interval=settings.score_interval or usual, benchmark=settings.benchmark,
+        length=read_length(settings.season_length) if settings.season_length else None, origin=origin,
     )  # fmt: skip
 
 
@@ -83,7 +90,10 @@ def _replay(settings: Settings) -> Chosen:
     market = read_market(settings.replay_files, None, settings.tick_interval_seconds, log.info)
     digest = hashlib.sha256(market.rows.tobytes()).hexdigest()[:12]
     names = ", ".join(Path(spec.rpartition("=")[2]).name for spec in settings.replay_files)
-    plan = _plan(settings, f"replay:{names}:{digest}", market.symbols, bar=market.interval or 0.0)
+    plan = _plan(
+        settings, f"replay:{names}:{digest}", market.symbols, bar=market.interval or 0.0,
+        origin=market.time(0) if len(market) else None,
+    )  # fmt: skip
     return Chosen(
         lambda _: ReplaySource(market, settings.replay_speed),
         plan,

@@ -11,6 +11,8 @@ from sqlalchemy import Engine as Database
 
 from arena import __version__
 from arena.clock import CLOCK
+from arena.core.season_rules import SeasonRules
+from arena.dates import spoken
 from arena.engine.live.engine import Engine
 from arena.llm.models import TEMPLATE, Models
 from arena.store import queries
@@ -18,7 +20,8 @@ from arena.web.context import SeasonRun
 
 _SEASON = (
     "id", "number", "status", "feed", "feed_note", "symbols", "interval", "starting_cash", "fee_bps",
-    "slippage_bps", "isolation", "opened_at", "seed_sha256", "predictable", "seed",
+    "slippage_bps", "isolation", "opened_at", "seed_sha256", "predictable", "seed", "starts_at",
+    "ends_at", "entry_deadline",
 )  # fmt: skip
 _NOT_FRESH = {
     "halted": "of before a trading halt: orders on them are rejected",
@@ -60,7 +63,7 @@ def arena_status(
     return {
         "version": __version__,
         "state": engine.state,
-        "season": {name: season[name] for name in _SEASON},
+        "season": {**{name: season[name] for name in _SEASON}, "rules": SeasonRules.of(season).document()},
         "tick": {"n": market.n, "time": market.time} if market.n >= 0 else None,
         "tick_seconds": engine.tick_seconds,
         "clock": {"missed_beats": engine.beats.missed, "jumps": CLOCK.jumps, "ahead_seconds": CLOCK.ahead},
@@ -77,7 +80,12 @@ def _notes(engine: Engine) -> Iterator[str]:
     if engine.problem is not None:
         yield f"The clock stands, since ticks cannot be recorded: {engine.problem}."
     elif engine.state == "waiting":
-        yield "No prices have come yet: the clock waits."
+        begins = engine.season.starts_at if engine.market.n < 0 else None
+        yield (
+            "No prices have come yet: the clock waits."
+            if begins is None or begins <= CLOCK.now()
+            else f"The season begins at {spoken(begins)}: the clock waits for it."
+        )
     if engine.tick_seconds > engine.season.interval:
         yield f"Ticks take longer than their interval: {engine.beats.missed} beats were missed."
     source = engine.source_status()

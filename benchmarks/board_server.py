@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI, Request
 from sqlalchemy import Engine as Database
 from sqlmodel import Session, col, select
@@ -21,6 +22,7 @@ from arena.engine.live.sources import TickSource
 from arena.store.bulk import Row, insert_rows
 from arena.store.database import open_database, upgrade
 from arena.store.models import Bot, Entry, Season, Standing
+from arena.store.receipts import Signer
 from arena.store.recorder import Recorder, TickWrites
 from arena.store.recovered import recover
 from arena.store.seasons import SeasonPlan, new_id, resume_or_open
@@ -98,8 +100,8 @@ def arena_app(database: Database, season: Season) -> FastAPI:
     unused = cast(Any, None)
     return create_app(AppState(
         settings=settings, database=database, pool=unused, run=SeasonRun(season, engine, unused, unused, unused),
-        broadcast=Broadcast(), desk=unused, pipeline=unused, jobs=unused, public_key="",
-        status=dict, close_season=dict, new_season=dict,
+        broadcast=Broadcast(), desk=unused, pipeline=unused, jobs=unused, signer=Signer(Ed25519PrivateKey.generate()),
+        status=dict, close_season=dict, new_season=lambda _: {},
     ))  # fmt: skip
 
 

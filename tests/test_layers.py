@@ -29,7 +29,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"submissions", "trust"}),
     frozenset({"engine"}),
     frozenset({"sandbox", "llm", "feeds", "store"}),
-    frozenset({"clock", "core", "runtime", "config", "data_sources", "errors", "log", "__init__"}),
+    frozenset({"clock", "core", "runtime", "config", "data_sources", "dates", "errors", "log", "__init__"}),
 )
 TOP, GROUND = ROWS[0], ROWS[-1]
 # The sandbox knows nothing of the arena, so that the ground may know its plain words: what a runtime is

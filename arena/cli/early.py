@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sandbox.process.launch import ZygoteLaunch
 
 RUNTIME = "arena.runtime.bot:BotRuntime"
-_COMMANDS = frozenset({"backtest", "check", "try", "verify"})
+_COMMANDS = frozenset({"backtest", "check", "robust", "tournament", "try", "verify"})
 _HELP = frozenset({"-h", "--help"})
 # Containers made between two looks for garbage. These commands make few cycles and end soon: at Python's own
 # 700 the looks would take a tenth of the time of a backtest.

@@ -14,7 +14,22 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from arena import __version__
-from arena.cli import author, behaviour, bots, data, fake_feed, local, models, proof, record, remote, server, trust
+from arena.cli import (
+    author,
+    behaviour,
+    bots,
+    data,
+    fake_feed,
+    local,
+    models,
+    proof,
+    record,
+    remote,
+    robust,
+    server,
+    tournament,
+    trust,
+)
 from arena.cli.output import complain, console
 from arena.errors import (
     ArenaError,
@@ -55,7 +70,7 @@ def root(
         server.serve()
 
 
-for part in (server, local, author, behaviour, models, record, proof, remote, trust, fake_feed):
+for part in (server, local, author, behaviour, models, record, proof, remote, robust, tournament, trust, fake_feed):
     part.register(app)
 app.add_typer(bots.app, name="bots")
 app.add_typer(data.app, name="data")
@@ -138,7 +153,7 @@ def spread_data(arguments: list[str]) -> list[str]:
 
     A bot file (`*.py`) after the first one is a bot, wherever it stands.
     """
-    if "backtest" not in arguments:
+    if not {"backtest", "robust", "tournament"} & set(arguments[:1]):
         return arguments
     spread, in_data, first = [], False, False
     for argument in arguments:

@@ -12,7 +12,7 @@ from arena import __version__, config
 from arena.cli.early import RUNTIME, taken
 from arena.cli.output import complain, console, plural, print_json
 from arena.core.text import clean_line
-from arena.errors import NotFoundError
+from arena.errors import NotFoundError, StoreError
 
 if TYPE_CHECKING:
     from arena.engine.replay.proof import Proof
@@ -33,9 +33,16 @@ def verify(
     bot: Annotated[str, typer.Argument(help="Id or name of a bot, or a bundle of `arena export` (.zip).")],
     season: Season = "",
     db: Db = "",
+    key: Annotated[str, typer.Option(help="Key that must have signed it, as /api/v1/key shows it.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Run a bot again on its season's recorded ticks and compare every order, fill and equity row."""
+    """Run a bot again on its recorded ticks and compare everything; of a file, check signature and receipts as well.
+
+    A signed season report or board (.json) has nothing to run: its signature is checked, and with --db its figures.
+    """
+    if Path(bot).is_file() and not is_zipfile(bot) and bot.lower().endswith(".json"):
+        _verify_document(Path(bot), key, db, as_json=as_json)
+        return
     from arena.engine.replay import proof
     from arena.store.bundle import mark_verified
     from sandbox.pool import Pool
@@ -55,9 +62,63 @@ def verify(
         "bot": bundle.entry["bot_name"], "bot_id": bundle.bot["id"], "season": bundle.season["number"],
         "status": found.status, "tick": found.tick, "compared": found.compared, "findings": found.findings,
     }  # fmt: skip
+    wrong = list(bundle.problems)
+    if database is None:
+        document["signature"] = _signature(bundle.key, wrong, key)
     _show(document, as_json=as_json)
-    if found.status != proof.REPRODUCED:
+    if found.status != proof.REPRODUCED or wrong:
         raise typer.Exit(1)
+
+
+def _signature(signed_by: str | None, wrong: list[str], expected: str) -> dict[str, Any]:
+    """Return what there is to say of a signature; what an expected key finds is added to `wrong`."""
+    if expected and signed_by != expected:
+        wrong.append("It is not signed." if signed_by is None else "It is signed by another key.")
+    return {"key": signed_by, "holds": signed_by is not None and not wrong, "problems": wrong}
+
+
+def _verify_document(path: Path, expected: str, db: str, *, as_json: bool) -> None:
+    import json
+
+    from arena.store.receipts import seal_problems
+
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        kind = next(name for name in ("report", "board") if name in found)
+        body, signature, key = found[kind], found["signature"], found["key"]
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, StopIteration):
+        raise StoreError(f"{path} is no signed season report, board or bundle of an arena.") from None
+    wrong = seal_problems(body, signature, key)
+    if kind == "report" and db and not wrong:
+        wrong += _report_differences(body, db)
+    told = _signature(clean_line(str(key), 80), wrong, expected)
+    status = "the signature holds" if not wrong else "not proved"
+    if as_json:
+        print_json({"file": str(path), "kind": kind, "status": status, "signature": told})
+    else:
+        console.print(f"{path}: {kind}, {status}", markup=False)
+        console.print(f"  signed by {told['key']}", markup=False)
+        for words in wrong:
+            console.print(f"  {clean_line(words)}", markup=False)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _report_differences(body: dict[str, Any], db: str) -> list[str]:
+    """Compute a season's report again from a database; return which parts differ."""
+    import orjson
+
+    from arena.store.database import open_database
+    from arena.trust.season_report import season_report
+
+    if not Path(db).is_file():
+        raise NotFoundError(f"There is no database {db}.")
+    try:
+        number = int(body["season"]["number"])
+    except (LookupError, TypeError, ValueError):
+        return ["It names no season."]
+    again = orjson.loads(orjson.dumps(season_report(open_database(f"sqlite:///{db}"), number)))
+    return [f"Computed again, this part differs: {name}." for name in again if again[name] != body.get(name)]
 
 
 def _keep(database: Any, bundle: Any, found: Any) -> None:
@@ -100,6 +161,12 @@ def _show(document: dict[str, Any], *, as_json: bool) -> None:
         console.print(f"  compared: {counts}", markup=False)
     for words in document["findings"]:
         console.print(f"  {words}", markup=False)
+    signature = document.get("signature")
+    if signature is not None:
+        held = "not signed" if signature["key"] is None else f"signed by {signature['key']}"
+        console.print(f"  {held}", markup=False)
+        for words in signature["problems"]:
+            console.print(f"  {words}", markup=False)
 
 
 def export(
@@ -110,9 +177,14 @@ def export(
 ) -> None:
     """Write a bundle that proves a bot's record anywhere: source, ticks, rules, rows and their hashes."""
     from arena.store.bundle import write_bundle
+    from arena.store.receipts import read_key
 
-    bundle, _ = _bundle(config.load(db_path=db or None), bot, season)
-    write_bundle(bundle, out)
+    settings = config.load(db_path=db or None)
+    bundle, _ = _bundle(settings, bot, season)
+    key = Path(settings.key_file)
+    write_bundle(bundle, out, read_key(key) if key.is_file() else None)
+    if not key.is_file():
+        complain(f"There is no {key} here, so the bundle is not signed; KEY_FILE names the server's key.")
     counts = f"{plural(len(bundle.ticks), 'tick')}, {plural(len(bundle.trades), 'trade')}"
     complain(f"{bundle.entry['bot_name']}: {counts} in {out}")
 

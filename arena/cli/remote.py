@@ -318,9 +318,16 @@ def season_list(as_json: AsJson = False, url: Url = "") -> None:
 
 
 @season_app.command("new")
-def season_new(as_json: AsJson = False, url: Url = "") -> None:
+def season_new(
+    starts: Annotated[str, typer.Option(help="First tick: 2026-01-31T18:00Z, or +2h for in two hours.")] = "",
+    ends: Annotated[str, typer.Option(help="Last tick: a time, or +7d for seven days after the start.")] = "",
+    entry_deadline: Annotated[str, typer.Option(help="No bot comes in later: a time, or +1d after the start.")] = "",
+    as_json: AsJson = False,
+    url: Url = "",
+) -> None:
     """Close the running season and open the next one, with the same bots and fresh accounts."""
-    found = request(url, "POST", "/seasons")
+    dates = {"starts": starts, "ends": ends, "entry_deadline": entry_deadline}
+    found = request(url, "POST", "/seasons", json={name: words for name, words in dates.items() if words})
     if as_json:
         print_json(found)
     else:

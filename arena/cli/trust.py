@@ -46,15 +46,13 @@ def season_report(
     db: Annotated[str, typer.Option(help="SQLite file; else the configured database.")] = "",
 ) -> None:
     """Report what may be said of a closed season, once and signed; every figure with its formula."""
-    import csv
-    import io
+    import json
 
     from arena import config
-    from arena.engine.backtest.report import csv_cell
     from arena.errors import NotFoundError
     from arena.store.database import open_database
     from arena.store.receipts import read_key
-    from arena.trust.season_report import COLUMNS, report_page
+    from arena.trust.season_report import report_csv, report_page, signed_report
     from arena.trust.season_report import season_report as make
 
     settings = config.load(db_path=db or None)
@@ -62,22 +60,15 @@ def season_report(
         raise NotFoundError(f"There is no database {settings.db_path}; name one by --db or DB_PATH.")
     report = make(open_database(settings.url), number)
     if out is None or out.suffix == ".json":
-        signer = read_key(Path(settings.key_file))
-        document = {"report": report, "signature": signer.sign(report), "key": signer.public}
+        document = signed_report(report, read_key(Path(settings.key_file)))
         if out is None:
             print_json(document)
             return
-        import json
-
         text = json.dumps(document, indent=2) + "\n"
     elif out.suffix == ".html":
         text = report_page(report)
     elif out.suffix == ".csv":
-        found = io.StringIO()
-        writer = csv.writer(found, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([csv_cell(row[name]) for name in COLUMNS] for row in report["table"])
-        text = found.getvalue()
+        text = report_csv(report)
     else:
         raise typer.BadParameter(f"{out}: name a file that ends in .json, .html or .csv.")
     out.write_text(text, "utf-8")

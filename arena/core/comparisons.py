@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from arena.core.statistics.dependence import are_dependent, stationary_block_length
+from arena.core.statistics.dependence import are_dependent, autocorrelations, inflation, stationary_block_length
 from arena.core.statistics.sequences import (
     MIN_BATCHES,
     Comparison,
@@ -67,13 +67,42 @@ class _Growing:
         self.columns += 1
 
 
+def _long_enough(sampled: Sequence[Sequence[float] | Floats]) -> float:
+    """Return how many returns a batch should have at least: five times as many as they remember, 0 if they do not."""
+    known = [values[~np.isnan(values)] for values in map(np.asarray, sampled)]
+    known = [values for values in known if len(values) >= _FIRST_CHECK]
+    if not are_dependent(known):
+        return 0.0
+    return float(np.median([5.0 * stationary_block_length(values) for values in known]))
+
+
+def first_batch(score_interval: float) -> int:
+    """Return how many returns a batch has before anything is known of them: at least 5 minutes."""
+    return max(1, math.ceil(MIN_BATCH_SECONDS / score_interval))
+
+
+def batch_schedule(sampled: Sequence[Floats], score_interval: float) -> npt.NDArray[np.int64]:
+    """Return the length of a batch after each return, as `BoardComparisons` finds it for these series."""
+    batch, check = first_batch(score_interval), _FIRST_CHECK
+    found = np.empty(len(sampled[0]), dtype=np.int64)
+    for count in range(1, len(found) + 1):
+        if count >= check:
+            check = math.ceil(count * _CHECK_AGAIN)
+            enough = _long_enough([values[:count] for values in sampled])
+            while batch < enough:
+                batch *= 2
+        found[count - 1] = batch
+    return found
+
+
 @dataclass(slots=True)
 class BoardComparisons:
     """The running comparisons of one season; `point` at each score point, `judge` for each snapshot.
 
     `batch` is how many returns make one batch: at least 5 minutes, and five times as long as returns remember
     (Politis, White 2004) where they are dependent at all. It is the first size doubled until it is long enough, and
-    never falls. `tolerance` is the cost of a round trip, as a fraction.
+    never falls. What batches still remember widens the intervals. `tolerance` is the cost of a round
+    trip, as a fraction.
     """
 
     score_interval: float
@@ -83,7 +112,7 @@ class BoardComparisons:
     batch: int = field(init=False)
     last: Floats = field(default_factory=lambda: np.empty(0))
     last_benchmark: float = math.nan
-    deepest_fall: float = 0.0
+    largest_swing: float = 0.0
     _sums: Floats = field(default_factory=lambda: np.empty(0))
     _filled: int = 0
     _next_check: int = _FIRST_CHECK
@@ -94,9 +123,10 @@ class BoardComparisons:
     _pairs: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
     _paired: Sequences = field(default_factory=lambda: Sequences.empty(0))
     _judged: tuple[tuple[str, ...], int, int, list[BotSeparation]] | None = None
+    _inflation: tuple[int, Floats] | None = None
 
     def __post_init__(self) -> None:
-        self.batch = max(1, math.ceil(MIN_BATCH_SECONDS / self.score_interval))
+        self.batch = first_batch(self.score_interval)
 
     @property
     def batches(self) -> int:
@@ -105,12 +135,12 @@ class BoardComparisons:
 
     # -- score points --------------------------------------------------------------------------------
 
-    def point(self, equities: Mapping[str, float], benchmark: float, fall: float = 0.0) -> None:
+    def point(self, equities: Mapping[str, float], benchmark: float, swing: float = 0.0) -> None:
         """Take the equities at one score point; a bot that is missing is out, one that is new has its first.
 
-        `fall` is the deepest fall of any symbol since the point before, as a fraction.
+        `swing` is the largest move of any symbol since the point before, as the fraction that its fall loses.
         """
-        self.deepest_fall = max(self.deepest_fall, fall)
+        self.largest_swing = max(self.largest_swing, swing)
         for bot in equities:
             self.places.setdefault(bot, len(self.places))
         now = np.full(len(self.places), np.nan)
@@ -159,11 +189,7 @@ class BoardComparisons:
 
     def _lengthen(self) -> None:
         """Measure how long returns remember, and double the batch until it is five times as long."""
-        known = [values[~np.isnan(values)] for values in map(np.array, self._sampled)]
-        known = [values for values in known if len(values) >= _FIRST_CHECK]
-        if not are_dependent(known):
-            return
-        enough = float(np.median([5.0 * stationary_block_length(values) for values in known]))
+        enough = _long_enough(self._sampled)
         while self.batch < enough:
             self._double()
 
@@ -183,7 +209,7 @@ class BoardComparisons:
             self._means.append(np.ascontiguousarray(column))
         self._alone = Sequences.of(merged)
         self._lowest = np.fmin.reduce(merged, axis=1, initial=np.inf)
-        self._pairs = self._judged = None
+        self._pairs = self._judged = self._inflation = None
 
     # -- verdicts --------------------------------------------------------------------------------------
 
@@ -216,9 +242,13 @@ class BoardComparisons:
         )
         paired = self._pair_up(rows[:-1], rows[1:], known)
         unseen = np.append(self._unseen(), 0.0)[rows]
-        benchmark = self._said(alone, alpha, unseen, np.zeros(len(rows)))
-        following = self._said(paired, alpha, unseen[:-1], unseen[1:])
-        needed = batches_to_separate_many(paired, alpha)
+        remembered = np.append(self._remembered(), 1.0)[rows]
+        # A difference remembers no longer than the one of both that remembers longest.
+        of_both = np.maximum(remembered[:-1], remembered[1:])
+        benchmark = self._said(alone, alpha, remembered, unseen, np.zeros(len(rows)))
+        following = self._said(paired, alpha, of_both, unseen[:-1], unseen[1:])
+        rare = math.log(1.0 / alpha) * np.where(paired.mean >= 0.0, unseen[:-1], unseen[1:])
+        needed = batches_to_separate_many(paired, alpha, of_both, rare)
         apart = np.array([each in {Comparison.AHEAD, Comparison.BEHIND} for each in following], dtype=np.bool_)
         bands = tie_bands(apart)
         more = [
@@ -235,18 +265,29 @@ class BoardComparisons:
         """Return by how much a batch of each bot could still be worse than its worst so far.
 
         A bot of many small gains and a rare ruin shows no spread before the ruin comes. A market may fall twice as far
-        in one period as it has so far, while the bot is in.
+        in one period as it has moved so far, up or down, while the bot is in.
         """
         worst = np.where(np.isfinite(self._lowest), self._lowest, 0.0)
-        return np.maximum(0.0, 2.0 * self.deepest_fall / self.batch + np.minimum(worst, 0.0))
+        return np.maximum(0.0, min(1.0, 2.0 * self.largest_swing) / self.batch + np.minimum(worst, 0.0))
 
-    def _said(self, states: Sequences, alpha: float, unseen: Floats, unseen_other: Floats) -> list[Comparison]:
+    def _remembered(self) -> Floats:
+        """Return for each bot how many batches one independent batch is worth, measured anew with each batch."""
+        if self._inflation is None or self._inflation[0] != self.batches:
+            means = self._means.values
+            parts = [autocorrelations(means[start : start + 256]) for start in range(0, len(means), 256)]
+            found = np.concatenate(parts) if parts else np.empty(0)
+            self._inflation = self.batches, inflation(found, self._alone.count)
+        return self._inflation[1]
+
+    def _said(
+        self, states: Sequences, alpha: float, remembered: Floats, unseen: Floats, unseen_other: Floats
+    ) -> list[Comparison]:
         # A loss that has not been seen in t batches has a chance of at most ln(1/alpha)/t a batch.
         rare = math.log(1.0 / alpha) / np.maximum(states.count, 1.0)
         # What both have gained so far differs by the mean a return times the returns; a round trip is of that.
         spans = np.maximum(states.count * self.batch, 1.0)
         tolerances = max(self.tolerance, 1e-9) / spans
-        widths = states.half_widths(alpha)
+        widths = states.half_widths(alpha, inflation=remembered)
         return [
             compare_bounds(*each)
             for each in zip(
@@ -301,5 +342,6 @@ class BoardComparisons:
         if place is None or place >= len(self._alone.count) or self._alone.count[place] < MIN_BATCHES:
             return None
         mean = float(self._alone.mean[place])
-        width = float(self._alone.half_widths(ALPHA / self.pairs_shown)[place])
+        widths = self._alone.half_widths(ALPHA / self.pairs_shown, inflation=self._remembered())
+        width = float(widths[place])
         return mean, mean - width, mean + width

@@ -60,7 +60,10 @@ def score_ticks(times: Floats, interval: float) -> npt.NDArray[np.int64]:
 
 @dataclass(slots=True)
 class Score:
-    """Running measures of one bot; `mark` every tick, `point` at every score point."""
+    """Running measures of one bot; `mark` every tick, `point` at every score point.
+
+    `benchmark_start` is what the benchmark was worth at the bot's first tick; None for scores of before it was kept.
+    """
 
     starting_cash: float
     peak: float = -math.inf
@@ -79,13 +82,14 @@ class Score:
     first_time: float | None = None
     last_time: float = 0.0
     timed: int = 0
+    benchmark_start: float | None = None
 
     def copy(self) -> Score:
         """Return one that goes on from here; spelled out, because it happens for every bot at every tick."""
         return Score(
             self.starting_cash, self.peak, self.max_drawdown, self.ticks, self.exposed_ticks, self.trades,
             self.sells, self.wins, self.rejected, self.traded_value, self.last_equity, self.returns,
-            self.return_mean, self.return_m2, self.first_time, self.last_time, self.timed,
+            self.return_mean, self.return_m2, self.first_time, self.last_time, self.timed, self.benchmark_start,
         )  # fmt: skip
 
     def state(self) -> dict[str, float | None]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from arena.clock import CLOCK
 from arena.core.exchange import Rules
+from arena.core.season_rules import SeasonRules
+from arena.dates import entry_problem
 from arena.store.models import Season
 
 
@@ -37,7 +40,8 @@ class SeasonState:
     """One season as it runs: changed by the engine's thread only, read by any.
 
     `chance` is the secret seed that the bots' own seeds follow from. `phase` is one of starting, recovering,
-    waiting, running, finished, stopped, failed; `problem` says why a tick cannot be recorded.
+    waiting, running, finished, stopped, failed; `problem` says why a tick cannot be recorded. A season that is
+    `followed` has the next one begin at its end.
     """
 
     season: Season
@@ -46,3 +50,16 @@ class SeasonState:
     market: MarketState
     phase: str = "starting"
     problem: str | None = None
+    followed: bool = False
+
+    def entry_problem(self) -> str | None:
+        """Return why no bot can come in any more, None while one can: after the entry deadline, or at the end."""
+        season = self.season
+        if season.status == "closed":
+            return (
+                f"Season {season.number} is closed and takes no more strategies: open the next one with "
+                "`arena season new`, then try again."
+            )
+        now = self.market.time if season.feed.startswith("replay:") else max(CLOCK.now(), self.market.time)
+        following = season.ends_at if self.followed else None
+        return entry_problem(season.number, SeasonRules.of(season.model_dump()), now, following)

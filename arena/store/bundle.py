@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +19,7 @@ import orjson
 from sqlalchemy import Engine, func, select
 from sqlmodel import SQLModel
 
+from arena.core.season_rules import SeasonRules
 from arena.core.seeds import seed_of
 from arena.core.text import clean_line
 from arena.errors import NotFoundError, StoreError, TooLargeError
@@ -33,9 +34,13 @@ from arena.store.bundle_check import (
     read_member,
 )
 from arena.store.models import Bot, BotTick, Entry, EquityRow, OrderRow, Season, Tick, Trade
+from arena.store.queries import receipts
+from arena.store.receipts import Signer, receipt_problems, seal_problems
 from arena.store.seasons import season_seeds
 
-FORMAT = 2
+FORMAT = 3
+_SEAL = "signature.json"
+_MAX_SEAL = 4096
 _BATCH = 500  # rows in memory at a time
 _LEVEL = 3  # twice as quick as the usual level, and a tenth larger
 _LISTS: dict[str, type[SQLModel]] = {
@@ -57,6 +62,10 @@ class Bundle:
     orders: list[Row]
     trades: list[Row]
     equity: list[Row]
+    receipts: list[Row] = field(default_factory=list)
+    # Of a file: the key that signed it, and what is wrong with signature and receipts; None where it is not signed.
+    key: str | None = None
+    problems: list[str] = field(default_factory=list)
 
     @property
     def last(self) -> int:
@@ -71,7 +80,8 @@ def read_bundle(engine: Engine, season_id: str, bot_id: str, version: str) -> Bu
     """
     facts = _facts(engine, season_id, bot_id)
     lists = {name: [row for rows in facts.batches(engine, name) for row in rows] for name in _LISTS}
-    return Bundle(version, facts.season, facts.bot, facts.entry, facts.source, **lists)
+    chain = receipts(engine, season_id, bot_id)
+    return Bundle(version, facts.season, facts.bot, facts.entry, facts.source, *_in_order(lists), receipts=chain)
 
 
 @dataclass(slots=True)
@@ -115,8 +125,10 @@ def _facts(engine: Engine, season_id: str, bot_id: str) -> _Facts:
     return _Facts(season, bot, entry, source, first_tick(int(entry["admitted_tick"])), -1 if last is None else last)
 
 
-def copy_bundle(engine: Engine, season_id: str, bot_id: str, version: str, file: IO[bytes], limit: int) -> None:
-    """Write the file of `read_bundle` with a few rows in memory at a time.
+def copy_bundle(
+    engine: Engine, season_id: str, bot_id: str, version: str, file: IO[bytes], limit: int, signer: Signer | None = None
+) -> None:  # fmt: skip
+    """Write the file of `read_bundle` with a few rows in memory at a time, signed where there is a key.
 
     TooLargeError as soon as the file has more than `limit` bytes.
     """
@@ -131,8 +143,10 @@ def copy_bundle(engine: Engine, season_id: str, bot_id: str, version: str, file:
                     if file.tell() > limit:
                         raise TooLargeError(f"The bundle is larger than {limit // 2**20:,} MiB.")
             hashes[name] = digest.hexdigest()
-        manifest = _manifest(version, facts.season, facts.bot, facts.entry, hashes)
-        archive.writestr("manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+        manifest = _manifest(
+            version, (facts.season, facts.bot, facts.entry), receipts(engine, season_id, bot_id), hashes
+        )
+        _write_manifest(archive, manifest, signer)
 
 
 def _pieces(engine: Engine, facts: _Facts, member: str) -> Generator[bytes, None, None]:
@@ -167,21 +181,32 @@ def _one(engine: Engine, model: type[SQLModel], **keys: str) -> Row:
     return dict(found)
 
 
-def write_bundle(bundle: Bundle, file: Path | IO[bytes]) -> None:
-    """Write a bundle as a ZIP file."""
+def write_bundle(bundle: Bundle, file: Path | IO[bytes], signer: Signer | None = None) -> None:
+    """Write a bundle as a ZIP file, signed where there is a key."""
     members = {"bot.py": bundle.source.encode()}
     for name in _LISTS:
         members[f"{name}.jsonl"] = b"".join(orjson.dumps(row) + b"\n" for row in getattr(bundle, name))
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    manifest = _manifest(bundle.version, bundle.season, bundle.bot, bundle.entry, hashes)
+    manifest = _manifest(bundle.version, (bundle.season, bundle.bot, bundle.entry), bundle.receipts, hashes)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+        _write_manifest(archive, manifest, signer)
         for name, data in members.items():
             archive.writestr(name, data)
 
 
-def _manifest(version: str, season: Row, bot: Row, entry: Row, hashes: dict[str, str]) -> Row:
-    return {"format": FORMAT, "arena": version, "season": season, "bot": bot, "entry": entry, "sha256": hashes}
+def _manifest(version: str, facts: tuple[Row, Row, Row], chain: list[Row], hashes: dict[str, str]) -> Row:
+    season, bot, entry = facts
+    return {
+        "format": FORMAT, "arena": version, "season": season, "bot": bot, "entry": entry,
+        "rules": SeasonRules.of(season).document(), "receipts": chain, "sha256": hashes,
+    }  # fmt: skip
+
+
+def _write_manifest(archive: zipfile.ZipFile, manifest: Row, signer: Signer | None) -> None:
+    """Write the manifest, which holds the hashes of all members, and the signature over it."""
+    archive.writestr("manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    if signer is not None:
+        archive.writestr(_SEAL, orjson.dumps({"signature": signer.sign(manifest), "key": signer.public}))
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -206,6 +231,8 @@ _NO_BUNDLE = (
 def _read_file(archive: zipfile.ZipFile) -> Bundle:
     infos = bounded_members(archive)
     manifest = orjson.loads(read_member(archive, infos["manifest.json"], MAX_MANIFEST))
+    seal = orjson.loads(read_member(archive, infos[_SEAL], _MAX_SEAL)) if _SEAL in infos else None
+    key, problems = _checked_seal(manifest, seal)
     names = ["bot.py", *(f"{name}.jsonl" for name in _LISTS)]
     members = {name: read_member(archive, infos[name], MAX_SOURCE if name == "bot.py" else MAX_BYTES) for name in names}
     for name, data in members.items():
@@ -214,10 +241,55 @@ def _read_file(archive: zipfile.ZipFile) -> Bundle:
     season, bot, entry = manifest["season"], manifest["bot"], manifest["entry"]
     if manifest["format"] == 1:
         _take_first_format(season, bot, entry)
+    if manifest["format"] < FORMAT:
+        _take_second_format(season)
     check_facts(season, bot, entry)
     lists = {name: [orjson.loads(line) for line in members[f"{name}.jsonl"].splitlines()] for name in _LISTS}
     check_lists(lists, _LISTS)
-    return Bundle(clean_line(str(manifest["arena"]), 80), season, bot, entry, members["bot.py"].decode(), **lists)
+    version, source = clean_line(str(manifest["arena"]), 80), members["bot.py"].decode()
+    return Bundle(version, season, bot, entry, source, *_in_order(lists), key=key, problems=problems)
+
+
+def _in_order(lists: dict[str, list[Row]]) -> tuple[list[Row], list[Row], list[Row], list[Row], list[Row]]:
+    return lists["ticks"], lists["events"], lists["orders"], lists["trades"], lists["equity"]
+
+
+def _checked_seal(manifest: Row, seal: object) -> tuple[str | None, list[str]]:
+    """Return the key that has signed a bundle, None for none, and what is wrong with signature and receipts."""
+    if seal is None:
+        return None, []
+    if not isinstance(seal, dict):
+        return None, ["The signature cannot be read."]
+    key = clean_line(str(seal.get("key")), 80)
+    problems = seal_problems(manifest, seal.get("signature"), seal.get("key"))
+    try:
+        problems += _checked_receipts(manifest, key)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        problems.append("Its receipts cannot be read.")
+    return key, [clean_line(problem) for problem in problems]
+
+
+def _checked_receipts(manifest: Row, key: str) -> list[str]:
+    """Return what is wrong with the receipt of the bot, and with the link to the one before it."""
+    rows = manifest["receipts"]
+    if not rows:
+        return []
+    found, own = receipt_problems(rows, key), rows[-1]["document"]
+    said = {
+        "bot_id": manifest["bot"]["id"], "season_id": manifest["season"]["id"],
+        "code_sha256": manifest["bot"]["source_hash"], "admitted_tick": manifest["entry"]["admitted_tick"],
+    }  # fmt: skip
+    found += [f"The receipt names another {name}." for name, value in said.items() if own[name] != value]
+    rules, season = own["rules"], manifest["season"]
+    return found + [f"The receipt names another rule: {name}." for name in rules if rules[name] != season[name]]
+
+
+def _take_second_format(season: Row) -> None:
+    """Add the rules that seasons of before the third format had without saying so."""
+    season.setdefault("score_interval", 300.0)
+    season.setdefault("benchmark", "equal weight")
+    for name in ("starts_at", "ends_at", "entry_deadline"):
+        season.setdefault(name, None)
 
 
 def _take_first_format(season: Row, bot: Row, entry: Row) -> None:

@@ -110,6 +110,19 @@ def add_receipt(connection: Connection, bot: Bot, entry: Entry, signer: Signer, 
     return row
 
 
+def sealed(kind: str, document: Row, signer: Signer) -> Row:
+    """Return a document under the name of its kind, with its signature and the key that it is checked with."""
+    return {kind: document, "signature": signer.sign(document), "key": signer.public}
+
+
+def seal_problems(document: Any, signature: Any, key: Any, public: str | None = None) -> list[str]:
+    """Return what is wrong with a signature: not that of its key, or of another than the expected key."""
+    if not (isinstance(signature, str) and isinstance(key, str)):
+        return ["The signature cannot be read."]
+    found = [] if is_signed(document, signature, key) else ["It was changed after it was signed."]
+    return [*found, *(["It is signed by another key."] if public is not None and key != public else [])]
+
+
 def receipt_problems(rows: list[Row], public: str | None = None) -> list[str]:
     """Return what is wrong with a chain of receipts, oldest first: hashes, signatures, links, the expected key."""
     found, previous = [], None

@@ -18,6 +18,7 @@ from uuid6 import uuid7
 from arena.core.baselines import EQUAL_WEIGHT
 from arena.core.exchange import RULES_VERSION, Rules
 from arena.core.scoring import MIN_SCORE_INTERVAL, default_score_interval
+from arena.dates import AT_ONCE, SeasonDates
 from arena.errors import ConflictError
 from arena.store.bulk import as_loaded, insert_rows, table_of
 from arena.store.models import Bot, Entry, Season, SeasonSeeds
@@ -54,7 +55,9 @@ class SeasonPlan:
     """What a season is about to be.
 
     Its market's seed is random; with `seed`, which makes it predictable, season n gets `seed + n - 1`, so that no
-    two are alike. The seed of its bots' chance is random unless `chance` is given.
+    two are alike. The seed of its bots' chance is random unless `chance` is given. A season without an end of its own
+    lasts for `length` seconds. `origin` is the time of a recording's first tick, from which its dates count; None for
+    the present.
     """
 
     feed: str
@@ -65,6 +68,9 @@ class SeasonPlan:
     chance: int | None = None
     score_interval: float = MIN_SCORE_INTERVAL
     benchmark: str = EQUAL_WEIGHT
+    length: float | None = None
+    origin: float | None = None
+    dates: SeasonDates = AT_ONCE
 
     def _usual_score_interval(self) -> float:
         return default_score_interval(self.interval, replay=self.feed.startswith("replay:"))
@@ -133,14 +139,18 @@ def season_seeds(engine: Engine, season_id: str) -> SeasonSeeds:
 
 
 def _new_season(plan: SeasonPlan, number: int, runtime: dict[str, Any], note: str, market_seed: str) -> Season:
+    opened, dates = time.time(), plan.dates
+    begins = dates.starts_at or (opened if plan.origin is None else plan.origin)
+    ends = begins + plan.length if dates.ends_at is None and plan.length is not None else dates.ends_at
     return Season(
         id=new_id(), number=number, key=plan.key(), status="open", feed=plan.feed, feed_note=note,
         symbols=list(plan.symbols), interval=plan.interval,
         starting_cash=plan.rules.starting_cash, fee_bps=plan.rules.fee_bps,
         slippage_bps=plan.rules.slippage_bps, rules_version=RULES_VERSION,
-        runtime=runtime, opened_at=time.time(), seed_sha256=commitment(market_seed),
+        runtime=runtime, opened_at=opened, seed_sha256=commitment(market_seed),
         predictable=plan.seed is not None, fills_a_day=plan.rules.fills_a_day,
         score_interval=plan.score_interval, benchmark=plan.benchmark,
+        starts_at=dates.starts_at, ends_at=ends, entry_deadline=dates.entry_deadline,
     )  # fmt: skip
 
 

@@ -171,6 +171,11 @@ def audit(boards: int = 40, periods: int = 150, seed: int = 0) -> list[Finding]:
     ]
 
 
+def _swing(value: float) -> float:
+    """Return the fraction that a move loses, or would lose the other way round."""
+    return -value if value < 0.0 else value / (1.0 + value)
+
+
 def _allowed(boards: int) -> int:
     """Return how many of so many boards may err, beyond which 5 % each is refused at one in a thousand."""
     tail, count = 1.0, 0
@@ -192,7 +197,7 @@ def _gains(attack: Attack, seed: int, periods: int) -> bool:
     board = BoardComparisons(PERIOD, 0.0)
     for n in range(periods + 1):
         now = {name: float(path[n]) for name, path in paths.items() if not np.isnan(path[n])}
-        board.point(now, float(benchmark[n]), max(0.0, -float(returns[n - 1])) if n else 0.0)
+        board.point(now, float(benchmark[n]), _swing(float(returns[n - 1])) if n else 0.0)
         order = sorted(now, key=lambda name: (-now[name], name))
         if board.batches < 30 or n % _LOOK_EVERY:
             continue

@@ -48,13 +48,20 @@ def _submissions(engine: Engine) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     with engine.connect() as connection:
         for row in connection.execute(select(*columns)):
-            found[row.id] = {**row._asdict(), "answers": 0, "prompt_tokens": 0, "completion_tokens": 0}
-        columns_of = attempts.c.submission_id, attempts.c.prompt_tokens, attempts.c.completion_tokens
-        for submission_id, prompt_tokens, completion_tokens in connection.execute(select(*columns_of)):
-            entry = found[submission_id]
+            found[row.id] = {**row._asdict(), "answers": 0, "tokens": 0, "tried": 0, "usd": 0.0}
+        columns_of = (
+            attempts.c.submission_id, attempts.c.prompt_tokens, attempts.c.completion_tokens, attempts.c.cost_usd,
+            attempts.c.source, attempts.c.violations,
+        )  # fmt: skip
+        for attempt in connection.execute(select(*columns_of)):
+            entry = found[attempt.submission_id]
             entry["answers"] += 1
-            entry["prompt_tokens"] += prompt_tokens or 0
-            entry["completion_tokens"] += completion_tokens or 0
+            entry["tokens"] += (attempt.prompt_tokens or 0) + (attempt.completion_tokens or 0)
+            # An answer that the language refuses never reached a trial and has seen no market.
+            entry["tried"] += attempt.source is not None and not attempt.violations
+            # One answer of unknown price makes the sum unknown.
+            known = entry["usd"] is not None and attempt.cost_usd is not None
+            entry["usd"] = entry["usd"] + attempt.cost_usd if known else None
     return found
 
 
@@ -62,7 +69,9 @@ def _group(name: str, rows: Sequence[dict[str, Any]], asked: Sequence[dict[str, 
     returns = [float(row["return_pct"]) for row in rows if row["return_pct"] is not None]
     ended = [entry for entry in asked if entry["status"] in {"admitted", "rejected"}]
     admitted = [entry for entry in ended if entry["status"] == "admitted"]
-    tokens = sum(entry["prompt_tokens"] + entry["completion_tokens"] for entry in asked)
+    tokens = sum(entry["tokens"] for entry in asked)
+    costs = [entry["usd"] for entry in asked]
+    by_hand = {row["bot_id"] for row in rows if row["prompt"] is None}
     return {
         "name": name, "bots": len(rows),
         "mean_return_pct": float(np.mean(returns)) if returns else None,
@@ -75,5 +84,7 @@ def _group(name: str, rows: Sequence[dict[str, Any]], asked: Sequence[dict[str, 
             100.0 * sum(entry["answers"] <= 1 for entry in admitted) / len(ended) if ended else None
         ),
         "repairs": sum(max(0, entry["answers"] - 1) for entry in asked),
+        "trials": sum(entry["tried"] for entry in asked) + len(by_hand),
         "tokens_per_admitted_bot": tokens / len(admitted) if admitted else None,
+        "usd_per_admitted_bot": None if not admitted or None in costs else sum(costs) / len(admitted),
     }  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 from collections import defaultdict
 from typing import Any
 
@@ -10,14 +12,20 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Engine
 
+from arena.core.season_rules import SeasonRules
 from arena.core.statistics.dependence import stationary_block_length
 from arena.core.statistics.sharpe import backtest_overfitting
+from arena.dates import spoken
+from arena.engine.backtest.report import csv_cell
 from arena.errors import ConflictError
 from arena.store import queries
+from arena.store.jobs import JobStatus, add_job, newest_job
+from arena.store.receipts import Signer, sealed
 from arena.trust.series import SeasonSeries, read_series
 
 Floats = npt.NDArray[np.float64]
 
+REPORT = "season report"  # a job whose result is the signed report
 MIN_PERIODS = 30
 LEVEL = 0.05
 COLUMNS = (
@@ -51,12 +59,39 @@ def season_report(engine: Engine, number: int, seed: int = 1) -> dict[str, Any]:
             for name in ("number", "feed", "symbols", "interval", "starting_cash", "fee_bps", "slippage_bps",
                          "score_interval", "benchmark", "opened_at", "closed_at", "seed", "seed_sha256")
         },
+        "rules": SeasonRules.of(season).document(),
         "periods": periods, "summary": queries.board_summary(engine, season["id"]),
         "best_of_many": {"needs": short} if short else _best_of_many(series, rows, seed),
         "overfitting": [] if short else _overfitting(series, rows),
         "table": [{name: row[name] for name in COLUMNS} for row in rows],
         "formulas": _FORMULAS,
     }  # fmt: skip
+
+
+def signed_report(report: dict[str, Any], signer: Signer) -> dict[str, Any]:
+    """Return a report with its signature and the key that it is checked with."""
+    return sealed("report", report, signer)
+
+
+def keep_report(engine: Engine, number: int, signer: Signer) -> dict[str, Any]:
+    """Return the signed report of a closed season; it is made once, and then read."""
+    season = queries.season_by_number(engine, number)
+    known = newest_job(engine, REPORT, season["id"], JobStatus.DONE)
+    if known is not None and known["result"] is not None:
+        kept: dict[str, Any] = known["result"]
+        return kept
+    made = signed_report(season_report(engine, number), signer)
+    add_job(engine, REPORT, season["id"], {"season_id": season["id"]}, result=made)
+    return made
+
+
+def report_csv(report: dict[str, Any]) -> str:
+    """Return a report's final table as CSV."""
+    found = io.StringIO()
+    writer = csv.writer(found, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([csv_cell(row[name]) for name in COLUMNS] for row in report["table"])
+    return found.getvalue()
 
 
 def _excess(series: SeasonSeries, bots: list[str]) -> tuple[list[str], Floats]:
@@ -113,6 +148,20 @@ def _overfitting(series: SeasonSeries, rows: list[dict[str, Any]]) -> list[dict[
     return found
 
 
+def rules_words(rules: dict[str, Any]) -> str:
+    """Return the rules of a season in one sentence."""
+    dates = [
+        f"{name} {spoken(rules[key])}"
+        for name, key in (("from", "starts_at"), ("bots until", "entry_deadline"), ("to", "ends_at"))
+        if rules[key] is not None
+    ]
+    return (
+        f"Cash {rules['starting_cash']:,.2f}, fee {rules['fee_bps']:g} bps, slippage {rules['slippage_bps']:g} bps, "
+        f"orders fill {rules['delay_ticks']} tick later, returns every {rules['score_interval']:g} s, "
+        f"compared with {rules['benchmark']}{''.join(f', {each}' for each in dates)}."
+    )
+
+
 def report_page(report: dict[str, Any]) -> str:
     """Return a report as one HTML page without scripts."""
 
@@ -139,7 +188,8 @@ def report_page(report: dict[str, Any]) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         f"<title>Season {season['number']}</title><h1>Season {season['number']}: {html.escape(season['feed'])}</h1>"
-        f"<p>{said}</p><p>{html.escape(words)}</p><h2>Overfitting by author</h2><ul>{overfitting}</ul>"
+        f"<p>{html.escape(rules_words(report['rules']))}</p><p>{said}</p><p>{html.escape(words)}</p>"
+        f"<h2>Overfitting by author</h2><ul>{overfitting}</ul>"
         f"<h2>Final table</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         f"<h2>Formulas</h2><dl>{formulas}</dl></html>\n"
     )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Engine, select
 
+from arena.core.exchange import Rules
 from arena.core.seeds import seed_of
 from arena.core.statistics import ratios
 from arena.core.statistics.bootstrap import sharpe_interval
@@ -22,11 +23,13 @@ from arena.core.statistics.sharpe import (
 from arena.store import queries
 from arena.store.bulk import table_of
 from arena.store.models import Trade
+from arena.trust.luck import MIN_LOTS, lots_of, luck_floor, luck_words
 from arena.trust.series import SeasonSeries, read_series
 from arena.trust.trials import effective_of, trials_of
 
 Floats = npt.NDArray[np.float64]
 
+_GRID = 5000  # ticks that prices are looked up at
 # Name, unit, formula, source.
 _FORMULAS: dict[str, tuple[str, str, str]] = {
     "sharpe": ("ratio a year", "mean(r)/sd(r) · √periods a year", "Sharpe 1994"),
@@ -65,6 +68,7 @@ def bot_statistics(engine: Engine, season_id: str, bot_id: str) -> dict[str, Any
     trials = trials_of(engine, bot_id)
     effective, sharpes = effective_of(series, trials.bots)
     values |= _of_luck(returns, trials.count, sharpes)
+    luck = _luck(engine, season, row, bot_id)
     interval = sharpe_interval(returns, seed=seed_of(season_id, bot_id, "interval") % 2**32)
     return {
         "bot_id": bot_id, "name": row["name"], "season": season["number"],
@@ -86,8 +90,24 @@ def bot_statistics(engine: Engine, season_id: str, bot_id: str) -> dict[str, Any
         },
         "verdict": row["verdict"], "verdict_next": row["verdict_next"], "benchmark": season["benchmark"],
         "excess_pct": row["excess_pct"], "batches": row["batches"],
+        "luck": {**luck, "words": luck_words(luck)},
         "words": _words(row, needs, season["benchmark"]),
     }  # fmt: skip
+
+
+def _luck(engine: Engine, season: dict[str, Any], row: dict[str, Any], bot_id: str) -> dict[str, Any]:
+    """Return the floor of luck of a bot, on a grid of at most 5,000 of the season's ticks."""
+    lots = lots_of(_trades(engine, season["id"], bot_id))
+    ticks = queries.price_history(engine, season["id"], _GRID) if len(lots) >= MIN_LOTS else []
+    times = np.array([tick["time"] for tick in ticks])
+    series = {
+        symbol: np.array([tick["prices"].get(symbol, math.nan) for tick in ticks], dtype=np.float64)
+        for symbol in {lot.symbol for lot in lots}
+    }
+    rules = Rules(season["starting_cash"], season["fee_bps"], season["slippage_bps"])
+    began = min((lot.bought for lot in lots), default=0.0)
+    since = min(began, row["admitted_at"]) if times.size and times[0] <= row["admitted_at"] <= times[-1] else 0.0
+    return luck_floor(lots, times, series, rules, seed_of(season["id"], bot_id, "luck") % 2**32, since)
 
 
 def _finite(value: float | None) -> float | None:

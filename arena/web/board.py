@@ -35,7 +35,6 @@ PAST_SECONDS = 60.0  # after which another process's proof of a past bot is seen
 RECHECK_SECONDS = 1.0  # within which is seen what no counter tells, as that a bot has recovered
 
 _FIELDS = tuple(schemas.BoardItem.model_fields)
-_SEASON_FIELDS = tuple(schemas.SeasonDetail.model_fields)
 
 
 class Ready(Response):
@@ -173,7 +172,7 @@ class BoardCache:
             row["positions"] = row["positions"] or {}
         return BoardSnapshot(
             shown,
-            orjson.dumps({name: season[name] for name in _SEASON_FIELDS}),
+            orjson.dumps(schemas.SeasonDetail.model_validate(season).model_dump()),
             orjson.dumps(queries.board_summary(context.database, season_id) or None),
             [{name: row[name] for name in _FIELDS} for row in rows],
             [row["as_of"] for row in rows],

@@ -75,7 +75,7 @@ class Bundles:
     def _written(self, context: AppState, season_id: str, bot_id: str) -> BundleFile:
         with tempfile.TemporaryFile(prefix="arena-bundle-") as file:
             try:
-                copy_bundle(context.database, season_id, bot_id, __version__, file, MAX_BYTES)
+                copy_bundle(context.database, season_id, bot_id, __version__, file, MAX_BYTES, context.signer)
             except TooLargeError as error:
                 raise TooLargeError(f"{error} Write it on the server's machine by `arena export`.") from None
             file.flush()

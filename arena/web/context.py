@@ -13,11 +13,13 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine as Database
 
 from arena.config import Settings
+from arena.dates import SeasonDates
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.engine import Engine
 from arena.errors import ConflictError
 from arena.store import queries
 from arena.store.models import Season
+from arena.store.receipts import Signer
 from arena.submissions.dropin import DropIn
 from arena.submissions.intake import Intake
 from arena.submissions.pipeline import Pipeline
@@ -62,10 +64,10 @@ class AppState:
     desk: SubmissionStore
     pipeline: Pipeline
     jobs: Jobs
-    public_key: str
     status: Callable[[], dict[str, Any]]
     close_season: Callable[[], dict[str, Any]]
-    new_season: Callable[[], dict[str, Any]]
+    new_season: Callable[[SeasonDates], dict[str, Any]]
+    signer: Signer
 
     @property
     def engine(self) -> Engine:
@@ -87,6 +89,11 @@ class AppState:
         """Return the running season as a read names it."""
         return ChosenSeason(self.season_id, played=True)
 
+    @property
+    def public_key(self) -> str:
+        """Return the key that receipts and documents are checked with."""
+        return self.signer.public
+
     def refuse_if_closed(self) -> None:
         """Take no strategy into a season that plays no more; ConflictError says what to do."""
         season = self.engine.season
@@ -95,6 +102,9 @@ class AppState:
                 f"Season {season.number} is closed and takes no strategies: open the next one by "
                 "`arena season new` or POST /api/v1/seasons."
             )
+        problem = self.engine.entry_problem
+        if problem is not None:
+            raise ConflictError(problem)
 
 
 async def context_of(request: Request) -> AppState:

@@ -18,6 +18,7 @@ from arena.web.assets import HERE
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.formats import FILTERS, bps, code_lines, duration, number
 from arena.web.limits import ConcurrencyLimits
+from arena.web.robustness import last_robustness
 from arena.web.views import up_to_date, with_life
 
 P = ParamSpec("P")
@@ -216,6 +217,7 @@ def _bot(context: AppState, season: ChosenSeason, bot_id: str) -> Values:
         **_frame(context, season),
         "bot": shown,
         "source": code_lines(source),
+        "robust": last_robustness(context, season.id, found),
         "versions": _with_diffs(versions),
     }
 

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse
 from starlette.exceptions import HTTPException
 
+from arena.clock import CLOCK
+from arena.dates import SeasonDates, read_dates, read_length
 from arena.store import queries
 from arena.store.jobs import FINAL, get_job
 from arena.web import schemas
@@ -77,9 +79,25 @@ async def close_season(request: Request, context: Ctx, lines: Waiting) -> dict[s
 
 
 @router.post("/seasons", response_model=schemas.SeasonChange)
-async def new_season(request: Request, context: Ctx, lines: Waiting) -> dict[str, Any]:
+async def new_season(
+    request: Request, context: Ctx, lines: Waiting, body: schemas.NewSeason | None = None
+) -> dict[str, Any]:
     """Close the running season and open the next one, with the same bots and fresh accounts."""
-    return await lines.writes.run(request, context.new_season)
+    return await lines.writes.run(request, context.new_season, _dates(context, body or schemas.NewSeason()))
+
+
+def _dates(context: AppState, asked: schemas.NewSeason) -> SeasonDates:
+    """Return the dates that are asked for; 422 says what is wrong with them."""
+    season, market = context.engine.season, context.engine.market
+    if season.feed.startswith("replay:") and (asked.starts or asked.ends or asked.entry_deadline):
+        raise HTTPException(
+            422, "A recording is played from its first to its last tick: leave out starts, ends and entry_deadline."
+        )
+    length, now = context.settings.season_length, max(CLOCK.now(), market.time)
+    try:
+        return read_dates(asked.starts, asked.ends, asked.entry_deadline, now, read_length(length) if length else None)
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from None
 
 
 @router.get("/trades", response_model=schemas.TradePage)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated, Literal
+
+import orjson
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from arena.errors import NotFoundError
 from arena.store import queries
-from arena.store.receipts import receipt_problems
+from arena.store.bulk import Row
+from arena.store.receipts import receipt_problems, sealed
 from arena.trust.groups import By, board_groups
+from arena.trust.season_report import keep_report, report_csv, report_page
 from arena.trust.statistics import bot_statistics
 from arena.web import schemas_trust as schemas
 from arena.web.answers import answer
-from arena.web.context import AppState, Chosen, ChosenSeason, Ctx, Waiting
+from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
+from arena.web.jobs import job_answer
+from arena.web.robustness import ask_for_robustness, shown_robustness
+from arena.web.schemas import BoardItem, JobDetail, SeasonDetail
+from arena.web.text import json_bytes
 
 router = APIRouter(tags=["trust"])
 
@@ -45,6 +54,64 @@ def _receipt(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.Re
         raise NotFoundError("The bot has no receipt: it came in before receipts were given, or from a season before.")
     problems = receipt_problems(found, context.public_key)
     return schemas.Receipt.model_validate({**found[-1], "problems": problems})
+
+
+@router.get(
+    "/seasons/{number}/report",
+    response_model=schemas.SignedReport,
+    responses={200: {"content": {"text/html": {}, "text/csv": {}}}},
+)
+async def season_report(
+    request: Request, number: Annotated[int, Path(ge=1, le=SEASON_NUMBERS)], context: Ctx, lines: Waiting,
+    form: Annotated[Literal["json", "html", "csv"], Query(alias="format")] = "json",
+) -> Response:  # fmt: skip
+    """Return what may be said of a closed season, made once and signed; as a page or a table it has no signature."""
+    made = await lines.tables.run(request, keep_report, context.database, number, context.signer)
+    if form == "html":
+        return Response(report_page(made["report"]), media_type="text/html; charset=utf-8")
+    if form == "csv":
+        return Response(report_csv(made["report"]), media_type="text/csv; charset=utf-8")
+    return Response(json_bytes(made), media_type="application/json")
+
+
+@router.get("/bots/{bot_id}/robust", response_model=schemas.Robustness)
+async def robust(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
+    """Return what was left of a bot's result under costs, delays and changes; `POST` asks for it."""
+    return await answer(lines.reads, request, _robust, context, season, bot_id)
+
+
+def _robust(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.Robustness:
+    found = queries.find_bot(context.database, season.id, bot_id)
+    return schemas.Robustness.model_validate(shown_robustness(context, season.id, found))
+
+
+@router.post("/bots/{bot_id}/robust", status_code=202, response_model=JobDetail)
+async def ask_robust(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
+    """Play a bot again over its season's ticks as a job: dearer, later, renamed, rescaled, in windows."""
+    return job_answer(await lines.writes.run(request, _ask_robust, context, season, bot_id), 202)
+
+
+def _ask_robust(context: AppState, season: ChosenSeason, bot_id: str) -> Row:
+    return ask_for_robustness(context, season, queries.find_bot(context.database, season.id, bot_id))
+
+
+@router.get("/leaderboard/signed", response_model=schemas.SignedBoard)
+async def signed_board(request: Request, context: Ctx, season: Chosen, lines: Waiting) -> Response:
+    """Return the whole board as of its last snapshot, signed: season, rules, summary and rows."""
+    return Response(await lines.tables.run(request, _signed_board, context, season), media_type="application/json")
+
+
+def _signed_board(context: AppState, season: ChosenSeason) -> bytes:
+    row = queries.season_row(context.database, season.id)
+    board = {
+        "season": SeasonDetail.model_validate(row).model_dump(),
+        "summary": queries.board_summary(context.database, season.id),
+        "items": [
+            {name: item[name] for name in BoardItem.model_fields} for item in queries.board(context.database, season.id)
+        ],
+    }
+    # What is signed is what is sent: of the same valid text.
+    return json_bytes(sealed("board", orjson.loads(json_bytes(board)), context.signer))
 
 
 @router.get("/leaderboard/groups", response_model=schemas.BoardGroups)

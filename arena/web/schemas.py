@@ -5,10 +5,12 @@ Long because it is one list: every shape of the API, in the order of its routes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from arena.core.season_rules import SeasonRules
 from arena.web.behaviour_schemas import BehaviourReportDetail
 
 # How a route that streams describes itself.
@@ -108,7 +110,13 @@ class SeasonDetail(BaseModel):
     starts_at: float | None = None
     ends_at: float | None = None
     entry_deadline: float | None = None
+    rules: dict[str, Any] = Field({}, description="The rules of the season, all in one.")
     runtime: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_rules(cls, value: Any) -> Any:
+        return {**value, "rules": SeasonRules.of(value).document()} if isinstance(value, Mapping) else value
 
 
 class Baseline(BaseModel):
@@ -230,6 +238,16 @@ class ArenaStatus(BaseModel):
     season: dict[str, Any]
     tick: dict[str, Any] | None
     notes: list[str]
+
+
+class NewSeason(BaseModel):
+    """When the next season begins and ends; each is ISO 8601 in UTC, Unix seconds, or + and a length like 7d."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    starts: str | None = Field(None, max_length=40, description="First tick; without it the season begins at once.")
+    ends: str | None = Field(None, max_length=40, description="Last tick; a length counts from the start.")
+    entry_deadline: str | None = Field(None, max_length=40, description="No bot comes in later.")
 
 
 class SeasonChange(BaseModel):

@@ -49,6 +49,7 @@ class BotStatistics(BaseModel):
     benchmark: str
     excess_pct: float | None
     batches: int | None
+    luck: dict[str, Any] = Field(description="How many random traders with the same trades at other times do as well.")
     words: str
 
 
@@ -100,6 +101,8 @@ class BoardGroup(BaseModel):
     admitted_at_first_answer_pct: float | None
     repairs: int
     tokens_per_admitted_bot: float | None
+    usd_per_admitted_bot: float | None = Field(description="None where the price of an answer is not known.")
+    trials: int = Field(description="Programs of the group that reached a trial, kept or not.")
 
 
 class BoardGroups(BaseModel):
@@ -108,3 +111,40 @@ class BoardGroups(BaseModel):
     by: str
     items: list[BoardGroup]
     variance: VarianceShares | None = Field(description="None where no prompt and model has several samples.")
+
+
+class SignedReport(BaseModel):
+    """What may be said of a closed season; the signature is over the report's canonical JSON."""
+
+    report: dict[str, Any]
+    signature: str = Field(description="Ed25519, base64.")
+    key: str = Field(description="Public key, raw, base64.")
+
+
+class Robustness(BaseModel):
+    """What is left of a bot's result when it is played dearer, later, renamed, rescaled, and in windows."""
+
+    bot: str
+    ticks: int
+    symbols: list[str]
+    rules: dict[str, Any]
+    return_pct: float
+    buy_and_hold_pct: float | None
+    trades: int
+    costs: list[dict[str, Any]] = Field(description="The fee and the slippage at which nothing is gained any more.")
+    delays: list[dict[str, Any]] = Field(description="The same orders, filled so many ticks later.")
+    variants: list[dict[str, Any]] = Field(description="The tape in other words; `lost` where the result went with it.")
+    own_chance: dict[str, Any]
+    resampled: dict[str, Any]
+    windows: list[dict[str, Any]]
+    by_heart: list[str] = Field(description="The variants at which it lost what it had made.")
+    record: dict[str, Any] | None = Field(None, description="Its record beside the tape before it came in.")
+    words: str
+
+
+class SignedBoard(BaseModel):
+    """A board as of its last snapshot; the signature is over the board's canonical JSON."""
+
+    board: dict[str, Any]
+    signature: str = Field(description="Ed25519, base64.")
+    key: str = Field(description="Public key, raw, base64.")

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from arena.core.comparisons import ALPHA, BoardComparisons
+from arena.core.comparisons import ALPHA, BoardComparisons, batch_schedule
 from arena.core.separation import rounded, separation_words
 from arena.core.statistics.dependence import are_dependent
 from arena.core.statistics.sequences import (
@@ -15,7 +15,7 @@ from arena.core.statistics.sequences import (
     Sequences,
     batches_to_separate,
     batches_to_separate_many,
-    boundary,
+    estimated_boundary,
 )
 
 NAMES = [f"b{n}" for n in range(6)]
@@ -41,9 +41,13 @@ def test_the_verdict_is_that_of_the_formula_over_all_batches() -> None:
     board = play(returns)
     rows = board.judge(NAMES[:3])
     pairs = 2 * 3 - 1
+    lagged = [float(np.corrcoef(each[1:], each[:-1])[0, 1]) for each in returns.T]
+    # What is left of the memory after the bias is taken away, and its standard error.
+    lagged = [r + (1 + 4 * r) / 200 for r in lagged]
     for place, row in enumerate(rows):
         series = returns[:, place]
-        width = float(boundary(200.0, ALPHA / pairs)) * series.std(ddof=1)
+        rho = max(0.0, np.median(lagged) + 1 / math.sqrt(200 * 3), lagged[place] - 1 / math.sqrt(200))
+        width = float(estimated_boundary(200.0 * (1 - rho) / (1 + rho), ALPHA / pairs)) * series.std(ddof=1)
         expected = (
             Comparison.AHEAD if series.mean() > width
             else Comparison.BEHIND if series.mean() < -width else Comparison.NOT_YET
@@ -131,6 +135,24 @@ def test_batches_lengthen_where_returns_remember() -> None:
     kept = board.batches * board.batch
     assert board.series("b1") == pytest.approx(own[:kept, 1].reshape(-1, board.batch).mean(axis=1))
     assert play(white(9, 300, 4)).batch == 1
+    assert batch_schedule([*own.T], 300.0)[-1] == board.batch
+
+
+def test_ticks_to_separate_count_what_has_not_been_seen_yet() -> None:
+    """On a market that has fallen, a bot of small gains needs longer, and says so."""
+    calm, fallen = BoardComparisons(300.0, 0.0), BoardComparisons(300.0, 0.0)
+    chance, equities = np.random.default_rng(13), [10_000.0, 10_000.0]
+    for n in range(60):
+        equities = [
+            value * (1.0 + chance.normal(drift, 1e-3)) for value, drift in zip(equities, (6e-4, 0.0), strict=True)
+        ]
+        given = dict(zip(NAMES[:2], equities, strict=True))
+        calm.point(given, 10_000.0)
+        fallen.point(given, 10_000.0, 0.02 if n == 30 else 0.0)
+    soon, late = (board.judge(["b0", "b1"])[0].more_batches for board in (calm, fallen))
+    assert soon is not None
+    assert late is not None
+    assert late > soon
 
 
 def test_memory_is_seen_and_chance_is_not() -> None:

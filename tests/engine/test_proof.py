@@ -243,19 +243,28 @@ def test_a_seed_that_is_not_the_one_of_the_prices_or_of_the_commitment_is_named(
     assert named in proof.findings[-1]
 
 
-def test_a_bundle_of_the_first_format_is_still_proved(deal: Deal, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", [1, 2])
+def test_a_bundle_of_an_older_format_is_still_proved(deal: Deal, tmp_path: Path, form: int) -> None:
     hand = deal()
     seat = hand.admit(bot_source(TRADER))
     hand.tick(12)
-    bundle = bundle_of(hand, seat)
-    for row, names in ((bundle.season, ("seed_sha256", "predictable", "fills_a_day")), (bundle.entry, ("good_tick",))):
-        for name in names:
-            del row[name]
-    del bundle.bot["seed"]
-    bundle.season["seed"] = 7
-    write_bundle(bundle, tmp_path / "new.zip")
+    write_bundle(bundle_of(hand, seat), tmp_path / "new.zip")
+
+    def aged(data: bytes) -> bytes:
+        document = json.loads(data)
+        document["format"] = form
+        for name in ("score_interval", "benchmark", "starts_at", "ends_at", "entry_deadline"):
+            del document["season"][name]
+        if form == 1:
+            for name in ("seed_sha256", "predictable", "fills_a_day"):
+                del document["season"][name]
+            del document["entry"]["good_tick"], document["bot"]["seed"]
+            document["season"]["seed"] = 7
+        return json.dumps(document).encode()
+
     with zipfile.ZipFile(tmp_path / "new.zip") as new, zipfile.ZipFile(tmp_path / "old.zip", "w") as old:
         for name in new.namelist():
-            data = new.read(name)
-            old.writestr(name, data.replace(b'"format": 2', b'"format": 1') if name == "manifest.json" else data)
-    assert verify(hand.pool, open_bundle(tmp_path / "old.zip")).status == REPRODUCED
+            old.writestr(name, aged(new.read(name)) if name == "manifest.json" else new.read(name))
+    found = open_bundle(tmp_path / "old.zip")
+    assert (found.key, found.problems) == (None, [])
+    assert verify(hand.pool, found).status == REPRODUCED

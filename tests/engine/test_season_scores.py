@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -66,7 +67,7 @@ def test_the_board_carries_periods_excess_and_ties(deal: Callable[..., Hand]) ->
     expected = again.equities(prices)
     assert [each["equity"] for each in summary["baselines"]] == list(expected.values())
     idler = next(row for row in board(hand) if row["name"] == "Idler")
-    gained = expected["equal weight"] / hand.engine.scores._joined_at[seat_id(hand, "Idler")] - 1.0
+    gained = expected["equal weight"] / hand.engine.scores._first_points[seat_id(hand, "Idler")] - 1.0
     assert idler["excess_pct"] == pytest.approx(-gained * 100.0)
     assert summary["random_band"]["low"] <= summary["random_band"]["median"] <= summary["random_band"]["high"]
 
@@ -102,3 +103,26 @@ def test_a_bot_counts_from_its_first_point_on(deal: Callable[..., Hand]) -> None
     row = next(each for each in board(hand) if each["name"] == late.name)
     first = -(-late.entry.admitted_tick // 3) * 3
     assert row["periods"] == (80 - first) // 3
+
+
+def test_excess_counts_the_benchmark_from_the_first_tick_on(deal: Callable[..., Hand]) -> None:
+    """Also before the bot's first score point, and after a restart between both."""
+    hand = deal(plan=dataclasses.replace(plan_of(), score_interval=3000.0))
+    hand.admit(IDLER)
+    hand.tick(45)
+    late = hand.admit(BUYER)
+    hand.tick(1)
+    scores = hand.engine.scores
+    begun = scores.benchmark_equity(hand.engine.market.last_prices)
+    assert late.id not in scores._first_points
+    hand.restart()
+    hand.tick(25)
+    assert late.id not in hand.engine.scores._first_points
+    market = dict(hand.rows("SELECT n, prices FROM ticks WHERE season_id = :season ORDER BY n"))
+    last = hand.rows("SELECT MAX(tick) FROM standings WHERE season_id = :season")[0][0]
+    row = next(each for each in queries.board(hand.database, hand.season_id) if each["name"] == "Buyer")
+    prices = market[last]
+    prices = prices if isinstance(prices, dict) else json.loads(prices)
+    gained = hand.engine.scores.benchmark_equity(prices) / begun - 1.0
+    assert gained != 0.0
+    assert row["excess_pct"] == pytest.approx(row["return_pct"] - gained * 100.0)

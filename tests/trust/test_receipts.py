@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import json
 import stat
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from arena.errors import StoreError
+from arena.store.bundle import open_bundle
 from arena.store.receipts import canonical, hash_of, is_signed, read_key, receipt_problems
 from tests.arenas import Running, bot_source
 
@@ -73,3 +77,74 @@ def test_a_bot_has_a_receipt_of_its_code_and_rules(live: Running, own_name: str)
     assert found["document"]["rules"]["benchmark"] == "equal weight"
     public = live.get("/key")["key"]
     assert is_signed(found["document"], found["signature"], public)
+
+
+def changed_member(path: Path, out: Path, name: str, change: Any) -> Path:
+    """Write a ZIP again with one member changed."""
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(out, "w") as written:
+        for member in archive.namelist():
+            data = archive.read(member)
+            written.writestr(member, change(data) if member == name else data)
+    return out
+
+
+def test_bundles_and_boards_of_a_server_are_signed_and_each_change_is_seen(live: Running, tmp_path: Path) -> None:
+    seat = live.admitted(bot_source(name="Sealed"))
+    live.ticks(3)
+    key = live.get("/key")["key"]
+    whole = tmp_path / "whole.zip"
+    whole.write_bytes(live.client.get(f"/api/v1/bots/{seat.id}/bundle").content)
+    bundle = open_bundle(whole)
+    assert (bundle.key, bundle.problems) == (key, [])
+
+    def manifest(change: Any) -> Any:
+        def changed(data: bytes) -> bytes:
+            document = json.loads(data)
+            change(document)
+            return json.dumps(document).encode()
+
+        return changed
+
+    for change, said in (
+        (lambda d: d["season"].update(fee_bps=1.0), "It was changed after it was signed."),
+        (lambda d: d["bot"].update(author="mallory"), "It was changed after it was signed."),
+        (lambda d: d["receipts"][-1]["document"].update(author="mallory"), "was changed: its hash differs"),
+        (lambda d: d.update(receipts="x"), "Its receipts cannot be read."),
+    ):
+        found = open_bundle(changed_member(whole, tmp_path / "changed.zip", "manifest.json", manifest(change)))
+        assert any(said in problem for problem in found.problems), found.problems
+    other = read_key(tmp_path / "other.key")
+
+    def sign_again(data: bytes) -> bytes:
+        del data
+        with zipfile.ZipFile(whole) as archive:
+            document = json.loads(archive.read("manifest.json"))
+        return json.dumps({"signature": other.sign(document), "key": other.public}).encode()
+
+    forged = open_bundle(changed_member(whole, tmp_path / "forged.zip", "signature.json", sign_again))
+    # The receipts in it are still those of the server's key.
+    assert any("signed by another key" in problem for problem in forged.problems)
+    board = live.get("/leaderboard/signed")
+    assert is_signed(board["board"], board["signature"], key)
+    assert board["board"]["season"]["rules"]["delay_ticks"] == 1
+
+
+def test_the_command_checks_signed_files(live: Running, tmp_path: Path) -> None:
+    from arena.cli.main import app
+
+    board, path = live.get("/leaderboard/signed"), tmp_path / "board.json"
+    key = board["key"]
+    path.write_text(json.dumps(board))
+
+    def verify(*more: str) -> Any:
+        return CliRunner().invoke(app, ["verify", str(path), "--json", *more])
+
+    assert json.loads(verify("--key", key).output)["signature"] == {"key": key, "holds": True, "problems": []}
+    assert verify("--key", "another").exit_code == 1
+    board["board"]["season"]["fee_bps"] = 99.0
+    path.write_text(json.dumps(board))
+    done = verify()
+    assert done.exit_code == 1
+    assert json.loads(done.output)["signature"]["problems"] == ["It was changed after it was signed."]
+    path.write_text("[]")
+    assert isinstance(verify().exception, StoreError)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.arenas import BUYER, Running, bot_source, until
+from pathlib import Path
+
+from tests.arenas import BUYER, Running, bot_source, running, settings_for, until
 
 
 def test_a_board_says_what_its_ranks_mean(live: Running, own_name: str) -> None:
@@ -47,3 +49,26 @@ def test_groups_of_the_board(live: Running, own_name: str) -> None:
         assert sum(item["bots"] for item in found["items"]) >= 1
     answer = live.api("GET", "/leaderboard/groups?by=colour")
     assert answer.status_code == 422
+
+
+def test_how_robust_a_bot_is_is_a_job_and_stands_on_its_page(tmp_path: Path) -> None:
+    data = tmp_path / "market.csv"
+    rows = "".join(f"{1_700_000_000 + 60 * n},BTCUSDT,{100 + n % 7}\n" for n in range(260))
+    data.write_text("time,symbol,price\n" + rows)
+    (tmp_path / "bots").mkdir()
+    (tmp_path / "bots" / "early.py").write_text(bot_source(BUYER, name="Early"))
+    with running(settings_for(tmp_path, feed=f"replay:{data}"), tmp_path) as arena:
+        until(lambda: arena.get("/status")["state"] == "finished", "the recording has ended")
+        assert arena.client.get("/api/v1/bots/Early/robust").status_code == 404
+        asked = arena.api("POST", "/bots/Early/robust")
+        assert asked.status_code == 202, asked.text
+        job = until(
+            lambda: (row := arena.get(f"/jobs/{asked.json()['id']}"))["status"] in {"done", "failed"} and row,
+            "the job has ended", 60,
+        )  # fmt: skip
+        assert job["status"] == "done", job["reason"]
+        found = arena.get("/bots/Early/robust")
+        assert found == {name: value for name, value in job["result"].items() if name in found}
+        assert found["by_heart"] == []
+        assert "too few to compare" in found["record"]["words"]
+        assert found["words"] in arena.client.get("/bots/Early").text.replace("&#39;", "'")

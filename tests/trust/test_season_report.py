@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sqlalchemy import Engine as Database
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from arena.errors import ConflictError
@@ -66,3 +67,20 @@ def test_the_command_writes_each_format_and_signs(
         assert (tmp_path / f"report{suffix}").read_text("utf-8").startswith(begins)
     document = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert is_signed(document["report"], document["signature"], document["key"])
+
+
+def test_a_report_is_proved_by_its_signature_and_by_the_database(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from arena.cli.main import app
+
+    closed(database, np.random.default_rng(2).normal(0, 1e-2, (40, 2)))
+    monkeypatch.chdir(tmp_path)
+    given = ["--db", str(tmp_path / "lab.db")]
+    assert CliRunner().invoke(app, ["season", "report", "1", *given, "--out", "report.json"]).exit_code == 0
+    done = CliRunner().invoke(app, ["verify", "report.json", *given])
+    assert (done.exit_code, "the signature holds" in done.output) == (0, True), done.output
+    with database.begin() as connection:
+        connection.execute(text("UPDATE seasons SET fee_bps = 9"))
+    done = CliRunner().invoke(app, ["verify", "report.json", *given])
+    assert (done.exit_code, "Computed again, this part differs: rules." in done.output) == (1, True), done.output

@@ -205,3 +205,29 @@ def test_the_board_in_groups(database: Database) -> None:
     found = board_groups(database, season_id, "author")
     assert [(item["name"], item["bots"], item["never_traded"]) for item in found["items"]] == [("ann", 2, 2)]
     assert found["variance"] is None
+
+
+def test_a_group_counts_its_trials_and_what_an_admitted_bot_has_cost(database: Database) -> None:
+    season_id, _ = recorded(database, np.zeros((3, 1)), ["One"])
+    common = {"author": "ann", "prompt": "p", "created_at": 1.0, "updated_at": 1.0, "status": "admitted"}
+    refused = [{"line": 1, "column": 1, "rule": "r", "message": "m", "hint": "h"}]
+    answer = {"prompt_hash": "h", "seconds": 0.0, "prompt_tokens": 10, "completion_tokens": 5, "source": "x"}
+    with database.begin() as connection:
+        insert_rows(
+            connection, Submission, [{"id": "s0", "model": "m", **common}, {"id": "s1", "model": "m", **common}]
+        )
+        insert_rows(connection, Attempt, [
+            {"submission_id": "s0", "n": 1, "model": "m", "violations": refused, "cost_usd": 0.25, **answer},
+            {"submission_id": "s0", "n": 2, "model": "m", "violations": [], "cost_usd": 0.5, **answer},
+            {"submission_id": "s1", "n": 1, "model": "m", "violations": [], "cost_usd": 0.25, **answer},
+        ])  # fmt: skip
+    (group,) = board_groups(database, season_id, "author")["items"]
+    # The bot written by hand, and two answers that reached a trial.
+    assert (group["trials"], group["repairs"]) == (3, 1)
+    assert (group["tokens_per_admitted_bot"], group["usd_per_admitted_bot"]) == (22.5, 0.5)
+    with database.begin() as connection:
+        insert_rows(connection, Attempt, [
+            {"submission_id": "s1", "n": 2, "model": "m", "violations": [], "cost_usd": None, **answer},
+        ])  # fmt: skip
+    (group,) = board_groups(database, season_id, "author")["items"]
+    assert group["usd_per_admitted_bot"] is None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from arena.store.receipts import is_signed
 from tests.arenas import BUYER, Running, bot_source, running, settings_for, until
 
 
@@ -101,3 +102,63 @@ def test_a_name_is_found_without_its_case_where_it_is_the_only_one(live: Running
     answer = live.api("GET", f"/bots/{own_name} strasse")
     assert answer.status_code == 404
     assert "write the name exactly" in answer.json()["detail"]
+
+
+def test_a_season_begins_at_its_start_ends_at_its_end_and_writes_its_report(tmp_path: Path) -> None:
+    with running(settings_for(tmp_path), tmp_path) as arena:
+        arena.admitted(bot_source(BUYER, name="Carried"))
+        for wrong, said in (
+            ({"ends": "yesterday"}, "is no time"), ({"ends": "2001-01-01"}, "cannot end in the past"),
+            ({"starts": "+2h", "ends": "2090-01-01", "entry_deadline": "2091-01-01"}, "must not be after the end"),
+        ):  # fmt: skip
+            refused = arena.api("POST", "/seasons", json=wrong)
+            assert (refused.status_code, said in refused.json()["detail"]) == (422, True), refused.text
+        assert arena.get("/seasons")["items"][0]["number"] == 1
+        assert arena.client.get("/api/v1/seasons/1/report").status_code == 409
+        made = arena.api("POST", "/seasons", json={"starts": "+1s", "ends": "+2s", "entry_deadline": "+1.5s"})
+        assert made.json()["season"] == 2
+        season = arena.get("/seasons/2")
+        starts, ends = season["starts_at"], season["ends_at"]
+        assert ends - starts == pytest.approx(2.0)
+        assert season["rules"] == arena.get("/status")["season"]["rules"]
+        assert season["rules"]["ends_at"] == ends
+        until(lambda: arena.get("/seasons/2")["status"] == "closed", "the season has ended")
+        times = arena.get("/prices/history", params={"season": 2})["times"]
+        assert times
+        assert starts <= times[0]
+        assert times[-1] <= ends
+        late = arena.api("POST", "/bots", json={"source": bot_source(name="Late"), "author": "ann"})
+        assert late.status_code == 409
+        signed = until(
+            lambda: (answer := arena.client.get("/api/v1/seasons/2/report")).status_code == 200 and answer.json(),
+            "the report",
+        )
+        assert signed["report"]["rules"] == season["rules"]
+        assert is_signed(signed["report"], signed["signature"], arena.get("/key")["key"])
+        assert arena.client.get("/api/v1/seasons/2/report").json() == signed
+        page = arena.client.get("/api/v1/seasons/2/report?format=html")
+        assert page.headers["content-type"].startswith("text/html")
+        assert "returns every 300 s" in page.text
+
+
+def test_seasons_of_a_length_follow_each_other(tmp_path: Path) -> None:
+    with running(settings_for(tmp_path, season_length="2s"), tmp_path) as arena:
+        seat = arena.admitted(bot_source(name="Carried"))
+        first = arena.get("/seasons/1")
+        assert first["ends_at"] == pytest.approx(first["opened_at"] + 2.0)
+        until(lambda: len(arena.get("/seasons")["items"]) > 1, "the next season")
+        assert arena.get("/seasons/1")["status"] == "closed"
+        assert arena.get("/seasons/2")["opened_at"] >= first["ends_at"]
+        until(lambda: seat.name in [item["name"] for item in arena.get("/bots")["items"]], "the bot plays on")
+
+
+def test_after_the_deadline_nobody_comes_in(tmp_path: Path) -> None:
+    with running(settings_for(tmp_path), tmp_path) as arena:
+        assert arena.api("POST", "/seasons", json={"ends": "+1h", "entry_deadline": "+0.3s"}).status_code == 200
+        deadline = arena.get("/seasons/2")["entry_deadline"]
+        until(lambda: arena.get("/prices")["time"] > deadline, "the deadline")
+        late = arena.api("POST", "/bots", json={"source": bot_source(name="Late"), "author": "ann"})
+        assert late.status_code == 409
+        assert "the next season begins" in late.json()["detail"]
+        asked = arena.api("POST", "/strategies", json={"prompt": "buy and hold BTC", "author": "ann"})
+        assert asked.status_code == 409

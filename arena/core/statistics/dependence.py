@@ -7,12 +7,16 @@ with the correction of Patton, Politis, White, Econometric Reviews 28(4), 2009.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+
+_INDEPENDENT = 8  # series of one board that count as independent of each other, at most
+_MOST = 0.95
 
 
 def stationary_block_length(series: Floats) -> float:
@@ -57,15 +61,60 @@ def stationary_block_length(series: Floats) -> float:
 def are_dependent(many: Sequence[Floats]) -> bool:
     """Say whether series of one kind remember: the median of their autocorrelations at some lag to 5 stands out.
 
-    It does above 1.64/√n, with n the shortest length; with fewer than five series, where chance is not averaged out,
-    above 2.6/√n. Only positive ones count: negative ones make means steadier.
+    It does above 3/√n, with n the shortest length: series of one market err together, and they are looked at again and
+    again. Only positive ones count: negative ones make means steadier.
     """
     known = [np.asarray(each, dtype=np.float64) for each in many]
     known = [each - each.mean() for each in known if len(each) >= 8 and float(np.std(each)) > 0.0]
     if not known:
         return False
-    bound = (1.64 if len(known) >= 5 else 2.6) / math.sqrt(min(len(each) for each in known))
+    bound = 3.0 / math.sqrt(min(len(each) for each in known))
     return any(
         float(np.median([float(each[lag:] @ each[:-lag]) / float(each @ each) for each in known])) > bound
         for lag in range(1, 6)
     )
+
+
+def autocorrelations(values: Floats) -> Floats:
+    """Return the autocorrelation at lag 1 of each row, corrected for its bias (1 + 4r)/n; NaN is no value of its row.
+
+    NaN where a row has fewer than 8 values or no variance. Source of the correction: Marriott, Pope, Bias in the
+    estimation of autocorrelations, Biometrika 41, 1954.
+    """
+    seen = ~np.isnan(values)
+    count = seen.sum(axis=1)
+    known = np.where(seen, values, 0.0)
+    mean = known.sum(axis=1) / np.maximum(count, 1)
+    centred = np.where(seen, values - mean[:, None], 0.0)
+    squares = np.einsum("ij,ij->i", centred, centred)
+    lagged = np.einsum("ij,ij->i", centred[:, 1:], centred[:, :-1])
+    usable = (count >= 8) & (squares > 0.0)
+    raw = np.divide(lagged, squares, out=np.full(len(values), np.nan), where=usable)
+    return corrected(raw, count)
+
+
+def corrected(raw: Floats, count: Floats | npt.NDArray[np.int64]) -> Floats:
+    """Return autocorrelations at lag 1 without the bias that an estimated mean brings."""
+    found: Floats = raw + (1.0 + 4.0 * raw) / np.maximum(count, 1)
+    return found
+
+
+def inflation(correlations: Floats, counts: Floats) -> Floats:
+    """Return for each series of a board how many of its values one independent value is worth, at least 1.
+
+    (1 + ρ)/(1 − ρ), as for a first-order autoregression. ρ is the larger of two: the median of the board's
+    correlations and its standard error (from 8 series at most, since series of one market are not independent), and
+    what the series itself shows beyond its own standard error. The last axis are the series of a board.
+    """
+    known = np.isfinite(correlations)
+    series = np.minimum(np.maximum(known.sum(axis=-1, keepdims=True), 1), _INDEPENDENT)
+    filled = np.where(known, correlations, np.nan)
+    with warnings.catch_warnings():
+        # A board without any known correlation has no median: nothing is remembered there.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        median = np.nan_to_num(np.nanmedian(filled, axis=-1, keepdims=True))
+    error = 1.0 / np.sqrt(np.maximum(counts, 1.0))
+    rho = np.maximum(median + error / np.sqrt(series), np.nan_to_num(correlations) - error)
+    rho = np.clip(rho, 0.0, _MOST)
+    found: Floats = (1.0 + rho) / (1.0 - rho)
+    return found

@@ -57,10 +57,14 @@ class Engine:
         log_bytes_a_day: int = LOG_BYTES_A_DAY,
         memory: int = sys.maxsize,
         receipt: ReceiptWriter | None = None,
+        on_finish: Callable[[bool], None] | None = None,
+        *,
+        followed: bool = False,
     ) -> None:
         """Make an engine; a bot may log so many bytes a day, and all bots together take so much `memory`.
 
-        Each bot that comes in is given a `receipt`.
+        Each bot that comes in is given a `receipt`. `on_finish` is called once the season is closed, with whether it
+        had come to its declared end; a season that is `followed` has the next one begin there.
         """
         self.season = season
         self.market = MarketState(symbols=tuple(sorted(source.symbols)))
@@ -69,7 +73,7 @@ class Engine:
         self.tick_seconds = 0.0
         chance = season_seeds(database, season.id).chance
         self.scores = SeasonScores(season, self.rules, source.symbols, chance)
-        self._state = SeasonState(season, self.rules, chance, self.market)
+        self._state = SeasonState(season, self.rules, chance, self.market, followed=followed)
         self._database = database
         self._pool = pool
         self._source = source
@@ -83,6 +87,8 @@ class Engine:
         self._log_bytes = log_bytes_a_day
         self._ranked_at = -1
         self._barred: set[str] = set()
+        self._on_finish = on_finish
+        self._came_to_its_end = False
         self._zygote_died = threading.Event()
         self._released = threading.Event()
 
@@ -95,6 +101,16 @@ class Engine:
     def problem(self) -> str | None:
         """Return why ticks cannot be recorded, None while they can."""
         return self._state.problem
+
+    @property
+    def followed(self) -> bool:
+        """Say whether the next season begins at this one's end."""
+        return self._state.followed
+
+    @property
+    def entry_problem(self) -> str | None:
+        """Return why no bot can come in any more, None while one can."""
+        return self._state.entry_problem()
 
     # -- life -----------------------------------------------------------------------------------------
 
@@ -119,16 +135,35 @@ class Engine:
         """Tick until told to stop; a replay ends with its recording."""
         if self._source.waits_for_bots:
             self._serve_until(lambda: 0.0 if self._released.is_set() else 0.05)
+        self._wait_for_start()
         while not self._calls.stopping and self.state != "finished":
             beat = self.beats.next(self.market)
             if beat is None:
                 self.finish()
                 break
             time, last = beat
+            ends = self.season.ends_at
+            if ends is not None and time > ends:
+                # It is open, to bots as well, until its very end.
+                self._serve_until(partial(self.beats.left, ends))
+                if not self._calls.stopping and self.state != "finished":
+                    self._came_to_its_end = True
+                    self.finish()
+                break
             self._serve_until(partial(self.beats.left, time))
             if not self._calls.stopping and self.state != "finished":
                 self.on_tick(self.market.n + 1, time, last=last)
         self._serve_until(lambda: 1.0)
+
+    def _wait_for_start(self) -> None:
+        """Let a season with a start of its own begin then; what is handed over is done meanwhile."""
+        starts = self.season.starts_at
+        if starts is None or self.market.n >= 0:
+            return
+        self._state.phase = "waiting"
+        self._serve_until(partial(self.beats.left, starts))
+        if self.state == "waiting":
+            self._state.phase = "running"
 
     def on_tick(self, n: int, time: float, *, last: bool = False) -> None:
         """Settle, ask, record, publish; seats and market change only after the tick is recorded."""
@@ -180,6 +215,8 @@ class Engine:
         self._state.phase = "finished"
         log.info("Season %d is closed after tick %d", self.season.number, self.market.n)
         self._broadcast.publish("status", {})
+        if self._on_finish is not None:
+            self._on_finish(self._came_to_its_end)
 
     def stop(self) -> None:
         """End all workers; what was recorded stays."""

@@ -106,6 +106,8 @@ class Recovery:
                 account = account.after(trade)
             value = mark(account, last_prices)
             score.mark(value.equity, exposed=bool(account.positions))
+            if score.ticks == 1:
+                score.benchmark_start = self._scores.benchmark_equity(last_prices)
             if tick.n in self._scored:
                 score.point(value.equity, tick.time)
 

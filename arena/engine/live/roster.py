@@ -81,11 +81,9 @@ class Roster:
         With `most` bots running already there is no room: ConflictError, as where its name is another's.
         """
         season = self._state.season
-        if season.status == "closed":
-            raise ConflictError(
-                f"Season {season.number} is closed and takes no more strategies: open the next one with "
-                "`arena season new`, then try again."
-            )
+        problem = self._state.entry_problem()
+        if problem is not None:
+            raise ConflictError(problem)
         self._check_memory()
         tick, room = self._state.market.n + 1, most - self.running()
         enrolled = enrol(self._database, season.id, new, tick=tick, room=room, receipt=self._receipt)

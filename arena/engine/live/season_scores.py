@@ -27,8 +27,11 @@ class SeasonScores:
         # What one round trip costs, as a fraction: fee and slippage, there and back.
         self.comparisons = BoardComparisons(season.score_interval, 2.0 * (rules.fee_bps + rules.slippage_bps) / 1e4)
         self._points = 0
+        # The ticks of the first and the last score point.
+        self._first_tick = self._last_tick = 0
         self._last_prices: dict[str, float] = {}
-        self._joined_at: dict[str, float] = {}
+        # What the benchmark was worth at a bot's first score point: for bots whose first tick was not kept.
+        self._first_points: dict[str, float] = {}
 
     def restore(self, points: Iterable[ScorePoint]) -> set[int]:
         """Take up all recorded points; return their ticks."""
@@ -38,6 +41,7 @@ class SeasonScores:
             values = np.frombuffer(row.equities, dtype="<f8").tolist()
             equities = {bot: v for bot, v in zip(columns, values, strict=True) if v == v}  # noqa: PLR0124
             self.clock.due(row.time)
+            self._note_tick(row.tick)
             self._take(equities, row.prices)
             ticks.add(row.tick)
         return ticks
@@ -45,6 +49,7 @@ class SeasonScores:
     def point(self, tick: int, time: float, equities: Mapping[str, float], prices: Mapping[str, float]) -> Any:
         """Take one score point and return its row."""
         known = len(self.comparisons.places)
+        self._note_tick(tick)
         self._take(equities, prices)
         places = list(self.comparisons.places)
         return {
@@ -52,13 +57,18 @@ class SeasonScores:
             "joined": places[known:], "equities": self.comparisons.last.astype("<f8").tobytes(),
         }  # fmt: skip
 
+    def _note_tick(self, tick: int) -> None:
+        self._first_tick = self._first_tick if self._points else tick
+        self._last_tick = tick
+
     def _take(self, equities: Mapping[str, float], prices: Mapping[str, float]) -> None:
         self.baselines.point(prices)
         benchmark = self.benchmark_equity(prices)
         for bot in equities:
-            self._joined_at.setdefault(bot, benchmark)
-        falls = [1.0 - prices[name] / last for name, last in self._last_prices.items() if last > 0.0 and name in prices]
-        self.comparisons.point(equities, benchmark, max(falls, default=0.0))
+            self._first_points.setdefault(bot, benchmark)
+        moves = [sorted((prices[name], last)) for name, last in self._last_prices.items() if name in prices]
+        swings = [1.0 - low / high for low, high in moves if high > 0.0]
+        self.comparisons.point(equities, benchmark, max(swings, default=0.0))
         self._last_prices = dict(prices)
         self._points += 1
 
@@ -67,16 +77,19 @@ class SeasonScores:
         return self.baselines.equities(prices)[self._season.benchmark]
 
     def columns(
-        self, order: Sequence[tuple[str, float]], prices: Mapping[str, float]
+        self, order: Sequence[tuple[str, float, float | None]], prices: Mapping[str, float]
     ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """Return what each row of a board in this order of bot and equity says, and what the whole says."""
-        bots = [bot for bot, _ in order]
+        """Return what each row of a board in this order says, and what the whole says.
+
+        The order is of bot, equity, and what the benchmark was worth at the bot's first tick.
+        """
+        bots = [bot for bot, _, _ in order]
         verdicts = self.comparisons.judge(bots)
         benchmark, start = self.benchmark_equity(prices), self.baselines.rules.starting_cash
         rows = []
-        for (bot, equity), verdict in zip(order, verdicts, strict=True):
-            # The benchmark counts from the first score point of the bot on: only what it could have had.
-            since = self._joined_at.get(bot, benchmark)
+        for (bot, equity, first), verdict in zip(order, verdicts, strict=True):
+            # The benchmark counts from the bot's first tick on: only what it could have had.
+            since = self._first_points.get(bot, benchmark) if first is None else first
             gained = benchmark / since - 1.0 if since > 0.0 else 0.0
             rows.append({
                 "excess_pct": (equity / start - 1.0 - gained) * 100.0,
@@ -87,11 +100,13 @@ class SeasonScores:
         return rows, self._summary(verdicts, rows, prices)
 
     def _ticks(self, batches: float | None) -> int | None:
-        """Return how many ticks so many batches take, on a clock that never stands."""
+        """Return how many ticks so many batches take, at as many ticks a score point as there were so far."""
         if batches is None:
             return None
         season = self._season
         ticks_a_point = max(1.0, season.score_interval / season.interval)
+        if self._points > 1:
+            ticks_a_point = (self._last_tick - self._first_tick) / (self._points - 1)
         ticks = round(batches * self.comparisons.batch * ticks_a_point)
         return ticks if ticks < 2**53 else None
 

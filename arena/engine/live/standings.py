@@ -34,7 +34,8 @@ def standings(
         for c in candidates
     ]  # fmt: skip
     order = ranked(contenders)
-    said, summary = scores.columns([(str(each.key), each.equity) for each in order], prices)
+    begun = {c.seat.id: c.score.benchmark_start for c in candidates}
+    said, summary = scores.columns([(str(each.key), each.equity, begun[str(each.key)]) for each in order], prices)
     return [
         {**rows[str(contender.key)], **columns, "rank": rank}
         for rank, (contender, columns) in enumerate(zip(order, said, strict=True), 1)

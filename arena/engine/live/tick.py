@@ -246,14 +246,18 @@ class TickBuilder:
 
     def score_point(self, scores: SeasonScores, prices: Mapping[str, float]) -> None:
         """Write the equities at a score point, where this tick is one; `prices` are the last known ones."""
-        if not scores.clock.due(self.time):
-            return
-        equities = {}
-        for update in self.updates.values():
-            if update.life is not Life.RETIRED:
-                equities[update.seat.id] = update.valuation.equity
-                update.score.point(update.valuation.equity, self.time)
-        self.writes.score_points.append(scores.point(self.n, self.time, equities, prices))
+        if scores.clock.due(self.time):
+            equities = {}
+            for update in self.updates.values():
+                if update.life is not Life.RETIRED:
+                    equities[update.seat.id] = update.valuation.equity
+                    update.score.point(update.valuation.equity, self.time)
+            self.writes.score_points.append(scores.point(self.n, self.time, equities, prices))
+        fresh = [update.score for update in self.updates.values() if update.score.ticks == 1]
+        if fresh:
+            benchmark = scores.benchmark_equity(prices)
+            for score in fresh:
+                score.benchmark_start = benchmark
 
     def snapshot(self, scores: SeasonScores, prices: Mapping[str, float], *, last: bool = False) -> bool:
         """Write equity rows and standings at every tenth tick; say whether this was one."""

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from arena.core.statistics import sequences
-from arena.core.statistics.sequences import Comparison, Sequences, boundary, compare
+from arena.core.statistics.dependence import autocorrelations, inflation
+from arena.core.statistics.sequences import Comparison, Sequences, boundary, compare, estimated_boundary
 
 ALPHA = 0.05
 
@@ -56,6 +57,62 @@ def test_the_boundary_falls_and_is_tightest_where_it_was_asked_to_be() -> None:
 def test_alpha_is_checked(alpha: float) -> None:
     with pytest.raises(ValueError, match="alpha"):
         boundary(10.0, alpha)
+    with pytest.raises(ValueError, match="alpha"):
+        estimated_boundary(10.0, alpha)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 39, 0.05 / 1999])
+def test_an_estimated_spread_makes_the_boundary_wider_while_batches_are_few(alpha: float) -> None:
+    counts = np.array([30.0, 100.0, 1000.0, 1e6])
+    ratio = estimated_boundary(counts, alpha) / boundary(counts, alpha)
+    assert np.all(ratio > 1.0)
+    assert np.all(np.diff(ratio) < 0.0)
+    assert ratio[-1] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_estimated_boundary_is_where_the_mixture_of_students_t_reaches_one_over_alpha() -> None:
+    alpha, n = 0.05 / 39, 30.0
+    rho2 = (-2 * math.log(alpha) + math.log(1 - 2 * math.log(alpha))) / 100
+    squared = float(estimated_boundary(n, alpha)) ** 2 * n  # t of that mean in standard deviations, squared
+    shrink = 1 / (1 + n * rho2)
+    e = math.sqrt(shrink) * ((1 + squared / (n - 1)) / (1 + shrink * squared / (n - 1))) ** (n / 2)
+    assert e == pytest.approx(1 / alpha, rel=1e-9)
+
+
+def test_at_a_small_alpha_the_usual_boundary_errs_too_often_and_the_estimated_one_does_not() -> None:
+    alpha = 0.005
+    draws = np.random.default_rng(21).normal(size=(8000, 60))
+    count = np.arange(1.0, 61.0)
+    mean = np.cumsum(draws, axis=1) / count
+    deviation = np.sqrt((np.cumsum(draws**2, axis=1) - count * mean**2) / np.maximum(count - 1.0, 1.0))
+    late = slice(9, None)
+    count, mean, deviation = count[late], mean[:, late], deviation[:, late]
+    missed = {
+        name: float(np.any(np.abs(mean) > deviation * width(count, alpha, 10.0), axis=1).mean())
+        for name, width in (("known", boundary), ("estimated", estimated_boundary))
+    }
+    assert missed["known"] > 2 * alpha
+    assert missed["estimated"] <= alpha
+
+
+def test_memory_is_measured_without_the_bias_of_short_series() -> None:
+    chance = np.random.default_rng(4)
+    values = chance.normal(size=(3000, 40))
+    for n in range(1, 40):
+        values[:, n] += 0.3 * values[:, n - 1]
+    assert float(np.mean(autocorrelations(values))) == pytest.approx(0.3, abs=0.03)
+    shown = autocorrelations(np.array([[1.0] * 20, [np.nan] * 20]))
+    assert np.isnan(shown).all()
+
+
+def test_what_remembers_counts_for_less() -> None:
+    counts = np.full(20, 1e6)
+    assert inflation(np.full(20, 0.3), counts) == pytest.approx(np.full(20, 1.3 / 0.7), rel=1e-2)
+    # One that remembers among those that do not is seen by itself; what swings back is not taken for steadier.
+    mixed = inflation(np.array([0.5] + [-0.3] * 19), counts)
+    assert mixed[0] == pytest.approx(3.0, rel=1e-2)
+    assert mixed[1:] == pytest.approx(np.ones(19))
+    assert inflation(np.full(3, np.nan), np.zeros(3)).min() >= 1.0
 
 
 def test_running_states_are_those_of_the_whole_series() -> None:

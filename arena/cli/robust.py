@@ -1,0 +1,98 @@
+"""`arena robust`: what is left of a bot's result under costs, delays, and changes that should not matter."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from arena import config
+from arena.cli.early import RUNTIME, taken
+from arena.cli.local import read_source
+from arena.cli.output import complain, console, moment, print_json, print_table
+from arena.cli.remote import AsJson, Url, bot_path, request
+from arena.errors import ArenaError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("robust")(robust)
+
+
+def robust(
+    bot: Annotated[str, typer.Argument(help="A bot file (.py), or a bot of the server by id or name.")],
+    data: Annotated[
+        list[str] | None, typer.Option("--data", help="Market file for a bot file, [SYMBOL=]PATH; may be repeated.")
+    ] = None,
+    interval: Annotated[float | None, typer.Option(help="Resample the market, seconds.")] = None,
+    fee_bps: Annotated[float | None, typer.Option(help="Fee per fill, basis points; else FEE_BPS.")] = None,
+    slippage_bps: Annotated[float | None, typer.Option(help="Slippage, basis points; else SLIPPAGE_BPS.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the bot's chance.")] = 0,
+    as_json: AsJson = False,
+    url: Url = "",
+) -> None:
+    """Say where a bot's edge ends, and whether it knows its tape by heart: a bot file, or the server's bot as a job."""
+    if Path(bot).is_file() or bot.endswith(".py"):
+        if not data:
+            raise typer.BadParameter(f"Name the market that {bot} is to play on: --data FILE.")
+        rules = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps)
+        found = _local(rules, Path(bot), data, interval, seed)
+    elif data or fee_bps is not None or slippage_bps is not None or interval is not None:
+        raise typer.BadParameter(f"{bot} is no file: the server's bots play on their own season and by its rules.")
+    else:
+        found = _remote(url, bot)
+    if as_json:
+        print_json(found)
+    else:
+        show(found)
+
+
+def _local(settings: config.Settings, path: Path, data: list[str], interval: float | None, seed: int) -> dict[str, Any]:
+    from arena.engine.backtest.market import read_market
+    from arena.trust.robust import robustness
+    from sandbox.pool import Pool
+
+    source = read_source(path)
+    market = read_market(data, interval, settings.tick_interval_seconds, complain)
+    pool = Pool(RUNTIME, settings.limits, begun=taken(), tuned=settings.sandbox_tuning)
+    pool.start()
+    try:
+        return robustness(pool, source, market, settings.rules, seed=seed)
+    finally:
+        pool.stop()
+
+
+def _remote(url: str, bot: str) -> dict[str, Any]:
+    job: dict[str, Any] = request(url, "POST", bot_path(url, bot, "/robust"))
+    while job["status"] in {"queued", "running"}:
+        time.sleep(0.3)
+        job = request(url, "GET", f"/jobs/{job['id']}")
+    if job["result"] is None:
+        raise ArenaError(job["reason"] or f"The job was {job['status']}.")
+    found: dict[str, Any] = job["result"]
+    return found
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print the result in words and tables."""
+    console.print(f"{found['bot']}: {found['words']}", markup=False, soft_wrap=True)
+    console.print(
+        f"{found['return_pct']:+.2f} % in {found['ticks']:,} ticks, {found['trades']:,} trades; buy and hold "
+        f"{found['buy_and_hold_pct'] or 0.0:+.2f} %.", markup=False,
+    )  # fmt: skip
+    for each in (*found["costs"], *found["variants"]):
+        console.print(f"  {each['words']}", markup=False, soft_wrap=True)
+    for each in found["delays"]:
+        console.print(
+            f"  With fills {each['ticks']} ticks later, of the same orders: {each['return_pct']:+.2f} %.", markup=False
+        )
+    for name, word in (("own_chance", "With other draws of its own chance"), ("resampled", "On the returns reordered")):
+        values = ", ".join(f"{value:+.2f} %" for value in found[name]["return_pct"])
+        console.print(f"  {word}: {values}.", markup=False, soft_wrap=True)
+    rows = [{**each, "from": moment(each["from"]), "to": moment(each["to"])} for each in found["windows"]]
+    columns = (("from", "FROM"), ("to", "TO"), ("return_pct", "RETURN %"), ("buy_and_hold_pct", "BUY AND HOLD %"))
+    print_table(columns, rows)
+    if found.get("record"):
+        console.print(found["record"]["words"], markup=False, soft_wrap=True)
