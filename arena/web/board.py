@@ -24,6 +24,7 @@ from arena.store import queries
 from arena.web import schemas
 from arena.web.board_snapshot import BoardSnapshot, Question, takes_gzip
 from arena.web.context import AppState, ChosenSeason
+from arena.web.views import DISQUALIFIED
 
 PATH = "/api/v1/leaderboard"
 MAX_PAGES = 64
@@ -170,6 +171,8 @@ class BoardCache:
         present = {seat.id: seat.status for seat in engine.roster.seats()} if played else {}
         for row in rows:
             row["status"] = present.get(row["bot_id"], row["status"])
+            if row["disqualified"] is not None:
+                row["status"] = DISQUALIFIED
             row["positions"] = row["positions"] or {}
         return BoardSnapshot(
             shown,

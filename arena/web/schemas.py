@@ -194,6 +194,7 @@ class BoardItem(BaseModel):
     symbols: list[str] = []
     admitted_at: float | None = None
     submission_id: str | None = None
+    disqualified: str | None = Field(None, description="Why it is out of the ranking, where it is.")
 
 
 class ProofReport(BaseModel):
