@@ -111,6 +111,14 @@ class Running:
         until(lambda: seat.started, f"{name} has started")
         return seat
 
+    def admitted_as(self, source: str, headers: dict[str, str]) -> Seat:
+        """Upload a bot with these headers and wait until it is asked."""
+        answer = self.api("POST", "/bots", json={"source": source}, headers=headers)
+        assert answer.status_code == 201, answer.text
+        seat = self.seat(answer.json()["name"])
+        until(lambda: seat.started, f"{seat.name} has started", 60.0)
+        return seat
+
     def ticks(self, count: int) -> None:
         """Wait for so many more recorded ticks."""
         market = self.arena.engine.market

@@ -149,6 +149,11 @@ class RequestRate:
         self._item = RateLimitItemPerMinute(a_minute) if a_minute else None
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage()) if a_minute else None
 
+    @property
+    def limited(self) -> bool:
+        """Say whether there is a limit."""
+        return self._item is not None
+
     async def hit(self, subject: str) -> Rate | None:
         """Count a request; None where there is no limit."""
         if self._item is None or self._limiter is None:

@@ -107,6 +107,11 @@ def _frame(context: AppState, season: ChosenSeason | None = None) -> Values:
     }
 
 
+def page_values(context: AppState) -> Values:
+    """Return what the frame around a page of another module shows."""
+    return _frame(context)
+
+
 def _season_line(season: Values) -> str:
     fees = "no fees" if season["fee_bps"] == 0 else f"fees {bps(season['fee_bps'])}"
     return (

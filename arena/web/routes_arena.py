@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse
 from starlette.exceptions import HTTPException
 
+from arena.people.sessions import csrf_of
 from arena.store import queries
 from arena.store.jobs import FINAL, get_job
 from arena.web import schemas
@@ -17,7 +18,7 @@ from arena.web.board import BoardCache
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.jobs import job_answer
 from arena.web.limits import ConcurrencyLimits, Placed
-from arena.web.security import COOKIE, refused, session_value
+from arena.web.security import COOKIE, CSRF_COOKIE, refused, session_value
 from arena.web.text import json_bytes
 
 router = APIRouter(tags=["arena"])
@@ -173,7 +174,12 @@ async def session(request: Request, body: schemas.SessionRequest, context: Ctx) 
         return refused(refusal)
     value = session_value(context.settings.arena_token.get_secret_value())
     response = Response(status_code=204)
-    response.set_cookie(COOKIE, value, httponly=True, samesite="strict", path="/", max_age=30 * 86400)
+    # Over TLS alone where the request came so; with accounts the page must send the second one with each change.
+    common: dict[str, Any] = {"samesite": "strict", "path": "/", "max_age": 30 * 86400}
+    common["secure"] = request.url.scheme == "https"
+    response.set_cookie(COOKIE, value, httponly=True, **common)
+    if context.settings.accounts:
+        response.set_cookie(CSRF_COOKIE, csrf_of(value), httponly=False, **common)
     return response
 
 

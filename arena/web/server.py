@@ -6,6 +6,8 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from arena import __version__
 from arena.web import (
+    access,
+    account_pages,
     assets,
     health,
     openapi,
@@ -15,6 +17,7 @@ from arena.web import (
     routes_behaviour,
     routes_bots,
     routes_models,
+    routes_people,
     routes_strategies,
     routes_trust,
 )
@@ -40,17 +43,23 @@ def create_app(context: AppState) -> FastAPI:
     app.state.context = context
     app.state.board = board = BoardCache(context)
     app.state.tokens = tokens = Tokens(context.settings.arena_token.get_secret_value())
-    app.state.lines = ConcurrencyLimits()
+    app.state.lines = ConcurrencyLimits.of(context.settings.streams_per_address)
     app.state.bundles = Bundles()
-    api = APIRouter(prefix="/api/v1", dependencies=[Depends(problems.known_parameters)])
-    for part in (routes_strategies, routes_models, routes_behaviour, routes_trust, routes_bots, routes_arena):
+    # Whoever may not is told so before being told of a misspelt parameter.
+    rules = [Depends(access.authorise(access.API)), Depends(problems.known_parameters)]
+    api = APIRouter(prefix=access.API, dependencies=rules)
+    for part in (
+        routes_strategies, routes_models, routes_behaviour, routes_trust, routes_people, routes_bots, routes_arena
+    ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)
     assets.install(app)
     pages.install(app)
+    app.include_router(account_pages.router)
     problems.install(app, pages.error_page)
     openapi.install(app)
+    access.refuse_unlisted(app)
     app.add_middleware(CacheMiddleware, board=board)
-    app.add_middleware(SecurityMiddleware, settings=context.settings, tokens=tokens)
+    app.add_middleware(SecurityMiddleware, settings=context.settings, tokens=tokens, database=context.database)
     return app
