@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from arena import __version__
-from arena.cli import author, behaviour, bots, data, fake_feed, local, models, proof, record, remote, server, trust
+from arena.cli import author, behaviour, bots, data, fake_feed, local, models, people, proof, record, remote, server, trust
 from arena.cli.output import complain, console
 from arena.errors import (
     ArenaError,
@@ -55,7 +55,7 @@ def root(
         server.serve()
 
 
-for part in (server, local, author, behaviour, models, record, proof, remote, trust, fake_feed):
+for part in (server, local, author, behaviour, models, people, record, proof, remote, trust, fake_feed):
     part.register(app)
 app.add_typer(bots.app, name="bots")
 app.add_typer(data.app, name="data")
