@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Engine, func, select, update
 
-from arena.core.text import clean_line
-from arena.errors import RefusedError
+from arena.core.names import imitates, skeleton
+from arena.core.text import clean_line, clean_name
+from arena.errors import ConflictError, RefusedError
 from arena.store.bulk import table_of
 from arena.store.models import Bot, Entry
 
@@ -69,6 +70,25 @@ def season_flags(database: Engine, season_id: str) -> list[dict[str, Any]]:
         _flag(kind, words[kind], rows)
         for (kind, _), rows in groups.items() if len({row.owner for row in rows}) > 1
     ]  # fmt: skip
+
+
+def refuse_imitation(database: Engine, season_id: str, name: str, author: str, owner_id: str | None) -> None:
+    """Raise ConflictError where a name looks like that of another's bot in the season."""
+    wanted = clean_name(name)
+    mine = _BOTS.c.owner_id == owner_id if owner_id is not None else _BOTS.c.owner_id.is_(None) & (
+        _BOTS.c.author == author
+    )
+    query = (
+        select(_BOTS.c.name, _ENTRIES.c.bot_name).join(_ENTRIES, _ENTRIES.c.bot_id == _BOTS.c.id)
+        .where(_ENTRIES.c.season_id == season_id, _BOTS.c.skeleton == skeleton(wanted), ~mine | mine.is_(None))
+    )  # fmt: skip
+    with database.connect() as connection:
+        rows = connection.execute(query).all()
+    for row in rows:
+        if imitates(wanted, row.name):
+            raise ConflictError(
+                f"The name '{wanted}' looks like '{row.bot_name}', which belongs to another author; choose another."
+            )
 
 
 def disqualify(database: Engine, season_id: str, bot_id: str, reason: str | None) -> None:

@@ -13,6 +13,7 @@ from fastapi.templating import Jinja2Templates
 
 from arena import __version__
 from arena.errors import ArenaError, NotFoundError
+from arena.people.integrity import flags_of
 from arena.store import queries
 from arena.web.assets import HERE
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
@@ -222,6 +223,7 @@ def _bot(context: AppState, season: ChosenSeason, bot_id: str) -> Values:
         "bot": shown,
         "source": code_lines(source),
         "versions": _with_diffs(versions),
+        "flags": flags_of(context.database, season.id, found),
     }
 
 

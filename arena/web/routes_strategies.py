@@ -11,6 +11,7 @@ from fastapi import APIRouter, Header, Request, Response
 from sse_starlette import EventSourceResponse
 
 from arena.errors import ConflictError, RefusedError
+from arena.people.integrity import refuse_imitation
 from arena.people.ownership import author_for
 from arena.people.quotas import DailyQuota, QuotaLimits, running_bots
 from arena.people.rights import Caller
@@ -52,6 +53,8 @@ async def submit(
 
 def _submit(context: AppState, body: schemas.StrategyRequest, key: str | None, caller: Caller) -> Response:
     owner = author_for(context.database, caller, body.author)
+    if body.name:
+        refuse_imitation(context.database, context.season_id, body.name, *owner)
     requested = [*body.models, *([body.model] if body.model else [])]
     names = requested or [context.pipeline.models.default]
     _refuse_unknown(context, names)
