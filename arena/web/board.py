@@ -213,6 +213,12 @@ class _Wanted(NamedTuple):
         return self.query, self.accept, self.accept_encoding
 
 
+def as_json(scope: Scope) -> Scope:
+    """Return a request for the same page as JSON, whole and not packed, whatever the given one takes."""
+    dropped = {b"accept", b"accept-encoding", b"if-none-match"}
+    return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name not in dropped]}
+
+
 def _wanted(scope: Scope) -> _Wanted:
     found = {b"accept": "", b"accept-encoding": "", b"if-none-match": ""}
     for name, value in scope["headers"]:

@@ -19,7 +19,7 @@ from arena.submissions.behaviour.lineage import revision_diff
 from arena.submissions.store import Wanted, submission_document
 from arena.web import schemas
 from arena.web.access import Known
-from arena.web.answers import answer
+from arena.web.answers import answer, tagged
 from arena.web.behaviour_schemas import (
     AnswerRequest,
     BehaviourReportDetail,
@@ -39,10 +39,10 @@ router = APIRouter(tags=["behaviour"])
 Number = Annotated[int, Path(ge=0, le=queries.MAX_CURSOR)]
 
 
-@router.get("/claims-schema")
-async def schema() -> dict[str, Any]:
+@router.get("/claims-schema", response_model=dict[str, Any])
+async def schema(request: Request) -> Response:
     """Return the JSON schema of the claims that a model may give beside its code."""
-    return claims_schema()
+    return tagged(request, json_bytes(claims_schema()))
 
 
 @router.get("/bots/{bot_id}/behaviour", response_model=BehaviourReportDetail)

@@ -131,7 +131,7 @@ async def events(request: Request, submission_id: str, context: Ctx, lines: Wait
     """Stream a submission's states until it ends, and a model's answer as it is written (server-sent events).
 
     `submission` is the whole submission at each of its moves; `text` adds to the text of an attempt from a place on:
-    `{id, attempt, offset, text}`.
+    `{id, attempt, offset, text}`. Whoever comes back is told the submission as it stands, and the text so far.
     """
     await lines.reads.run(request, context.desk.get, submission_id)
     return Placed(lines.streams, request, EventSourceResponse(_moves(request, context, lines, submission_id)))
@@ -142,20 +142,21 @@ async def _moves(
 ) -> AsyncIterator[dict[str, str]]:
     # Listening begins before the row is read: a move in between would else never be told.
     with context.pipeline.live.listening() as stream:
+        newest = context.pipeline.live.last_id
         document = await lines.reads.run(request, context.desk.document, submission_id)
-        yield {"event": "submission", "data": json_bytes(document).decode()}
+        yield {"event": "submission", "id": newest, "data": json_bytes(document).decode()}
         if document["status"] in FINAL:
             return
         written = context.pipeline.text_of(submission_id)
         if written is not None and written["text"]:
-            yield {"event": "text", "data": json_bytes(written).decode()}
+            yield {"event": "text", "id": newest, "data": json_bytes(written).decode()}
         async for event in stream:
             if event.data["id"] != submission_id:
                 continue
             if event.kind == "text":
-                yield {"event": "text", "data": event.text}
+                yield {"event": "text", "id": event.id, "data": event.text}
                 continue
             document = await lines.reads.run(request, context.desk.document, submission_id)
-            yield {"event": "submission", "data": json_bytes(document).decode()}
+            yield {"event": "submission", "id": event.id, "data": json_bytes(document).decode()}
             if document["status"] in FINAL:
                 return

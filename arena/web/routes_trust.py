@@ -10,8 +10,9 @@ from arena.store.receipts import receipt_problems
 from arena.trust.groups import By, board_groups
 from arena.trust.statistics import bot_statistics
 from arena.web import schemas_trust as schemas
-from arena.web.answers import answer
+from arena.web.answers import answer, tagged
 from arena.web.context import AppState, Chosen, ChosenSeason, Ctx, Waiting
+from arena.web.text import json_bytes
 
 router = APIRouter(tags=["trust"])
 
@@ -28,9 +29,9 @@ def _statistics(context: AppState, season: ChosenSeason, bot_id: str) -> schemas
 
 
 @router.get("/key", response_model=schemas.PublicKey)
-async def key(context: Ctx) -> schemas.PublicKey:
+async def key(request: Request, context: Ctx) -> Response:
     """Return the key that receipts are checked with: raw Ed25519 in base64."""
-    return schemas.PublicKey(key=context.public_key)
+    return tagged(request, json_bytes(schemas.PublicKey(key=context.public_key).model_dump()))
 
 
 @router.get("/bots/{bot_id}/receipt", response_model=schemas.Receipt)

@@ -226,7 +226,8 @@ class SecurityMiddleware:
     async def _caller(self, scope: AsgiScope, headers: Headers) -> tuple[Caller, Refusal | None]:
         """Return who makes a request, or why nobody finds out."""
         safe, path = scope["method"] in SAFE, scope["path"]
-        if safe and not (self._members_only or is_guarded(path) or self._rate.limited) or _is_public_file(path):
+        asked = self._members_only or is_guarded(path) or self._rate.limited
+        if safe and (not asked or _is_public_file(path)):
             # A public read: nobody asks, and a token that has become wrong does no harm.
             return ANONYMOUS, None
         kind, _, given = headers.get("authorization", "").partition(" ")
