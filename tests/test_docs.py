@@ -17,8 +17,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from sqlalchemy import create_engine
-from sqlalchemy import insert
+from sqlalchemy import create_engine, insert
 from sqlalchemy.engine import Engine as Database
 from sqlmodel import SQLModel
 from websockets.datastructures import Headers

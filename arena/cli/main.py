@@ -14,7 +14,21 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from arena import __version__
-from arena.cli import author, behaviour, bots, data, fake_feed, local, models, people, proof, record, remote, server, trust
+from arena.cli import (
+    author,
+    behaviour,
+    bots,
+    data,
+    fake_feed,
+    local,
+    models,
+    people,
+    proof,
+    record,
+    remote,
+    server,
+    trust,
+)
 from arena.cli.output import complain, console
 from arena.errors import (
     ArenaError,

@@ -166,7 +166,7 @@ def password(name: Name, db: Db = "") -> None:
 def make(
     name: Annotated[str, typer.Argument(help="What it is for.", show_default=False)],
     user: User,
-    scope: Annotated[list[str] | None, typer.Option(help="read, submit, manage-own or admin; may be given again.")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="read, submit, manage-own or admin; may be repeated.")] = None,
     days: Annotated[float, typer.Option(min=0, max=366, help="Days that it is of use; 0 for ever.")] = 90,
     db: Db = "",
     as_json: AsJson = False,
@@ -229,7 +229,9 @@ def revoke(
 def activity(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Rows, newest first.")] = 50,
     actor: Annotated[str, typer.Option(help="Only what this user has done.")] = "",
-    verify: Annotated[bool, typer.Option("--verify", help="Check the chain of hashes; exit with 1 if it broke.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check the chain of hashes; exit with 1 if it broke.")
+    ] = False,
     db: Db = "",
     as_json: AsJson = False,
 ) -> None:

@@ -15,9 +15,9 @@ from sqlalchemy.exc import IntegrityError
 from arena.core.names import skeleton
 from arena.core.text import clean_name
 from arena.errors import ConflictError, NotFoundError, RefusedError
-from arena.people.rights import ALL_SCOPES, USER_SCOPES, Scope
 from arena.people.credentials import hash_of, new_secret
-from arena.store.bulk import insert_rows, table_of
+from arena.people.rights import ALL_SCOPES, USER_SCOPES, Scope
+from arena.store.bulk import Row, insert_rows, table_of
 from arena.store.models import Bot
 from arena.store.people import ApiToken, SignInLink, User, UserSession
 from arena.store.seasons import new_id
@@ -66,7 +66,7 @@ def add_user(database: Engine, name: str, *, admin: bool = False) -> Account:
     Bots that carry this very name as their author keep it, but belong to nobody until an admin says otherwise.
     """
     wanted = _checked_name(name)
-    row = {
+    row: Row = {
         "id": new_id(), "name": wanted, "skeleton": skeleton(wanted), "admin": admin, "password": None,
         "created_at": time.time(), "disabled_at": None,
     }  # fmt: skip
@@ -200,7 +200,8 @@ def make_link(database: Engine, user_id: str) -> str:
     """Return a secret that signs a user in once within a day; the links that the user has had are of no more use."""
     secret, now = new_secret(), time.time()
     row = {
-        "hash": hash_of(secret), "user_id": user_id, "created_at": now, "expires_at": now + LINK_SECONDS, "used_at": None
+        "hash": hash_of(secret), "user_id": user_id, "created_at": now, "expires_at": now + LINK_SECONDS,
+        "used_at": None,
     }  # fmt: skip
     with database.begin() as connection:
         connection.execute(delete(_LINKS).where(_LINKS.c.user_id == user_id))

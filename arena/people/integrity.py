@@ -34,10 +34,8 @@ def flags_of(database: Engine, season_id: str, bot_id: str) -> list[dict[str, An
             return []
         alike = _BOTS.c.source_hash == mine.source_hash
         if mine.orders_count >= MIN_ORDERS:
-            alike |= (_ENTRIES.c.orders_digest == mine.orders_digest) & (
-                _ENTRIES.c.orders_count == mine.orders_count
-            )
-        rows = connection.execute(_entries(season_id).where(alike, _OWNER != mine.owner).order_by(_BOTS.c.id)).all()
+            alike |= (_ENTRIES.c.orders_digest == mine.orders_digest) & (_ENTRIES.c.orders_count == mine.orders_count)
+        rows = connection.execute(_entries(season_id).where(alike, mine.owner != _OWNER).order_by(_BOTS.c.id)).all()
     found = []
     if mine.disqualified is not None:
         found.append({"kind": "disqualified", "sentence": f"Disqualified: {mine.disqualified}", "bots": []})
@@ -75,8 +73,10 @@ def season_flags(database: Engine, season_id: str) -> list[dict[str, Any]]:
 def refuse_imitation(database: Engine, season_id: str, name: str, author: str, owner_id: str | None) -> None:
     """Raise ConflictError where a name looks like that of another's bot in the season."""
     wanted = clean_name(name)
-    mine = _BOTS.c.owner_id == owner_id if owner_id is not None else _BOTS.c.owner_id.is_(None) & (
-        _BOTS.c.author == author
+    mine = (
+        _BOTS.c.owner_id == owner_id
+        if owner_id is not None
+        else _BOTS.c.owner_id.is_(None) & (_BOTS.c.author == author)
     )
     query = (
         select(_BOTS.c.name, _ENTRIES.c.bot_name).join(_ENTRIES, _ENTRIES.c.bot_id == _BOTS.c.id)

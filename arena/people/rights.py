@@ -58,6 +58,8 @@ class Caller:
         return self.admin or scope in self.scopes
 
 
+_SCOPES = {Right.READ: Scope.READ, Right.SUBMIT: Scope.SUBMIT, Right.OWN: Scope.MANAGE_OWN}
+
 ANONYMOUS = Caller("anonymous")
 OPERATOR = Caller("arena token", "operator", None, ALL_SCOPES)
 THIS_MACHINE = Caller("this machine", "this machine", None, ALL_SCOPES)
@@ -67,20 +69,18 @@ def refusal(caller: Caller, right: Right, *, owns: bool, members_only: bool) -> 
     """Return why a caller may not use a right, None where it may; `owns` is about the object of the address."""
     if right is Right.OPEN or (right is Right.READ and not members_only):
         return None
-    if right is Right.READ:
-        return None if caller.has(Scope.READ) else _lacks(caller, Scope.READ)
-    if right is Right.SUBMIT:
-        return None if caller.has(Scope.SUBMIT) else _lacks(caller, Scope.SUBMIT)
     if right is Right.SIGNED_IN:
         ready = caller.by == "session" and caller.user_id is not None
         return None if ready else "Sign in at the page to do this: no token may."
-    if right is Right.ADMIN:
-        return None if caller.admin else "Only an admin may do this."
     if caller.admin:
         return None
-    if not caller.has(Scope.MANAGE_OWN):
-        return _lacks(caller, Scope.MANAGE_OWN)
-    return None if owns else "It belongs to somebody else: only its owner or an admin may do this."
+    if right is Right.ADMIN:
+        return "Only an admin may do this."
+    scope = _SCOPES[right]
+    if not caller.has(scope):
+        return _lacks(caller, scope)
+    owned = right is not Right.OWN or owns
+    return None if owned else "It belongs to somebody else: only its owner or an admin may do this."
 
 
 def _lacks(caller: Caller, scope: Scope) -> str:

@@ -9,8 +9,8 @@ import time
 from sqlalchemy import Engine, delete, func, select, update
 
 from arena.people.accounts import Account
-from arena.people.rights import ALL_SCOPES, USER_SCOPES, Caller
 from arena.people.credentials import hash_of, new_secret
+from arena.people.rights import ALL_SCOPES, USER_SCOPES, Caller
 from arena.store.bulk import insert_rows, table_of
 from arena.store.people import User, UserSession
 

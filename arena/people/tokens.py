@@ -11,8 +11,8 @@ from sqlalchemy import Engine, func, select, update
 from arena.core.text import clean_name
 from arena.errors import ConflictError, NotFoundError, RefusedError
 from arena.people.accounts import Account
-from arena.people.rights import Caller, Scope
 from arena.people.credentials import hash_of, is_token, new_token
+from arena.people.rights import Caller, Scope
 from arena.store.bulk import Row, insert_rows, table_of
 from arena.store.people import ApiToken, User
 from arena.store.seasons import new_id
@@ -96,9 +96,7 @@ def revoke_token(database: Engine, user_id: str, token_id: str) -> Row:
     """Make a user's token useless from now on; NotFoundError if the user has none of this id."""
     mine = (_TOKENS.c.id == token_id, _TOKENS.c.user_id == user_id)
     with database.begin() as connection:
-        connection.execute(
-            update(_TOKENS).where(*mine, _TOKENS.c.revoked_at.is_(None)).values(revoked_at=time.time())
-        )
+        connection.execute(update(_TOKENS).where(*mine, _TOKENS.c.revoked_at.is_(None)).values(revoked_at=time.time()))
         row = connection.execute(select(*_SHOWN).where(*mine)).mappings().first()
     if row is None:
         raise NotFoundError(f"There is no token {clean_name(token_id)[:80]} of this user.")

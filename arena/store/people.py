@@ -14,7 +14,7 @@ _BIG = BigInteger().with_variant(Integer, "sqlite")
 
 
 class User(SQLModel, table=True):
-    """Somebody with an account; `skeleton` is what the name looks like, so that nobody takes one that looks the same."""
+    """Somebody with an account; `skeleton` is what the name looks like, so that no other looks the same."""
 
     __tablename__ = "users"
 

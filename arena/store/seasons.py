@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,8 @@ def _bots_where(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 
 # All that stands in a new bot's way: those of the season that are called alike or whose names look alike, and its
-# source where it has been quarantined in any season, or disqualified. Made once and asked at once: to build a statement takes longer than to run it.
+# source where it has been quarantined in any season, or disqualified. Made once and asked at once: to build a
+# statement takes longer than to run it.
 _IN_THE_WAY = union_all(
     _bots_where(
         _ENTRIES.c.season_id == bindparam("season"),
@@ -259,22 +260,10 @@ def enrol(
             # Two prompts are two bots, even where the writer gave both the same program.
             if new.origin != "generated" and version.source_hash == new.source_hash and version.status != "retired":
                 return Enrolled(_bot_of(connection, version.id))
-        for row in found:
-            # It would do the same again.
-            if row.status == "quarantined" and row.source_hash == new.source_hash:
-                raise ConflictError(f"This very source is quarantined: it {row.reason}. Change it first.")
-            if row.disqualified is not None and row.source_hash == new.source_hash and row.season_id == season_id:
-                raise ConflictError(f"This very source is disqualified in this season: {row.disqualified}")
-        taken = {row.bot_name for row in alike}
-        imitated = [row for row in found if row.season_id == season_id and not _is_of(row, new)]
-        imitated = [row for row in imitated if imitates(new.name, row.name)]
-        if imitated and new.origin != "generated":
-            raise ConflictError(
-                f"The name '{new.name}' looks like '{imitated[0].bot_name}', which belongs to another author; "
-                "choose another."
-            )
-        # A model has chosen the name: a number behind it tells the two apart.
-        taken |= {new.name} if imitated else set()
+        in_season = [row for row in found if row.season_id == season_id]
+        _refuse_banned(found, in_season, new)
+        # Where a model has chosen the name, a number behind it tells the two apart.
+        taken = {row.bot_name for row in alike} | _imitated(in_season, new)
         number, bot_name, replaces = 1, new.name, None
         if versions and new.origin != "generated":
             number = max(version.version for version in versions) + 1
@@ -298,6 +287,26 @@ def _is_of(row: Any, new: NewBot) -> bool:
     if new.owner_id is not None or row.owner_id is not None:
         return bool(row.owner_id == new.owner_id)
     return bool(row.author == new.author)
+
+
+def _refuse_banned(found: Sequence[Any], in_season: Sequence[Any], new: NewBot) -> None:
+    for row in found:
+        # It would do the same again.
+        if row.status == "quarantined" and row.source_hash == new.source_hash:
+            raise ConflictError(f"This very source is quarantined: it {row.reason}. Change it first.")
+    for row in in_season:
+        if row.disqualified is not None and row.source_hash == new.source_hash:
+            raise ConflictError(f"This very source is disqualified in this season: {row.disqualified}")
+
+
+def _imitated(in_season: Sequence[Any], new: NewBot) -> set[str]:
+    """Return the new name where it looks like another owner's; ConflictError where its author has chosen it."""
+    looks = [row for row in in_season if not _is_of(row, new) and imitates(new.name, row.name)]
+    if looks and new.origin != "generated":
+        raise ConflictError(
+            f"The name '{new.name}' looks like '{looks[0].bot_name}', which belongs to another author; choose another."
+        )
+    return {new.name} if looks else set()
 
 
 def _refuse_beyond(connection: Connection, season_id: str, owner_id: str | None, most: int) -> None:

@@ -23,7 +23,7 @@ from arena.web.access import authorise, caller_of
 from arena.web.context import AppState, Ctx, Waiting
 from arena.web.limits import ConcurrencyLimits
 from arena.web.pages import page_values, templates
-from arena.web.security import COOKIE, CSRF_COOKIE, Tokens, session_value
+from arena.web.security import COOKIE, CSRF_COOKIE, Tokens, refused, session_value
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(authorise(""))])
 
@@ -61,7 +61,11 @@ class _Entry:
             return value[:most] if isinstance(value, str) else ""
 
         return cls(
-            text("name", 200), text("password", 1000), text("link", 200), text("token", 1000), _local(text("next", 2000))
+            text("name", 200),
+            text("password", 1000),
+            text("link", 200),
+            text("token", 1000),
+            _local(text("next", 2000)),
         )
 
 
@@ -91,7 +95,9 @@ async def sign_in(request: Request, context: Ctx, lines: Waiting) -> Response:
     async with request.form(max_files=0, max_fields=8) as form:
         entry = _Entry.of(form)
     if wait is not None:
-        return await _again(request, context, lines, entry, wait[1], wait[0], {"retry-after": str(wait[2:][0])})
+        headers = dict(refused(wait).headers.items())
+        told = {"retry-after": headers["retry-after"]}
+        return await _again(request, context, lines, entry, wait[1], wait[0], told)
     if not context.settings.accounts:
         return await _by_arena_token(request, context, lines, entry)
     account = await lines.writes.run(request, _account_of, context, entry)
@@ -100,9 +106,7 @@ async def sign_in(request: Request, context: Ctx, lines: Waiting) -> Response:
         what = "link" if entry.link else "password"
         failed = Caller("anonymous", clean_name(entry.name)[:40] or "nobody known")
         address = request.client.host if request.client else ""
-        await run_in_threadpool(
-            record, context.database, failed, address, Deed("sign in", "", 401, {"how": what})
-        )
+        await run_in_threadpool(record, context.database, failed, address, Deed("sign in", "", 401, {"how": what}))
         sentence = (
             "This link was used already, or is too old: ask for another." if entry.link
             else "This name and password do not fit."

@@ -1,4 +1,4 @@
-"""Answers of the API: made in line and off the event loop, as JSON or as a table, with a tag that saves the next one."""
+"""Answers of the API: made in line and off the event loop, as JSON or as a table, with a tag."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JSON = "application/json"
 async def answer(
     line: ConcurrencyLimit, request: Request, work: Callable[P, BaseModel], *args: P.args, **kwargs: P.kwargs
 ) -> Response:
-    """Return what a piece of work gives, as JSON, or a list as CSV or Parquet by `Accept`; work and encoding wait in line."""
+    """Return what a piece of work gives, as JSON, or a list as CSV or Parquet by `Accept`; all is done in line."""
     asked = wanted_table(request.headers.get("accept", "")) if request.method in {"GET", "HEAD"} else None
 
     def encoded() -> tuple[bytes, str]:

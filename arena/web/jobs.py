@@ -60,9 +60,7 @@ class Jobs:
         self._stopped = False
         fail_unfinished(database, "The server was started anew before the job was done; ask again.")
 
-    def ask(
-        self, kind: str, subject: str, inputs: dict[str, Any], work: Work, owner_id: str | None = None
-    ) -> Row:
+    def ask(self, kind: str, subject: str, inputs: dict[str, Any], work: Work, owner_id: str | None = None) -> Row:
         """Queue work, or return the job that does or has done the same; TooManyError where many wait already."""
         with self._lock:
             known = job_with_key(self._database, key_of(kind, inputs))

@@ -26,7 +26,7 @@ _HEADERS = {
 _SCHEMES = {
     "bearer": {
         "type": "http", "scheme": "bearer",
-        "description": "A token of a user (arena_...), or ARENA_TOKEN. Without both a write must come from this machine.",
+        "description": "A token of a user (arena_...), or ARENA_TOKEN; without both, only this machine may write.",
     },
     "session": {
         "type": "apiKey", "in": "cookie", "name": "arena_session",

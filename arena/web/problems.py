@@ -143,8 +143,12 @@ def _query_names(dependant: Dependant) -> list[str]:
     return sorted({*own, *(name for one in dependant.dependencies for name in _query_names(one))})
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | ValidationError)
+    allowed = allowed_methods(request) if request.url.path.startswith("/api/") else [request.method]
+    if request.method not in allowed:
+        # Another route's placeholder has taken an address of its own, as {number} takes /seasons/close.
+        return problem_response(405, _FRAMEWORKS[405], {"allow": ", ".join(allowed)})
     return problem_response(422, in_our_words(error), errors=_errors(error))
 
 

@@ -200,8 +200,8 @@ async def session(request: Request, body: schemas.SessionRequest, context: Ctx) 
 async def stream(request: Request, context: Ctx, lines: Waiting, last_event_id: LastEventId = None) -> Response:
     """Stream ticks, trades, board changes, submissions and jobs (server-sent events).
 
-    Each event has an id. A request with `Last-Event-ID` goes on after that event; where what came since is not kept any
-    more, it begins with an event `gap`, after which the lists are to be read again.
+    Each event has an id. A request with `Last-Event-ID` goes on after that event; where what came since is not kept
+    any more, it begins with an event `gap`, after which the lists are to be read again.
     """
     return Placed(lines.streams, request, EventSourceResponse(_events(context, last_event_id or ""), ping=15))
 
@@ -252,7 +252,11 @@ async def _job_changes(
 
 
 def _job_event(row: dict[str, object], event_id: str) -> dict[str, str]:
-    return {"event": "job", "id": event_id, "data": json_bytes(schemas.JobDetail.model_validate(row).model_dump()).decode()}
+    return {
+        "event": "job",
+        "id": event_id,
+        "data": json_bytes(schemas.JobDetail.model_validate(row).model_dump()).decode(),
+    }
 
 
 @router.delete("/jobs/{job_id}", response_model=schemas.JobDetail)

@@ -251,16 +251,7 @@ class SecurityMiddleware:
 
     async def _with_accounts(self, scope: AsgiScope, bearer: str, cookie: str) -> tuple[Caller, Refusal | None]:
         if bearer:
-            wait = self._tokens.wait(scope)
-            if wait is not None:
-                return ANONYMOUS, wait
-            caller: Caller | None = OPERATOR if self._tokens.is_arenas(session_value(bearer)) else None
-            caller = caller or await run_in_threadpool(user_tokens.caller_of, self._database, bearer)
-            if caller is None:
-                self._tokens.wrong(scope)
-                return ANONYMOUS, (401, "This token is none of this arena's, or it was revoked or is too old.")
-            self._tokens.right(scope)
-            return caller, None
+            return await self._by_bearer(scope, bearer)
         if _ARENAS_COOKIE.fullmatch(cookie):
             # The proof of a token that people may have chosen themselves: a guess counts.
             refusal = self._tokens.refusal(scope, [cookie])
@@ -272,28 +263,39 @@ class SecurityMiddleware:
             return await run_in_threadpool(user_sessions.caller_of, self._database, cookie) or ANONYMOUS, None
         return ANONYMOUS, None
 
+    async def _by_bearer(self, scope: AsgiScope, bearer: str) -> tuple[Caller, Refusal | None]:
+        wait = self._tokens.wait(scope)
+        if wait is not None:
+            return ANONYMOUS, wait
+        caller: Caller | None = OPERATOR if self._tokens.is_arenas(session_value(bearer)) else None
+        caller = caller or await run_in_threadpool(user_tokens.caller_of, self._database, bearer)
+        if caller is None:
+            self._tokens.wrong(scope)
+            return ANONYMOUS, (401, "This token is none of this arena's, or it was revoked or is too old.")
+        self._tokens.right(scope)
+        return caller, None
+
     # -- what they may
 
     def _forbidden(self, scope: AsgiScope, headers: Headers, caller: Caller) -> Refusal | None:
         safe, path = scope["method"] in SAFE, scope["path"]
         if safe:
             if self._members_only and not is_open(path) and not caller.has(Scope.READ):
-                return (403, "This token has no scope 'read'.") if caller.known else (401, self._how_to_enter())
+                return (403, "This token has no scope 'read'.") if caller.known else self._unknown()
             return None
         if caller.by == "session" and caller.csrf and path not in FORMS and not _is_account_form(path):
             if not _same(headers.get("x-csrf-token", ""), caller.csrf):
                 return 403, "Send X-CSRF-Token with what the cookie arena_csrf holds: a page of this site can read it."
             return None
-        if caller.known or path in _SIGN_IN or path in FORMS:
-            return None
-        if not self._accounts and not self._tokens.required:
-            return 403, "Without ARENA_TOKEN only this machine may write."
-        return 401, self._how_to_enter()
+        return None if caller.known or path in _SIGN_IN or path in FORMS else self._unknown()
 
-    def _how_to_enter(self) -> str:
+    def _unknown(self) -> Refusal:
+        """Return what somebody who is not known is told."""
         if self._accounts:
-            return "Sign in, or send a token: Authorization: Bearer arena_..."
-        return "This needs the arena's token: Authorization: Bearer ..."
+            return 401, "Sign in, or send a token: Authorization: Bearer arena_..."
+        if self._tokens.required:
+            return 401, "This needs the arena's token: Authorization: Bearer ..."
+        return 403, "Without ARENA_TOKEN only this machine may write."
 
 
 _SIGN_IN = frozenset({f"{API}/session", "/sign-in"})

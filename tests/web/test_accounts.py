@@ -1,4 +1,4 @@
-"""Accounts over HTTP: signing in, sessions, proofs of pages, tokens, quotas, rates, members' reads, what is recorded."""
+"""Accounts over HTTP: signing in, sessions, proofs of pages, tokens, quotas, rates, members' reads, records."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def stream(live: Running, count: int, last: str = "") -> list[dict[str, str]]:
 
 def test_a_stream_goes_on_after_the_last_event(live: Running) -> None:
     first = stream(live, 4)
-    assert [one["event"] for one in first][0] == "tick"
+    assert first[0]["event"] == "tick"
     last = first[-1]["id"]
     resumed = stream(live, 3, last)
     name, number = last.split("-")

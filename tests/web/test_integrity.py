@@ -1,4 +1,4 @@
-"""Honest boards: one program or the same orders under several owners, names that imitate, bots that are disqualified."""
+"""Honest boards: one program or the same orders under several owners, names that imitate, disqualified bots."""
 
 from __future__ import annotations
 
@@ -110,8 +110,6 @@ def test_a_disqualified_bot_stays_visible_with_its_reason(arena: Running, people
 def test_a_disqualification_needs_a_reason(arena: Running, people: dict[str, dict[str, str]]) -> None:
     seat = arena.admitted_as(bot_source("x = 5", name="Judged"), people["bob"])
     for reason in ("", "  ", "\u200b"):
-        answer = arena.api(
-            "POST", f"/bots/{seat.id}/disqualify", json={"reason": reason}, headers=people["root user"]
-        )
+        answer = arena.api("POST", f"/bots/{seat.id}/disqualify", json={"reason": reason}, headers=people["root user"])
         assert answer.status_code == 422
     assert arena.get(f"/bots/{seat.id}")["status"] != "disqualified"

@@ -178,7 +178,9 @@ def test_the_owner_and_admins_may(people: People) -> None:
 def test_a_strangers_upload_of_the_name_neither_replaces_nor_versions(people: People) -> None:
     answer = people.arena.api("POST", "/bots", json={"source": bot_source("x = 1", name="Adas")}, headers=people.bob)
     assert answer.status_code == 409
-    looks = people.arena.api("POST", "/bots", json={"source": bot_source("x = 1", name="\u0410das")}, headers=people.bob)
+    looks = people.arena.api(
+        "POST", "/bots", json={"source": bot_source("x = 1", name="\u0410das")}, headers=people.bob
+    )
     assert looks.status_code == 409
     assert "looks like" in looks.json()["detail"]
     assert people.arena.get(f"/bots/{people.bot}")["status"] != "retired"
