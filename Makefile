@@ -1,8 +1,8 @@
-# install · run · test · test-long · test-perf · coverage · check · pictures · screenshots · bench · soak · test-versions · lock · clean
+# install · run · test · test-long · test-perf · coverage · check · pictures · screenshots · bench · soak · test-versions · lock · openapi · clean
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev run test test-long test-perf coverage check pictures screenshots bench soak test-versions lock clean
+.PHONY: install install-dev run test test-long test-perf coverage check pictures screenshots bench soak test-versions lock openapi clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -65,6 +65,10 @@ soak: install-dev
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --custom-compile-command 'make lock' requirements.in -o requirements.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --custom-compile-command 'make lock' requirements-dev.in -o requirements-dev.txt
+
+# The committed OpenAPI document; a test fails where it is not the one that the server sends.
+openapi: install
+	$(BIN)/python -m arena.web.server > docs/openapi.json
 
 clean:
 	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

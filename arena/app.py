@@ -26,6 +26,7 @@ from arena.errors import ConflictError
 from arena.feeds.runner import FeedRunner
 from arena.llm.models import Models, models_of
 from arena.market import choose_market
+from arena.people.quotas import QuotaLimits
 from arena.status import Generator, arena_status, generator_of
 from arena.store.archive import runtime_facts
 from arena.store.database import open_database, own_connections, upgrade
@@ -127,7 +128,10 @@ class Arena:
             log.info("%s", note)
         log.info("Market %s, %s", season.feed, words)
         engine = self._make_engine(season)
-        intake = Intake(self._database, self._pool, engine, self.settings.trial_ticks, self.settings.max_bots)
+        most_of_owner = QuotaLimits.of(self.settings).bots
+        intake = Intake(
+            self._database, self._pool, engine, self.settings.trial_ticks, self.settings.max_bots, most_of_owner
+        )
         drop_in = DropIn(_folder(self.settings), ROOT / "bots", self._database, engine, intake)
         thread = threading.Thread(target=engine.run, name="engine")
         return SeasonRun(season, engine, intake, drop_in, thread, notes)

@@ -9,7 +9,7 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -134,6 +134,16 @@ class Settings(BaseSettings):
     budget_day_usd: float = Field(0.0, ge=0, description="Dollars that all may cost on a UTC day; 0: any sum.")
     max_queue: int = Field(500, gt=0, description="Strategies that may wait at once; half of them of one author.")
     arena_token: SecretStr = Field(SecretStr(""), description="Token that guards every write.")
+    accounts: bool = Field(False, description="Whether users have accounts: on or off.")
+    reads: Literal["public", "members"] = Field("public", description="Who may read: public, or members alone.")
+    bots_per_user: int = Field(20, ge=0, description="Bots a user may run at once, with accounts; 0: any number.")
+    submissions_per_day: int = Field(
+        100, ge=0, description="Strategies and uploads of a user on a UTC day, with accounts; 0: any number."
+    )
+    requests_per_minute: int = Field(
+        0, ge=0, description="Requests a minute of a user, or of an address without one; 0 means any number."
+    )
+    streams_per_address: int = Field(100, ge=1, le=400, description="Live streams an address may have open at once.")
     allowed_hosts: Annotated[list[str], NoDecode] = Field(
         [], description="Host names accepted beside loopback, separated by commas."
     )
@@ -243,8 +253,13 @@ class Settings(BaseSettings):
         found = [
             *self._number_problems(), *self._model_problems(), *self._source_problems(), *self._feed_problems()
         ]  # fmt: skip
-        if not self.is_loopback and not self.arena_token.get_secret_value():
-            found.append(f"HOST={self.host} is open to others: set ARENA_TOKEN, which then guards every write.")
+        guarded = self.accounts or bool(self.arena_token.get_secret_value())
+        if not self.is_loopback and not guarded:
+            found.append(
+                f"HOST={self.host} is open to others: set ARENA_TOKEN, which then guards every write, or ACCOUNTS=on."
+            )
+        if self.reads == "members" and not guarded:
+            found.append("READS=members needs somebody to be a member: set ACCOUNTS=on or ARENA_TOKEN.")
         return found
 
     def _number_problems(self) -> list[str]:

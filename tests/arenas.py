@@ -115,6 +115,15 @@ class Running:
         self.between_ticks()
         return seat
 
+    def admitted_as(self, source: str, headers: dict[str, str]) -> Seat:
+        """Upload a bot with these headers and wait until it is asked."""
+        answer = self.api("POST", "/bots", json={"source": source}, headers=headers)
+        assert answer.status_code == 201, answer.text
+        seat = self.seat(answer.json()["name"])
+        until(lambda: seat.started, f"{seat.name} has started", 60.0)
+        self.between_ticks()
+        return seat
+
     def between_ticks(self) -> None:
         """Wait until the tick under way is over: a seat changes a moment before the market's number does."""
         self.arena.engine.call(lambda: None).result(timeout=PATIENCE)

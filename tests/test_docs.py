@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from sqlalchemy import insert
+from sqlalchemy import create_engine, insert
 from sqlalchemy.engine import Engine as Database
 from sqlmodel import SQLModel
 from websockets.datastructures import Headers
@@ -40,7 +40,7 @@ from arena.store.database import open_database, upgrade
 from arena.store.models import EquityRow, Season, Tick, Trade
 from arena.store.seasons import SeasonPlan, resume_or_open
 from arena.submissions.states import Status
-from arena.web.security import SecurityMiddleware
+from arena.web.security import SecurityMiddleware, Tokens
 from sandbox.language.rules import RULES
 from sandbox.talk.protocol import Kind
 from sandbox.talk.verdict import Verdict
@@ -316,7 +316,8 @@ def test_an_unknown_host_is_told_in_the_quoted_words(no_settings: Path) -> None:
     async def nothing(*_: object) -> None:
         """Serve nothing."""
 
-    refused = SecurityMiddleware(nothing, load())._refusal({"method": "GET"}, {"host": "…"})  # type: ignore[arg-type]
+    door = SecurityMiddleware(nothing, load(), Tokens(""), create_engine("sqlite://"))
+    refused = door._unknown_host("…")
     assert refused is not None
     assert f"`{refused[1]}`" in MESSAGES
 

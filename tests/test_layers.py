@@ -26,6 +26,7 @@ MODULES = {dotted(path): path for path in FILES}
 ROWS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "app", "market", "status", "__main__"}),
     frozenset({"web"}),
+    frozenset({"people"}),
     frozenset({"submissions", "trust"}),
     frozenset({"engine"}),
     frozenset({"sandbox", "llm", "feeds", "store"}),

@@ -22,6 +22,7 @@ from arena.cli import (
     fake_feed,
     local,
     models,
+    people,
     proof,
     record,
     remote,
@@ -70,7 +71,9 @@ def root(
         server.serve()
 
 
-for part in (server, local, author, behaviour, models, record, proof, remote, robust, tournament, trust, fake_feed):
+for part in (
+    server, local, author, behaviour, models, people, record, proof, remote, robust, tournament, trust, fake_feed,
+):  # fmt: skip
     part.register(app)
 app.add_typer(bots.app, name="bots")
 app.add_typer(data.app, name="data")

@@ -46,15 +46,16 @@ def key_of(kind: str, inputs: dict[str, Any]) -> str:
 
 
 def add_job(
-    engine: Engine, kind: str, subject: str, inputs: dict[str, Any], *, result: dict[str, Any] | None = None
-) -> Row:
+    engine: Engine, kind: str, subject: str, inputs: dict[str, Any], *, result: dict[str, Any] | None = None,
+    owner_id: str | None = None,
+) -> Row:  # fmt: skip
     """Store a job as queued, or as done where it comes with its result; the oldest finished ones are dropped."""
     now = time.time()
     row: Row = {
         "id": new_id(), "kind": kind, "key": key_of(kind, inputs), "subject": subject, "inputs": inputs,
         "status": (JobStatus.QUEUED if result is None else JobStatus.DONE).value,
         "progress": 0.0 if result is None else 1.0, "reason": None, "result": result,
-        "created_at": now, "updated_at": now,
+        "created_at": now, "updated_at": now, "owner_id": owner_id,
     }  # fmt: skip
     finished = select(_JOBS.c.id).where(_JOBS.c.status.not_in(_OPEN)).order_by(_JOBS.c.id.desc())
     with engine.begin() as connection:

@@ -108,6 +108,8 @@ class Bot(SQLModel, table=True):
     path: str | None = None
     submission_id: str | None = None
     created_at: float
+    owner_id: str | None = Field(default=None, index=True)
+    skeleton: str = Field(default="", sa_column=Column(String, nullable=False, server_default="", index=True))
 
 
 class Entry(SQLModel, table=True):
@@ -133,6 +135,7 @@ class Entry(SQLModel, table=True):
     verified_tick: int | None = Field(default=None, sa_column=Column(_BIG))
     verified_words: str | None = Field(default=None, sa_column=Column(Text))
     good_tick: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=true()))
+    disqualified: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class Tick(SQLModel, table=True):
@@ -342,6 +345,7 @@ class Submission(SQLModel, table=True):
     faults: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     created_at: float
     updated_at: float
+    owner_id: str | None = None
 
 
 class Attempt(SQLModel, table=True):
@@ -393,6 +397,7 @@ class Job(SQLModel, table=True):
     result: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     created_at: float
     updated_at: float
+    owner_id: str | None = None
 
 
 class FeedUsage(SQLModel, table=True):

@@ -89,7 +89,7 @@ def _entry_columns() -> Select[Any]:
             _STANDINGS.c.tie_first, _STANDINGS.c.tie_last, _STANDINGS.c.batches, _STANDINGS.c.ticks_to_separate,
             _ENTRIES.c.admitted_at,
             _BOTS.c.symbols, _BOTS.c.submission_id,
-            _ENTRIES.c.verified_words.label("verified"), _ENTRIES.c.verified_tick,
+            _ENTRIES.c.verified_words.label("verified"), _ENTRIES.c.verified_tick, _ENTRIES.c.disqualified,
         )
         .join(_BOTS, _BOTS.c.id == _ENTRIES.c.bot_id)
         .outerjoin(
@@ -100,13 +100,15 @@ def _entry_columns() -> Select[Any]:
 
 
 def board(engine: Engine, season_id: str) -> list[Row]:
-    """Return the board by rank, as last recorded; bots without a row yet come last."""
-    statement = _entry_columns().where(_ENTRIES.c.season_id == season_id, _ENTRIES.c.status != "retired")
-    rows = _rows(engine, statement)
-    rows.sort(key=lambda row: (row["rank"] is None, row["rank"] or 0, row["name"]))
+    """Return the board by rank, as last recorded; bots without a row yet come last, then the disqualified, unranked."""
+    shown = (_ENTRIES.c.status != "retired") | _ENTRIES.c.disqualified.is_not(None)
+    rows = _rows(engine, _entry_columns().where(_ENTRIES.c.season_id == season_id, shown))
+    out = "disqualified"
+    rows.sort(key=lambda row: (row[out] is not None, row["rank"] is None, row["rank"] or 0, row["name"]))
     for number, row in enumerate(rows, 1):
         # A retired bot leaves a gap in the stored ranks until the next snapshot; readers see none.
-        row.update(rank=number, trades=row["trades"] or 0, rejected=row["rejected"] or 0)
+        rank = None if row[out] is not None else number
+        row.update(rank=rank, trades=row["trades"] or 0, rejected=row["rejected"] or 0)
     return rows
 
 
@@ -188,6 +190,8 @@ def find_bot(engine: Engine, season_id: str, wanted: str) -> str:
         found = [row for row in _rows(engine, names) if row["bot_name"].casefold() == folded]
     if not found:
         raise NotFoundError(f"There is no bot '{clean_line(wanted, 80)}' in this season.")
+    # A bot that is called like another's id does not hide that one.
+    found = [row for row in found if row["bot_id"] == wanted] or found
     if len(found) > 1:
         alike = ", ".join(sorted(f"'{row['bot_name']}'" for row in found))
         raise NotFoundError(f"Several bots are called like that: {alike}; write the name exactly.")

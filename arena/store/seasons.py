@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,31 +17,38 @@ from uuid6 import uuid7
 
 from arena.core.baselines import EQUAL_WEIGHT
 from arena.core.exchange import RULES_VERSION, Rules
+from arena.core.names import imitates, skeleton
 from arena.core.scoring import MIN_SCORE_INTERVAL, default_score_interval
 from arena.dates import AT_ONCE, SeasonDates
 from arena.errors import ConflictError
 from arena.store.bulk import as_loaded, insert_rows, table_of
 from arena.store.models import Bot, Entry, Season, SeasonSeeds
+from arena.store.people import User
 
 ReceiptWriter = Callable[[Connection, Bot, Entry], Any]
 
-_BOTS, _ENTRIES = table_of(Bot), table_of(Entry)
+_BOTS, _ENTRIES, _USERS = table_of(Bot), table_of(Entry), table_of(User)
 
 
 def _bots_where(*conditions: ColumnElement[bool]) -> Select[Any]:
-    columns = (_BOTS.c.id, _BOTS.c.name, _BOTS.c.author, _BOTS.c.version, _BOTS.c.source_hash)
-    told = (_ENTRIES.c.season_id, _ENTRIES.c.bot_name, _ENTRIES.c.status, _ENTRIES.c.reason)
+    columns = (_BOTS.c.id, _BOTS.c.name, _BOTS.c.author, _BOTS.c.version, _BOTS.c.source_hash, _BOTS.c.owner_id)
+    told = (_ENTRIES.c.season_id, _ENTRIES.c.bot_name, _ENTRIES.c.status, _ENTRIES.c.reason, _ENTRIES.c.disqualified)
     return sql_select(*columns, *told).where(_BOTS.c.id == _ENTRIES.c.bot_id, *conditions)
 
 
-# All that stands in a new bot's way: those of the season that are called alike, and its source where it has been
-# quarantined in any season. Made once and asked at once: to build a statement takes longer than to run it.
+# All that stands in a new bot's way: those of the season that are called alike or whose names look alike, and its
+# source where it has been quarantined in any season, or disqualified. Made once and asked at once: to build a
+# statement takes longer than to run it.
 _IN_THE_WAY = union_all(
     _bots_where(
         _ENTRIES.c.season_id == bindparam("season"),
         func.substr(_ENTRIES.c.bot_name, 1, bindparam("length")) == bindparam("name"),
     ),
-    _bots_where(_ENTRIES.c.status == "quarantined", _BOTS.c.source_hash == bindparam("source_hash")),
+    _bots_where(
+        (_ENTRIES.c.status == "quarantined") | _ENTRIES.c.disqualified.is_not(None),
+        _BOTS.c.source_hash == bindparam("source_hash"),
+    ),
+    _bots_where(_ENTRIES.c.season_id == bindparam("season"), _BOTS.c.skeleton == bindparam("skeleton")),
 ).order_by("id")
 
 
@@ -217,6 +224,7 @@ class NewBot:
     model: str | None = None
     path: str | None = None
     submission_id: str | None = None
+    owner_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,13 +242,15 @@ class Enrolled:
 
 
 def enrol(
-    engine: Engine, season_id: str, new: NewBot, *, tick: int, room: int = 1, receipt: ReceiptWriter | None = None
-) -> Enrolled:
+    engine: Engine, season_id: str, new: NewBot, *, tick: int, room: int = 1, receipt: ReceiptWriter | None = None,
+    most_of_owner: int = 0,
+) -> Enrolled:  # fmt: skip
     """Let a program take part in a season from `tick` on; `room` is how many more bots may come.
 
     Bot and entry are written together, so that no crash leaves one without the other. ConflictError if the
-    name is another's, or if there is no room and it replaces nobody. A submission is let in once only. `receipt` is
-    called with bot and entry before they are committed.
+    name is another's or looks like it, or if there is no room and it replaces nobody; `most_of_owner` is how many
+    an owner who is no admin may have at once, 0 for any number. A submission is let in once only. `receipt` is called
+    with bot and entry before they are committed.
     """
     with engine.begin() as connection:
         if new.submission_id is not None:
@@ -249,19 +259,21 @@ def enrol(
             bot_id = connection.execute(admitted).scalar()
             if bot_id is not None:
                 return Enrolled(_bot_of(connection, bot_id))
-        given = {"season": season_id, "name": new.name, "length": len(new.name), "source_hash": new.source_hash}
+        given = {
+            "season": season_id, "name": new.name, "length": len(new.name), "source_hash": new.source_hash,
+            "skeleton": skeleton(new.name) or None,
+        }  # fmt: skip
         found = connection.execute(_IN_THE_WAY, given).all()
         alike = [row for row in found if row.season_id == season_id and row.bot_name.startswith(new.name)]
-        versions = [row for row in alike if row.name == new.name and row.author == new.author]
+        versions = [row for row in alike if row.name == new.name and _is_of(row, new)]
         for version in versions:
             # Two prompts are two bots, even where the writer gave both the same program.
             if new.origin != "generated" and version.source_hash == new.source_hash and version.status != "retired":
                 return Enrolled(_bot_of(connection, version.id))
-        for row in found:
-            # It would do the same again.
-            if row.status == "quarantined" and row.source_hash == new.source_hash:
-                raise ConflictError(f"This very source is quarantined: it {row.reason}. Change it first.")
-        taken = {row.bot_name for row in alike}
+        in_season = [row for row in found if row.season_id == season_id]
+        _refuse_banned(found, in_season, new)
+        # Where a model has chosen the name, a number behind it tells the two apart.
+        taken = {row.bot_name for row in alike} | _imitated(in_season, new)
         number, bot_name, replaces = 1, new.name, None
         if versions and new.origin != "generated":
             number = max(version.version for version in versions) + 1
@@ -272,10 +284,51 @@ def enrol(
             raise ConflictError(f"The name '{bot_name}' belongs to another author; choose another.")
         if room <= 0 and replaces is None:
             raise ConflictError("There is no room for another bot (MAX_BOTS); retire one first.")
+        if most_of_owner and replaces is None:
+            _refuse_beyond(connection, season_id, new.owner_id, most_of_owner)
         bot = _new_bot(new, number, _free_name(bot_name, taken))
         entry = _new_entry(season_id, bot.id, bot.bot_name, tick=tick)
         _write(connection, bot, entry, receipt)
         return Enrolled(bot, entry, replaces)
+
+
+def _is_of(row: Any, new: NewBot) -> bool:
+    """Say whether a bot belongs to whom a new one belongs: the owner, or where there are no accounts, the author."""
+    if new.owner_id is not None or row.owner_id is not None:
+        return bool(row.owner_id == new.owner_id)
+    return bool(row.author == new.author)
+
+
+def _refuse_banned(found: Sequence[Any], in_season: Sequence[Any], new: NewBot) -> None:
+    for row in found:
+        # It would do the same again.
+        if row.status == "quarantined" and row.source_hash == new.source_hash:
+            raise ConflictError(f"This very source is quarantined: it {row.reason}. Change it first.")
+    for row in in_season:
+        if row.disqualified is not None and row.source_hash == new.source_hash:
+            raise ConflictError(f"This very source is disqualified in this season: {row.disqualified}")
+
+
+def _imitated(in_season: Sequence[Any], new: NewBot) -> set[str]:
+    """Return the new name where it looks like another owner's; ConflictError where its author has chosen it."""
+    looks = [row for row in in_season if not _is_of(row, new) and imitates(new.name, row.name)]
+    if looks and new.origin != "generated":
+        raise ConflictError(
+            f"The name '{new.name}' looks like '{looks[0].bot_name}', which belongs to another author; choose another."
+        )
+    return {new.name} if looks else set()
+
+
+def _refuse_beyond(connection: Connection, season_id: str, owner_id: str | None, most: int) -> None:
+    if owner_id is None or connection.execute(sql_select(_USERS.c.admin).where(_USERS.c.id == owner_id)).scalar():
+        return
+    query = (
+        sql_select(func.count()).select_from(_BOTS).join(_ENTRIES, _ENTRIES.c.bot_id == _BOTS.c.id)
+        .where(_ENTRIES.c.season_id == season_id, _BOTS.c.owner_id == owner_id)
+        .where(_ENTRIES.c.status.not_in(["retired", "quarantined"]))
+    )  # fmt: skip
+    if connection.execute(query).scalar_one() >= most:
+        raise ConflictError(f"You have {most} bots in this season already (BOTS_PER_USER); retire one first.")
 
 
 def _write(connection: Connection, bot: Bot, entry: Entry, receipt: ReceiptWriter | None) -> None:
@@ -290,7 +343,7 @@ def _new_bot(new: NewBot, version: int, bot_name: str) -> Bot:
         Bot, id=new_id(), name=new.name, bot_name=bot_name, author=new.author, origin=new.origin,
         model=new.model, version=version, source=new.source, source_hash=new.source_hash,
         symbols=list(new.symbols), path=new.path, submission_id=new.submission_id,
-        created_at=time.time(),
+        created_at=time.time(), owner_id=new.owner_id, skeleton=skeleton(new.name),
     )  # fmt: skip
 
 

@@ -72,12 +72,15 @@ def remedy_of(feed: str) -> str:
 class Intake:
     """Examines and admits programs; safe to use from several threads."""
 
-    def __init__(self, database: Database, pool: Pool, engine: Engine, trial_ticks: int, max_bots: int) -> None:
+    def __init__(
+        self, database: Database, pool: Pool, engine: Engine, trial_ticks: int, max_bots: int, most_of_owner: int = 0
+    ) -> None:
         self._database = database
         self._pool = pool
         self._engine = engine
         self._trial_ticks = trial_ticks
         self._max_bots = max_bots
+        self._most_of_owner = most_of_owner
         pool.keep_ready()
 
     # -- examining --------------------------------------------------------------------------------------
@@ -241,14 +244,16 @@ class Intake:
         """Let an examined program take part."""
         admit = self._engine.roster.admit
         # On the engine's thread, one after the other, so that two uploads cannot take one name.
-        enrolled = self._engine.call(lambda: admit(new, examined.program, self._max_bots)).result(timeout=60)
+        most = self._max_bots, self._most_of_owner
+        enrolled = self._engine.call(lambda: admit(new, examined.program, *most)).result(timeout=60)
         if enrolled.created:
             log.info("Bot '%s' by %s is admitted (%s)", enrolled.bot.bot_name, new.author, new.origin)
         return enrolled
 
     def upload(
-        self, source: bytes, *, author: str, origin: str = "upload", path: str | None = None
-    ) -> tuple[Enrolled, list[str]]:
+        self, source: bytes, *, author: str, origin: str = "upload", path: str | None = None,
+        owner_id: str | None = None,
+    ) -> tuple[Enrolled, list[str]]:  # fmt: skip
         """Examine and admit a handwritten bot, and say what is odd about it; RefusedError holds the violations."""
         examined = self.examine(source)
         if not examined.accepted:
@@ -259,6 +264,6 @@ class Intake:
         new = NewBot(
             name=examined.name, author=clean_name(author) or "local", origin=origin,
             source=source.decode("utf-8-sig"), source_hash=hash_source(source),
-            symbols=examined.symbols, path=path,
+            symbols=examined.symbols, path=path, owner_id=owner_id,
         )  # fmt: skip
         return self.admit(examined, new), examined.warnings

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,12 +89,20 @@ class Pipeline:
         for submission_id in self._desk.unfinished():
             self._enqueue(self._desk.get(submission_id))
 
-    def hand_in(self, wanted: Sequence[Wanted], group_id: str | None = None) -> list[Submission]:
-        """Store the submissions of a request and queue those that are new; BusyError where there is no room."""
+    def hand_in(
+        self, wanted: Sequence[Wanted], group_id: str | None = None, allow: Callable[[], object] = lambda: None
+    ) -> list[Submission]:
+        """Store the submissions of a request and queue those that are new; BusyError where there is no room.
+
+        `allow` raises where a new one is beyond what its owner may hand in.
+        """
         author, models = wanted[0].author, [one.model for one in wanted]
-        rows, new = self._desk.take(
-            wanted, group_id=group_id, allow=lambda: self.budgets.refuse_beyond(clean_name(author) or "local", models)
-        )
+
+        def allowed() -> None:
+            self.budgets.refuse_beyond(clean_name(author) or "local", models)
+            allow()
+
+        rows, new = self._desk.take(wanted, group_id=group_id, allow=allowed)
         if new:
             for row in rows:
                 self._enqueue(row)
@@ -347,7 +355,7 @@ class Pipeline:
         new = NewBot(
             name=clean_name(submission.name or "") or examined.name, author=submission.author,
             origin="generated", source=source, source_hash=hash_source(source.encode()),
-            symbols=examined.symbols, model=attempt.model, submission_id=submission.id,
+            symbols=examined.symbols, model=attempt.model, submission_id=submission.id, owner_id=submission.owner_id,
         )  # fmt: skip
         with self._admission:
             if self._desk.get(submission.id).status == Status.CANCELLED:

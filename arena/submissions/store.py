@@ -34,6 +34,7 @@ class Wanted:
     request_hash: str | None = None
     parent_id: str | None = None  # the bot that is to be changed
     keep: str = "all"  # of several samples: all, or one
+    owner_id: str | None = None
 
 
 class CancelledError(ArenaError):
@@ -204,6 +205,7 @@ def _row_of(wanted: Wanted, group_id: str | None) -> Submission:
         prompt=wanted.prompt.replace("\0", ""),  # PostgreSQL keeps no NUL in a text
         name=clean_name(wanted.name) if wanted.name else None, author=author_of(wanted.author),
         model=clean_line(wanted.model, 200), status=Status.QUEUED, created_at=now, updated_at=now,
+        owner_id=wanted.owner_id,
     )  # fmt: skip
 
 

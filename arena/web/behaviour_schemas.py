@@ -68,10 +68,12 @@ class Explanation(BaseModel):
 class RevisionRequest(BaseModel):
     """What is to change in a bot."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"words": "Sell when the price falls 3 % below the entry."}]}
+    )
 
     words: str = Field(min_length=1, max_length=20_000, description="What is to change, in plain words.")
-    author: str = Field("local", max_length=80)
+    author: str = Field("local", max_length=80, description="Who asks; with accounts it is your own name.")
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         None, description="Model to write it; else the configured one."
     )
@@ -80,7 +82,7 @@ class RevisionRequest(BaseModel):
 class AnswerRequest(BaseModel):
     """Which of the ways that samples differ in is meant."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"choice": 1}]})
 
     choice: int = Field(ge=1, le=100, description="The number of the choice.")
 

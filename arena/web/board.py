@@ -24,6 +24,7 @@ from arena.store import queries
 from arena.web import schemas
 from arena.web.board_snapshot import BoardSnapshot, Question, takes_gzip
 from arena.web.context import AppState, ChosenSeason
+from arena.web.views import DISQUALIFIED
 
 PATH = "/api/v1/leaderboard"
 MAX_PAGES = 64
@@ -169,6 +170,8 @@ class BoardCache:
         present = {seat.id: seat.status for seat in engine.roster.seats()} if played else {}
         for row in rows:
             row["status"] = present.get(row["bot_id"], row["status"])
+            if row["disqualified"] is not None:
+                row["status"] = DISQUALIFIED
             row["positions"] = row["positions"] or {}
         return BoardSnapshot(
             shown,
@@ -207,6 +210,12 @@ class _Wanted(NamedTuple):
     @property
     def words(self) -> tuple[bytes, str, str]:
         return self.query, self.accept, self.accept_encoding
+
+
+def as_json(scope: Scope) -> Scope:
+    """Return a request for the same page as JSON, whole and not packed, whatever the given one takes."""
+    dropped = {b"accept", b"accept-encoding", b"if-none-match"}
+    return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name not in dropped]}
 
 
 def _wanted(scope: Scope) -> _Wanted:

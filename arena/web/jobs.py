@@ -60,7 +60,7 @@ class Jobs:
         self._stopped = False
         fail_unfinished(database, "The server was started anew before the job was done; ask again.")
 
-    def ask(self, kind: str, subject: str, inputs: dict[str, Any], work: Work) -> Row:
+    def ask(self, kind: str, subject: str, inputs: dict[str, Any], work: Work, owner_id: str | None = None) -> Row:
         """Queue work, or return the job that does or has done the same; TooManyError where many wait already."""
         with self._lock:
             known = job_with_key(self._database, key_of(kind, inputs))
@@ -68,7 +68,7 @@ class Jobs:
                 return known
             if len(self._queue) >= MAX_QUEUED or self._stopped:
                 raise TooManyError(f"{MAX_QUEUED} jobs are waiting already; try again in a while.")
-            row = add_job(self._database, kind, subject, inputs)
+            row = add_job(self._database, kind, subject, inputs, owner_id=owner_id)
             self._queue.append(_Queued(row["id"], work))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._main_loop, name="jobs")

@@ -103,3 +103,8 @@ class ConcurrencyLimits:
     downloads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit("downloads", 32, 0, 8))
     streams: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit("live streams", 400, 0, 100))
     writes: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit("writes", 8, 100, 50))
+
+    @classmethod
+    def of(cls, streams_per_address: int) -> ConcurrencyLimits:
+        """Return the lines of a server, of which one client may have so many live streams."""
+        return cls(streams=ConcurrencyLimit("live streams", 400, 0, streams_per_address))

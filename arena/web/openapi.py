@@ -8,16 +8,57 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from arena.people.rights import Right
+from arena.web.access import access_of
 from arena.web.schemas import Problem
 
-_ALWAYS = (400, 405, 408, 421, 422, 429, 431, 500, 503)
-_OF_A_WRITE = (401, 403, 409, 413, 415)
+_ALWAYS = (400, 401, 403, 405, 408, 413, 421, 422, 429, 431, 500, 503)
+_OF_A_WRITE = (409, 415)
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _HEADERS = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
     405: {"Allow": {"schema": {"type": "string"}}},
     429: {"Retry-After": {"schema": {"type": "string"}}},
     503: {"Retry-After": {"schema": {"type": "string"}}},
+}
+
+
+_SCHEMES = {
+    "bearer": {
+        "type": "http", "scheme": "bearer",
+        "description": "A token of a user (arena_...), or ARENA_TOKEN; without both, only this machine may write.",
+    },
+    "session": {
+        "type": "apiKey", "in": "cookie", "name": "arena_session",
+        "description": "A browser that is signed in; with accounts, a change also sends X-CSRF-Token with what the "
+                       "cookie arena_csrf holds.",
+    },
+}  # fmt: skip
+_TABLES: dict[str, Any] = {
+    "text/csv": {"schema": {"type": "string"}},
+    "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+}
+_SERIES = ("PriceSeries", "CurveList")
+# What a parameter means and an example of it, by its name, where its route says no more.
+_PARAMETERS: dict[str, tuple[str, Any]] = {
+    "bot_id": ("Id or name of a bot.", "Dip Buyer"),
+    "submission_id": ("Id of a submission.", "01964d5e-0000-7000-8000-000000000000"),
+    "job_id": ("Id of a job.", "01964d5e-0000-7000-8000-000000000000"),
+    "token_id": ("Id of a token.", "01964d5e-0000-7000-8000-000000000000"),
+    "name": ("A name.", "ada"),
+    "number": ("A number.", 1),
+    "season": ("Number of a season; else the one that is played.", 1),
+    "limit": ("Most entries of the answer.", 20),
+    "cursor": ("Where the page begins: next_cursor of the page before.", 0),
+    "sort": ("Column to sort by.", "rank"),
+    "order": ("asc or desc.", "asc"),
+    "by": ("What the board is grouped by.", "model"),
+    "bot": ("Ids of bots.", ["01964d5e-0000-7000-8000-000000000000"]),
+    "author": ("Whose budget is shown.", "ada"),
+    "actor": ("Whose deeds are shown.", "ada"),
+    "report": ("Whether it is tried on made-up markets.", True),
+    "idempotency-key": ("A key of your own: the same request is done once.", "order-2026-11-30-1"),
+    "Last-Event-ID": ("Id of the last event that was received.", "a1b2c3d4-17"),
 }
 
 
@@ -38,13 +79,43 @@ def _described(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    for operations in found["paths"].values():
+    found["components"]["securitySchemes"] = _SCHEMES
+    for path, operations in found["paths"].items():
         for method, operation in operations.items():
             answers = operation["responses"]
+            operation["security"] = _security(method, path)
+            for parameter in operation.get("parameters", ()):
+                _explain(parameter)
+            if method == "get":
+                _add_tables(answers["200"], schemas)
+                answers.setdefault("304", {"description": "Not changed since the given ETag."})
             for status in _errors(method, operation):
                 answers[str(status)] = _problem(status)
             operation["responses"] = dict(sorted(answers.items()))
     return found
+
+
+def _security(method: str, path: str) -> list[dict[str, list[str]]]:
+    right = access_of(method.upper(), path).right
+    schemes: list[dict[str, list[str]]] = [{"bearer": []}, {"session": []}]
+    # Nobody is asked for a read where READS=public, or for a write on this machine where no token is set.
+    return schemes if right in {Right.ADMIN, Right.SIGNED_IN} else [{}, *schemes]
+
+
+def _explain(parameter: dict[str, Any]) -> None:
+    words, example = _PARAMETERS[parameter["name"]]
+    schema = parameter.setdefault("schema", {})
+    parameter["description"] = parameter.get("description") or schema.get("description") or words
+    if "example" not in parameter and "examples" not in parameter:
+        parameter["example"] = example
+
+
+def _add_tables(answer: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Say of a list that it comes as CSV and Parquet as well."""
+    content = answer.get("content", {})
+    reference = str(content.get("application/json", {}).get("schema", {}).get("$ref", "")).rpartition("/")[2]
+    if reference in _SERIES or "items" in schemas.get(reference, {}).get("properties", {}):
+        answer["content"] = {**content, **_TABLES}
 
 
 def _errors(method: str, operation: dict[str, Any]) -> set[int]:

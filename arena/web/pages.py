@@ -13,6 +13,7 @@ from fastapi.templating import Jinja2Templates
 
 from arena import __version__
 from arena.errors import ArenaError, NotFoundError
+from arena.people.integrity import flags_of
 from arena.store import queries
 from arena.web.assets import HERE
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
@@ -106,6 +107,11 @@ def _frame(context: AppState, season: ChosenSeason | None = None) -> Values:
         "market_kind": next((kind for start, (kind, _) in _MARKETS.items() if shown["feed"].startswith(start)), ""),
         "market_title": next((text for start, (_, text) in _MARKETS.items() if shown["feed"].startswith(start)), ""),
     }
+
+
+def page_values(context: AppState) -> Values:
+    """Return what the frame around a page of another module shows."""
+    return _frame(context)
 
 
 def _season_line(season: Values) -> str:
@@ -219,6 +225,7 @@ def _bot(context: AppState, season: ChosenSeason, bot_id: str) -> Values:
         "source": code_lines(source),
         "robust": last_robustness(context, season.id, found),
         "versions": _with_diffs(versions),
+        "flags": flags_of(context.database, season.id, found),
     }
 
 

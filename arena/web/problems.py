@@ -38,7 +38,8 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (ArenaError, 500),
 )
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-_SHOWN = 5  # errors of one body that are told
+_SHOWN = 5  # errors of one body that are told in its sentence
+_MOST_ERRORS = 50  # and in its list
 
 
 class TooManyError(ArenaError):
@@ -62,6 +63,14 @@ def problem_response(
         given.setdefault("retry-after", "2")
     body = json_bytes({**problem(status, detail), **more})
     return Response(body, status, given, media_type="application/problem+json")
+
+
+class UnknownParameterError(HTTPException):
+    """A query parameter that a route does not know; `names` are all of them."""
+
+    def __init__(self, sentence: str, names: list[str]) -> None:
+        super().__init__(422, sentence)
+        self.names = names
 
 
 ErrorPage = Callable[[Request, int, str], Response]
@@ -92,7 +101,12 @@ def _handler(status: int) -> Any:
         if isinstance(error, NotFoundError) and _wants_page(request):
             return await run_in_threadpool(request.app.state.error_page, request, status, str(error))
         if isinstance(error, RefusedError):
-            return problem_response(status, str(error), violations=error.violations)
+            errors = [
+                {"detail": f"{one['message']} {one['hint']}".strip(), "line": one["line"], "column": one["column"],
+                 "rule": one["rule"]}
+                for one in error.violations[:_MOST_ERRORS]
+            ]  # fmt: skip
+            return problem_response(status, str(error), violations=error.violations, errors=errors)
         if status >= 500:
             log.error("%s", error)
         return problem_response(status, str(error))
@@ -119,7 +133,8 @@ async def known_parameters(request: Request) -> None:
         named = ", ".join(f"'{name}'" for name in unknown[:_SHOWN])
         offered = f"It knows {', '.join(known)}." if known else "It takes none."
         plural = "s" if len(unknown) > 1 else ""
-        raise HTTPException(422, f"This address does not know the query parameter{plural} {named}. {offered}")
+        sentence = f"This address does not know the query parameter{plural} {named}. {offered}"
+        raise UnknownParameterError(sentence, unknown[:_MOST_ERRORS])
 
 
 def _query_names(dependant: Dependant) -> list[str]:
@@ -128,9 +143,29 @@ def _query_names(dependant: Dependant) -> list[str]:
     return sorted({*own, *(name for one in dependant.dependencies for name in _query_names(one))})
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | ValidationError)
-    return problem_response(422, in_our_words(error))
+    allowed = allowed_methods(request) if request.url.path.startswith("/api/") else [request.method]
+    if request.method not in allowed:
+        # Another route's placeholder has taken an address of its own, as {number} takes /seasons/close.
+        return problem_response(405, _FRAMEWORKS[405], {"allow": ", ".join(allowed)})
+    return problem_response(422, in_our_words(error), errors=_errors(error))
+
+
+def _errors(error: RequestValidationError | ValidationError) -> list[dict[str, str]]:
+    """Return each finding with its place: a JSON pointer into the body, or the name of a parameter or header."""
+    found = []
+    for one in list(error.errors())[:_MOST_ERRORS]:
+        place = list(one["loc"])
+        where = str(place[0]) if isinstance(error, RequestValidationError) and place else "body"
+        inner = place[1:] if isinstance(error, RequestValidationError) else place
+        said = {"detail": _sentence(one, inner)}
+        if where == "body":
+            said["pointer"] = "#" + "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in inner)
+        else:
+            said["header" if where == "header" else "parameter"] = ".".join(str(part) for part in inner)
+        found.append(said)
+    return found
 
 
 def in_our_words(error: RequestValidationError | ValidationError) -> str:
@@ -193,6 +228,9 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == 404 and _wants_page(request):
         return await run_in_threadpool(request.app.state.error_page, request, 404, _FRAMEWORKS[404])
     detail = _FRAMEWORKS.get(error.status_code, re.sub(r"(?<![.!?])$", ".", str(error.detail)))
+    if isinstance(error, UnknownParameterError):
+        errors = [{"detail": "It is not known here.", "parameter": clean_line(name, 80)} for name in error.names]
+        return problem_response(422, detail, headers, errors=errors)
     return problem_response(error.status_code, detail, headers)
 
 

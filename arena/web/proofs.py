@@ -19,7 +19,7 @@ FRESH_TICKS = 10
 MAX_ROWS = 300_000  # ticks and orders that are held in memory, a few hundred MB
 
 
-def ask_for_proof(context: AppState, season: ChosenSeason, bot_id: str) -> Row:
+def ask_for_proof(context: AppState, season: ChosenSeason, bot_id: str, owner_id: str | None = None) -> Row:
     """Return the job that proves a bot's record, or did so a moment ago."""
     subject = proof_subject(season.id, bot_id)
     open_or_done = JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.DONE
@@ -29,7 +29,7 @@ def ask_for_proof(context: AppState, season: ChosenSeason, bot_id: str) -> Row:
         return known
     row = queries.bot_row(context.database, season.id, bot_id)
     inputs = {"season_id": season.id, "bot_id": bot_id, "source_hash": row["source_hash"], "tick": tick}
-    return context.jobs.ask(VERIFY, subject, inputs, lambda told: prove(context, season.id, bot_id, told))
+    return context.jobs.ask(VERIFY, subject, inputs, lambda told: prove(context, season.id, bot_id, told), owner_id)
 
 
 def last_tick(context: AppState, season: ChosenSeason) -> int:

@@ -5,26 +5,32 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+import orjson
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse
 from starlette.exceptions import HTTPException
 
 from arena.clock import CLOCK
 from arena.dates import SeasonDates, read_dates, read_length
+from arena.people.sessions import csrf_of
 from arena.store import queries
 from arena.store.jobs import FINAL, get_job
 from arena.web import schemas
-from arena.web.answers import answer
-from arena.web.board import BoardCache
+from arena.web.answers import answer, tagged
+from arena.web.board import BoardCache, as_json
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.jobs import job_answer
 from arena.web.limits import ConcurrencyLimits, Placed
-from arena.web.security import COOKIE, refused, session_value
+from arena.web.security import COOKIE, CSRF_COOKIE, refused, session_value
+from arena.web.tables import PARQUET, table_bytes, wanted_table
 from arena.web.text import json_bytes
 
 router = APIRouter(tags=["arena"])
 
 MAX_CURVE_POINTS = 20_000  # of one answer
+LastEventId = Annotated[
+    str | None, Header(alias="Last-Event-ID", max_length=100, description="Id of the last event that was received.")
+]
 
 Sort = Literal[
     "rank", "equity", "return_pct", "realized_pnl", "unrealized_pnl", "max_drawdown_pct", "sharpe",
@@ -40,14 +46,23 @@ Sort = Literal[
 async def leaderboard(
     request: Request,
     season: Chosen,
+    lines: Waiting,
     sort: Sort = "rank",
     order: Literal["asc", "desc"] = "asc",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[int, Query(ge=0, le=queries.MAX_CURSOR)] = 0,
 ) -> Response:
-    """Return the ranked bots of the season, as JSON or, by `Accept: text/csv`, as CSV."""
+    """Return the ranked bots of the season, as JSON or, by `Accept`, as CSV or Parquet."""
     board: BoardCache = request.app.state.board
+    if wanted_table(request.headers.get("accept", "")) == PARQUET:
+        found = await board.first(as_json(request.scope), season, sort, order, limit, cursor)
+        return tagged(request, await lines.tables.run(request, _board_file, bytes(found.body)), PARQUET)
     return await board.first(request.scope, season, sort, order, limit, cursor)
+
+
+def _board_file(page: bytes) -> bytes:
+    rows = orjson.loads(page)["items"]
+    return table_bytes(PARQUET, list(schemas.BoardItem.model_fields), rows)
 
 
 @router.get("/seasons", response_model=schemas.SeasonList)
@@ -124,7 +139,7 @@ async def prices(request: Request, context: Ctx, season: Chosen, lines: Waiting)
     if season.played:
         market = context.engine.market
         shown = schemas.Prices(time=market.time, tick=market.n, prices=market.prices)
-        return Response(json_bytes(shown.model_dump()), media_type="application/json")
+        return tagged(request, json_bytes(shown.model_dump()))
     return await answer(lines.reads, request, _past_prices, context, season)
 
 
@@ -179,8 +194,7 @@ def _curves(context: AppState, season: ChosenSeason, bots: list[str], limit: int
 @router.get("/status", response_model=schemas.ArenaStatus)
 async def status(request: Request, context: Ctx, lines: Waiting) -> Response:
     """Say what was chosen and how everything is doing."""
-    document = await lines.reads.run(request, context.status)
-    return Response(json_bytes(document), media_type="application/json")
+    return tagged(request, json_bytes(await lines.reads.run(request, context.status)))
 
 
 @router.post("/session", status_code=204)
@@ -191,29 +205,42 @@ async def session(request: Request, body: schemas.SessionRequest, context: Ctx) 
         return refused(refusal)
     value = session_value(context.settings.arena_token.get_secret_value())
     response = Response(status_code=204)
-    response.set_cookie(COOKIE, value, httponly=True, samesite="strict", path="/", max_age=30 * 86400)
+    # Over TLS alone where the request came so; with accounts the page must send the second one with each change.
+    common: dict[str, Any] = {"samesite": "strict", "path": "/", "max_age": 30 * 86400}
+    common["secure"] = request.url.scheme == "https"
+    response.set_cookie(COOKIE, value, httponly=True, **common)
+    if context.settings.accounts:
+        response.set_cookie(CSRF_COOKIE, csrf_of(value), httponly=False, **common)
     return response
 
 
 @router.get("/stream", response_class=EventSourceResponse, responses=schemas.EVENT_STREAM)
-async def stream(request: Request, context: Ctx, lines: Waiting) -> Response:
-    """Stream ticks, trades, board changes, submissions and jobs (server-sent events)."""
-    return Placed(lines.streams, request, EventSourceResponse(_events(context), ping=15))
+async def stream(request: Request, context: Ctx, lines: Waiting, last_event_id: LastEventId = None) -> Response:
+    """Stream ticks, trades, board changes, submissions and jobs (server-sent events).
+
+    Each event has an id. A request with `Last-Event-ID` goes on after that event; where what came since is not kept
+    any more, it begins with an event `gap`, after which the lists are to be read again.
+    """
+    return Placed(lines.streams, request, EventSourceResponse(_events(context, last_event_id or ""), ping=15))
 
 
-async def _events(context: AppState) -> AsyncIterator[dict[str, str]]:
-    with context.broadcast.listening() as stream:
-        market = context.engine.market
-        hello = {"n": market.n, "time": market.time, "prices": market.prices}
-        yield {"event": "tick", "data": json_bytes(hello).decode()}
+async def _events(context: AppState, last_id: str) -> AsyncIterator[dict[str, str]]:
+    with context.broadcast.resuming(last_id) as (stream, whole, now):
+        if not whole:
+            market = context.engine.market
+            hello = {"n": market.n, "time": market.time, "prices": market.prices}
+            if last_id:
+                yield {"event": "gap", "id": now, "data": json_bytes({"after": last_id}).decode()}
+            yield {"event": "tick", "id": now, "data": json_bytes(hello).decode()}
         async for event in stream:
-            yield {"event": event.kind, "data": event.text}
+            yield {"event": event.kind, "id": event.id, "data": event.text}
 
 
 @router.get("/jobs/{job_id}", response_model=schemas.JobDetail)
 async def job(request: Request, job_id: str, context: Ctx, lines: Waiting) -> Response:
     """Show a job with its progress and, once it is done, its result."""
-    return job_answer(await lines.reads.run(request, get_job, context.database, job_id))
+    row = await lines.reads.run(request, get_job, context.database, job_id)
+    return tagged(request, bytes(job_answer(row).body))
 
 
 @router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=schemas.EVENT_STREAM)
@@ -228,21 +255,26 @@ async def _job_changes(
 ) -> AsyncIterator[dict[str, str]]:
     # Listening begins before the row is read: a change in between would else never be told.
     with context.broadcast.listening() as stream:
+        newest = context.broadcast.last_id
         row = await lines.reads.run(request, get_job, context.database, job_id)
-        yield _job_event(row)
+        yield _job_event(row, newest)
         if row["status"] in FINAL:
             return
         async for event in stream:
             if event.kind != "job" or event.data["id"] != job_id:
                 continue
             row = await lines.reads.run(request, get_job, context.database, job_id)
-            yield _job_event(row)
+            yield _job_event(row, event.id)
             if row["status"] in FINAL:
                 return
 
 
-def _job_event(row: dict[str, object]) -> dict[str, str]:
-    return {"event": "job", "data": json_bytes(schemas.JobDetail.model_validate(row).model_dump()).decode()}
+def _job_event(row: dict[str, object], event_id: str) -> dict[str, str]:
+    return {
+        "event": "job",
+        "id": event_id,
+        "data": json_bytes(schemas.JobDetail.model_validate(row).model_dump()).decode(),
+    }
 
 
 @router.delete("/jobs/{job_id}", response_model=schemas.JobDetail)

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 
 from arena import __version__
-from arena.core.text import clean_name
 from arena.errors import NotFoundError, RefusedError, TooLargeError
+from arena.people.ownership import author_for
+from arena.people.rights import Caller
 from arena.store import queries
 from arena.store.behaviour import lineage, sample_group
 from arena.store.bundle import Bundle, read_bundle, rows_of
@@ -17,7 +18,8 @@ from arena.submissions.behaviour.explain import explain_tick, explain_trade
 from arena.submissions.behaviour.lineage import revision_diff
 from arena.submissions.store import Wanted, submission_document
 from arena.web import schemas
-from arena.web.answers import answer
+from arena.web.access import Known
+from arena.web.answers import answer, tagged
 from arena.web.behaviour_schemas import (
     AnswerRequest,
     BehaviourReportDetail,
@@ -29,6 +31,7 @@ from arena.web.behaviour_schemas import (
 )
 from arena.web.context import AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.proofs import MAX_ROWS
+from arena.web.routes_strategies import refuse_beyond
 from arena.web.text import json_bytes
 
 router = APIRouter(tags=["behaviour"])
@@ -36,10 +39,10 @@ router = APIRouter(tags=["behaviour"])
 Number = Annotated[int, Path(ge=0, le=queries.MAX_CURSOR)]
 
 
-@router.get("/claims-schema")
-async def schema() -> dict[str, Any]:
+@router.get("/claims-schema", response_model=dict[str, Any])
+async def schema(request: Request) -> Response:
     """Return the JSON schema of the claims that a model may give beside its code."""
-    return claims_schema()
+    return tagged(request, json_bytes(claims_schema()))
 
 
 @router.get("/bots/{bot_id}/behaviour", response_model=BehaviourReportDetail)
@@ -100,21 +103,24 @@ def _explain_tick(context: AppState, season: ChosenSeason, bot_id: str, number: 
 
 @router.post("/bots/{bot_id}/revise", status_code=202, response_model=schemas.SubmissionDetail)
 async def revise(
-    request: Request, bot_id: str, body: RevisionRequest, context: Ctx, season: Chosen, lines: Waiting
+    request: Request, bot_id: str, body: RevisionRequest, context: Ctx, season: Chosen, lines: Waiting, caller: Known
 ) -> Response:
     """Have a new version of a bot written; it is a new entrant with an account of its own, and counts as a trial."""
     context.refuse_if_closed()
-    return await lines.writes.run(request, _revise, context, season, bot_id, body)
+    return await lines.writes.run(request, _revise, context, season, bot_id, body, caller)
 
 
-def _revise(context: AppState, season: ChosenSeason, bot_id: str, body: RevisionRequest) -> Response:
+def _revise(
+    context: AppState, season: ChosenSeason, bot_id: str, body: RevisionRequest, caller: Caller
+) -> Response:  # fmt: skip
     found = queries.find_bot(context.database, season.id, bot_id)
     models = context.pipeline.models
     model = body.model or models.default
     if body.model and models.named and not models.knows(body.model):
         raise RefusedError(models.unknown(body.model))
-    author = clean_name(body.author) or "local"
-    (row,) = context.pipeline.hand_in([Wanted(body.words, author, model, parent_id=found)])
+    author, owner_id = author_for(context.database, caller, body.author)
+    wanted = Wanted(body.words, author, model, parent_id=found, owner_id=owner_id)
+    (row,) = context.pipeline.hand_in([wanted], allow=lambda: refuse_beyond(context, caller, 1))
     shown = schemas.SubmissionDetail.model_validate({**submission_document(row), "attempts": []})
     headers = {"location": f"/api/v1/strategies/{row.id}"}
     return Response(json_bytes(shown.model_dump()), 202, headers, media_type="application/json")

@@ -9,10 +9,14 @@ from fastapi.responses import PlainTextResponse
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
-from arena.errors import RefusedError
+from arena.errors import ArenaError, RefusedError
+from arena.people.ownership import author_for
+from arena.people.quotas import DailyQuota, QuotaLimits
+from arena.people.rights import Caller
 from arena.store import queries
 from arena.submissions.intake import problem
 from arena.web import schemas
+from arena.web.access import Known
 from arena.web.answers import answer
 from arena.web.behaviour_schemas import BehaviourReportDetail
 from arena.web.bundles import Bundles
@@ -58,20 +62,29 @@ def bot_document(context: AppState, season: ChosenSeason, bot_id: str) -> dict[s
     "", status_code=201, response_model=schemas.BotDetail, responses={200: {"model": schemas.BotDetail}},
     openapi_extra=_UPLOAD_BODY,
 )  # fmt: skip
-async def upload(request: Request, context: Ctx, lines: Waiting) -> Response:
+async def upload(request: Request, context: Ctx, lines: Waiting, caller: Known) -> Response:
     """Upload a handwritten bot: JSON `{source}` or a multipart `file`; a source may have 64 KiB."""
     source, author = await _uploaded(request)
     context.refuse_if_closed()
-    return await lines.writes.run(request, _admit, context, source, author)
+    return await lines.writes.run(request, _admit, context, source, author, caller)
 
 
-def _admit(context: AppState, source: bytes, author: str) -> Response:
-    enrolled, warnings = context.intake.upload(source, author=author)
+def _admit(context: AppState, source: bytes, given: str, caller: Caller) -> Response:
+    author, owner_id = author_for(context.database, caller, given)
+    quota = DailyQuota(context.database, QuotaLimits.of(context.settings))
+    quota.take(caller)
+    try:
+        enrolled, warnings = context.intake.upload(source, author=author, owner_id=owner_id)
+    except ArenaError:
+        quota.give_back(caller)
+        raise
     bot, entry, season = enrolled.bot, enrolled.entry, context.played
     if entry is None:
         shown = bot_document(context, season, bot.id)
     else:
         shown = up_to_date(context, season, queries.new_bot_row(bot, entry))
+    if not enrolled.created:
+        quota.give_back(caller)
     document = schemas.BotDetail.model_validate({**shown, "warnings": warnings})
     headers = {"location": f"/api/v1/bots/{bot.id}"}
     status = 201 if enrolled.created else 200
@@ -234,13 +247,15 @@ def _proof(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.Proo
 
 
 @router.post("/{bot_id}/verify", status_code=202, response_model=schemas.JobDetail)
-async def verify(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
+async def verify(
+    request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting, caller: Known
+) -> Response:
     """Run a bot again on the season's recorded ticks, as a job, and see whether its record comes out."""
-    return job_answer(await lines.writes.run(request, _ask_for_proof, context, season, bot_id), 202)
+    return job_answer(await lines.writes.run(request, _ask_for_proof, context, season, bot_id, caller), 202)
 
 
-def _ask_for_proof(context: AppState, season: ChosenSeason, bot_id: str) -> dict[str, Any]:
-    return ask_for_proof(context, season, queries.find_bot(context.database, season.id, bot_id))
+def _ask_for_proof(context: AppState, season: ChosenSeason, bot_id: str, caller: Caller) -> dict[str, Any]:
+    return ask_for_proof(context, season, queries.find_bot(context.database, season.id, bot_id), caller.user_id)
 
 
 @router.get("/{bot_id}/bundle", response_class=Response, responses=_ZIP)

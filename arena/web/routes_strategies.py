@@ -10,11 +10,16 @@ import orjson
 from fastapi import APIRouter, Header, Request, Response
 from sse_starlette import EventSourceResponse
 
-from arena.errors import RefusedError
+from arena.errors import ConflictError, RefusedError
+from arena.people.integrity import refuse_imitation
+from arena.people.ownership import author_for
+from arena.people.quotas import DailyQuota, QuotaLimits, running_bots
+from arena.people.rights import Caller
 from arena.store.seasons import new_id
 from arena.submissions.states import FINAL
 from arena.submissions.store import Wanted, author_of, submission_document
 from arena.web import schemas
+from arena.web.access import Known
 from arena.web.answers import answer
 from arena.web.context import AppState, Ctx, Waiting
 from arena.web.limits import ConcurrencyLimits, Placed
@@ -34,6 +39,7 @@ async def submit(
     body: schemas.StrategyRequest,
     context: Ctx,
     lines: Waiting,
+    caller: Known,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Response:
     """Submit a strategy in plain words; a bot is written, checked, tried and admitted.
@@ -42,24 +48,39 @@ async def submit(
     where its body is another one it is refused.
     """
     context.refuse_if_closed()
-    return await lines.writes.run(request, _submit, context, body, idempotency_key)
+    return await lines.writes.run(request, _submit, context, body, idempotency_key, caller)
 
 
-def _submit(context: AppState, body: schemas.StrategyRequest, key: str | None) -> Response:
+def _submit(context: AppState, body: schemas.StrategyRequest, key: str | None, caller: Caller) -> Response:
+    owner = author_for(context.database, caller, body.author)
+    if body.name:
+        refuse_imitation(context.database, context.season_id, body.name, *owner)
     requested = [*body.models, *([body.model] if body.model else [])]
     names = requested or [context.pipeline.models.default]
     _refuse_unknown(context, names)
     each = [name for name in names for _ in range(body.samples)]
-    wanted = [_wanted(body, model, key, number) for number, model in enumerate(each)]
+    wanted = [_wanted(body, model, key, number, owner) for number, model in enumerate(each)]
     if len(wanted) > 1:
-        rows = context.pipeline.hand_in(wanted, new_id())
+        rows = context.pipeline.hand_in(wanted, new_id(), lambda: refuse_beyond(context, caller, len(wanted)))
         items = [{**submission_document(row), "attempts": []} for row in rows]
         group = schemas.SubmissionGroup.model_validate({"items": items, "group_id": rows[0].group_id})
         return Response(json_bytes(group.model_dump()), 202, media_type=_JSON)
-    (row,) = context.pipeline.hand_in(wanted)
+    (row,) = context.pipeline.hand_in(wanted, allow=lambda: refuse_beyond(context, caller, 1))
     shown = schemas.SubmissionDetail.model_validate({**submission_document(row), "attempts": []})
     headers = {"location": f"/api/v1/strategies/{row.id}"}
     return Response(json_bytes(shown.model_dump()), 202, headers, media_type=_JSON)
+
+
+def refuse_beyond(context: AppState, caller: Caller, count: int) -> None:
+    """Raise ConflictError or BusyError where a caller may not hand in so many more strategies."""
+    limits = QuotaLimits.of(context.settings)
+    if limits.bots and caller.user_id is not None and not caller.admin:
+        running = running_bots(context.database, context.season_id, caller.user_id)
+        if running + count > limits.bots:
+            raise ConflictError(
+                f"You have {running} bots in this season and may have {limits.bots} (BOTS_PER_USER); retire one first."
+            )
+    DailyQuota(context.database, limits).take(caller, count)
 
 
 def _refuse_unknown(context: AppState, names: list[str]) -> None:
@@ -70,10 +91,14 @@ def _refuse_unknown(context: AppState, names: list[str]) -> None:
             raise RefusedError(models.unknown(name))
 
 
-def _wanted(body: schemas.StrategyRequest, model: str, key: str | None, number: int) -> Wanted:
+def _wanted(
+    body: schemas.StrategyRequest, model: str, key: str | None, number: int, owner: tuple[str, str | None]
+) -> Wanted:
     # An author's key is the author's own, and nobody can find another's by guessing.
-    own_key = None if key is None else _hash([author_of(body.author), key, number])
-    return Wanted(body.prompt, body.author, model, body.name, own_key, _hash(body.model_dump()), keep=body.keep)
+    author, owner_id = owner
+    own_key = None if key is None else _hash([author_of(author), key, number])
+    asked = _hash(body.model_dump())
+    return Wanted(body.prompt, author, model, body.name, own_key, asked, keep=body.keep, owner_id=owner_id)
 
 
 def _hash(value: Any) -> str:
@@ -106,7 +131,7 @@ async def events(request: Request, submission_id: str, context: Ctx, lines: Wait
     """Stream a submission's states until it ends, and a model's answer as it is written (server-sent events).
 
     `submission` is the whole submission at each of its moves; `text` adds to the text of an attempt from a place on:
-    `{id, attempt, offset, text}`.
+    `{id, attempt, offset, text}`. Whoever comes back is told the submission as it stands, and the text so far.
     """
     await lines.reads.run(request, context.desk.get, submission_id)
     return Placed(lines.streams, request, EventSourceResponse(_moves(request, context, lines, submission_id)))
@@ -117,20 +142,21 @@ async def _moves(
 ) -> AsyncIterator[dict[str, str]]:
     # Listening begins before the row is read: a move in between would else never be told.
     with context.pipeline.live.listening() as stream:
+        newest = context.pipeline.live.last_id
         document = await lines.reads.run(request, context.desk.document, submission_id)
-        yield {"event": "submission", "data": json_bytes(document).decode()}
+        yield {"event": "submission", "id": newest, "data": json_bytes(document).decode()}
         if document["status"] in FINAL:
             return
         written = context.pipeline.text_of(submission_id)
         if written is not None and written["text"]:
-            yield {"event": "text", "data": json_bytes(written).decode()}
+            yield {"event": "text", "id": newest, "data": json_bytes(written).decode()}
         async for event in stream:
             if event.data["id"] != submission_id:
                 continue
             if event.kind == "text":
-                yield {"event": "text", "data": event.text}
+                yield {"event": "text", "id": event.id, "data": event.text}
                 continue
             document = await lines.reads.run(request, context.desk.document, submission_id)
-            yield {"event": "submission", "data": json_bytes(document).decode()}
+            yield {"event": "submission", "id": event.id, "data": json_bytes(document).decode()}
             if document["status"] in FINAL:
                 return

@@ -15,7 +15,7 @@ from arena.trust.groups import By, board_groups
 from arena.trust.season_report import keep_report, report_csv, report_page
 from arena.trust.statistics import bot_statistics
 from arena.web import schemas_trust as schemas
-from arena.web.answers import answer
+from arena.web.answers import answer, tagged
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.jobs import job_answer
 from arena.web.robustness import ask_for_robustness, shown_robustness
@@ -37,9 +37,9 @@ def _statistics(context: AppState, season: ChosenSeason, bot_id: str) -> schemas
 
 
 @router.get("/key", response_model=schemas.PublicKey)
-async def key(context: Ctx) -> schemas.PublicKey:
+async def key(request: Request, context: Ctx) -> Response:
     """Return the key that receipts are checked with: raw Ed25519 in base64."""
-    return schemas.PublicKey(key=context.public_key)
+    return tagged(request, json_bytes(schemas.PublicKey(key=context.public_key).model_dump()))
 
 
 @router.get("/bots/{bot_id}/receipt", response_model=schemas.Receipt)

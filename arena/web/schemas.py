@@ -27,9 +27,14 @@ class _Request(BaseModel):
 class StrategyRequest(_Request):
     """A strategy in plain words."""
 
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"prompt": "Buy BTC when it falls 2 % in an hour, sell 1 % higher."}]},
+    )
+
     prompt: str = Field(min_length=1, max_length=20_000, description="The strategy in plain words.")
     name: str | None = Field(None, max_length=80, description="Name of the bot; else the writer's.")
-    author: str = Field("local", max_length=80)
+    author: str = Field("local", max_length=80, description="Who hands it in; with accounts it is your own name.")
     model: ModelName | None = Field(None, description="Model to write it; else the configured one.")
     models: list[ModelName] = Field([], max_length=10, description="Several models: one submission each.")
     samples: int = Field(1, ge=1, le=10, description="Bots per model.")
@@ -41,14 +46,23 @@ class StrategyRequest(_Request):
 class BotRequest(_Request):
     """A handwritten bot."""
 
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"source": 'NAME = "Still"\nSYMBOLS = ["BTCUSDT"]\n\n\ndef on_tick(ctx, tick):\n    pass\n'}]
+        },
+    )
+
     source: str = Field(description="The program, at most 64 KiB as UTF-8.")
-    author: str = Field("local", max_length=80)
+    author: str = Field("local", max_length=80, description="Who hands it in; with accounts it is your own name.")
 
 
 class SessionRequest(_Request):
     """The token that guards writes."""
 
-    token: str = Field(max_length=1000)
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"token": "the arena's token"}]})
+
+    token: str = Field(max_length=1000, description="ARENA_TOKEN.")
 
 
 class ViolationItem(BaseModel):
@@ -81,7 +95,11 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    violations: list[dict[str, Any]] | None = None
+    violations: list[dict[str, Any]] | None = Field(None, description="Places of a bot's source that break a rule.")
+    errors: list[dict[str, Any]] | None = Field(
+        None, description="Each finding with its place: pointer into the body, parameter, header, or line of a source."
+    )
+    resets_at: float | None = Field(None, description="When a budget or quota begins anew, Unix seconds.")
 
 
 class SeasonDetail(BaseModel):
@@ -202,6 +220,7 @@ class BoardItem(BaseModel):
     symbols: list[str] = []
     admitted_at: float | None = None
     submission_id: str | None = None
+    disqualified: str | None = Field(None, description="Why it is out of the ranking, where it is.")
 
 
 class ProofReport(BaseModel):

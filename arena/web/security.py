@@ -1,37 +1,53 @@
-"""The door: hosts, origins, the token, body sizes, and the headers of every answer.
+"""The door: hosts, origins, who is there, body sizes, rates, and the headers of every answer.
 
-Reads are public. Writes need the token where one is set, else a same-origin request on loopback, so
-that no web page elsewhere can post to a local arena.
+Reads are public unless READS=members. Without accounts a write needs the token where one is set, else a same-origin
+request on loopback, so that no web page elsewhere can post to a local arena. With accounts it needs a token of a user,
+the arena's own, or a session, whose page proves with each change that it can read what the arena answers.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import math
 import re
 import time
 from collections import OrderedDict
-from urllib.parse import urlsplit
+from dataclasses import replace
+from urllib.parse import quote, urlsplit
 
+from fastapi.concurrency import run_in_threadpool
+from sqlalchemy import Engine as Database
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from arena.config import Settings
+from arena.people import sessions as user_sessions
+from arena.people import tokens as user_tokens
+from arena.people.activity import Deed, record
+from arena.people.quotas import RequestRate
+from arena.people.rights import ANONYMOUS, OPERATOR, THIS_MACHINE, Caller, Scope
+from arena.web.access import API, FORMS, SAFE, is_guarded, is_open
 from arena.web.limits import network_of
 from arena.web.problems import problem_response
 
+log = logging.getLogger("arena.web")
+
 MAX_BODY = 256 * 1024
 COOKIE = "arena_session"
+CSRF_COOKIE = "arena_csrf"
 _TOO_LARGE = f"The body is larger than {MAX_BODY // 1024} KiB; a bot's source may have 64 KiB."
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::[0-9]{1,5})?")
 FREE_GUESSES = 10  # wrong tokens in a row before an address has to wait
 LONGEST_WAIT = 300.0
+_ARENAS_COOKIE = re.compile(r"[0-9a-f]{64}")  # unlike a user's session, which is in base 64
 MAX_GUESSERS = 10_000
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -90,19 +106,40 @@ class Tokens:
         """Say whether writes need a token."""
         return bool(self._token)
 
-    def refusal(self, scope: Scope, shown: list[str]) -> Refusal | None:
+    def refusal(self, scope: AsgiScope, shown: list[str]) -> Refusal | None:
         """Compare what a request shows, as session values, with the arena's; None if one is right."""
+        wait = self.wait(scope)
+        if wait is not None:
+            return wait
+        if any(self.is_arenas(one) for one in shown):
+            self.right(scope)
+            return None
+        self.wrong(scope)
+        return 401, "That is not the arena's token."
+
+    def is_arenas(self, shown: str) -> bool:
+        """Say whether a session value is the arena's own."""
+        return bool(self._token) and _same(shown, self._session)
+
+    def wait(self, scope: AsgiScope) -> Refusal | None:
+        """Return for how long nothing of this client is looked at, None where it is."""
         client, peer = _addresses(scope)
         wait = max(self._guesses.wait(client), self._passed_on.wait(peer))
         if wait > 0:
             return 429, f"Too many wrong tokens; wait {wait:.0f} s.", max(1, math.ceil(wait))
-        if self._token and any(_same(one, self._session) for one in shown):
-            self._guesses.right(client)
-            self._passed_on.right(peer)
-            return None
+        return None
+
+    def wrong(self, scope: AsgiScope) -> None:
+        """Count something wrong: a token, a password, a link."""
+        client, peer = _addresses(scope)
         self._guesses.wrong(client)
         self._passed_on.wrong(peer)
-        return 401, "That is not the arena's token."
+
+    def right(self, scope: AsgiScope) -> None:
+        """Forget what a client has guessed wrong."""
+        client, peer = _addresses(scope)
+        self._guesses.right(client)
+        self._passed_on.right(peer)
 
 
 def refused(refusal: Refusal) -> Response:
@@ -112,43 +149,63 @@ def refused(refusal: Refusal) -> Response:
 
 
 class SecurityMiddleware:
-    """ASGI middleware that lets a request in or answers with a problem."""
+    """ASGI middleware that finds out who is there and lets a request in, or answers with a problem."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, tokens: Tokens | None = None) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, tokens: Tokens, database: Database) -> None:
         self._app = app
-        self._tokens = tokens or Tokens(settings.arena_token.get_secret_value())
+        self._tokens = tokens
+        self._database = database
+        self._accounts, self._members_only = settings.accounts, settings.reads == "members"
+        self._rate = RequestRate(settings.requests_per_minute)
         bound = {settings.host.lower()} - {"0.0.0.0", "::"}
         named = bound | {host.lower() for host in settings.allowed_hosts}
         self._hosts = _LOOPBACK_NAMES | {
             f"[{host}]" if host.count(":") > 1 and host[0] != "[" else host for host in named
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Check, then hand on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = self._refusal(scope, headers)
-        if len(headers.getlist("host")) > 1:
-            refusal = 400, "A request names one Host."
-        elif "\0" in scope["path"]:
-            # No text of a database holds one.
-            refusal = 404, "There is nothing at this address."
-        if refusal is not None:
-            await refused(refusal)(scope, receive, _dressed(send, scope["path"]))
+        dressed = _dressed(send, scope["path"])
+        answer = self._impossible(scope, headers)
+        if answer is None:
+            caller, answer = await self._caller(scope, headers)
+            rate = None if is_open(scope["path"]) else await self._rate.hit(_subject(caller, scope))
+            if rate is not None:
+                dressed = _with_headers(dressed, rate.headers)
+                if not rate.allowed:
+                    answer = 429, f"You may make {rate.limit} requests a minute; wait {rate.reset} s.", rate.reset
+            scope.setdefault("state", {})["caller"] = caller
+            answer = answer or self._forbidden(scope, headers, caller)
+        if answer is not None:
+            await self._refuse(answer, scope, headers)(scope, receive, dressed)
             return
-        await self._app(scope, _Bounded(receive).receive, _dressed(send, scope["path"]))
+        if scope["method"] not in SAFE:
+            dressed = _recorded(dressed, scope, self._database)
+        await self._app(scope, _Bounded(receive).receive, dressed)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
+    def _impossible(self, scope: AsgiScope, headers: Headers) -> Refusal | None:
+        """Return what nobody may do, whoever asks."""
         host = headers.get("host", "")
-        if _host_name(host) not in self._hosts:
-            return 421, f"This server does not answer for '{host}': add the name to ALLOWED_HOSTS."
+        if len(headers.getlist("host")) > 1:
+            return 400, "A request names one Host."
+        unknown = self._unknown_host(host)
+        if unknown is not None:
+            return unknown
+        if "\0" in scope["path"]:
+            # No text of a database holds one.
+            return 404, "There is nothing at this address."
         if int(_digits(headers.get("content-length"))) > MAX_BODY:
             return 413, _TOO_LARGE
-        if scope["method"] in _SAFE or scope["path"] == "/api/v1/session":
-            return self._foreign(headers, host) if scope["method"] not in _SAFE else None
-        return self._foreign(headers, host) or self._unauthorised(scope, headers)
+        return None if scope["method"] in SAFE else self._foreign(headers, host)
+
+    def _unknown_host(self, host: str) -> Refusal | None:
+        if _host_name(host) not in self._hosts:
+            return 421, f"This server does not answer for '{host}': add the name to ALLOWED_HOSTS."
+        return None
 
     @staticmethod
     def _foreign(headers: Headers, host: str) -> Refusal | None:
@@ -159,22 +216,141 @@ class SecurityMiddleware:
             return 403, "A page of another site may not write here."
         return None
 
-    def _unauthorised(self, scope: Scope, headers: Headers) -> Refusal | None:
+    def _refuse(self, refusal: Refusal, scope: AsgiScope, headers: Headers) -> Response:
+        shown = not scope["path"].startswith(API) and "text/html" in headers.get("accept", "")
+        if refusal[0] == 401 and scope["method"] == "GET" and shown:
+            query = scope["query_string"].decode("latin-1")
+            wanted = quote(scope["path"] + (f"?{query}" if query else ""), safe="")
+            return RedirectResponse(f"/sign-in?next={wanted}", 303)
+        return refused(refusal)
+
+    # -- who is there
+
+    async def _caller(self, scope: AsgiScope, headers: Headers) -> tuple[Caller, Refusal | None]:
+        """Return who makes a request, or why nobody finds out."""
+        safe, path = scope["method"] in SAFE, scope["path"]
+        asked = self._members_only or is_guarded(path) or self._rate.limited
+        if safe and (not asked or _is_public_file(path)):
+            # A public read: nobody asks, and a token that has become wrong does no harm.
+            return ANONYMOUS, None
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        bearer = given.strip() if kind.lower() == "bearer" else ""
+        cookie = _cookie(headers, COOKIE)
+        if self._accounts:
+            return await self._with_accounts(scope, bearer, cookie)
+        return self._without_accounts(scope, bearer, cookie)
+
+    def _without_accounts(self, scope: AsgiScope, bearer: str, cookie: str) -> tuple[Caller, Refusal | None]:
         if not self._tokens.required:
             client = (scope.get("client") or ("", 0))[0]
-            if client in {"127.0.0.1", "::1", ""}:
-                return None
-            return 403, "Without ARENA_TOKEN only this machine may write."
-        kind, _, given = headers.get("authorization", "").partition(" ")
-        shown = [session_value(given.strip())] if kind.lower() == "bearer" and given.strip() else []
+            return (THIS_MACHINE if client in {"127.0.0.1", "::1", ""} else ANONYMOUS), None
         # A guess of the token makes a guess of the session: both count alike.
-        shown += [cookie] if (cookie := _cookie(headers, COOKIE)) else []
-        if not shown:
+        shown = [*([session_value(bearer)] if bearer else []), *([cookie] if cookie else [])]
+        if not shown or scope["path"] in _SIGN_IN:
+            return ANONYMOUS, None
+        refusal = self._tokens.refusal(scope, shown)
+        public = scope["method"] in SAFE and not self._members_only and not is_guarded(scope["path"])
+        return (OPERATOR, None) if refusal is None else (ANONYMOUS, None if public else refusal)
+
+    async def _with_accounts(self, scope: AsgiScope, bearer: str, cookie: str) -> tuple[Caller, Refusal | None]:
+        if bearer:
+            return await self._by_bearer(scope, bearer)
+        if _ARENAS_COOKIE.fullmatch(cookie):
+            # The proof of a token that people may have chosen themselves: a guess counts.
+            refusal = self._tokens.refusal(scope, [cookie])
+            if refusal is None:
+                return replace(OPERATOR, by="session", csrf=user_sessions.csrf_of(cookie)), None
+            return ANONYMOUS, None if scope["method"] in SAFE else refusal
+        if cookie:
+            # 256 random bits: to guess one is hopeless, so that a session that has ended counts as no guess.
+            return await run_in_threadpool(user_sessions.caller_of, self._database, cookie) or ANONYMOUS, None
+        return ANONYMOUS, None
+
+    async def _by_bearer(self, scope: AsgiScope, bearer: str) -> tuple[Caller, Refusal | None]:
+        wait = self._tokens.wait(scope)
+        if wait is not None:
+            return ANONYMOUS, wait
+        caller: Caller | None = OPERATOR if self._tokens.is_arenas(session_value(bearer)) else None
+        caller = caller or await run_in_threadpool(user_tokens.caller_of, self._database, bearer)
+        if caller is None:
+            self._tokens.wrong(scope)
+            return ANONYMOUS, (401, "This token is none of this arena's, or it was revoked or is too old.")
+        self._tokens.right(scope)
+        return caller, None
+
+    # -- what they may
+
+    def _forbidden(self, scope: AsgiScope, headers: Headers, caller: Caller) -> Refusal | None:
+        safe, path = scope["method"] in SAFE, scope["path"]
+        if safe:
+            if self._members_only and not is_open(path) and not caller.has(Scope.READ):
+                return (403, "This token has no scope 'read'.") if caller.known else self._unknown()
+            return None
+        if caller.by == "session" and caller.csrf and path not in FORMS and not _is_account_form(path):
+            if not _same(headers.get("x-csrf-token", ""), caller.csrf):
+                return 403, "Send X-CSRF-Token with what the cookie arena_csrf holds: a page of this site can read it."
+            return None
+        return None if caller.known or path in _SIGN_IN or path in FORMS else self._unknown()
+
+    def _unknown(self) -> Refusal:
+        """Return what somebody who is not known is told."""
+        if self._accounts:
+            return 401, "Sign in, or send a token: Authorization: Bearer arena_..."
+        if self._tokens.required:
             return 401, "This needs the arena's token: Authorization: Bearer ..."
-        return self._tokens.refusal(scope, shown)
+        return 403, "Without ARENA_TOKEN only this machine may write."
 
 
-def _addresses(scope: Scope) -> tuple[str, str]:
+_SIGN_IN = frozenset({f"{API}/session", "/sign-in"})
+
+
+def _is_account_form(path: str) -> bool:
+    return path.startswith("/account/")
+
+
+def _is_public_file(path: str) -> bool:
+    return path.startswith(("/static/", "/vendor/")) or path in {"/healthz", "/readyz"}
+
+
+def _subject(caller: Caller, scope: AsgiScope) -> str:
+    """Return whose requests are counted together: a user's, else an address's."""
+    return caller.user_id or network_of((scope.get("client") or ("", 0))[0])
+
+
+def _with_headers(send: Send, headers: dict[str, str]) -> Send:
+    more = [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *more]
+        await send(message)
+
+    return sent
+
+
+def _recorded(send: Send, scope: AsgiScope, database: Database) -> Send:
+    """Record what a request has done, before its answer goes out; refusals of somebody known are recorded as well."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            deed: Deed | None = scope["state"].pop("deed", None)
+            caller: Caller = scope["state"]["caller"]
+            status = int(message["status"])
+            if deed is not None and (status < 400 or (status == 403 and caller.known)):
+                made = next((value for name, value in message["headers"] if name.lower() == b"location"), b"")
+                name = deed.object or made.decode("latin-1").rpartition("/")[2]
+                deed = replace(deed, object=name, outcome=status)
+                address = (scope.get("client") or ("", 0))[0]
+                try:
+                    await run_in_threadpool(record, database, caller, address, deed)
+                except SQLAlchemyError as error:
+                    log.error("What was done could not be recorded: %s: %s", deed.action, error)
+        await send(message)
+
+    return sent
+
+
+def _addresses(scope: AsgiScope) -> tuple[str, str]:
     """Return who asks, and who is connected: the same unless a proxy passes requests on."""
     client = network_of((scope.get("client") or ("", 0))[0])
     return client, network_of((scope.get("state") or {}).get("peer", "")) or client

@@ -15,8 +15,10 @@ CSV_COLUMNS = (
     "rank", "name", "author", "origin", "model", "status", "equity", "return_pct", "realized_pnl",
     "unrealized_pnl", "max_drawdown_pct", "sharpe", "trades", "win_rate_pct", "turnover",
     "exposure_pct", "fees", "errors", "last_error", "bot_id", "periods", "excess_pct", "verdict", "verdict_next",
-    "tie_first", "tie_last", "batches", "ticks_to_separate",
+    "tie_first", "tie_last", "batches", "ticks_to_separate", "disqualified",
 )  # fmt: skip
+
+DISQUALIFIED = "disqualified"
 
 
 def with_life(context: AppState, season: ChosenSeason, row: dict[str, Any]) -> dict[str, Any]:
@@ -27,6 +29,8 @@ def with_life(context: AppState, season: ChosenSeason, row: dict[str, Any]) -> d
         "trades": row.get("trades") or 0,
         "rejected": row.get("rejected") or 0,
     }
+    if row.get("disqualified") is not None:
+        return {**recorded, "status": DISQUALIFIED}
     if not season.played:
         return recorded
     try:

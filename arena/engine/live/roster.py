@@ -75,10 +75,11 @@ class Roster:
 
     # -- on the engine's thread ---------------------------------------------------------------------------
 
-    def admit(self, new: NewBot, program: bytes, most: int = sys.maxsize) -> Enrolled:
+    def admit(self, new: NewBot, program: bytes, most: int = sys.maxsize, most_of_owner: int = 0) -> Enrolled:
         """Let a checked and tried program take part from the next tick on; retire what it replaces.
 
-        With `most` bots running already there is no room: ConflictError, as where its name is another's.
+        With `most` bots running already there is no room: ConflictError, as where its name is another's, or where its
+        owner has `most_of_owner` already; 0 is any number.
         """
         season = self._state.season
         problem = self._state.entry_problem()
@@ -86,7 +87,9 @@ class Roster:
             raise ConflictError(problem)
         self._check_memory()
         tick, room = self._state.market.n + 1, most - self.running()
-        enrolled = enrol(self._database, season.id, new, tick=tick, room=room, receipt=self._receipt)
+        enrolled = enrol(
+            self._database, season.id, new, tick=tick, room=room, receipt=self._receipt, most_of_owner=most_of_owner
+        )
         if enrolled.entry is not None:
             seat = new_seat(enrolled.bot, enrolled.entry, season.starting_cash)
             seat.program = program

@@ -3,9 +3,10 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from arena.store import models
+from arena.store import models, people
 
 assert models
+assert people
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)

@@ -14,12 +14,18 @@ export class Problem extends Error {
 
 export const path = (...parts) => `/${parts.map((part) => encodeURIComponent(part)).join("/")}`;
 
+/** With accounts a change needs what the arena has given this page to read. */
+function proof() {
+  const found = /(?:^|; )arena_csrf=([0-9a-f]+)/.exec(document.cookie);
+  return found ? { "X-CSRF-Token": found[1] } : {};
+}
+
 async function call(method, url, { body, headers, signal } = {}) {
   let answer;
   try {
     answer = await fetch(ROOT + url, {
       method, signal, credentials: "same-origin",
-      headers: { Accept: "application/json, text/plain", ...(method === "GET" ? {} : { "Content-Type": "application/json" }), ...headers },
+      headers: { Accept: "application/json, text/plain", ...(method === "GET" ? {} : { "Content-Type": "application/json", ...proof() }), ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch (error) {

@@ -1,0 +1,1 @@
+"""Who may do what: accounts, tokens, sessions, rights, quotas, the record of what was done, honest names and bots."""

@@ -1,0 +1,441 @@
+"""Accounts over HTTP: signing in, sessions, proofs of pages, tokens, quotas, rates, members' reads, records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx2
+import pytest
+
+from arena.errors import BusyError
+from arena.people import accounts, tokens
+from arena.people.activity import verify_activity
+from arena.people.quotas import DailyQuota, QuotaLimits
+from arena.people.rights import USER_SCOPES, Caller
+from tests.arenas import Running, bot_source, running, settings_for
+from tests.conftest import TOKEN
+
+PASSWORD = "correct horse battery"
+OPERATOR = {"authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture(scope="module")
+def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("accounts")
+    settings = settings_for(folder, accounts=True, arena_token=TOKEN, submissions_per_day=6, bots_per_user=3)
+    with running(settings, folder) as found:
+        yield found
+
+
+@pytest.fixture
+def user(arena: Running, own_name: str) -> accounts.Account:
+    return accounts.add_user(arena.arena.database, own_name.replace(" ", ""))
+
+
+@pytest.fixture
+def browser(arena: Running) -> Iterator[httpx2.Client]:
+    """A browser without cookies."""
+    with httpx2.Client(base_url=arena.url, timeout=60, trust_env=False) as client:
+        yield client
+
+
+def link_of(arena: Running, user: accounts.Account) -> str:
+    return accounts.make_link(arena.arena.database, user.id)
+
+
+def sign_in(client: httpx2.Client, arena: Running, user: accounts.Account) -> httpx2.Response:
+    answer = client.post("/sign-in", data={"link": link_of(arena, user), "next": "/account"})
+    assert answer.status_code == 303, answer.text
+    return answer
+
+
+def bearer(arena: Running, user: accounts.Account, *scopes: str) -> dict[str, str]:
+    token, _ = tokens.make_token(arena.arena.database, user, "test", scopes or ("read", "submit", "manage-own"))
+    return {"authorization": f"Bearer {token}"}
+
+
+def csrf(client: httpx2.Client) -> str:
+    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', client.get("/account").text)
+    assert found
+    return found[1]
+
+
+# -- signing in
+
+
+def test_a_link_signs_in_once(arena: Running, user: accounts.Account, browser: httpx2.Client) -> None:
+    link = link_of(arena, user)
+    page = browser.get("/sign-in", params={"link": link, "next": "/account"})
+    assert link in page.text
+    assert page.headers["cache-control"] == "no-store"
+    answer = browser.post("/sign-in", data={"link": link, "next": "/account"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/account")
+    cookie = next(one for one in answer.headers.get_list("set-cookie") if one.startswith("arena_session="))
+    assert "HttpOnly" in cookie
+    assert "samesite=lax" in cookie.lower()
+    assert user.name in browser.get("/account").text
+    again = httpx2.post(f"{arena.url}/sign-in", data={"link": link}, trust_env=False)
+    assert again.status_code == 401
+    assert "used already" in again.text
+
+
+def test_of_many_who_use_a_link_at_once_one_is_let_in(arena: Running, user: accounts.Account) -> None:
+    link = link_of(arena, user)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: accounts.use_link(arena.arena.database, link), range(8)))
+    assert [one is not None for one in found].count(True) == 1
+
+
+def test_a_password_signs_in(arena: Running, user: accounts.Account, browser: httpx2.Client) -> None:
+    accounts.set_password(arena.arena.database, user.id, PASSWORD)
+    wrong = browser.post("/sign-in", data={"name": user.name, "password": PASSWORD + "x"})
+    unknown = browser.post("/sign-in", data={"name": "nobody here", "password": PASSWORD})
+    assert wrong.status_code == unknown.status_code == 401
+    assert "do not fit" in wrong.text
+    assert "do not fit" in unknown.text
+    right = browser.post("/sign-in", data={"name": user.name.upper(), "password": PASSWORD})
+    assert right.status_code == 303
+
+
+def test_a_session_that_was_there_before_ends_at_signing_in(
+    arena: Running, user: accounts.Account, browser: httpx2.Client
+) -> None:
+    sign_in(browser, arena, user)
+    before = browser.cookies["arena_session"]
+    sign_in(browser, arena, user)
+    assert browser.cookies["arena_session"] != before
+    old = httpx2.get(f"{arena.url}/account", headers={"cookie": f"arena_session={before}"}, trust_env=False)
+    assert old.status_code == 401
+
+
+def test_a_planted_session_is_not_taken_over(arena: Running, user: accounts.Account) -> None:
+    planted = {"cookie": "arena_session=planted"}
+    data = {"link": link_of(arena, user)}
+    answer = httpx2.post(f"{arena.url}/sign-in", data=data, headers=planted, trust_env=False)
+    assert answer.status_code == 303
+    assert httpx2.get(f"{arena.url}/account", headers=planted, trust_env=False).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "address", ["//evil.example", "https://evil.example/", "/\\evil.example", "/a\\..\\b", "javascript:alert(1)", ""]
+)
+def test_signing_in_leads_nowhere_else(
+    arena: Running, user: accounts.Account, browser: httpx2.Client, address: str
+) -> None:
+    answer = browser.post("/sign-in", data={"link": link_of(arena, user), "next": address})
+    assert answer.headers["location"] == "/"
+
+
+def test_signing_in_from_another_site_is_refused(arena: Running, user: accounts.Account) -> None:
+    answer = httpx2.post(
+        f"{arena.url}/sign-in", data={"link": link_of(arena, user)}, headers={"origin": "http://evil.example"},
+        trust_env=False,
+    )  # fmt: skip
+    assert answer.status_code == 403
+
+
+def test_signing_out_ends_the_session(arena: Running, user: accounts.Account, browser: httpx2.Client) -> None:
+    sign_in(browser, arena, user)
+    secret = browser.cookies["arena_session"]
+    assert browser.post("/sign-out", data={"csrf": "0" * 64}).status_code == 403
+    assert browser.post("/sign-out", data={"csrf": csrf(browser)}).status_code == 303
+    old = httpx2.get(f"{arena.url}/account", headers={"cookie": f"arena_session={secret}"}, trust_env=False)
+    assert old.status_code == 401
+
+
+def test_a_new_password_ends_every_other_session(
+    arena: Running, user: accounts.Account, browser: httpx2.Client
+) -> None:
+    sign_in(browser, arena, user)
+    other = browser.cookies["arena_session"]
+    sign_in(browser, arena, user)
+    short = browser.post("/account/password", data={"csrf": csrf(browser), "password": "short"})
+    assert short.status_code == 422
+    done = browser.post("/account/password", data={"csrf": csrf(browser), "password": PASSWORD})
+    assert done.status_code == 303, done.text
+    assert browser.get("/account").status_code == 200
+    old = httpx2.get(f"{arena.url}/account", headers={"cookie": f"arena_session={other}"}, trust_env=False)
+    assert old.status_code == 401
+    changed = {"csrf": csrf(browser), "current": "wrong", "password": PASSWORD + "2"}
+    assert browser.post("/account/password", data=changed).status_code == 422
+
+
+def test_a_disabled_user_is_out_at_once(arena: Running, user: accounts.Account, browser: httpx2.Client) -> None:
+    accounts.set_password(arena.arena.database, user.id, PASSWORD)
+    headers, link = bearer(arena, user), link_of(arena, user)
+    browser.post("/sign-in", data={"name": user.name, "password": PASSWORD})
+    assert arena.api("POST", f"/users/{user.name}/disable", headers=OPERATOR).status_code == 200
+    assert browser.get("/account").status_code == 401
+    assert arena.api("POST", "/bots/check", json={"source": ""}, headers=headers).status_code == 401
+    assert browser.post("/sign-in", data={"link": link}).status_code == 401
+    assert browser.post("/sign-in", data={"name": user.name, "password": PASSWORD}).status_code == 401
+    assert arena.api("POST", f"/users/{user.name}/enable", headers=OPERATOR).status_code == 200
+    assert arena.api("POST", "/bots/check", json={"source": ""}, headers=headers).status_code == 200
+
+
+# -- proofs of pages
+
+
+@pytest.mark.parametrize("proof", [{}, {"x-csrf-token": ""}, {"x-csrf-token": "0" * 64}, {"x-csrf-token": "\xe9"}])
+def test_a_cookie_alone_changes_nothing(
+    arena: Running, user: accounts.Account, browser: httpx2.Client, proof: dict[str, str]
+) -> None:
+    sign_in(browser, arena, user)
+    headers = {name: value.encode("latin-1") for name, value in proof.items()}
+    answer = browser.post("/api/v1/bots/check", json={"source": ""}, headers=headers)
+    assert answer.status_code == 403
+    assert "X-CSRF-Token" in answer.json()["detail"]
+
+
+def test_a_cookie_with_its_proof_changes_and_that_of_another_does_not(
+    arena: Running, user: accounts.Account, browser: httpx2.Client
+) -> None:
+    sign_in(browser, arena, user)
+    proof = {"x-csrf-token": browser.cookies["arena_csrf"]}
+    assert browser.post("/api/v1/bots/check", json={"source": ""}, headers=proof).status_code == 200
+    sign_in(browser, arena, user)
+    assert browser.post("/api/v1/bots/check", json={"source": ""}, headers=proof).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/account/password", "/account/tokens", "/account/sessions/end", "/sign-out"])
+def test_a_form_without_its_proof_changes_nothing(
+    arena: Running, user: accounts.Account, browser: httpx2.Client, path: str
+) -> None:
+    sign_in(browser, arena, user)
+    answer = browser.post(path, data={"password": PASSWORD, "name": "x", "scopes": "read"})
+    assert answer.status_code == 403
+    assert browser.get("/account").status_code == 200
+
+
+def test_the_arenas_token_gives_a_session_whose_page_proves_itself(arena: Running, browser: httpx2.Client) -> None:
+    assert browser.post("/api/v1/session", json={"token": TOKEN}).status_code == 204
+    assert browser.post("/api/v1/bots/check", json={"source": ""}).status_code == 403
+    proof = {"x-csrf-token": browser.cookies["arena_csrf"]}
+    assert browser.post("/api/v1/bots/check", json={"source": ""}, headers=proof).status_code == 200
+
+
+# -- tokens
+
+
+def test_a_token_is_made_on_the_page_shown_once_and_revoked(
+    arena: Running, user: accounts.Account, browser: httpx2.Client
+) -> None:
+    sign_in(browser, arena, user)
+    data = {"csrf": csrf(browser), "name": "<b>notebook", "scopes": ["read", "submit"], "days": "30"}
+    page = browser.post("/account/tokens", data=data).text
+    token = re.search(r"arena_[0-9A-Za-z]{49}", page)
+    assert token
+    assert "<b>notebook" not in page
+    headers = {"authorization": f"Bearer {token[0]}"}
+    assert arena.api("GET", "/me", headers=headers).json()["scopes"] == ["read", "submit"]
+    assert token[0] not in browser.get("/account").text
+    (row,) = tokens.list_tokens(arena.arena.database, user.id)
+    assert row["last_used_at"] is not None
+    assert browser.post(f"/account/tokens/{row['id']}/revoke", data={"csrf": csrf(browser)}).status_code == 303
+    assert arena.api("GET", "/me", headers=headers).status_code == 401
+
+
+def test_a_token_of_another_cannot_be_revoked(arena: Running, user: accounts.Account, browser: httpx2.Client) -> None:
+    other = accounts.add_user(arena.arena.database, f"{user.name} other")
+    headers = bearer(arena, other)
+    (row,) = tokens.list_tokens(arena.arena.database, other.id)
+    sign_in(browser, arena, user)
+    proof = {"x-csrf-token": browser.cookies["arena_csrf"]}
+    assert browser.delete(f"/api/v1/me/tokens/{row['id']}", headers=proof).status_code == 404
+    assert arena.api("GET", "/me", headers=headers).status_code == 200
+
+
+def test_a_token_is_made_by_the_api_of_the_page(arena: Running, user: accounts.Account, browser: httpx2.Client) -> None:
+    sign_in(browser, arena, user)
+    proof = {"x-csrf-token": browser.cookies["arena_csrf"]}
+    made = browser.post("/api/v1/me/tokens", json={"name": "x", "scopes": ["read"]}, headers=proof)
+    assert made.status_code == 201, made.text
+    assert made.headers["cache-control"] == "no-store"
+    asked = browser.post("/api/v1/me/tokens", json={"name": "x", "scopes": ["admin"]}, headers=proof)
+    assert asked.status_code == 422
+    assert "no admin" in asked.json()["detail"]
+    shown = browser.get("/api/v1/me/tokens").text
+    assert made.json()["token"] not in shown
+    assert "hash" not in shown
+
+
+def test_a_token_of_an_admin_who_is_one_no_more_is_no_admins(arena: Running, own_name: str) -> None:
+    database = arena.arena.database
+    admin = accounts.add_user(database, own_name, admin=True)
+    headers = bearer(arena, admin, "admin")
+    assert arena.api("GET", "/users", headers=headers).status_code == 200
+    with database.begin() as connection:
+        connection.exec_driver_sql("UPDATE users SET admin = 0 WHERE name = ?", (own_name,))
+    assert arena.api("GET", "/users", headers=headers).status_code == 403
+
+
+def test_a_token_with_a_slip_is_refused_and_guesses_make_wait(arena: Running, user: accounts.Account) -> None:
+    headers = bearer(arena, user)
+    transport = httpx2.HTTPTransport(local_address="127.9.0.1")
+    with httpx2.Client(base_url=arena.url, transport=transport, trust_env=False) as stranger:
+        codes = [
+            stranger.post("/api/v1/bots/check", json={}, headers={"authorization": f"Bearer arena_{n}"}).status_code
+            for n in range(12)
+        ]
+        assert codes[:10] == [401] * 10
+        assert codes[-1] == 429
+        assert stranger.post("/api/v1/bots/check", json={"source": ""}, headers=headers).status_code == 429
+        by_password = stranger.post("/sign-in", data={"name": user.name, "password": PASSWORD})
+        assert by_password.status_code == 429
+        assert int(by_password.headers["retry-after"]) >= 1
+    assert arena.api("POST", "/bots/check", json={"source": ""}, headers=headers).status_code == 200
+
+
+def test_the_cookie_of_the_arenas_token_cannot_be_guessed_without_waiting(arena: Running) -> None:
+    transport = httpx2.HTTPTransport(local_address="127.9.0.2")
+    with httpx2.Client(base_url=arena.url, transport=transport, trust_env=False) as stranger:
+        codes = [
+            stranger.post("/api/v1/bots/check", json={}, headers={"cookie": f"arena_session={n:064x}"}).status_code
+            for n in range(12)
+        ]
+    assert codes[:10] == [401] * 10
+    assert codes[-1] == 429
+
+
+# -- quotas
+
+
+def test_a_user_may_have_so_many_bots_at_once(arena: Running, user: accounts.Account) -> None:
+    headers = bearer(arena, user)
+    made = [
+        arena.api("POST", "/bots", json={"source": bot_source(f"x = {n}", name=f"{user.name}-{n}")}, headers=headers)
+        for n in range(4)
+    ]
+    assert [one.status_code for one in made] == [201, 201, 201, 409]
+    assert "BOTS_PER_USER" in made[3].json()["detail"]
+    asked = arena.api("POST", "/strategies", json={"prompt": "Hold BTCUSDT."}, headers=headers)
+    assert asked.status_code == 409
+    shown = {one["quota"]: one for one in arena.api("GET", "/me", headers=headers).json()["quotas"]}
+    assert (shown["bots"]["limit"], shown["bots"]["used"]) == (3, 3)
+    # What was refused is not counted.
+    assert shown["submissions a day"]["used"] == 3
+    version = bot_source("x = 99", name=f"{user.name}-0")
+    assert arena.api("POST", "/bots", json={"source": version}, headers=headers).status_code == 201
+    bot = made[1].json()["bot_id"]
+    assert arena.api("DELETE", f"/bots/{bot}", headers=headers).status_code == 204
+    more = bot_source("x = 5", name=f"{user.name}-5")
+    assert arena.api("POST", "/bots", json={"source": more}, headers=headers).status_code == 201
+
+
+def test_a_day_has_so_many_submissions_and_a_race_lets_no_more_through(arena: Running, user: accounts.Account) -> None:
+    headers = bearer(arena, user)
+
+    def hand_in(number: int) -> int:
+        body = {"prompt": f"Hold BTCUSDT {number}.", "name": f"{user.name} {number}"}
+        return arena.api("POST", "/strategies", json=body, headers=headers).status_code
+
+    quota = DailyQuota(arena.arena.database, QuotaLimits.of(arena.settings))
+    caller = Caller("token", user.name, user.id, USER_SCOPES)
+
+    def take(_: int) -> bool:
+        try:
+            quota.take(caller)
+        except BusyError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(take, range(20))).count(True) == 6
+    refused = arena.api("POST", "/strategies", json={"prompt": "Hold."}, headers=headers)
+    assert refused.status_code == 429
+    assert int(refused.headers["retry-after"]) > 0
+    assert refused.json()["resets_at"] > 0
+    assert "SUBMISSIONS_PER_DAY" in refused.json()["detail"]
+    quota.give_back(caller)
+    assert hand_in(1) == 202
+
+
+# -- what was done
+
+
+def test_everything_that_was_done_is_recorded_without_secrets(
+    arena: Running, user: accounts.Account, browser: httpx2.Client
+) -> None:
+    headers = bearer(arena, user)
+    bot = arena.admitted_as(bot_source(name=f"R {user.name}"), headers).id
+    assert arena.api("POST", f"/bots/{bot}/pause", headers=headers).status_code == 200
+    link = link_of(arena, user)
+    assert browser.post("/sign-in", data={"link": link}).status_code == 303
+    stranger = accounts.add_user(arena.arena.database, f"{user.name} two")
+    assert arena.api("POST", f"/bots/{bot}/resume", headers=bearer(arena, stranger)).status_code == 403
+    found = arena.api("GET", "/activity", params={"actor": user.name}, headers=OPERATOR)
+    rows = found.json()["items"]
+    assert [(one["action"], one["object"]) for one in rows] == [
+        ("sign in", user.name), ("pause bot", bot), ("upload bot", bot),
+    ]  # fmt: skip
+    assert {one["address"] for one in rows} == {"127.0.0.1"}
+    (refused,) = arena.api("GET", "/activity", params={"actor": stranger.name}, headers=OPERATOR).json()["items"]
+    assert (refused["action"], refused["object"], refused["outcome"]) == ("resume bot", bot, 403)
+    text = arena.api("GET", "/activity", params={"limit": 1000}, headers=OPERATOR).text
+    for secret in (TOKEN, headers["authorization"].split()[1], link, browser.cookies["arena_session"], PASSWORD):
+        assert secret not in text
+    assert verify_activity(arena.arena.database)[1] == []
+
+
+# -- without accounts, with limits
+
+
+@pytest.fixture(scope="module")
+def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """An arena without accounts whose reads are for holders of its token, few at a time."""
+    folder = tmp_path_factory.mktemp("members")
+    settings = settings_for(folder, arena_token=TOKEN, reads="members", requests_per_minute=30)
+    with running(settings, folder) as found:
+        yield found
+
+
+def at(arena: Running, address: str) -> httpx2.Client:
+    transport = httpx2.HTTPTransport(local_address=address)
+    return httpx2.Client(base_url=arena.url, transport=transport, trust_env=False, timeout=60)
+
+
+def test_members_alone_may_read(members: Running) -> None:
+    with at(members, "127.8.0.1") as client:
+        for path in ("/api/v1/leaderboard", "/api/v1/status", "/openapi.json", "/metrics", "/docs", "/api/v1/stream"):
+            assert client.get(path).status_code == 401, path
+            assert client.head(path).status_code == 401, path
+        assert client.get("/api/v1/leaderboard", headers=OPERATOR).status_code == 200
+        for path in ("/healthz", "/sign-in", "/static/style.css", "/api/v1/me"):
+            assert client.get(path).status_code == 200, path
+
+
+def test_a_browser_is_led_to_sign_in_and_back(members: Running) -> None:
+    with at(members, "127.8.0.2") as client:
+        led = client.get("/seasons?x=1", headers={"accept": "text/html"})
+        assert (led.status_code, led.headers["location"]) == (303, "/sign-in?next=%2Fseasons%3Fx%3D1")
+        assert client.post("/sign-in", data={"token": "wrong"}).status_code == 401
+        back = client.post("/sign-in", data={"token": TOKEN, "next": "/seasons"})
+        assert (back.status_code, back.headers["location"]) == (303, "/seasons")
+        assert client.get("/seasons").status_code == 200
+
+
+def test_requests_a_minute_are_limited_by_address_and_told(members: Running) -> None:
+    with at(members, "127.8.0.3") as client:
+        first = client.get("/api/v1/prices", headers=OPERATOR)
+        assert first.status_code == 200
+        assert first.headers["ratelimit-limit"] == "30"
+        assert first.headers["ratelimit-remaining"] == "29"
+        assert first.headers["ratelimit-policy"] == '"minute";q=30;w=60'
+        answers = [client.get("/api/v1/prices", headers=OPERATOR) for _ in range(40)]
+        beyond = answers[-1]
+        assert beyond.status_code == 429
+        assert 1 <= int(beyond.headers["retry-after"]) <= 60
+        assert beyond.headers["ratelimit-remaining"] == "0"
+        assert [one.status_code for one in answers].count(200) <= 31
+        assert client.get("/healthz").status_code == 200
+    with at(members, "127.8.0.4") as other:
+        assert other.get("/api/v1/prices", headers=OPERATOR).status_code == 200
+
+
+def test_without_accounts_nothing_is_asked(live: Running) -> None:
+    me = live.get("/me")
+    assert (me["by"], me["accounts"], me["admin"]) == ("this machine", False, True)
+    assert live.client.get("/account").status_code in {403, 404}
+    assert "ratelimit" not in live.api("GET", "/prices").headers
