@@ -134,6 +134,8 @@ class Settings(BaseSettings):
         [], description="Host names accepted beside loopback, separated by commas."
     )
     bots_dir: str = Field("bots", description="Drop-in folder of bots.")
+    data_dir: str = Field("data", description="Folder of the market files that backtests on the page may choose from.")
+    runs_dir: str = Field("runs", description="Folder of the backtests that are kept.")
     max_bots: int = Field(2000, gt=0, description="Most bots that may run at once.")
     trial_ticks: int = Field(300, gt=0, description="Ticks of the trial run before admission.")
     max_repairs: int = Field(2, ge=0, description="Repairs a model may try; then it is asked afresh once.")

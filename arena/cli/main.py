@@ -14,7 +14,21 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from arena import __version__
-from arena.cli import author, behaviour, bots, data, fake_feed, local, models, proof, record, remote, server, trust
+from arena.cli import (
+    author,
+    behaviour,
+    bots,
+    data,
+    fake_feed,
+    local,
+    models,
+    proof,
+    record,
+    remote,
+    runs,
+    server,
+    trust,
+)
 from arena.cli.output import complain, console
 from arena.errors import (
     ArenaError,
@@ -58,6 +72,7 @@ def root(
 for part in (server, local, author, behaviour, models, record, proof, remote, trust, fake_feed):
     part.register(app)
 app.add_typer(bots.app, name="bots")
+app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
 app.add_typer(local.db_app, name="db")
 app.add_typer(local.config_app, name="config")

@@ -24,8 +24,10 @@ from arena.web.limits import network_of
 from arena.web.problems import problem_response
 
 MAX_BODY = 256 * 1024
+# Market files are the one upload that is larger; its route bounds and writes it piece by piece.
+MAX_TAPE_BODY = 32 << 20
+TAPES = "/api/v1/tapes"
 COOKIE = "arena_session"
-_TOO_LARGE = f"The body is larger than {MAX_BODY // 1024} KiB; a bot's source may have 64 KiB."
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::[0-9]{1,5})?")
 FREE_GUESSES = 10  # wrong tokens in a row before an address has to wait
 LONGEST_WAIT = 300.0
@@ -135,14 +137,14 @@ class SecurityMiddleware:
         if refusal is not None:
             await refused(refusal)(scope, receive, _dressed(send, scope["path"]))
             return
-        await self._app(scope, _Bounded(receive).receive, _dressed(send, scope["path"]))
+        await self._app(scope, _Bounded(receive, scope).receive, _dressed(send, scope["path"]))
 
     def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
         host = headers.get("host", "")
         if _host_name(host) not in self._hosts:
             return 421, f"This server does not answer for '{host}': add the name to ALLOWED_HOSTS."
-        if int(_digits(headers.get("content-length"))) > MAX_BODY:
-            return 413, _TOO_LARGE
+        if int(_digits(headers.get("content-length"))) > _most(scope):
+            return 413, _too_large(scope)
         if scope["method"] in _SAFE or scope["path"] == "/api/v1/session":
             return self._foreign(headers, host) if scope["method"] not in _SAFE else None
         return self._foreign(headers, host) or self._unauthorised(scope, headers)
@@ -209,20 +211,32 @@ def _cookie(headers: Headers, name: str) -> str:
 class BodyTooLargeError(HTTPException):
     """A body without a length has grown past the limit; FastAPI lets HTTP errors of a body pass."""
 
-    def __init__(self) -> None:
-        super().__init__(413, _TOO_LARGE)
+    def __init__(self, sentence: str) -> None:
+        super().__init__(413, sentence)
+
+
+def _most(scope: Scope) -> int:
+    """Return how many bytes the body of a request may have."""
+    return MAX_TAPE_BODY if scope["path"] == TAPES else MAX_BODY
+
+
+def _too_large(scope: Scope) -> str:
+    if scope["path"] == TAPES:
+        return f"A market file of more than {MAX_TAPE_BODY >> 20} MiB is not taken: put it into the server's DATA_DIR."
+    return f"The body is larger than {MAX_BODY // 1024} KiB; a bot's source may have 64 KiB."
 
 
 class _Bounded:
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, scope: Scope) -> None:
         self._receive = receive
+        self._scope = scope
         self._size = 0
 
     async def receive(self) -> Message:
         message = await self._receive()
         self._size += len(message.get("body", b""))
-        if self._size > MAX_BODY:
-            raise BodyTooLargeError
+        if self._size > _most(self._scope):
+            raise BodyTooLargeError(_too_large(self._scope))
         return message
 
 

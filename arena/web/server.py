@@ -12,6 +12,7 @@ from arena.web import (
     pages,
     problems,
     routes_arena,
+    routes_backtests,
     routes_behaviour,
     routes_bots,
     routes_models,
@@ -43,7 +44,10 @@ def create_app(context: AppState) -> FastAPI:
     app.state.lines = ConcurrencyLimits()
     app.state.bundles = Bundles()
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(problems.known_parameters)])
-    for part in (routes_strategies, routes_models, routes_behaviour, routes_trust, routes_bots, routes_arena):
+    parts = (
+        routes_strategies, routes_models, routes_behaviour, routes_trust, routes_backtests, routes_bots, routes_arena
+    )  # fmt: skip
+    for part in parts:
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)
