@@ -21,6 +21,8 @@ from arena.web.backtests import kept_run, last_job, runs_of, tapes_of
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.formats import FILTERS, bps, code_lines, duration, number
 from arena.web.limits import ConcurrencyLimits
+from arena.web.season_files import FILES as SEASON_FILES
+from arena.web.season_files import SeasonReports
 from arena.web.security import MAX_TAPE_BODY
 from arena.web.views import up_to_date, with_life
 
@@ -175,7 +177,17 @@ async def season(
     request: Request, number: Annotated[int, Path(ge=1, le=SEASON_NUMBERS)], context: Ctx, lines: Waiting
 ) -> Response:
     """Show one season: its rules and its board as it ended."""
-    return await _page(lines, request, context, "season.html", _board, number)
+    return await _page(lines, request, context, "season.html", _season, request.app.state.reports, number)
+
+
+def _season(context: AppState, reports: SeasonReports, number_of_season: int) -> Values:
+    values = _board(context, number_of_season)
+    shown = queries.season_by_number(context.database, number_of_season)
+    last = queries.last_tick(context.database, shown["id"])
+    return {
+        **values, "shown": shown, "last_tick": last, "files": SEASON_FILES,
+        "report": reports.at_hand(context, shown, values["count"]),
+    }  # fmt: skip
 
 
 @router.get("/seasons", response_class=HTMLResponse)

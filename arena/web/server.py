@@ -16,6 +16,7 @@ from arena.web import (
     routes_behaviour,
     routes_bots,
     routes_models,
+    routes_seasons,
     routes_strategies,
     routes_trust,
 )
@@ -23,6 +24,7 @@ from arena.web.board import BoardCache, CacheMiddleware
 from arena.web.bundles import Bundles
 from arena.web.context import AppState
 from arena.web.limits import ConcurrencyLimits
+from arena.web.season_files import SeasonReports
 from arena.web.security import SecurityMiddleware, Tokens
 
 DESCRIPTION = (
@@ -43,9 +45,11 @@ def create_app(context: AppState) -> FastAPI:
     app.state.tokens = tokens = Tokens(context.settings.arena_token.get_secret_value())
     app.state.lines = ConcurrencyLimits()
     app.state.bundles = Bundles()
+    app.state.reports = SeasonReports()
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(problems.known_parameters)])
     parts = (
-        routes_strategies, routes_models, routes_behaviour, routes_trust, routes_backtests, routes_bots, routes_arena
+        routes_strategies, routes_models, routes_behaviour, routes_trust, routes_seasons,
+        routes_backtests, routes_bots, routes_arena,
     )  # fmt: skip
     for part in parts:
         api.include_router(part.router)
