@@ -138,6 +138,9 @@ class Settings(BaseSettings):
     runs_dir: str = Field("runs", description="Folder of the backtests that are kept.")
     max_bots: int = Field(2000, gt=0, description="Most bots that may run at once.")
     trial_ticks: int = Field(300, gt=0, description="Ticks of the trial run before admission.")
+    question_minutes: float = Field(
+        60.0, ge=0, description="Minutes after which an unanswered question about samples is decided; 0 means never."
+    )
     max_repairs: int = Field(2, ge=0, description="Repairs a model may try; then it is asked afresh once.")
     max_fills_per_day: int = Field(
         20_000, ge=0, description="Fills a bot may have on a UTC day; orders beyond are rejected. 0 means any number."

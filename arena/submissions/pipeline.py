@@ -40,6 +40,8 @@ _MOST_WORKERS = 32
 # How often a submission is begun anew after a failure of ours.
 _FAULTS = 2
 _FRESH_TEMPERATURE = 0.8
+# Seconds after which open questions are looked at again, if nothing else says so.
+_PAUSE = 30.0
 # Seconds that a season's end waits for bots on trial.
 _PATIENCE = 30.0
 
@@ -78,6 +80,7 @@ class Pipeline:
         self._settling = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
+        self._asked = threading.Event()
 
     def start(self) -> None:
         """Start the workers and take up what a restart left unfinished."""
@@ -86,6 +89,9 @@ class Pipeline:
             thread = threading.Thread(target=self._work, name=f"submissions-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
+        thread = threading.Thread(target=self._decide, name="questions", daemon=True)
+        thread.start()
+        self._threads.append(thread)
         for submission_id in self._desk.unfinished():
             self._enqueue(self._desk.get(submission_id))
 
@@ -130,6 +136,7 @@ class Pipeline:
     def stop(self) -> None:
         """Let the workers end; what they are at is taken up at the next start."""
         self._stopping.set()
+        self._asked.set()
         self._queue.close()
         self._season.abandon()
         self._writing.cancel_all()
@@ -158,6 +165,22 @@ class Pipeline:
         """Compare the samples of a submission's request where all of them have ended; once."""
         with self._settling:
             self.samples.settle(self._desk.get(submission_id), self._intake)
+        self._asked.set()
+
+    def _decide(self) -> None:
+        """Decide questions that nobody answers in time."""
+        while not self._stopping.is_set():
+            self._asked.clear()
+            pause = _PAUSE
+            try:
+                with self._settling:
+                    due = self.samples.decide(self._intake)
+                if due is not None:
+                    pause = min(pause, max(0.0, due - time.time()))
+            except Exception:
+                # Between two seasons, or while the database is away, nothing can be decided.
+                log.exception("Questions about samples cannot be decided at present")
+            self._asked.wait(pause)
 
     def answer(self, submission_id: str, choice: int) -> dict[str, Any]:
         """Keep the samples of one choice; return what was asked, and the choice."""
