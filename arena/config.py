@@ -93,7 +93,9 @@ class Settings(BaseSettings):
     db_path: str = Field("lab.db", description="SQLite file.")
     key_file: str = Field("arena.key", description="The server's Ed25519 key; made at the first start.")
     database_url: str = Field("", description="Database URL; overrides DB_PATH (PostgreSQL).")
-    feed: str = Field("", description="Feed: binance, synthetic, replay:PATH; empty means the enabled sources.")
+    feed: str = Field(
+        "", description=f"What is played: {_FEED_CHOICES.removeprefix('use ')}; empty means the enabled sources."
+    )
     synthetic_seed: int | None = Field(
         None, description="Fixed seed of the synthetic market, which makes its seasons predictable; empty means random."
     )

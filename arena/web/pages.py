@@ -31,16 +31,6 @@ Values = dict[str, Any]
 
 MAX_COMPARED = 8
 _FIRST_ROWS = 50  # of the board, drawn by the server
-# Parts of the API that pages use where they are there.
-_OPTIONAL = {
-    "models": "/models",
-    "statistics": "/bots/{bot_id}/statistics",
-    "behaviour": "/bots/{bot_id}/behaviour",
-    "lineage": "/bots/{bot_id}/lineage",
-    "revise": "/bots/{bot_id}/revise",
-    "explain": "/bots/{bot_id}/trades/{number}/explain",
-    "cancel": "/strategies/{submission_id}/cancel",
-}
 _WRITER_NOTES = ("No model is configured", "Bots are written by the model")
 _MARKETS = {
     "synthetic": ("made-up prices", "Prices are made up by a random process; they are no real market's."),
@@ -76,16 +66,9 @@ templates.env.trim_blocks = templates.env.lstrip_blocks = True
 def install(app: FastAPI) -> None:
     """Add the pages."""
     app.include_router(router)
-    templates.env.globals["offers"] = _offers(app)
 
 
 # -- what every page shows
-
-
-def _offers(app: FastAPI) -> str:
-    """Return what this arena's API offers beyond the needed, as words that the pages' scripts look for."""
-    paths = {getattr(route, "path", "") for route in app.routes}
-    return " ".join(word for word, path in _OPTIONAL.items() if f"/api/v1{path}" in paths)
 
 
 def _frame(context: AppState, season: ChosenSeason | None = None) -> Values:

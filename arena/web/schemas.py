@@ -259,6 +259,9 @@ class BotDetail(BoardItem):
     reason: str
     prompt: str | None
     warnings: list[str] = []
+    cpu_ms: float | None = Field(
+        None, description="CPU of its process for each tick since it was started, loading included; milliseconds."
+    )
 
 
 class BotList(BaseModel):

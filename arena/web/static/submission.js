@@ -1,8 +1,8 @@
 // One submission: how words become a bot, step by step, with every attempt.
 
 import { get, path, stopped, write } from "./api.js";
-import { codeView, violationList } from "./code.js";
-import { $, badge, calm, guest, h, offered, showProblem, time } from "./dom.js";
+import { codeView, diffView, violationList } from "./code.js";
+import { $, badge, calm, guest, h, showProblem, time } from "./dom.js";
 import { claimList, findingList } from "./findings.js";
 import { editAgain } from "./forms.js";
 import { duration, number, plural, when, whole } from "./format.js";
@@ -76,9 +76,6 @@ function tokens(usage) {
   if (typeof usage?.prompt_tokens !== "number" && typeof usage?.completion_tokens !== "number") return null;
   return `${whole(usage.prompt_tokens ?? 0)} + ${whole(usage.completion_tokens ?? 0)} tokens`;
 }
-
-const KINDS = { "+": "added", "-": "removed", "@": "place" };
-const diffView = (diff) => h("div", { class: "code diff" }, String(diff).split("\n").map((line) => h("div", { class: "diff-line", "data-kind": KINDS[line[0]] ?? "same" }, line)));
 
 const fold = (name, title, content) => h("details", { "data-part": name }, h("summary", null, title),
   h("div", { class: "code-scroll", tabindex: "0", role: "region", "aria-label": title }, content));
@@ -204,7 +201,7 @@ function showSubmission() {
     if (isOver(shown.status) && shown.group_id) lookForQuestion();
     claimList($("submission-claims"), shown.attempts.at(-1)?.report?.claims);
     findingList($("submission-findings"), shown.attempts.at(-1)?.report?.findings);
-    $("submission-cancel").hidden = isOver(shown.status) || !offered("cancel");
+    $("submission-cancel").hidden = isOver(shown.status);
     if (isOver(shown.status)) drawStream(shown.status, null);
     if (shown.bot_id && ownSubmissions().some((own) => own.id === id)) rememberBot(shown.bot_id);
     // The server ends the stream with the submission; EventSource would ask for it for ever.
