@@ -268,17 +268,24 @@ class Pipeline:
     def _next_kind(
         self, submission: Submission, attempts: Sequence[Attempt], last: Attempt, violations: list[dict[str, Any]]
     ) -> str:
-        """Return whether a repair or a fresh sample is asked for; Rejected where nothing more is."""
+        """Return what is asked for: that a cut answer goes on, a repair, or a fresh sample; Rejected where nothing is.
+
+        To go on with an answer is no repair.
+        """
         first = violations[0]
         reason = f"Line {first['line']}: {first['message']} {first['hint']}".rstrip()
         answered = [one for one in attempts if one.completion is not None]
-        if submission.model == TEMPLATE or not self._max_repairs or last.kind == "fresh":
+        cut = any(found["rule"] == "cut-off" for found in violations)
+        goes_on = cut and last.kind != "continue" and "```" in (last.completion or "")
+        over = not self._max_repairs or any(one.kind == "fresh" for one in answered)
+        if submission.model == TEMPLATE or (over and not goes_on):
             raise Rejected(reason)
         no_more = self.budgets.why_no_more(submission)
         if no_more is not None:
             raise Rejected(f"{reason} No repair was asked for: {no_more}.")
+        if goes_on:
+            return "continue"
         repairs = sum(one.kind == "repair" for one in answered)
-        cut = any(found["rule"] == "cut-off" for found in violations)
         again = not cut and any(_same(one, last) for one in answered if one.n != last.n)
         return "fresh" if again or repairs >= self._max_repairs else "repair"
 
@@ -289,6 +296,14 @@ class Pipeline:
         room = 2.0 ** sum(any(v["rule"] == "cut-off" for v in one.violations) for one in attempts)
         before = next((one.source for one in reversed(attempts) if one.source is not None), None)
         n, prompt = _next_number(attempts), submission.prompt
+        if kind == "continue":
+            begun = last.completion or ""
+            messages = words.continued_conversation(self._request_of(submission), begun)
+            try:
+                return self._writing.ask(submission, Ask(n, kind, messages, before, room, begun=begun))
+            except ContextTooSmallError:
+                # What was written fills the context: it is asked for anew, and shorter.
+                kind = "repair"
         if kind == "fresh":
             messages = self._request_of(submission)
             return self._writing.ask(submission, Ask(n, kind, messages, before, room, _FRESH_TEMPERATURE))
