@@ -21,7 +21,7 @@ from arena.trust.series import SeasonSeries
 
 Floats = npt.NDArray[np.float64]
 # What is said of a bot that was played: its trial run, what it did on the tapes.
-_PLAYED = ("trial-run", "behaviour-")
+_PLAYED = ("trial-run", "cannot-work", "behaviour-")
 
 
 @dataclass(frozen=True, slots=True)
