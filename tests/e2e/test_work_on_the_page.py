@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             OPENAI_CONCURRENCY="1", TRIAL_TICKS="60",
         )  # fmt: skip
         try:
-            started.wait_for(lambda: (started.get("/bots/Trader")["trades"] or 0) > 4, 60)
+            started.wait_for(lambda: (started.get("/bots/Trader")["trades"] or 0) > 4, 240)
             yield started
         finally:
             started.end()
