@@ -164,7 +164,7 @@ class Arena:
             import openai  # noqa: F401
         budgets = Budgets(self._database, BudgetLimits.of(settings))
         facts = _facts(run.season, settings)
-        samples = Samples(self._database, desk, self._pool)
+        samples = Samples(self._database, desk, self._pool, settings.question_minutes * 60.0)
         return Pipeline(desk, run.intake, self._models, budgets, facts, settings.max_repairs, live, samples)
 
     def _play(self, run: SeasonRun) -> None:

@@ -97,7 +97,9 @@ class Settings(BaseSettings):
     db_path: str = Field("lab.db", description="SQLite file.")
     key_file: str = Field("arena.key", description="The server's Ed25519 key; made at the first start.")
     database_url: str = Field("", description="Database URL; overrides DB_PATH (PostgreSQL).")
-    feed: str = Field("", description="Feed: binance, synthetic, replay:PATH; empty means the enabled sources.")
+    feed: str = Field(
+        "", description=f"What is played: {_FEED_CHOICES.removeprefix('use ')}; empty means the enabled sources."
+    )
     synthetic_seed: int | None = Field(
         None, description="Fixed seed of the synthetic market, which makes its seasons predictable; empty means random."
     )
@@ -148,8 +150,13 @@ class Settings(BaseSettings):
         [], description="Host names accepted beside loopback, separated by commas."
     )
     bots_dir: str = Field("bots", description="Drop-in folder of bots.")
+    data_dir: str = Field("data", description="Folder of the market files that backtests on the page may choose from.")
+    runs_dir: str = Field("runs", description="Folder of the backtests that are kept.")
     max_bots: int = Field(2000, gt=0, description="Most bots that may run at once.")
     trial_ticks: int = Field(300, gt=0, description="Ticks of the trial run before admission.")
+    question_minutes: float = Field(
+        60.0, ge=0, description="Minutes after which an unanswered question about samples is decided; 0 means never."
+    )
     max_repairs: int = Field(2, ge=0, description="Repairs a model may try; then it is asked afresh once.")
     max_fills_per_day: int = Field(
         20_000, ge=0, description="Fills a bot may have on a UTC day; orders beyond are rejected. 0 means any number."

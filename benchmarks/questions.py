@@ -247,6 +247,23 @@ FRAMES = Question(
           ("read", "incomplete", "refused_frame", "refused_reply", "peak_kib")),),
 )  # fmt: skip
 
+PAGES = Question(
+    "pages", "Are the pages quick, and do spectators cost a tick anything?",
+    "The board of many locked bots in an installed Chromium that keeps nothing from round to round; then live streams "
+    "that a process of its own reads, beside the same bots without them.",
+    (
+        Goal("first paint of the board", "first_paint_ms", " ms", 1000, "{} bots; at most {} ms",
+             ("bots", "first_paint_ms_most"), at_most=True),
+        Goal("what the board loads, without the chart library", "weight_kb", " kB", 150, at_most=True),
+        Goal("sorting the board, to the next frame", "sort_ms", " ms", 100, "at most {} ms", ("sort_ms_most",),
+             at_most=True),
+        Goal("filtering the board, to the next frame", "filter_ms", " ms", 100, "at most {} ms", ("filter_ms_most",),
+             at_most=True),
+        Goal("tick with spectators, p99", "tick_ms_p99", " ms", None, "{} spectators; without them {} ms",
+             ("spectators", "alone_ms_p99")),
+    ),
+)  # fmt: skip
+
 QUEUE = Question(
     "queue", "Do many strategies at once lose anything, or disturb anybody?",
     "Strategies handed in at once to a server whose loopback model takes two seconds an answer; half of them come from "
@@ -285,6 +302,6 @@ BEHAVIOUR = Question(
 )  # fmt: skip
 
 QUESTIONS = (
-    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, START, BOARD, WRITES, FILES, GUARDS, TRICKS, QUEUE, INTAKE,
-    BEHAVIOUR, FRAMES,
+    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, PAGES, START, BOARD, WRITES, FILES, GUARDS, TRICKS, QUEUE,
+    INTAKE, BEHAVIOUR, FRAMES,
 )  # fmt: skip

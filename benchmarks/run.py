@@ -49,6 +49,7 @@ BENCHES = {
     "live": Bench("bench_live", "1000 2000 9600 --ticks 120", "50 --ticks 3"),
     "offenders": Bench("bench_live", "1000 --ticks 120 --offenders 0.05", "50 --ticks 3 --offenders 0.1"),
     "readers": Bench("bench_readers", "", "--bots 20 --seconds 3"),
+    "pages": Bench("bench_pages", "", "--bots 20 --spectators 20 --seconds 3 --rounds 1"),
     "start": Bench("bench_start", "", "--bots 10"),
     "board": Bench("bench_board", "", "--rounds 1 --seconds 0.2"),
     "writes": Bench("bench_writes", "", "--rounds 1 --rows 2000 --bots 100"),

@@ -55,7 +55,8 @@ def settings_for(folder: Path, **more: Any) -> Settings:
     return Settings(**{
         "_env_file": None, "feed": "synthetic", "tick_interval_seconds": 0.1, "trial_ticks": 60,
         "db_path": str(folder / "lab.db"), "key_file": str(folder / "arena.key"),
-        "bots_dir": str(bots), "min_free_disk": 0, "tick_cpu_hard": 0.4, **more,
+        "bots_dir": str(bots), "data_dir": str(folder / "data"),
+        "runs_dir": str(folder / "runs"), "min_free_disk": 0, "tick_cpu_hard": 0.4, **more,
     })  # fmt: skip
 
 

@@ -483,7 +483,7 @@ def test_every_page_and_picture_is_reached_from_the_readme() -> None:
             found.add(page)
             ahead += [link for link in linked(page) if link.suffix == ".md"]
     # The words sent to models are reached by the page beside them.
-    inner = {ROOT / "prompts" / f"{name}.md" for name in ("system", "request", "repair", "revise")}
+    inner = {ROOT / "prompts" / f"{name}.md" for name in ("system", "request", "repair", "continue", "revise")}
     assert sorted(set(PAGES) - found - inner) == []
     pictures = set((ROOT / "docs" / "images").glob("*.png"))
     assert pictures

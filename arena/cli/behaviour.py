@@ -115,6 +115,10 @@ def answer(
         complain("All samples do the same: one of them plays.")
         return
     console.print(found["question"])
+    if found["decided"]:
+        complain(found["decided"])
+    elif found["chosen"] is None and found["answer_by"]:
+        complain(f"Unanswered until {moment(found['answer_by'])}, the first one is taken.")
     for each in found["choices"]:
         chosen = "  (chosen)" if each["choice"] == found["chosen"] else ""
         console.print(f"  {each['choice']}: {plural(len(each['bots']), 'sample')}{chosen}")

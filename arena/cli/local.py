@@ -149,6 +149,9 @@ def backtest(
     page: Annotated[
         Path | None, typer.Option("--report", help="Write one HTML page that opens offline: charts, trades, sources.")
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the run in RUNS_DIR; `arena runs` lists, shows and compares them.")
+    ] = False,
 ) -> None:
     """Play bots, each in its own locked process, over a recorded market."""
     settings = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps, starting_cash=cash)
@@ -172,17 +175,45 @@ def backtest(
             from arena.engine.backtest.archive import write_backtest
 
             write_backtest(db, market, results, settings.rules, seed)
-        if page is not None:
-            from arena.web.backtest_page import write_page
-
-            sources = {str(path): source for path, source in candidates}
-            write_page(page, found, results, market, sources, shlex.join(["arena", *sys.argv[1:]]))
-            complain(f"The report is in {page}.")
+        if page is not None or keep:
+            played = _Played(found, results, market, candidates, seed, lockstep)
+            _write_pages(page, Path(settings.runs_dir) if keep else None, played)
         _show_results(
             [report.bot_document(result, market) for result in ranked_results(results)], found, results, market
         )
     if any(result.status == "refused" for result in results):
         raise typer.Exit(3)
+
+
+class _Played(NamedTuple):
+    """A backtest that has been played."""
+
+    found: dict[str, Any]
+    results: Any
+    market: Any
+    bots: list[tuple[Path, bytes]]
+    seed: int
+    lockstep: bool
+
+
+def _write_pages(page: Path | None, runs: Path | None, played: _Played) -> None:
+    """Write the report that was asked for, and keep the run in a folder of runs."""
+    from arena.engine.backtest import kept
+    from arena.web.backtest_page import page_values, report_file, write_page
+
+    found, sources = played.found, {str(path): source for path, source in played.bots}
+    hashes = kept.file_hashes(found["files"])
+    command = shlex.join(["arena", *sys.argv[1:]])
+    values = page_values(found, played.results, played.market, sources, command, hashes)
+    if page is not None:
+        write_page(page, values)
+        complain(f"The report is in {page}.")
+    if runs is not None:
+        mode = "lockstep" if played.lockstep else "run-ahead"
+        name = kept.run_id([source for _, source in played.bots], hashes, found["rules"], played.seed, mode)
+        head = kept.head_of(found, hashes, sources, command, by=kept.BY_COMMAND, name=name)
+        place = kept.KeptRuns(runs).keep(head, values, report_file(values), played.results)
+        complain(f"The run is kept as {name} in {place}; `arena runs show {name}` shows it.")
 
 
 class _Files(NamedTuple):
@@ -319,7 +350,7 @@ def _footnotes(rows: list[dict[str, Any]], found: dict[str, Any]) -> Iterator[st
     )
     counted = {round(row["periods_a_year"]) for row in rows if row["sharpe"] is not None}
     for periods in sorted(counted):
-        yield f"Sharpe is annualised by the {periods:,} periods of 10 ticks a year that were observed."
+        yield f"Sharpe is annualised by the {periods:,} periods a year that were observed."
     if found["mode"] != "lockstep":
         yield "Run-ahead: the prices to come were in the bots' processes; --lockstep plays without them."
 

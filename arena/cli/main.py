@@ -27,6 +27,7 @@ from arena.cli import (
     record,
     remote,
     robust,
+    runs,
     server,
     tournament,
     trust,
@@ -76,6 +77,7 @@ for part in (
 ):  # fmt: skip
     part.register(app)
 app.add_typer(bots.app, name="bots")
+app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
 app.add_typer(local.db_app, name="db")
 app.add_typer(local.config_app, name="config")

@@ -25,7 +25,10 @@ def register(app: typer.Typer) -> None:
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")] = None,
-    feed: Annotated[str | None, typer.Option(help="binance, synthetic or replay:PATH.")] = None,
+    feed: Annotated[
+        str | None,
+        typer.Option(help="binance, alpaca, manifold, stockdata, ccxt:EXCHANGE, synthetic or replay:PATH; or several."),
+    ] = None,
     db: Annotated[Path | None, typer.Option(help="SQLite file.")] = None,
     no_dashboard: Annotated[bool, typer.Option("--no-dashboard", help="Log lines only.")] = False,
 ) -> None:

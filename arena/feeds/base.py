@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # numpy is slow to import, and live feeds do not need it
     import numpy as np
     import numpy.typing as npt
 
+# Prices of a recorded market, 800 MB: more is a wrong time or a wrong interval.
+MOST_CELLS = 100_000_000
+
 
 class FeedState(StrEnum):
     """The state of a live feed."""

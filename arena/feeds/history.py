@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.errors import MarketDataError
-from arena.feeds.base import History
+from arena.feeds.base import MOST_CELLS, History
 
 if TYPE_CHECKING:
     from arena.feeds.files.report import Report, Tape
@@ -32,6 +32,7 @@ def load_history(
     columns: str | None = None,
     zone: str | None = None,
     bar: str | None = None,
+    most_cells: int = MOST_CELLS,
 ) -> History:
     """Read the files of one market and sample them to ticks.
 
@@ -39,7 +40,7 @@ def load_history(
     frames are sampled every `default_interval`, and bars and tables keep their own times. `columns`
     names the columns of tables that are not guessed right: `time=ts,price=last,symbol=pair`; `zone` is
     that of times which say none; `bar` says how long bars are and whether they are stamped at their start
-    or end: `5m,end`.
+    or end: `5m,end`. More prices than `most_cells` are a wrong time or a wrong interval.
     """
     # The command line imports this module for its name alone; numpy and polars can wait.
     from arena.feeds.files.resample import assemble
@@ -49,7 +50,7 @@ def load_history(
             raise MarketDataError(f"--interval is {seconds:g}; it must be above 0.", usage=True)
     grid = default_interval if interval is None else interval
     tapes = read_tapes(specs, grid=grid, columns=columns, zone=zone, bar=bar)
-    return assemble(tapes, interval=interval, default_interval=default_interval)
+    return assemble(tapes, interval=interval, default_interval=default_interval, most_cells=most_cells)
 
 
 def read_tapes(

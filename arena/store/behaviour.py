@@ -63,6 +63,13 @@ def sample_group(engine: Engine, group_id: str) -> SampleGroup | None:
         return session.get(SampleGroup, group_id)
 
 
+def open_questions(engine: Engine) -> list[SampleGroup]:
+    """Return the requests for samples whose question is not answered yet."""
+    with Session(engine, expire_on_commit=False) as session:
+        found = session.exec(select(SampleGroup).where(col(SampleGroup.chosen).is_(None))).all()
+    return [group for group in found if group.document.get("choices")]
+
+
 def save_group(engine: Engine, group: SampleGroup) -> None:
     """Keep what is known of a request for several samples."""
     with Session(engine, expire_on_commit=False) as session:

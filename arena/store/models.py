@@ -351,8 +351,8 @@ class Submission(SQLModel, table=True):
 class Attempt(SQLModel, table=True):
     """One call of a model for a submission: what was asked, what came, what it cost.
 
-    `kind` is first, repair or fresh; `estimated` says that the server told no tokens and ours are a guess from the
-    length; `cost_usd` is unset where the price is not known; `diff` is against the source before.
+    `kind` is first, continue, repair or fresh; `estimated` says that the server told no tokens and ours are a guess
+    from the length; `cost_usd` is unset where the price is not known; `diff` is against the source before.
     """
 
     __tablename__ = "attempts"

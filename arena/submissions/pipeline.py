@@ -40,6 +40,8 @@ _MOST_WORKERS = 32
 # How often a submission is begun anew after a failure of ours.
 _FAULTS = 2
 _FRESH_TEMPERATURE = 0.8
+# Seconds after which open questions are looked at again, if nothing else says so.
+_PAUSE = 30.0
 # Seconds that a season's end waits for bots on trial.
 _PATIENCE = 30.0
 
@@ -78,6 +80,7 @@ class Pipeline:
         self._settling = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
+        self._asked = threading.Event()
 
     def start(self) -> None:
         """Start the workers and take up what a restart left unfinished."""
@@ -86,6 +89,9 @@ class Pipeline:
             thread = threading.Thread(target=self._work, name=f"submissions-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
+        thread = threading.Thread(target=self._decide, name="questions", daemon=True)
+        thread.start()
+        self._threads.append(thread)
         for submission_id in self._desk.unfinished():
             self._enqueue(self._desk.get(submission_id))
 
@@ -138,6 +144,7 @@ class Pipeline:
     def stop(self) -> None:
         """Let the workers end; what they are at is taken up at the next start."""
         self._stopping.set()
+        self._asked.set()
         self._queue.close()
         self._season.abandon()
         self._writing.cancel_all()
@@ -166,6 +173,22 @@ class Pipeline:
         """Compare the samples of a submission's request where all of them have ended; once."""
         with self._settling:
             self.samples.settle(self._desk.get(submission_id), self._intake)
+        self._asked.set()
+
+    def _decide(self) -> None:
+        """Decide questions that nobody answers in time."""
+        while not self._stopping.is_set():
+            self._asked.clear()
+            pause = _PAUSE
+            try:
+                with self._settling:
+                    due = self.samples.decide(self._intake)
+                if due is not None:
+                    pause = min(pause, max(0.0, due - time.time()))
+            except Exception:
+                # Between two seasons, or while the database is away, nothing can be decided.
+                log.exception("Questions about samples cannot be decided at present")
+            self._asked.wait(pause)
 
     def answer(self, submission_id: str, choice: int) -> dict[str, Any]:
         """Keep the samples of one choice; return what was asked, and the choice."""
@@ -253,17 +276,24 @@ class Pipeline:
     def _next_kind(
         self, submission: Submission, attempts: Sequence[Attempt], last: Attempt, violations: list[dict[str, Any]]
     ) -> str:
-        """Return whether a repair or a fresh sample is asked for; Rejected where nothing more is."""
+        """Return what is asked for: that a cut answer goes on, a repair, or a fresh sample; Rejected where nothing is.
+
+        To go on with an answer is no repair.
+        """
         first = violations[0]
         reason = f"Line {first['line']}: {first['message']} {first['hint']}".rstrip()
         answered = [one for one in attempts if one.completion is not None]
-        if submission.model == TEMPLATE or not self._max_repairs or last.kind == "fresh":
+        cut = any(found["rule"] == "cut-off" for found in violations)
+        goes_on = cut and last.kind != "continue" and "```" in (last.completion or "")
+        over = not self._max_repairs or any(one.kind == "fresh" for one in answered)
+        if submission.model == TEMPLATE or (over and not goes_on):
             raise Rejected(reason)
         no_more = self.budgets.why_no_more(submission)
         if no_more is not None:
             raise Rejected(f"{reason} No repair was asked for: {no_more}.")
+        if goes_on:
+            return "continue"
         repairs = sum(one.kind == "repair" for one in answered)
-        cut = any(found["rule"] == "cut-off" for found in violations)
         again = not cut and any(_same(one, last) for one in answered if one.n != last.n)
         return "fresh" if again or repairs >= self._max_repairs else "repair"
 
@@ -274,6 +304,14 @@ class Pipeline:
         room = 2.0 ** sum(any(v["rule"] == "cut-off" for v in one.violations) for one in attempts)
         before = next((one.source for one in reversed(attempts) if one.source is not None), None)
         n, prompt = _next_number(attempts), submission.prompt
+        if kind == "continue":
+            begun = last.completion or ""
+            messages = words.continued_conversation(self._request_of(submission), begun)
+            try:
+                return self._writing.ask(submission, Ask(n, kind, messages, before, room, begun=begun))
+            except ContextTooSmallError:
+                # What was written fills the context: it is asked for anew, and shorter.
+                kind = "repair"
         if kind == "fresh":
             messages = self._request_of(submission)
             return self._writing.ask(submission, Ask(n, kind, messages, before, room, _FRESH_TEMPERATURE))

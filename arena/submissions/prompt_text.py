@@ -105,6 +105,12 @@ def repair_messages(completion: str, problems: Sequence[dict[str, Any]]) -> list
     return [*answer, {"role": "user", "content": text}]
 
 
+def continued_conversation(conversation: Sequence[Message], completion: str) -> list[Message]:
+    """Return a conversation that asks to go on with an answer which was cut off."""
+    told = _template("continue.md").substitute()
+    return [*conversation, {"role": "assistant", "content": completion}, {"role": "user", "content": told}]
+
+
 def _where(found: dict[str, Any]) -> str:
     """Return the tape and the tick that show a finding, "" where none does."""
     shown = [f"{name} {found[name]}" for name in ("tape", "tick") if found.get(name) not in {None, ""}]

@@ -1,18 +1,21 @@
 """Keeps one bot of several samples: those that do the same count once, and a question tells the others apart.
 
 Every sample is admitted as it is ready. Once all of a request have ended, what does the same as an earlier one is
-retired; where several ways remain they play on until the question is answered, and then one is kept.
+retired; where several ways remain they play on until the question is answered, and then one is kept. A question that
+nobody answers in time is decided: the largest group is taken, and that is said.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import time
 
 from sqlalchemy import Engine as Database
 
 from arena.errors import ConflictError, NotFoundError, RefusedError
 from arena.store import queries
-from arena.store.behaviour import sample_group, save_group
+from arena.store.behaviour import open_questions, sample_group, save_group
 from arena.store.models import SampleGroup, Submission
 from arena.submissions.behaviour.clusters import Question, group_samples
 from arena.submissions.behaviour.suite import Subject
@@ -28,7 +31,9 @@ log = logging.getLogger("arena.submissions")
 class Samples:
     """Settles the groups of requests that asked for several samples and wanted one."""
 
-    def __init__(self, database: Database, desk: SubmissionStore, pool: Pool) -> None:
+    def __init__(self, database: Database, desk: SubmissionStore, pool: Pool, patience: float = 0.0) -> None:
+        """`patience` is the seconds for which a question waits for its answer, 0 for ever."""
+        self._patience = patience
         self._database = database
         self._desk = desk
         self._pool = pool
@@ -52,7 +57,8 @@ class Samples:
                 {"choice": n, "words": each.words, "bots": members}
                 for n, (each, members) in enumerate(zip(found.clusters, clusters, strict=True), 1)
             ]
-            group.document = {"question": found.text, "choices": choices}
+            answer_by = time.time() + self._patience if self._patience else None
+            group.document = {"question": found.text, "choices": choices, "answer_by": answer_by}
         else:
             clusters = [bots] if bots else []
             group.document = {"question": None, "choices": []}
@@ -81,9 +87,32 @@ class Samples:
             raise ConflictError(f"The question was answered already: with {group.chosen}.")
         if not 1 <= choice <= len(choices):
             raise RefusedError(f"'choice' must be a number from 1 to {len(choices)}.")
-        for each in choices:
+        self._keep(group, choice, intake)
+        return group
+
+    def decide(self, intake: Intake) -> float | None:
+        """Decide the questions whose time is over; return when the next one is due, None where none waits."""
+        now, later = time.time(), []
+        for group in open_questions(self._database):
+            due = group.document.get("answer_by")
+            if due is None:
+                continue
+            if due > now:
+                later.append(due)
+                continue
+            # The choices are in the order of their size.
+            minutes = self._patience / 60.0
+            said = f"Nobody answered within {minutes:g} minutes: what most of the samples do was taken."
+            group.document = {**group.document, "decided": said}
+            self._keep(group, 1, intake)
+            log.info("Question of request %s: %s", group.group_id, said)
+        return min(later, default=None)
+
+    def _keep(self, group: SampleGroup, choice: int, intake: Intake) -> None:
+        for each in group.document["choices"]:
             if each["choice"] != choice:
-                intake.retire(each["bots"][0])
+                # One that has been retired, or is not in this season, needs nothing more.
+                with contextlib.suppress(NotFoundError, ConflictError):
+                    intake.retire(each["bots"][0])
         group.chosen = choice
         save_group(self._database, group)
-        return group

@@ -25,11 +25,17 @@ _PACE = 0.1
 _TOKEN = 4  # characters, about; where a server tells no count
 _MAX_DIFF = 64 * 1024
 _MAX_CAUSE = 600
+# Characters that a model repeats of its own where it goes on.
+_MOST_REPEATED = 2000
+_LEAST_REPEATED = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One call that is to be made: its number, its kind (first, repair or fresh) and its words."""
+    """One call that is to be made: its number, its kind (first, repair, fresh or continue) and its words.
+
+    `begun` is the answer that a call goes on with.
+    """
 
     n: int
     kind: str
@@ -37,6 +43,7 @@ class Ask:
     before: str | None = None
     room: float = 1.0
     temperature: float | None = None
+    begun: str = ""
 
 
 @dataclass(slots=True)
@@ -139,7 +146,8 @@ class Writing:
 
     def _keep(self, attempt: Attempt, model: Model, ask: Ask, completion: Completion) -> None:
         attempt.model, attempt.seconds = completion.model, completion.seconds
-        attempt.completion = completion.text.replace("\0", "")
+        text = completion.text.replace("\0", "")
+        attempt.completion = joined(ask.begun, text) if ask.begun else text
         attempt.prompt_tokens, attempt.completion_tokens = completion.prompt_tokens, completion.completion_tokens
         _count(attempt, model, ask, completion.text)
         _read(attempt, completion, ask.before)
@@ -172,6 +180,21 @@ def _read(attempt: Attempt, answer: Completion, before: str | None) -> None:
     attempt.source = found.source
     if answer.cut and not found.closed:
         attempt.error = "The answer was cut off at the length limit (OPENAI_MAX_TOKENS, OPENAI_MAX_TOKENS_LIMIT)."
+
+
+def joined(begun: str, rest: str) -> str:
+    """Return an answer that was cut off, with what went on; a model that began anew is taken as it is.
+
+    Some open the code block again, or repeat the line that they stopped in.
+    """
+    whole = extract_bot(rest)
+    if whole.closed and whole.source is not None and "def on_tick" in whole.source:
+        return rest
+    rest = re.sub(r"\A\s*(?:```|~~~)[\w+-]*[ \t]*\n", "", rest)
+    for length in range(min(len(begun), len(rest), _MOST_REPEATED), _LEAST_REPEATED - 1, -1):
+        if begun.endswith(rest[:length]):
+            return begun + rest[length:]
+    return begun + rest
 
 
 def cause_in(completion: str) -> str | None:

@@ -73,12 +73,16 @@ def signed_report(report: dict[str, Any], signer: Signer) -> dict[str, Any]:
     return sealed("report", report, signer)
 
 
+def kept_report(engine: Engine, season_id: str) -> dict[str, Any] | None:
+    """Return the signed report of a season, None where it has not been made."""
+    known = newest_job(engine, REPORT, season_id, JobStatus.DONE)
+    return None if known is None else known["result"]
+
+
 def keep_report(engine: Engine, number: int, signer: Signer) -> dict[str, Any]:
     """Return the signed report of a closed season; it is made once, and then read."""
     season = queries.season_by_number(engine, number)
-    known = newest_job(engine, REPORT, season["id"], JobStatus.DONE)
-    if known is not None and known["result"] is not None:
-        kept: dict[str, Any] = known["result"]
+    if (kept := kept_report(engine, season["id"])) is not None:
         return kept
     made = signed_report(season_report(engine, number), signer)
     add_job(engine, REPORT, season["id"], {"season_id": season["id"]}, result=made)

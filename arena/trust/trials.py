@@ -6,7 +6,9 @@ Who shows only the best of many tries shows the luck of the draw; the deflated S
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,8 @@ from arena.store.models import Attempt, Bot, Submission
 from arena.trust.series import SeasonSeries
 
 Floats = npt.NDArray[np.float64]
+# What is said of a bot that was played: its trial run, what it did on the tapes.
+_PLAYED = ("trial-run", "cannot-work", "behaviour-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,16 @@ def trials_of(engine: Engine, bot_id: str) -> Trials:
             .order_by(submissions.c.id, attempts.c.n)
         ).all()
     sources = {row.source_hash for row in own if row.submission_id is None}
-    # An answer that the language refuses never reached a trial and has seen no market.
-    tried = [row for row in written if row.source is not None and not row.violations]
+    tried = [row for row in written if row.source is not None and _was_played(row.violations)]
     samples = {row.id for row in tried} | {row.submission_id for row in own if row.submission_id is not None}
     first = {row.id: row.n for row in reversed(tried)}
     repairs = sum(row.n != first[row.id] for row in tried)
     return Trials(len(sources), len(samples), repairs, tuple(row.id for row in own))
+
+
+def _was_played(violations: Sequence[dict[str, Any]]) -> bool:
+    """Say whether an answer was played: taken, or refused for what it did, which went back to its writer."""
+    return all(str(found["rule"]).startswith(_PLAYED) for found in violations)
 
 
 def effective_of(series: SeasonSeries, bots: tuple[str, ...]) -> tuple[float, Floats]:

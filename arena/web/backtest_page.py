@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,43 +28,55 @@ _DAY = 86_400.0
 _SCRIPTS = ("format.js", "dom.js", "charts.js", "report.js")
 
 
-def write_page(
-    path: Path,
+def write_page(path: Path, values: Row) -> None:
+    """Write a backtest's values as one page that opens offline."""
+    path.write_text(report_file(values), encoding="utf-8", newline="\n")
+
+
+def page_values(
     found: Row,
     results: Sequence[BacktestResult],
     market: RecordedMarket,
-    sources: dict[str, bytes],
+    sources: Mapping[str, bytes],
     command: str,
-) -> None:
-    """Write the page of a backtest; `found` is its document, `sources` the bots' programs by file."""
+    hashes: Mapping[str, str | None],
+) -> Row:
+    """Return what the page of a backtest shows; JSON can hold all of it.
+
+    `found` is the backtest's document, `sources` are the bots' programs by file, `hashes` those of the market files.
+    """
     hold = found["benchmark"]["return_pct"]
     bots = [_bot(result, row, market, sources, hold) for result, row in zip(results, found["bots"], strict=True)]
     bots.sort(key=lambda bot: -(bot["summary"]["equity_final"] if bot["summary"] else float("-inf")))
+    data = _data(bots, market, hold, found)
+    for bot in bots:
+        for key in ("curve", "trades"):
+            bot.pop(key, None)
+    head = {key: value for key, value in found.items() if key != "bots"}
+    return {"version": __version__, "found": head, "bots": bots, "command": command, "hashes": dict(hashes),
+            "rows": MAX_ROWS, "data": data}  # fmt: skip
+
+
+def template_values(values: Row) -> Row:
+    """Return stored values as templates take them: programs as coloured lines, numbers of charts as text."""
+    bots = [{**bot, "source": code_lines(bot["source"])} for bot in values["bots"]]
+    # No text of a bot can end the element that holds it.
+    data = Markup(orjson.dumps(values["data"]).decode().replace("<", "\\u003c"))  # noqa: S704
+    return {**values, "bots": bots, "data": data}
+
+
+def report_file(values: Row) -> str:
+    """Return the page of a backtest with everything that it shows and runs."""
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(FILTERS)
-    page = environment.get_template("backtest.html").render(
-        version=__version__,
-        found=found,
-        bots=bots,
-        command=command,
-        hashes={name: _sha256(Path(name.rpartition("=")[2])) for name in found["files"]},
-        rows=MAX_ROWS,
+    return environment.get_template("backtest_file.html").render(
+        **template_values(values),
         style=Markup("".join((HERE / "static" / name).read_text("utf-8") for name in ("style.css", "data.css"))),  # noqa: S704 - ours
         library=Markup(chart_library().decode("utf-8")),  # noqa: S704 - the pinned bytes
         script=Markup(_script()),  # noqa: S704 - ours
-        # No text of a bot can end the element that holds it.
-        data=Markup(orjson.dumps(_data(bots, market, hold, found)).decode().replace("<", "\\u003c")),  # noqa: S704
     )
-    path.write_text(page, encoding="utf-8", newline="\n")
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
 
 
 def _script() -> str:
@@ -78,13 +90,13 @@ def _script() -> str:
 
 
 def _bot(
-    result: BacktestResult, row: Row, market: RecordedMarket, sources: dict[str, bytes], hold: float | None
+    result: BacktestResult, row: Row, market: RecordedMarket, sources: Mapping[str, bytes], hold: float | None
 ) -> Row:
     source = sources.get(result.file, b"")
     shown: Row = {
         "name": result.name or result.file,
-        "row": row,
-        "source": code_lines(source.decode("utf-8", "replace")),
+        "row": {key: value for key, value in row.items() if key != "equity_curve"},
+        "source": source.decode("utf-8", "replace"),
         "source_sha256": hashlib.sha256(source).hexdigest(),
         "summary": None,
     }

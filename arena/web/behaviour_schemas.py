@@ -96,11 +96,16 @@ class ChoiceItem(BaseModel):
 
 
 class SampleQuestion(BaseModel):
-    """The question that tells samples apart; null where all do the same. `chosen` is its answer."""
+    """The question that tells samples apart; null where all do the same. `chosen` is its answer.
+
+    Unanswered at `answer_by`, it is decided for the largest group, and `decided` says so.
+    """
 
     question: str | None
     choices: list[ChoiceItem]
     chosen: int | None
+    answer_by: float | None = None
+    decided: str | None = None
 
 
 class LineageItem(BaseModel):

@@ -87,6 +87,14 @@ def plural(count: int, one: str) -> str:
     return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
+def size(count: int) -> str:
+    """Return a number of bytes in the unit that gives one to four figures."""
+    for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return plural(count, "byte")
+
+
 def iso(seconds: float) -> str:
     """Return Unix seconds as ISO 8601."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
@@ -139,6 +147,6 @@ def code_lines(source: str) -> list[CodeLine]:
 FILTERS = {
     each.__name__: each
     for each in (
-        number, whole, percent, signed_percent, bps, price, tone, duration, plural, iso, utc, provenance,
+        number, whole, percent, signed_percent, bps, price, tone, duration, plural, size, iso, utc, provenance,
     )
 }  # fmt: skip

@@ -12,14 +12,20 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 
 from arena import __version__
+from arena.engine.backtest.kept import BY_PAGE, title
 from arena.errors import ArenaError, NotFoundError
 from arena.people.integrity import flags_of
 from arena.store import queries
 from arena.web.assets import HERE
+from arena.web.backtest_page import template_values
+from arena.web.backtests import kept_run, last_job, runs_of, tapes_of
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.formats import FILTERS, bps, code_lines, duration, number
 from arena.web.limits import ConcurrencyLimits
 from arena.web.robustness import last_robustness
+from arena.web.season_files import FILES as SEASON_FILES
+from arena.web.season_files import report_at_hand
+from arena.web.security import MAX_TAPE_BODY
 from arena.web.views import up_to_date, with_life
 
 P = ParamSpec("P")
@@ -27,16 +33,6 @@ Values = dict[str, Any]
 
 MAX_COMPARED = 8
 _FIRST_ROWS = 50  # of the board, drawn by the server
-# Parts of the API that pages use where they are there.
-_OPTIONAL = {
-    "models": "/models",
-    "statistics": "/bots/{bot_id}/statistics",
-    "behaviour": "/bots/{bot_id}/behaviour",
-    "lineage": "/bots/{bot_id}/lineage",
-    "revise": "/bots/{bot_id}/revise",
-    "explain": "/bots/{bot_id}/trades/{number}/explain",
-    "cancel": "/strategies/{submission_id}/cancel",
-}
 _WRITER_NOTES = ("No model is configured", "Bots are written by the model")
 _MARKETS = {
     "synthetic": ("made-up prices", "Prices are made up by a random process; they are no real market's."),
@@ -72,16 +68,9 @@ templates.env.trim_blocks = templates.env.lstrip_blocks = True
 def install(app: FastAPI) -> None:
     """Add the pages."""
     app.include_router(router)
-    templates.env.globals["offers"] = _offers(app)
 
 
 # -- what every page shows
-
-
-def _offers(app: FastAPI) -> str:
-    """Return what this arena's API offers beyond the needed, as words that the pages' scripts look for."""
-    paths = {getattr(route, "path", "") for route in app.routes}
-    return " ".join(word for word, path in _OPTIONAL.items() if f"/api/v1{path}" in paths)
 
 
 def _frame(context: AppState, season: ChosenSeason | None = None) -> Values:
@@ -178,7 +167,17 @@ async def season(
     request: Request, number: Annotated[int, Path(ge=1, le=SEASON_NUMBERS)], context: Ctx, lines: Waiting
 ) -> Response:
     """Show one season: its rules and its board as it ended."""
-    return await _page(lines, request, context, "season.html", _board, number)
+    return await _page(lines, request, context, "season.html", _season, number)
+
+
+def _season(context: AppState, number_of_season: int) -> Values:
+    values = _board(context, number_of_season)
+    shown = queries.season_by_number(context.database, number_of_season)
+    last = queries.last_tick(context.database, shown["id"])
+    return {
+        **values, "shown": shown, "last_tick": last, "files": SEASON_FILES,
+        "report": report_at_hand(context, shown, values["count"]),
+    }  # fmt: skip
 
 
 @router.get("/seasons", response_class=HTMLResponse)
@@ -288,6 +287,49 @@ def _compare(context: AppState, wanted: str) -> Values:
         except NotFoundError as error:
             problems.append(str(error))
     return {**_frame(context), "bots": board, "chosen": list(chosen.values()), "problems": problems}
+
+
+@router.get("/backtest", response_class=HTMLResponse)
+async def backtest(
+    request: Request, context: Ctx, lines: Waiting, bots: Annotated[str, Query(max_length=2000)] = ""
+) -> Response:
+    """Show what a backtest can be made of, and those that were kept; bots may be chosen by the address."""
+    return await _page(lines, request, context, "backtest.html", _backtest, bots)
+
+
+def _backtest(context: AppState, wanted: str) -> Values:
+    rows = [row for row in queries.board(context.database, context.season_id) if row["status"] != "retired"]
+    return {
+        **_frame(context), "bots": rows, "wanted": [part.strip() for part in wanted.split(",")],
+        "tapes": tapes_of(context).items(), "data_dir": context.settings.data_dir, "upload_mib": MAX_TAPE_BODY >> 20,
+        "runs": [_run_row(head) for head in runs_of(context).heads(BY_PAGE)[:_FIRST_ROWS]],
+    }  # fmt: skip
+
+
+def _run_row(head: Values) -> Values:
+    report = head["report"]
+    returns = [bot["metrics"]["return_pct"] for bot in report["bots"] if bot["metrics"]]
+    return {
+        "id": head["id"], "created_at": head["created_at"], "ticks": report["ticks"], "tapes": list(head["markets"]),
+        "bots": [title(bot) for bot in report["bots"]], "best": max(returns, default=None),
+    }  # fmt: skip
+
+
+@router.get("/backtests/{run_id}", response_class=HTMLResponse)
+async def backtest_run(request: Request, run_id: str, context: Ctx, lines: Waiting) -> Response:
+    """Show a backtest: how far it is, and once it is done, what came out."""
+    return await _page(lines, request, context, "backtest_run.html", _backtest_run, run_id)
+
+
+def _backtest_run(context: AppState, run_id: str) -> Values:
+    frame = _frame(context)
+    job = last_job(context, run_id)
+    if job is not None and job["status"] != "done":
+        return {**frame, "job": job, "run_id": run_id}
+    head = kept_run(context, run_id)
+    # The page's own frame has a version and a season; what the run shows stands beside them.
+    shown = template_values(runs_of(context).page(head["id"]))
+    return {**shown, **frame, "run_id": run_id}
 
 
 @router.get("/market", response_class=HTMLResponse)

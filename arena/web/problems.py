@@ -22,7 +22,16 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from arena.core.text import clean_line
-from arena.errors import ArenaError, AuthError, BusyError, ConflictError, NotFoundError, RefusedError, TooLargeError
+from arena.errors import (
+    ArenaError,
+    AuthError,
+    BusyError,
+    ConflictError,
+    MarketDataError,
+    NotFoundError,
+    RefusedError,
+    TooLargeError,
+)
 from arena.web.text import json_bytes
 from sandbox.errors import SandboxError
 
@@ -34,6 +43,7 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (TooLargeError, 409),
     (AuthError, 401),
     (RefusedError, 422),
+    (MarketDataError, 422),
     (SandboxError, 503),
     (ArenaError, 500),
 )

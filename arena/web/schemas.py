@@ -296,6 +296,9 @@ class BotDetail(BoardItem):
     reason: str
     prompt: str | None
     warnings: list[str] = []
+    cpu_ms: float | None = Field(
+        None, description="CPU of its process for each tick since it was started, loading included; milliseconds."
+    )
 
 
 class BotList(BaseModel):
@@ -432,7 +435,10 @@ class AttemptItem(BaseModel):
     seconds: float
     error: str | None
     prompt_hash: str
-    kind: str = Field("first", description="first, repair, or fresh: asked anew with another temperature.")
+    kind: str = Field(
+        "first",
+        description="first, continue (a cut answer went on), repair, or fresh: asked anew with another temperature.",
+    )
     asked_at: float | None = None
     temperature: float | None = Field(None, description="Where it was not the model's usual one.")
     cost_usd: float | None = Field(None, description="Unset where the price is not known.")

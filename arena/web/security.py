@@ -39,9 +39,11 @@ from arena.web.problems import problem_response
 log = logging.getLogger("arena.web")
 
 MAX_BODY = 256 * 1024
+# Market files are the one upload that is larger; its route bounds and writes it piece by piece.
+MAX_TAPE_BODY = 32 << 20
+TAPES = "/api/v1/tapes"
 COOKIE = "arena_session"
 CSRF_COOKIE = "arena_csrf"
-_TOO_LARGE = f"The body is larger than {MAX_BODY // 1024} KiB; a bot's source may have 64 KiB."
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::[0-9]{1,5})?")
 FREE_GUESSES = 10  # wrong tokens in a row before an address has to wait
 LONGEST_WAIT = 300.0
@@ -185,7 +187,7 @@ class SecurityMiddleware:
             return
         if scope["method"] not in SAFE:
             dressed = _recorded(dressed, scope, self._database)
-        await self._app(scope, _Bounded(receive).receive, dressed)
+        await self._app(scope, _Bounded(receive, scope).receive, dressed)
 
     def _impossible(self, scope: AsgiScope, headers: Headers) -> Refusal | None:
         """Return what nobody may do, whoever asks."""
@@ -198,8 +200,8 @@ class SecurityMiddleware:
         if "\0" in scope["path"]:
             # No text of a database holds one.
             return 404, "There is nothing at this address."
-        if int(_digits(headers.get("content-length"))) > MAX_BODY:
-            return 413, _TOO_LARGE
+        if int(_digits(headers.get("content-length"))) > _most(scope):
+            return 413, _too_large(scope)
         return None if scope["method"] in SAFE else self._foreign(headers, host)
 
     def _unknown_host(self, host: str) -> Refusal | None:
@@ -388,20 +390,32 @@ def _cookie(headers: Headers, name: str) -> str:
 class BodyTooLargeError(HTTPException):
     """A body without a length has grown past the limit; FastAPI lets HTTP errors of a body pass."""
 
-    def __init__(self) -> None:
-        super().__init__(413, _TOO_LARGE)
+    def __init__(self, sentence: str) -> None:
+        super().__init__(413, sentence)
+
+
+def _most(scope: Scope) -> int:
+    """Return how many bytes the body of a request may have."""
+    return MAX_TAPE_BODY if scope["path"] == TAPES else MAX_BODY
+
+
+def _too_large(scope: Scope) -> str:
+    if scope["path"] == TAPES:
+        return f"A market file of more than {MAX_TAPE_BODY >> 20} MiB is not taken: put it into the server's DATA_DIR."
+    return f"The body is larger than {MAX_BODY // 1024} KiB; a bot's source may have 64 KiB."
 
 
 class _Bounded:
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, scope: Scope) -> None:
         self._receive = receive
+        self._scope = scope
         self._size = 0
 
     async def receive(self) -> Message:
         message = await self._receive()
         self._size += len(message.get("body", b""))
-        if self._size > MAX_BODY:
-            raise BodyTooLargeError
+        if self._size > _most(self._scope):
+            raise BodyTooLargeError(_too_large(self._scope))
         return message
 
 

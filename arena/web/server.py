@@ -17,10 +17,12 @@ from arena.web import (
     pages,
     problems,
     routes_arena,
+    routes_backtests,
     routes_behaviour,
     routes_bots,
     routes_models,
     routes_people,
+    routes_seasons,
     routes_strategies,
     routes_trust,
 )
@@ -47,7 +49,8 @@ def _bare_app() -> FastAPI:
     rules = [Depends(access.authorise(access.API)), Depends(problems.known_parameters)]
     api = APIRouter(prefix=access.API, dependencies=rules)
     for part in (
-        routes_strategies, routes_models, routes_behaviour, routes_trust, routes_people, routes_bots, routes_arena
+        routes_strategies, routes_models, routes_behaviour, routes_trust, routes_seasons, routes_backtests,
+        routes_people, routes_bots, routes_arena,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)

@@ -8,9 +8,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from arena.engine.backtest.report import csv_cell
+from arena.engine.seat import Seat
 from arena.errors import NotFoundError
 from arena.web.context import AppState, ChosenSeason
 
+_MIN_TICKS = 30  # loading costs as much as many of them
 CSV_COLUMNS = (
     "rank", "name", "author", "origin", "model", "status", "equity", "return_pct", "realized_pnl",
     "unrealized_pnl", "max_drawdown_pct", "sharpe", "trades", "win_rate_pct", "turnover",
@@ -61,7 +63,16 @@ def up_to_date(context: AppState, season: ChosenSeason, row: dict[str, Any]) -> 
         "return_pct": (seat.equity / context.engine.rules.starting_cash - 1.0) * 100.0,
         "trades": seat.score.trades,
         "rejected": seat.score.rejected,
+        "cpu_ms": _cpu_ms(context, seat),
     }
+
+
+def _cpu_ms(context: AppState, seat: Seat) -> float | None:
+    """Return the CPU of a bot's process for each tick since it was started, None below 30 of them."""
+    worker, ticks = seat.worker, context.engine.market.n - seat.launched[0]
+    if worker is None or not worker.alive or ticks < _MIN_TICKS:
+        return None
+    return worker.cpu() / ticks * 1000.0
 
 
 def csv_line(cells: Iterable[object]) -> str:

@@ -179,6 +179,32 @@ def test_open_code_at_the_length_limit_is_asked_for_with_more_room(studio: Studi
     assert [request["max_tokens"] for request in studio.model.requests] == [8000, 16_000, 32_000]
 
 
+@pytest.mark.parametrize("again", ["", "```python\n", "    ctx.sub"])
+def test_an_answer_that_was_cut_within_its_code_goes_on(studio: Studio, own_name: str, again: str) -> None:
+    source = bot_source(f"{BUYER}\nctx.submit_order('BTCUSDT', 'SELL', 0.0001)", name=own_name)
+    at = source.index("ctx.submit_order('BTCUSDT', 'SELL'") + len("ctx.sub")
+    begun, rest = source[:at], f"{source[at:]}```\n"
+    # It may open the block again, or repeat how the line began.
+    first = Scripted(f"```python\n{begun}", finish_reason="length")
+    done = studio.submit("a bot", first, Scripted(f"{again}{rest}"))
+    assert done["status"] == "admitted", done["reason"]
+    assert [attempt["kind"] for attempt in done["attempts"]] == ["first", "continue"]
+    assert done["attempts"][1]["source"].strip() == source.strip()
+    told = studio.model.requests[1]["messages"]
+    assert [message["role"] for message in told] == ["system", "user", "assistant", "user"]
+    assert told[2]["content"].endswith("ctx.sub")
+    assert "exactly where it stopped" in told[3]["content"]
+    assert studio.model.requests[1]["max_tokens"] == 16_000
+
+
+def test_a_repair_is_left_after_an_answer_that_went_on(studio: Studio, own_name: str) -> None:
+    source = bot_source("x = 1\nopen('/etc/passwd')", name=own_name)
+    cut = Scripted(f"```python\n{source[:-8]}", finish_reason="length")
+    done = studio.submit("a bot", cut, Scripted(f"{source[-8:]}```\n"), answer(bot_source(BUYER, name=own_name)))
+    assert done["status"] == "admitted", done["reason"]
+    assert [attempt["kind"] for attempt in done["attempts"]] == ["first", "continue", "repair"]
+
+
 def test_a_repair_holds_the_last_answer_only(studio: Studio, own_name: str) -> None:
     bad = [answer(f"import os\nx = {n}\n{bot_source('os.exit()', name=own_name)}") for n in range(2)]
     done = studio.submit("a bot", *bad, answer(bot_source(BUYER, name=own_name)))

@@ -121,6 +121,7 @@ def test_every_try_of_an_author_counts_under_whatever_name(database: Database) -
     enter(database, season.id, "Other", author="bob", source_hash="d")
     common = {"author": "ann", "model": "m", "prompt": "p", "created_at": 1.0, "updated_at": 1.0}
     refused = [{"line": 1, "column": 1, "rule": "r", "message": "m", "hint": "h"}]
+    played = [{**refused[0], "rule": "behaviour-order-size"}]
     answer = {"model": "m", "prompt_hash": "h", "seconds": 0.0}
     with database.begin() as connection:
         insert_rows(connection, Submission, [{"id": f"s{n}", "status": "rejected", **common} for n in range(3)])
@@ -129,10 +130,13 @@ def test_every_try_of_an_author_counts_under_whatever_name(database: Database) -
             {"submission_id": "s0", "n": 2, "source": "y", "violations": [], **answer},
             {"submission_id": "s1", "n": 1, "source": "z", "violations": refused, **answer},
             {"submission_id": "s2", "n": 1, "source": None, "violations": [], **answer},
+            {"submission_id": "s2", "n": 2, "source": "v", "violations": played, **answer},
+            {"submission_id": "s2", "n": 3, "source": "w", "violations": [], **answer},
         ])  # fmt: skip
     found = trials_of(database, first.bot.id)
-    # Three programs, one sample that reached a trial, one repair that did; a refused answer has seen no market.
-    assert (found.versions, found.samples, found.repairs, found.count) == (3, 1, 1, 5)
+    # Three programs, two samples that reached a trial, two repairs that did; what the language refuses has seen no
+    # market, what was sent back for what it did on one has.
+    assert (found.versions, found.samples, found.repairs, found.count) == (3, 2, 2, 7)
 
 
 class Row(NamedTuple):

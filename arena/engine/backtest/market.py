@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from arena.core.exchange import Conditions
 from arena.core.scoring import default_score_interval, score_ticks
+from arena.feeds.base import MOST_CELLS
 from arena.runtime.wire import pack_run
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def read_market(
     columns: str | None = None,
     zone: str | None = None,
     bar: str | None = None,
+    most_cells: int = MOST_CELLS,
 ) -> RecordedMarket:
     """Read market files as ticks; what was skipped, reversed or guessed is said."""
     import numpy as np
@@ -125,8 +127,9 @@ def read_market(
     from arena.feeds.history import load_history
 
     history = load_history(
-        specs, interval=interval, default_interval=default_interval, columns=columns, zone=zone, bar=bar
-    )
+        specs, interval=interval, default_interval=default_interval, columns=columns, zone=zone, bar=bar,
+        most_cells=most_cells,
+    )  # fmt: skip
     for note in history.notes:
         say(note)
     rows = np.ascontiguousarray(np.column_stack([history.times, history.prices]), dtype=np.float64)

@@ -10,21 +10,22 @@ from operator import itemgetter
 import numpy as np
 
 from arena.errors import MarketDataError
-from arena.feeds.base import History
+from arena.feeds.base import MOST_CELLS, History
 from arena.feeds.files.bars import Series
 from arena.feeds.files.report import Floats, Report, RowKind, Tape
 
-_CELLS = 100_000_000  # prices of a market, 800 MB: more is a wrong time or a wrong interval
 
-
-def assemble(tapes: Sequence[Tape], *, interval: float | None, default_interval: float) -> History:
-    """Return the market of all tapes; trades and frames, or an interval, put it on the grid."""
+def assemble(
+    tapes: Sequence[Tape], *, interval: float | None, default_interval: float, most_cells: int = MOST_CELLS
+) -> History:
+    """Return the market of all tapes, of at most `most_cells` prices; trades, frames, an interval need the grid."""
     total = Report("All files")
     series = merged(tapes, total)
     ends = _ends(tapes, series)
     symbols = tuple(sorted(series))
     sampled = interval is not None or any(tape.kind is RowKind.TRADES for tape in tapes)
-    times = _grid(series, ends, default_interval if interval is None else interval) if sampled else _own_times(series)
+    grid = default_interval if interval is None else interval
+    times = _grid(series, ends, grid, most_cells) if sampled else _own_times(series)
     prices = np.full((len(times), len(symbols)), np.nan)
     for column, symbol in enumerate(symbols):
         own, values = series[symbol]
@@ -125,7 +126,7 @@ def _own_times(series: Series) -> Floats:
     return np.unique(np.concatenate([times for times, _ in series.values()]))
 
 
-def _grid(series: Series, ends: Mapping[str, tuple[float, float | None]], interval: float) -> Floats:
+def _grid(series: Series, ends: Mapping[str, tuple[float, float | None]], interval: float, most_cells: int) -> Floats:
     """Return the grid points from the first price to the last, at least one, and on to the last end of a symbol."""
     start = min(float(times[0]) for times, _ in series.values())
     end = max(float(times[-1]) for times, _ in series.values())
@@ -135,7 +136,7 @@ def _grid(series: Series, ends: Mapping[str, tuple[float, float | None]], interv
         last -= 1
     last = max([last, *(_at_or_after(time, interval) for time, _ in ends.values())])
     ticks = last - first + 1
-    if ticks * len(series) > _CELLS:
+    if ticks * len(series) > most_cells:
         raise MarketDataError(
             f"The prices span {(end - start) / 86400:,.0f} days, at {interval:g} s {ticks:,} ticks "
             f"of {len(series)} symbols; give a longer --interval, or look for a wrong time.",

@@ -27,6 +27,9 @@ class Check(StrEnum):
     ON_TIME = "on-time"
     ORDER_SIZE = "order-size"
     POSITION = "position"
+    STOP = "stop"
+    TAKE_PROFIT = "take-profit"
+    COOLDOWN = "cooldown"
     SYMBOLS = "symbols"
     ACCEPTED = "accepted"
     SPEED = "speed"
@@ -43,6 +46,9 @@ EXPECTED: dict[Check, str] = {
     Check.ON_TIME: "It acts at the tick that triggers it, not one later.",
     Check.ORDER_SIZE: "No order is larger than was said.",
     Check.POSITION: "No position is larger than was said.",
+    Check.STOP: "It sells where the price falls to the stop that was said.",
+    Check.TAKE_PROFIT: "It sells where the price rises to the take profit that was said.",
+    Check.COOLDOWN: "It waits as long between orders as was said.",
     Check.SYMBOLS: "It trades the symbols that were said and no others.",
     Check.ACCEPTED: "Its orders are accepted.",
     Check.SPEED: "It answers within its CPU time.",

@@ -20,6 +20,7 @@ from arena.engine.backtest.account import OrderRecord, RecordedMarket
 from arena.engine.backtest.run import hash_source
 from arena.runtime.wire import Where
 from arena.submissions.behaviour.claims import Amount, Claims, claims_of_words, contradictions, merged
+from arena.submissions.behaviour.exits import exit_findings
 from arena.submissions.behaviour.findings import Check, Finding, Outcome
 from arena.submissions.behaviour.indicators import found_as, known_kind, numbers_of
 from arena.submissions.behaviour.stage import Run, Stage
@@ -131,8 +132,8 @@ class _Suite:
         report = self._report
         report.findings = [
             self._runs_well(), self._trades(), self._both_sides(), *self._indicators(), self._on_time(),
-            self._order_size(), self._position(), self._symbols(), self._accepted(), self._speed(), self._calm(),
-            self._scale(), *self._agreement(),
+            self._order_size(), self._position(), *self._exits(), self._symbols(), self._accepted(), self._speed(),
+            self._calm(), self._scale(), *self._agreement(),
         ]  # fmt: skip
         report.tapes = [tape.name for tape, _ in self._runs]
         report.signals = {tape.name: run.signals() for tape, run in self._runs}
@@ -487,6 +488,12 @@ class _Suite:
                         max(trade.tick - 1, 0), hard=True,
                     )  # fmt: skip
         return Finding(Check.POSITION, Outcome.MET, f"It never holds more than {limit.words()}.")
+
+    def _exits(self) -> list[Finding]:
+        def shown(check: Check, message: str, hint: str, tape: Tape, tick: int) -> Finding:
+            return self._shown(check, message, hint, tape, tick, hard=True)
+
+        return list(exit_findings(self._stage, self._runs, self._claims, shown, 2 * CPU_BUDGET))
 
     def _symbols(self) -> Finding:
         wanted = self._claims.symbols or self._subject.symbols

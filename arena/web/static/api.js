@@ -20,13 +20,13 @@ function proof() {
   return found ? { "X-CSRF-Token": found[1] } : {};
 }
 
-async function call(method, url, { body, headers, signal } = {}) {
+async function call(method, url, { body, headers, signal, raw } = {}) {
   let answer;
   try {
     answer = await fetch(ROOT + url, {
       method, signal, credentials: "same-origin",
       headers: { Accept: "application/json, text/plain", ...(method === "GET" ? {} : { "Content-Type": "application/json", ...proof() }), ...headers },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: raw ?? (body === undefined ? undefined : JSON.stringify(body)),
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
@@ -46,13 +46,18 @@ export const inSeason = (url, season) => (season === null ? url : `${url}${url.i
 export const get = (url, signal) => call("GET", url, { signal });
 
 /** A change. A 401 asks for the token once, then the same change is sent again. */
-export async function write(method, url, body, headers) {
+export const write = (method, url, body, headers) => changed(method, url, { body, headers });
+
+/** A file, sent as it is. */
+export const send = (url, raw) => changed("POST", url, { raw, headers: { "Content-Type": "application/octet-stream" } });
+
+async function changed(method, url, options) {
   try {
-    return await call(method, url, { body, headers });
+    return await call(method, url, options);
   } catch (error) {
     if (error.status !== 401 || document.body.dataset.tokenRequired !== "true") throw error;
     if (!(await askToken())) throw new Problem(401, { detail: "Nothing was changed: this arena needs its token for changes." });
-    return call(method, url, { body, headers });
+    return call(method, url, options);
   }
 }
 

@@ -2,7 +2,8 @@
 
 import { confirmed, get, inSeason, path, stopped, write } from "./api.js";
 import { BotChart } from "./botchart.js";
-import { $, badge, calm, guest, h, offered, pageSeason, pairs, showProblem, time } from "./dom.js";
+import { diffView } from "./code.js";
+import { $, badge, calm, guest, h, pageSeason, pairs, showProblem, time } from "./dom.js";
 import { claimList, findingList } from "./findings.js";
 import { warningsOf } from "./forms.js";
 import { DASH, duration, number, percent, plural, price, signed, signedPercent, size, tone, when, whole } from "./format.js";
@@ -95,7 +96,7 @@ const logs = make("logs", LOGS, 200, "Log, newest first", (line) => (!$("log-lev
   && String(line.message ?? "").toLowerCase().includes($("log-search").value.toLowerCase()));
 const trips = new Table($("bot-trips"), { columns: TRIPS, key: ({ key }) => key, empty: $("bot-trips-empty"), caption: "Round trips, newest first" });
 const positions = new Table($("bot-positions"), { columns: POSITIONS, key: ({ symbol }) => symbol, empty: $("bot-positions-empty"), caption: "Positions" });
-const chart = new BotChart({ host: $("bot-chart"), tools: $("chart-tools"), of, explain: (trade) => explain(trade) });
+const chart = new BotChart({ host: $("bot-chart"), tools: $("chart-tools"), of, explain: (trade) => explain(trade), ask: (tick) => offerTick(tick) });
 
 // -- why it traded
 
@@ -108,25 +109,56 @@ function linesOfTick(order) {
 
 /** What a trade was: price, what it earned, and why; the log says it where the bot does, a second run says more. */
 async function explain(trade) {
-  const box = $("bot-why");
   const order = orders.items.find((one) => one.symbol === trade.symbol && one.side === trade.side && one.fill_time !== null && near(one.fill_time, trade.time));
   const said = linesOfTick(order);
-  const close = h("button", { type: "button", class: "link", click: () => { box.hidden = true; } }, "Close");
   const facts = h("p", null, h("strong", null, `${trade.side} ${size(trade.size)} ${trade.symbol}`), ` at ${price(trade.price)}, `, moment(trade),
     trade.side === "SELL" ? h("span", { "data-tone": tone(trade.realized_pnl) }, `, realised ${signed(trade.realized_pnl)}`) : "");
   const words = said.length > 0 ? said.map((line) => h("p", { class: "said" }, guest(line)))
     : [h("p", { class: "hint" }, "The bot logged nothing at the tick of this order. A bot that logs its reasons shows them here.")];
+  await openWhy("Why this trade?", [facts, ...words], `/trades/${trade.id}/explain`);
+}
+
+let asked = 0;
+
+/** Open the box with what is known at once, and add what a second run says; the newest question wins. */
+async function openWhy(title, known, address) {
+  const box = $("bot-why");
   const more = h("div", { class: "explained" });
-  box.replaceChildren(h("div", { class: "card-head" }, h("h3", null, "Why this trade?"), close), facts, ...words, more);
+  const close = h("button", { type: "button", class: "link", click: () => { box.hidden = true; } }, "Close");
+  box.replaceChildren(h("div", { class: "card-head" }, h("h3", null, title), close), ...known, more);
   box.hidden = false;
   box.scrollIntoView({ block: "nearest" });
-  if (!offered("explain")) return;
+  asked += 1;
+  const own = asked;
   more.replaceChildren(h("p", { class: "hint" }, "The bot is run again to this tick …"));
   try {
-    drawExplanation(more, await get(of(`/trades/${trade.id}/explain`)));
+    const found = await get(of(address));
+    if (own === asked) drawExplanation(more, found);
   } catch (error) {
-    more.replaceChildren(h("p", { class: "hint" }, error.message));
+    if (own === asked) more.replaceChildren(h("p", { class: "hint" }, error.message));
   }
+}
+
+/** A place on the chart that is no trade: its tick is put into the question below. */
+function offerTick(tick) {
+  if (tick !== null) $("why-tick").value = tick;
+}
+
+function listenWhy() {
+  $("why-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = $("why-tick").value.trim();
+    if (!/^\d{1,15}$/.test(text)) {
+      openWhyProblem("Give the number of a tick, or click into the chart.");
+      return;
+    }
+    openWhy(`What did it do at tick ${whole(Number(text))}, and why?`, [], `/ticks/${Number(text)}/explain`);
+  });
+}
+
+function openWhyProblem(words) {
+  $("bot-why").replaceChildren(h("p", { class: "hint", role: "alert" }, words));
+  $("bot-why").hidden = false;
 }
 
 function drawExplanation(host, found) {
@@ -137,16 +169,27 @@ function drawExplanation(host, found) {
   }
   const rows = (values) => Object.entries(values).map(([name, value]) => h("tr", null, h("th", { scope: "row" }, h("code", null, name)), h("td", { class: "wide" }, h("code", null, typeof value === "string" ? value : JSON.stringify(value)))));
   const facts = [...rows(locals), ...rows(globals)];
-  const part = (one) => `${one.text ?? one.name ?? ""} = ${typeof one.value === "string" ? one.value : JSON.stringify(one.value)}`;
+  const worth = (one) => (typeof one === "number" ? size(one) : typeof one === "string" ? one : JSON.stringify(one));
+  // A condition of one part says the same as its part: then only the values are told.
+  const part = ({ text, held, values }, index, all) => [all.length > 1 ? `${text} ${held === null ? "cannot be told" : held ? "holds" : "does not hold"}` : "",
+    Object.entries(values ?? {}).map(([name, one]) => `${name} = ${worth(one)}`).join(", ")].filter(Boolean).join(": ");
   host.replaceChildren(
     sentence ? h("p", null, guest(sentence)) : "",
     typeof line === "number" ? h("p", null, h("a", { href: `#L${line}`, click: () => show.tab("Source") }, `Line ${line}`), " sent the order.") : "",
     conditions.length ? h("ul", { class: "findings" }, conditions.map((one) => h("li", null,
       h("span", { class: "badge", "data-status": one.held ? "met" : one.held === false ? "" : "cannot tell" }, one.held === null ? "cannot tell" : one.held ? "true" : "false"),
-      h("span", null, h("code", null, one.text), one.parts?.length ? h("small", null, ` ${one.parts.map(part).join(", ")}`) : ""), h("small", null, `line ${one.line}`)))) : "",
+      h("span", null, h("code", null, one.text), h("small", null, ` ${(one.parts ?? []).map(part).filter(Boolean).join("; ")}`)), h("small", null, `line ${one.line}`)))) : "",
     facts.length ? h("details", null, h("summary", null, "Its variables at that moment"), h("table", null, h("tbody", null, facts))) : "",
-    around.length ? h("p", { class: "hint" }, "Prices around it: ", around.map((one) => `tick ${whole(one.tick)}: ${Object.entries(one.prices).map(([symbol, value]) => `${symbol} ${price(value)}`).join(", ")}`).join("; ")) : "",
+    around.length ? h("details", null, h("summary", null, "Prices around it"), pricesAround(around, found.tick)) : "",
     without?.sentence ? h("p", null, guest(without.sentence)) : "");
+}
+
+/** The ticks around one, that one marked. */
+function pricesAround(around, tick) {
+  const symbols = [...new Set(around.flatMap(({ prices: known }) => Object.keys(known)))];
+  return h("div", { class: "table-scroll tall", tabindex: "0", role: "region", "aria-label": "Prices around it" }, h("table", null,
+    h("thead", null, h("tr", null, h("th", { scope: "col", class: "num" }, "Tick"), symbols.map((symbol) => h("th", { scope: "col", class: "num" }, symbol)))),
+    h("tbody", null, around.map((one) => h("tr", { "aria-current": one.tick === tick ? "true" : null }, h("th", { scope: "row", class: "num" }, whole(one.tick)), symbols.map((symbol) => h("td", { class: "num" }, price(one.prices[symbol]))))))));
 }
 
 // -- what is known of the bot itself
@@ -217,7 +260,6 @@ function drawTrades() {
 // -- statistics and findings of their own routes, where the arena has them
 
 async function optional(part, draw) {
-  if (!offered(part)) return;
   try {
     draw(await get(of(`/${part}`)));
   } catch (error) {
@@ -227,11 +269,25 @@ async function optional(part, draw) {
 
 const shownValue = (value) => (typeof value === "number" ? number(value, Math.abs(value) < 1 ? 3 : 2) : Array.isArray(value) ? value.map(shownValue).join(" to ") : String(value));
 
+const UNITS = { "%": (value) => percent(value), seconds: (value) => duration(value), ratio: (value) => shownValue(value), probability: (value) => shownValue(value) };
+
+/** What a rank means: the figures of the score clock, each with its formula, and how often its author has tried. */
 function drawTrust(found) {
-  const entries = Object.entries(found).filter(([name, value]) => value !== null && name !== "bot_id" && name !== "season" && (typeof value !== "object" || Array.isArray(value)));
-  const list = h("dl", { class: "facts" });
-  pairs(list, entries.map(([name, value]) => [name.replaceAll("_", " "), shownValue(value)]));
-  $("bot-trust").replaceChildren(h("h3", null, "How sure is it?"), list, h("p", { class: "hint" }, h("a", { href: "/learn#figures" }, "What these mean")));
+  const { figures = [], trials, words, needs: wanted, sharpe_a_period_interval: interval, benchmark } = found;
+  const value = (one) => (one.value === null ? one.needs ?? DASH : (UNITS[one.unit] ?? ((number_) => `${shownValue(number_)}${one.unit ? ` ${one.unit}` : ""}`))(one.value));
+  const table = h("table", { id: "bot-figures" });
+  const scroll = h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": "Figures of the score clock" }, table);
+  new Table(table, { key: ({ name }) => name, caption: "Figures of the score clock", columns: [
+    { label: "Figure", text: ({ name }) => name.replaceAll("_", " ") },
+    { label: "Value", num: true, text: value },
+    { label: "How", class: "wide", text: ({ formula, source }) => [formula, source].filter(Boolean).join("; ") },
+  ] }).update(figures);
+  $("bot-trust").replaceChildren(h("h3", null, "How sure is it?"),
+    h("p", null, guest([words, wanted].filter(Boolean).join(" "))),
+    trials ? h("p", { class: "hint" }, `${plural(trials.k, "try", "tries")} of this author (${number(trials.k_effective, 1)} really different): ${plural(trials.versions, "version")}, ${plural(trials.samples, "sample")}, ${plural(trials.repairs, "repair")} that reached a trial. The benchmark is ${benchmark}.`) : "",
+    interval ? h("p", { class: "hint" }, `Sharpe of one period: between ${number(interval[0], 3)} and ${number(interval[1], 3)} (95 %, stationary bootstrap).`) : "",
+    scroll,
+    h("p", { class: "hint" }, h("a", { href: "/learn#figures" }, "What these mean")));
 }
 
 /** Versions that were asked for in words: who asked what. The changes stand beside each version already. */
@@ -240,12 +296,13 @@ function drawLineage({ items }) {
   if (asked.length === 0) return;
   $("bot-lineage").replaceChildren(h("h3", null, "Asked for in words"), h("ol", { class: "versions" }, asked.map((one) =>
     h("li", null, h("p", null, h("a", { href: path("bots", one.bot_id) }, guest(one.name)), one.asked_by ? [", asked by ", guest(one.asked_by)] : ""),
-      h("blockquote", null, one.words)))));
+      h("blockquote", null, one.words),
+      one.diff ? h("details", null, h("summary", null, "What changed"), h("div", { class: "code-scroll", tabindex: "0", role: "region", "aria-label": `Changes of ${one.name}` }, diffView(one.diff))) : ""))));
 }
 
 /** What the bot does on made-up markets costs a run: it is asked for when somebody wants to see it. */
 function listenBehaviour() {
-  if (!offered("behaviour") || season !== null) return;
+  if (season !== null) return;
   const button = h("button", { type: "button", click: async () => {
     button.disabled = true;
     button.textContent = "It is being tried …";
@@ -339,7 +396,6 @@ function listenActions() {
 
 /** A new version in words, where the arena has a writer that revises. */
 function offerRevision() {
-  if (!offered("revise")) return;
   const form = $("revise-form");
   $("bot-revise").hidden = false;
   $("bot-revise").addEventListener("click", () => { form.hidden = !form.hidden; if (!form.hidden) $("revise-words").focus(); });
@@ -378,6 +434,7 @@ $("orders-rejected").addEventListener("change", () => orders.draw());
 $("log-search").addEventListener("input", () => logs.draw());
 $("log-level").addEventListener("change", () => logs.draw());
 listenProof();
+listenWhy();
 await load();
 drawStoredProof().catch((error) => { if (error.status !== 404) failed(error); });
 await chart.load(current, failed);

@@ -1,7 +1,7 @@
 // A bot's chart: price with its trades, equity beside buying and holding, drawdown; one axis of time.
 
 import { get, inSeason } from "./api.js";
-import { bars, charts, colour, drawdowns, faded, makeChart, points } from "./charts.js";
+import { bars, charts, colour, decimalsFor, drawdowns, faded, makeChart, points } from "./charts.js";
 import { h, pageSeason } from "./dom.js";
 import { DASH, number, percent, price, signed, size, when } from "./format.js";
 
@@ -10,8 +10,10 @@ const RANGES = { "5 min": 300, "1 h": 3600, "1 d": 86_400, All: null };
 const STRETCH = [5, 3, 2];
 
 export class BotChart {
-  constructor({ host, tools, of, explain }) {
-    Object.assign(this, { host, tools, of, explain });
+  constructor({ host, tools, of, explain, ask }) {
+    Object.assign(this, { host, tools, of, explain, ask });
+    this.digits = 2;
+    this.clock = { times: [], ticks: [] };
     this.trades = [];
     this.prices = new Map();
     this.equity = [];
@@ -25,6 +27,7 @@ export class BotChart {
       const season = pageSeason();
       const [curve, market] = await Promise.all([get(this.of(`/equity?limit=${POINTS}`)), get(inSeason(`/prices/history?limit=${POINTS}`, season))]);
       this.equity = points(curve.items.map(({ time }) => time), curve.items.map(({ equity }) => equity));
+      this.clock = market;
       // What was before the bot came is not its market.
       const start = this.equity[0]?.time ?? 0;
       this.prices = new Map(Object.entries(market.prices).map(([symbol, values]) => [symbol, points(market.times, values).filter(({ time }) => time >= start)]));
@@ -52,16 +55,29 @@ export class BotChart {
     this.addPrice();
     this.equitySeries = this.chart.addSeries(LineSeries, { ...quiet, color: colour("s0"), lineWidth: 2, priceFormat: money }, 1);
     this.holdSeries = this.chart.addSeries(LineSeries, { ...quiet, color: colour("soft"), lineWidth: 1, lineStyle: 2, priceFormat: money }, 1);
-    this.drawdownSeries = this.chart.addSeries(AreaSeries, { ...quiet, lineColor: colour("down"), topColor: faded("down", 0.04), bottomColor: faded("down", 0.3), lineWidth: 1, priceFormat: { type: "custom", formatter: (value) => percent(value), minMove: 0.001 } }, 2);
+    this.drawdownSeries = this.chart.addSeries(AreaSeries, { ...quiet, lineColor: colour("down"), topColor: faded("down", 0.04), bottomColor: faded("down", 0.3), lineWidth: 1, priceFormat: { type: "custom", formatter: (value) => percent(value, this.digits), minMove: 1e-6 } }, 2);
     this.createSeriesMarkers = createSeriesMarkers;
     this.chart.panes().forEach((pane, index) => pane.setStretchFactor(STRETCH[index]));
     this.chart.subscribeCrosshairMove((event) => this.read(event));
-    this.chart.subscribeClick(({ hoveredObjectId, hoveredInfo }) => {
+    this.chart.subscribeClick(({ time, hoveredObjectId, hoveredInfo }) => {
       const trade = this.trades.find((one) => `trade-${one.id}` === (hoveredObjectId ?? hoveredInfo?.objectId));
       if (trade) this.explain(trade);
+      else if (typeof time === "number") this.ask(this.tickAt(time));
     });
     this.host.addEventListener("repaint", () => this.repaint());
     this.drawTools();
+  }
+
+  /** The tick at a time, or the last one before it that is known. */
+  tickAt(time) {
+    const { times, ticks } = this.clock;
+    let [low, high] = [0, times.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (times[middle] <= time) low = middle;
+      else high = middle - 1;
+    }
+    return ticks[low] ?? null;
   }
 
   addPrice() {
@@ -111,7 +127,9 @@ export class BotChart {
     this.priceSeries.setData(this.asBars ? bars(this.line()) : this.line());
     this.equitySeries.setData(this.equity);
     this.holdSeries.setData(this.held());
-    this.drawdownSeries.setData(drawdowns(this.equity, this.equity[0]?.value));
+    const falls = drawdowns(this.equity, this.equity[0]?.value);
+    this.digits = decimalsFor([falls]);
+    this.drawdownSeries.setData(falls);
     this.drawMarkers();
     this.read({});
   }
@@ -150,7 +168,7 @@ export class BotChart {
       [this.symbol ?? DASH, price(at(this.priceSeries, this.line())), ""],
       ["Equity", number(at(this.equitySeries, this.equity)), "s0"],
       [`Holding ${this.symbol ?? ""}`, number(at(this.holdSeries, this.held())), "soft"],
-      ["Drawdown", percent(at(this.drawdownSeries, drawdowns(this.equity, this.equity[0]?.value))), "down"],
+      ["Drawdown", percent(at(this.drawdownSeries, drawdowns(this.equity, this.equity[0]?.value)), this.digits), "down"],
     ];
     this.legend.replaceChildren(h("span", { class: "legend-time" }, time === undefined ? "Latest" : when(time)),
       ...(over ? [h("strong", { class: "legend-trade", "data-tone": over.side === "BUY" ? "up" : "down" },
@@ -159,7 +177,8 @@ export class BotChart {
   }
 
   /** A new tick lengthens the price; while bars are shown, it waits for the next full drawing. */
-  tick({ time, prices }) {
+  tick({ n, time, prices }) {
+    if (time > (this.clock.times.at(-1) ?? 0)) { this.clock.times.push(time); this.clock.ticks.push(n); }
     for (const [symbol, value] of Object.entries(prices ?? {})) {
       const line = this.prices.get(symbol);
       if (line && time > (line.at(-1)?.time ?? 0)) line.push({ time, value });

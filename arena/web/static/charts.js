@@ -118,6 +118,15 @@ export function drawdowns(line, start = 0) {
   });
 }
 
+/** How many decimals tell the steps of an axis apart that spans these lines; percentages and money alike. */
+export function decimalsFor(lines) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const line of lines) for (const { value } of line) { low = Math.min(low, value); high = Math.max(high, value); }
+  const span = high - low;
+  return span > 0 ? Math.min(6, Math.max(2, 1 - Math.floor(Math.log10(span)))) : 2;
+}
+
 /** Curves of several bots in one chart; `format` writes a value. */
 export class Curves {
   constructor(host, label, format = number, { scale = {} } = {}) {
@@ -151,6 +160,7 @@ export class Curves {
       }
     }
     const isNew = drawn.some(({ id }) => !this.lines.has(id));
+    this.digits = decimalsFor(drawn.map((entry) => entry.points));
     for (const entry of drawn) {
       const line = this.lines.get(entry.id) ?? { series: this.chart.addSeries(this.LineSeries, this.style(entry)) };
       line.series.setData(entry.points);
@@ -168,7 +178,7 @@ export class Curves {
     return {
       // Colour alone does not tell eight curves apart for everyone.
       color: slotColour(slot), lineWidth: 2, lineStyle: slot >= 4 ? 2 : 0, lastValueVisible: false, priceLineVisible: false,
-      priceFormat: { type: "custom", formatter: (value) => this.format(value), minMove: 0.001 },
+      priceFormat: { type: "custom", formatter: (value) => this.format(value, this.digits), minMove: 1e-6 },
     };
   }
 

@@ -44,3 +44,7 @@ export function violationList(source, violations, jump) {
       text ? h("code", { class: "violation-source" }, text) : null, remark(violation));
   }));
 }
+
+const KINDS = { "+": "added", "-": "removed", "@": "place" };
+/** A unified diff, line by line. */
+export const diffView = (diff) => h("div", { class: "code diff" }, String(diff).split("\n").map((line) => h("div", { class: "diff-line", "data-kind": KINDS[line[0]] ?? "same" }, line)));

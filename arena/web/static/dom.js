@@ -30,9 +30,6 @@ export const botAddress = (id, season = null) => `/bots/${encodeURIComponent(id)
 /** The season of the past that this page is about; null is the one that is played. */
 export const pageSeason = () => (document.body.dataset.season === undefined ? null : Number(document.body.dataset.season));
 
-/** Whether this arena's API has a part that not every arena has. */
-export const offered = (part) => (document.body.dataset.offers ?? "").split(" ").includes(part);
-
 export const botLink = (id, name, season = null) =>
   h("a", { href: botAddress(id, season), title: name }, guest(name || "(no name)"));
 

@@ -28,7 +28,7 @@ export function signed(value, digits = 2) {
 }
 
 export const percent = (value, digits = 2) => (known(value) ? `${number(value, digits)}%` : DASH);
-export const signedPercent = (value) => (known(value) ? `${signed(value)}%` : DASH);
+export const signedPercent = (value, digits = 2) => (known(value) ? `${signed(value, digits)}%` : DASH);
 export const whole = (value) => number(value, 0);
 
 /** Prices span meme coins and indices: keep about six figures, never fewer than two decimals. */

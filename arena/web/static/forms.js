@@ -2,7 +2,7 @@
 
 import { get, path, stopped, write } from "./api.js";
 import { codeView, linesOf, violationList } from "./code.js";
-import { $, badge, guest, h, offered, showProblem } from "./dom.js";
+import { $, badge, guest, h, showProblem } from "./dom.js";
 import { number, plural } from "./format.js";
 import { findingList } from "./findings.js";
 import { live } from "./live.js";
@@ -198,7 +198,6 @@ function listOwn() {
 
 /** A choice of models with their prices, where the arena has more than one. */
 async function offerModels() {
-  if (!offered("models")) return;
   const { items: models, budgets } = await get("/models").catch(() => ({ items: [], budgets: [] }));
   const left = budgets.filter(({ left: rest }) => typeof rest === "number");
   $("budget-note").hidden = left.length === 0;

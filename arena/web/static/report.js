@@ -42,4 +42,5 @@ for (const host of document.querySelectorAll("[data-price-of]")) {
   const bot = data.bots.find(({ name }) => name === host.dataset.priceOf);
   if (bot) await priceChart(host, bot);
 }
-$("zone").textContent = `Times on the charts are those of ${Intl.DateTimeFormat().resolvedOptions().timeZone || "your computer"}; in the tables they are UTC.`;
+const zone = $("zone-note") ?? $("zone");
+zone.textContent = `Times on the charts are those of ${Intl.DateTimeFormat().resolvedOptions().timeZone || "your computer"}; in the tables they are UTC.`;

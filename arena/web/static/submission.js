@@ -1,11 +1,11 @@
 // One submission: how words become a bot, step by step, with every attempt.
 
 import { get, path, stopped, write } from "./api.js";
-import { codeView, violationList } from "./code.js";
-import { $, badge, calm, guest, h, offered, showProblem } from "./dom.js";
+import { codeView, diffView, violationList } from "./code.js";
+import { $, badge, calm, guest, h, showProblem, time } from "./dom.js";
 import { claimList, findingList } from "./findings.js";
 import { editAgain } from "./forms.js";
-import { duration, number, plural, whole } from "./format.js";
+import { duration, number, plural, when, whole } from "./format.js";
 import { live } from "./live.js";
 import { rememberBot, ownSubmissions } from "./memory.js";
 
@@ -77,9 +77,6 @@ function tokens(usage) {
   return `${whole(usage.prompt_tokens ?? 0)} + ${whole(usage.completion_tokens ?? 0)} tokens`;
 }
 
-const KINDS = { "+": "added", "-": "removed", "@": "place" };
-const diffView = (diff) => h("div", { class: "code diff" }, String(diff).split("\n").map((line) => h("div", { class: "diff-line", "data-kind": KINDS[line[0]] ?? "same" }, line)));
-
 const fold = (name, title, content) => h("details", { "data-part": name }, h("summary", null, title),
   h("div", { class: "code-scroll", tabindex: "0", role: "region", "aria-label": title }, content));
 
@@ -128,29 +125,27 @@ function drawOutcome(submission) {
   if (isOver(status) && attempts.length === 0) $("attempts-empty").textContent = "No attempt was made.";
 }
 
-/** One question that tells the possible bots apart; its answer goes on with the work. */
-function drawQuestion(submission, url, reload) {
+/** The question that tells the samples of a request apart, where there is one; unanswered, it is decided in time. */
+function drawQuestion(url, found) {
   const form = $("submission-question");
-  const { question } = submission;
-  form.hidden = !question || isOver(submission.status);
-  if (form.hidden || form.dataset.text === JSON.stringify(question)) return;
-  form.dataset.text = JSON.stringify(question);
-  const text = typeof question === "string" ? question : question.text;
-  const answers = typeof question === "string" ? [] : question.answers ?? question.choices ?? [];
-  const answer = async (value) => {
+  const { question, choices, chosen, decided, answer_by: due } = found;
+  form.hidden = !question;
+  if (form.hidden) return;
+  const answer = async (choice) => {
     try {
-      await write("POST", `${url}/answer`, { answer: value });
-      reload();
+      drawQuestion(url, await write("POST", `${url}/answer`, { choice }));
     } catch (error) {
       showProblem($("submission-problem"), error);
     }
   };
-  const free = h("input", { id: "question-answer", "aria-label": "Your answer" });
-  form.replaceChildren(h("h3", null, "A question before it goes on"), h("p", null, guest(text)),
-    h("div", { class: "actions" }, answers.length > 0
-      ? answers.map((one, index) => h("button", { type: "button", click: () => answer(one.id ?? one.value ?? index) }, guest(one.text ?? one.label ?? String(one))))
-      : [free, h("button", { type: "submit" }, "Answer")]));
-  form.onsubmit = (event) => { event.preventDefault(); answer(free.value); };
+  const item = ({ choice, words, bots }) => h("li", { "data-choice": choice }, guest(words), h("small", null, ` ${plural(bots.length, "sample")}`),
+    chosen === choice ? h("span", { class: "badge", "data-status": "met" }, "taken") : "",
+    chosen === null ? h("button", { type: "button", click: () => answer(choice) }, "This is meant")
+      : chosen === choice ? h("a", { href: path("bots", bots[0]) }, "See the bot") : "");
+  form.replaceChildren(h("h3", null, chosen === null ? "A question: which is meant?" : "The question, and its answer"), h("p", null, guest(question.split("(1)")[0])),
+    h("ol", { class: "choices" }, choices.map(item)),
+    decided ? h("p", { class: "hint" }, decided) : "",
+    chosen === null && due ? h("p", { class: "hint" }, "Unanswered until ", time(due, when(due)), ", the first one is taken.") : "");
 }
 
 /** The text of an attempt so far, with what is told of it from a place on. */
@@ -185,6 +180,15 @@ function showSubmission() {
     }
   });
 
+  // The samples are compared once the last of them has ended.
+  const lookForQuestion = calm(async () => {
+    try {
+      drawQuestion(url, await get(`${url}/question`));
+    } catch (error) {
+      if (error.status === 404) setTimeout(lookForQuestion, 3000);
+    }
+  }, 1000);
+
   const apply = (submission) => {
     const shown = { ...submission, attempts: submission.attempts ?? [] };
     current = shown;
@@ -194,10 +198,10 @@ function showSubmission() {
     drawSteps(shown);
     drawAttempts(shown.attempts);
     drawOutcome(shown);
-    drawQuestion(shown, url, () => load());
+    if (isOver(shown.status) && shown.group_id) lookForQuestion();
     claimList($("submission-claims"), shown.attempts.at(-1)?.report?.claims);
     findingList($("submission-findings"), shown.attempts.at(-1)?.report?.findings);
-    $("submission-cancel").hidden = isOver(shown.status) || !offered("cancel");
+    $("submission-cancel").hidden = isOver(shown.status);
     if (isOver(shown.status)) drawStream(shown.status, null);
     if (shown.bot_id && ownSubmissions().some((own) => own.id === id)) rememberBot(shown.bot_id);
     // The server ends the stream with the submission; EventSource would ask for it for ever.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from tests.arenas import bot_source, until
+import pytest
+
+from arena.llm.fake import FakeModelServer, Scripted, in_order
+from tests.arenas import bot_source, running, settings_for, until
 from tests.submissions.behaviour.conftest import Studio
 
 WORDS = "buy BTC when the price crosses above its 20-tick SMA, sell when it crosses below, 0.01 BTC"
@@ -75,7 +79,8 @@ def statuses(studio: Studio, done: list[dict[str, Any]]) -> list[str]:
 
 def test_samples_that_do_the_same_leave_one(studio: Studio, own_name: str) -> None:
     done = group(studio, "a cross", cross(own_name), cross(own_name) + "# the same\n")
-    assert question(studio, done[0]) == {"question": None, "choices": [], "chosen": 1}
+    found = question(studio, done[0])
+    assert (found["question"], found["choices"], found["chosen"]) == (None, [], 1)
     assert statuses(studio, done) == [False, True]
 
 
@@ -97,6 +102,30 @@ def test_samples_that_differ_are_told_apart_by_a_question_that_can_be_answered(s
     assert lives.pop(kept) != "retired"
     assert list(lives.values()) == ["retired"]
     assert studio.arena.api("POST", f"/strategies/{done[0]['id']}/answer", json={"choice": 1}).status_code == 409
+
+
+def test_a_question_that_nobody_answers_is_decided_for_what_most_samples_do(tmp_path: Path, own_name: str) -> None:
+    slow = cross(own_name, sell="price < mean * 0.99")
+    with FakeModelServer(in_order([Scripted("x")])) as model:
+        settings = settings_for(tmp_path, openai_base_url=model.base_url, openai_model="m", question_minutes=0.001)
+        with running(settings, tmp_path) as arena:
+            other = Studio(arena, model)
+            done = group(other, "a cross", slow, cross(own_name), cross(own_name) + "# the same\n")
+            found = until(lambda: (a := question(other, done[0]))["chosen"] and a, "the question is decided", 60)
+            assert found["chosen"] == 1
+            assert [len(choice["bots"]) for choice in found["choices"]] == [2, 1]
+            assert "Nobody answered within 0.001 minutes" in found["decided"]
+            assert statuses(other, done) == [False, True, True]
+            late = arena.api("POST", f"/strategies/{done[0]['id']}/answer", json={"choice": 2})
+            assert late.status_code == 409
+
+
+def test_a_question_waits_for_its_time(studio: Studio, own_name: str) -> None:
+    done = group(studio, "a cross", cross(own_name), cross(own_name, sell="price < mean * 0.98"))
+    asked = question(studio, done[0])
+    submitted = max(each["updated_at"] for each in done)
+    assert asked["chosen"] is None
+    assert asked["answer_by"] - submitted == pytest.approx(3600, abs=120)
 
 
 def test_keep_all_keeps_all(studio: Studio, own_name: str) -> None:

@@ -1,0 +1,71 @@
+"""What the routes about backtests take and return."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Tape(BaseModel):
+    """A market file of the server's folder."""
+
+    name: str
+    bytes: int
+    uploaded: bool
+
+
+class TapeList(BaseModel):
+    """The market files there are."""
+
+    items: list[Tape]
+
+
+class BacktestRequest(BaseModel):
+    """What to play; rules that are not given are those of the season."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bots: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        min_length=1, max_length=8, description="Ids or names of bots of the season."
+    )
+    tape: str = Field(min_length=1, max_length=300, description="Name of a market file, as GET /tapes lists it.")
+    starting_cash: float | None = Field(None, gt=0, le=1e12, allow_inf_nan=False)
+    fee_bps: float | None = Field(None, ge=0, le=1000, allow_inf_nan=False)
+    slippage_bps: float | None = Field(None, ge=0, le=1000, allow_inf_nan=False)
+    interval: float | None = Field(None, gt=0, le=31_536_000, allow_inf_nan=False, description="Seconds a tick.")
+    seed: int = Field(0, ge=0, le=2**53, description="Seed of the bots' chance.")
+
+
+class BacktestAsked(BaseModel):
+    """A backtest that was asked for; without a job it is kept already."""
+
+    id: str
+    address: str
+    job_id: str | None
+
+
+class BacktestRow(BaseModel):
+    """A kept backtest in a list."""
+
+    id: str
+    created_at: float
+    ticks: int
+    tapes: list[str]
+    bots: list[str]
+
+
+class BacktestList(BaseModel):
+    """The kept backtests."""
+
+    items: list[BacktestRow]
+
+
+class BacktestRun(BaseModel):
+    """A kept backtest: `report` is what `arena backtest --json` writes, without the equity curves."""
+
+    id: str
+    created_at: float
+    version: str
+    markets: dict[str, str | None] = Field(description="SHA-256 by market file.")
+    report: dict[str, Any]

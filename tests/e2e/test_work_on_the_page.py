@@ -1,0 +1,144 @@
+"""What is done on the pages, in a real browser: explain, ask, answer, revise, backtest, read a season."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from arena.llm.fake import FakeModelServer, Scripted, in_order
+from tests.arenas import bot_source
+from tests.e2e.browser import CHROMIUM, browsing
+from tests.e2e.server import Server
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+    pytest.mark.timeout(300),
+]
+
+TRADER = bot_source(
+    "price = ctx.get_price('BTCUSDT')\nheld = ctx.get_position('BTCUSDT')\nif held == 0 and price > 1:\n"
+    "    ctx.submit_order('BTCUSDT', 'BUY', 0.001)\nelif held > 0.0005:\n    ctx.submit_order('BTCUSDT', 'SELL', held)",
+    name="Trader",
+)
+SAMPLES = [
+    bot_source(f"if ctx.get_position('BTCUSDT') == 0:\n    ctx.submit_order('BTCUSDT', 'BUY', {size})", name="Sample")
+    for size in ("0.001", "0.002")
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "bots").mkdir()
+    (folder / "bots" / "trader.py").write_text(TRADER)
+    (folder / "data").mkdir()
+    rows = "".join(f"{1_767_225_600 + 60 * n},BTCUSDT,{100 + n % 7}\n" for n in range(200))
+    (folder / "data" / "minutes.csv").write_text("time,symbol,price\n" + rows)
+    script = in_order([Scripted(f"```python\n{source}```\n") for source in SAMPLES])
+    with FakeModelServer(script) as model:
+        started = Server(
+            folder, BOTS_DIR=str(folder / "bots"), OPENAI_BASE_URL=model.base_url, OPENAI_MODEL="writer-1",
+            OPENAI_CONCURRENCY="1", TRIAL_TICKS="60",
+        )  # fmt: skip
+        try:
+            started.wait_for(lambda: (started.get("/bots/Trader")["trades"] or 0) > 4, 240)
+            yield started
+        finally:
+            started.end()
+
+
+def test_a_trade_and_a_tick_without_one_are_explained_on_the_page(server: Server) -> None:
+    with browsing(f"{server.url}/bots/Trader") as (page, complaints):
+        page.click("#bot-trades button:has-text('why?')")
+        page.wait_for_selector(".explained .findings li")
+        assert "undefined" not in page.inner_text("#bot-why")
+        assert page.query_selector(".code-line.explained.orders") is not None
+        assert "held" in page.inner_text(".explained")
+        page.fill("#why-tick", "2")
+        page.click("#why-form button")
+        page.wait_for_selector("#bot-why h3:has-text('tick 2')")
+        page.wait_for_selector(".explained p:has-text('tick 2')")
+        page.fill("#why-tick", "soon")
+        page.click("#why-form button")
+        page.wait_for_selector("#bot-why [role=alert]")
+        assert complaints == []
+
+
+def test_a_click_into_the_chart_chooses_its_tick(server: Server) -> None:
+    with browsing(f"{server.url}/bots/Trader") as (page, _):
+        page.wait_for_selector("#bot-chart canvas")
+        box = page.query_selector("#bot-chart canvas").bounding_box()
+
+        def clicked() -> bool:
+            page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 8)
+            return page.input_value("#why-tick") != ""
+
+        server.wait_for(clicked, 60)
+        assert page.input_value("#why-tick").isdigit()
+
+
+def test_statistics_behaviour_and_cpu_of_a_bot_are_shown(server: Server) -> None:
+    server.wait_for(lambda: server.get("/bots/Trader")["cpu_ms"] is not None, 60)
+    with browsing(f"{server.url}/bots/Trader#tab-statistics") as (page, complaints):
+        page.wait_for_selector("#bot-figures tbody tr")
+        page.wait_for_selector("#bot-statistics [data-metric='CPU per tick']")
+        assert "null" not in page.inner_text("#tab-statistics")
+        page.click("#tab-findings-tab")
+        page.click("#bot-behaviour button")
+        page.wait_for_selector("#bot-findings li")
+        assert complaints == []
+
+
+def test_a_backtest_is_made_on_the_page_and_has_an_address(server: Server) -> None:
+    with browsing(f"{server.url}/backtest") as (page, complaints):
+        page.click("#backtest-button")
+        assert "Choose a market file" in page.inner_text("#backtest-problem")
+        page.select_option("#backtest-tape", "minutes.csv")
+        page.check("#backtest-bots input >> nth=0")
+        page.fill("#backtest-fee", "10")
+        page.click("#backtest-button")
+        page.wait_for_selector(".report #curves canvas")
+        assert "/backtests/" in page.url
+        assert "Trader" in page.inner_text("h1")
+        assert "10 bps" in page.inner_text(".report .tiles")
+        page.click(".crumbs a")
+        page.wait_for_selector("#backtests tbody tr")
+        assert complaints == []
+
+
+def test_a_market_file_is_uploaded_and_chosen(server: Server, tmp_path: Path) -> None:
+    own = tmp_path / "mine.csv"
+    own.write_text("time,symbol,price\n1767225600,BTCUSDT,1\n1767225660,BTCUSDT,2\n")
+    with browsing(f"{server.url}/backtest") as (page, _):
+        page.set_input_files("#tape-file", str(own))
+        page.wait_for_selector("#tape-said:has-text('chosen')")
+        assert page.input_value("#backtest-tape").endswith("-mine.csv")
+
+
+def test_a_question_about_samples_is_answered_on_the_page(server: Server) -> None:
+    with httpx2.Client(trust_env=False, timeout=60, base_url=f"{server.url}/api/v1") as client:
+        asked: list[dict[str, Any]] = client.post(
+            "/strategies", json={"prompt": "buy and hold a little", "samples": 2}
+        ).json()["items"]
+    with browsing(f"{server.url}/submissions/{asked[0]['id']}") as (page, complaints):
+        page.wait_for_selector("#submission-question li[data-choice='2'] button")
+        assert "the first one is taken" in page.inner_text("#submission-question")
+        page.click("#submission-question li[data-choice='2'] button")
+        page.wait_for_selector("#submission-question li[data-choice='2'] a")
+        assert page.query_selector("#submission-question button") is None
+        assert complaints == []
+
+
+def test_the_page_of_a_season_opens_its_downloads(server: Server) -> None:
+    with browsing(f"{server.url}/seasons/1") as (page, complaints):
+        page.click(".downloads-box summary")
+        with page.expect_download() as download:
+            page.click("#season-downloads a:has-text('CSV') >> nth=0")
+        assert download.value.suggested_filename == "season-1-board.csv"
+        assert page.get_attribute("nav a[aria-current]", "href") == "/seasons"
+        assert complaints == []
