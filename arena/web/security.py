@@ -394,19 +394,19 @@ class BodyTooLargeError(HTTPException):
         super().__init__(413, sentence)
 
 
-def _most(scope: Scope) -> int:
+def _most(scope: AsgiScope) -> int:
     """Return how many bytes the body of a request may have."""
     return MAX_TAPE_BODY if scope["path"] == TAPES else MAX_BODY
 
 
-def _too_large(scope: Scope) -> str:
+def _too_large(scope: AsgiScope) -> str:
     if scope["path"] == TAPES:
         return f"A market file of more than {MAX_TAPE_BODY >> 20} MiB is not taken: put it into the server's DATA_DIR."
     return f"The body is larger than {MAX_BODY // 1024} KiB; a bot's source may have 64 KiB."
 
 
 class _Bounded:
-    def __init__(self, receive: Receive, scope: Scope) -> None:
+    def __init__(self, receive: Receive, scope: AsgiScope) -> None:
         self._receive = receive
         self._scope = scope
         self._size = 0
