@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import Engine, Text, select, type_coerce
+from sqlalchemy import Engine, Text, cast, select
 
 from arena.store.bulk import table_of
 from arena.store.models import Tick
@@ -36,7 +36,7 @@ class TickColumns:
 def tick_columns(engine: Engine, season_id: str, first: int, end: int) -> Iterator[TickColumns]:
     """Yield a season's ticks from `first` to before `end` in blocks; a block ends where a tick is missing."""
     query = (
-        select(_TICKS.c.n, _TICKS.c.time, type_coerce(_TICKS.c.prices, Text), type_coerce(_TICKS.c.conditions, Text))
+        select(_TICKS.c.n, _TICKS.c.time, cast(_TICKS.c.prices, Text), cast(_TICKS.c.conditions, Text))
         .where(_TICKS.c.season_id == season_id, _TICKS.c.n >= first, _TICKS.c.n < end)
         .order_by(_TICKS.c.n)
     )
