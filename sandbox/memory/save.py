@@ -1,0 +1,135 @@
+"""Walks over all objects that a bot's module reaches, once when it has been loaded and at every snapshot.
+
+When the module has been loaded, each object gets a number; another process that loads the same module under the same
+clock and chance gives the same numbers. So whatever cannot be made anew (classes, functions, what the library has
+made of them) is named by its number, and whatever can change is put back into the same object. All that came later is
+made anew from its parts.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import Any
+
+from sandbox.memory.kinds import content_of, kind_of
+from sandbox.memory.walk import ATOMS, MOST_OBJECTS, CannotSaveError, Place, Walk, World, describe, path_of
+
+_DEEPEST = 100
+TOO_MANY = f"it holds more than {MOST_OBJECTS:,} objects"
+
+
+class Inventory(Walk):
+    """Every object of a module that has just been loaded, by number; it holds them all."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        # The attributes of each class as the module left them, by the class's number.
+        self.attributes: dict[int, dict[str, Any]] = {}
+        self.put(world.namespace)
+        self._look_around()
+
+    def put(self, value: Any, key: Any = None) -> Any:
+        """Give an object a number, unless it has one or a name."""
+        del key
+        kind = type(value)
+        if (kind in ATOMS and value == value) or id(value) in self.numbers or self.named(value):
+            return None
+        if len(self.items) >= MOST_OBJECTS:
+            raise CannotSaveError(TOO_MANY)
+        self.numbers[id(value)] = len(self.items)
+        self.items.append(value)
+        return None
+
+    def _look_around(self) -> None:
+        for number, item in enumerate(self.items):
+            kind, own = kind_of(item)
+            if own is not None:
+                self.put(own)
+            if isinstance(item, type):
+                self.attributes[number] = dict(type.__dict__["__dict__"].__get__(item))
+            if kind is not None:
+                kind.look(item, own, self)
+
+    @property
+    def mark(self) -> tuple[int, int]:
+        """Return what tells one inventory from another: how many objects, and of which types."""
+        kinds = "\n".join(type(item).__name__ for item in self.items)
+        return len(self.items), zlib.crc32(kinds.encode("utf-8", "replace"))
+
+
+class Saver(Walk):
+    """Writes down all that a module reaches now: how to make what is new, and what is in everything that can change."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        super().__init__(inventory.world)
+        self.inventory = inventory
+        self.items = list(inventory.items)
+        self.numbers = dict(inventory.numbers)
+        self.made: list[Any] = []
+        self.contents: list[tuple[int, Any]] = []
+        self._known = len(self.items)
+        self._seen = bytearray(self._known)
+        self._queue: list[tuple[int, Place]] = []
+        self._deep = 0
+        self.put(self.world.namespace)
+        self._write()
+
+    def before(self, number: int, table: Any) -> Any:
+        """Return the attributes that a class had when the module had been loaded."""
+        return self.inventory.attributes.get(number, table)
+
+    def put(self, value: Any, key: Any = None) -> Any:
+        """Return an object as a text, a number or a reference; what is new is written down first."""
+        if type(value) in ATOMS and value == value:  # noqa: PLR0124
+            return value
+        number = self.numbers.get(id(value))
+        if number is None:
+            number = self._make(value, (self.place, key))
+        elif number < self._known and not self._seen[number]:
+            self._seen[number] = 1
+            self._queue.append((number, (self.place, key)))
+        return (number,)
+
+    def _make(self, value: Any, place: Place) -> int:
+        name = self.named(value)
+        if name is not None:
+            return self._add(value, name)
+        if type(value) in {float, complex}:
+            return self._add(value, ("number", value if type(value) is complex else math.nan))
+        kind, own = kind_of(value)
+        if kind is None or kind.make is None:
+            raise CannotSaveError(f"{path_of(place)} is {describe(value)}")
+        if self._deep > _DEEPEST:
+            raise CannotSaveError(f"{path_of(place)} is nested too deep")
+        outside, self.place, self._deep = self.place, place, self._deep + 1
+        heir = None if own is None else self.put(own)
+        parts = kind.parts(value, self)
+        self.place, self._deep = outside, self._deep - 1
+        number = self._add(value, (kind.name, heir, parts))
+        if own is not None or kind.content is not None:
+            self._queue.append((number, place))
+        return number
+
+    def _add(self, value: Any, how: Any) -> int:
+        number = self.numbers[id(value)] = len(self.items)
+        if number >= MOST_OBJECTS:
+            raise CannotSaveError(TOO_MANY)
+        self.items.append(value)
+        self.made.append(how)
+        return number
+
+    def _write(self) -> None:
+        for number, place in self._queue:
+            value = self.items[number]
+            kind, own = kind_of(value)
+            self.place = place
+            if kind is None:
+                raise CannotSaveError(f"{path_of(place)} is {describe(value)}")
+            if number < self._known:
+                if own is not None:
+                    self.put(own)
+                kind.parts(value, self)
+            content = content_of(kind, own, value, self, number)
+            if content is not None:
+                self.contents.append((number, content))
