@@ -220,7 +220,7 @@ CLASS = register(Kind("class", no_parts))
 def _function_parts(value: types.FunctionType, walk: Walk) -> Any:
     name = value.__name__
     place = walk.world.places_of_code.get(id(value.__code__))
-    if place is None or value.__globals__ is not walk.world.namespace:
+    if not walk.known and (place is None or value.__globals__ is not walk.world.namespace):
         raise CannotSaveError(f"{name} is a function whose code is not in the bot's file")
     about = (name, value.__qualname__, value.__doc__)
     if not all(text is None or type(text) is str for text in about):
@@ -283,15 +283,19 @@ def _method_parts(value: types.MethodType, walk: Walk) -> Any:
     function = value.__func__
     if isinstance(function, types.FunctionType) and function.__code__.co_filename == BOT_FILE:
         return walk.put(function), walk.put(value.__self__), None
-    return None, walk.put(value.__self__), _readable(value, function.__name__)
+    return None, walk.put(value.__self__), _readable(value, function.__name__, walk)
 
 
 def _builtin_parts(value: Any, walk: Walk) -> Any:
-    return None, walk.put(value.__self__), _readable(value, value.__name__)
+    if walk.known and isinstance(value.__self__, types.ModuleType | type | None):
+        return None
+    return None, walk.put(value.__self__), _readable(value, value.__name__, walk)
 
 
-def _readable(value: Any, name: str) -> str:
+def _readable(value: Any, name: str, walk: Walk) -> str:
     """Return the name of a method that reads the same from its object, as a bot may read it."""
+    if walk.known:
+        return name
     owner = value.__self__
     if isinstance(owner, types.ModuleType) or is_bot_class(type(owner)) or guarded_getattr(type(owner), name, None) is None:
         raise CannotSaveError(f"a method ({name}) that cannot be read from its object again")
@@ -406,14 +410,18 @@ _FACTORY: Any = collections.defaultdict.__dict__["default_factory"]
 def _dict_content(value: Any, walk: Walk) -> Any:
     factory = _FACTORY.__get__(value) if isinstance(value, collections.defaultdict) else None
     keys, items = list(dict.__iter__(value)), list(dict.values(value))
+    if isinstance(value, collections.OrderedDict):
+        # Its order is its own, not that of the dict in it.
+        if not all(map(quiet_key, keys)):
+            raise CannotSaveError("an OrderedDict has keys with a hash of the bot's own")
+        keys = list(collections.OrderedDict.__iter__(value))
+        items = [dict.__getitem__(value, key) for key in keys]
     if value is walk.world.namespace:
         pairs = [(key, item) for key, item in zip(keys, items, strict=True) if names.is_plain(key)]
         keys, items = [key for key, _ in pairs], [item for _, item in pairs]
         return None, keys, walk.values(items, keys, "."), None
     hashes = None
     if not all(map(quiet_key, keys)):
-        if isinstance(value, collections.OrderedDict):
-            raise CannotSaveError("an OrderedDict has keys with a hash of the bot's own")
         hashes = layout.key_hashes(value)
         if len(set(hashes)) < len(hashes):
             raise CannotSaveError("a dict has two keys of the same hash")
@@ -566,16 +574,34 @@ register(
 )  # fmt: skip
 
 
-def _count_parts(value: Any, walk: Walk) -> Any:
-    return walk.values(value.__reduce__()[1])
+# Those that say how far they are. What has come out of another one cannot be told from it.
+_ITERATORS: tuple[type, ...] = (
+    type(iter([])), type(iter(())), type(iter(range(0))), enumerate, zip, map, filter, itertools.count,
+    itertools.cycle, itertools.repeat, itertools.chain, itertools.islice,
+)  # fmt: skip
+_MAKERS: dict[str, Any] = {"iter": iter, **{kind.__name__: kind for kind in _ITERATORS[3:]}}
 
 
-def _make_count(parts: Any, get: Get, _own: Any) -> Any:
-    # It is copied while it counts, so only what was saved again stands for it.
-    return itertools.count(*map(get, parts))
+def _iterator_parts(value: Any, walk: Walk) -> Any:
+    maker, args, *state = type(value).__reduce__(value)
+    if maker is not iter and maker is not type(value):
+        raise CannotSaveError("an iterator that cannot say where it is")
+    return maker.__name__, walk.values(args), walk.put(state[0] if state else None)
 
 
-COUNT = register(Kind("count", _count_parts, _make_count))
+def _make_iterator(parts: Any, get: Get, _own: Any) -> Any:
+    maker, args, state = parts
+    # `iter` of a bot's own object would call it.
+    given = [get(arg) for arg in args]
+    if maker == "iter" and not all(type(arg) in {list, tuple, range} for arg in given):
+        raise CannotRestoreError("an iterator over what is no list")
+    made = _MAKERS[maker](*given)
+    if state is not None:
+        made.__setstate__(get(state))
+    return made
+
+
+ITERATOR = register(Kind("iterator", _iterator_parts, _make_iterator), *_ITERATORS)
 
 
 def _exception_parts(value: BaseException, walk: Walk) -> Any:
@@ -584,7 +610,8 @@ def _exception_parts(value: BaseException, walk: Walk) -> Any:
     trace: Any = BaseException.__dict__["__traceback__"].__get__(value)
     if trace is not None:
         raise CannotSaveError(f"a {host.__name__} that has been raised is kept")
-    if host.__init__ is not BaseException.__init__ and host.__init__ is not Exception.__init__:
+    # One that is larger keeps more than its arguments (a file's name, a place in a text).
+    if host.__basicsize__ != BaseException.__basicsize__:
         raise CannotSaveError(f"a {host.__name__} is kept")
     args: Any = BaseException.__dict__["args"].__get__(value)
     return walk.put(host), walk.put(args)
@@ -620,11 +647,14 @@ register(
 
 # -- what can only be named -------------------------------------------------------------------------------
 
+# How a named tuple reads its fields.
+_TUPLE_GETTER: type = type(collections.namedtuple("_Sample", "field").field)  # noqa: PYI024
+
 MEMBER = register(Kind("member", no_parts))
 LEAF = register(
     Kind("leaf", no_parts), types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType,
     types.MethodDescriptorType, types.ClassMethodDescriptorType, types.MethodWrapperType, types.GenericAlias,
-    types.UnionType, type(NotImplemented), types.ModuleType,
+    types.UnionType, type(NotImplemented), types.ModuleType, _TUPLE_GETTER,
 )  # fmt: skip
 _LEAF_HOMES = frozenset({
     "sandbox.language.modules.typing_forms", "typing", "_abc", "operator", "enum", "zoneinfo", "functools",

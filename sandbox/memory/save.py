@@ -12,7 +12,7 @@ import math
 import zlib
 from typing import Any
 
-from sandbox.memory.kinds import content_of, kind_of
+from sandbox.memory.kinds import ITERATOR, content_of, kind_of
 from sandbox.memory.walk import ATOMS, MOST_OBJECTS, CannotSaveError, Place, Walk, World, describe, path_of
 
 _DEEPEST = 100
@@ -34,6 +34,10 @@ class Inventory(Walk):
         del key
         kind = type(value)
         if (kind in ATOMS and value == value) or id(value) in self.numbers or self.named(value):
+            return None
+        if kind_of(value)[0] is ITERATOR:
+            # It goes on in place and cannot be put back there: at a snapshot it counts as new.
+            ITERATOR.look(value, None, self)
             return None
         if len(self.items) >= MOST_OBJECTS:
             raise CannotSaveError(TOO_MANY)
@@ -72,6 +76,8 @@ class Saver(Walk):
         self._seen = bytearray(self._known)
         self._queue: list[tuple[int, Place]] = []
         self._deep = 0
+        # Whether parts are walked over of what is only named, not made anew.
+        self._naming = False
         self.put(self.world.namespace)
         self._write()
 
@@ -100,9 +106,12 @@ class Saver(Walk):
         kind, own = kind_of(value)
         if kind is None or kind.make is None:
             raise CannotSaveError(f"{path_of(place)} is {describe(value)}")
+        if kind is ITERATOR and self._naming:
+            raise CannotSaveError(f"{path_of(place)} is an iterator inside what cannot change")
         if self._deep > _DEEPEST:
             raise CannotSaveError(f"{path_of(place)} is nested too deep")
         outside, self.place, self._deep = self.place, place, self._deep + 1
+        self.known = False
         heir = None if own is None else self.put(own)
         parts = kind.parts(value, self)
         self.place, self._deep = outside, self._deep - 1
@@ -123,13 +132,15 @@ class Saver(Walk):
         for number, place in self._queue:
             value = self.items[number]
             kind, own = kind_of(value)
-            self.place = place
+            self.place, self.known = place, number < self._known
             if kind is None:
                 raise CannotSaveError(f"{path_of(place)} is {describe(value)}")
             if number < self._known:
                 if own is not None:
                     self.put(own)
+                self._naming = True
                 kind.parts(value, self)
+                self._naming = False
             content = content_of(kind, own, value, self, number)
             if content is not None:
                 self.contents.append((number, content))

@@ -84,6 +84,8 @@ class Walk:
         self.items: list[Any] = []
         self.numbers: dict[int, int] = {}
         self.place: Place = None
+        # Whether the object at hand is one of the module's: it is named, and never made anew.
+        self.known = True
 
     def put(self, value: Any, key: Any = None) -> Any:
         """Take note of a part, which the holder has under `key`."""
