@@ -45,6 +45,7 @@ log = logging.getLogger("arena")
 T = TypeVar("T")
 
 RUNTIME = "arena.runtime.bot:BotRuntime"
+_RESTORE_SECONDS = 60.0  # a database of an older version may take a while, once
 
 
 class Arena:
@@ -155,6 +156,8 @@ class Arena:
         """Start a season's clock, then its drop-in folder."""
         self._run = run
         run.thread.start()
+        # The first answer shall tell exact accounts.
+        run.engine.wait_until_restored(_RESTORE_SECONDS)
         run.drop_in.start()
 
     def _end_season(self) -> None:

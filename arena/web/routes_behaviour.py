@@ -28,8 +28,9 @@ from arena.web.behaviour_schemas import (
     SampleQuestion,
 )
 from arena.web.context import AppState, Chosen, ChosenSeason, Ctx, Waiting
-from arena.web.proofs import MAX_ROWS
 from arena.web.text import json_bytes
+
+MAX_ROWS = 300_000  # ticks and orders that are held in memory, a few hundred MB
 
 router = APIRouter(tags=["behaviour"])
 

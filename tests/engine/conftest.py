@@ -73,6 +73,7 @@ class Hand:
         source = self.make(season_seeds(self.database, self.season.id).market)
         self.engine = Engine(self.database, self.pool, source, self.season, Broadcast())
         self.engine.start()
+        self.engine.wait_for_bots()
 
     def restart(self) -> None:
         self.engine.stop()

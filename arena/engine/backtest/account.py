@@ -158,6 +158,17 @@ class BacktestAccount:
         if self.finished:
             self._mark()
 
+    def skip_to(self, tick: int) -> None:
+        """Go past the ticks before `tick`, as `skip` does one by one."""
+        end = min(tick, self._ticks)
+        if end <= self.sent:
+            return
+        self._packer.mirrored = False
+        self.sent = end
+        self._settle_before(end)
+        if self.finished:
+            self._mark()
+
     def _note(self, deeds: BotActions, tick: int, time: float, said: float | None = None) -> None:
         said = time if said is None else said
         for request in deeds.requests:

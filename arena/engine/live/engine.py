@@ -24,13 +24,13 @@ from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.calls import CallQueue
 from arena.engine.live.journal import Journal
 from arena.engine.live.recovery import Recovery
+from arena.engine.live.revival import Revival
 from arena.engine.live.roster import Roster
 from arena.engine.live.season_scores import SeasonScores
 from arena.engine.live.sources import TickSource
 from arena.engine.live.supervisor import Supervisor
 from arena.engine.live.tick import LOG_BYTES_A_DAY, TickBuilder
 from arena.engine.live.tick_payload import TickPayload
-from arena.engine.seat import Life
 from arena.engine.state import MarketState, SeasonState
 from arena.log import RateLimit
 from arena.store.models import Season
@@ -78,7 +78,9 @@ class Engine:
         self._calls = CallQueue()
         self.supervisor = Supervisor(pool, self._state, source.deadline)
         self.roster = Roster(database, self._state, self.supervisor, memory, receipt)
-        self._recovery = Recovery(database, pool, self._state, self.roster, self.scores)
+        self._recovery = Recovery(database, self._state, self.roster, self.scores)
+        self._revival = Revival(database, pool, self._state, self.roster, self._calls.hand_over)
+        self._restored = threading.Event()
         self._limit = RateLimit()
         self._log_bytes = log_bytes_a_day
         self._ranked_at = -1
@@ -110,10 +112,28 @@ class Engine:
             self.stop()
 
     def start(self) -> None:
-        """Bring accounts and workers back to where the last recorded tick left them."""
+        """Bring accounts back to where the last recorded tick left them, and begin to bring back the workers.
+
+        A live market does not wait for these; a replay does, so that it comes out the same whenever it was stopped.
+        """
         self._state.phase = "recovering"
-        self._recovery.run()
+        try:
+            self._recovery.run()
+        finally:
+            self._restored.set()
+        self._revival.begin()
+        if self._source.deadline is None:
+            self.wait_for_bots()
         self._state.phase = "running"
+
+    def wait_until_restored(self, seconds: float) -> None:
+        """Wait, for so many seconds at most, until accounts are as of the last tick; callable from any thread."""
+        self._restored.wait(seconds)
+
+    def wait_for_bots(self) -> None:
+        """Wait until every bot has its memory back; what is handed over meanwhile is done."""
+        while not self._revival.over and not self._calls.stopping and not self._zygote_died.is_set():
+            self._calls.serve(0.1)
 
     def main_loop(self) -> None:
         """Tick until told to stop; a replay ends with its recording."""
@@ -149,13 +169,15 @@ class Engine:
             self.supervisor.launch(seat)
         builder = self._builder(n, time)
         with garbage.gc_paused():
+            self.supervisor.note_absences(builder)
             self.supervisor.collect_starts(builder)
             builder.settle(prices, last_prices, conditions)
             self.supervisor.ask(TickPayload(time, market.symbols, prices, market.version), builder)
             builder.entry_updates()
             worth = self._worth(last_prices, conditions.ended)
             builder.score_point(self.scores, worth)
-            ranked = builder.snapshot(self.scores, worth, last=last)
+            known = {"last_prices": last_prices, "ended": {**market.ended, **conditions.ended}}
+            ranked = builder.snapshot(self.scores, worth, market=known, last=last)
         if not self._record(builder):
             return
         builder.apply()
@@ -183,6 +205,10 @@ class Engine:
     def stop(self) -> None:
         """End all workers; what was recorded stays."""
         self._calls.stop()
+        self._revival.stop()
+        self.scores.end()
+        # A worker that has just come back gets its seat, and is ended with the others.
+        self._calls.serve_all()
         self.roster.end_all()
         if self.state != "failed":
             self._state.phase = "stopped"
@@ -225,7 +251,8 @@ class Engine:
         if market.n < 0 or market.n % SNAPSHOT_EVERY == 0 or market.n == self._ranked_at:
             return
         builder = self._builder(market.n, market.time)
-        builder.snapshot(self.scores, self._worth(market.last_prices, {}), last=True)
+        known = {"last_prices": market.last_prices, "ended": market.ended}
+        builder.snapshot(self.scores, self._worth(market.last_prices, {}), market=known, last=True)
         self._record(builder)
         self._state.phase = "finished"
 
@@ -260,13 +287,15 @@ class Engine:
         if not self._zygote_died.is_set():
             return
         log.error("The process that starts bots has ended; it and its bots are started again")
+        self._revival.stop()
+        self._calls.serve_all()
         self._zygote_died.clear()
         self._pool.restart_zygote()
         for seat in self.roster.seats():
             self.supervisor.end(seat)
-            if seat.life in {Life.ACTIVE, Life.STARTING, Life.RESTARTING}:
-                seat.life = Life.RECOVERING
-        self._recovery.revive_workers()
+        self._revival.begin()
+        if self._source.deadline is None:
+            self.wait_for_bots()
 
     # -- reading --------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from arena.core.orders import OrderStatus
 from arena.engine.live.memory_budget import memory_of
 from arena.engine.live.supervisor import Supervisor
-from arena.engine.seat import Life, Seat, new_seat
+from arena.engine.seat import RUNNING, Life, Seat, new_seat
 from arena.engine.state import SeasonState
 from arena.errors import ConflictError, NotFoundError
 from arena.store.bulk import insert_rows, table_of
@@ -113,10 +113,11 @@ class Roster:
         seat = self.get(bot_id)
         if seat.life is Life.PAUSED:
             return seat
-        if seat.life not in {Life.ACTIVE, Life.STARTING, Life.RESTARTING}:
+        if seat.life not in {Life.ACTIVE, Life.STARTING, Life.RESTARTING, Life.RECOVERING}:
             raise ConflictError(f"Bot '{seat.name}' is {seat.status} and cannot be paused.")
-        seat.life = Life.PAUSED if seat.started else seat.life
-        if not seat.started:
+        ready = seat.started or seat.life is Life.RECOVERING
+        seat.life = Life.PAUSED if ready else seat.life
+        if not ready:
             raise ConflictError(f"Bot '{seat.name}' is still starting; try again in a moment.")
         seat.entry.reason = reason
         self._store(seat, "paused")
@@ -125,11 +126,12 @@ class Roster:
     def resume(self, bot_id: str) -> Seat:
         """Ask a paused bot again from the next tick on."""
         seat = self.get(bot_id)
-        if seat.life in {Life.ACTIVE, Life.STARTING, Life.RESTARTING}:
+        if seat.life in RUNNING:
             return seat
         if seat.life is not Life.PAUSED:
             raise ConflictError(f"Bot '{seat.name}' is {seat.status} and cannot be resumed.")
-        seat.life = Life.ACTIVE if seat.worker is not None else Life.RESTARTING
+        there = Life.ACTIVE if seat.worker is not None else Life.RESTARTING
+        seat.life = Life.RECOVERING if seat.reviving else there
         seat.entry.reason = ""
         self._store(seat, "resumed")
         return seat
