@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Engine, delete, func
 from sqlmodel import Session, col, select
@@ -14,16 +14,17 @@ from arena.store.models import Snapshot
 KEPT = 2
 
 
-def save_snapshot(engine: Engine, row: Snapshot) -> None:
-    """Store one snapshot, or why there is none, and forget all but the newest two of this bot."""
+def save_snapshots(engine: Engine, rows: Sequence[Snapshot]) -> None:
+    """Store snapshots, or why there are none, and forget all but the newest two of these bots."""
     with Session(engine) as session, session.begin():
-        same = (Snapshot.season_id == row.season_id, Snapshot.bot_id == row.bot_id)
-        kept = session.exec(
-            select(Snapshot.id).where(*same, col(Snapshot.data).is_not(None))
-            .order_by(col(Snapshot.tick).desc(), col(Snapshot.id).desc()).limit(KEPT - (row.data is not None))
-        ).all()  # fmt: skip
-        session.execute(delete(Snapshot).where(*same, col(Snapshot.id).not_in(kept)))
-        session.add(row)
+        for row in rows:
+            same = (Snapshot.season_id == row.season_id, Snapshot.bot_id == row.bot_id)
+            kept = session.exec(
+                select(Snapshot.id).where(*same, col(Snapshot.data).is_not(None))
+                .order_by(col(Snapshot.tick).desc(), col(Snapshot.id).desc()).limit(KEPT - (row.data is not None))
+            ).all()  # fmt: skip
+            session.execute(delete(Snapshot).where(*same, col(Snapshot.id).not_in(kept)))
+            session.add(row)
 
 
 def usable_snapshots(engine: Engine, season_id: str, bot_id: str, runtime: str, last: int) -> Iterator[Snapshot]:
