@@ -16,6 +16,7 @@ from typing import Any
 from sandbox.language import names
 from sandbox.language.bot_classes import is_bot_class
 from sandbox.language.guards import guarded_getattr
+from sandbox.language.universe import MACHINERY, VIEWS
 from sandbox.memory import layout
 from sandbox.memory.walk import ATOMS, CannotSaveError, Walk
 
@@ -187,30 +188,40 @@ def _attributes(value: type, walk: Walk, number: int) -> Any:
     """Return a class's attributes that a bot can change; of the others only what they reach is walked over."""
     table = type.__dict__["__dict__"].__get__(value)
     walk.values([base for base in type.mro(value)[1:] if is_bot_class(base)])
+    if isinstance(value, enum.EnumMeta):
+        walk.values(list(table["_member_map_"].values()))
     saved = []
     before = walk.before(number, table)
     for name, found in table.items():
-        if names.is_plain(name) and name not in names.MACHINERY:
+        if _is_attribute(name):
             saved.append((name, walk.put(found, (".", name))))
         elif isinstance(found, types.FunctionType | staticmethod | classmethod):
             walk.put(found, (".", name))
-        elif name in before and found is not before[name]:
-            raise CannotSaveError(f"{value.__name__}.{name} has been changed")
+        elif name not in _KEPT and name in before and found is not before[name]:
+            raise CannotSaveError(f"a class whose {name} has been changed")
     return saved
+
+
+# What the library works with in a bot's class, and gives out as a copy at most.
+_KEPT = MACHINERY | VIEWS
+
+
+def _is_attribute(name: str) -> bool:
+    return names.is_plain(name) and name not in _KEPT
 
 
 def fill_class(value: type, before: dict[str, Any], saved: Any, get: Get) -> None:
     """Put a class's attributes back; those that are what they were are not touched."""
     told = {}
     for name, found in saved:
-        if not names.is_plain(name) or name in names.MACHINERY:
+        if not _is_attribute(name):
             raise CannotRestoreError("an attribute that no class has")
         told[name] = get(found)
     for name, found in told.items():
         if before.get(name, before) is not found:
             type.__setattr__(value, name, found)
     for name in before:
-        if names.is_plain(name) and name not in names.MACHINERY and name not in told:
+        if _is_attribute(name) and name not in told:
             type.__delattr__(value, name)
 
 
@@ -221,10 +232,10 @@ def _function_parts(value: types.FunctionType, walk: Walk) -> Any:
     name = value.__name__
     place = walk.world.places_of_code.get(id(value.__code__))
     if not walk.known and (place is None or value.__globals__ is not walk.world.namespace):
-        raise CannotSaveError(f"{name} is a function whose code is not in the bot's file")
+        raise CannotSaveError("a function whose code is not in the bot's file")
     about = (name, value.__qualname__, value.__doc__)
     if not all(text is None or type(text) is str for text in about):
-        raise CannotSaveError(f"{name} has a name that is not a text")
+        raise CannotSaveError("a function with a name that is not a text")
     return (
         place, about, walk.put(value.__defaults__, (" default of ", name)),
         walk.put(value.__kwdefaults__, (" default of ", name)),
@@ -329,7 +340,7 @@ register(Kind("cached property", lambda value, walk: walk.put(value.func)), func
 
 def _cached_parts(value: Any, walk: Walk) -> Any:
     if value.cache_info()[:2] != (0, 0):
-        raise CannotSaveError(f"{value.__wrapped__.__name__} is a function that remembers its results (lru_cache)")
+        raise CannotSaveError("a function that remembers its results (lru_cache)")
     walk.put(value.__wrapped__)
 
 
@@ -413,7 +424,7 @@ def _dict_content(value: Any, walk: Walk) -> Any:
     if isinstance(value, collections.OrderedDict):
         # Its order is its own, not that of the dict in it.
         if not all(map(quiet_key, keys)):
-            raise CannotSaveError("an OrderedDict has keys with a hash of the bot's own")
+            raise CannotSaveError("an OrderedDict whose keys have a hash of the bot's own")
         keys = list(collections.OrderedDict.__iter__(value))
         items = [dict.__getitem__(value, key) for key in keys]
     if value is walk.world.namespace:
@@ -424,7 +435,7 @@ def _dict_content(value: Any, walk: Walk) -> Any:
     if not all(map(quiet_key, keys)):
         hashes = layout.key_hashes(value)
         if len(set(hashes)) < len(hashes):
-            raise CannotSaveError("a dict has two keys of the same hash")
+            raise CannotSaveError("a dict with two keys of the same hash")
     return walk.put(factory), walk.values(keys), walk.values(items, keys), hashes
 
 
@@ -609,10 +620,10 @@ def _exception_parts(value: BaseException, walk: Walk) -> Any:
     host = next(base for base in type.mro(kind) if not is_bot_class(base))
     trace: Any = BaseException.__dict__["__traceback__"].__get__(value)
     if trace is not None:
-        raise CannotSaveError(f"a {host.__name__} that has been raised is kept")
+        raise CannotSaveError(f"a {host.__name__} that has been raised")
     # One that is larger keeps more than its arguments (a file's name, a place in a text).
     if host.__basicsize__ != BaseException.__basicsize__:
-        raise CannotSaveError(f"a {host.__name__} is kept")
+        raise CannotSaveError(f"a {host.__name__}, which keeps more than its arguments")
     args: Any = BaseException.__dict__["args"].__get__(value)
     return walk.put(host), walk.put(args)
 
@@ -650,13 +661,42 @@ register(
 # How a named tuple reads its fields.
 _TUPLE_GETTER: type = type(collections.namedtuple("_Sample", "field").field)  # noqa: PYI024
 
-MEMBER = register(Kind("member", no_parts))
+
+
+def _member_parts(value: Any, walk: Walk) -> Any:
+    """Return the value of a combination of flags; every other member has been there since the module was loaded."""
+    kind = type(value)
+    number = table_of(value)["_value_"]  # type: ignore[index]
+    if walk.known:
+        return None
+    if not issubclass(kind, enum.Flag) or type(number) is not int or not _combines(kind):
+        raise CannotSaveError("a member that an enumeration has got while the bot ran")
+    return number
+
+
+def _combines(kind: type) -> bool:
+    """Say whether combinations of flags are made by the library's own code alone."""
+    return not any(
+        name in type.__dict__["__dict__"].__get__(base) for base in type.mro(kind) if is_bot_class(base)
+        for name in ("_missing_", "__new__", "__init__")
+    )  # fmt: skip
+
+
+def _make_member(parts: Any, _get: Get, own: Any) -> Any:
+    if not isinstance(own, enum.EnumMeta) or type(parts) is not int or not issubclass(own, enum.Flag):
+        raise CannotRestoreError("a member that no enumeration has")
+    if not _combines(own):
+        raise CannotRestoreError("a member that no enumeration has")
+    return enum.EnumMeta.__call__(own, parts)
+
+
+MEMBER = register(Kind("member", _member_parts, _make_member))
 LEAF = register(
     Kind("leaf", no_parts), types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType,
     types.MethodDescriptorType, types.ClassMethodDescriptorType, types.MethodWrapperType, types.GenericAlias,
     types.UnionType, type(NotImplemented), types.ModuleType, _TUPLE_GETTER,
 )  # fmt: skip
 _LEAF_HOMES = frozenset({
-    "sandbox.language.modules.typing_forms", "typing", "_abc", "operator", "enum", "zoneinfo", "functools",
+    "sandbox.language.modules.typing_forms", "typing", "_abc", "operator", "enum", "functools",
     "dataclasses", "numpy.dtypes", "collections",
 })  # fmt: skip

@@ -74,7 +74,7 @@ def fill_numbers(numbers: Numbers, saved: Any, restorer: Restorer) -> None:
     """Give objects the numbers again that they had."""
     known, named, last = saved
     for number_of_object, number in known:
-        _give(numbers, restorer((number_of_object,)), number)
+        _give(numbers, restorer.thing(number_of_object), number)
     for name, number in named:
         _give(numbers, restorer.world.library.things[tuple(name)], number)
     if type(last) is not int:

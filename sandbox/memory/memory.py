@@ -17,11 +17,12 @@ from sandbox.memory.kinds import KINDS, SIMPLE_NAMESPACE, CannotRestoreError
 from sandbox.memory.library import PLACES, fill_library, fill_numbers, read_library, read_numbers
 from sandbox.memory.restore import Restorer
 from sandbox.memory.save import Inventory, Saver
-from sandbox.memory.walk import CannotSaveError, Library, World, code_of
+from sandbox.memory.walk import ATOMS, CannotSaveError, Library, World, code_of
 
 _FORM = 1
 # How much larger than its compressed bytes a snapshot may be.
 _UNPACKED = 16
+_PLAIN = ATOMS | {tuple, list, dict}
 
 
 class Memory:
@@ -59,13 +60,26 @@ class Memory:
         fill_library(self._services, saved["library"])
 
 
-def unpack(data: bytes) -> dict[str, Any]:
-    """Return what a snapshot holds, not yet trusted."""
+def unpack(data: bytes, bound: int) -> dict[str, Any]:
+    """Return what a snapshot holds, texts and numbers in tuples, lists and dicts; it is not trusted yet."""
     unpacking = zlib.decompressobj()
-    plain = unpacking.decompress(data, max(len(data), 4096) * 1024)
+    plain = unpacking.decompress(data, bound * _UNPACKED)
     if not unpacking.eof or unpacking.unconsumed_tail:
         raise CannotRestoreError("a snapshot that is not whole")
     whole = marshal.loads(plain)  # noqa: S302 - only in a locked child
     if type(whole) is not dict or whole.get("form") != _FORM:
         raise CannotRestoreError("a snapshot of another form")
+    _check(whole)
     return whole
+
+
+def _check(whole: Any) -> None:
+    """Refuse what is neither a value nor made of values: code, above all."""
+    waiting = [whole]
+    for each in waiting:
+        parts: Any = [*each, *each.values()] if type(each) is dict else each
+        kinds = set(map(type, parts))
+        if not kinds <= _PLAIN:
+            raise CannotRestoreError("a snapshot with more than values in it")
+        if not kinds <= ATOMS:
+            waiting.extend(part for part in parts if type(part) not in ATOMS)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sandbox.memory import values
-from sandbox.memory.kinds import BY_NAME, CLASS, MEMBER, CannotRestoreError, fill, fill_class, kind_of
+from sandbox.memory.kinds import BY_NAME, CLASS, CannotRestoreError, fill, fill_class, kind_of
 from sandbox.memory.save import Inventory
 from sandbox.memory.walk import ATOMS, MOST_OBJECTS, World
 
@@ -29,6 +29,13 @@ class Restorer:
                 raise CannotRestoreError("a part that is neither a value nor an object")
             return saved
         (number,) = saved
+        found = self.thing(number)
+        if number in self.inventory.hidden:
+            raise CannotRestoreError("an object that no bot holds")
+        return found
+
+    def thing(self, number: Any) -> Any:
+        """Return the object of a number, one that no bot holds included."""
         if type(number) is not int or not 0 <= number < len(self.items):
             raise CannotRestoreError("an object that is not there")
         return self.items[number]
@@ -41,7 +48,7 @@ class Restorer:
             self.items.append(self._make(*how))
         before = self.inventory.attributes
         for number, content in contents:
-            value = self((number,))
+            value = self.thing(number)
             kind, own = kind_of(value)
             if kind is CLASS and number in before:
                 fill_class(value, before[number], content, self)
@@ -63,9 +70,9 @@ class Restorer:
         heir, parts = rest
         kind = BY_NAME[how]
         own = self(heir)
-        if kind.make is None or kind is MEMBER:
+        if kind.make is None:
             raise CannotRestoreError("an object that can only be named")
-        if own is not None and not (own is self.items[heir[0]] and type(own) in _METACLASSES and heir[0] < self.known):
+        if own is not None and not (type(heir) is tuple and heir[0] < self.known and kind_of(own)[0] is CLASS):
             raise CannotRestoreError("an object of a class that the module does not have")
         made = kind.make(parts, self, own)
         if own is not None and (type(made) is not own or kind_of(made)[0] is not kind):
@@ -77,12 +84,3 @@ class Restorer:
         """Return how many objects the module itself has."""
         return len(self.inventory.items)
 
-
-def _metaclasses() -> frozenset[type]:
-    import abc
-    import typing
-
-    return frozenset({type, abc.ABCMeta, type(typing.Protocol)})
-
-
-_METACLASSES = _metaclasses()

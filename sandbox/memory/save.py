@@ -12,7 +12,8 @@ import math
 import zlib
 from typing import Any
 
-from sandbox.memory.kinds import ITERATOR, content_of, kind_of
+from sandbox.memory.kinds import ITERATOR, LIBRARY_FUNCTION, Kind, content_of, kind_of
+from sandbox.memory.layout import LayoutError
 from sandbox.memory.walk import ATOMS, MOST_OBJECTS, CannotSaveError, Place, Walk, World, describe, path_of
 
 _DEEPEST = 100
@@ -26,6 +27,9 @@ class Inventory(Walk):
         super().__init__(world)
         # The attributes of each class as the module left them, by the class's number.
         self.attributes: dict[int, dict[str, Any]] = {}
+        # What a bot never holds itself: the module's names with the guards among them, the library's own tables.
+        self.hidden = {0}
+        self._in_library = False
         self.put(world.namespace)
         self._look_around()
 
@@ -33,15 +37,22 @@ class Inventory(Walk):
         """Give an object a number, unless it has one or a name."""
         del key
         kind = type(value)
-        if (kind in ATOMS and value == value) or id(value) in self.numbers or self.named(value):
+        if (kind in ATOMS and value == value) or self.named(value):
+            return None
+        number = self.numbers.get(id(value))
+        if number is not None:
+            if number and not self._in_library:
+                self.hidden.discard(number)
             return None
         if kind_of(value)[0] is ITERATOR:
             # It goes on in place and cannot be put back there: at a snapshot it counts as new.
             ITERATOR.look(value, None, self)
             return None
         if len(self.items) >= MOST_OBJECTS:
-            raise CannotSaveError(TOO_MANY)
-        self.numbers[id(value)] = len(self.items)
+            raise CannotSaveError(TOO_MANY, placed=True)
+        number = self.numbers[id(value)] = len(self.items)
+        if self._in_library:
+            self.hidden.add(number)
         self.items.append(value)
         return None
 
@@ -53,7 +64,9 @@ class Inventory(Walk):
             if isinstance(item, type):
                 self.attributes[number] = dict(type.__dict__["__dict__"].__get__(item))
             if kind is not None:
+                self._in_library = kind is LIBRARY_FUNCTION
                 kind.look(item, own, self)
+                self._in_library = False
 
     @property
     def mark(self) -> tuple[int, int]:
@@ -105,15 +118,18 @@ class Saver(Walk):
             return self._add(value, ("number", value if type(value) is complex else math.nan))
         kind, own = kind_of(value)
         if kind is None or kind.make is None:
-            raise CannotSaveError(f"{path_of(place)} is {describe(value)}")
+            raise _cannot(place, describe(value))
         if kind is ITERATOR and self._naming:
-            raise CannotSaveError(f"{path_of(place)} is an iterator inside what cannot change")
+            raise _cannot(place, "an iterator inside what cannot change")
         if self._deep > _DEEPEST:
-            raise CannotSaveError(f"{path_of(place)} is nested too deep")
+            raise _cannot(place, "nested too deep")
         outside, self.place, self._deep = self.place, place, self._deep + 1
         self.known = False
         heir = None if own is None else self.put(own)
-        parts = kind.parts(value, self)
+        try:
+            parts = kind.parts(value, self)
+        except (CannotSaveError, LayoutError) as error:
+            raise _placed(place, error) from None
         self.place, self._deep = outside, self._deep - 1
         number = self._add(value, (kind.name, heir, parts))
         if own is not None or kind.content is not None:
@@ -123,7 +139,7 @@ class Saver(Walk):
     def _add(self, value: Any, how: Any) -> int:
         number = self.numbers[id(value)] = len(self.items)
         if number >= MOST_OBJECTS:
-            raise CannotSaveError(TOO_MANY)
+            raise CannotSaveError(TOO_MANY, placed=True)
         self.items.append(value)
         self.made.append(how)
         return number
@@ -134,13 +150,31 @@ class Saver(Walk):
             kind, own = kind_of(value)
             self.place, self.known = place, number < self._known
             if kind is None:
-                raise CannotSaveError(f"{path_of(place)} is {describe(value)}")
-            if number < self._known:
-                if own is not None:
-                    self.put(own)
-                self._naming = True
-                kind.parts(value, self)
-                self._naming = False
-            content = content_of(kind, own, value, self, number)
+                raise _cannot(place, describe(value))
+            try:
+                content = self._content_of(kind, own, number)
+            except (CannotSaveError, LayoutError) as error:
+                raise _placed(place, error) from None
             if content is not None:
                 self.contents.append((number, content))
+
+    def _content_of(self, kind: Kind, own: type | None, number: int) -> Any:
+        value = self.items[number]
+        if number < self._known:
+            if own is not None:
+                self.put(own)
+            self._naming = True
+            kind.parts(value, self)
+            self._naming = False
+        return content_of(kind, own, value, self, number)
+
+
+def _cannot(place: Place, what: str) -> CannotSaveError:
+    return CannotSaveError(f"{path_of(place)} is {what}", placed=True)
+
+
+def _placed(place: Place, error: CannotSaveError | LayoutError) -> CannotSaveError:
+    """Return the error with the place where it came up, if nobody has said that yet."""
+    if isinstance(error, CannotSaveError) and error.placed:
+        return error
+    return _cannot(place, str(error))

@@ -9,6 +9,7 @@ import random
 import re
 import statistics
 import time
+import zoneinfo
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def _make_normal(parts: Any, _get: Get, own: Any) -> Any:
 def _normal_parts(value: Any, _walk: Walk) -> Any:
     parts = [member.__get__(value) for member in _SHAPE]
     if not all(type(number) in {int, float} for number in parts):
-        raise CannotSaveError("a NormalDist of other numbers than floats is kept")
+        raise CannotSaveError("a NormalDist of other numbers than floats")
     return parts
 
 
@@ -146,6 +147,13 @@ register(
          lambda parts, get, _o: dt.timezone(*map(get, parts))),
     dt.timezone,
 )  # fmt: skip
+
+
+def _make_zone(parts: Any, get: Get, _own: Any) -> Any:
+    return get.world.library.things["zoneinfo", "ZoneInfo"](parts)  # type: ignore[attr-defined]
+
+
+register(Kind("named zone", lambda value, _w: value.key, _make_zone), zoneinfo.ZoneInfo)
 register(Kind("zone", no_parts, lambda _p, _g, own: dt.tzinfo.__new__(own or dt.tzinfo)), dt.tzinfo)
 register(
     Kind("struct time", lambda value, _w: list(tuple.__iter__(value)), lambda parts, _g, _o: time.struct_time(parts)),

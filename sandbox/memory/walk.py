@@ -19,7 +19,11 @@ Place = tuple[Any, Any] | None
 
 
 class CannotSaveError(Exception):
-    """There is something that cannot be saved: what it is, and where."""
+    """There is something that cannot be saved: what it is, and, once that is known, where."""
+
+    def __init__(self, what: str, *, placed: bool = False) -> None:
+        super().__init__(what)
+        self.placed = placed
 
 
 class Library:

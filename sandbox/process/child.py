@@ -163,7 +163,7 @@ def _restore(kit: ChildKit, payload: bytes) -> bytes:
         if guest is None:
             return pack_taken(None, "this runtime has no snapshots")
         with kit.tripwire.quiet():
-            saved = unpack(data)
+            saved = unpack(data, kit.limits.snapshot_bytes)
             kit.meta = saved["about"]["meta"]
         guest.reload(kit.meta, lambda: _load(kit, program))
         if kit.memory is None:
