@@ -132,7 +132,7 @@ class Arena:
         return Engine(
             self._clock_database, self._pool, self._market.make_source(season), season, self.broadcast, journal,
             log_bytes_a_day=settings.max_log_mb_per_day << 20, memory=budget(settings.bots_memory_mb),
-            receipt=self._receipt,
+            receipt=self._receipt, snapshot_minutes=settings.snapshot_minutes,
         )  # fmt: skip
 
     def _make_desk(self, live: Broadcast) -> SubmissionStore:

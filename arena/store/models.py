@@ -321,6 +321,30 @@ class Receipt(SQLModel, table=True):
     key: str
 
 
+class Snapshot(SQLModel, table=True):
+    """A bot's memory after a tick, or why it could not be saved.
+
+    `data` is made by a worker and opened by none but a worker; `runtime` is the code and the libraries that made it.
+    `seat` is the account at this tick and the orders that waited, as the server has them.
+    """
+
+    __tablename__ = "snapshots"
+    __table_args__ = (Index("ix_snapshots_season_bot", "season_id", "bot_id", "tick"),)
+
+    id: int | None = _id()
+    season_id: str
+    bot_id: str
+    tick: int = Field(sa_column=Column(_BIG, nullable=False))
+    saved_at: float
+    runtime: str
+    source_hash: str
+    sha256: str
+    size: int
+    problem: str = _text()
+    data: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    seat: list[Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+
+
 class LogRow(SQLModel, table=True):
     """One line of a bot's log."""
 

@@ -10,15 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sandbox.host import Guest, Host, Namespace
+from sandbox.host import Guest, Host, Namespace, remembering
 from sandbox.process import lockdown
 from sandbox.process.limits import Limits
 from sandbox.talk.protocol import HEADER, Kind, pack_pair, unpack_pair
+from sandbox.talk.snapshot import pack_taken, unpack_bound
 from sandbox.talk.verdict import LOCKDOWN_EXIT, MEMORY_EXIT
 
 if TYPE_CHECKING:
     # The compiler is for checkers; imported here, it would lie between the objects that workers use.
+    from types import CodeType
+
     from sandbox.language.rules import Violation
+    from sandbox.memory.memory import Memory
+    from sandbox.memory.walk import Library
     from sandbox.talk.shared_page import SharedPage
 
 
@@ -45,6 +50,10 @@ class ChildKit:
     # Frames of a bot of our own, and the memory ranges that running them writes to (see `tuning`).
     rehearsal: list[bytes] = field(default_factory=list)
     pages: bytes = b""
+    # What a bot can name, for snapshots, and those of the bot that runs here.
+    library: Library | None = None
+    memory: Memory | None = None
+    meta: bytes = b""
 
 
 def run(kit: ChildKit, cage: lockdown.Confinement, page: SharedPage | None = None) -> NoReturn:
@@ -84,6 +93,10 @@ def serve(kit: ChildKit, page: SharedPage | None = None) -> None:
                 _write(frame[sent:])
         elif kind == Kind.START:
             _send(Kind.STARTED, seq, _start(kit, data[_HEAD:end]))
+        elif kind == Kind.SNAPSHOT:
+            _send(Kind.SNAPSHOT_TAKEN, seq, _snapshot(kit, data[_HEAD:end]))
+        elif kind == Kind.RESTORE:
+            _send(Kind.RESTORED, seq, _restore(kit, data[_HEAD:end]))
         elif kind == Kind.CHECK:
             _send(Kind.CHECKED, seq, check(kit, data[_HEAD:end]))
             return
@@ -95,18 +108,72 @@ def serve(kit: ChildKit, page: SharedPage | None = None) -> None:
 
 
 def _start(kit: ChildKit, payload: bytes) -> bytes:
-    meta, program = unpack_pair(payload)
-    code = marshal.loads(program)  # noqa: S302 - only in a locked child
+    kit.meta, program = unpack_pair(payload)
+    return kit.guest.start(kit.meta, lambda: _load(kit, program))
 
-    def load() -> Namespace:
-        kit.tripwire.arm()
-        # Counted as quiet because exec itself raises an audit event; what the module body runs
-        # raises events only from code that is watched once this returns.
+
+def _load(kit: ChildKit, program: bytes) -> Namespace:
+    with kit.tripwire.quiet():
+        code = marshal.loads(program)  # noqa: S302 - only in a locked child
+    kit.tripwire.arm()
+    # Counted as quiet because exec itself raises an audit event; what the module body runs
+    # raises events only from code that is watched once this returns.
+    with kit.tripwire.quiet():
+        exec(code, kit.namespace)  # noqa: S102 - this is the one place where a bot runs
+        kit.memory = _memory_of(kit, code)
+    return kit.namespace
+
+
+def _memory_of(kit: ChildKit, code: CodeType) -> Memory | None:
+    """Look over the module that has been loaded; None if its memory cannot be saved, for whatever reason."""
+    from sandbox.memory.memory import Memory
+
+    guest = remembering(kit.guest)
+    if kit.library is None or guest is None:
+        return None
+    try:
+        return Memory(kit.library, kit.host, guest.named(), code, kit.namespace)
+    except Exception:  # noqa: BLE001 - a bot without snapshots is rebuilt by replay
+        return None
+
+
+def _snapshot(kit: ChildKit, payload: bytes) -> bytes:
+    """Return what the bot remembers, or in words why that cannot be saved."""
+    guest, memory = remembering(kit.guest), kit.memory
+    if memory is None or guest is None:
+        return pack_taken(None, "the module cannot be looked over")
+    try:
         with kit.tripwire.quiet():
-            exec(code, kit.namespace)  # noqa: S102 - this is the one place where a bot runs
-        return kit.namespace
+            return pack_taken(
+                memory.save({"meta": kit.meta, "guest": guest.state()}, unpack_bound(payload))
+            )
+    except MemoryError:
+        return pack_taken(None, "too little memory is left to save it")
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the bot goes on
+        return pack_taken(None, describe(error))
 
-    return kit.guest.start(meta, load)
+
+def _restore(kit: ChildKit, payload: bytes) -> bytes:
+    """Load the bot and put its memory back as a snapshot has it; b"\1", or in words why that cannot be done."""
+    from sandbox.memory.memory import unpack
+
+    data, program = unpack_pair(payload)
+    guest = remembering(kit.guest)
+    try:
+        if guest is None:
+            return pack_taken(None, "this runtime has no snapshots")
+        with kit.tripwire.quiet():
+            saved = unpack(data, kit.limits.snapshot_bytes)
+            kit.meta = saved["about"]["meta"]
+        guest.reload(kit.meta, lambda: _load(kit, program))
+        if kit.memory is None:
+            return pack_taken(None, "the module cannot be looked over")
+        with kit.tripwire.quiet():
+            kit.memory.restore(saved)
+        guest.resume(saved["about"]["guest"])
+    except BaseException as error:  # noqa: BLE001 - a snapshot may hold anything
+        return pack_taken(None, f"{type(error).__name__}: {describe(error)}")
+    return pack_taken(b"")
 
 
 def check(kit: ChildKit, source: bytes) -> bytes:

@@ -27,7 +27,7 @@ _GRACE = 0.2
 _SHORT = 472
 # Stands for a reply that was just what was expected.
 EXPECTED_FRAME = Frame(Kind.REPLY, -1, b"")
-_ANSWERS = {int(kind): kind for kind in (Kind.REPLY, Kind.STARTED, Kind.CHECKED)}
+_ANSWERS = {int(kind): kind for kind in (Kind.REPLY, Kind.STARTED, Kind.CHECKED, Kind.SNAPSHOT_TAKEN, Kind.RESTORED)}
 
 
 class Worker:

@@ -27,6 +27,7 @@ from arena.engine.live.recovery import Recovery
 from arena.engine.live.revival import Revival
 from arena.engine.live.roster import Roster
 from arena.engine.live.season_scores import SeasonScores
+from arena.engine.live.snapshots import Snapshots
 from arena.engine.live.sources import TickSource
 from arena.engine.live.supervisor import Supervisor
 from arena.engine.live.tick import LOG_BYTES_A_DAY, TickBuilder
@@ -61,10 +62,11 @@ class Engine:
         log_bytes_a_day: int = LOG_BYTES_A_DAY,
         memory: int = sys.maxsize,
         receipt: ReceiptWriter | None = None,
+        snapshot_minutes: float = 0.0,
     ) -> None:
         """Make an engine; a bot may log so many bytes a day, and all bots together take so much `memory`.
 
-        Each bot that comes in is given a `receipt`.
+        Each bot that comes in is given a `receipt`; its memory is saved every `snapshot_minutes`, 0 for never.
         """
         self.season = season
         self.market = MarketState(symbols=tuple(sorted(source.symbols)))
@@ -84,7 +86,10 @@ class Engine:
         self.roster = Roster(database, self._state, self.supervisor, memory, receipt)
         self._recovery = Recovery(database, self._state, self.roster, self.scores)
         self._revival = Revival(database, pool, self._state, self.roster, self._calls.hand_over)
+        self._snapshots = Snapshots(database, pool, self._state, snapshot_minutes)
         self._restored = threading.Event()
+        # Whether workers have seen a tick that is not in the record.
+        self._unrecorded = False
         self._limit = RateLimit()
         self._log_bytes = log_bytes_a_day
         self._ranked_at = -1
@@ -156,6 +161,7 @@ class Engine:
                 self.finish()
                 break
             time, last = beat
+            self._save_memories(time)
             self._serve_until(partial(self.beats.left, time))
             if not self._calls.stopping and self.state != "finished":
                 self.on_tick(self.market.n + 1, time, last=last)
@@ -189,8 +195,10 @@ class Engine:
             builder.score_point(self.scores, worth)
             known = {"last_prices": last_prices, "ended": {**market.ended, **conditions.ended}}
             ranked = builder.snapshot(self.scores, worth, market=known, last=last)
+        self._unrecorded = True
         if not self._gathering and not self._record(builder):
             return
+        self._unrecorded = self._gathering
         builder.apply()
         market.n, market.time, market.prices, market.last_prices = n, time, prices, last_prices
         market.ended.update(conditions.ended)
@@ -205,6 +213,12 @@ class Engine:
             self._barred = set(conditions.barred)
             self._broadcast.publish("status", {})
         self.tick_seconds = real_time.monotonic() - started
+
+    def _save_memories(self, beat: float) -> None:
+        """Have the memory of some bots saved while there is nothing else to do until the next beat."""
+        if not self._unrecorded and not self._calls.stopping:
+            left = None if self._source.deadline is None else self.beats.left(beat)
+            self._snapshots.between_ticks(self.roster.seats(), left)
 
     def finish(self) -> None:
         """Close the season: what waits expires, its last state is written, and no tick follows."""
@@ -228,6 +242,8 @@ class Engine:
         self.scores.end()
         # A worker that has just come back gets its seat, and is ended with the others.
         self._calls.serve_all()
+        if self.state not in {"failed", "finished", "stopped"} and not self._unrecorded:
+            self._snapshots.at_stop(self.roster.seats())
         self.roster.end_all()
         if self.state != "failed":
             self._state.phase = "stopped"
@@ -273,6 +289,7 @@ class Engine:
         builders, self._unwritten = self._unwritten, []
         self._written_at = real_time.monotonic()
         if builders and self._record(*builders):
+            self._unrecorded = False
             self._publish(*builders)
 
     def _snapshot_last(self) -> None:
