@@ -308,7 +308,11 @@ def _readable(value: Any, name: str, walk: Walk) -> str:
     if walk.known:
         return name
     owner = value.__self__
-    if isinstance(owner, types.ModuleType) or is_bot_class(type(owner)) or guarded_getattr(type(owner), name, None) is None:
+    if (
+        isinstance(owner, types.ModuleType)
+        or is_bot_class(type(owner))
+        or guarded_getattr(type(owner), name, None) is None
+    ):
         raise CannotSaveError(f"a method ({name}) that cannot be read from its object again")
     return name
 
@@ -660,7 +664,6 @@ register(
 
 # How a named tuple reads its fields.
 _TUPLE_GETTER: type = type(collections.namedtuple("_Sample", "field").field)  # noqa: PYI024
-
 
 
 def _member_parts(value: Any, walk: Walk) -> Any:

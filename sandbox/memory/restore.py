@@ -83,4 +83,3 @@ class Restorer:
     def known(self) -> int:
         """Return how many objects the module itself has."""
         return len(self.inventory.items)
-

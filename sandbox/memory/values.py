@@ -227,7 +227,7 @@ register(
 # -- arrays ------------------------------------------------------------------------------------------------
 
 # Numbers, dates and texts; no objects, no records, no long doubles, whose padding is no value.
-_DTYPE = re.compile(r"[<>|=]([?bB]1|[?bhilqBHILQefdFDiuc]\d{1,2}|[mM]8(\[\d*[A-Za-zμ]+\])?|[US]\d{1,6}|b1)")  # noqa: RUF001
+_DTYPE = re.compile(r"[<>|=]([?bB]1|[?bhilqBHILQefdFDiuc]\d{1,2}|[mM]8(\[\d*[A-Za-zμ]+\])?|[US]\d{1,6}|b1)")
 _MOST_DIMENSIONS = 32
 
 

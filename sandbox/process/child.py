@@ -144,9 +144,7 @@ def _snapshot(kit: ChildKit, payload: bytes) -> bytes:
         return pack_taken(None, "the module cannot be looked over")
     try:
         with kit.tripwire.quiet():
-            return pack_taken(
-                memory.save({"meta": kit.meta, "guest": guest.state()}, unpack_bound(payload))
-            )
+            return pack_taken(memory.save({"meta": kit.meta, "guest": guest.state()}, unpack_bound(payload)))
     except MemoryError:
         return pack_taken(None, "too little memory is left to save it")
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the bot goes on
