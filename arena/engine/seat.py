@@ -148,6 +148,11 @@ class Seat:
         return self.life.value
 
     @property
+    def recovered(self) -> float | None:
+        """Return the share of its past that a bot has been shown again, None where it is not recovering."""
+        return round(self.revived, 2) if self.life is Life.RECOVERING else None
+
+    @property
     def stored_status(self) -> str:
         """Return the status that is stored; passing states count as active."""
         return Life.ACTIVE.value if self.life in RUNNING else self.life.value

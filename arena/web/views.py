@@ -30,9 +30,10 @@ def with_life(context: AppState, season: ChosenSeason, row: dict[str, Any]) -> d
     if not season.played:
         return recorded
     try:
-        return {**recorded, "status": context.engine.roster.get(row["bot_id"]).status}
+        seat = context.engine.roster.get(row["bot_id"])
     except NotFoundError:
         return recorded
+    return {**recorded, "status": seat.status, "recovered": seat.recovered}
 
 
 def up_to_date(context: AppState, season: ChosenSeason, row: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The clock goes on at once after a stop; bots join as they have their memories back, and the journal says since when."""
+"""The clock goes on at once after a stop; bots join as their memories are back, and the journal says since when."""
 
 from __future__ import annotations
 

@@ -167,6 +167,7 @@ function drawMetrics(bot) {
     tile("Realised", signed(bot.realized_pnl), tone(bot.realized_pnl)), tile("Unrealised", signed(bot.unrealized_pnl), tone(bot.unrealized_pnl)), tile("Cash", number(bot.cash)),
     tile("Errors", whole(bot.errors)), tile("Round trips", whole(closed.length)), tile("Average holding", held === null ? DASH : duration(held)),
     tile("Best trip", closed.length ? signed(Math.max(...closed.map(({ pnl }) => pnl))) : DASH), tile("Worst trip", closed.length ? signed(Math.min(...closed.map(({ pnl }) => pnl))) : DASH),
+    tile("Memory brought back", typeof bot.recovered === "number" ? percent(100 * bot.recovered, 0) : null),
     tile("CPU per tick", typeof bot.cpu_ms === "number" ? `${number(bot.cpu_ms, 2)} ms` : null),
   ].filter(([, shown]) => shown.textContent !== "null" && shown.textContent !== ""));
 }
