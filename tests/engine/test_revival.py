@@ -23,7 +23,7 @@ from arena.store.recovered import recover
 from sandbox.pool import Pool
 from sandbox.process.limits import Limits
 from tests.arenas import bot_source
-from tests.engine.conftest import Hand, Steady, plan_of
+from tests.engine.conftest import SYMBOLS, Hand, Steady, plan_of
 from tests.engine.test_replay import played
 
 Deal = Callable[..., Hand]
@@ -298,6 +298,30 @@ def test_a_tape_reads_only_the_blocks_that_are_asked_for(deal: Deal) -> None:
         connection.execute(text("DELETE FROM ticks WHERE n = 3"))
     with pytest.raises(StoreError, match="Tick 3 is missing"):
         tape.since(0)
+
+
+def test_a_tape_knows_the_last_price_of_what_has_none_any_more(deal: Deal) -> None:
+    hand = deal()
+    count = BLOCK + 20
+    rows = [
+        TickWrites({
+            "season_id": hand.season_id, "n": n, "time": float(n), "conditions": None,
+            "prices": {"BTCUSDT": 1.0 + n, **({"ETHUSDT": 7.0} if n < 5 else {})},
+        })
+        for n in range(count)
+    ]  # fmt: skip
+    hand.engine._journal.recorder.record(*rows)
+    # Without a score point the ticks from the first one on tell it.
+    tape = TickTape(hand.database, hand.season_id, SYMBOLS, count - 1)
+    assert tape.since(BLOCK + 1).base == 0
+    prices = {"BTCUSDT": 1.0, "ETHUSDT": 7.0}
+    hand.engine._journal.recorder.record(TickWrites(score_points=[{
+        "season_id": hand.season_id, "n": 0, "tick": BLOCK - 3, "time": 1.0, "prices": prices, "joined": [],
+        "equities": b"",
+    }]))  # fmt: skip
+    past = TickTape(hand.database, hand.season_id, SYMBOLS, count - 1).since(BLOCK + 1)
+    assert past.base == BLOCK
+    assert past.market.last_prices(2) == {"BTCUSDT": 1.0 + BLOCK + 2, "ETHUSDT": 7.0}
 
 
 def test_a_recovering_bot_that_is_quarantined_meanwhile_gets_no_worker(deal: Deal) -> None:
