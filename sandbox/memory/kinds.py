@@ -594,25 +594,38 @@ _MAKERS: dict[str, Any] = {"iter": iter, **{kind.__name__: kind for kind in _ITE
 
 
 def _iterator_parts(value: Any, walk: Walk) -> Any:
-    maker, args, *state = type(value).__reduce__(value)
+    maker, args, *_ = type(value).__reduce__(value)
     if maker is not iter and maker is not type(value):
         raise CannotSaveError("an iterator that cannot say where it is")
-    return maker.__name__, walk.values(args), walk.put(state[0] if state else None)
+    if any(is_bot_class(type(arg)) for arg in args):
+        raise CannotSaveError("an iterator over an object of the bot's own")
+    return maker.__name__, walk.values(args)
+
+
+def _iterator_content(value: Any, walk: Walk) -> Any:
+    _, _, *state = type(value).__reduce__(value)
+    return walk.put(state[0] if state else None)
+
+
+def _fill_iterator(value: Any, content: Any, get: Get) -> None:
+    state = get(content)
+    if state is not None:
+        value.__setstate__(state)
 
 
 def _make_iterator(parts: Any, get: Get, _own: Any) -> Any:
-    maker, args, state = parts
-    # `iter` of a bot's own object would call it.
+    maker, args = parts
     given = [get(arg) for arg in args]
-    if maker == "iter" and not all(type(arg) in {list, tuple, range} for arg in given):
-        raise CannotRestoreError("an iterator over what is no list")
-    made = _MAKERS[maker](*given)
-    if state is not None:
-        made.__setstate__(get(state))
-    return made
+    # To iterate over a bot's own object would call it.
+    if any(is_bot_class(type(arg)) for arg in given):
+        raise CannotRestoreError("an iterator over an object of the bot's own")
+    return _MAKERS[maker](*given)
 
 
-ITERATOR = register(Kind("iterator", _iterator_parts, _make_iterator), *_ITERATORS)
+# Filled last: a place in a list that is still empty would be its end.
+ITERATOR = register(
+    Kind("iterator", _iterator_parts, _make_iterator, _iterator_content, _fill_iterator), *_ITERATORS
+)  # fmt: skip
 
 
 def _exception_parts(value: BaseException, walk: Walk) -> Any:
@@ -676,10 +689,9 @@ def _member_parts(value: Any, walk: Walk) -> Any:
 
 def _combines(kind: type) -> bool:
     """Say whether combinations of flags are made by the library's own code alone."""
-    return not any(
-        name in type.__dict__["__dict__"].__get__(base) for base in type.mro(kind) if is_bot_class(base)
-        for name in ("_missing_", "__new__", "__init__")
-    )  # fmt: skip
+    tables = [type.__dict__["__dict__"].__get__(base) for base in type.mro(kind) if is_bot_class(base)]
+    own_new = any(table.get("__new__", enum.Enum.__new__) is not enum.Enum.__new__ for table in tables)
+    return not own_new and not any(name in table for table in tables for name in ("_missing_", "__init__"))
 
 
 def _make_member(parts: Any, _get: Get, own: Any) -> Any:
