@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -234,6 +234,19 @@ def account_of(stored: list[Any]) -> Account:
     """Return the account that `stored_account` has stored."""
     cash, held, realized, fees, day, fills = stored
     return Account(cash, {symbol: Position(*pair) for symbol, pair in held.items()}, realized, fees, day, fills)
+
+
+def stored_seat(account: Account, waiting: Sequence[Order]) -> list[Any] | None:
+    """Return an account and its waiting orders as JSON keeps them, None where it cannot."""
+    stored = stored_account(account)
+    orders = [[order.symbol, order.side.value, order.size] for order in waiting]
+    return None if stored is None else [stored, orders]
+
+
+def seat_of(stored: list[Any]) -> tuple[Account, list[Order]]:
+    """Return the account and the waiting orders that `stored_seat` has stored."""
+    account, orders = stored
+    return account_of(account), [Order(symbol, Side(side), size) for symbol, side, size in orders]
 
 
 def rebuilt_account(rules: Rules, trades: Iterable[Trade], before: Account | None = None) -> Account:

@@ -73,7 +73,6 @@ class Bundle:
         """Return the tick of the last equity row, -1 if there is none."""
         return int(self.equity[-1]["tick"]) if self.equity else -1
 
-
     def rows(self, name: str) -> Iterator[Row]:
         """Yield the rows of one list, in order."""
         yield from getattr(self, name)

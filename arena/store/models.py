@@ -325,6 +325,7 @@ class Snapshot(SQLModel, table=True):
     """A bot's memory after a tick, or why it could not be saved.
 
     `data` is made by a worker and opened by none but a worker; `runtime` is the code and the libraries that made it.
+    `seat` is the account at this tick and the orders that waited, as the server has them.
     """
 
     __tablename__ = "snapshots"
@@ -341,6 +342,7 @@ class Snapshot(SQLModel, table=True):
     size: int
     problem: str = _text()
     data: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    seat: list[Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class LogRow(SQLModel, table=True):

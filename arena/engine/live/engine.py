@@ -41,6 +41,10 @@ from sandbox.pool import Pool
 log = logging.getLogger("arena.engine")
 T = TypeVar("T")
 
+# In a replay: ticks that are written in one transaction, and seconds after which they are in any case.
+_MOST_UNWRITTEN = 512
+_UNWRITTEN_SECONDS = 0.1
+
 WAITING = "No prices available yet, waiting..."
 
 
@@ -89,6 +93,9 @@ class Engine:
         self._limit = RateLimit()
         self._log_bytes = log_bytes_a_day
         self._ranked_at = -1
+        self._gathering = False
+        self._unwritten: list[TickBuilder] = []
+        self._written_at = 0.0
         self._barred: set[str] = set()
         self._zygote_died = threading.Event()
         self._released = threading.Event()
@@ -141,7 +148,11 @@ class Engine:
             self._calls.serve(0.1)
 
     def main_loop(self) -> None:
-        """Tick until told to stop; a replay ends with its recording."""
+        """Tick until told to stop; a replay ends with its recording.
+
+        A replay that has no time to wait for writes many ticks in one transaction.
+        """
+        self._gathering = self._source.deadline is None
         if self._source.waits_for_bots:
             self._serve_until(lambda: 0.0 if self._released.is_set() else 0.05)
         while not self._calls.stopping and self.state != "finished":
@@ -185,14 +196,19 @@ class Engine:
             known = {"last_prices": last_prices, "ended": {**market.ended, **conditions.ended}}
             ranked = builder.snapshot(self.scores, worth, market=known, last=last)
         self._unrecorded = True
-        if not self._record(builder):
+        if not self._gathering and not self._record(builder):
             return
-        self._unrecorded = False
+        self._unrecorded = self._gathering
         builder.apply()
         market.n, market.time, market.prices, market.last_prices = n, time, prices, last_prices
         market.ended.update(conditions.ended)
         self._ranked_at = n if ranked else self._ranked_at
-        self._publish(builder, ranked=ranked)
+        if self._gathering:
+            self._unwritten.append(builder)
+            if len(self._unwritten) >= _MOST_UNWRITTEN or started - self._written_at > _UNWRITTEN_SECONDS:
+                self._flush()
+        else:
+            self._publish(builder)
         if conditions.barred.keys() != self._barred:
             self._barred = set(conditions.barred)
             self._broadcast.publish("status", {})
@@ -208,6 +224,7 @@ class Engine:
         """Close the season: what waits expires, its last state is written, and no tick follows."""
         if self.state == "finished":
             return
+        self._flush()
         self._state.phase = "finished"
         self.roster.expire_pending()
         self._snapshot_last()
@@ -220,6 +237,8 @@ class Engine:
         """End all workers; what was recorded stays."""
         self._calls.stop()
         self._revival.stop()
+        if self.state != "failed":
+            self._flush()
         self.scores.end()
         # A worker that has just come back gets its seat, and is ended with the others.
         self._calls.serve_all()
@@ -251,15 +270,27 @@ class Engine:
         settled = {**self.market.ended, **ended}
         return {**last_prices, **{symbol: price for symbol, price in settled.items() if price is not None}}
 
-    def _record(self, builder: TickBuilder) -> bool:
-        """Write the tick; where the database is away or full, the clock stands until it is back."""
-        while (problem := self._journal.write(builder.writes)) is not None:
+    def _record(self, *builders: TickBuilder) -> bool:
+        """Write ticks; where the database is away or full, the clock stands until it is back."""
+        batch = [builder.writes for builder in builders]
+        while (problem := self._journal.write(*batch)) is not None:
             self._state.phase, self._state.problem = "waiting", problem.reason
-            log.error("Tick %d cannot be recorded, the clock stands: %s", builder.n, problem.detail)
+            log.error("Tick %d cannot be recorded, the clock stands: %s", builders[-1].n, problem.detail)
             if self._calls.wait(1.0):
                 return False
         self._state.phase, self._state.problem = "running", None
         return True
+
+    def _flush(self) -> None:
+        """Write and publish the ticks that stand in memory only; whoever changes bots between two ticks waits for it.
+
+        Where the server ends before they can be written, they are played again after its next start.
+        """
+        builders, self._unwritten = self._unwritten, []
+        self._written_at = real_time.monotonic()
+        if builders and self._record(*builders):
+            self._unrecorded = False
+            self._publish(*builders)
 
     def _snapshot_last(self) -> None:
         """Write equity and standings of the season's last tick, where they have not been written."""
@@ -272,13 +303,15 @@ class Engine:
         self._record(builder)
         self._state.phase = "finished"
 
-    def _publish(self, builder: TickBuilder, *, ranked: bool) -> None:
+    def _publish(self, *builders: TickBuilder) -> None:
+        """Tell of ticks that have been written: each trade, and the last tick."""
         market = self.market
         data = {"n": market.n, "time": market.time, "prices": market.prices}
         self._broadcast.publish("tick", data)
-        for trade in builder.writes.trades:
-            self._broadcast.publish("trade", trade)
-        if ranked:
+        for builder in builders:
+            for trade in builder.writes.trades:
+                self._broadcast.publish("trade", trade)
+        if any(builder.writes.summary for builder in builders):
             self._broadcast.publish("leaderboard", {"as_of": market.time})
 
     # -- work handed over by other threads --------------------------------------------------------------
@@ -290,8 +323,11 @@ class Engine:
     def _serve_until(self, left: Callable[[], float]) -> None:
         """Do what is handed over until no time is left or the engine is to end."""
         while not self._calls.stopping and (seconds := left()) > 0:
+            self._flush()
             self._calls.serve(min(seconds, 1.0))
-        self._calls.serve_all()
+        if self._calls.waiting:
+            self._flush()
+            self._calls.serve_all()
 
     # -- the zygote ---------------------------------------------------------------------------------------
 
@@ -303,6 +339,7 @@ class Engine:
         if not self._zygote_died.is_set():
             return
         log.error("The process that starts bots has ended; it and its bots are started again")
+        self._flush()
         self._revival.stop()
         self._calls.serve_all()
         self._zygote_died.clear()

@@ -1,6 +1,7 @@
 """Brings the memories of bots back while the clock goes on, on a thread of its own, the best placed first.
 
-A new worker is shown the recorded ticks again; the orders that it makes there are compared with the record and not
+A new worker is restored from its newest snapshot and shown the recorded ticks after it again, or all of them where
+there is none; the orders that it makes there are compared with the record and not
 executed. Until it has caught up a bot is `recovering`: it is not asked, which the journal says for a proof.
 """
 
@@ -20,11 +21,20 @@ from arena.core.ledger import Account
 from arena.core.orders import Order
 from arena.core.seeds import seed_of
 from arena.engine.live.roster import Roster
-from arena.engine.replay.replayer import Replayer, WorkerLifetime, advance, ask_on, worker_lifetimes
+from arena.engine.replay.replayer import (
+    Replayer,
+    SavedMemory,
+    WorkerLifetime,
+    advance,
+    ask_on,
+    worker_lifetimes,
+)
 from arena.engine.replay.tape import TickTape
-from arena.engine.seat import Life, Seat, rebuilt_account
+from arena.engine.seat import Life, Seat, rebuilt_account, seat_of
 from arena.engine.state import SeasonState
+from arena.runtime.version import runtime_hash
 from arena.store.recovered import bot_events, trades_before
+from arena.store.snapshots import usable_snapshots
 from sandbox.pool import Pool
 from sandbox.talk.wait import WorkerSelector
 
@@ -56,6 +66,8 @@ class _CatchUp:
     program: bytes
     life: WorkerLifetime
     way: Replayer
+    older: deque[SavedMemory]
+    from_snapshot: bool
 
 
 class Revival:
@@ -144,7 +156,10 @@ class Revival:
                     catch_up.lost.seat.revived = (catch_up.way.now - catch_up.life.first) / total
                 for catch_up in [each for each in on_their_way if each.way.over]:
                     on_their_way.remove(catch_up)
-                    self._arrive(catch_up)
+                    again = self._arrive(catch_up, tape)
+                    if again is not None:
+                        on_their_way.append(again)
+                        ask_on(selector, again, again.way)
 
     def _prepare(self, lost: _Lost, tape: TickTape, last: int) -> _CatchUp | None:
         """Return how a bot catches up, None if it has not started yet, waits to be restarted or is refused."""
@@ -163,26 +178,56 @@ class Revival:
             # It was waiting to be restarted, and goes on waiting.
             self._settle(seat, Life.RESTARTING, checked.program)
             return None
-        past = tape.since(min(life.first - 1, life.loaded))
-        account = rebuilt_account(state.rules, trades_before(self._database, state.season.id, seat.id, life.first))
-        seed = seed_of(state.chance, seat.bot.name, seat.bot.source_hash)
-        way = Replayer(self._pool, checked.program, (seat.name, seed), state.rules, past, [life], account)
-        return _CatchUp(lost, checked.program, life, way)
+        saved = self._saved(seat, life, last)
+        return self._way(lost, checked.program, life, tape, saved)
 
-    def _arrive(self, catch_up: _CatchUp) -> None:
+    def _way(
+        self, lost: _Lost, program: bytes, life: WorkerLifetime, tape: TickTape, saved: deque[SavedMemory]
+    ) -> _CatchUp:
+        """Return how a bot catches up from its newest snapshot, or from its beginning where there is none."""
+        seat, state = lost.seat, self._state
+        seed = seed_of(state.chance, seat.bot.name, seat.bot.source_hash)
+        newest = saved.popleft() if saved else None
+        if newest is not None:
+            past, account = tape.since(newest.tick), newest.account
+        else:
+            past = tape.since(min(life.first - 1, life.loaded))
+            account = rebuilt_account(state.rules, trades_before(self._database, state.season.id, seat.id, life.first))
+        way = Replayer(
+            self._pool, program, (seat.name, seed), state.rules, past, [life], account, saved=newest
+        )  # fmt: skip
+        return _CatchUp(lost, program, life, way, saved, from_snapshot=newest is not None)
+
+    def _saved(self, seat: Seat, life: WorkerLifetime, last: int) -> deque[SavedMemory]:
+        """Return what the worker of this life remembered at the ticks at which it was saved, the newest first."""
+        found = deque[SavedMemory]()
+        for row in usable_snapshots(self._database, self._state.season.id, seat.id, runtime_hash(), last):
+            same = row.tick >= life.first and row.source_hash == seat.bot.source_hash
+            if same and row.data is not None and row.seat is not None:
+                found.append(SavedMemory(row.tick, row.data, *seat_of(row.seat)))
+        return found
+
+    def _arrive(self, catch_up: _CatchUp, tape: TickTape) -> _CatchUp | None:
+        """Give a bot its seat back; return how it tries again where a snapshot has not brought it there."""
         lost, way = catch_up.lost, catch_up.way
         seat = lost.seat
         if way.lost:
             # The process that all are forked from has ended: the engine begins anew with every bot.
-            return
+            return None
+        repeated = way.play.account == lost.account and way.play.waiting == lost.waiting
+        if catch_up.from_snapshot and (way.problem is not None or not repeated):
+            log.warning("The snapshot of bot '%s' is not used: it %s", seat.name, way.problem or "led elsewhere")
+            way.close()
+            return self._way(lost, catch_up.program, catch_up.life, tape, catch_up.older)
         if way.problem is not None:
             # The account is exact all the same: it comes from the record.
             log.warning("Bot '%s' could not catch up (%s); it starts afresh", seat.name, way.problem)
             self._settle(seat, Life.RESTARTING, catch_up.program)
-            return
-        if way.play.account != lost.account or way.play.waiting != lost.waiting:
+            return None
+        if not repeated:
             log.warning("Bot '%s' did not repeat its recorded orders while catching up", seat.name)
         self._hand_over(lambda: self._seat_worker(catch_up))
+        return None
 
     def _settle(self, seat: Seat, life: Life, program: bytes = b"") -> None:
         """Have a bot go on without its old memory: it starts, or waits for its restart."""

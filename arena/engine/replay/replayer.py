@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from arena.core.exchange import Conditions, Rules
 from arena.core.ledger import Account
+from arena.core.orders import Order
 from arena.engine.backtest.account import BacktestAccount, RecordedMarket
 from arena.runtime.start import Start
 from arena.store.models import BotTick, Tick
@@ -21,6 +22,7 @@ from sandbox.errors import SandboxError
 from sandbox.pool import Pool
 from sandbox.talk.protocol import Kind
 from sandbox.talk.request import REPLY_AS_EXPECTED, WorkerReply, WorkerRequest
+from sandbox.talk.snapshot import read_restored
 from sandbox.talk.verdict import Verdict
 from sandbox.talk.wait import WorkerSelector
 from sandbox.talk.worker import Worker
@@ -179,6 +181,16 @@ class RecordedTicks:
         return cls(before.n + 1 if before else 0, RecordedMarket(symbols, array, conditions, known), before)
 
 
+@dataclass(frozen=True, slots=True)
+class SavedMemory:
+    """A worker's snapshot after a tick, with the account and the orders that waited then."""
+
+    tick: int
+    data: bytes
+    account: Account
+    waiting: Sequence[Order]
+
+
 class Replayer:
     """Drives one bot's worker through its past; `over` once it has been through or cannot go on.
 
@@ -197,8 +209,12 @@ class Replayer:
         account: Account | None = None,
         run: int = RUN,
         alone: Collection[int] = (),
+        saved: SavedMemory | None = None,
     ) -> None:
-        """Prepare the way; ticks that are to be `alone` are shown in a run of their own."""
+        """Prepare the way; ticks that are to be `alone` are shown in a run of their own.
+
+        It begins after the `saved` tick where a memory of the first of these lives is given.
+        """
         self.over = False
         self.problem: str | None = None
         self.lost = False
@@ -212,6 +228,7 @@ class Replayer:
         self._rules, self._past = rules, past
         self._lives = list(lives)
         self._starting = False
+        self._saved, self._restoring = saved, False
         self._sent = 0
         self._alone = frozenset(alone)
 
@@ -224,6 +241,8 @@ class Replayer:
         """Return the next request to the worker, None where the way is over."""
         while self._lives:
             life = self._lives[0]
+            if self.worker is None and self._saved is not None:
+                return self._restore(self._saved)
             if self.worker is None:
                 self._go_to(life.loaded + 1)
                 account = self.play.account
@@ -286,6 +305,17 @@ class Replayer:
         self._starting = True
         return ask
 
+    def _restore(self, saved: SavedMemory) -> WorkerRequest | None:
+        self._saved = None
+        self.play.begin_at(saved.tick + 1 - self._past.base, saved.account, saved.waiting)
+        try:
+            self.worker, ask = self._pool.spawn_restored(self._program, saved.data)
+        except SandboxError as error:
+            self._fail(str(error))
+            return None
+        self._restoring = True
+        return ask
+
     def _as_of(self, tick: int) -> tuple[float, dict[str, float], dict[str, float]]:
         """Return the time, the prices and the last known prices after a tick."""
         place = tick - self._past.base
@@ -308,6 +338,11 @@ class Replayer:
             if answer.payload is None:
                 self.lost = answer.verdict is Verdict.LOST
                 self._fail(answer.reason)
+            elif self._restoring:
+                self._restoring = False
+                problem = read_restored(answer.payload)
+                if problem:
+                    self._fail(f"could not be restored: {problem}")
             elif self._starting:
                 self._starting = False
                 self.play.started(answer.payload, self._as_of(self._lives[0].loaded)[0])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-BLOCK = 1 << 16
+BLOCK = 1 << 13
 
 
 class TickTape:

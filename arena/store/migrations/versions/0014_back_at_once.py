@@ -18,12 +18,14 @@ def upgrade() -> None:
     op.add_column("entries", sa.Column("rejected", _BIG, nullable=True))
     op.add_column("standings", sa.Column("account", sa.JSON(), nullable=True))
     op.add_column("board_summaries", sa.Column("market", sa.JSON(), nullable=True))
+    op.add_column("snapshots", sa.Column("seat", sa.JSON(), nullable=True))
     op.create_index("ix_bot_ticks_season_event", "bot_ticks", ["season_id", "event", "tick"])
 
 
 def downgrade() -> None:
     """Take them away again."""
     op.drop_index("ix_bot_ticks_season_event", "bot_ticks")
+    op.drop_column("snapshots", "seat")
     op.drop_column("board_summaries", "market")
     op.drop_column("standings", "account")
     op.drop_column("entries", "rejected")
