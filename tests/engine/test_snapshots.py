@@ -14,7 +14,7 @@ from arena.store.models import Snapshot
 from arena.store.snapshots import newest_ticks, save_snapshots, snapshot_state, usable_snapshots
 from sandbox.talk.gather import gather
 from sandbox.talk.snapshot import read_restored
-from tests.engine.conftest import Hand
+from tests.engine.conftest import Hand, Steady
 
 COUNTS = """
 NAME = "counts"
@@ -28,6 +28,11 @@ def on_tick(ctx, tick):
         ctx.submit_order("BTCUSDT", "BUY", 1)
 """
 FEEDS = COUNTS.replace("counts", "feeds").replace('{"n": 0}', '{"n": 0, "feed": iter({1: 2})}')
+
+
+@pytest.fixture
+def hand(deal: Callable[..., Hand]) -> Hand:
+    return deal(Steady())
 
 
 def snapshots(hand: Hand, minutes: float = 10.0, clock: Callable[[], float] | None = None) -> Snapshots:
