@@ -14,8 +14,8 @@ from sandbox.language.bot_classes import HASHED, PRINTED, Numbers
 from sandbox.language.modules.services import Services
 from sandbox.memory.kinds import CannotRestoreError
 from sandbox.memory.restore import Restorer
-from sandbox.memory.values import fill_context, fill_old_chance, read_context, read_old_chance
 from sandbox.memory.save import Saver
+from sandbox.memory.values import fill_context, fill_old_chance, read_context, read_old_chance
 from sandbox.memory.walk import CannotSaveError
 
 _CONTEXTS = ("BasicContext", "DefaultContext", "ExtendedContext")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sandbox.memory import values
-from sandbox.memory.kinds import BY_NAME, CLASS, ITERATOR, CannotRestoreError, fill, fill_class, kind_of
+from sandbox.memory.containers import ITERATOR
+from sandbox.memory.kinds import BY_NAME, CLASS, CannotRestoreError, fill, fill_class, kind_of
 from sandbox.memory.save import Inventory
 from sandbox.memory.walk import ATOMS, MOST_OBJECTS, World
 
@@ -91,4 +92,3 @@ class Restorer:
     def known(self) -> int:
         """Return how many objects the module itself has."""
         return len(self.inventory.items)
-

@@ -159,6 +159,11 @@ def closure(saved: Saved, cells: list[Any]) -> None:
             saved["made"][place] = (*how[:2], (*how[2][:4], cells))
 
 
+def function(saved: Saved, code: int, about: Any, cells: list[Any]) -> None:
+    """Make a function of other code, names or cells."""
+    saved["made"][kind(saved, "function")] = ("function", None, (code, about, None, None, cells))
+
+
 def named_value(saved: Saved, name: str, value: Any) -> None:
     _, content = next(pair for pair in saved["contents"] if pair[0] == 0)
     content[1].append(name)
@@ -227,11 +232,11 @@ FORGED: dict[str, Callable[[Saved], Any]] = {
     "a special method of a class": lambda s: swap(s, known(s, "Plain"), [("__getattribute__", 1)]),
     "a class's machinery": lambda s: swap(s, known(s, "Side"), [("_member_map_", 1)]),
     "a slot that is none": lambda s: swap(s, known(s, "slotted"), (None, None, [("a", (10**7,))])),
-    "code that is not there": lambda s: replaced(s, "function", ("function", None, (99, ("f", "f", None), None, None, []))),
-    "code below the first": lambda s: replaced(s, "function", ("function", None, (-1, ("f", "f", None), None, None, []))),
-    "too few cells": lambda s: replaced(s, "function", ("function", None, (9, ("f", "f", None), None, None, [1, 2]))),
+    "code that is not there": lambda s: function(s, 99, ("f", "f", None), []),
+    "code below the first": lambda s: function(s, -1, ("f", "f", None), []),
+    "too few cells": lambda s: function(s, 9, ("f", "f", None), [1, 2]),
     "a cell that is none": lambda s: closure(s, [5]),
-    "a function's name that is none": lambda s: replaced(s, "function", ("function", None, (0, (1, 2, 3), None, None, []))),
+    "a function's name that is none": lambda s: function(s, 0, (1, 2, 3), []),
     "a method of the library's": lambda s: give(s, put(s, ("method", None, (put(s, ("library", "", "len")), 1, None)))),
     "a method that no bot reads": lambda s: give(s, put(s, ("method", None, (None, "x", "__reduce_ex__")))),
     "all subclasses": lambda s: give(
@@ -283,7 +288,9 @@ FORGED: dict[str, Callable[[Saved], Any]] = {
     "a pattern that is none": lambda s: replaced(s, "pattern", ("pattern", None, ("(", 0))),
     "a pattern of numbers": lambda s: replaced(s, "pattern", ("pattern", None, (1, "x"))),
     "a view of the module's names": lambda s: give(s, put(s, ("mapping", None, (0,)))),
-    "an exception of no class": lambda s: give(s, put(s, ("exception", None, (put(s, ("library", "", "int")), put(s, ("tuple", None, [])))))),
+    "an exception of no class": lambda s: give(
+        s, put(s, ("exception", None, (put(s, ("library", "", "int")), put(s, ("tuple", None, [])))))
+    ),
     "an iterator over the bot's own": lambda s: give(s, put(s, ("iterator", None, ("iter", [first(s, "object")])))),
     "an iterator of another make": lambda s: give(s, put(s, ("iterator", None, ("exec", ["1"])))),
     "content of a leaf": lambda s: s["contents"].append((10**7, None)),
@@ -302,7 +309,9 @@ FORGED: dict[str, Callable[[Saved], Any]] = {
     "a time that is none": lambda s: library(s, now="x"),
     "no start": lambda s: about(s, meta=b""),
     "a start of code": lambda s: about(s, meta=marshal.dumps(compile("1", "bot.py", "exec"))),
-    "orders of no side": lambda s: about(s, guest=[("X",), (1.0, {}, 0.0, 0.0, -1, 0), [("X", "UP", 1.0)], {}, {}, 0.0]),
+    "orders of no side": lambda s: about(
+        s, guest=[("X",), (1.0, {}, 0.0, 0.0, -1, 0), [("X", "UP", 1.0)], {}, {}, 0.0]
+    ),
     "no account": lambda s: about(s, guest=None),
 }  # fmt: skip
 
