@@ -319,7 +319,7 @@ class Pool:
         return WorkerRequest(worker, Kind.START, payload, cpu, cpu, wall)
 
     def snapshot_request(self, worker: Worker) -> WorkerRequest:
-        """Return the request for a worker's snapshot; `read_snapshot` reads the reply, `Worker.allow_frame` admits it."""
+        """Return the request for a snapshot; `Worker.allow_frame` admits the reply, `read_snapshot` reads it."""
         return WorkerRequest(worker, Kind.SNAPSHOT, pack_bound(self.limits.snapshot_bytes), *self._snapshot_limits)
 
     def spawn_restored(self, program: bytes, snapshot: bytes) -> tuple[Worker, WorkerRequest]:

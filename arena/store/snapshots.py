@@ -23,7 +23,12 @@ def save_snapshots(engine: Engine, rows: Sequence[Snapshot]) -> None:
                 select(Snapshot.id).where(*same, col(Snapshot.data).is_not(None))
                 .order_by(col(Snapshot.tick).desc(), col(Snapshot.id).desc()).limit(KEPT - (row.data is not None))
             ).all()  # fmt: skip
-            session.execute(delete(Snapshot).where(*same, col(Snapshot.id).not_in(kept)))
+            session.execute(
+                delete(Snapshot).where(
+                    col(Snapshot.season_id) == row.season_id, col(Snapshot.bot_id) == row.bot_id,
+                    col(Snapshot.id).not_in(kept),
+                )
+            )  # fmt: skip
             session.add(row)
 
 

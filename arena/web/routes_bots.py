@@ -11,6 +11,7 @@ from starlette.datastructures import UploadFile
 
 from arena.errors import RefusedError
 from arena.store import queries
+from arena.store.snapshots import snapshot_state
 from arena.submissions.intake import problem
 from arena.web import schemas
 from arena.web.answers import answer
@@ -51,7 +52,8 @@ _UPLOAD_BODY = {
 def bot_document(context: AppState, season: ChosenSeason, bot_id: str) -> dict[str, Any]:
     """Return one bot as the API shows it."""
     row = queries.bot_row(context.database, season.id, bot_id)
-    return up_to_date(context, season, row)
+    saved = snapshot_state(context.database, season.id, row["bot_id"])
+    return {**up_to_date(context, season, row), "snapshot": saved}
 
 
 @router.post(

@@ -252,6 +252,14 @@ class BoardPage(BaseModel):
     next_cursor: int | None = None
 
 
+class SnapshotItem(BaseModel):
+    """The newest snapshot of a bot's memory, for a quick restart, or why there is none."""
+
+    tick: int | None = Field(description="The tick after which it was made; None where there is none.")
+    size: int | None = Field(description="Its bytes, compressed.")
+    problem: str | None = Field(description="What cannot be saved, and where; the bot is then rebuilt by replay.")
+
+
 class BotDetail(BoardItem):
     """A bot with its program's facts."""
 
@@ -262,6 +270,7 @@ class BotDetail(BoardItem):
     reason: str
     prompt: str | None
     warnings: list[str] = []
+    snapshot: SnapshotItem | None = Field(None, description="None before the first was tried.")
 
 
 class BotList(BaseModel):

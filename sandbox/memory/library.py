@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import random
+import sys
 import weakref
 from typing import Any
 
@@ -61,12 +62,11 @@ def _contexts() -> list[decimal.Context]:
 
 
 def read_numbers(numbers: Numbers, saver: Saver) -> Any:
-    """Return the numbers that objects hash or print by, as far as a bot still has the objects."""
-    known = [(saver.numbers[key], number) for key, number in numbers.given() if key in saver.numbers]
-    named = [
-        (saver.world.library.names[key], number)
-        for key, number in numbers.given() if key not in saver.numbers and key in saver.world.library.names
-    ]  # fmt: skip
+    """Return the numbers that objects hash or print by: the bot's by reference, the library's by name."""
+    names = {id(module): ("module", name) for name, module in sys.modules.items()} | saver.world.library.names
+    given = numbers.given()
+    known = [(saver.numbers[key], number) for key, number in given if key in saver.numbers]
+    named = [(names[key], number) for key, number in given if key not in saver.numbers and key in names]
     return known, named, numbers.last
 
 
@@ -75,8 +75,8 @@ def fill_numbers(numbers: Numbers, saved: Any, restorer: Restorer) -> None:
     known, named, last = saved
     for number_of_object, number in known:
         _give(numbers, restorer.thing(number_of_object), number)
-    for name, number in named:
-        _give(numbers, restorer.world.library.things[tuple(name)], number)
+    for (home, name), number in named:
+        _give(numbers, sys.modules[name] if home == "module" else restorer.world.library.things[home, name], number)
     if type(last) is not int:
         raise CannotRestoreError("a number that is none")
     numbers.last = last

@@ -13,7 +13,8 @@ from typing import Any
 
 from sandbox.host import Host, Namespace
 from sandbox.language.modules.services import Services
-from sandbox.memory.kinds import KINDS, SIMPLE_NAMESPACE, CannotRestoreError
+from sandbox.memory.containers import SIMPLE_NAMESPACE
+from sandbox.memory.kinds import KINDS, CannotRestoreError
 from sandbox.memory.library import PLACES, fill_library, fill_numbers, read_library, read_numbers
 from sandbox.memory.restore import Restorer
 from sandbox.memory.save import Inventory, Saver

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sandbox.memory import values
+from sandbox.memory.containers import ITERATOR
 from sandbox.memory.kinds import BY_NAME, CLASS, CannotRestoreError, fill, fill_class, kind_of
 from sandbox.memory.save import Inventory
 from sandbox.memory.walk import ATOMS, MOST_OBJECTS, World
@@ -46,16 +47,24 @@ class Restorer:
             raise CannotRestoreError("too many objects")
         for how in made:
             self.items.append(self._make(*how))
-        before = self.inventory.attributes
+        late = []
         for number, content in contents:
-            value = self.thing(number)
-            kind, own = kind_of(value)
-            if kind is CLASS and number in before:
-                fill_class(value, before[number], content, self)
-            elif kind is None or kind is CLASS:
-                raise CannotRestoreError("content of what has none")
+            if kind_of(self.thing(number))[0] is ITERATOR:
+                late.append((number, content))
             else:
-                fill(kind, own, value, content, self)
+                self._fill(number, content)
+        for number, content in late:
+            self._fill(number, content)
+
+    def _fill(self, number: int, content: Any) -> None:
+        before, value = self.inventory.attributes, self.thing(number)
+        kind, own = kind_of(value)
+        if kind is CLASS and number in before:
+            fill_class(value, before[number], content, self)
+        elif kind is None or (own is None and kind.fill is None):
+            raise CannotRestoreError("content of what has none")
+        else:
+            fill(kind, own, value, content, self)
 
     def _make(self, how: str, *rest: Any) -> Any:
         if how == "library":

@@ -12,7 +12,8 @@ import math
 import zlib
 from typing import Any
 
-from sandbox.memory.kinds import ITERATOR, LIBRARY_FUNCTION, Kind, content_of, kind_of
+from sandbox.memory.containers import ITERATOR
+from sandbox.memory.kinds import LIBRARY_FUNCTION, Kind, content_of, kind_of
 from sandbox.memory.layout import LayoutError
 from sandbox.memory.walk import ATOMS, MOST_OBJECTS, CannotSaveError, Place, Walk, World, describe, path_of
 
@@ -37,7 +38,7 @@ class Inventory(Walk):
         """Give an object a number, unless it has one or a name."""
         del key
         kind = type(value)
-        if (kind in ATOMS and value == value) or self.named(value):
+        if (kind in ATOMS and value == value) or self.named(value):  # noqa: PLR0124 - only NaN differs from itself
             return None
         number = self.numbers.get(id(value))
         if number is not None:

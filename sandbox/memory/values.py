@@ -235,7 +235,7 @@ def _dtype_text(kind: Any) -> str:
     text = str(kind.str)
     if kind.hasobject or kind.names is not None or kind.subdtype is not None or not _DTYPE.fullmatch(text):
         raise CannotSaveError(f"an array of type {text}")
-    if kind.itemsize > 8 and kind.kind in "fc" and kind.str[1:] not in {"c16"}:
+    if kind.itemsize > 8 and kind.kind in "fc" and kind.str[1:] != "c16":
         raise CannotSaveError("an array of long doubles")
     return text
 
@@ -283,7 +283,7 @@ def _make_array(parts: Any, get: Get, _own: Any) -> Any:
     return np.ndarray(tuple(shape), kind, buffer=flat, offset=offset, strides=tuple(strides))
 
 
-def _array_content(value: Any, walk: Walk) -> Any:
+def _array_content(value: Any, _walk: Walk) -> Any:
     base = value.base
     if type(base) is np.ndarray and _is_whole(base):
         return (None, value.flags.writeable)
@@ -303,7 +303,7 @@ def _fill_array(value: Any, content: Any, _get: Get) -> None:
             raise CannotRestoreError("an array of another size")
         if not value.flags.writeable:
             value.flags.writeable = True
-        value[...] = given.reshape(value.shape, order=order)
+        value[...] = np.reshape(given, value.shape, order="F" if order == "F" else "C")
     value.flags.writeable = bool(writeable)
 
 

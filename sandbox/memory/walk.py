@@ -51,10 +51,10 @@ class World:
 
 # What a bot can name of the built-ins only through a guard, or not at all.
 _NOT_NAMED = frozenset({"super", "True", "False", "None"})
-_TYPES = {
-    kind.__name__: kind
-    for kind in (type(None), type(Ellipsis), type(NotImplemented), types.FunctionType, types.BuiltinFunctionType)
-}
+_UNNAMED_TYPES: tuple[type, ...] = (
+    type(None), type(Ellipsis), type(NotImplemented), types.FunctionType, types.BuiltinFunctionType,
+)  # fmt: skip
+_TYPES = {kind.__name__: kind for kind in _UNNAMED_TYPES}
 
 
 def _library_names(builtins: dict[str, Any], modules: Iterable[Facade]) -> dict[tuple[str, str], Any]:

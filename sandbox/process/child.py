@@ -50,7 +50,8 @@ class ChildKit:
     # Frames of a bot of our own, and the memory ranges that running them writes to (see `tuning`).
     rehearsal: list[bytes] = field(default_factory=list)
     pages: bytes = b""
-    # What a bot can name, for snapshots, and those of the bot that runs here.
+    # For snapshots: what looks a bot's module over, what a bot can name, and the memory of the bot that runs here.
+    remember: type[Memory] | None = None
     library: Library | None = None
     memory: Memory | None = None
     meta: bytes = b""
@@ -91,15 +92,11 @@ def serve(kit: ChildKit, page: SharedPage | None = None) -> None:
             sent = write(1, frame)
             if sent < len(frame):
                 _write(frame[sent:])
-        elif kind == Kind.START:
-            _send(Kind.STARTED, seq, _start(kit, data[_HEAD:end]))
-        elif kind == Kind.SNAPSHOT:
-            _send(Kind.SNAPSHOT_TAKEN, seq, _snapshot(kit, data[_HEAD:end]))
-        elif kind == Kind.RESTORE:
-            _send(Kind.RESTORED, seq, _restore(kit, data[_HEAD:end]))
-        elif kind == Kind.CHECK:
-            _send(Kind.CHECKED, seq, check(kit, data[_HEAD:end]))
-            return
+        elif kind in _ANSWERED:
+            answered, work = _ANSWERED[kind]
+            _send(answered, seq, work(kit, data[_HEAD:end]))
+            if kind == Kind.CHECK:
+                return
         if page is not None and page.wanted:
             # It calls from a frame of its own: a bot that counts how deep it can go must find the same everywhere.
             sys.setrecursionlimit(limit + 1)
@@ -126,13 +123,11 @@ def _load(kit: ChildKit, program: bytes) -> Namespace:
 
 def _memory_of(kit: ChildKit, code: CodeType) -> Memory | None:
     """Look over the module that has been loaded; None if its memory cannot be saved, for whatever reason."""
-    from sandbox.memory.memory import Memory
-
     guest = remembering(kit.guest)
-    if kit.library is None or guest is None:
+    if kit.remember is None or kit.library is None or guest is None:
         return None
     try:
-        return Memory(kit.library, kit.host, guest.named(), code, kit.namespace)
+        return kit.remember(kit.library, kit.host, guest.named(), code, kit.namespace)
     except Exception:  # noqa: BLE001 - a bot without snapshots is rebuilt by replay
         return None
 
@@ -152,7 +147,7 @@ def _snapshot(kit: ChildKit, payload: bytes) -> bytes:
 
 
 def _restore(kit: ChildKit, payload: bytes) -> bytes:
-    """Load the bot and put its memory back as a snapshot has it; b"\1", or in words why that cannot be done."""
+    """Load the bot and put its memory back as a snapshot has it, or say in words why that cannot be done."""
     from sandbox.memory.memory import unpack
 
     data, program = unpack_pair(payload)
@@ -207,6 +202,15 @@ def _load_violation(error: BaseException) -> Violation:
             line = trace.tb_lineno
         trace = trace.tb_next
     return violation("load-failed", line, 1, describe(error))
+
+
+# What is asked seldom: the kind of the reply, and what makes it.
+_ANSWERED: dict[int, tuple[Kind, Callable[[ChildKit, bytes], bytes]]] = {
+    Kind.START: (Kind.STARTED, _start),
+    Kind.CHECK: (Kind.CHECKED, check),
+    Kind.SNAPSHOT: (Kind.SNAPSHOT_TAKEN, _snapshot),
+    Kind.RESTORE: (Kind.RESTORED, _restore),
+}
 
 
 def describe(error: BaseException) -> str:
