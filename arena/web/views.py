@@ -33,7 +33,9 @@ def with_life(context: AppState, season: ChosenSeason, row: dict[str, Any]) -> d
         seat = context.engine.roster.get(row["bot_id"])
     except NotFoundError:
         return recorded
-    return {**recorded, "status": seat.status, "recovered": seat.recovered}
+    # The row may be older than the status: the reason comes from the same place.
+    shown = {**recorded, "status": seat.status, "recovered": seat.recovered}
+    return {**shown, "reason": seat.entry.reason} if "reason" in row else shown
 
 
 def up_to_date(context: AppState, season: ChosenSeason, row: dict[str, Any]) -> dict[str, Any]:

@@ -368,6 +368,7 @@ register(Kind("partial", _partial_parts, _make_partial), functools.partial)
 # How a named tuple reads its fields.
 _TUPLE_GETTER: type = type(vars(collections.namedtuple("_Sample", "field"))["field"])  # noqa: PYI024
 
+
 def _member_parts(value: Any, walk: Walk) -> Any:
     """Return the value of a combination of flags; every other member has been there since the module was loaded."""
     kind = type(value)
