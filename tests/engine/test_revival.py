@@ -333,3 +333,21 @@ def test_a_recovering_bot_that_is_quarantined_meanwhile_gets_no_worker(deal: Dea
     again.life = Life.QUARANTINED
     hand.engine.wait_for_bots()
     assert again.worker is None
+
+
+def test_bots_whose_record_has_a_hole_start_afresh_with_their_accounts(
+    deal: Deal, caplog: pytest.LogCaptureFixture
+) -> None:
+    hand = deal()
+    hand.admit(COUNTER)
+    hand.tick(12)
+    account = hand.engine.roster.seats()[0].account
+    hand.engine.stop()
+    with hand.database.begin() as connection:
+        connection.execute(text("DELETE FROM ticks WHERE n = 3"))
+    hand.begin()
+    (seat,) = hand.engine.roster.seats()
+    assert "Tick 3 is missing" in caplog.text
+    assert (seat.status, seat.account) == ("restarting", account)
+    hand.tick(2)
+    assert calls(hand)[-1][1] == "call 2"
