@@ -38,6 +38,7 @@ from arena.submissions.samples import Samples
 from arena.submissions.store import SubmissionStore
 from arena.web.context import AppState, SeasonRun
 from arena.web.jobs import Jobs
+from arena.web.reverify import Reverification
 from arena.web.server import create_app
 from sandbox.pool import Pool
 
@@ -96,6 +97,7 @@ class Arena:
             desk=desk, pipeline=pipeline, jobs=jobs, public_key=self.signer.public, status=self.status,
             close_season=self.close_season, new_season=self.new_season,
         )  # fmt: skip
+        self._on_stop(Reverification(self._context, settings.reverify_hours), Reverification.stop)
         return create_app(self._context)
 
     def stop(self) -> None:

@@ -152,6 +152,9 @@ class Settings(BaseSettings):
     snapshot_max_kb: int = Field(
         1024, gt=0, le=65_536, description="Largest snapshot, KiB compressed; a larger memory is rebuilt by replay."
     )
+    reverify_hours: float = Field(
+        0.0, ge=0, description="Hours after which every bot's record is proved again; 0 means never by itself."
+    )
     sandbox_uid_base: int = Field(20_000, gt=0, description="First user id for workers (as root).")
     sandbox_tuning: bool = Field(True, description="Whether the sandbox saves memory and time with its own tricks.")
     tick_cpu_soft: float = Field(0.1, gt=0, description="CPU seconds a bot may use in a tick.")

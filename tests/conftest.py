@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine, make_url, text
 
+from arena.config import Settings
 from arena.store.database import open_database, upgrade
 from tests.arenas import Running, running, settings_for
 
 TOKEN = "an-arena-token-for-tests"
 
 _numbers = itertools.count(1)
+_shared: list[Running] = []
+
+# An example, or drawing one, may take as long as it likes: on a busy machine a process is stopped for seconds.
+settings.register_profile("arena", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("arena")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,11 +37,22 @@ def table_of_characters() -> None:
     st.text().validate()
 
 
+@contextlib.contextmanager
+def shared(settings: Settings, folder: Path) -> Iterator[Running]:
+    """Run an arena that many tests share."""
+    with running(settings, folder) as arena:
+        _shared.append(arena)
+        try:
+            yield arena
+        finally:
+            _shared.remove(arena)
+
+
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One open arena that many tests share; each brings bots of its own names."""
     folder = tmp_path_factory.mktemp("live")
-    with running(settings_for(folder), folder) as arena:
+    with shared(settings_for(folder), folder) as arena:
         yield arena
 
 
@@ -41,14 +60,17 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One arena whose writes need a token."""
     folder = tmp_path_factory.mktemp("guarded")
-    with running(settings_for(folder, arena_token=TOKEN), folder) as arena:
+    with shared(settings_for(folder, arena_token=TOKEN), folder) as arena:
         yield arena
 
 
 @pytest.fixture
-def own_name() -> str:
-    """A bot name that no other test uses."""
-    return f"Bot {next(_numbers)}"
+def own_name() -> Iterator[str]:
+    """A bot name that no other test uses; bots of that name are retired from the shared arenas afterwards."""
+    name = f"Bot {next(_numbers)}"
+    yield name
+    for arena in _shared:
+        arena.retire(name)
 
 
 @pytest.fixture(scope="session")
@@ -97,10 +119,10 @@ def migrated_postgres(postgres_url: Callable[..., str]) -> str:
     return make_url(url).database or ""
 
 
-_KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+DATABASE_KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
-@pytest.fixture(params=_KINDS)
+@pytest.fixture(params=DATABASE_KINDS)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database, of both kinds in turn."""
     if request.param == "sqlite":
@@ -108,7 +130,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_url")())
 
 
-@pytest.fixture(params=_KINDS)
+@pytest.fixture(params=DATABASE_KINDS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database with the arena's tables, of both kinds in turn."""
     if request.param == "sqlite":

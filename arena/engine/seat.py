@@ -148,6 +148,11 @@ class Seat:
         return self.life.value
 
     @property
+    def recovered(self) -> float | None:
+        """Return the share of its past that a bot has been shown again, None where it is not recovering."""
+        return round(self.revived, 2) if self.life is Life.RECOVERING else None
+
+    @property
     def stored_status(self) -> str:
         """Return the status that is stored; passing states count as active."""
         return Life.ACTIVE.value if self.life in RUNNING else self.life.value
@@ -203,6 +208,9 @@ class SeatUpdate:
     def apply(self) -> None:
         """Change the seat; to be called once the tick has been written."""
         seat = self.seat
+        # The reason before the state that it explains: others read both at any moment.
+        if self.reason is not None:
+            seat.entry.status, seat.entry.reason = self.life.value, self.reason
         seat.life, seat.started, seat.away = self.life, self.started, self.away
         seat.account, seat.score = self.account, self.score
         seat.equity, seat.unrealized = self.valuation
@@ -211,8 +219,6 @@ class SeatUpdate:
         seat.log_allowance = self.log_allowance
         seat.good_tick, seat.rejection = self.good_tick, self.rejection
         seat.errors, seat.errors_in_a_row, seat.last_error = self.errors, self.errors_in_a_row, self.last_error
-        if self.reason is not None:
-            seat.entry.status, seat.entry.reason = self.life.value, self.reason
 
 
 def new_seat(bot: Bot, entry: Entry, starting_cash: float) -> Seat:

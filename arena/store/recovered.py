@@ -175,6 +175,24 @@ def score_bounds(engine: Engine, season_id: str) -> tuple[float, float] | None:
     return None if first is None or last is None else (first, last)
 
 
+def last_known_prices(engine: Engine, season_id: str, tick: int) -> dict[str, float] | None:
+    """Return the last known prices before a tick, None where no score point before it tells them."""
+    newest = (
+        sql_select(_POINTS.c.tick, _POINTS.c.prices)
+        .where(_POINTS.c.season_id == season_id, _POINTS.c.tick < tick)
+        .order_by(_POINTS.c.n.desc())
+        .limit(1)
+    )
+    with engine.connect() as connection:
+        point = connection.execute(newest).first()
+    if point is None:
+        return None
+    known = dict(point.prices)
+    for row in tick_rows(engine, season_id, point.tick + 1, tick - 1):
+        known.update(row.prices)
+    return known
+
+
 def scored_ticks(engine: Engine, season_id: str, since: int) -> set[int]:
     """Return the ticks from `since` on at which score points were written; read backwards, however many there are."""
     newest = sql_select(_POINTS.c.tick).where(_POINTS.c.season_id == season_id).order_by(_POINTS.c.n.desc())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,22 +42,27 @@ def tick_columns(engine: Engine, season_id: str, first: int, end: int) -> Iterat
     )
     with engine.connect().execution_options(yield_per=_BATCH) as connection, connection.execute(query) as found:
         for rows in found.partitions():
-            yield from _columns([tuple(row) for row in rows])
+            yield from _columns(rows)
 
 
-def _columns(rows: list[tuple[Any, ...]]) -> Iterator[TickColumns]:
+def _columns(rows: Sequence[Any]) -> Iterator[TickColumns]:
     import numpy as np
 
     numbers, times, texts, conditions = zip(*rows, strict=True)
     prices: list[dict[str, float]] = orjson.loads("[" + ",".join(texts) + "]")
-    symbols = tuple(sorted(set().union(*prices)))
-    nan = float("nan")
-    values = np.empty((len(rows), 1 + len(symbols)))
-    values[:, 0] = times
-    for column, symbol in enumerate(symbols, 1):
-        values[:, column] = [each.get(symbol, nan) for each in prices]
-    strange = {n: orjson.loads(text) for n, text in zip(numbers, conditions, strict=True) if text is not None}
-    strange = {n: found for n, found in strange.items() if found}
+    symbols = tuple(sorted(prices[0]))
+    try:
+        columns = [[each[symbol] for each in prices] for symbol in symbols]
+        whole = sum(map(len, prices)) == len(prices) * len(symbols)
+    except KeyError:
+        whole = False
+    if not whole:
+        nan = float("nan")
+        symbols = tuple(sorted(set().union(*prices)))
+        columns = [[each.get(symbol, nan) for each in prices] for symbol in symbols]
+    values = np.array([times, *columns]).T
+    told = {text: orjson.loads(text) for text in set(conditions) if text is not None}
+    strange = {n: told[text] for n, text in zip(numbers, conditions, strict=True) if told.get(text)} if told else {}
     borders = (np.flatnonzero(np.diff(numbers) != 1) + 1).tolist()
     for start, stop in zip([0, *borders], [*borders, len(rows)], strict=True):
         inside = range(numbers[start], numbers[stop - 1] + 1)

@@ -189,6 +189,9 @@ class BoardItem(BaseModel):
     last_error: str | None
     note: str | None = Field(None, description="What keeps it from playing, or its record from being whole.")
     positions: dict[str, float] = {}
+    recovered: float | None = Field(
+        None, description="While its status is recovering: the share of its past that it has been shown again."
+    )
     verified: str | None = Field(None, description="What running it again has shown: reproduced, or differs.")
     verified_tick: int | None = Field(None, description="Up to which tick.")
     symbols: list[str] = []

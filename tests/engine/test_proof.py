@@ -16,7 +16,7 @@ from arena.core.exchange import Conditions, Rules
 from arena.engine.replay.proof import DIFFERS, OTHER_RUNTIME, REPRODUCED, UNPROVED, Proof, verify
 from arena.engine.seat import Seat
 from arena.errors import StoreError
-from arena.store.bundle import Bundle, open_bundle, read_bundle, write_bundle
+from arena.store.bundle import Bundle, StoredRecord, open_bundle, read_bundle, write_bundle
 from arena.store.seasons import SeasonPlan, season_seeds
 from tests.arenas import bot_source
 from tests.engine.conftest import SPIN, SYMBOLS, Hand, Steady, plan_of
@@ -33,20 +33,21 @@ def bundle_of(hand: Hand, seat: Seat) -> Bundle:
 
 
 def prove(hand: Hand, seat: Seat) -> Proof:
-    return verify(hand.pool, bundle_of(hand, seat))
+    return verify(hand.pool, StoredRecord(hand.database, hand.season_id, seat.id))
 
 
 @pytest.mark.parametrize("fee", [0.0, 7.5])
 def test_every_shipped_bot_is_reproduced_bit_for_bit(deal: Deal, fee: float) -> None:
     hand = deal(plan=plan_of(fee_bps=fee, slippage_bps=fee / 3))
     seats = [hand.admit(path.read_text("utf-8")) for path in BOTS]
-    hand.tick(180)
+    hand.tick(90)
     hand.restart()
-    hand.tick(123)
-    for seat in seats:
-        proof = prove(hand, seat)
-        assert proof.status == REPRODUCED, (seat.name, proof.findings)
-    assert sum(proof.compared["trades"] for proof in (prove(hand, seat) for seat in seats)) > 50
+    hand.tick(63)
+    proofs = {seat.name: prove(hand, seat) for seat in seats}
+    assert {name: (proof.status, proof.findings) for name, proof in proofs.items()} == {
+        name: (REPRODUCED, []) for name in proofs
+    }
+    assert sum(proof.compared["trades"] for proof in proofs.values()) > 20
 
 
 def accepted_answers() -> list[tuple[str, str]]:
@@ -71,9 +72,9 @@ def test_every_accepted_answer_of_a_model_is_reproduced_after_a_restart(deal: De
         if checked.accepted:
             seats.append(hand.admit(source, author=f"author {len(seats)}", origin="generated"))
     assert len(seats) >= 15
-    hand.tick(150)
+    hand.tick(70)
     hand.restart()
-    hand.tick(101)
+    hand.tick(51)
     for seat in seats:
         proof = prove(hand, seat)
         assert proof.status == REPRODUCED, (seat.name, proof.findings)

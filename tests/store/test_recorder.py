@@ -30,7 +30,7 @@ def standing(books: Books, bot_id: str, tick: int, equity: float) -> Row:
         "errors": 0, "tick": tick, "as_of": float(tick), "positions": {}, "score": {"ticks": tick},
         "periods_a_year": None, "note": None,
         "periods": 0, "excess_pct": None, "verdict": "not yet", "verdict_next": "not yet", "tie_first": 1,
-        "tie_last": 2, "batches": 0, "ticks_to_separate": None,
+        "tie_last": 2, "batches": 0, "ticks_to_separate": None, "account": [equity, {}, 0.0, 0.0, -1, 0],
     }  # fmt: skip
 
 

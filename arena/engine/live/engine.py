@@ -225,11 +225,12 @@ class Engine:
         if self.state == "finished":
             return
         self._flush()
-        self._state.phase = "finished"
         self.roster.expire_pending()
         self._snapshot_last()
         close_season(self._database, self.season.id)
         self.season.status = "closed"
+        # Last: who sees it finds the season closed and its last state written.
+        self._state.phase = "finished"
         log.info("Season %d is closed after tick %d", self.season.number, self.market.n)
         self._broadcast.publish("status", {})
 
@@ -274,11 +275,14 @@ class Engine:
         """Write ticks; where the database is away or full, the clock stands until it is back."""
         batch = [builder.writes for builder in builders]
         while (problem := self._journal.write(*batch)) is not None:
-            self._state.phase, self._state.problem = "waiting", problem.reason
             log.error("Tick %d cannot be recorded, the clock stands: %s", builders[-1].n, problem.detail)
+            # The phase last: who reads it from another thread finds the reason too.
+            self._state.problem = problem.reason
+            self._state.phase = "waiting"
             if self._calls.wait(1.0):
                 return False
-        self._state.phase, self._state.problem = "running", None
+        self._state.problem = None
+        self._state.phase = "running"
         return True
 
     def _flush(self) -> None:
@@ -301,7 +305,6 @@ class Engine:
         known = {"last_prices": market.last_prices, "ended": market.ended}
         builder.snapshot(self.scores, self._worth(market.last_prices, {}), market=known, last=True)
         self._record(builder)
-        self._state.phase = "finished"
 
     def _publish(self, *builders: TickBuilder) -> None:
         """Tell of ticks that have been written: each trade, and the last tick."""

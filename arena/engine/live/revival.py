@@ -126,14 +126,18 @@ class Revival:
 
     def _run(self, lost: deque[_Lost], last: int) -> None:
         on_their_way: list[_CatchUp] = []
+        every = list(lost)
         try:
             self._bring_back(lost, on_their_way, last)
         except _StoppedError:
             pass
         except Exception:
             log.exception("Bots cannot be brought back because of a fault of ours; they start afresh")
-            for each in [*(catch_up.lost for catch_up in on_their_way), *lost]:
-                self._settle(each.seat, Life.RESTARTING)
+            # Those whose worker is handed over already have it by the time that this is done.
+            for each in every:
+                if each.seat.reviving:
+                    checked = self._pool.check(each.seat.bot.source.encode())
+                    self._settle(each.seat, Life.RESTARTING, checked.program)
         finally:
             for catch_up in on_their_way:
                 catch_up.way.close()

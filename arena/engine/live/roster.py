@@ -115,11 +115,10 @@ class Roster:
             return seat
         if seat.life not in {Life.ACTIVE, Life.STARTING, Life.RESTARTING, Life.RECOVERING}:
             raise ConflictError(f"Bot '{seat.name}' is {seat.status} and cannot be paused.")
-        ready = seat.started or seat.life is Life.RECOVERING
-        seat.life = Life.PAUSED if ready else seat.life
-        if not ready:
+        if not seat.started and seat.life is not Life.RECOVERING:
             raise ConflictError(f"Bot '{seat.name}' is still starting; try again in a moment.")
         seat.entry.reason = reason
+        seat.life = Life.PAUSED
         self._store(seat, "paused")
         return seat
 
@@ -130,9 +129,9 @@ class Roster:
             return seat
         if seat.life is not Life.PAUSED:
             raise ConflictError(f"Bot '{seat.name}' is {seat.status} and cannot be resumed.")
+        seat.entry.reason = ""
         there = Life.ACTIVE if seat.worker is not None else Life.RESTARTING
         seat.life = Life.RECOVERING if seat.reviving else there
-        seat.entry.reason = ""
         self._store(seat, "resumed")
         return seat
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine as Database
@@ -12,6 +12,7 @@ from arena.core.exchange import Conditions
 from arena.engine.backtest.market import RecordedMarket
 from arena.engine.replay.replayer import RecordedTicks
 from arena.errors import StoreError
+from arena.store.recovered import last_known_prices
 from arena.store.tick_columns import tick_columns
 
 if TYPE_CHECKING:
@@ -63,12 +64,17 @@ class TickTape:
             if self._read(self._from - 1):
                 self._from -= 1
         first = block * BLOCK
-        # What has no price at the block's begin has its last price in a block before.
+        known: Mapping[str, float] = {}
         if first and np.isnan(self._rows[first]).any():
-            return self.since(0)
+            # What has no price at the block's begin had its last one before.
+            found = last_known_prices(self._database, self._season_id, first)
+            if found is None:
+                return self.since(0)
+            known = found
         if block not in self._known:
-            here = {n - first: found for n, found in self._conditions.items() if n >= first}
-            self._known[block] = RecordedTicks(first, RecordedMarket(self._symbols, self._rows[first:], here))
+            here = {n - first: barred for n, barred in self._conditions.items() if n >= first}
+            market = RecordedMarket(self._symbols, self._rows[first:], here, known)
+            self._known[block] = RecordedTicks(first, market)
         return self._known[block]
 
     def _read(self, block: int) -> bool:

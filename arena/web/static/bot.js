@@ -167,6 +167,7 @@ function drawMetrics(bot) {
     tile("Realised", signed(bot.realized_pnl), tone(bot.realized_pnl)), tile("Unrealised", signed(bot.unrealized_pnl), tone(bot.unrealized_pnl)), tile("Cash", number(bot.cash)),
     tile("Errors", whole(bot.errors)), tile("Round trips", whole(closed.length)), tile("Average holding", held === null ? DASH : duration(held)),
     tile("Best trip", closed.length ? signed(Math.max(...closed.map(({ pnl }) => pnl))) : DASH), tile("Worst trip", closed.length ? signed(Math.min(...closed.map(({ pnl }) => pnl))) : DASH),
+    tile("Memory brought back", typeof bot.recovered === "number" ? percent(100 * bot.recovered, 0) : null),
     tile("CPU per tick", typeof bot.cpu_ms === "number" ? `${number(bot.cpu_ms, 2)} ms` : null),
   ].filter(([, shown]) => shown.textContent !== "null" && shown.textContent !== ""));
 }
@@ -290,8 +291,18 @@ async function ended(job) {
   return seen;
 }
 
+let asked = false; // for a proof, on this page
+
+/** Show what the last proof has shown; one that is asked for meanwhile goes before it. */
+async function drawStoredProof() {
+  if (!current?.verified) return;
+  const found = await get(of("/verify"));
+  if (!asked) $("bot-proof").replaceChildren(guest(proofWords(found)));
+}
+
 function listenProof() {
   $("bot-verify").addEventListener("click", async ({ target }) => {
+    asked = true;
     target.disabled = true;
     $("bot-proof").textContent = "The bot is run again …";
     try {
@@ -376,6 +387,7 @@ $("log-search").addEventListener("input", () => logs.draw());
 $("log-level").addEventListener("change", () => logs.draw());
 listenProof();
 await load();
+drawStoredProof().catch((error) => { if (error.status !== 404) failed(error); });
 await chart.load(current, failed);
 drawTrades();
 optional("statistics", drawTrust);
