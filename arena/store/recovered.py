@@ -101,6 +101,10 @@ def _trades_after(connection: Connection, season_id: str, bot_id: str, tick: int
     return found[::-1]
 
 
+# What ends an absence: its memory is back, or it has been loaded afresh.
+_BACK = ("recovered", "start", "restarted")
+
+
 def _rejected(connection: Connection, season_id: str, bot_id: str, entry: Entry) -> int:
     """Return how many orders of a bot were rejected; entries of an older version did not count them."""
     if entry.rejected is not None or not entry.orders_count:
@@ -117,14 +121,14 @@ def _events(
     query = sql_select(_EVENTS.c.bot_id, _EVENTS.c.tick, _EVENTS.c.event, _EVENTS.c.detail)
     here = _EVENTS.c.season_id == season_id
     late = query.add_columns(_EVENTS.c.id).where(here, _EVENTS.c.event == "late", _EVENTS.c.tick > since)
-    rest = query.add_columns(_EVENTS.c.id).where(here, _EVENTS.c.event.in_(["killed", "recovering", "recovered"]))
+    rest = query.add_columns(_EVENTS.c.id).where(here, _EVENTS.c.event.in_(["killed", "recovering", *_BACK]))
     found: dict[str, list[tuple[int, str, str]]] = {}
     away: set[str] = set()
     rows = [*connection.execute(late), *connection.execute(rest)]
     for row in sorted(rows, key=lambda row: int(row.id)):
         if row.event == "recovering":
             away.add(row.bot_id)
-        elif row.event == "recovered":
+        elif row.event in _BACK:
             away.discard(row.bot_id)
         else:
             found.setdefault(row.bot_id, []).append((row.tick, row.event, row.detail))

@@ -11,6 +11,7 @@ from arena.engine.live.snapshots import Snapshots
 from arena.engine.seat import Seat
 from arena.runtime.version import runtime_hash
 from arena.store.models import Snapshot
+from arena.store.recovered import recover
 from arena.store.snapshots import newest_ticks, save_snapshots, snapshot_state, usable_snapshots
 from sandbox.talk.gather import gather
 from sandbox.talk.snapshot import read_restored
@@ -146,3 +147,16 @@ def test_a_newer_problem_stands_beside_the_last_snapshot(hand: Hand) -> None:
     save_snapshots(hand.database, [problem])
     told = snapshot_state(hand.database, hand.season_id, seat.id)
     assert told == {"tick": 1, "size": row.size, "problem": "state['x'] is a generator"}
+
+
+def test_a_bot_that_was_loaded_afresh_is_absent_anew_after_the_next_stop(deal: Callable[..., Hand]) -> None:
+    hand = deal(Steady())
+    seat = hand.admit(COUNTS)
+    hand.tick(4)
+    with hand.database.begin() as connection:
+        for event in ("recovering", "restarted"):
+            connection.execute(
+                text("INSERT INTO bot_ticks (season_id, bot_id, tick, event, detail) VALUES (:s, :b, 3, :e, '')"),
+                {"s": hand.season_id, "b": seat.id, "e": event},
+            )
+    assert recover(hand.database, hand.season_id).away == set()
