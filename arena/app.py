@@ -44,6 +44,7 @@ from arena.submissions.store import SubmissionStore
 from arena.trust.season_report import keep_report
 from arena.web.context import AppState, SeasonRun
 from arena.web.jobs import Jobs
+from arena.web.reverify import Reverification
 from arena.web.server import create_app
 from sandbox.pool import Pool
 
@@ -51,6 +52,7 @@ log = logging.getLogger("arena")
 T = TypeVar("T")
 
 RUNTIME = "arena.runtime.bot:BotRuntime"
+_RESTORE_SECONDS = 60.0  # a database of an older version may take a while, once
 
 
 class Arena:
@@ -103,6 +105,7 @@ class Arena:
             desk=desk, pipeline=pipeline, jobs=jobs, signer=self.signer, status=self.status,
             close_season=self.close_season, new_season=self.new_season,
         )  # fmt: skip
+        self._on_stop(Reverification(self._context, settings.reverify_hours), Reverification.stop)
         return create_app(self._context)
 
     def stop(self) -> None:
@@ -146,7 +149,8 @@ class Arena:
         return Engine(
             self._clock_database, self._pool, self._market.make_source(season), season, self.broadcast, journal,
             log_bytes_a_day=settings.max_log_mb_per_day << 20, memory=budget(settings.bots_memory_mb),
-            receipt=self._receipt, on_finish=partial(self._season_over, season.number),
+            receipt=self._receipt, snapshot_minutes=settings.snapshot_minutes,
+            on_finish=partial(self._season_over, season.number),
             followed=self._market.plan.length is not None and self._market.plan.origin is None,
         )  # fmt: skip
 
@@ -171,6 +175,8 @@ class Arena:
         """Start a season's clock, then its drop-in folder."""
         self._run = run
         run.thread.start()
+        # The first answer shall tell exact accounts.
+        run.engine.wait_until_restored(_RESTORE_SECONDS)
         run.drop_in.start()
 
     def _end_season(self) -> None:

@@ -167,6 +167,15 @@ class Settings(BaseSettings):
     min_free_disk: int = Field(
         200 * 1024 * 1024, ge=0, description="Bytes that must stay free; below, the clock stops."
     )
+    snapshot_minutes: float = Field(
+        10.0, ge=0, description="Minutes between two snapshots of a bot's memory, for a quick restart; 0 means none."
+    )
+    snapshot_max_kb: int = Field(
+        1024, gt=0, le=65_536, description="Largest snapshot, KiB compressed; a larger memory is rebuilt by replay."
+    )
+    reverify_hours: float = Field(
+        0.0, ge=0, description="Hours after which every bot's record is proved again; 0 means never by itself."
+    )
     sandbox_uid_base: int = Field(20_000, gt=0, description="First user id for workers (as root).")
     sandbox_tuning: bool = Field(True, description="Whether the sandbox saves memory and time with its own tricks.")
     tick_cpu_soft: float = Field(0.1, gt=0, description="CPU seconds a bot may use in a tick.")
@@ -231,6 +240,7 @@ class Settings(BaseSettings):
             tick_cpu_soft=self.tick_cpu_soft,
             tick_cpu_hard=self.tick_cpu_hard,
             memory_bytes=self.bot_memory_mb * 1024 * 1024,
+            snapshot_bytes=self.snapshot_max_kb * 1024,
             uid_base=self.sandbox_uid_base,
         )
 

@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,13 @@ from arena.engine.backtest.run import hash_source
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.engine import Engine
 from arena.engine.live.garbage import keep_for_good
+from arena.engine.live.snapshots import Snapshots
 from arena.engine.live.sources import SyntheticSource
 from arena.engine.seat import Life, Seat
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.database import open_database, upgrade
 from arena.store.seasons import NewBot, SeasonPlan, resume_or_open, season_seeds
+from arena.store.snapshots import newest_ticks
 from benchmarks import telling
 from benchmarks.bare_pipes import BarePipes
 from benchmarks.bench_replay import SOURCE
@@ -138,6 +140,14 @@ class Season:
             for event, bot_id in rows:
                 found.setdefault(event, set()).add(bot_id)
         return found
+
+    def keeper(self, minutes: float, clock: Callable[[], float]) -> Snapshots:
+        """Return what saves this season's bots."""
+        return Snapshots(self._database, self.pool, self.engine._state, minutes, clock)  # noqa: SLF001 - as the engine makes its own
+
+    def saved(self) -> int:
+        """Return how many bots have a snapshot."""
+        return len(newest_ticks(self._database, self._season.id))
 
     def stop(self) -> None:
         """End everything."""

@@ -161,6 +161,27 @@ START = Question(
     ),
 )  # fmt: skip
 
+MONTH = Question(
+    "month", "Does a season of a month cost more than one of an hour?",
+    "A season is made whose bots really played, a server is started on it, ended and started again. Beside the whole "
+    "age stand shares of it, one season each, on the same machine one after the other.",
+    (
+        Goal("start to the first board, at the whole age", "whole/first_board_s", " s", 2, at_most=True),
+        Goal("start to the first tick, at the whole age", "whole/first_tick_s", " s", 5, at_most=True),
+        Goal("first board, the slowest age over the fastest", "first_board_s_over_least", "x", 1.2, at_most=True),
+        Goal("first tick, the slowest age over the fastest", "first_tick_s_over_least", "x", 1.2, at_most=True),
+        Goal("all bots back, the slowest age over the fastest", "all_back_s_over_least", "x", 1.2,
+             "with snapshots; without any, at the whole age {} s", ("whole/all_back_without_s",), at_most=True),
+        Goal("proof of one record", "whole/verify_ticks_a_second", " ticks/s", 200_000),
+    ),
+    (Table("Seconds after the start of the server.", "ages",
+           (("Age", "age"), ("Ticks", "ticks"), ("Bots", "bots"), ("First board", "first_board_s"),
+            ("First tick", "first_tick_s"), ("All bots back", "all_back_s"),
+            ("All bots back without snapshots", "all_back_without_s"),
+            ("Bot-ticks/s on the way back", "bot_ticks_a_second_back"), ("Proof, ticks/s", "verify_ticks_a_second"),
+            ("Bytes a bot-tick", "bytes_a_bot_tick"))),),
+)  # fmt: skip
+
 BOARD = Question(
     "board", "How many people can look at the board?",
     "One worker process serves the leaderboard of a season; 16 connections ask again and again. The baseline is the "
@@ -302,6 +323,6 @@ BEHAVIOUR = Question(
 )  # fmt: skip
 
 QUESTIONS = (
-    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, PAGES, START, BOARD, WRITES, FILES, GUARDS, TRICKS, QUEUE,
+    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, PAGES, START, MONTH, BOARD, WRITES, FILES, GUARDS, TRICKS, QUEUE,
     INTAKE, BEHAVIOUR, FRAMES,
 )  # fmt: skip

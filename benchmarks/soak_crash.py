@@ -132,6 +132,8 @@ class Soak:
         environment = {
             **keep, "PORT": "0", "FEED": "synthetic", "TICK_INTERVAL_SECONDS": str(self.tick), "MIN_FREE_DISK": "0",
             "PYTHONPATH": str(ROOT), "BOTS_DIR": str(self.folder / "bots"), "TRIAL_TICKS": "40",
+            # Of all bots together several in a second, so that kills meet the writing of one.
+            "SNAPSHOT_MINUTES": "0.02",
         }  # fmt: skip
         with (self.folder / "serve.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -221,6 +223,26 @@ class Soak:
         self.kill()
         self.start()
 
+    def newest_snapshot(self) -> int:
+        """Return the id of the row of `snapshots` that was written last."""
+        try:
+            with sqlite3.connect(f"file:{self.folder / 'lab.db'}?mode=ro", uri=True, timeout=20) as connection:
+                return int(connection.execute("SELECT coalesce(max(id), 0) FROM snapshots").fetchone()[0])
+        except sqlite3.OperationalError:
+            return 0
+
+    def kill_server_at_a_snapshot(self) -> None:
+        """Kill it while it writes snapshots, or right before or after."""
+        self.until_ticks(3)
+        before, end = self.newest_snapshot(), time.monotonic() + 20.0
+        while self.newest_snapshot() == before and time.monotonic() < end:
+            time.sleep(0.0005)
+        # The next one is due some tens of milliseconds later.
+        time.sleep(self.rng.uniform(0.0, 0.2))
+        self.done["snapshots seen"] += self.newest_snapshot() > before
+        self.kill()
+        self.start()
+
     def kill_zygote(self) -> None:
         """Kill the process that starts bots, and all bots with it."""
         self.until_ticks(self.rng.randrange(1, 10))
@@ -272,11 +294,11 @@ class Soak:
         """Let `kills` things go wrong, the server's death mostly; a short run takes the quick ones in turn."""
         acts = (
             [self.kill_server_in_its_start] * 8 + [self.kill_server_in_its_ticks] * 8 + [self.kill_zygote] * 2
-            + [self.kill_worker, self.fill_disk, self.lock_database]
+            + [self.kill_server_at_a_snapshot] * 6 + [self.kill_worker, self.fill_disk, self.lock_database]
         )  # fmt: skip
         self.start()
         for n in range(kills):
-            act = acts[(0, 8, 16, 18)[n % 4]] if kills < 20 else self.rng.choice(acts)
+            act = acts[(0, 8, 16, 18, 24)[n % 5]] if kills < 20 else self.rng.choice(acts)
             act()
             say(f"{n + 1}/{kills} {act.__name__}, {self.ticks()} ticks")
         self.until_bots()

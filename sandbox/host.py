@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from sandbox.language.modules.services import Services
 from sandbox.process.lockdown import Tripwire
@@ -69,3 +69,24 @@ class Guest(Protocol):
 
     def call(self, payload: bytes) -> bytes:
         """Answer one request; bot errors are part of the answer, not exceptions."""
+
+
+class Remembering(Protocol):
+    """What a guest offers beside, whose bots' memory can be saved."""
+
+    def named(self) -> dict[str, Any]:
+        """Return by name the objects that a bot is handed and that every process has."""
+
+    def state(self) -> Any:
+        """Return what the runtime itself remembers, as values that can be marshalled."""
+
+    def reload(self, meta: bytes, load: Callable[[], Namespace]) -> None:
+        """Load the bot as `start` did, and go no further."""
+
+    def resume(self, state: Any) -> None:
+        """Go on from what `state` returned; it comes from a worker and may be anything."""
+
+
+def remembering(guest: Guest) -> Remembering | None:
+    """Return the guest if its bots' memory can be saved."""
+    return cast(Remembering, guest) if hasattr(guest, "resume") else None

@@ -26,6 +26,7 @@ from sandbox.talk.gather import gather
 from sandbox.talk.protocol import CONTROL, ForkRequest, Kind, Word, pack_pair
 from sandbox.talk.request import WorkerRequest
 from sandbox.talk.shared_page import can_share
+from sandbox.talk.snapshot import pack_bound
 from sandbox.talk.verdict import Ending, Verdict
 from sandbox.talk.worker import Worker
 from sandbox.tuning.plan import TRICKS
@@ -319,3 +320,18 @@ class Pool:
         """Return the request that loads a bot, with its limits; without a payload, to wait for one that was sent."""
         cpu, wall = self.limits.load_cpu, self.limits.load_wall
         return WorkerRequest(worker, Kind.START, payload, cpu, cpu, wall)
+
+    def snapshot_request(self, worker: Worker) -> WorkerRequest:
+        """Return the request for a snapshot; `Worker.allow_frame` admits the reply, `read_snapshot` reads it."""
+        return WorkerRequest(worker, Kind.SNAPSHOT, pack_bound(self.limits.snapshot_bytes), *self._snapshot_limits)
+
+    def spawn_restored(self, program: bytes, snapshot: bytes) -> tuple[Worker, WorkerRequest]:
+        """Start a worker and return it with the request that restores a bot there; `read_restored` reads the reply."""
+        worker = self._spawn()
+        payload = pack_pair(snapshot, program)
+        return worker, WorkerRequest(worker, Kind.RESTORE, payload, *self._snapshot_limits)
+
+    @property
+    def _snapshot_limits(self) -> tuple[float, float, float]:
+        cpu = self.limits.snapshot_cpu + self.limits.load_cpu
+        return cpu, cpu, self.limits.load_wall

@@ -226,7 +226,7 @@ def test_the_frames_table_names_every_kind_and_nothing_else() -> None:
 
 def test_every_file_of_the_sandbox_is_named() -> None:
     text = section((ROOT / "sandbox" / "README.md").read_text("utf-8"), "Files")
-    rooms = ("", "language", "process", "talk", "tuning", "doctor")
+    rooms = ("", "language", "process", "talk", "memory", "tuning", "doctor")
     files = [path.name for room in rooms for path in (ROOT / "sandbox" / room).glob("*.py") if path.stem != "__init__"]
     assert sorted(files) == sorted(re.findall(r"`(\w+\.py)`", text))
 

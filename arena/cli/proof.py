@@ -16,7 +16,7 @@ from arena.errors import NotFoundError, StoreError
 
 if TYPE_CHECKING:
     from arena.engine.replay.proof import Proof
-    from arena.store.bundle import Bundle
+    from arena.store.bundle import Bundle, StoredRecord
     from sandbox.pool import Pool
 
 Season = Annotated[str, typer.Option(help="Number or id of the season; else the newest one that has the bot.")]
@@ -48,23 +48,23 @@ def verify(
     from sandbox.pool import Pool
 
     settings = config.load(db_path=db or None)
-    bundle, database = _bundle(settings, bot, season)
+    record, database = _record(settings, bot, season)
     pool = Pool(RUNTIME, settings.limits, begun=taken(), tuned=settings.sandbox_tuning)
     pool.start()
     try:
-        found = _proved(pool, bundle, stranger=database is None)
+        found = _proved(pool, record, stranger=database is None)
     finally:
         pool.stop()
     if database is not None and found.status != proof.UNPROVED:
-        mark_verified(database, bundle.season["id"], bundle.bot["id"], found.tick, found.status)
-        _keep(database, bundle, found)
+        mark_verified(database, record.season["id"], record.bot["id"], found.tick, found.status)
+        _keep(database, record, found)
     document = {
-        "bot": bundle.entry["bot_name"], "bot_id": bundle.bot["id"], "season": bundle.season["number"],
+        "bot": record.entry["bot_name"], "bot_id": record.bot["id"], "season": record.season["number"],
         "status": found.status, "tick": found.tick, "compared": found.compared, "findings": found.findings,
     }  # fmt: skip
-    wrong = list(bundle.problems)
+    wrong = list(record.problems) if database is None else []
     if database is None:
-        document["signature"] = _signature(bundle.key, wrong, key)
+        document["signature"] = _signature(record.key, wrong, key)
     _show(document, as_json=as_json)
     if found.status != proof.REPRODUCED or wrong:
         raise typer.Exit(1)
@@ -121,7 +121,7 @@ def _report_differences(body: dict[str, Any], db: str) -> list[str]:
     return [f"Computed again, this part differs: {name}." for name in again if again[name] != body.get(name)]
 
 
-def _keep(database: Any, bundle: Any, found: Any) -> None:
+def _keep(database: Any, record: Any, found: Any) -> None:
     """Store the result as the server stores its own, for the API; an older database has no place for it."""
     from dataclasses import asdict
 
@@ -131,24 +131,24 @@ def _keep(database: Any, bundle: Any, found: Any) -> None:
 
     if not inspect(database).has_table("jobs"):
         return
-    season_id, bot = bundle.season["id"], bundle.bot
+    season_id, bot = record.season["id"], record.bot
     inputs = {"season_id": season_id, "bot_id": bot["id"], "source_hash": bot["source_hash"], "tick": found.tick}
     add_job(
         database, VERIFY, proof_subject(season_id, bot["id"]), inputs, result={"bot_id": bot["id"], **asdict(found)}
     )
 
 
-def _proved(pool: Pool, bundle: Bundle, *, stranger: bool) -> Proof:
+def _proved(pool: Pool, record: Bundle | StoredRecord, *, stranger: bool) -> Proof:
     """Return what running the bot again shows; a stranger's file that passed every check may still be nonsense."""
     from arena.engine.replay import proof
 
     try:
-        return proof.verify(pool, bundle)
+        return proof.verify(pool, record)
     except (ArithmeticError, LookupError, TypeError, ValueError, MemoryError) as error:
         if not stranger:
             raise
         words = f"The bundle cannot be played: {type(error).__name__}: {clean_line(str(error), 200)}."
-        return proof.Proof(proof.UNPROVED, bundle.last, [words])
+        return proof.Proof(proof.UNPROVED, record.last, [words])
 
 
 def _show(document: dict[str, Any], *, as_json: bool) -> None:
@@ -176,11 +176,15 @@ def export(
     db: Db = "",
 ) -> None:
     """Write a bundle that proves a bot's record anywhere: source, ticks, rules, rows and their hashes."""
-    from arena.store.bundle import write_bundle
+    from arena.store.bundle import open_bundle, read_bundle, write_bundle
     from arena.store.receipts import read_key
 
     settings = config.load(db_path=db or None)
-    bundle, _ = _bundle(settings, bot, season)
+    if Path(bot).is_file() and (bot.lower().endswith(".zip") or is_zipfile(bot)):
+        bundle = open_bundle(Path(bot))
+    else:
+        database = _database(settings)
+        bundle = read_bundle(database, *_find(database, bot, season), __version__)
     key = Path(settings.key_file)
     write_bundle(bundle, out, read_key(key) if key.is_file() else None)
     if not key.is_file():
@@ -189,18 +193,22 @@ def export(
     complain(f"{bundle.entry['bot_name']}: {counts} in {out}")
 
 
-def _bundle(settings: config.Settings, bot: str, season: str) -> tuple[Any, Any]:
-    """Return the bundle, and the database where it comes from one."""
-    from arena.store.bundle import open_bundle, read_bundle
-    from arena.store.database import open_database
+def _record(settings: config.Settings, bot: str, season: str) -> tuple[Any, Any]:
+    """Return the record, and the database where it comes from one."""
+    from arena.store.bundle import StoredRecord, open_bundle
 
     if Path(bot).is_file() and (bot.lower().endswith(".zip") or is_zipfile(bot)):
         return open_bundle(Path(bot)), None
+    database = _database(settings)
+    return StoredRecord(database, *_find(database, bot, season)), database
+
+
+def _database(settings: config.Settings) -> Any:
+    from arena.store.database import open_database
+
     if not settings.database_url and not Path(settings.db_path).is_file():
         raise NotFoundError(f"There is no database {settings.db_path}; name one by --db or DB_PATH.")
-    database = open_database(settings.url)
-    season_id, bot_id = _find(database, bot, season)
-    return read_bundle(database, season_id, bot_id, __version__), database
+    return open_database(settings.url)
 
 
 def _find(database: Any, bot: str, season: str) -> tuple[str, str]:

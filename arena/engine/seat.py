@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from arena.core.chain import link
 from arena.core.exchange import Rules, day_of
-from arena.core.ledger import Account, Valuation
+from arena.core.ledger import Account, Position, Valuation
 from arena.core.orders import Order, Side
 from arena.core.scoring import Score
 from arena.engine.discipline import StrikeRecord
@@ -123,6 +125,10 @@ class Seat:
     started: bool = False
     tally: OrderTally = field(default_factory=OrderTally)
     recorded: tuple[int, int, int] = (0, -1, 0)
+    # Its memory is being brought back, the share of the ticks that this has come to, and whether the journal says so.
+    reviving: bool = False
+    revived: float = 0.0
+    away: bool = False
     good_tick: bool = False
     rejection: str = ""
     log_allowance: LogAllowance = field(default_factory=LogAllowance)
@@ -140,6 +146,11 @@ class Seat:
         if self.life is Life.ACTIVE and self.errors_in_a_row >= FAILING_AFTER:
             return "failing"
         return self.life.value
+
+    @property
+    def recovered(self) -> float | None:
+        """Return the share of its past that a bot has been shown again, None where it is not recovering."""
+        return round(self.revived, 2) if self.life is Life.RECOVERING else None
 
     @property
     def stored_status(self) -> str:
@@ -169,6 +180,7 @@ class SeatUpdate:
     last_error: str | None
     good_tick: bool
     rejection: str
+    away: bool
     pending: list[Pending] = field(default_factory=list)
     reason: str | None = None
 
@@ -178,7 +190,7 @@ class SeatUpdate:
         return cls(
             seat, seat.life, seat.account, Valuation(seat.equity, seat.unrealized), seat.score.copy(), seat.tally,
             seat.log_allowance, seat.pending, seat.started, seat.errors, seat.errors_in_a_row, seat.last_error,
-            seat.good_tick, seat.rejection,
+            seat.good_tick, seat.rejection, seat.away,
         )  # fmt: skip
 
     def own_tally(self) -> OrderTally:
@@ -199,7 +211,7 @@ class SeatUpdate:
         # The reason before the state that it explains: others read both at any moment.
         if self.reason is not None:
             seat.entry.status, seat.entry.reason = self.life.value, self.reason
-        seat.life, seat.started = self.life, self.started
+        seat.life, seat.started, seat.away = self.life, self.started, self.away
         seat.account, seat.score = self.account, self.score
         seat.equity, seat.unrealized = self.valuation
         seat.pending = self.waiting + self.pending
@@ -215,9 +227,40 @@ def new_seat(bot: Bot, entry: Entry, starting_cash: float) -> Seat:
     return Seat(bot, entry, account, Score(starting_cash), Life.STARTING, equity=starting_cash)
 
 
-def rebuilt_account(rules: Rules, trades: Iterable[Trade]) -> Account:
-    """Return the account that recorded trades lead to, by the ledger's own arithmetic."""
-    account = Account(rules.starting_cash)
+def stored_account(account: Account) -> list[Any] | None:
+    """Return an account as JSON keeps it, None where a number in it is not finite, which JSON cannot say."""
+    cash, positions, realized, fees, day, fills = account
+    held = {symbol: list(position) for symbol, position in positions.items()}
+    if not all(map(math.isfinite, (cash, realized, fees, *(n for pair in held.values() for n in pair)))):
+        return None
+    return [cash, held, realized, fees, day, fills]
+
+
+def account_of(stored: list[Any]) -> Account:
+    """Return the account that `stored_account` has stored."""
+    cash, held, realized, fees, day, fills = stored
+    return Account(cash, {symbol: Position(*pair) for symbol, pair in held.items()}, realized, fees, day, fills)
+
+
+def stored_seat(account: Account, waiting: Sequence[Order]) -> list[Any] | None:
+    """Return an account and its waiting orders as JSON keeps them, None where it cannot."""
+    stored = stored_account(account)
+    orders = [[order.symbol, order.side.value, order.size] for order in waiting]
+    return None if stored is None else [stored, orders]
+
+
+def seat_of(stored: list[Any]) -> tuple[Account, list[Order]]:
+    """Return the account and the waiting orders that `stored_seat` has stored."""
+    account, orders = stored
+    return account_of(account), [Order(symbol, Side(side), size) for symbol, side, size in orders]
+
+
+def rebuilt_account(rules: Rules, trades: Iterable[Trade], before: Account | None = None) -> Account:
+    """Return the account that recorded trades lead to, by the ledger's own arithmetic.
+
+    `before` is the one to begin with, else it is that of the starting cash.
+    """
+    account = Account(rules.starting_cash) if before is None else before
     for trade in trades:
         account = account.after(trade)
         # The settlement of a symbol's end has no order and does not count against the daily limit of fills.
@@ -235,8 +278,12 @@ def restored_seat(
     pending: list[OrderRow],
     standing: Standing | None,
 ) -> Seat:
-    """Return a seat as of the last recorded tick; its score is as of the last standings."""
-    account = rebuilt_account(rules, trades)
+    """Return a seat as of the last recorded tick; its score is as of the last standings.
+
+    `trades` are those since the standings, or all where these do not hold the account.
+    """
+    stored = None if standing is None or standing.account is None else account_of(standing.account)
+    account = rebuilt_account(rules, trades, stored)
     score = Score(**standing.score) if standing is not None else Score(rules.starting_cash)
     life = Life(entry.status)
     tally = OrderTally(entry.orders_count, entry.orders_digest, entry.rejections_day, entry.rejections_today)

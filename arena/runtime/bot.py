@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import Any
 
 from arena.core.exchange import Rules, settle
-from arena.core.ledger import Account, worth
-from arena.core.orders import Order, Rejection, check_order, type_name
+from arena.core.ledger import Account, Position, worth
+from arena.core.orders import Order, Rejection, Side, check_order, type_name
 from arena.core.text import clean_name
 from arena.runtime.contract import broken_rules
-from arena.runtime.ctx import Context
+from arena.runtime.ctx import METHODS, Context
 from arena.runtime.rehearsal import rehearsal
 from arena.runtime.start import Start
 from arena.runtime.trace import TickTrace
@@ -103,17 +103,7 @@ class BotRuntime:
 
     def start(self, meta: bytes, load: Callable[[], Namespace]) -> bytes:
         """Load the module and call init; both see the clock and the account they are told."""
-        told = Start.read(meta)
-        self._bot_name = told.bot_name
-        self._use(told.account)
-        self._rules = Rules(*told.rules)
-        self._prices = dict(told.prices) if told.seen else {}
-        self._last_prices = dict(told.last_prices)
-        self._know(told.symbols)
-        self._host.seed(told.seed)
-        self._host.clock.now = told.now
-        self._host.set_log(self._log_line)
-        self._tick = 0
+        self._prepare(Start.read(meta))
         try:
             self._namespace = load()
         except BaseException as error:  # noqa: BLE001 - whatever a bot raises is reported
@@ -125,6 +115,52 @@ class BotRuntime:
         self._end_tick()
         self._take_seat()
         return self._writer.finish(0, self._account.cash, self._account.realized)
+
+    def _prepare(self, told: Start) -> None:
+        self._bot_name = told.bot_name
+        self._use(told.account)
+        self._rules = Rules(*told.rules)
+        self._prices = dict(told.prices) if told.seen else {}
+        self._last_prices = dict(told.last_prices)
+        self._know(told.symbols)
+        self._host.seed(told.seed)
+        self._host.clock.now = told.now
+        self._host.set_log(self._log_line)
+        self._tick = 0
+
+    # -- snapshots ------------------------------------------------------------------------------------
+
+    def named(self) -> dict[str, Any]:
+        """Return the ctx and its methods by name: every process has its own."""
+        ctx = self._ctx
+        return {"ctx": ctx, **{name: getattr(ctx, name) for name in METHODS}}
+
+    def state(self) -> Any:
+        """Return account, waiting orders and prices, as values that can be marshalled."""
+        account = self._account
+        held = {symbol: tuple(position) for symbol, position in account.positions.items()}
+        pending = [(order.symbol, order.side.value, order.size) for order in self._pending]
+        return (
+            self._symbols, (account.cash, held, *account[2:]), pending, dict(self._prices), dict(self._last_prices),
+            self._host.clock.now,
+        )  # fmt: skip
+
+    def reload(self, meta: bytes, load: Callable[[], Namespace]) -> None:
+        """Load the module as at the start, without `init`; what it logs has been logged."""
+        self._prepare(Start.read(meta))
+        self._namespace = load()
+        self._end_tick()
+        self._writer.finish(0, 0.0, 0.0)
+
+    def resume(self, state: Any) -> None:
+        """Go on with the account, orders and prices that `state` returned."""
+        symbols, (cash, held, *rest), pending, prices, last_prices, now = state
+        self._use(Account(cash, {symbol: Position(*both) for symbol, both in held.items()}, *rest))
+        self._pending = [Order(symbol, Side(side), size) for symbol, side, size in pending]
+        self._prices, self._last_prices = prices, last_prices
+        self._host.clock.now = now
+        self._know(tuple(symbols))
+        self._take_seat()
 
     # -- ticking --------------------------------------------------------------------------------------
 

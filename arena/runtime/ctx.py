@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NoReturn
 
-_METHODS = ("get_price", "get_cash", "get_position", "submit_order", "log")
+METHODS = ("get_price", "get_cash", "get_position", "submit_order", "log")
 
 
 class Context:
     """Prices, cash, positions, orders and log of one bot."""
 
-    __slots__ = _METHODS
+    __slots__ = METHODS
 
     get_price: Callable[..., float | None]
     get_cash: Callable[..., float]
@@ -23,7 +23,7 @@ class Context:
     log: Callable[..., None]
 
     def __init__(self, **methods: Callable[..., object]) -> None:
-        for name in _METHODS:
+        for name in METHODS:
             object.__setattr__(self, name, methods[name])
 
     def __setattr__(self, name: str, value: object) -> NoReturn:

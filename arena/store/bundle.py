@@ -72,6 +72,51 @@ class Bundle:
         """Return the number of the last tick, -1 if there is none."""
         return int(self.ticks[-1]["n"]) if self.ticks else -1
 
+    @property
+    def first(self) -> int:
+        """Return the number of the first tick, 0 if there is none."""
+        return int(self.ticks[0]["n"]) if self.ticks else 0
+
+    @property
+    def equity_until(self) -> int:
+        """Return the tick of the last equity row, -1 if there is none."""
+        return int(self.equity[-1]["tick"]) if self.equity else -1
+
+    def rows(self, name: str) -> Iterator[Row]:
+        """Yield the rows of one list, in order."""
+        yield from getattr(self, name)
+
+
+class StoredRecord:
+    """A bot's part in one season as it stands in the tables, read as it is asked for; else as a `Bundle`."""
+
+    def __init__(self, engine: Engine, season_id: str, bot_id: str) -> None:
+        """Read the facts, as of the last tick; NotFoundError if the bot is not in the season."""
+        self.engine = engine
+        self._facts = _facts(engine, season_id, bot_id)
+        self.season, self.bot, self.entry = self._facts.season, self._facts.bot, self._facts.entry
+        self.source, self.first, self.last = self._facts.source, self._facts.first, self._facts.last
+        self.events = list(self.rows("events"))
+
+    @property
+    def equity_until(self) -> int:
+        """Return the tick of the last equity row up to the last tick, -1 if there is none."""
+        table = table_of(EquityRow)
+        newest = (
+            select(table.c.tick)
+            .where(table.c.season_id == self.season["id"], table.c.bot_id == self.bot["id"], table.c.tick <= self.last)
+            .order_by(table.c.id.desc())
+            .limit(1)
+        )
+        with self.engine.connect() as connection:
+            found = connection.execute(newest).scalar()
+        return -1 if found is None else int(found)
+
+    def rows(self, name: str) -> Iterator[Row]:
+        """Yield the rows of one list, in order."""
+        for rows in self._facts.batches(self.engine, name):
+            yield from rows
+
 
 def read_bundle(engine: Engine, season_id: str, bot_id: str, version: str) -> Bundle:
     """Return a bot's bundle as of the last tick; NotFoundError if it is not in the season.
@@ -157,13 +202,18 @@ def _pieces(engine: Engine, facts: _Facts, member: str) -> Generator[bytes, None
         yield b"".join([orjson.dumps(row) + b"\n" for row in rows])
 
 
-def rows_of(engine: Engine, season_id: str, bot_id: str) -> int:
-    """Return how many ticks and orders a bot's bundle has, which is what a proof takes memory for."""
-    facts, orders = _facts(engine, season_id, bot_id), table_of(OrderRow)
+def orders_of(engine: Engine, season_id: str, bot_id: str) -> int:
+    """Return how many orders a bot's record has, which is what a proof takes memory for."""
+    orders = table_of(OrderRow)
     where = orders.c.season_id == season_id, orders.c.bot_id == bot_id
     with engine.connect() as connection:
-        count = connection.execute(select(func.count()).select_from(orders).where(*where)).scalar_one()
-    return facts.last - facts.first + 1 + int(count)
+        return int(connection.execute(select(func.count()).select_from(orders).where(*where)).scalar_one())
+
+
+def rows_of(engine: Engine, season_id: str, bot_id: str) -> int:
+    """Return how many ticks and orders a bot's bundle has, which is what reading it whole takes memory for."""
+    facts = _facts(engine, season_id, bot_id)
+    return facts.last - facts.first + 1 + orders_of(engine, season_id, bot_id)
 
 
 def first_tick(admitted: int) -> int:

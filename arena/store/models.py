@@ -136,6 +136,7 @@ class Entry(SQLModel, table=True):
     verified_words: str | None = Field(default=None, sa_column=Column(Text))
     good_tick: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=true()))
     disqualified: str | None = Field(default=None, sa_column=Column(Text))
+    rejected: int | None = Field(default=None, sa_column=Column(_BIG))
 
 
 class Tick(SQLModel, table=True):
@@ -154,7 +155,10 @@ class BotTick(SQLModel, table=True):
     """What was unusual about one bot at one tick; no row means asked and answered."""
 
     __tablename__ = "bot_ticks"
-    __table_args__ = (Index("ix_bot_ticks_season_bot", "season_id", "bot_id", "tick"),)
+    __table_args__ = (
+        Index("ix_bot_ticks_season_bot", "season_id", "bot_id", "tick"),
+        Index("ix_bot_ticks_season_event", "season_id", "event", "tick"),
+    )
 
     id: int | None = _id()
     season_id: str
@@ -231,7 +235,11 @@ class EquityRow(SQLModel, table=True):
 
 
 class Standing(SQLModel, table=True):
-    """One row of the board as of the last equity snapshot; `score` is the running state."""
+    """One row of the board as of the last equity snapshot.
+
+    `score` is the running state; `account` is all of the account, so that a restart reads no older trade (None in
+    rows of before there was one).
+    """
 
     __tablename__ = "standings"
 
@@ -266,6 +274,7 @@ class Standing(SQLModel, table=True):
     batches: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     ticks_to_separate: int | None = Field(default=None, sa_column=Column(_BIG))
     note: str | None = Field(default=None, sa_column=Column(Text))
+    account: list[Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class ScorePoint(SQLModel, table=True):
@@ -287,13 +296,17 @@ class ScorePoint(SQLModel, table=True):
 
 
 class BoardSummary(SQLModel, table=True):
-    """What a season's board says beside its rows, as of the last snapshot: baselines, ties, the state of the clock."""
+    """What a season's board says beside its rows, as of the last snapshot: baselines, ties, the state of the clock.
+
+    `market` holds the last known prices and what has ended, so that a restart looks for no older tick.
+    """
 
     __tablename__ = "board_summaries"
 
     season_id: str = Field(primary_key=True, foreign_key="seasons.id")
     tick: int = Field(sa_column=Column(_BIG, nullable=False))
     document: dict[str, Any] = _json(dict)
+    market: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class Receipt(SQLModel, table=True):
@@ -309,6 +322,30 @@ class Receipt(SQLModel, table=True):
     hash: str
     signature: str
     key: str
+
+
+class Snapshot(SQLModel, table=True):
+    """A bot's memory after a tick, or why it could not be saved.
+
+    `data` is made by a worker and opened by none but a worker; `runtime` is the code and the libraries that made it.
+    `seat` is the account at this tick and the orders that waited, as the server has them.
+    """
+
+    __tablename__ = "snapshots"
+    __table_args__ = (Index("ix_snapshots_season_bot", "season_id", "bot_id", "tick"),)
+
+    id: int | None = _id()
+    season_id: str
+    bot_id: str
+    tick: int = Field(sa_column=Column(_BIG, nullable=False))
+    saved_at: float
+    runtime: str
+    source_hash: str
+    sha256: str
+    size: int
+    problem: str = _text()
+    data: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    seat: list[Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class LogRow(SQLModel, table=True):

@@ -70,11 +70,11 @@ class Recorder:
         self._trade_id += 1
         return self._trade_id
 
-    def record(self, writes: TickWrites) -> None:
-        """Write one tick in one transaction; nothing of it is there if this raises."""
+    def record(self, *batch: TickWrites) -> None:
+        """Write ticks, in order, in one transaction; nothing of them is there if this raises."""
+        writes = batch[0] if len(batch) == 1 else _joined(batch)
         with self._engine.begin() as connection:
-            if writes.tick is not None:
-                insert_rows(connection, Tick, [writes.tick])
+            insert_rows(connection, Tick, [each.tick for each in batch if each.tick is not None])
             for model, rows in (
                 (OrderRow, writes.orders),
                 (Trade, writes.trades),
@@ -143,6 +143,38 @@ class Recorder:
             _drop_older_half(connection, key)
         self._log_bytes.update(sizes)
         self._log_bytes.update(_measure_logs(connection, full))
+
+
+def _joined(batch: Sequence[TickWrites]) -> TickWrites:
+    """Return what many ticks add together; of what each of them overwrites the last one counts."""
+    found = TickWrites(tick=batch[-1].tick)
+    ends: dict[int, Row] = {}
+    entries: dict[tuple[str, str], Row] = {}
+    for writes in batch:
+        found.orders += writes.orders
+        found.orders_dropped += writes.orders_dropped
+        found.trades += writes.trades
+        found.equity += writes.equity
+        found.score_points += writes.score_points
+        found.bot_ticks += writes.bot_ticks
+        found.logs += writes.logs
+        ends.update((end["id"], end) for end in writes.order_ends)
+        for row in writes.entries:
+            entries.setdefault((row["season_id"], row["bot_id"]), {}).update(row)
+        if writes.summary:
+            found.summary, found.standings = writes.summary, found.standings + writes.standings
+    latest = {(row["season_id"], row["bot_id"]): row for row in found.standings}
+    found.standings, found.entries = list(latest.values()), list(entries.values())
+    # An order that is made and ended in one batch is written as it has ended.
+    made = {row["id"]: row for row in found.orders}
+    found.order_ends = [end for number, end in ends.items() if number not in made]
+    blank = dict.fromkeys(("reason", "fill_time", "fill_price", "fill_size"))
+    for number, row in made.items():
+        if number in ends:
+            row.update({**blank, **ends[number]})
+    dropped = set(found.orders_dropped)
+    found.orders = [row for row in found.orders if row["id"] not in dropped]
+    return found
 
 
 def _storable(row: Row) -> Row:

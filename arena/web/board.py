@@ -167,9 +167,9 @@ class BoardCache:
         season = queries.season_row(context.database, season_id)
         rows = queries.board(context.database, season_id)
         played = season_id == engine.season.id
-        present = {seat.id: seat.status for seat in engine.roster.seats()} if played else {}
+        present = {seat.id: (seat.status, seat.recovered) for seat in engine.roster.seats()} if played else {}
         for row in rows:
-            row["status"] = present.get(row["bot_id"], row["status"])
+            row["status"], row["recovered"] = present.get(row["bot_id"], (row["status"], None))
             if row["disqualified"] is not None:
                 row["status"] = DISQUALIFIED
             row["positions"] = row["positions"] or {}
@@ -241,7 +241,8 @@ def _shown(context: AppState) -> tuple[Any, ...]:
     """Return all that can change on the board, as the engine holds it."""
     engine = context.engine
     seats = [
-        (seat.id, seat.status, seat.entry.errors, seat.entry.last_error) for seat in engine.roster.seats()
+        (seat.id, seat.status, seat.recovered, seat.entry.errors, seat.entry.last_error)
+        for seat in engine.roster.seats()
     ]  # fmt: skip
     snapshot = engine.market.n // SNAPSHOT_EVERY
     return engine.season.id, engine.season.status, engine.roster.revision, snapshot, seats

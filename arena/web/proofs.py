@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from arena import __version__
 from arena.engine.replay.proof import UNPROVED, verify
 from arena.errors import NotFoundError, TooLargeError
 from arena.store import queries
 from arena.store.bulk import Row
-from arena.store.bundle import mark_verified, read_bundle, rows_of
+from arena.store.bundle import StoredRecord, mark_verified, orders_of
 from arena.store.jobs import VERIFY, JobStatus, newest_job, proof_subject
 from arena.web.context import AppState, ChosenSeason
 from arena.web.jobs import Told
 
 FRESH_TICKS = 10
-MAX_ROWS = 300_000  # ticks and orders that are held in memory, a few hundred MB
+MAX_ORDERS = 1_000_000  # that are held in memory, a few hundred MB
 
 
 def ask_for_proof(context: AppState, season: ChosenSeason, bot_id: str, owner_id: str | None = None) -> Row:
@@ -42,12 +41,11 @@ def last_tick(context: AppState, season: ChosenSeason) -> int:
 
 def prove(context: AppState, season_id: str, bot_id: str, told: Told) -> dict[str, Any]:
     """Run a bot again and return what has come out, kept for the board as well."""
-    if rows_of(context.database, season_id, bot_id) > MAX_ROWS:
+    if orders_of(context.database, season_id, bot_id) > MAX_ORDERS:
         raise TooLargeError(
-            f"The record has more than {MAX_ROWS:,} ticks and orders: run `arena verify` on the server's machine."
+            f"The record has more than {MAX_ORDERS:,} orders: run `arena verify` on the server's machine."
         )
-    bundle = read_bundle(context.database, season_id, bot_id, __version__)
-    proof = verify(context.pool, bundle, told)
+    proof = verify(context.pool, StoredRecord(context.database, season_id, bot_id), told)
     if proof.status != UNPROVED:
         mark_verified(context.database, season_id, bot_id, proof.tick, proof.status)
         context.engine.roster.changed()

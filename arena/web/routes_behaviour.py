@@ -30,9 +30,10 @@ from arena.web.behaviour_schemas import (
     SampleQuestion,
 )
 from arena.web.context import AppState, Chosen, ChosenSeason, Ctx, Waiting
-from arena.web.proofs import MAX_ROWS
 from arena.web.routes_strategies import refuse_beyond
 from arena.web.text import json_bytes
+
+MAX_ROWS = 300_000  # ticks and orders that are held in memory, a few hundred MB
 
 router = APIRouter(tags=["behaviour"])
 

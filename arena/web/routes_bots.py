@@ -14,6 +14,7 @@ from arena.people.ownership import author_for
 from arena.people.quotas import DailyQuota, QuotaLimits
 from arena.people.rights import Caller
 from arena.store import queries
+from arena.store.snapshots import snapshot_state
 from arena.submissions.intake import problem
 from arena.web import schemas
 from arena.web.access import Known
@@ -55,7 +56,8 @@ _UPLOAD_BODY = {
 def bot_document(context: AppState, season: ChosenSeason, bot_id: str) -> dict[str, Any]:
     """Return one bot as the API shows it."""
     row = queries.bot_row(context.database, season.id, bot_id)
-    return up_to_date(context, season, row)
+    saved = snapshot_state(context.database, season.id, row["bot_id"])
+    return {**up_to_date(context, season, row), "snapshot": saved}
 
 
 @router.post(

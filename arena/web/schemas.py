@@ -215,6 +215,9 @@ class BoardItem(BaseModel):
     last_error: str | None
     note: str | None = Field(None, description="What keeps it from playing, or its record from being whole.")
     positions: dict[str, float] = {}
+    recovered: float | None = Field(
+        None, description="While its status is recovering: the share of its past that it has been shown again."
+    )
     verified: str | None = Field(None, description="What running it again has shown: reproduced, or differs.")
     verified_tick: int | None = Field(None, description="Up to which tick.")
     symbols: list[str] = []
@@ -286,6 +289,14 @@ class BoardPage(BaseModel):
     next_cursor: int | None = None
 
 
+class SnapshotItem(BaseModel):
+    """The newest snapshot of a bot's memory, for a quick restart, or why there is none."""
+
+    tick: int | None = Field(description="The tick after which it was made; None where there is none.")
+    size: int | None = Field(description="Its bytes, compressed.")
+    problem: str | None = Field(description="What cannot be saved, and where; the bot is then rebuilt by replay.")
+
+
 class BotDetail(BoardItem):
     """A bot with its program's facts."""
 
@@ -299,6 +310,7 @@ class BotDetail(BoardItem):
     cpu_ms: float | None = Field(
         None, description="CPU of its process for each tick since it was started, loading included; milliseconds."
     )
+    snapshot: SnapshotItem | None = Field(None, description="None before the first was tried.")
 
 
 class BotList(BaseModel):

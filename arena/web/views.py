@@ -40,7 +40,7 @@ def with_life(context: AppState, season: ChosenSeason, row: dict[str, Any]) -> d
     except NotFoundError:
         return recorded
     # The row may be older than the status: the reason comes from the same place.
-    shown = {**recorded, "status": seat.status}
+    shown = {**recorded, "status": seat.status, "recovered": seat.recovered}
     return {**shown, "reason": seat.entry.reason} if "reason" in row else shown
 
 

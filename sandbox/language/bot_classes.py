@@ -62,7 +62,8 @@ class Numbers:
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[int, object]] = {}
-        self._last = 0
+        # The number that was given last.
+        self.last = 0
         # While this is off all get 0, for good.
         self.counting = True
 
@@ -75,9 +76,18 @@ class Numbers:
                 gone = weakref.ref(instance, lambda _: self._known.pop(key, None))
             except TypeError:
                 return 0
-            self._last += self.counting
-            known = self._known[key] = (self._last if self.counting else 0, gone)
+            self.last += self.counting
+            known = self._known[key] = (self.last if self.counting else 0, gone)
         return known[0]
+
+    def given(self) -> list[tuple[int, int]]:
+        """Return the id and the number of each object that has one."""
+        return [(key, known[0]) for key, known in self._known.items()]
+
+    def give(self, instance: object, number: int) -> None:
+        """Give an object the number that it had in another process."""
+        key = id(instance)
+        self._known[key] = (number, weakref.ref(instance, lambda _: self._known.pop(key, None)))
 
 
 # Two, because library code asks for hashes as well, and what is printed should count what a bot printed.

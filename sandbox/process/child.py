@@ -10,15 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sandbox.host import Guest, Host, Namespace
+from sandbox.host import Guest, Host, Namespace, remembering
 from sandbox.process import lockdown
 from sandbox.process.limits import Limits
 from sandbox.talk.protocol import HEADER, Kind, pack_pair, unpack_pair
+from sandbox.talk.snapshot import pack_taken, unpack_bound
 from sandbox.talk.verdict import LOCKDOWN_EXIT, MEMORY_EXIT
 
 if TYPE_CHECKING:
     # The compiler is for checkers; imported here, it would lie between the objects that workers use.
+    from types import CodeType
+
     from sandbox.language.rules import Violation
+    from sandbox.memory.memory import Memory
+    from sandbox.memory.walk import Library
     from sandbox.talk.shared_page import SharedPage
 
 
@@ -45,6 +50,11 @@ class ChildKit:
     # Frames of a bot of our own, and the memory ranges that running them writes to (see `tuning`).
     rehearsal: list[bytes] = field(default_factory=list)
     pages: bytes = b""
+    # For snapshots: what looks a bot's module over, what a bot can name, and the memory of the bot that runs here.
+    remember: type[Memory] | None = None
+    library: Library | None = None
+    memory: Memory | None = None
+    meta: bytes = b""
 
 
 def run(kit: ChildKit, cage: lockdown.Confinement, page: SharedPage | None = None) -> NoReturn:
@@ -82,11 +92,11 @@ def serve(kit: ChildKit, page: SharedPage | None = None) -> None:
             sent = write(1, frame)
             if sent < len(frame):
                 _write(frame[sent:])
-        elif kind == Kind.START:
-            _send(Kind.STARTED, seq, _start(kit, data[_HEAD:end]))
-        elif kind == Kind.CHECK:
-            _send(Kind.CHECKED, seq, check(kit, data[_HEAD:end]))
-            return
+        elif kind in _ANSWERED:
+            answered, work = _ANSWERED[kind]
+            _send(answered, seq, work(kit, data[_HEAD:end]))
+            if kind == Kind.CHECK:
+                return
         if page is not None and page.wanted:
             # It calls from a frame of its own: a bot that counts how deep it can go must find the same everywhere.
             sys.setrecursionlimit(limit + 1)
@@ -95,18 +105,68 @@ def serve(kit: ChildKit, page: SharedPage | None = None) -> None:
 
 
 def _start(kit: ChildKit, payload: bytes) -> bytes:
-    meta, program = unpack_pair(payload)
-    code = marshal.loads(program)  # noqa: S302 - only in a locked child
+    kit.meta, program = unpack_pair(payload)
+    return kit.guest.start(kit.meta, lambda: _load(kit, program))
 
-    def load() -> Namespace:
-        kit.tripwire.arm()
-        # Counted as quiet because exec itself raises an audit event; what the module body runs
-        # raises events only from code that is watched once this returns.
+
+def _load(kit: ChildKit, program: bytes) -> Namespace:
+    with kit.tripwire.quiet():
+        code = marshal.loads(program)  # noqa: S302 - only in a locked child
+    kit.tripwire.arm()
+    # Counted as quiet because exec itself raises an audit event; what the module body runs
+    # raises events only from code that is watched once this returns.
+    with kit.tripwire.quiet():
+        exec(code, kit.namespace)  # noqa: S102 - this is the one place where a bot runs
+        kit.memory = _memory_of(kit, code)
+    return kit.namespace
+
+
+def _memory_of(kit: ChildKit, code: CodeType) -> Memory | None:
+    """Look over the module that has been loaded; None if its memory cannot be saved, for whatever reason."""
+    guest = remembering(kit.guest)
+    if kit.remember is None or kit.library is None or guest is None:
+        return None
+    try:
+        return kit.remember(kit.library, kit.host, guest.named(), code, kit.namespace)
+    except Exception:  # noqa: BLE001 - a bot without snapshots is rebuilt by replay
+        return None
+
+
+def _snapshot(kit: ChildKit, payload: bytes) -> bytes:
+    """Return what the bot remembers, or in words why that cannot be saved."""
+    guest, memory = remembering(kit.guest), kit.memory
+    if memory is None or guest is None:
+        return pack_taken(None, "the module cannot be looked over")
+    try:
         with kit.tripwire.quiet():
-            exec(code, kit.namespace)  # noqa: S102 - this is the one place where a bot runs
-        return kit.namespace
+            return pack_taken(memory.save({"meta": kit.meta, "guest": guest.state()}, unpack_bound(payload)))
+    except MemoryError:
+        return pack_taken(None, "too little memory is left to save it")
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the bot goes on
+        return pack_taken(None, describe(error))
 
-    return kit.guest.start(meta, load)
+
+def _restore(kit: ChildKit, payload: bytes) -> bytes:
+    """Load the bot and put its memory back as a snapshot has it, or say in words why that cannot be done."""
+    from sandbox.memory.memory import unpack
+
+    data, program = unpack_pair(payload)
+    guest = remembering(kit.guest)
+    try:
+        if guest is None:
+            return pack_taken(None, "this runtime has no snapshots")
+        with kit.tripwire.quiet():
+            saved = unpack(data, kit.limits.snapshot_bytes)
+            kit.meta = saved["about"]["meta"]
+        guest.reload(kit.meta, lambda: _load(kit, program))
+        if kit.memory is None:
+            return pack_taken(None, "the module cannot be looked over")
+        with kit.tripwire.quiet():
+            kit.memory.restore(saved)
+        guest.resume(saved["about"]["guest"])
+    except BaseException as error:  # noqa: BLE001 - a snapshot may hold anything
+        return pack_taken(None, f"{type(error).__name__}: {describe(error)}")
+    return pack_taken(b"")
 
 
 def check(kit: ChildKit, source: bytes) -> bytes:
@@ -142,6 +202,15 @@ def _load_violation(error: BaseException) -> Violation:
             line = trace.tb_lineno
         trace = trace.tb_next
     return violation("load-failed", line, 1, describe(error))
+
+
+# What is asked seldom: the kind of the reply, and what makes it.
+_ANSWERED: dict[int, tuple[Kind, Callable[[ChildKit, bytes], bytes]]] = {
+    Kind.START: (Kind.STARTED, _start),
+    Kind.CHECK: (Kind.CHECKED, check),
+    Kind.SNAPSHOT: (Kind.SNAPSHOT_TAKEN, _snapshot),
+    Kind.RESTORE: (Kind.RESTORED, _restore),
+}
 
 
 def describe(error: BaseException) -> str:

@@ -21,6 +21,9 @@ class Limits:
     memory_bytes: int = 256 * MIB
     frame_bytes: int = 128 * KIB
     program_bytes: int = 4 * MIB
+    # Compressed; unpacked it may be sixteen times as large.
+    snapshot_bytes: int = MIB
+    snapshot_cpu: float = 2.0
     lifetime_cpu: int = 60
     nice: int = 10
     uid_base: int = 20_000

@@ -53,6 +53,8 @@ def prepare(runtime: str, tuning: Tuning) -> ChildKit:
     from sandbox.language.modules import build, take_over
     from sandbox.language.modules.facade import names_of
     from sandbox.language.modules.hardening import freeze_host_classes
+    from sandbox.memory import memory
+    from sandbox.memory.walk import Library
     from sandbox.talk.shared_page import SharedPage
 
     take_over(services)
@@ -66,6 +68,7 @@ def prepare(runtime: str, tuning: Tuning) -> ChildKit:
     offered = {key: names_of(module) for key, module in modules.items()}
     own = {"__builtins__": builtins, "__name__": MODULE_NAME, "__file__": FILENAME, "__doc__": None, **gates}
     kit = ChildKit(host, make_guest, make_guest(host), own, offered, tripwire, Limits(), SharedPage)
+    kit.remember, kit.library = memory.Memory, Library(builtins, modules.values())
     tripwire.install()
     tuning.rehearse(kit)
     return kit

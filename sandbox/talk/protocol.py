@@ -59,11 +59,15 @@ class Kind(IntEnum):
     START = 2
     CALL = 3
     LOOK = 4
+    SNAPSHOT = 5
+    RESTORE = 6
     LOCKED = 16
     CHECKED = 17
     STARTED = 18
     REPLY = 19
     FAULT = 20
+    SNAPSHOT_TAKEN = 21
+    RESTORED = 22
 
 
 class Frame(NamedTuple):

@@ -42,8 +42,14 @@ class WorkerReply:
 
 
 REPLY_AS_EXPECTED = WorkerReply(Verdict.OK, b"", "", 0.0)
-_REPLY_KIND = {Kind.CALL: Kind.REPLY, Kind.START: Kind.STARTED, Kind.CHECK: Kind.CHECKED}
-_WHILE = {Kind.CALL: "", Kind.START: " while it was loaded", Kind.CHECK: ""}
+_REPLY_KIND = {
+    Kind.CALL: Kind.REPLY, Kind.START: Kind.STARTED, Kind.CHECK: Kind.CHECKED, Kind.SNAPSHOT: Kind.SNAPSHOT_TAKEN,
+    Kind.RESTORE: Kind.RESTORED,
+}  # fmt: skip
+_WHILE = {
+    Kind.CALL: "", Kind.START: " while it was loaded", Kind.CHECK: "", Kind.SNAPSHOT: " for a snapshot",
+    Kind.RESTORE: " while it was restored",
+}  # fmt: skip
 
 
 def reply_of(request: WorkerRequest, got: Frame | Ending, now: float) -> WorkerReply:

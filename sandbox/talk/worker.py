@@ -29,7 +29,7 @@ _STATUS_WAIT = 10.0
 _SHORT = 472
 # Stands for a reply that was just what was expected.
 EXPECTED_FRAME = Frame(Kind.REPLY, -1, b"")
-_ANSWERS = {int(kind): kind for kind in (Kind.REPLY, Kind.STARTED, Kind.CHECKED)}
+_ANSWERS = {int(kind): kind for kind in (Kind.REPLY, Kind.STARTED, Kind.CHECKED, Kind.SNAPSHOT_TAKEN, Kind.RESTORED)}
 
 
 class Worker:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from arena.runtime.bot import BotRuntime
 from sandbox.host import Namespace
@@ -24,6 +25,12 @@ class BurningRuntime(BotRuntime):
 
     def start(self, meta: bytes, load: Callable[[], Namespace]) -> bytes:
         return super().start(meta, lambda: _with_burn(load()))
+
+    def named(self) -> dict[str, Any]:
+        return super().named() | {"burn": burn}
+
+    def reload(self, meta: bytes, load: Callable[[], Namespace]) -> None:
+        super().reload(meta, lambda: _with_burn(load()))
 
 
 def _with_burn(namespace: Namespace) -> Namespace:

@@ -63,15 +63,20 @@ class Hand:
     def __init__(self, database: Database, pool: Pool, make: Callable[[str], TickSource], plan: SeasonPlan) -> None:
         self.database = database
         self.pool = pool
+        self.snapshot_minutes = 0.0
         self.season, _ = resume_or_open(database, plan, runtime={})
         self.season_id = self.season.id
         self.make = make
         self.begin()
 
-    def begin(self) -> None:
+    def begin(self, *, wait: bool = True) -> None:
         source = self.make(season_seeds(self.database, self.season.id).market)
-        self.engine = Engine(self.database, self.pool, source, self.season, Broadcast())
+        self.engine = Engine(
+            self.database, self.pool, source, self.season, Broadcast(), snapshot_minutes=self.snapshot_minutes
+        )
         self.engine.start()
+        if wait:
+            self.engine.wait_for_bots()
 
     def restart(self) -> None:
         self.engine.stop()

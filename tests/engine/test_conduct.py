@@ -241,10 +241,11 @@ def test_bots_survive_the_end_of_the_process_that_starts_them(mortal: Hand, capl
     with caplog.at_level(logging.ERROR):
         mortal.tick()
     assert "started again" in caplog.text
+    mortal.engine.wait_for_bots()
     assert seat.status == "active"
     assert not seat.record.strikes
     assert seat.account.size_of("BTCUSDT") == pytest.approx(before.size_of("BTCUSDT") + 0.001)
-    mortal.tick()
+    mortal.tick(2)
     assert messages(mortal, "INFO")[-2:] == ["tick 6", "tick 7"]
 
 
@@ -265,5 +266,6 @@ def test_a_death_in_the_middle_of_a_tick_costs_no_strike(mortal: Hand) -> None:
     until(mortal.engine._zygote_died.is_set, "the death is known")
     assert not seat.record.strikes
     mortal.tick(2)
+    mortal.engine.wait_for_bots()
     assert seat.status == "active"
     assert not seat.record.strikes

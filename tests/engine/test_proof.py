@@ -16,7 +16,7 @@ from arena.core.exchange import Conditions, Rules
 from arena.engine.replay.proof import DIFFERS, OTHER_RUNTIME, REPRODUCED, UNPROVED, Proof, verify
 from arena.engine.seat import Seat
 from arena.errors import StoreError
-from arena.store.bundle import Bundle, open_bundle, read_bundle, write_bundle
+from arena.store.bundle import Bundle, StoredRecord, open_bundle, read_bundle, write_bundle
 from arena.store.seasons import SeasonPlan, season_seeds
 from tests.arenas import bot_source
 from tests.engine.conftest import SPIN, SYMBOLS, Hand, Steady, plan_of
@@ -33,7 +33,7 @@ def bundle_of(hand: Hand, seat: Seat) -> Bundle:
 
 
 def prove(hand: Hand, seat: Seat) -> Proof:
-    return verify(hand.pool, bundle_of(hand, seat))
+    return verify(hand.pool, StoredRecord(hand.database, hand.season_id, seat.id))
 
 
 @pytest.mark.parametrize("fee", [0.0, 7.5])

@@ -32,7 +32,7 @@ print(json.dumps({
     "chance": first == (services.rng.random(), float(np.random.random())),
     "namespace": sorted(name for name in kit.namespace if name[0] not in "@_"),
     "account": kit.guest._account.cash,
-    "numbered": __import__("sandbox.language.bot_classes", fromlist=["PRINTED"]).PRINTED._last,
+    "numbered": __import__("sandbox.language.bot_classes", fromlist=["PRINTED"]).PRINTED.last,
 }))
 """
 

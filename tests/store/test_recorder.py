@@ -12,7 +12,7 @@ from arena.store import queries
 from arena.store.bulk import table_of
 from arena.store.models import BotTick, Entry, EquityRow, LogRow, OrderRow, Standing, Tick, Trade
 from arena.store.recorder import LOG_RING_BYTES, Recorder, TickWrites
-from arena.store.recovered import recover
+from arena.store.recovered import recover, trades_before
 from tests.store.conftest import Books
 
 Row = dict[str, Any]
@@ -30,7 +30,7 @@ def standing(books: Books, bot_id: str, tick: int, equity: float) -> Row:
         "errors": 0, "tick": tick, "as_of": float(tick), "positions": {}, "score": {"ticks": tick},
         "periods_a_year": None, "note": None,
         "periods": 0, "excess_pct": None, "verdict": "not yet", "verdict_next": "not yet", "tie_first": 1,
-        "tie_last": 2, "batches": 0, "ticks_to_separate": None,
+        "tie_last": 2, "batches": 0, "ticks_to_separate": None, "account": [equity, {}, 0.0, 0.0, -1, 0],
     }  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def test_rows_come_back_in_the_order_they_went_in(books: Books) -> None:
     recorder = Recorder(books.database)
     for n in range(5):
         recorder.record(writes(books, recorder, bot.id, n))
-    trades = recover(books.database, books.season.id).trades[bot.id]
+    trades = trades_before(books.database, books.season.id, bot.id, 5)
     assert [trade.tick for trade in trades] == list(range(5))
     assert [trade.id for trade in trades] == sorted(trade.id or 0 for trade in trades)
 

@@ -8,6 +8,7 @@ price enters the worker.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 from arena.core.exchange import USUAL, Conditions, Rules, redeem, settle
 from arena.core.ledger import Account
@@ -49,6 +50,15 @@ class BacktestAccount:
         self._values = market.values
         self._packer = RunPacker(market)
         self._special = self._packer.special_ticks
+
+    def begin_at(self, tick: int, account: Account, waiting: Sequence[Order]) -> None:
+        """Go on before `tick` with an account and the orders that wait for it; what was before is not in the record."""
+        self.sent = self._settled = self._marks.until = tick
+        self.account = account
+        time = self.market.time(tick - 1) if tick else 0.0
+        self._pending = [
+            (OrderRecord(tick - 1, time, order.symbol, order.side.value, order.size), order) for order in waiting
+        ]
 
     # -- what goes to the worker ----------------------------------------------------------------
 
@@ -155,6 +165,17 @@ class BacktestAccount:
         self._packer.mirrored = False
         self.sent += 1
         self._settle_before(self.sent)
+        if self.finished:
+            self._mark()
+
+    def skip_to(self, tick: int) -> None:
+        """Go past the ticks before `tick`, as `skip` does one by one."""
+        end = min(tick, self._ticks)
+        if end <= self.sent:
+            return
+        self._packer.mirrored = False
+        self.sent = end
+        self._settle_before(end)
         if self.finished:
             self._mark()
 

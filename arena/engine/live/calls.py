@@ -49,6 +49,11 @@ class CallQueue:
         while not self._queue.empty():
             self.serve(0.0)
 
+    @property
+    def waiting(self) -> bool:
+        """Say whether there is anything to do."""
+        return not self._queue.empty()
+
     def wait(self, seconds: float) -> bool:
         """Wait without serving; True where all is to end."""
         return self._stopping.wait(seconds)

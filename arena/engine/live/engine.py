@@ -24,13 +24,14 @@ from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.calls import CallQueue
 from arena.engine.live.journal import Journal
 from arena.engine.live.recovery import Recovery
+from arena.engine.live.revival import Revival
 from arena.engine.live.roster import Roster
 from arena.engine.live.season_scores import SeasonScores
+from arena.engine.live.snapshots import Snapshots
 from arena.engine.live.sources import TickSource
 from arena.engine.live.supervisor import Supervisor
 from arena.engine.live.tick import LOG_BYTES_A_DAY, TickBuilder
 from arena.engine.live.tick_payload import TickPayload
-from arena.engine.seat import Life
 from arena.engine.state import MarketState, SeasonState
 from arena.log import RateLimit
 from arena.store.models import Season
@@ -39,6 +40,10 @@ from sandbox.pool import Pool
 
 log = logging.getLogger("arena.engine")
 T = TypeVar("T")
+
+# In a replay: ticks that are written in one transaction, and seconds after which they are in any case.
+_MOST_UNWRITTEN = 512
+_UNWRITTEN_SECONDS = 0.1
 
 WAITING = "No prices available yet, waiting..."
 
@@ -57,14 +62,16 @@ class Engine:
         log_bytes_a_day: int = LOG_BYTES_A_DAY,
         memory: int = sys.maxsize,
         receipt: ReceiptWriter | None = None,
+        snapshot_minutes: float = 0.0,
         on_finish: Callable[[bool], None] | None = None,
         *,
         followed: bool = False,
     ) -> None:
         """Make an engine; a bot may log so many bytes a day, and all bots together take so much `memory`.
 
-        Each bot that comes in is given a `receipt`. `on_finish` is called once the season is closed, with whether it
-        had come to its declared end; a season that is `followed` has the next one begin there.
+        Each bot that comes in is given a `receipt`; its memory is saved every `snapshot_minutes`, 0 for never.
+        `on_finish` is called once the season is closed, with whether it had come to its declared end; a season that
+        is `followed` has the next one begin there.
         """
         self.season = season
         self.market = MarketState(symbols=tuple(sorted(source.symbols)))
@@ -82,10 +89,18 @@ class Engine:
         self._calls = CallQueue()
         self.supervisor = Supervisor(pool, self._state, source.deadline)
         self.roster = Roster(database, self._state, self.supervisor, memory, receipt)
-        self._recovery = Recovery(database, pool, self._state, self.roster, self.scores)
+        self._recovery = Recovery(database, self._state, self.roster, self.scores)
+        self._revival = Revival(database, pool, self._state, self.roster, self._calls.hand_over)
+        self._snapshots = Snapshots(database, pool, self._state, snapshot_minutes)
+        self._restored = threading.Event()
+        # Whether workers have seen a tick that is not in the record.
+        self._unrecorded = False
         self._limit = RateLimit()
         self._log_bytes = log_bytes_a_day
         self._ranked_at = -1
+        self._gathering = False
+        self._unwritten: list[TickBuilder] = []
+        self._written_at = 0.0
         self._barred: set[str] = set()
         self._on_finish = on_finish
         self._came_to_its_end = False
@@ -126,13 +141,35 @@ class Engine:
             self.stop()
 
     def start(self) -> None:
-        """Bring accounts and workers back to where the last recorded tick left them."""
+        """Bring accounts back to where the last recorded tick left them, and begin to bring back the workers.
+
+        A live market does not wait for these; a replay does, so that it comes out the same whenever it was stopped.
+        """
         self._state.phase = "recovering"
-        self._recovery.run()
+        try:
+            self._recovery.run()
+        finally:
+            self._restored.set()
+        self._revival.begin()
+        if self._source.deadline is None:
+            self.wait_for_bots()
         self._state.phase = "running"
 
+    def wait_until_restored(self, seconds: float) -> None:
+        """Wait, for so many seconds at most, until accounts are as of the last tick; callable from any thread."""
+        self._restored.wait(seconds)
+
+    def wait_for_bots(self) -> None:
+        """Wait until every bot has its memory back; what is handed over meanwhile is done."""
+        while not self._revival.over and not self._calls.stopping and not self._zygote_died.is_set():
+            self._calls.serve(0.1)
+
     def main_loop(self) -> None:
-        """Tick until told to stop; a replay ends with its recording."""
+        """Tick until told to stop; a replay ends with its recording.
+
+        A replay that has no time to wait for writes many ticks in one transaction.
+        """
+        self._gathering = self._source.deadline is None
         if self._source.waits_for_bots:
             self._serve_until(lambda: 0.0 if self._released.is_set() else 0.05)
         self._wait_for_start()
@@ -150,6 +187,7 @@ class Engine:
                     self._came_to_its_end = True
                     self.finish()
                 break
+            self._save_memories(time)
             self._serve_until(partial(self.beats.left, time))
             if not self._calls.stopping and self.state != "finished":
                 self.on_tick(self.market.n + 1, time, last=last)
@@ -184,29 +222,45 @@ class Engine:
             self.supervisor.launch(seat)
         builder = self._builder(n, time)
         with garbage.gc_paused():
+            self.supervisor.note_absences(builder)
             self.supervisor.collect_starts(builder)
             builder.settle(prices, last_prices, conditions)
             self.supervisor.ask(TickPayload(time, market.symbols, prices, market.version), builder)
             builder.entry_updates()
             worth = self._worth(last_prices, conditions.ended)
             builder.score_point(self.scores, worth)
-            ranked = builder.snapshot(self.scores, worth, last=last)
-        if not self._record(builder):
+            known = {"last_prices": last_prices, "ended": {**market.ended, **conditions.ended}}
+            ranked = builder.snapshot(self.scores, worth, market=known, last=last)
+        self._unrecorded = True
+        if not self._gathering and not self._record(builder):
             return
+        self._unrecorded = self._gathering
         builder.apply()
         market.n, market.time, market.prices, market.last_prices = n, time, prices, last_prices
         market.ended.update(conditions.ended)
         self._ranked_at = n if ranked else self._ranked_at
-        self._publish(builder, ranked=ranked)
+        if self._gathering:
+            self._unwritten.append(builder)
+            if len(self._unwritten) >= _MOST_UNWRITTEN or started - self._written_at > _UNWRITTEN_SECONDS:
+                self._flush()
+        else:
+            self._publish(builder)
         if conditions.barred.keys() != self._barred:
             self._barred = set(conditions.barred)
             self._broadcast.publish("status", {})
         self.tick_seconds = real_time.monotonic() - started
 
+    def _save_memories(self, beat: float) -> None:
+        """Have the memory of some bots saved while there is nothing else to do until the next beat."""
+        if not self._unrecorded and not self._calls.stopping:
+            left = None if self._source.deadline is None else self.beats.left(beat)
+            self._snapshots.between_ticks(self.roster.seats(), left)
+
     def finish(self) -> None:
         """Close the season: what waits expires, its last state is written, and no tick follows."""
         if self.state == "finished":
             return
+        self._flush()
         self.roster.expire_pending()
         self._snapshot_last()
         close_season(self._database, self.season.id)
@@ -221,6 +275,14 @@ class Engine:
     def stop(self) -> None:
         """End all workers; what was recorded stays."""
         self._calls.stop()
+        self._revival.stop()
+        if self.state != "failed":
+            self._flush()
+        self.scores.end()
+        # A worker that has just come back gets its seat, and is ended with the others.
+        self._calls.serve_all()
+        if self.state not in {"failed", "finished", "stopped"} and not self._unrecorded:
+            self._snapshots.at_stop(self.roster.seats())
         self.roster.end_all()
         if self.state != "failed":
             self._state.phase = "stopped"
@@ -247,10 +309,11 @@ class Engine:
         settled = {**self.market.ended, **ended}
         return {**last_prices, **{symbol: price for symbol, price in settled.items() if price is not None}}
 
-    def _record(self, builder: TickBuilder) -> bool:
-        """Write the tick; where the database is away or full, the clock stands until it is back."""
-        while (problem := self._journal.write(builder.writes)) is not None:
-            log.error("Tick %d cannot be recorded, the clock stands: %s", builder.n, problem.detail)
+    def _record(self, *builders: TickBuilder) -> bool:
+        """Write ticks; where the database is away or full, the clock stands until it is back."""
+        batch = [builder.writes for builder in builders]
+        while (problem := self._journal.write(*batch)) is not None:
+            log.error("Tick %d cannot be recorded, the clock stands: %s", builders[-1].n, problem.detail)
             # The phase last: who reads it from another thread finds the reason too.
             self._state.problem = problem.reason
             self._state.phase = "waiting"
@@ -260,22 +323,36 @@ class Engine:
         self._state.phase = "running"
         return True
 
+    def _flush(self) -> None:
+        """Write and publish the ticks that stand in memory only; whoever changes bots between two ticks waits for it.
+
+        Where the server ends before they can be written, they are played again after its next start.
+        """
+        builders, self._unwritten = self._unwritten, []
+        self._written_at = real_time.monotonic()
+        if builders and self._record(*builders):
+            self._unrecorded = False
+            self._publish(*builders)
+
     def _snapshot_last(self) -> None:
         """Write equity and standings of the season's last tick, where they have not been written."""
         market = self.market
         if market.n < 0 or market.n % SNAPSHOT_EVERY == 0 or market.n == self._ranked_at:
             return
         builder = self._builder(market.n, market.time)
-        builder.snapshot(self.scores, self._worth(market.last_prices, {}), last=True)
+        known = {"last_prices": market.last_prices, "ended": market.ended}
+        builder.snapshot(self.scores, self._worth(market.last_prices, {}), market=known, last=True)
         self._record(builder)
 
-    def _publish(self, builder: TickBuilder, *, ranked: bool) -> None:
+    def _publish(self, *builders: TickBuilder) -> None:
+        """Tell of ticks that have been written: each trade, and the last tick."""
         market = self.market
         data = {"n": market.n, "time": market.time, "prices": market.prices}
         self._broadcast.publish("tick", data)
-        for trade in builder.writes.trades:
-            self._broadcast.publish("trade", trade)
-        if ranked:
+        for builder in builders:
+            for trade in builder.writes.trades:
+                self._broadcast.publish("trade", trade)
+        if any(builder.writes.summary for builder in builders):
             self._broadcast.publish("leaderboard", {"as_of": market.time})
 
     # -- work handed over by other threads --------------------------------------------------------------
@@ -287,8 +364,11 @@ class Engine:
     def _serve_until(self, left: Callable[[], float]) -> None:
         """Do what is handed over until no time is left or the engine is to end."""
         while not self._calls.stopping and (seconds := left()) > 0:
+            self._flush()
             self._calls.serve(min(seconds, 1.0))
-        self._calls.serve_all()
+        if self._calls.waiting:
+            self._flush()
+            self._calls.serve_all()
 
     # -- the zygote ---------------------------------------------------------------------------------------
 
@@ -300,13 +380,16 @@ class Engine:
         if not self._zygote_died.is_set():
             return
         log.error("The process that starts bots has ended; it and its bots are started again")
+        self._flush()
+        self._revival.stop()
+        self._calls.serve_all()
         self._zygote_died.clear()
         self._pool.restart_zygote()
         for seat in self.roster.seats():
             self.supervisor.end(seat)
-            if seat.life in {Life.ACTIVE, Life.STARTING, Life.RESTARTING}:
-                seat.life = Life.RECOVERING
-        self._recovery.revive_workers()
+        self._revival.begin()
+        if self._source.deadline is None:
+            self.wait_for_bots()
 
     # -- reading --------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Writing a tick so that it is there whole, once, or not at all, whatever the database does meanwhile."""
+"""Writing ticks so that they are there whole, once, or not at all, whatever the database does meanwhile."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Journal:
         self._min_free, self._disk = min_free_disk, disk
         self._in_doubt = False
 
-    def write(self, writes: TickWrites) -> Unwritten | None:
-        """Write one tick; return None, or why it has not been written.
+    def write(self, *batch: TickWrites) -> Unwritten | None:
+        """Write ticks, all or none; return None, or why they have not been written.
 
         StoreError where another server has taken the database over meanwhile.
         """
@@ -54,10 +54,10 @@ class Journal:
             self._check_disk()
             if self._in_doubt and self._lease is not None:
                 self._lease.renew()
-            self.recorder.record(writes)
+            self.recorder.record(*batch)
         except IntegrityError as error:
             # A connection lost in the middle of a commit does not say whether it took effect.
-            if not (self._in_doubt and self.recorder.holds(writes)):
+            if not (self._in_doubt and self.recorder.holds(batch[-1])):
                 raise StoreError(f"The database refuses what this server writes: {error}") from error
         except (SQLAlchemyError, OSError) as error:
             self._in_doubt = True

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from arena.core.orders import OrderStatus
 from arena.engine.live.memory_budget import memory_of
 from arena.engine.live.supervisor import Supervisor
-from arena.engine.seat import Life, Seat, new_seat
+from arena.engine.seat import RUNNING, Life, Seat, new_seat
 from arena.engine.state import SeasonState
 from arena.errors import ConflictError, NotFoundError
 from arena.store.bulk import insert_rows, table_of
@@ -114,9 +114,9 @@ class Roster:
         seat = self.get(bot_id)
         if seat.life is Life.PAUSED:
             return seat
-        if seat.life not in {Life.ACTIVE, Life.STARTING, Life.RESTARTING}:
+        if seat.life not in {Life.ACTIVE, Life.STARTING, Life.RESTARTING, Life.RECOVERING}:
             raise ConflictError(f"Bot '{seat.name}' is {seat.status} and cannot be paused.")
-        if not seat.started:
+        if not seat.started and seat.life is not Life.RECOVERING:
             raise ConflictError(f"Bot '{seat.name}' is still starting; try again in a moment.")
         seat.entry.reason = reason
         seat.life = Life.PAUSED
@@ -126,12 +126,13 @@ class Roster:
     def resume(self, bot_id: str) -> Seat:
         """Ask a paused bot again from the next tick on."""
         seat = self.get(bot_id)
-        if seat.life in {Life.ACTIVE, Life.STARTING, Life.RESTARTING}:
+        if seat.life in RUNNING:
             return seat
         if seat.life is not Life.PAUSED:
             raise ConflictError(f"Bot '{seat.name}' is {seat.status} and cannot be resumed.")
         seat.entry.reason = ""
-        seat.life = Life.ACTIVE if seat.worker is not None else Life.RESTARTING
+        there = Life.ACTIVE if seat.worker is not None else Life.RESTARTING
+        seat.life = Life.RECOVERING if seat.reviving else there
         self._store(seat, "resumed")
         return seat
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent import futures
 from typing import Any
 
 import numpy as np
@@ -23,9 +25,11 @@ class SeasonScores:
         self._season = season
         self.clock = ScoreClock(season.score_interval)
         seed = seed_of(chance, "random traders", season.id) & (2**63 - 1)
-        self.baselines = Baselines(tuple(symbols), rules, seed)
+        self._baselines = Baselines(tuple(symbols), rules, seed)
         # What one round trip costs, as a fraction: fee and slippage, there and back.
-        self.comparisons = BoardComparisons(season.score_interval, 2.0 * (rules.fee_bps + rules.slippage_bps) / 1e4)
+        self._comparisons = BoardComparisons(season.score_interval, 2.0 * (rules.fee_bps + rules.slippage_bps) / 1e4)
+        self._restoring: futures.Future[None] | None = None
+        self._ended = False
         self._points = 0
         # The ticks of the first and the last score point.
         self._first_tick = self._last_tick = 0
@@ -33,18 +37,58 @@ class SeasonScores:
         # What the benchmark was worth at a bot's first score point: for bots whose first tick was not kept.
         self._first_points: dict[str, float] = {}
 
-    def restore(self, points: Iterable[ScorePoint]) -> set[int]:
-        """Take up all recorded points; return their ticks."""
-        ticks, columns = set(), list[str]()
-        for row in points:
-            columns += row.joined
-            values = np.frombuffer(row.equities, dtype="<f8").tolist()
-            equities = {bot: v for bot, v in zip(columns, values, strict=True) if v == v}  # noqa: PLR0124
-            self.clock.due(row.time)
-            self._note_tick(row.tick)
-            self._take(equities, row.prices)
-            ticks.add(row.tick)
-        return ticks
+    def restore(self, first: float, last: float, points: Callable[[], Iterable[ScorePoint]]) -> None:
+        """Take up all recorded points, of which the first and the last have these times.
+
+        There are as many as the season is old: they are read on a thread of their own, and who needs what follows
+        from them waits, which is at a tick that ranks or is a score point.
+        """
+        self.clock.due(first)
+        self.clock.due(last)
+        done: futures.Future[None] = futures.Future()
+        self._restoring = done
+
+        def read() -> None:
+            try:
+                for row in points():
+                    if self._ended:
+                        break
+                    self._take_up(row)
+                done.set_result(None)
+            except Exception as error:  # noqa: BLE001 - raised again for who waits
+                done.set_exception(error)
+
+        threading.Thread(target=read, name="score points").start()
+
+    def end(self) -> None:
+        """Take up no more of them: the server ends."""
+        self._ended = True
+        if self._restoring is not None:
+            futures.wait([self._restoring])
+
+    def wait(self) -> None:
+        """Wait until all recorded points are taken up."""
+        if self._restoring is not None:
+            self._restoring.result()
+            self._restoring = None
+
+    @property
+    def baselines(self) -> Baselines:
+        """Return the baselines as of the last score point."""
+        self.wait()
+        return self._baselines
+
+    @property
+    def comparisons(self) -> BoardComparisons:
+        """Return the comparisons of bots as of the last score point."""
+        self.wait()
+        return self._comparisons
+
+    def _take_up(self, row: ScorePoint) -> None:
+        columns = [*self._comparisons.places, *row.joined]
+        values = np.frombuffer(row.equities, dtype="<f8").tolist()
+        self._note_tick(row.tick)
+        self._take({bot: v for bot, v in zip(columns, values, strict=True) if v == v}, row.prices)  # noqa: PLR0124
 
     def point(self, tick: int, time: float, equities: Mapping[str, float], prices: Mapping[str, float]) -> Any:
         """Take one score point and return its row."""
@@ -62,13 +106,13 @@ class SeasonScores:
         self._last_tick = tick
 
     def _take(self, equities: Mapping[str, float], prices: Mapping[str, float]) -> None:
-        self.baselines.point(prices)
-        benchmark = self.benchmark_equity(prices)
+        self._baselines.point(prices)
+        benchmark = self._baselines.equities(prices)[self._season.benchmark]
         for bot in equities:
             self._first_points.setdefault(bot, benchmark)
         moves = [sorted((prices[name], last)) for name, last in self._last_prices.items() if name in prices]
         swings = [1.0 - low / high for low, high in moves if high > 0.0]
-        self.comparisons.point(equities, benchmark, max(swings, default=0.0))
+        self._comparisons.point(equities, benchmark, max(swings, default=0.0))
         self._last_prices = dict(prices)
         self._points += 1
 

@@ -9,7 +9,7 @@ from arena.core.exchange import daily_limit, day_of
 from arena.core.scoring import Contender, ranked
 from arena.core.text import clean_line
 from arena.engine.live.season_scores import SeasonScores
-from arena.engine.seat import REJECTED_ROWS_A_DAY, SeatUpdate
+from arena.engine.seat import REJECTED_ROWS_A_DAY, SeatUpdate, stored_account
 
 
 def standings(
@@ -50,7 +50,7 @@ def _standing(candidate: SeatUpdate, season_id: str, tick: int, time: float, fil
         "equity": equity, "realized_pnl": candidate.account.realized,
         "unrealized_pnl": candidate.valuation.unrealized, "trades": candidate.score.trades,
         "rejected": candidate.score.rejected, "errors": candidate.errors, "tick": tick, "as_of": time,
-        "positions": candidate.account.sizes(),
+        "positions": candidate.account.sizes(), "account": stored_account(candidate.account),
         "score": candidate.score.state(), **metrics.named(), "note": _note(candidate, time, fills_a_day) or None,
     }  # fmt: skip
 

@@ -71,6 +71,16 @@ class Supervisor:
             symbols=market.symbols, account=seat.account, rules=state.rules.parts,
         )  # fmt: skip
 
+    def note_absences(self, builder: TickBuilder) -> None:
+        """Journal who is not asked from this tick on because its memory is brought back, and who is asked again."""
+        for seat in builder.seats:
+            if seat.life is Life.RECOVERING and not seat.away:
+                builder.event(seat, "recovering")
+                builder.updates[seat.id].away = True
+            elif seat.away and not seat.reviving and seat.life in {Life.ACTIVE, Life.PAUSED}:
+                builder.event(seat, "recovered")
+                builder.updates[seat.id].away = False
+
     def collect_starts(self, builder: TickBuilder) -> None:
         """Take the answers of bots that have been loading; their orders settle at this tick."""
         for seat in builder.seats:
@@ -95,7 +105,7 @@ class Supervisor:
             return
         update = builder.updates[seat.id]
         event = "start" if seat.life is Life.STARTING else "restarted"
-        update.life, update.started = Life.ACTIVE, True
+        update.life, update.started, update.away = Life.ACTIVE, True, False
         # What the bot was loaded with decides what its `init` saw: a replay needs to know.
         builder.event(seat, event, f"loaded after tick {seat.launched[0]}")
         for deeds in reply.deeds.values():

@@ -259,8 +259,18 @@ class TickBuilder:
             for score in fresh:
                 score.benchmark_start = benchmark
 
-    def snapshot(self, scores: SeasonScores, prices: Mapping[str, float], *, last: bool = False) -> bool:
-        """Write equity rows and standings at every tenth tick; say whether this was one."""
+    def snapshot(
+        self,
+        scores: SeasonScores,
+        prices: Mapping[str, float],
+        *,
+        market: Row | None = None,
+        last: bool = False,
+    ) -> bool:
+        """Write equity rows and standings at every tenth tick; say whether this was one.
+
+        `market` is what a restart has to know of it; `prices` are what one unit of each symbol is worth.
+        """
         if self.n % SNAPSHOT_EVERY and not last:
             return False
         shown = [update for update in self.updates.values() if update.life is not Life.RETIRED]
@@ -273,7 +283,9 @@ class TickBuilder:
             self.writes.equity.append({**row, "season_id": self._season_id, "bot_id": seat.id})
         rows, summary = standings(shown, self._season_id, self.n, self.time, self._rules.fills_a_day, scores, prices)
         self.writes.standings += rows
-        self.writes.summary.append({"season_id": self._season_id, "tick": self.n, "document": summary})
+        self.writes.summary.append({
+            "season_id": self._season_id, "tick": self.n, "document": summary, "market": market,
+        })  # fmt: skip
         return True
 
     def entry_updates(self) -> None:
@@ -289,7 +301,7 @@ class TickBuilder:
                     "errors_in_a_row": update.errors_in_a_row,
                     "orders_count": tally.orders, "orders_digest": tally.digest,
                     "rejections_day": tally.day, "rejections_today": tally.rejected,
-                    "good_tick": update.good_tick,
+                    "good_tick": update.good_tick, "rejected": update.score.rejected,
                 })  # fmt: skip
 
     def apply(self) -> None:

@@ -1,11 +1,11 @@
-"""Proves a bot's record by running it again on the recorded ticks, one at a time, and comparing it all.
+"""Proves a bot's record by running it again on the recorded ticks, and comparing it all.
 
 The run uses none of the live tick's code but the ledger: what both agree on is right or wrong twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
@@ -15,17 +15,21 @@ from arena.core.exchange import RULES_VERSION, Rules
 from arena.core.scoring import SNAPSHOT_EVERY
 from arena.engine.backtest.account import BacktestAccount
 from arena.engine.backtest.run import hash_source
-from arena.engine.replay.replayer import RecordedTicks, Replayer, worker_lifetimes
+from arena.engine.replay.replayer import RUN, RecordedTicks, Replayer, advance, ask_on, worker_lifetimes
+from arena.engine.replay.tape import TickTape
 from arena.engine.rows import EquityColumns, OrderColumns, TradeColumns
 from arena.engine.seat import OrderTally
+from arena.errors import StoreError
 from arena.feeds.synthetic import SyntheticMarket
 from arena.store.archive import runtime_facts
-from arena.store.bundle import Bundle, event_models, tick_models
+from arena.store.bundle import Bundle, StoredRecord, event_models, tick_models
 from arena.store.seasons import commitment
 from sandbox.pool import Pool
 from sandbox.talk.gather import gather
+from sandbox.talk.wait import WorkerSelector
 
 Row = Mapping[str, Any]
+Record = Bundle | StoredRecord
 
 REPRODUCED, DIFFERS = "reproduced", "differs"
 OTHER_RUNTIME, UNPROVED = "different runtime", "not proved"
@@ -53,90 +57,137 @@ class Proof:
         return f"{self.status} up to tick {self.tick} ({counts}).{more}"
 
 
-def verify(pool: Pool, bundle: Bundle, told: Callable[[float], None] = lambda _: None) -> Proof:
-    """Run a bundle's bot again and compare every order, fill and equity row.
+def verify(pool: Pool, record: Record, told: Callable[[float], None] = lambda _: None) -> Proof:
+    """Run a record's bot again and compare every order, fill and equity row.
 
+    It plays in run-ahead first; only where something differs it plays again in lockstep, whose result counts.
     `told` is called with the share of the ticks that is done; what it raises ends the run.
     """
-    problem = _unprovable(bundle)
+    problem = _unprovable(record)
     if problem is not None:
-        return Proof(UNPROVED, bundle.last, [problem])
-    checked = pool.check(bundle.source.encode())
+        return Proof(UNPROVED, record.last, [problem])
+    checked = pool.check(record.source.encode())
     if not checked.accepted:
         words = str(checked.violations[0]["message"])
-        return Proof(UNPROVED, bundle.last, [f"The present policy refuses the source: {words}"])
-    again = _run(pool, bundle, checked.program, told)
+        return Proof(UNPROVED, record.last, [f"The present policy refuses the source: {words}"])
+    try:
+        past = _past(record, lambda: told(0.0))
+    except StoreError:
+        return Proof(UNPROVED, record.last, [_MISSING])
+    proof = _prove(pool, record, past, checked.program, RUN, told)
+    if proof.status == REPRODUCED:
+        return proof
+    return _prove(pool, record, past, checked.program, 1, told)
+
+
+def _prove(
+    pool: Pool, record: Record, past: RecordedTicks, program: bytes, run: int, told: Callable[[float], None]
+) -> Proof:
+    again = _run(pool, record, past, program, run, told)
     if again.problem is not None:
-        return Proof(UNPROVED, bundle.last, [f"The bot could not be run to the end: it {again.problem}."])
-    return _compare(bundle, again.play, first=_base(bundle))
+        return Proof(UNPROVED, record.last, [f"The bot could not be run to the end: it {again.problem}."])
+    return _compare(record, again.play, first=past.base)
 
 
-def _unprovable(bundle: Bundle) -> str | None:
-    if hash_source(bundle.source.encode()) != bundle.bot["source_hash"]:
+_MISSING = "Ticks are missing from the record."
+
+
+def _past(record: Record, keep_on: Callable[[], None]) -> RecordedTicks:
+    """Return the ticks of a record; StoreError where one is missing."""
+    if isinstance(record, StoredRecord):
+        tape = TickTape(record.engine, record.season["id"], record.season["symbols"], record.last, keep_on)
+        return tape.since(record.first)
+    return RecordedTicks.of(tick_models(record.ticks), record.season["symbols"])
+
+
+def _unprovable(record: Record) -> str | None:
+    if hash_source(record.source.encode()) != record.bot["source_hash"]:
         return "The source is not the one that was admitted: its SHA-256 differs."
-    if bundle.season["rules_version"] != RULES_VERSION:
-        return f"The season was played by rules {bundle.season['rules_version']}; these are rules {RULES_VERSION}."
-    if not bundle.ticks:
+    if record.season["rules_version"] != RULES_VERSION:
+        return f"The season was played by rules {record.season['rules_version']}; these are rules {RULES_VERSION}."
+    if record.last < 0:
         return "The season has no ticks yet."
-    numbers = [row["n"] for row in bundle.ticks]
-    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
-        return "Ticks are missing from the record."
+    if isinstance(record, Bundle):
+        numbers = [row["n"] for row in record.ticks]
+        if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+            return _MISSING
     return None
 
 
-def _run(pool: Pool, bundle: Bundle, program: bytes, told: Callable[[float], None]) -> Replayer:
-    season, bot = bundle.season, bundle.bot
-    ticks = tick_models(bundle.ticks)
-    past = RecordedTicks.of(ticks)
+def _run(
+    pool: Pool, record: Record, past: RecordedTicks, program: bytes, run: int, told: Callable[[float], None]
+) -> Replayer:
+    season, bot = record.season, record.bot
     rules = Rules(season["starting_cash"], season["fee_bps"], season["slippage_bps"], season["fills_a_day"])
-    lives = worker_lifetimes(event_models(bundle.events), bundle.last)
-    way = Replayer(pool, program, (bundle.entry["bot_name"], int(bot["seed"])), rules, past, lives, run=1)
+    lives = worker_lifetimes(event_models(record.events), record.last)
+    way = Replayer(pool, program, (record.entry["bot_name"], int(bot["seed"])), rules, past, lives, run=run)
+    total = max(len(past.market), 1)
     try:
-        while not way.over:
-            ask = way.next_ask()
-            if ask is not None:
-                way.take(gather([ask])[0])
-            told(way.play.sent / max(len(past.market), 1))
+        if run == 1:
+            _go_in_lockstep(way, lambda: told(way.play.sent / total))
+        else:
+            with WorkerSelector[None]() as selector:
+                ask_on(selector, None, way)
+                while selector:
+                    for _, answer in selector.turn():
+                        advance(selector, None, way, answer)
+                    told(way.play.sent / total)
     finally:
-        if way.worker is not None:
-            way.worker.close()
-    if bundle.season["status"] == "closed":
+        way.close()
+    if record.season["status"] == "closed":
         way.play.close()
     return way
 
 
-def _base(bundle: Bundle) -> int:
-    first = int(bundle.ticks[0]["n"])
-    return first + 1 if first else 0
+def _go_in_lockstep(way: Replayer, keep_on: Callable[[], None]) -> None:
+    while not way.over:
+        ask = way.next_ask()
+        if ask is not None:
+            way.take(gather([ask])[0])
+        keep_on()
 
 
-def _compare(bundle: Bundle, play: BacktestAccount, first: int) -> Proof:
-    name = bundle.entry["bot_name"]
-    orders = _settled(bundle, list(_orders(play, name, first)))
-    kinds = (
-        ("orders", _ORDER, _settled(bundle, bundle.orders), orders),
-        ("trades", _TRADE, bundle.trades, list(_trades(play, name, first))),
-        ("equity", _EQUITY, bundle.equity, list(_equity(play, name, first, bundle))),
-    )
+def _compare(record: Record, play: BacktestAccount, first: int) -> Proof:
+    name = record.entry["bot_name"]
+    recorded = {kind: _Counted(record.rows(kind)) for kind in ("orders", "trades", "equity")}
+    orders = _settled(record, _orders(play, name, first))
     findings = [
-        words for kind, columns, recorded, again in kinds for words in _differences(kind, columns, recorded, again)
+        *_differences("orders", _ORDER, _settled(record, recorded["orders"]), orders),
+        *_differences("trades", _TRADE, recorded["trades"], _trades(play, name, first)),
+        *_differences("equity", _EQUITY, recorded["equity"], _equity(play, name, first, record)),
     ]
-    findings += _chain(bundle, play, first)
-    findings += _revealed(bundle)
-    compared = {"ticks": len(play.market), **{kind: len(recorded) for kind, _, recorded, _ in kinds}}
+    findings += _chain(record, play, first)
+    findings += _revealed(record)
+    compared = {"ticks": record.last - record.first + 1, **{kind: rows.whole() for kind, rows in recorded.items()}}
     if not findings:
-        return Proof(REPRODUCED, bundle.last, [], compared)
+        return Proof(REPRODUCED, record.last, [], compared)
     here = runtime_facts()
-    if bundle.season["runtime"] and bundle.season["runtime"] != here:
-        there = ", ".join(f"{key} {value}" for key, value in bundle.season["runtime"].items())
-        return Proof(OTHER_RUNTIME, bundle.last, [f"The season ran on {there}.", *findings], compared)
-    return Proof(DIFFERS, bundle.last, findings, compared)
+    if record.season["runtime"] and record.season["runtime"] != here:
+        there = ", ".join(f"{key} {value}" for key, value in record.season["runtime"].items())
+        return Proof(OTHER_RUNTIME, record.last, [f"The season ran on {there}.", *findings], compared)
+    return Proof(DIFFERS, record.last, findings, compared)
+
+
+class _Counted:
+    """Rows that are counted as they go by."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows, self._count = rows, 0
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self._rows:
+            self._count += 1
+            yield row
+
+    def whole(self) -> int:
+        """Return how many there are, those that nobody has looked at included."""
+        return self._count + sum(1 for _ in self._rows)
 
 
 _SHOWN = 10
 
 
-def _differences(kind: str, columns: Sequence[str], recorded: Sequence[Row], again: Sequence[Row]) -> Iterator[str]:
+def _differences(kind: str, columns: Sequence[str], recorded: Iterable[Row], again: Iterable[Row]) -> Iterator[str]:
     """Name the first rows that differ, with what stands there and what came out."""
     shown = 0
     for number, (row, other) in enumerate(zip_longest(recorded, again), 1):
@@ -166,11 +217,11 @@ def _difference(columns: Sequence[str], row: Row | None, other: Row | None) -> s
     return ", ".join(f"{name} is recorded as {row[name]!r} and comes out as {other[name]!r}" for name in wrong)
 
 
-def _settled(bundle: Bundle, rows: Sequence[Row]) -> list[Row]:
-    """Return orders without the ends of those made at the last tick: in a running season they are younger."""
-    if bundle.season["status"] == "closed":
-        return list(rows)
-    return [{**row, **_OPEN} if row["tick"] == bundle.last else row for row in rows]
+def _settled(record: Record, rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield orders without the ends of those made at the last tick: in a running season they are younger."""
+    running = record.season["status"] != "closed"
+    for row in rows:
+        yield {**row, **_OPEN} if running and row["tick"] == record.last else row
 
 
 def _orders(play: BacktestAccount, name: str, first: int) -> Iterator[OrderColumns]:
@@ -199,29 +250,29 @@ def _trades(play: BacktestAccount, name: str, first: int) -> Iterator[TradeColum
         yield trade.row(name, first)
 
 
-def _equity(play: BacktestAccount, name: str, first: int, bundle: Bundle) -> Iterator[EquityColumns]:
+def _equity(play: BacktestAccount, name: str, first: int, record: Record) -> Iterator[EquityColumns]:
     """Yield the equity rows from the bot's admission to its retirement."""
-    retired = [row["tick"] for row in bundle.events if row["event"] == "retired"]
-    end = min([*retired, bundle.last + 1])
+    retired = [row["tick"] for row in record.events if row["event"] == "retired"]
+    end = min([*retired, record.last + 1])
     # The last tick has a row of its own once the season is closed, or its recording has been played.
-    told = bool(bundle.equity) and bundle.equity[-1]["tick"] == bundle.last
-    last = bundle.last if told or bundle.season["status"] == "closed" else None
+    told = record.equity_until == record.last
+    last = record.last if told or record.season["status"] == "closed" else None
     for row in play.ledger.equity_rows(name, first):
         tick = row["tick"]
-        if bundle.entry["admitted_tick"] <= tick < end and (tick % SNAPSHOT_EVERY == 0 or tick == last):
+        if record.entry["admitted_tick"] <= tick < end and (tick % SNAPSHOT_EVERY == 0 or tick == last):
             yield row
 
 
-def _revealed(bundle: Bundle) -> Iterator[str]:
+def _revealed(record: Record) -> Iterator[str]:
     """Say where a closed season's synthetic prices do not follow from its seed, or that from its commitment."""
-    season, previous = bundle.season, None
+    season, previous = record.season, None
     if season["feed"] != "synthetic" or season["seed"] is None:
         return
     if season["seed_sha256"] not in {"", commitment(season["seed"])}:
         yield "The seed that the season has revealed has not the SHA-256 that it showed."
         return
     market = SyntheticMarket(season["seed"], season["symbols"], season["interval"])
-    for row in bundle.ticks:
+    for row in record.rows("ticks"):
         n = row["n"]
         if n == 0 or previous is not None:
             expected = market.next(n, previous) if n and previous else market.first()
@@ -231,14 +282,14 @@ def _revealed(bundle: Bundle) -> Iterator[str]:
         previous = row["prices"]
 
 
-def _chain(bundle: Bundle, play: BacktestAccount, first: int) -> Iterator[str]:
+def _chain(record: Record, play: BacktestAccount, first: int) -> Iterator[str]:
     """Compare the running digest over all orders, those whose rows were not kept included."""
     digest, count = "", 0
-    wanted, expected = bundle.entry["orders_count"], bundle.entry["orders_digest"]
+    wanted, expected = record.entry["orders_count"], record.entry["orders_digest"]
     for order in play.ledger.orders:
         if count == wanted:
             break
-        row = order.row(bundle.entry["bot_name"], first)
+        row = order.row(record.entry["bot_name"], first)
         digest = link(
             digest, row["tick"], row["symbol"], row["side"], row["size"], row["reason"] if order.at_once else None
         )

@@ -6,12 +6,15 @@ decided again. Recovery uses it to rebuild a worker's memory, `verify` to prove 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeVar
 
 from arena.core.exchange import Conditions, Rules
 from arena.core.ledger import Account
+from arena.core.orders import Order
 from arena.engine.backtest.account import BacktestAccount, RecordedMarket
 from arena.runtime.start import Start
 from arena.store.models import BotTick, Tick
@@ -19,9 +22,46 @@ from sandbox.errors import SandboxError
 from sandbox.pool import Pool
 from sandbox.talk.protocol import Kind
 from sandbox.talk.request import REPLY_AS_EXPECTED, WorkerReply, WorkerRequest
+from sandbox.talk.snapshot import read_restored
+from sandbox.talk.verdict import Verdict
+from sandbox.talk.wait import WorkerSelector
 from sandbox.talk.worker import Worker
 
-RUN = 512
+Key = TypeVar("Key")
+
+# As long as a backtest's; a run is written at once, because it fits into a pipe (64 KiB).
+RUN = 2048
+_RUN_BYTES = 48 * 1024
+
+
+class TickSpans:
+    """Ticks in spans, added in order: a pause of a month takes no more room than one of a minute."""
+
+    def __init__(self) -> None:
+        self._firsts: list[int] = []
+        self._ends: list[int] = []
+
+    def add(self, first: int, end: int) -> None:
+        """Add the ticks from `first` to before `end`; none before the last span's first."""
+        if end <= first:
+            return
+        while self._ends and first <= self._ends[-1]:
+            first, end = min(first, self._firsts.pop()), max(end, self._ends.pop())
+        self._firsts.append(first)
+        self._ends.append(end)
+
+    def end_at(self, tick: int) -> int:
+        """Return the end of the span that holds a tick, the tick itself where none does."""
+        place = bisect_right(self._firsts, tick) - 1
+        return max(tick, self._ends[place]) if place >= 0 else tick
+
+    def next_after(self, tick: int, end: int) -> int:
+        """Return the first tick of a span that begins after `tick`, at most `end`."""
+        place = bisect_right(self._firsts, tick)
+        return min(end, self._firsts[place]) if place < len(self._firsts) else end
+
+    def __contains__(self, tick: int) -> bool:
+        return self.end_at(tick) > tick
 
 
 @dataclass(slots=True)
@@ -35,8 +75,8 @@ class WorkerLifetime:
     first: int
     loaded: int
     end: int
-    unseen: set[int] = field(default_factory=set)
-    unheard: set[int] = field(default_factory=set)
+    unseen: TickSpans = field(default_factory=TickSpans)
+    unheard: TickSpans = field(default_factory=TickSpans)
     quit: int | None = None
     died: bool = False
 
@@ -44,24 +84,52 @@ class WorkerLifetime:
 def worker_lifetimes(events: Sequence[BotTick], last: int) -> list[WorkerLifetime]:
     """Return the lives of a bot's workers from its journaled events, up to tick `last`."""
     found: list[WorkerLifetime] = []
-    asleep: int | None = None
+    away = _Absence()
     for event in events:
         here = found[-1] if found else None
         if event.event in {"start", "restarted"}:
+            away.pass_on(here, event.tick)
             found.append(WorkerLifetime(event.tick, _loaded(event), last + 1))
-        elif event.event == "paused":
-            asleep = event.tick
-        elif event.event == "resumed" and asleep is not None:
-            if here is not None:
-                here.unseen.update(range(asleep, event.tick))
-            asleep = None
+        elif event.event in _AWAY:
+            away.begin(event.event, event.tick)
+        elif event.event in _BACK:
+            away.end(_BACK[event.event], here, event.tick)
         elif here is not None:
             _apply(here, event)
-    if asleep is not None and found:
-        found[-1].unseen.update(range(asleep, last + 1))
+    away.pass_on(found[-1] if found else None, last + 1)
     for before, after in pairwise(found):
         before.end = min(before.end, after.first)
     return found
+
+
+class _Absence:
+    """Why a bot is not asked, each reason until it ends, and since when."""
+
+    def __init__(self) -> None:
+        self._reasons: set[str] = set()
+        self._since = 0
+
+    def begin(self, reason: str, tick: int) -> None:
+        if not self._reasons:
+            self._since = tick
+        self._reasons.add(reason)
+
+    def end(self, reason: str, here: WorkerLifetime | None, tick: int) -> None:
+        if self._reasons == {reason} and here is not None:
+            here.unseen.add(self._since, tick)
+        self._reasons.discard(reason)
+
+    def pass_on(self, here: WorkerLifetime | None, tick: int) -> None:
+        """Close the account of one worker before the next, which needs no recovering."""
+        if self._reasons and here is not None:
+            here.unseen.add(self._since, tick)
+        self._reasons.discard("recovering")
+        self._since = tick
+
+
+# Why a bot is not asked for a while: by its author's wish, or because its memory was being brought back.
+_AWAY = frozenset({"paused", "recovering"})
+_BACK = {"resumed": "paused", "recovered": "recovering"}
 
 
 def _loaded(event: BotTick) -> int:
@@ -71,9 +139,9 @@ def _loaded(event: BotTick) -> int:
 
 def _apply(here: WorkerLifetime, event: BotTick) -> None:
     if event.event == "skipped":
-        here.unseen.add(event.tick)
+        here.unseen.add(event.tick, event.tick + 1)
     elif event.event == "late":
-        here.unheard.add(event.tick)
+        here.unheard.add(event.tick, event.tick + 1)
     elif event.event == "killed":
         here.end, here.died = min(here.end, event.tick), True
     elif event.event == "quarantined":
@@ -92,29 +160,42 @@ class RecordedTicks:
     before: Tick | None = None
 
     @classmethod
-    def of(cls, ticks: Sequence[Tick], last_prices: Mapping[str, float] | None = None) -> RecordedTicks:
-        """Return what recorded ticks, consecutive and in order, say; the first one is `before` unless it is tick 0."""
+    def of(cls, ticks: Sequence[Tick], symbols: Collection[str] = ()) -> RecordedTicks:
+        """Return what recorded ticks, consecutive and in order, say; the first one is `before` unless it is tick 0.
+
+        `symbols` are the market's, whether they had a price or not.
+        """
         import numpy as np
 
         before = ticks[0] if ticks[0].n else None
         seen = ticks[1:] if before is not None else ticks
-        symbols = tuple(sorted({symbol for tick in ticks for symbol in tick.prices}))
+        symbols = tuple(sorted({*symbols, *(symbol for tick in ticks for symbol in tick.prices)}))
         nan = float("nan")
         rows = [[tick.time, *(tick.prices.get(symbol, nan) for symbol in symbols)] for tick in seen]
         conditions = {
             place: Conditions(tick.conditions.get("barred", {}), tick.conditions.get("ended", {}))
             for place, tick in enumerate(seen) if tick.conditions
         }  # fmt: skip
-        known = {**(last_prices or {}), **(before.prices if before else {})}
+        known = dict(before.prices) if before else {}
         array = np.array(rows, dtype=np.float64).reshape(len(rows), 1 + len(symbols))
         return cls(before.n + 1 if before else 0, RecordedMarket(symbols, array, conditions, known), before)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMemory:
+    """A worker's snapshot after a tick, with the account and the orders that waited then."""
+
+    tick: int
+    data: bytes
+    account: Account
+    waiting: Sequence[Order]
 
 
 class Replayer:
     """Drives one bot's worker through its past; `over` once it has been through or cannot go on.
 
-    `problem` then says why it could not. `play` holds the reproduced account and record; its ticks
-    count from `past.base`.
+    `problem` then says why it could not, `lost` that its process was ended for no fault of its own. `play` holds the
+    reproduced account and record; its ticks count from `past.base`.
     """
 
     def __init__(
@@ -128,20 +209,26 @@ class Replayer:
         account: Account | None = None,
         run: int = RUN,
         alone: Collection[int] = (),
+        saved: SavedMemory | None = None,
     ) -> None:
-        """Prepare the way; ticks that are to be `alone` are shown in a run of their own."""
+        """Prepare the way; ticks that are to be `alone` are shown in a run of their own.
+
+        It begins after the `saved` tick where a memory of the first of these lives is given.
+        """
         self.over = False
         self.problem: str | None = None
+        self.lost = False
         self.worker: Worker | None = None
         self.play = BacktestAccount(bot[0], past.market, rules)
         if account is not None:
             self.play.account = account
-        self._pool, self._program, self._run = pool, program, run
+        self._pool, self._program = pool, program
+        self._run = max(1, min(run, _RUN_BYTES // (8 + 8 * len(past.market.symbols))))
         self._name, self._seed = bot
         self._rules, self._past = rules, past
         self._lives = list(lives)
-        self._accounts: dict[int, Account] = {}
         self._starting = False
+        self._saved, self._restoring = saved, False
         self._sent = 0
         self._alone = frozenset(alone)
 
@@ -154,13 +241,14 @@ class Replayer:
         """Return the next request to the worker, None where the way is over."""
         while self._lives:
             life = self._lives[0]
+            if self.worker is None and self._saved is not None:
+                return self._restore(self._saved)
             if self.worker is None:
                 self._go_to(life.loaded + 1)
                 account = self.play.account
                 self._go_to(life.first)
                 return self._start(life, account)
-            while self.now < life.end and self.now in life.unseen and not self.play.finished:
-                self.play.skip()
+            self._go_to(min(life.unseen.end_at(self.now), life.end))
             if self.now < life.end and not self.play.finished:
                 return self._show(life)
             self._close_life()
@@ -170,20 +258,25 @@ class Replayer:
         return None
 
     def _go_to(self, tick: int) -> None:
-        while self.now < tick and not self.play.finished:
-            self.play.skip()
+        self.play.skip_to(tick - self._past.base)
 
     def _show(self, life: WorkerLifetime) -> WorkerRequest:
-        assert self.worker is not None
         start = self.now
-        special = [n for n in life.unseen | life.unheard | self._alone if start < n < start + self._run]
-        length = 1 if start in life.unheard | self._alone else min([*special, start + self._run, life.end]) - start
-        usual = None
-        if length == 1:
+        if start in life.unheard or start in self._alone or self._run == 1:
             self._sent = 1
-            payload, usual = self.play.next_tick()
-        else:
-            payload, self._sent = self.play.next_run(length)
+            return self._ask(*self.play.next_tick())
+        return self._show_run(life)
+
+    def _show_run(self, life: WorkerLifetime) -> WorkerRequest:
+        start = self.now
+        end = min(start + self._run, life.end)
+        end = life.unheard.next_after(start, life.unseen.next_after(start, end))
+        end = min([end, *(n for n in self._alone if start < n)])
+        payload, self._sent = self.play.next_run(end - start)
+        return self._ask(payload, None)
+
+    def _ask(self, payload: bytes, usual: bytes | None) -> WorkerRequest:
+        assert self.worker is not None
         limits = self._pool.limits
         budget = limits.run_cpu(self._sent) * 4
         return WorkerRequest(self.worker, Kind.CALL, payload, budget, budget, limits.wall_backstop, usual)
@@ -212,6 +305,17 @@ class Replayer:
         self._starting = True
         return ask
 
+    def _restore(self, saved: SavedMemory) -> WorkerRequest | None:
+        self._saved = None
+        self.play.begin_at(saved.tick + 1 - self._past.base, saved.account, saved.waiting)
+        try:
+            self.worker, ask = self._pool.spawn_restored(self._program, saved.data)
+        except SandboxError as error:
+            self._fail(str(error))
+            return None
+        self._restoring = True
+        return ask
+
     def _as_of(self, tick: int) -> tuple[float, dict[str, float], dict[str, float]]:
         """Return the time, the prices and the last known prices after a tick."""
         place = tick - self._past.base
@@ -224,10 +328,21 @@ class Replayer:
         return before.time, dict(before.prices), dict(self._past.market.before)
 
     def take(self, answer: WorkerReply) -> None:
-        """Take the worker's answer; orders are noted in the play, nothing is executed anywhere else."""
+        """Take the worker's answer wholly; orders are noted in the play, nothing is executed anywhere else."""
+        if self.receive(answer, early=False) is None:
+            self.read()
+
+    def receive(self, answer: WorkerReply, *, early: bool = True) -> WorkerRequest | None:
+        """Take an answer by its head; return the next request where it need not wait until `read` is done."""
         try:
             if answer.payload is None:
+                self.lost = answer.verdict is Verdict.LOST
                 self._fail(answer.reason)
+            elif self._restoring:
+                self._restoring = False
+                problem = read_restored(answer.payload)
+                if problem:
+                    self._fail(f"could not be restored: {problem}")
             elif self._starting:
                 self._starting = False
                 self.play.started(answer.payload, self._as_of(self._lives[0].loaded)[0])
@@ -236,12 +351,57 @@ class Replayer:
             elif answer is REPLY_AS_EXPECTED:
                 self.play.pass_ticks(1)
             else:
-                self.play.take(answer.payload, self._sent)
+                self.play.receive(answer.payload, self._sent)
+                return self._next_run() if early else None
         except ValueError as error:
             self._fail(f"broke the protocol: {error}")
+        return None
+
+    def _next_run(self) -> WorkerRequest | None:
+        life, now = self._lives[0], self.now
+        if not self.play.runs_on or self._run == 1 or now >= life.end:
+            return None
+        if now in life.unseen or now in life.unheard or now in self._alone:
+            return None
+        return self._show_run(life)
+
+    def read(self) -> bool:
+        """Recompute what was received; False where it broke the protocol and the worker is gone."""
+        try:
+            self.play.read()
+        except ValueError as error:
+            self._fail(f"broke the protocol: {error}")
+            return False
+        return True
 
     def _fail(self, reason: str) -> None:
         self.over, self.problem = True, reason
+        self.close()
+
+    def close(self) -> None:
+        """End the worker."""
         if self.worker is not None:
             self.worker.close()
             self.worker = None
+
+
+def ask_on(selector: WorkerSelector[Key], key: Key, way: Replayer) -> None:
+    """Send the next request of a way, if it is not over."""
+    while not way.over:
+        ask = way.next_ask()
+        if ask is not None:
+            selector.ask(key, ask)
+            return
+
+
+def advance(selector: WorkerSelector[Key], key: Key, way: Replayer, answer: WorkerReply) -> None:
+    """Take an answer and ask on: the worker plays its next run while the last one is recomputed here."""
+    worker = way.worker
+    ask = way.receive(answer)
+    if ask is not None:
+        selector.ask(key, ask)
+    way.read()
+    if worker is not None and way.worker is not worker:
+        selector.forget(worker)
+    if ask is None:
+        ask_on(selector, key, way)

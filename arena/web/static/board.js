@@ -89,7 +89,8 @@ function who(bot) {
   return h("div", { class: "who" }, h("span", null, botLink(bot.bot_id, bot.name, season), isOwn(bot.bot_id) ? h("span", { class: "mine" }, "mine") : null),
     h("small", { title: provenance(bot) }, provenance(bot)),
     bot.note ? h("small", { class: "bot-note", title: bot.note }, bot.note) : null,
-    bot.status === "active" ? null : badge(h("span", { class: "badge" }), bot.status));
+    bot.status === "active" ? null : badge(h("span", { class: "badge" }), bot.status),
+    bot.verified && bot.verified !== "reproduced" ? badge(h("span", { class: "badge", title: `Run again up to tick ${whole(bot.verified_tick)}, its record comes out otherwise` }), bot.verified) : null);
 }
 
 // `key` names a column in the address; without `optional` it is always there.
@@ -101,7 +102,7 @@ const COLUMNS = [
     mark: (bot) => ({ "data-tie": tieOf(bot) }),
     tip: (bot) => (tieOf(bot) ? `Cannot be told apart yet from ranks ${bot.tie_first} to ${bot.tie_last}${bot.ticks_to_separate ? `; about ${whole(bot.ticks_to_separate)} more ticks until it separates from the next` : ""}.` : null),
   },
-  { key: "bot", label: "Bot", class: "name", value: (bot) => bot.name, text: (bot) => JSON.stringify([bot.name, provenance(bot), bot.bot_id, bot.status, bot.note, isOwn(bot.bot_id)]), node: who },
+  { key: "bot", label: "Bot", class: "name", value: (bot) => bot.name, text: (bot) => JSON.stringify([bot.name, provenance(bot), bot.bot_id, bot.status, bot.note, bot.verified, isOwn(bot.bot_id)]), node: who },
   { key: "spark", label: "Equity curve", title: "Equity over the season, each on its own scale", class: "spark-cell", text: (bot) => `${sparks.get(bot.bot_id)?.length ?? 0} ${sparks.get(bot.bot_id)?.at(-1) ?? ""}`, node: spark, optional: true, shown: true },
   { key: "equity", ...amount("Equity", "equity", "Cash plus positions at the last known prices") },
   { key: "return", ...gain("Return", "return_pct", "Equity against the starting cash. After a few minutes it is mostly chance."), text: (bot) => signedPercent(bot.return_pct) },
@@ -111,7 +112,7 @@ const COLUMNS = [
   { key: "rejected", ...amount("Rejected", "rejected", "Orders that were not filled; the bot's page says why"), text: (bot) => whole(bot.rejected), optional: true, shown: true },
   { key: "errors", ...amount("Errors", "errors", "Ticks at which the bot raised an exception"), text: (bot) => whole(bot.errors), tip: (bot) => bot.last_error, optional: true, shown: true },
   { key: "holds", label: "Holds", title: "Positions at this moment", class: "holds", text: (bot) => holdings(bot) || DASH, tip: holdings, tone: (bot) => (holdings(bot) ? "" : "none"), optional: true, shown: true },
-  { key: "status", label: "Status", title: "Whether it is asked at each tick", text: (bot) => bot.status, value: (bot) => bot.status, node: (bot) => badge(h("span", { class: "badge" }), bot.status), tip: (bot) => bot.note || bot.last_error, optional: true },
+  { key: "status", label: "Status", title: "Whether it is asked at each tick", text: (bot) => bot.status, value: (bot) => bot.status, node: (bot) => badge(h("span", { class: "badge" }), bot.status), tip: (bot) => (typeof bot.recovered === "number" ? `${percent(100 * bot.recovered, 0)} of its past shown again` : bot.note || bot.last_error), optional: true },
   { key: "verdict", label: "Verdict", title: "Against the benchmark; holds however often one looks", text: (bot) => bot.verdict ?? DASH, value: (bot) => bot.verdict ?? "", only: (bot) => bot.verdict !== undefined, optional: true },
   { key: "sharpe", ...amount("Sharpe", "sharpe", "Mean return over its spread, scaled to a year; needs 30 equity rows"), text: (bot) => needs(bot, "sharpe", number(bot.sharpe)), optional: true },
   { key: "realised", ...gain("Realised", "realized_pnl", "Profit and loss of what was sold"), optional: true },

@@ -210,6 +210,7 @@ function drawMetrics(bot) {
     tile("Realised", signed(bot.realized_pnl), tone(bot.realized_pnl)), tile("Unrealised", signed(bot.unrealized_pnl), tone(bot.unrealized_pnl)), tile("Cash", number(bot.cash)),
     tile("Errors", whole(bot.errors)), tile("Round trips", whole(closed.length)), tile("Average holding", held === null ? DASH : duration(held)),
     tile("Best trip", closed.length ? signed(Math.max(...closed.map(({ pnl }) => pnl))) : DASH), tile("Worst trip", closed.length ? signed(Math.min(...closed.map(({ pnl }) => pnl))) : DASH),
+    tile("Memory brought back", typeof bot.recovered === "number" ? percent(100 * bot.recovered, 0) : null),
     tile("CPU per tick", typeof bot.cpu_ms === "number" ? `${number(bot.cpu_ms, 2)} ms` : null),
   ].filter(([, shown]) => shown.textContent !== "null" && shown.textContent !== ""));
 }
@@ -224,6 +225,12 @@ function drawActions(bot) {
   $("bot-retire").hidden = OVER.includes(bot.status);
 }
 
+/** Whether a restart finds the bot's memory, or has to show the bot its past again. */
+function memoryWords({ tick, size, problem }) {
+  const saved = tick === null ? "not saved" : `saved at tick ${whole(tick)} (${whole(Math.ceil(size / 1024))} KiB)`;
+  return problem ? `${saved}; it cannot be saved: ${problem}. After a restart the bot is shown its past again.` : saved;
+}
+
 function drawWords(bot) {
   const warnings = [...new Set([...(bot.warnings ?? []), ...warningsOf(bot.bot_id)])];
   const notices = [["note", bot.note], ["reason", bot.reason], ["last-error", bot.last_error === bot.reason ? null : bot.last_error],
@@ -236,6 +243,7 @@ function drawWords(bot) {
     // Where the folder lies on the server is nobody's business.
     ["File", bot.path?.split("/").at(-1)],
     ["Proved", bot.verified ? `${bot.verified}, up to tick ${whole(bot.verified_tick)}` : "not yet"],
+    ["Memory", bot.snapshot ? guest(memoryWords(bot.snapshot)) : null],
     ["Source hash", bot.source_hash ? h("code", { title: bot.source_hash }, bot.source_hash.slice(0, 16)) : null],
     ["Receipt", bot.receipt ? h("code", null, String(bot.receipt.hash ?? bot.receipt).slice(0, 16)) : null],
   ]);

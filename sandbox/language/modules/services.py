@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable, Iterator
+from typing import Any
 
 LogSink = Callable[[str, str], None]
 
@@ -26,22 +27,26 @@ class Services:
         self.log: LogSink = _nowhere
         # Makes a class hash by a number, where addresses are hidden.
         self.number_class: Callable[[type], None] = _leave_class
-        self._numpy_seed: int | None = None
+        # What numpy's generator will be seeded with once the bot imports numpy.
+        self.numpy_seed: int | None = None
+        # All loggers by name, and what makes one.
+        self.loggers: dict[str, Any] = {}
+        self.logger: Callable[[str], Any] = self.loggers.__getitem__
         self.quiet: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
 
     def seed(self, seed: int) -> None:
         """Seed everything that is random for this bot; numpy's once the bot imports it."""
         self.rng.seed(seed)
-        self._numpy_seed = seed & 0xFFFFFFFF
+        self.numpy_seed = seed & 0xFFFFFFFF
 
     def imports(self, name: str) -> None:
         """Take note that the bot imports an offered module."""
-        if self._numpy_seed is not None and name.startswith("numpy"):
+        if self.numpy_seed is not None and name.startswith("numpy"):
             import numpy as np
 
             # Most bots never come here, and its state is pages of memory.
-            np.random.seed(self._numpy_seed)  # noqa: NPY002 - the very stream that bots may ask for
-            self._numpy_seed = None
+            np.random.seed(self.numpy_seed)  # noqa: NPY002 - the very stream that bots may ask for
+            self.numpy_seed = None
 
     def reset(self) -> None:
         """Put clock, chance and log back to where a worker finds them."""

@@ -173,11 +173,14 @@ class Handler:
 
 def _logging(services: Services) -> dict[str, object]:
     root = Logger(services, "root")
-    loggers: dict[str, Logger] = {}
+    loggers = services.loggers
+    loggers["root"] = root
 
     def get_logger(name: str = "root") -> Logger:
         """Return the logger of that name."""
         return root if name in {"root", ""} else loggers.setdefault(name, Logger(services, name))
+
+    services.logger = get_logger
 
     def basic_config(**options: Any) -> None:
         """Take the level; there is one log and one format."""
