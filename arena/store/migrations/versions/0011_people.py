@@ -7,8 +7,8 @@ from alembic import op
 
 from arena.core.names import skeleton
 
-revision = "0012"
-down_revision = "0008"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
