@@ -36,6 +36,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.instrumentation import manager_of_class
 from sqlmodel import SQLModel
 
+from arena.store.models import VIEWS
+
 Row = dict[str, Any]
 Model = TypeVar("Model", bound=SQLModel)
 Getter = Callable[[Row], tuple[Any, ...]]
@@ -71,7 +73,11 @@ def insert_rows(connection: Connection, model: type[SQLModel], rows: Sequence[Ro
     if not rows:
         return
     table, dialect, names = table_of(model), connection.dialect, tuple(rows[0])
-    if dialect.name == "postgresql" and len(rows) >= COPY_FROM:
+    if table.metadata is VIEWS:
+        from arena.store.packed import Packer
+
+        Packer().insert(connection, model, rows)
+    elif dialect.name == "postgresql" and len(rows) >= COPY_FROM:
         _copy(connection, table, names, _bound(table, dialect, names, rows))
     else:
         connection.execute(_insert(table, names), rows)
@@ -83,7 +89,7 @@ def update_rows(connection: Connection, model: type[SQLModel], keys: Sequence[st
         return
     table, names, found_by = table_of(model), tuple(rows[0]), tuple(keys)
     if connection.dialect.name == "postgresql":
-        connection.execute(_update_from_json(table, names, found_by), _document(rows))
+        connection.execute(_update_from_json(table, names, found_by), json_document(rows))
     else:
         connection.execute(_update(table, names, found_by), [{_KEY + name: row[name] for name in row} for row in rows])
 
@@ -94,7 +100,7 @@ def upsert_rows(connection: Connection, model: type[SQLModel], keys: Sequence[st
         return
     table, names, found_by = table_of(model), tuple(rows[0]), tuple(keys)
     if connection.dialect.name == "postgresql":
-        connection.execute(_upsert_from_json(table, names, found_by), _document(rows))
+        connection.execute(_upsert_from_json(table, names, found_by), json_document(rows))
     else:
         connection.execute(_upsert(table, names, found_by), rows)
 
@@ -123,11 +129,11 @@ def _upsert(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Exec
     )
 
 
-def _document(rows: Sequence[Row]) -> dict[str, str]:
+def json_document(rows: Sequence[Row]) -> dict[str, str]:
     return {"rows": orjson.dumps(rows).decode()}
 
 
-def _given(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
+def given_rows(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
     """Return the parameter `rows`, a JSON document, as a table with these columns."""
     rows = cast(bindparam("rows", type_=Text), JSON)
     columns = [column(name, table.c[name].type) for name in names]
@@ -136,14 +142,14 @@ def _given(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
 
 @lru_cache(maxsize=256)
 def _update_from_json(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Executable:
-    given = _given(table, names)
+    given = given_rows(table, names)
     found = and_(*(table.c[key] == given.c[key] for key in keys))
     return update(table).where(found).values({name: given.c[name] for name in names if name not in keys})
 
 
 @lru_cache(maxsize=256)
 def _upsert_from_json(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Executable:
-    given = _given(table, names)
+    given = given_rows(table, names)
     made = postgres_insert(table).from_select(list(names), select(*(given.c[name] for name in names)))
     return made.on_conflict_do_update(
         index_elements=keys, set_={name: made.excluded[name] for name in names if name not in keys}

@@ -40,7 +40,7 @@ def own_connections(database: Engine) -> Engine:
 def _engine(url: URL) -> Engine:
     sqlite = url.get_backend_name() == "sqlite"
     engine = create_engine(
-        url, pool_pre_ping=not sqlite, json_serializer=_to_json, json_deserializer=_from_json,
+        url, pool_pre_ping=not sqlite, json_serializer=to_json, json_deserializer=_from_json,
         # What a statement carries, seeds among it, has no place in the text of an error.
         hide_parameters=True,
     )  # fmt: skip
@@ -49,7 +49,8 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
-def _to_json(value: Any) -> str:
+def to_json(value: Any) -> str:
+    """Return a value as the JSON text that a JSON column keeps."""
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:
@@ -67,6 +68,8 @@ def _from_json(text: str | bytes) -> Any:
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in (
+        # Counts in a new file only, and there before anything is written: what retention frees can be given back.
+        "auto_vacuum=INCREMENTAL",
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "busy_timeout=10000",
@@ -77,9 +80,11 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the schema to the newest migration."""
+    """Bring the schema to the newest migration, and make the roll-ups that are missing."""
     from alembic import command
     from alembic.config import Config
+
+    from arena.store.rollups import fill_missing
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
@@ -87,5 +92,6 @@ def upgrade(engine: Engine) -> None:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+        fill_missing(engine)
     except SQLAlchemyError as error:
         raise StoreError(f"The database cannot be brought up to date: {error}") from error

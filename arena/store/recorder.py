@@ -16,7 +16,6 @@ from arena.store.models import (
     BoardSummary,
     BotTick,
     Entry,
-    EquityRow,
     LogRow,
     OrderRow,
     ScorePoint,
@@ -24,6 +23,7 @@ from arena.store.models import (
     Tick,
     Trade,
 )
+from arena.store.packed import Packer
 
 LOG_RING_BYTES = 1024 * 1024
 
@@ -55,6 +55,7 @@ class Recorder:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._packer = Packer()
         self._log_bytes: dict[tuple[str, str], int] = {}
         with engine.connect() as connection:
             self._order_id = connection.execute(select(func.max(OrderRow.id))).scalar() or 0
@@ -72,13 +73,21 @@ class Recorder:
 
     def record(self, writes: TickWrites) -> None:
         """Write one tick in one transaction; nothing of it is there if this raises."""
+        try:
+            self._write(writes)
+        except BaseException:
+            # Numbers that were given out in it may be gone with it.
+            self._packer.forget()
+            raise
+
+    def _write(self, writes: TickWrites) -> None:
         with self._engine.begin() as connection:
             if writes.tick is not None:
-                insert_rows(connection, Tick, [writes.tick])
+                self._packer.insert_ticks(connection, [writes.tick])
+            self._packer.insert_equity(connection, writes.equity)
             for model, rows in (
                 (OrderRow, writes.orders),
                 (Trade, writes.trades),
-                (EquityRow, writes.equity),
                 (BotTick, writes.bot_ticks),
                 (LogRow, writes.logs),
                 (ScorePoint, writes.score_points),

@@ -1,0 +1,244 @@
+"""Ticks and equity in a compact form behind views of the same names; roll-ups; parts that were moved to files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+_BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+_BATCH = 5000
+
+_EQUITY_VIEW = """
+CREATE VIEW equity AS
+SELECT e.id, e.time, k.bot_name, e.equity, e.realized_pnl, e.unrealized_pnl, e.cash, k.season_id, k.bot_id, e.tick
+FROM equity_rows e JOIN entry_numbers k ON k.number = e.entry
+ORDER BY e.id
+"""
+
+# Keys and prices are put together as they were written, so that no digit is lost.
+_TICKS_VIEW = {
+    "sqlite": """
+CREATE VIEW ticks AS
+SELECT s.id AS season_id, t.n, t.time,
+  (SELECT '{' || coalesce(group_concat((m.symbols -> i.key) || ':' || (t.prices -> i.key), ','), '') || '}'
+   FROM json_each(m.symbols) i) AS prices,
+  t.conditions
+FROM tick_rows t JOIN seasons s ON s.number = t.season JOIN symbol_sets m ON m.number = t.symbols
+ORDER BY t.season, t.n
+""",
+    "postgresql": """
+CREATE VIEW ticks AS
+SELECT s.id AS season_id, t.n, t.time,
+  (SELECT '{' || coalesce(string_agg((m.symbols::json -> i)::text || ':' || (t.prices::json -> i)::text, ',' ORDER BY i),
+                          '') || '}'
+   FROM generate_series(0, json_array_length(m.symbols::json) - 1) i)::json AS prices,
+  t.conditions
+FROM tick_rows t JOIN seasons s ON s.number = t.season JOIN symbol_sets m ON m.number = t.symbols
+ORDER BY t.season, t.n
+""",
+}
+
+
+def _make_tables() -> None:
+    op.create_table(
+        "symbol_sets",
+        sa.Column("number", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("symbols", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+        sa.UniqueConstraint("symbols"),
+    )
+    op.create_table(
+        "tick_rows",
+        sa.Column("time", sa.Float(), nullable=False),
+        sa.Column("season", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("symbols", sa.Integer(), nullable=False),
+        sa.Column("prices", sa.Text(), nullable=False),
+        sa.Column("conditions", sa.JSON(), nullable=True),
+        sa.PrimaryKeyConstraint("season", "n"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "entry_numbers",
+        sa.Column("number", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("season_id", sa.String(), nullable=False),
+        sa.Column("bot_id", sa.String(), nullable=False),
+        sa.Column("bot_name", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+        sa.UniqueConstraint("season_id", "bot_id"),
+    )
+    op.create_table(
+        "equity_rows",
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
+        sa.Column("time", sa.Float(), nullable=False),
+        sa.Column("equity", sa.Float(), nullable=False),
+        sa.Column("realized_pnl", sa.Float(), nullable=False),
+        sa.Column("unrealized_pnl", sa.Float(), nullable=False),
+        sa.Column("cash", sa.Float(), nullable=False),
+        sa.Column("entry", sa.Integer(), nullable=False),
+        sa.Column("tick", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "equity_rollups",
+        sa.Column("start", _BIG, autoincrement=False, nullable=False),
+        sa.Column("entry", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("seconds", sa.Integer(), autoincrement=False, nullable=False),
+        *(
+            sa.Column(name, sa.Float(), nullable=False)
+            for name in ("open", "high", "low", "close", "realized_pnl", "unrealized_pnl", "time")
+        ),
+        sa.Column("tick", sa.Integer(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("entry", "seconds", "start"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "archive_parts",
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
+        sa.Column("season_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("first", _BIG, nullable=False),
+        sa.Column("last", _BIG, nullable=False),
+        sa.Column("last_time", sa.Float(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("file", sa.String(), nullable=False),
+        sa.Column("folder", sa.String(), nullable=False),
+        sa.Column("bytes", _BIG, nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_archive_parts_season", "archive_parts", ["season_id", "kind", "first"])
+
+
+def upgrade() -> None:
+    """Make the tables, move the rows over in their order, and put views in place of the old tables."""
+    _make_tables()
+    connection = op.get_bind()
+    _move_ticks(connection)
+    connection.execute(sa.text(
+        "INSERT INTO entry_numbers (season_id, bot_id, bot_name)"
+        " SELECT season_id, bot_id, bot_name FROM equity WHERE id IN (SELECT min(id) FROM equity"
+        " GROUP BY season_id, bot_id) ORDER BY id"
+    ))  # fmt: skip
+    connection.execute(sa.text(
+        "INSERT INTO equity_rows (id, time, equity, realized_pnl, unrealized_pnl, cash, entry, tick)"
+        " SELECT e.id, e.time, e.equity, e.realized_pnl, e.unrealized_pnl, e.cash, k.number, e.tick"
+        " FROM equity e JOIN entry_numbers k ON k.season_id = e.season_id AND k.bot_id = e.bot_id ORDER BY e.id"
+    ))  # fmt: skip
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text(
+            "SELECT setval(pg_get_serial_sequence('equity_rows', 'id'), coalesce((SELECT max(id) FROM equity), 0) + 1,"
+            " false)"
+        ))  # fmt: skip
+    op.drop_table("ticks")
+    op.drop_table("equity")
+    op.create_index("ix_equity_rows_entry", "equity_rows", ["entry", "time"])
+    op.create_index("ix_trades_season", "trades", ["season_id", "id"])
+    op.execute(_EQUITY_VIEW)
+    op.execute(_TICKS_VIEW[connection.dialect.name])
+
+
+def _move_ticks(connection: sa.Connection) -> None:
+    numbers = {row.id: row.number for row in connection.execute(sa.text("SELECT id, number FROM seasons")).all()}
+    sets: dict[str, int] = {}
+    conditions_as = "CAST(:conditions AS JSON)" if connection.dialect.name == "postgresql" else ":conditions"
+    for season_id, number in numbers.items():
+        for rows in _old_ticks(connection, season_id):
+            moved = []
+            for n, time, prices, conditions in rows:
+                symbols, values = _split(prices)
+                if symbols not in sets:
+                    sets[symbols] = len(sets) + 1
+                    row = {"number": sets[symbols], "symbols": symbols}
+                    connection.execute(
+                        sa.text("INSERT INTO symbol_sets (number, symbols) VALUES (:number, :symbols)"), row
+                    )
+                moved.append({
+                    "time": time, "season": number, "n": n, "symbols": sets[symbols], "prices": values,
+                    "conditions": conditions,
+                })  # fmt: skip
+            connection.execute(
+                sa.text(
+                    "INSERT INTO tick_rows (time, season, n, symbols, prices, conditions)"
+                    f" VALUES (:time, :season, :n, :symbols, :prices, {conditions_as})"
+                ),
+                moved,
+            )
+    if sets and connection.dialect.name == "postgresql":
+        connection.execute(sa.text(
+            "SELECT setval(pg_get_serial_sequence('symbol_sets', 'number'), (SELECT max(number) FROM symbol_sets))"
+        ))  # fmt: skip
+
+
+def _old_ticks(connection: sa.Connection, season_id: str) -> Iterator[list[Any]]:
+    last = -(2**62)
+    query = sa.text(
+        "SELECT n, time, CAST(prices AS TEXT), CAST(conditions AS TEXT) FROM ticks"
+        f" WHERE season_id = :season AND n > :last ORDER BY n LIMIT {_BATCH}"
+    )
+    while found := connection.execute(query, {"season": season_id, "last": last}).all():
+        yield [tuple(row) for row in found]
+        last = found[-1][0]
+
+
+def _split(prices: str) -> tuple[str, str]:
+    """Return the symbols and the prices of a JSON object as two JSON arrays."""
+    try:
+        found = orjson.loads(prices)
+        return orjson.dumps(list(found)).decode(), orjson.dumps(list(found.values())).decode()
+    except orjson.JSONDecodeError:
+        found = json.loads(prices)
+        return json.dumps(list(found)), json.dumps(list(found.values()))
+
+
+def downgrade() -> None:
+    """Put the old tables back; what was moved to files stays there, and roll-ups are lost."""
+    op.execute("CREATE TABLE old_ticks AS SELECT season_id, n, time, prices, conditions FROM ticks")
+    op.execute(
+        "CREATE TABLE old_equity AS SELECT id, time, bot_name, equity, realized_pnl, unrealized_pnl, cash, season_id,"
+        " bot_id, tick FROM equity"
+    )
+    op.execute("DROP VIEW ticks")
+    op.execute("DROP VIEW equity")
+    for table in ("equity_rollups", "equity_rows", "entry_numbers", "tick_rows", "symbol_sets", "archive_parts"):
+        op.drop_table(table)
+    op.create_table(
+        "ticks",
+        sa.Column("season_id", sa.String(), sa.ForeignKey("seasons.id"), nullable=False),
+        sa.Column("n", _BIG, autoincrement=False, nullable=False),
+        sa.Column("time", sa.Float(), nullable=False),
+        sa.Column("prices", sa.JSON(), nullable=False),
+        sa.Column("conditions", sa.JSON(), nullable=True),
+        sa.PrimaryKeyConstraint("season_id", "n"),
+    )
+    op.create_table(
+        "equity",
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
+        sa.Column("time", sa.Float(), nullable=False),
+        sa.Column("bot_name", sa.String(), nullable=False),
+        *(
+            sa.Column(name, sa.Float(), nullable=False)
+            for name in ("equity", "realized_pnl", "unrealized_pnl", "cash")
+        ),
+        sa.Column("season_id", sa.String(), nullable=False),
+        sa.Column("bot_id", sa.String(), nullable=False),
+        sa.Column("tick", _BIG, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_equity_season_bot", "equity", ["season_id", "bot_id", "id"])
+    op.execute("INSERT INTO ticks SELECT * FROM old_ticks")
+    op.execute("INSERT INTO equity SELECT * FROM old_equity")
+    op.execute("DROP TABLE old_ticks")
+    op.execute("DROP TABLE old_equity")
+    op.drop_index("ix_trades_season", "trades")
