@@ -14,7 +14,21 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from arena import __version__
-from arena.cli import author, behaviour, bots, data, fake_feed, local, models, proof, record, remote, server, trust
+from arena.cli import (
+    author,
+    behaviour,
+    bots,
+    data,
+    fake_feed,
+    local,
+    models,
+    proof,
+    record,
+    remote,
+    server,
+    storage,
+    trust,
+)
 from arena.cli.output import complain, console
 from arena.errors import (
     ArenaError,
@@ -62,6 +76,8 @@ app.add_typer(data.app, name="data")
 app.add_typer(local.db_app, name="db")
 app.add_typer(local.config_app, name="config")
 remote.season_app.command("report")(trust.season_report)
+remote.season_app.command("archive")(storage.archive)
+remote.season_app.command("export")(storage.export)
 app.add_typer(remote.season_app, name="season")
 
 

@@ -53,8 +53,8 @@ _KEYS_A_QUERY = 400  # SQLite takes so many parameters only
 class Recorder:
     """Writes ticks; nothing else writes what a tick owns."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, log_bytes: int = LOG_RING_BYTES) -> None:
+        self._engine, self._log_limit = engine, log_bytes
         self._packer = Packer()
         self._log_bytes: dict[tuple[str, str], int] = {}
         with engine.connect() as connection:
@@ -138,7 +138,7 @@ class Recorder:
         upsert_rows(connection, Standing, _KEYS, [_storable(row) for row in rows])
 
     def _bound_logs(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Keep each bot's log a ring of 1 MiB: drop the older half once it has grown past that."""
+        """Keep each bot's log a ring, of 1 MiB as a rule: drop the older half once it has grown past that."""
         grown: dict[tuple[str, str], int] = {}
         for row in rows:
             key = (row["season_id"], row["bot_id"])
@@ -147,7 +147,7 @@ class Recorder:
         # Counted after these rows went in, so they are in it.
         sizes = {key: self._log_bytes[key] + more for key, more in grown.items() if key in self._log_bytes}
         sizes.update(_measure_logs(connection, unknown))
-        full = [key for key, size in sizes.items() if size > LOG_RING_BYTES]
+        full = [key for key, size in sizes.items() if size > self._log_limit]
         for key in full:
             _drop_older_half(connection, key)
         self._log_bytes.update(sizes)
