@@ -9,7 +9,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse
 from starlette.exceptions import HTTPException
 
-from arena.store import curves, queries
+from arena.store import queries
+from arena.store.curves import equity_curve
 from arena.store.jobs import FINAL, get_job
 from arena.web import schemas
 from arena.web.answers import answer
@@ -151,7 +152,7 @@ async def curves(
 def _curves(context: AppState, season: ChosenSeason, bots: list[str], limit: int) -> schemas.CurveList:
     items = []
     for bot in dict.fromkeys(bots):
-        rows = curves.equity_curve(context.database, season.id, bot, limit)
+        rows = equity_curve(context.database, season.id, bot, limit)
         if rows:
             times, equity = [row["time"] for row in rows], [row["equity"] for row in rows]
             items.append(schemas.Curve(bot_id=bot, times=times, equity=equity))
