@@ -35,9 +35,8 @@ from arena.feeds.runner import FeedRunner
 from arena.feeds.websocket import connect_failure
 from arena.llm.template import Written, write_bot
 from arena.market import choose_market
-from arena.store.bulk import table_of
+from arena.store.bulk import insert_rows, table_of
 from arena.store.database import open_database, upgrade
-from arena.store.bulk import insert_rows
 from arena.store.models import VIEWS, EquityRow, Season, Tick, Trade
 from arena.store.seasons import SeasonPlan, resume_or_open
 from arena.submissions.states import Status

@@ -56,7 +56,7 @@ class LocalBoard:
 
     def read(self) -> dict[str, Any]:
         """Return the board from the engine's own seats."""
-        from arena.store import curves, queries
+        from arena.store import queries
 
         engine = self._arena.engine
         seats = [seat for seat in engine.roster.seats() if seat.status != "retired"]

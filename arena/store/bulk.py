@@ -68,15 +68,21 @@ def _defaults(model: type[SQLModel]) -> Row:
     return {name: field.default for name, field in fields if not field.is_required() and field.default_factory is None}
 
 
+_VIEW_WRITERS: dict[Table, Callable[[Connection, Sequence[Row]], None]] = {}
+
+
+def write_view_by(model: type[SQLModel], write: Callable[[Connection, Sequence[Row]], None]) -> None:
+    """Say how rows of a view are inserted: into the tables behind it."""
+    _VIEW_WRITERS[table_of(model)] = write
+
+
 def insert_rows(connection: Connection, model: type[SQLModel], rows: Sequence[Row]) -> None:
     """Insert rows that all have the same columns; the database fills in the columns that they lack."""
     if not rows:
         return
     table, dialect, names = table_of(model), connection.dialect, tuple(rows[0])
     if table.metadata is VIEWS:
-        from arena.store.packed import Packer
-
-        Packer().insert(connection, model, rows)
+        _VIEW_WRITERS[table](connection, rows)
     elif dialect.name == "postgresql" and len(rows) >= COPY_FROM:
         _copy(connection, table, names, _bound(table, dialect, names, rows))
     else:
@@ -130,11 +136,12 @@ def _upsert(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Exec
 
 
 def json_document(rows: Sequence[Row]) -> dict[str, str]:
+    """Return the parameter `rows` of `given_rows`."""
     return {"rows": orjson.dumps(rows).decode()}
 
 
 def given_rows(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
-    """Return the parameter `rows`, a JSON document, as a table with these columns."""
+    """Return the parameter `rows`, a JSON document, as a table with these columns; PostgreSQL only."""
     rows = cast(bindparam("rows", type_=Text), JSON)
     columns = [column(name, table.c[name].type) for name in names]
     return func.json_to_recordset(rows).table_valued(*columns, name="given").render_derived(with_types=True)

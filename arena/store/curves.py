@@ -17,9 +17,7 @@ from arena.store.rollups import LEVELS
 
 MAX_ROWS_READ = 10_000  # as recorded, in one answer
 MAX_MINUTES_READ = 50_000  # beyond five weeks of them, hours are read
-_ROWS, _ROLLUPS, _ENTRIES, _PARTS = (
-    table_of(each) for each in (EquityStored, EquityRollup, EntryNumber, ArchivePart)
-)
+_ROWS, _ROLLUPS, _ENTRIES, _PARTS = (table_of(each) for each in (EquityStored, EquityRollup, EntryNumber, ArchivePart))
 _POINT = (_ROWS.c.time, _ROWS.c.equity, _ROWS.c.realized_pnl, _ROWS.c.unrealized_pnl, _ROWS.c.tick, _ROWS.c.id)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, Boolean, Float, Integer
 from sqlmodel import SQLModel
 
 from arena.store.bulk import Row, table_of
-from arena.store.database import to_json
+from arena.store.json_text import to_json
 
 
 def frame_of(model: type[SQLModel], rows: Sequence[Row]) -> pl.DataFrame:

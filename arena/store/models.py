@@ -140,7 +140,10 @@ class Entry(SQLModel, table=True):
 
 
 class Tick(SQLModel, table=True):
-    """The market at one tick; `conditions` say what was barred or ended there, null as a rule. A view of `tick_rows`."""
+    """The market at one tick; `conditions` say what was barred or ended there, null as a rule.
+
+    A view of `tick_rows`.
+    """
 
     __tablename__ = "ticks"
     metadata: ClassVar[MetaData] = VIEWS

@@ -98,7 +98,7 @@ def archive_folder(engine: Engine) -> Path:
 
 
 def find_part(engine: Engine, part: Row) -> Path:
-    """Return where a part's file is: beside the database, which may have been moved with it, or where it was written."""
+    """Return where a part's file is: beside the database, which may have moved with it, or where it was written."""
     for folder in (archive_folder(engine), Path(part["folder"])):
         path = folder / str(part["file"])
         if path.is_file():
@@ -114,7 +114,9 @@ def read_part(engine: Engine, part: Row) -> pl.DataFrame:
     path = find_part(engine, part)
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != part["sha256"]:
-        raise StoreError(f"The archive file {path} is not what was written, its SHA-256 differs; put back the right one.")
+        raise StoreError(
+            f"The archive file {path} is not what was written, its SHA-256 differs; put back the right one."
+        )
     return pl.read_parquet(BytesIO(data))
 
 

@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 import orjson
 from sqlalchemy import Connection, bindparam, insert, select
-from sqlmodel import SQLModel
 
 from arena.errors import StoreError
-from arena.store.bulk import Row, insert_rows, table_of
-from arena.store.database import to_json
+from arena.store.bulk import Row, insert_rows, table_of, write_view_by
+from arena.store.json_text import to_json
 from arena.store.models import EntryNumber, EquityRow, EquityStored, Season, SymbolSet, Tick, TickRow
 from arena.store.rollups import roll_up
 
@@ -47,15 +46,6 @@ class Packer:
         self._seasons: dict[str, _SeasonFacts] = {}
         self._entries: dict[tuple[str, str], int] = {}
         self._sets: dict[tuple[str, ...], int] = {}
-
-    def insert(self, connection: Connection, model: type[SQLModel], rows: Sequence[Row]) -> None:
-        """Insert rows of `ticks` or `equity`."""
-        if model is Tick:
-            self.insert_ticks(connection, rows)
-        elif model is EquityRow:
-            self.insert_equity(connection, rows)
-        else:
-            raise TypeError(f"{model.__name__} is not written through here")
 
     def insert_ticks(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Insert ticks."""
@@ -115,3 +105,7 @@ class Packer:
                 self._sets.clear()
             found = self._sets[key] = int(known)
         return found
+
+
+write_view_by(Tick, lambda connection, rows: Packer().insert_ticks(connection, rows))
+write_view_by(EquityRow, lambda connection, rows: Packer().insert_equity(connection, rows))

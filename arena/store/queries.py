@@ -217,7 +217,8 @@ def tick_span(connection: Connection, season_id: str) -> tuple[int | None, int |
     number = select(seasons.c.number).where(seasons.c.id == season_id).scalar_subquery()
     # Asked for one by one, each is a step in the key; together they would read all that lies between.
     first, last = (
-        connection.execute(select(end(rows.c.n)).where(rows.c.season == number)).scalar() for end in (func.min, func.max)
+        connection.execute(select(end(rows.c.n)).where(rows.c.season == number)).scalar()
+        for end in (func.min, func.max)
     )
     return first, last
 

@@ -79,7 +79,9 @@ def _equity_ends(connection: Connection, entries: list[int], before: float | Non
         firsts.append(connection.execute(mine.order_by(_ROWS.c.time, _ROWS.c.id).limit(1)).scalar())
         early = mine if before is None else mine.where(_ROWS.c.time < before)
         lasts.append(connection.execute(early.order_by(_ROWS.c.time.desc(), _ROWS.c.id.desc()).limit(1)).scalar())
-    return min((n for n in firsts if n is not None), default=None), max((n for n in lasts if n is not None), default=None)
+    return min((n for n in firsts if n is not None), default=None), max(
+        (n for n in lasts if n is not None), default=None
+    )
 
 
 def _take_out_equity(engine: Engine, entries: list[int], first: int, last: int) -> None:

@@ -98,9 +98,7 @@ def export_table(
     return rows
 
 
-def _frames(
-    engine: Engine, season_id: str, name: str, told: Callable[[int], None]
-) -> Iterator[pl.DataFrame]:
+def _frames(engine: Engine, season_id: str, name: str, told: Callable[[int], None]) -> Iterator[pl.DataFrame]:
     from arena.store.frames import frame_of
 
     for rows in batches(engine, season_id, name):
@@ -128,7 +126,7 @@ def _write_parquet(engine: Engine, season_id: str, name: str, path: Path, told: 
 
     count = 0
     with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
-        pieces = []
+        pieces: list[Path] = []
         for frame in _frames(engine, season_id, name, told):
             pieces.append(Path(folder) / f"{len(pieces):06}.parquet")
             frame.write_parquet(pieces[-1], compression="lz4", statistics=False)

@@ -1,4 +1,4 @@
-"""Ticks and equity are small on disk, and read as the guide's tables; old databases are moved over to the last digit."""
+"""Ticks and equity are small on disk and read as the guide's tables; old databases are taken over to the last digit."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def old(empty_url: str) -> Database:
     with engine.begin() as connection:
         for number in (1, 2):
             connection.execute(text(
-                "INSERT INTO seasons (id, number, key, status, feed, feed_note, symbols, interval, starting_cash, fee_bps,"
-                " slippage_bps, rules_version, isolation, runtime, opened_at) VALUES"
+                "INSERT INTO seasons (id, number, key, status, feed, feed_note, symbols, interval, starting_cash,"
+                " fee_bps, slippage_bps, rules_version, isolation, runtime, opened_at) VALUES"
                 f" ('s{number}', {number}, 'k', 'closed', 'synthetic', '', '[]', 1.0, 1e4, 0, 0, 1, 'A', '{{}}', 0)"
             ))  # fmt: skip
         connection.execute(
@@ -162,8 +162,8 @@ def test_a_bot_tick_and_a_tick_take_less_than_half_the_bytes_of_before(tmp_path:
     """Measured by SQLite itself; before, 148 bytes a tick of two symbols and 250 an equity row."""
     import shutil
 
-    from tests.store.conftest import PLAN
     from arena.store.seasons import resume_or_open
+    from tests.store.conftest import PLAN
 
     shutil.copy(migrated_sqlite, tmp_path / "lab.db")
     database = open_database(f"sqlite:///{tmp_path / 'lab.db'}")

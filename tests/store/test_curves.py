@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from arena.store import curves
@@ -18,7 +16,7 @@ TIMES = [START + 10.0 * n for n in range(COUNT)]
 
 
 @pytest.fixture
-def long(books: Books) -> Iterator[Books]:
+def long(books: Books) -> Books:
     """A season whose one bot has 12,000 rows, ten seconds apart: more than are read one by one."""
     with books.database.begin() as connection:
         insert_rows(connection, EquityRow, [
@@ -28,7 +26,7 @@ def long(books: Books) -> Iterator[Books]:
             }
             for n in range(COUNT)
         ])  # fmt: skip
-    yield books
+    return books
 
 
 def show(books: Books, limit: int, since: float | None = None, until: float | None = None) -> curves.Curve:
@@ -67,7 +65,9 @@ def test_a_long_span_is_of_roll_ups_whose_every_item_is_a_row(long: Books, limit
     assert min(item["low"] for item in stretches) == min(VALUES)
     assert stretches[0]["open"] == VALUES[0]
     for item in stretches:
-        mine = [v for t, v in zip(TIMES, VALUES, strict=True) if t // found.resolution == item["time"] // found.resolution]
+        mine = [
+            v for t, v in zip(TIMES, VALUES, strict=True) if t // found.resolution == item["time"] // found.resolution
+        ]
         assert [item[name] for name in ("open", "high", "low", "equity")] == [mine[0], max(mine), min(mine), mine[-1]]
 
 

@@ -7,26 +7,24 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import polars as pl
 import pytest
-from sqlalchemy import Engine as Database
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from arena.errors import ConflictError, StoreError
-from arena.store import curves, moved, queries, season_archive
+from arena.store import curves, queries, season_archive
 from arena.store.bulk import insert_rows, table_of
 from arena.store.bundle import read_bundle
 from arena.store.database import open_database, upgrade
-from arena.store.models import ArchivePart, EquityRow, Tick
+from arena.store.models import EquityRow, Tick
 from arena.store.moved import archive_folder, equity_batches, find_part, parts, tick_batches
 from arena.store.recovered import tick_rows
 from arena.store.retention import keep_small
-from arena.store.season_archive import archive_equity, archive_season, give_back
+from arena.store.season_archive import archive_season, give_back
 from arena.store.season_export import TABLES, count_rows, export_table
 from arena.store.seasons import close_season
 from tests.store.conftest import Books
@@ -229,7 +227,7 @@ def test_what_is_freed_is_given_back_to_the_disk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
 @pytest.mark.parametrize("archived", [False, True])
-def test_an_export_is_of_the_whole_season(played: Books, tmp_path: Path, kind: Any, archived: bool) -> None:
+def test_an_export_is_of_the_whole_season(played: Books, tmp_path: Path, kind: Any, *, archived: bool) -> None:
     if archived:
         archive_season(played.database, played.season.number)
     for name in TABLES:

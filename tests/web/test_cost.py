@@ -1,4 +1,4 @@
-"""What board, bot page and reads cost does not grow with the season's age, shown by the plan of each of their queries."""
+"""What board, bot page and reads cost does not grow with the season's age: the plans of their queries say so."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from sqlalchemy import Engine as Database
 
 from arena.errors import TooLargeError
 from arena.store import bundle as store_bundle
-from arena.store import curves, queries
+from arena.store import curves
 from arena.store.bulk import Row, insert_rows
 from arena.store.bundle import copy_bundle, read_bundle, write_bundle
 from arena.store.models import EquityRow, LogRow, Season, Tick, Trade

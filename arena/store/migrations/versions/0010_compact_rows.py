@@ -39,8 +39,8 @@ FROM tick_rows t JOIN seasons s ON s.number = t.season JOIN symbol_sets m ON m.n
     "postgresql": """
 CREATE VIEW ticks AS
 SELECT s.id AS season_id, t.n, t.time,
-  (SELECT '{' || coalesce(string_agg((m.symbols::json -> i)::text || ':' || (t.prices::json -> i)::text, ',' ORDER BY i),
-                          '') || '}'
+  (SELECT '{' || coalesce(
+     string_agg((m.symbols::json -> i)::text || ':' || (t.prices::json -> i)::text, ',' ORDER BY i), '') || '}'
    FROM generate_series(0, json_array_length(m.symbols::json) - 1) i)::json AS prices,
   t.conditions
 FROM tick_rows t JOIN seasons s ON s.number = t.season JOIN symbol_sets m ON m.number = t.symbols
@@ -171,7 +171,7 @@ def _move_ticks(connection: sa.Connection) -> None:
                 })  # fmt: skip
             connection.execute(
                 sa.text(
-                    "INSERT INTO tick_rows (time, season, n, symbols, prices, conditions)"
+                    "INSERT INTO tick_rows (time, season, n, symbols, prices, conditions)"  # noqa: S608 - one of two words
                     f" VALUES (:time, :season, :n, :symbols, :prices, {conditions_as})"
                 ),
                 moved,
@@ -186,9 +186,9 @@ def _old_ticks(connection: sa.Connection, season_id: str) -> Iterator[list[Any]]
     last = -(2**62)
     query = sa.text(
         "SELECT n, time, CAST(prices AS TEXT), CAST(conditions AS TEXT) FROM ticks"
-        f" WHERE season_id = :season AND n > :last ORDER BY n LIMIT {_BATCH}"
+        " WHERE season_id = :season AND n > :last ORDER BY n LIMIT :batch"
     )
-    while found := connection.execute(query, {"season": season_id, "last": last}).all():
+    while found := connection.execute(query, {"season": season_id, "last": last, "batch": _BATCH}).all():
         yield [tuple(row) for row in found]
         last = found[-1][0]
 
@@ -228,10 +228,7 @@ def downgrade() -> None:
         sa.Column("id", _BIG, autoincrement=True, nullable=False),
         sa.Column("time", sa.Float(), nullable=False),
         sa.Column("bot_name", sa.String(), nullable=False),
-        *(
-            sa.Column(name, sa.Float(), nullable=False)
-            for name in ("equity", "realized_pnl", "unrealized_pnl", "cash")
-        ),
+        *(sa.Column(name, sa.Float(), nullable=False) for name in ("equity", "realized_pnl", "unrealized_pnl", "cash")),
         sa.Column("season_id", sa.String(), nullable=False),
         sa.Column("bot_id", sa.String(), nullable=False),
         sa.Column("tick", _BIG, nullable=False),
