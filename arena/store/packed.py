@@ -1,7 +1,6 @@
 """Ticks and equity as they are stored: short numbers in place of ids and names, prices without their symbols.
 
-`ticks` and `equity` are views that put them together again. An equity row of 145 bytes and its index entry of 85
-become 50 and 15; the figures are of `benchmarks/bench_storage.py`.
+`ticks` and `equity` are views that put them together again; `benchmarks/bench_storage.py` measures what it saves.
 """
 
 from __future__ import annotations

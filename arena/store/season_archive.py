@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import Connection, Engine, delete, insert, select
 
 from arena.errors import ConflictError
 from arena.store.bulk import Row, table_of
@@ -188,11 +188,3 @@ def give_back(engine: Engine, pages: int = 500) -> int:
 
 
 _INCREMENTAL = 2  # what PRAGMA auto_vacuum says of it
-
-
-def kept_rows(engine: Engine, season_id: str) -> int:
-    """Return how many equity rows of a season are in the database."""
-    with engine.connect() as connection:
-        entries = select(_ENTRIES.c.number).where(_ENTRIES.c.season_id == season_id)
-        query = select(func.count()).select_from(_ROWS).where(_ROWS.c.entry.in_(entries))
-        return int(connection.execute(query).scalar_one())

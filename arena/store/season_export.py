@@ -70,16 +70,6 @@ def batches(engine: Engine, season_id: str, name: str, size: int = _ROWS_AT_ONCE
     return row_batches(engine, select(table).where(table.c.season_id == season_id).order_by(table.c.id), size)
 
 
-def csv_pieces(engine: Engine, season_id: str, name: str) -> Iterator[bytes]:
-    """Yield a table as CSV: a header, floats by their shortest exact text, empty for null, JSON columns as texts."""
-    from arena.store.frames import frame_of
-
-    model = TABLES[name]
-    yield frame_of(model, []).write_csv().encode()
-    for rows in batches(engine, season_id, name):
-        yield frame_of(model, rows).write_csv(include_header=False).encode()
-
-
 def export_table(
     engine: Engine, season_id: str, name: str, path: Path, kind: Format, told: Callable[[int], None] = lambda _: None
 ) -> int:
