@@ -48,6 +48,117 @@ FROM tick_rows t JOIN seasons s ON s.number = t.season JOIN symbol_sets m ON m.n
 }
 
 
+# The views are written like the tables they stand for, by hand or by another program; Arena writes the tables behind them.
+_SQLITE_TRIGGERS = (
+    """
+CREATE TRIGGER equity_insert INSTEAD OF INSERT ON equity BEGIN
+  INSERT INTO entry_numbers (season_id, bot_id, bot_name) SELECT NEW.season_id, NEW.bot_id, NEW.bot_name
+  WHERE NOT EXISTS (SELECT 1 FROM entry_numbers WHERE season_id = NEW.season_id AND bot_id = NEW.bot_id);
+  INSERT INTO equity_rows (id, time, equity, realized_pnl, unrealized_pnl, cash, entry, tick)
+  SELECT NEW.id, NEW.time, NEW.equity, NEW.realized_pnl, NEW.unrealized_pnl, NEW.cash, number, NEW.tick
+  FROM entry_numbers WHERE season_id = NEW.season_id AND bot_id = NEW.bot_id;
+END
+""",
+    """
+CREATE TRIGGER equity_update INSTEAD OF UPDATE ON equity BEGIN
+  SELECT raise(ABORT, 'bot_name, season_id and bot_id of equity are those of entry_numbers')
+  WHERE (NEW.bot_name, NEW.season_id, NEW.bot_id) IS NOT (OLD.bot_name, OLD.season_id, OLD.bot_id);
+  UPDATE equity_rows SET id = NEW.id, time = NEW.time, equity = NEW.equity, realized_pnl = NEW.realized_pnl,
+    unrealized_pnl = NEW.unrealized_pnl, cash = NEW.cash, tick = NEW.tick WHERE id = OLD.id;
+END
+""",
+    "CREATE TRIGGER equity_delete INSTEAD OF DELETE ON equity BEGIN DELETE FROM equity_rows WHERE id = OLD.id; END",
+    """
+CREATE TRIGGER ticks_insert INSTEAD OF INSERT ON ticks BEGIN
+  INSERT INTO symbol_sets (symbols) SELECT json_group_array(key) FROM json_each(NEW.prices)
+  WHERE true ON CONFLICT DO NOTHING;
+  INSERT INTO tick_rows (time, season, n, symbols, prices, conditions) VALUES (
+    NEW.time, (SELECT number FROM seasons WHERE id = NEW.season_id), NEW.n,
+    (SELECT number FROM symbol_sets
+     WHERE symbols = (SELECT json_group_array(key) FROM json_each(NEW.prices))),
+    (SELECT '[' || coalesce(group_concat(NEW.prices -> fullkey, ','), '') || ']' FROM json_each(NEW.prices)),
+    NEW.conditions);
+END
+""",
+    """
+CREATE TRIGGER ticks_update INSTEAD OF UPDATE ON ticks BEGIN
+  INSERT INTO symbol_sets (symbols) SELECT json_group_array(key) FROM json_each(NEW.prices)
+  WHERE true ON CONFLICT DO NOTHING;
+  UPDATE tick_rows SET time = NEW.time, n = NEW.n, conditions = NEW.conditions,
+    season = (SELECT number FROM seasons WHERE id = NEW.season_id),
+    symbols = (SELECT number FROM symbol_sets
+               WHERE symbols = (SELECT json_group_array(key) FROM json_each(NEW.prices))),
+    prices = (SELECT '[' || coalesce(group_concat(NEW.prices -> fullkey, ','), '') || ']' FROM json_each(NEW.prices))
+  WHERE season = (SELECT number FROM seasons WHERE id = OLD.season_id) AND n = OLD.n;
+END
+""",
+    """
+CREATE TRIGGER ticks_delete INSTEAD OF DELETE ON ticks BEGIN
+  DELETE FROM tick_rows WHERE season = (SELECT number FROM seasons WHERE id = OLD.season_id) AND n = OLD.n;
+END
+""",
+)
+_POSTGRES_TRIGGERS = (
+    """
+CREATE FUNCTION write_equity() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE place integer;
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    DELETE FROM equity_rows WHERE id = OLD.id;
+    RETURN OLD;
+  END IF;
+  IF TG_OP = 'UPDATE' THEN
+    IF (NEW.bot_name, NEW.season_id, NEW.bot_id) IS DISTINCT FROM (OLD.bot_name, OLD.season_id, OLD.bot_id) THEN
+      RAISE EXCEPTION 'bot_name, season_id and bot_id of equity are those of entry_numbers';
+    END IF;
+    UPDATE equity_rows SET id = NEW.id, time = NEW.time, equity = NEW.equity, realized_pnl = NEW.realized_pnl,
+      unrealized_pnl = NEW.unrealized_pnl, cash = NEW.cash, tick = NEW.tick WHERE id = OLD.id;
+    RETURN NEW;
+  END IF;
+  SELECT number INTO place FROM entry_numbers WHERE season_id = NEW.season_id AND bot_id = NEW.bot_id;
+  IF place IS NULL THEN
+    INSERT INTO entry_numbers (season_id, bot_id, bot_name) VALUES (NEW.season_id, NEW.bot_id, NEW.bot_name)
+    RETURNING number INTO place;
+  END IF;
+  NEW.id := coalesce(NEW.id, nextval(pg_get_serial_sequence('equity_rows', 'id')));
+  INSERT INTO equity_rows (id, time, equity, realized_pnl, unrealized_pnl, cash, entry, tick)
+  VALUES (NEW.id, NEW.time, NEW.equity, NEW.realized_pnl, NEW.unrealized_pnl, NEW.cash, place, NEW.tick);
+  RETURN NEW;
+END $$
+""",
+    """
+CREATE FUNCTION write_tick() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE place integer; old_place integer; names text; numbers text; priced integer;
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    SELECT number INTO old_place FROM seasons WHERE id = OLD.season_id;
+  END IF;
+  IF TG_OP = 'DELETE' THEN
+    DELETE FROM tick_rows WHERE season = old_place AND n = OLD.n;
+    RETURN OLD;
+  END IF;
+  SELECT number INTO place FROM seasons WHERE id = NEW.season_id;
+  SELECT '[' || coalesce(string_agg(to_json(key)::text, ',' ORDER BY i), '') || ']',
+         '[' || coalesce(string_agg(value::text, ',' ORDER BY i), '') || ']' INTO names, numbers
+  FROM json_each(NEW.prices) WITH ORDINALITY AS each(key, value, i);
+  INSERT INTO symbol_sets (symbols) VALUES (names) ON CONFLICT DO NOTHING;
+  SELECT number INTO priced FROM symbol_sets WHERE symbols = names;
+  IF TG_OP = 'UPDATE' THEN
+    UPDATE tick_rows SET time = NEW.time, n = NEW.n, conditions = NEW.conditions, season = place, symbols = priced,
+      prices = numbers WHERE season = old_place AND n = OLD.n;
+  ELSE
+    INSERT INTO tick_rows (time, season, n, symbols, prices, conditions)
+    VALUES (NEW.time, place, NEW.n, priced, numbers, NEW.conditions);
+  END IF;
+  RETURN NEW;
+END $$
+""",
+    "CREATE TRIGGER write_equity INSTEAD OF INSERT OR UPDATE OR DELETE ON equity"
+    " FOR EACH ROW EXECUTE FUNCTION write_equity()",
+    "CREATE TRIGGER write_tick INSTEAD OF INSERT OR UPDATE OR DELETE ON ticks FOR EACH ROW EXECUTE FUNCTION write_tick()",
+)
+
+
 def _make_tables() -> None:
     op.create_table(
         "symbol_sets",
@@ -148,6 +259,8 @@ def upgrade() -> None:
     op.execute(_EQUITY_VIEW.format("CROSS JOIN", "") if sqlite else _EQUITY_VIEW.format("JOIN", " ORDER BY e.id"))
     # Past SQLAlchemy, which would take a colon for a parameter.
     connection.exec_driver_sql(_TICKS_VIEW[connection.dialect.name])
+    for trigger in _SQLITE_TRIGGERS if sqlite else _POSTGRES_TRIGGERS:
+        connection.exec_driver_sql(trigger)
 
 
 def _move_ticks(connection: sa.Connection) -> None:
@@ -212,6 +325,9 @@ def downgrade() -> None:
     )
     op.execute("DROP VIEW ticks")
     op.execute("DROP VIEW equity")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION write_equity")
+        op.execute("DROP FUNCTION write_tick")
     for table in ("equity_rollups", "equity_rows", "entry_numbers", "tick_rows", "symbol_sets", "archive_parts"):
         op.drop_table(table)
     op.create_table(
