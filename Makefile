@@ -1,8 +1,8 @@
-# install · run · test · test-perf · coverage · check · pictures · screenshots · bench · soak · test-versions · lock · clean
+# install · run · test · test-long · test-perf · coverage · check · pictures · screenshots · bench · soak · test-versions · lock · clean
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev run test test-perf coverage check pictures screenshots bench soak test-versions lock clean
+.PHONY: install install-dev run test test-long test-perf coverage check pictures screenshots bench soak test-versions lock clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -24,6 +24,10 @@ run: install
 
 test: install-dev
 	$(BIN)/python -m pytest -n 3 --dist worksteal
+
+# The few tests whose cost is their content: soaks, and everything of a kind where `make test` takes a part.
+test-long: install-dev
+	$(BIN)/python -m pytest -m long -n 3 --dist worksteal
 
 # Bounds that depend on the machine (speed, page faults); run on an idle one.
 test-perf: install-dev

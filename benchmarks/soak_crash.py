@@ -1,9 +1,11 @@
 """Kills the server, its zygote and its workers at random moments, again and again, and then proves everything.
 
     python -m benchmarks.soak_crash --kills 200
+    python -m benchmarks.soak_crash --kills 100 --readers 40
 
 A real server plays the synthetic market with all shipped bots and two eager ones. After each kill it is
-started again. Now and then its disk is full for a while, or its database locked by somebody else. In the
+started again. Now and then its disk is full for a while, or its database locked by somebody else; readers, if any,
+ask the heavy routes all the while. In the
 end every bot's record is run again from the first tick to the last without an interruption: every order,
 fill and equity row must come out, bit for bit, so that nothing was lost, doubled or remembered wrongly.
 """
@@ -12,9 +14,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -22,12 +26,15 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import httpx2
 
 from arena import __version__
 from arena.engine.replay.proof import REPRODUCED, verify
@@ -52,6 +59,50 @@ def on_tick(ctx, tick):
     side = "BUY" if sum(seen) / len(seen) > seen[-1] else "SELL"
     ctx.submit_order(random.choice(SYMBOLS), side, random.random() / 100)
 """
+READ = ("bundle", "equity?limit=20000", "trades?limit=1000", "orders?limit=1000", "logs?limit=1000")
+
+
+@dataclass
+class Readers:
+    """Clients that ask the heavy routes of whichever server is up, one request after the other."""
+
+    log: Path
+    count: int
+    statuses: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._read, args=(n,), daemon=True) for n in range(self.count)]
+
+    def __enter__(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _address(self) -> str | None:
+        found = (
+            re.findall(r"http://127\.0\.0\.1:\d+", self.log.read_text("utf-8", "replace")) if self.log.exists() else []
+        )
+        return found[-1] if found else None
+
+    def _read(self, number: int) -> None:
+        while not self._ended.wait(0.1):
+            if url := self._address():
+                with contextlib.suppress(httpx2.HTTPError, KeyError, ValueError):
+                    self._ask(url, number)
+
+    def _ask(self, url: str, number: int) -> None:
+        with httpx2.Client(base_url=f"{url}/api/v1", timeout=10, trust_env=False) as client:
+            bots = [bot["bot_id"] for bot in client.get("/bots").json()["items"]]
+            for turn in itertools.count(number):
+                if self._ended.is_set() or not bots:
+                    return
+                path = f"/bots/{bots[turn % len(bots)]}/{READ[turn % len(READ)]}"
+                self.statuses[str(client.get(path if turn % 7 else "/leaderboard?limit=1000").status_code)] += 1
 
 
 @dataclass
@@ -109,7 +160,7 @@ class Soak:
         """End the server as a person would."""
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=90)
 
     def children(self, pid: int) -> list[int]:
         """Return the process ids of a process's children."""
@@ -127,14 +178,33 @@ class Soak:
         except sqlite3.OperationalError:
             return 0
 
-    def until_ticks(self, count: int, patience: float = 60.0) -> None:
-        """Wait until so many more ticks are recorded."""
-        aim, end = self.ticks() + count, time.monotonic() + patience
-        while self.ticks() < aim:
-            if time.monotonic() > end:
+    def until_ticks(self, count: int, patience: float = 90.0) -> None:
+        """Wait until so many more ticks are recorded; none for `patience` seconds is a clock that stands."""
+        seen = self.ticks()
+        aim, moved = seen + count, time.monotonic()
+        while seen < aim:
+            if (now := self.ticks()) > seen:
+                seen, moved = now, time.monotonic()
+            if time.monotonic() > moved + patience:
                 log = (self.folder / "serve.log").read_text("utf-8", "replace")
                 raise SystemExit(f"the clock does not go on:\n{log[-3000:]}")
             self.wait(0.02)
+
+    def until_bots(self, patience: float = 90.0) -> None:
+        """Wait until all bots of the folder take part."""
+        end = time.monotonic() + patience
+        while len(self.enrolled()) < len(list((self.folder / "bots").glob("*.py"))):
+            if time.monotonic() > end:
+                raise SystemExit("the bots of the folder do not come in")
+            self.wait(0.05)
+
+    def enrolled(self) -> list[str]:
+        """Return the ids of the bots that take part."""
+        try:
+            with sqlite3.connect(f"file:{self.folder / 'lab.db'}?mode=ro", uri=True, timeout=20) as connection:
+                return [str(bot) for (bot,) in connection.execute("SELECT bot_id FROM entries")]
+        except sqlite3.OperationalError:
+            return []
 
     # -- what goes wrong --------------------------------------------------------------------------------
 
@@ -164,6 +234,7 @@ class Soak:
         """Kill one bot's process."""
         self.until_ticks(self.rng.randrange(1, 10))
         assert self.process is not None
+        self.until_bots()
         workers = [pid for zygote in self.children(self.process.pid) for pid in self.children(zygote)]
         if workers:
             os.kill(self.rng.choice(workers), signal.SIGKILL)
@@ -208,6 +279,7 @@ class Soak:
             act = acts[(0, 8, 16, 18)[n % 4]] if kills < 20 else self.rng.choice(acts)
             act()
             say(f"{n + 1}/{kills} {act.__name__}, {self.ticks()} ticks")
+        self.until_bots()
         self.until_ticks(20)
         self.stop()
 
@@ -254,21 +326,27 @@ def _market_problems(connection: sqlite3.Connection, season: sqlite3.Row, seed: 
     return found
 
 
-def soak(kills: int, seed: int, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+def soak(kills: int, seed: int, folder: Path, say: Callable[[str], None], readers: int = 0) -> dict[str, Any]:
     """Run it all and return the report."""
     run = Soak(folder, random.Random(seed))
     run.prepare()
     started = time.monotonic()
+    reading = Readers(folder / "serve.log", readers)
     try:
-        run.run(kills, say)
+        with reading:
+            run.run(kills, say)
     finally:
         if run.process is not None and run.process.poll() is None:
             run.process.kill()
             run.process.wait()
     return {
-        "kills": kills, "seed": seed, "done": dict(run.done), "ticks": run.ticks(),
+        "kills": kills, "seed": seed, "done": dict(run.done), "answers": dict(reading.statuses), "ticks": run.ticks(),
         "seconds": round(time.monotonic() - started, 1), **prove(folder),
     }  # fmt: skip
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -276,9 +354,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--readers", type=int, default=0, help="clients that read all the while")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        report = soak(arguments.kills, arguments.seed, Path(folder), lambda line: print(line, file=sys.stderr))
+        report = soak(arguments.kills, arguments.seed, Path(folder), _say, arguments.readers)
     print(json.dumps(report, indent=2))
     sys.exit(1 if report["problems"] else 0)
 

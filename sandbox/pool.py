@@ -30,6 +30,9 @@ from sandbox.talk.verdict import Ending, Verdict
 from sandbox.talk.worker import Worker
 from sandbox.tuning.plan import TRICKS
 
+# Seconds that a fork and its lock-down may take: far more than they do where other programs use all CPUs.
+_FORK_WAIT = 30.0
+
 
 class Pool:
     """All workers of one server; `start` belongs on a thread that lives as long as the pool."""
@@ -255,7 +258,7 @@ class Pool:
     def _receive(self, order: SpawnRequest) -> Worker:
         """Wait for a child that has been ordered."""
         try:
-            pid, handle = order.future.result(timeout=10)
+            pid, handle = order.future.result(timeout=_FORK_WAIT)
         except BaseException as error:
             self._drop(order)
             if isinstance(error, TimeoutError):

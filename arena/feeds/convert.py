@@ -18,9 +18,9 @@ import numpy.typing as npt
 from arena.errors import MarketDataError
 from arena.feeds.base import History
 from arena.feeds.files.memory import require_room_to_write
-from arena.feeds.files.order import last_of_each_time
 from arena.feeds.files.report import DEFECTS, Report, Tape
 from arena.feeds.files.resample import merged, summed
+from arena.feeds.files.series import last_of_each_time
 from arena.feeds.history import load_history, read_tapes
 
 _GRID = 60.0  # seconds; a description needs few prices

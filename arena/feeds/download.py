@@ -18,7 +18,7 @@ import httpx2
 
 from arena.errors import ArenaError, MarketDataError, NotFoundError
 from arena.feeds.archives import Archive
-from arena.feeds.files.checksum import ENDING, difference, digest_of, stated_in
+from arena.feeds.files.sources import CHECKSUM_ENDING, checksum_difference, digest_of, stated_checksum
 from arena.feeds.http import is_loopback, trusted_roots
 from arena.feeds.retry import retry_after_seconds
 
@@ -91,10 +91,10 @@ class Downloader:
         """
         final = self._folder / archive.name
         checksum_file = self._with_retries(lambda: self._stated_checksum(archive), lambda: 0)
-        stated = stated_in(checksum_file)
+        stated = stated_checksum(checksum_file)
         if stated is None:
-            raise DownloadError(f"The site's {archive.name}{ENDING} holds no SHA-256.")
-        beside = final.with_name(final.name + ENDING)
+            raise DownloadError(f"The site's {archive.name}{CHECKSUM_ENDING} holds no SHA-256.")
+        beside = final.with_name(final.name + CHECKSUM_ENDING)
         if final.exists() and digest_of(final) == stated:
             beside.write_text(checksum_file, "utf-8")
             return False
@@ -108,11 +108,11 @@ class Downloader:
         """Complete the part file and check it; an earlier run may have left a part of an older version."""
         resumed = part.exists()
         self._with_retries(lambda: self._continue(archive, part, progress), lambda: _size(part))
-        wrong = difference(part, stated)
+        wrong = checksum_difference(part, stated)
         if wrong and resumed:
             part.unlink()
             self._with_retries(lambda: self._continue(archive, part, progress), lambda: _size(part))
-            wrong = difference(part, stated)
+            wrong = checksum_difference(part, stated)
         if wrong:
             part.unlink()
             raise DownloadError(f"{wrong.replace(part.name, archive.name)} It was thrown away.")
@@ -133,7 +133,7 @@ class Downloader:
                 self._pause(min(2.0 ** (tries - 1) if error.pause is None else error.pause, _LONGEST_PAUSE))
 
     def _stated_checksum(self, archive: Archive) -> str:
-        with self._get(archive, ENDING, {}) as response:
+        with self._get(archive, CHECKSUM_ENDING, {}) as response:
             return response.read().decode("utf-8", errors="replace")
 
     def _continue(self, archive: Archive, part: Path, progress: Progress) -> None:

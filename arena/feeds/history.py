@@ -68,10 +68,9 @@ def read_tapes(
 
 def _tapes(spec: str, grid: float | None, told: tuple[str | None, str | None, str | None]) -> list[Tape]:
     """Read all files that one spec leads to; an archive may hold several."""
-    from arena.feeds.files.checksum import check
     from arena.feeds.files.memory import require_room
     from arena.feeds.files.naming import split_spec
-    from arena.feeds.files.sources import is_recording, open_sources
+    from arena.feeds.files.sources import is_recording, open_sources, verify_checksum
 
     symbol, path = split_spec(spec)
     if is_recording(path):
@@ -82,7 +81,7 @@ def _tapes(spec: str, grid: float | None, told: tuple[str | None, str | None, st
     from arena.feeds.files.told import parse_columns
 
     columns = parse_columns(*told)
-    verified = check(path) if Path(path).is_file() else ""
+    verified = verify_checksum(path) if Path(path).is_file() else ""
     found = open_sources(path)
     tapes = _read_all(found, partial(_read, symbol=symbol, grid=grid, columns=columns))
     if symbol is not None and len(tapes) > 1:

@@ -48,6 +48,9 @@ def session_value(token: str) -> str:
     return hmac.new(token.encode("utf-8", "replace"), b"arena session", hashlib.sha256).hexdigest()
 
 
+_now = time.monotonic
+
+
 class Guesses:
     """Wrong tokens by address: after a few, each further one doubles the wait before the next is looked at."""
 
@@ -58,13 +61,13 @@ class Guesses:
     def wait(self, address: str) -> float:
         """Return the seconds for which no token of this address is looked at."""
         _, until = self._wrong.get(address, (0, 0.0))
-        return max(0.0, until - time.monotonic())
+        return max(0.0, until - _now())
 
     def wrong(self, address: str) -> None:
         """Count a wrong token."""
         count = self._wrong.pop(address, (0, 0.0))[0] + 1
         pause = min(2.0 ** min(count - self._free, 20), LONGEST_WAIT) if count >= self._free else 0.0
-        self._wrong[address] = count, time.monotonic() + pause
+        self._wrong[address] = count, _now() + pause
         while len(self._wrong) > MAX_GUESSERS:
             self._wrong.popitem(last=False)
 

@@ -30,9 +30,12 @@ def with_life(context: AppState, season: ChosenSeason, row: dict[str, Any]) -> d
     if not season.played:
         return recorded
     try:
-        return {**recorded, "status": context.engine.roster.get(row["bot_id"]).status}
+        seat = context.engine.roster.get(row["bot_id"])
     except NotFoundError:
         return recorded
+    # The row may be older than the status: the reason comes from the same place.
+    shown = {**recorded, "status": seat.status}
+    return {**shown, "reason": seat.entry.reason} if "reason" in row else shown
 
 
 def up_to_date(context: AppState, season: ChosenSeason, row: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,9 @@ from sandbox.talk.verdict import Ending, Verdict, read_exit
 Confinement = dict[str, str | list[str]]
 
 _UNSENT_LIMIT = 8 << 20
+# Seconds that a process may take to end once its pipe is closed, and that its exit status may take to come.
 _GRACE = 0.2
+_STATUS_WAIT = 10.0
 # Bytes. Most replies are shorter than this and come whole; such a buffer comes from CPython's own allocator.
 _SHORT = 472
 # Stands for a reply that was just what was expected.
@@ -270,14 +272,16 @@ class Worker:
     def _ended(self) -> Ending:
         """Return why it ended; wait a moment for the exit status where that has not come yet."""
         if self._ending is None:
-            began = time.monotonic()
-            while self._status is None and (waited := time.monotonic() - began) < 2.0:
-                # The zygote's report of the exit may be under way, or the zygote may have ended itself.
-                if waited > _GRACE and self._killed_for is None:
-                    self.kill(Ending(Verdict.EXITED, "closed its pipe"))
+            began, closed = time.monotonic(), None
+            while self._status is None and (waited := time.monotonic() - began) < _STATUS_WAIT:
+                # The zygote's report of the exit may be under way, or the zygote may have ended itself. Not `kill`:
+                # if it has, that is the reason that counts, although it is heard of later.
+                if waited > _GRACE and closed is None and not self._closed:
+                    closed = Ending(Verdict.EXITED, "closed its pipe")
+                    self._handle.signal(signal.SIGKILL)
                 time.sleep(0.0005)
             status = 9 if self._status is None else self._status
-            self._ending = read_exit(status, killed_for=self._killed_for)
+            self._ending = read_exit(status, killed_for=self._killed_for or closed)
         return self._ending
 
     def close(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,19 @@ class Done:
 Run = Callable[..., Done]
 
 
+@contextlib.contextmanager
+def logging_kept() -> Iterator[None]:
+    """Undo what a command does to logging, which belongs to the whole process: other tests read the log."""
+    loggers = [logging.getLogger(name) for name in ("", "arena", "sandbox")]
+    before = [(logger, list(logger.handlers), logger.level) for logger in loggers]
+    try:
+        yield
+    finally:
+        for logger, handlers, level in before:
+            logger.handlers[:] = handlers
+            logger.setLevel(level)
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run `arena ARGUMENTS`; keywords are environment variables."""
@@ -45,7 +60,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["arena", *map(str, arguments)])
             capsys.readouterr()
-            with pytest.raises(SystemExit) as ended:
+            with logging_kept(), pytest.raises(SystemExit) as ended:
                 main()
         captured = capsys.readouterr()
         code = ended.value.code

@@ -22,13 +22,18 @@ def write(folder: Path, name: str, source: str) -> str:
     ("name", "file"),
     [("My Bot", "my_bot.py"), ('It\'s "quoted" \\ {x}', "it_s_quoted_x.py"), ("7 up", "bot_7_up.py"), ("狗", "bot.py")],
 )
-def test_a_new_bot_passes_its_check_and_does_what_is_expected(run: Run, tmp_path: Path, name: str, file: str) -> None:
-    assert run("new", name, "--stub", "--dir", "bots").code == 0
-    done = run("try", f"bots/{file}", "--prompt", "20-tick SMA cross on BTC with 10% of cash", "--json")
+def test_a_new_bot_passes_its_check_whatever_its_name(run: Run, tmp_path: Path, name: str, file: str) -> None:
+    assert run("new", name, "--dir", "bots").code == 0
+    assert run("check", f"bots/{file}").code == 0
+    assert f"NAME = {name!r}" in (tmp_path / "bots" / file).read_text("utf-8")
+
+
+def test_a_new_bot_does_what_is_expected(run: Run) -> None:
+    run("new", "My Bot", "--stub", "--dir", "bots")
+    done = run("try", "bots/my_bot.py", "--prompt", "20-tick SMA cross on BTC with 10% of cash", "--json")
     assert done.code == 0, done.err
     report = done.json()["report"]
     assert [each["message"] for each in report["findings"] if each["outcome"] == "not met"] == []
-    assert f"NAME = {name!r}" in (tmp_path / "bots" / file).read_text("utf-8")
 
 
 def test_the_stub_and_the_schema_are_what_an_editor_reads(run: Run, tmp_path: Path) -> None:

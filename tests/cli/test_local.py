@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from arena import __version__
-from tests.arenas import BUYER, bot_source
+from tests.arenas import BUYER, PATIENCE, bot_source
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,12 @@ def test_the_version_is_told(run: Run) -> None:
 
 def test_the_module_is_the_command() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "arena", "version"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", "arena", "version"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
     )
     assert done.stdout == f"{__version__}\n"
 

@@ -18,7 +18,7 @@ import pytest
 from arena.cli import output
 from arena.cli.dashboard import View, opened_picture, picture, sparkline
 from arena.core.text import clean_text
-from tests.arenas import BUYER, Running, bot_source, until
+from tests.arenas import BUYER, PATIENCE, Running, bot_source, until
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +52,7 @@ def on_terminal(*command: str, columns: int = 80) -> str:
             break
         found += piece
     os.close(master)
-    process.wait(60)
+    process.wait(PATIENCE)
     return found.decode().replace("\r\n", "\n")
 
 
@@ -218,11 +218,11 @@ def test_a_usage_error_is_one_plain_sentence(run: Run) -> None:
     assert "'--limit': a whole number is needed." in done.err
 
 
-def test_a_reader_that_has_enough_is_no_error(live: Running) -> None:
-    live.ticks(1)
+def test_a_reader_that_has_enough_is_no_error(live: Running, own_name: str) -> None:
+    live.upload(bot_source(name=own_name))
     script = f'"{sys.executable}" -m arena bots list --url {live.url} | head -n 1; echo "${{PIPESTATUS[0]}}"'
     done = subprocess.run(
-        ["bash", "-c", script], capture_output=True, text=True, timeout=60, check=True,
+        ["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=True,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == "0"

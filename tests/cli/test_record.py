@@ -18,6 +18,7 @@ import pytest
 from arena.feeds.fakes.binance import FakeBinance
 from arena.feeds.history import load_history
 from arena.feeds.recording.reader import FrameBatch, sessions
+from tests.arenas import PATIENCE
 
 SYMBOL = "BTCUSDT"
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +28,7 @@ def play(scene: Callable[[], Awaitable[None]]) -> None:
     """Run one scene to its end; processes take their time to start."""
 
     async def bounded() -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             await scene()
 
     asyncio.run(bounded())
@@ -78,11 +79,18 @@ async def until(happened: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
+async def received(fake: FakeBinance) -> None:
+    """Wait until the recorder has what was sent: it answers a ping after what came before."""
+    for connection in list(fake.sessions):
+        await (await connection.ping())
+
+
 def test_ctrl_c_ends_a_recording_with_everything_in_the_file(tmp_path: Path) -> None:
     async def scene() -> None:
         async with FakeBinance() as fake, recorder(fake, tmp_path) as process:
             async with trading(fake):
                 await until(lambda: len(numbers_in(tmp_path / "m.arena")) >= 20)
+            await received(fake)
             process.send_signal(signal.SIGINT)
             out, err = await process.communicate()
             assert process.returncode == 0, err

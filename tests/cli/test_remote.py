@@ -85,7 +85,9 @@ def test_every_reading_command_prints_one_document(live: Running, run: Run, own_
     assert own_name in {item["name"] for item in reading(live, run, "bots", "list", "--json").json()["items"]}
     assert reading(live, run, "bots", "show", own_name, "--json").json()["bot_id"] == seat.id
     assert reading(live, run, "bots", "source", seat.id, "--json").json()["source"] == seat.bot.source
-    assert reading(live, run, "bots", "logs", own_name, "--json").json()["items"][0]["message"] == "here"
+    # On a machine that is busy the log also says that an answer was late.
+    logs = reading(live, run, "bots", "logs", own_name, "--json").json()["items"]
+    assert "here" in {row["message"] for row in logs}
     assert reading(live, run, "bots", "trades", own_name, "--json").json()["items"][0]["side"] == "BUY"
     assert reading(live, run, "season", "list", "--json").json()["items"][0]["number"] == 1
 

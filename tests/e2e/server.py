@@ -17,6 +17,7 @@ import httpx2
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
+PATIENCE = 90.0  # a bound for what never comes; below the time limit of a test
 
 
 class Server:
@@ -36,38 +37,47 @@ class Server:
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         self.url = ""
+        # A client is dear to make, and a connection that has been idle for 5 s may be cut by the server.
+        self.client = httpx2.Client(trust_env=False, timeout=PATIENCE, limits=httpx2.Limits(keepalive_expiry=2.0))
         try:
-            self.wait_for(lambda: bool(self._addresses()), 30)
+            self.wait_for(lambda: bool(self._addresses()))
             self.url = self._addresses()[-1]
-            self.wait_for(lambda: self.get("/status")["state"] == "running", 30)
+            self.wait_for(lambda: self.get("/status")["state"] == "running")
         except BaseException:
             self.process.kill()
             self.process.wait()
+            self.client.close()
             raise
 
     def _addresses(self) -> list[str]:
         return re.findall(r"arena: (http://\S+)", self.log.read_text("utf-8", "replace"))
 
     def get(self, path: str, **params: Any) -> Any:
-        with httpx2.Client(trust_env=False, timeout=20) as client:
-            answer = client.get(f"{self.url}/api/v1{path}", params=params)
-            answer.raise_for_status()
-            return answer.json()
+        answer = self.client.get(f"{self.url}/api/v1{path}", params=params)
+        answer.raise_for_status()
+        return answer.json()
 
-    def wait_for(self, done: Callable[[], Any], seconds: float) -> Any:
-        deadline = time.monotonic() + seconds
+    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        answer = self.client.post(f"{self.url}/api/v1{path}", json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+    def wait_for(self, done: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+        """Return the first true value of `done`, asked again and again."""
+        deadline, pause = time.monotonic() + seconds, 0.02
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text("utf-8", "replace")[-3000:]
             found = done()
             if found:
                 return found
-            time.sleep(0.05)
+            time.sleep(pause)
+            pause = min(0.2, pause * 1.2)
         raise AssertionError("it did not happen in time:\n" + self.log.read_text("utf-8", "replace")[-3000:])
 
     def arena(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "arena", *arguments], cwd=self.folder, text=True,
-            env={**self.environment, "ARENA_URL": self.url}, capture_output=True, timeout=60, check=False,
+            env={**self.environment, "ARENA_URL": self.url}, capture_output=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
@@ -87,17 +97,16 @@ class Server:
             queue += children
         return found
 
-    def end(self, number: signal.Signals = signal.SIGINT) -> float:
-        """Send a signal and return the seconds until the process was gone."""
-        workers, started = self.workers(), time.monotonic()
+    def end(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Send a signal and wait until the process and its workers are gone."""
+        workers = self.workers()
         self.process.send_signal(number)
-        self.process.wait(timeout=15)
-        took = time.monotonic() - started
-        deadline = time.monotonic() + 5
+        self.process.wait(timeout=PATIENCE)
+        self.client.close()
+        deadline = time.monotonic() + PATIENCE
         while any(_alive(pid) for pid in workers) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not [pid for pid in workers if _alive(pid)], "a worker was left behind"
-        return took
 
 
 def _alive(pid: int) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from arena.feeds.history import load_history
 from tests.arenas import bot_source
-from tests.e2e.server import ROOT, Server
+from tests.e2e.server import PATIENCE, ROOT, Server
 
 VENUES = ("binance", "alpaca", "manifold", "stockdata")
 BUY_ALL = """
@@ -41,7 +41,7 @@ def fake(venue: str) -> Iterator[dict[str, str]]:
         yield settings
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE)
         process.stdout.close()
 
 
@@ -59,21 +59,16 @@ def test_four_feeds_make_one_market_and_one_of_them_may_go(tmp_path: Path) -> No
         }  # fmt: skip
         server = Server(tmp_path, **{**settings, **more})
         try:
-            symbols = server.wait_for(lambda: _all_priced(server), 30)
+            symbols = server.wait_for(lambda: _all_priced(server))
             assert {found["feed"] for found in symbols.values()} == set(VENUES)
-            server.wait_for(lambda: _takes_part(server, "All"), 30)
+            server.wait_for(lambda: _takes_part(server, "All"))
             # New York may be closed at this hour; the other venues are always open.
             wanted = {name for name, found in symbols.items() if found["feed"] != "stockdata"}
-            server.wait_for(lambda: wanted <= _traded(server), 30)
+            server.wait_for(lambda: wanted <= _traded(server))
             going.close()
-            server.wait_for(lambda: _states(server).get("BTCUSDT") == "stale", 30)
-            status = server.get("/status")
-            assert status["feeds"]["feeds"]["binance"]["state"] in {"down", "connecting"}
-            assert status["feeds"]["feeds"]["alpaca"]["state"] == "live"
-            assert _states(server)["AAPL"] == "fresh"
-            assert any("BTCUSDT" in note and "old" in note for note in status["notes"])
+            server.wait_for(lambda: _binance_alone_is_gone(server))
             before = server.get("/prices")["tick"]
-            server.wait_for(lambda: server.get("/prices")["tick"] > before + 5, 20)
+            server.wait_for(lambda: server.get("/prices")["tick"] > before + 5)
         finally:
             server.end()
     history = load_history([str(tmp_path / "raw" / "season-1.arena")], interval=None)
@@ -94,5 +89,14 @@ def _traded(server: Server) -> set[str]:
     return {trade["symbol"] for trade in server.get("/bots/All/trades")["items"]}
 
 
-def _states(server: Server) -> dict[str, str]:
-    return {name: found["state"] for name, found in server.get("/status")["feeds"]["symbols"].items()}
+def _binance_alone_is_gone(server: Server) -> bool:
+    """Say whether its prices are old and it is told so, while another venue's are fresh."""
+    status = server.get("/status")
+    feeds, symbols = status["feeds"]["feeds"], status["feeds"]["symbols"]
+    return (
+        symbols["BTCUSDT"]["state"] == "stale"
+        and feeds["binance"]["state"] in {"down", "connecting"}
+        and feeds["alpaca"]["state"] == "live"
+        and symbols["AAPL"]["state"] == "fresh"
+        and any("BTCUSDT" in note and "old" in note for note in status["notes"])
+    )

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from arena.llm.fake import FakeModelServer, Scripted
@@ -38,18 +37,14 @@ def test_recorded_answers_become_bots_or_are_refused_with_line_and_reason(tmp_pa
             sent = {answer["id"]: _submit(server, answer) for answer in answers}
             for answer in answers:
                 _judge(server, answer, sent[answer["id"]])
-            server.wait_for(lambda: _working(server), 60)
+            server.wait_for(lambda: _working(server))
         finally:
             server.end()
         assert all("canary-key" not in json.dumps(request) for request in model.requests)
 
 
 def _submit(server: Server, answer: dict[str, Any]) -> str:
-    with httpx2.Client(trust_env=False, timeout=20) as client:
-        body = {"prompt": answer["prompt"], "name": answer["id"]}
-        made = client.post(f"{server.url}/api/v1/strategies", json=body)
-    assert made.status_code == 202
-    return str(made.json()["id"])
+    return str(server.post("/strategies", {"prompt": answer["prompt"], "name": answer["id"]})["id"])
 
 
 def _judge(server: Server, answer: dict[str, Any], submission_id: str) -> None:
@@ -57,7 +52,7 @@ def _judge(server: Server, answer: dict[str, Any], submission_id: str) -> None:
         found = server.get(f"/strategies/{submission_id}")
         return found if found["status"] in {"admitted", "rejected", "failed"} else None
 
-    submission = server.wait_for(ended, 60)
+    submission = server.wait_for(ended)
     if answer["expect"] == "reject":
         assert submission["status"] == "rejected", answer["id"]
         assert submission["reason"].startswith("Line ")

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from tests.arenas import until
-from tests.e2e.browser import CHROMIUM, browsing
+from tests.e2e.browser import CHROMIUM, browsing, launched
 from tests.e2e.server import Server
 
 pytestmark = [
@@ -37,6 +36,13 @@ def on_tick(ctx, tick):
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def browser() -> Iterator[None]:
+    """One browser for this module; every page has a context of its own."""
+    with launched():
+        yield
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running = Server(tmp_path_factory.mktemp("page"))
@@ -52,10 +58,7 @@ def page(server: Server) -> Iterator[Any]:
 
 
 def upload(server: Server, source: str) -> dict[str, Any]:
-    with httpx2.Client(trust_env=False, timeout=60) as client:
-        answer = client.post(f"{server.url}/api/v1/bots", json={"source": source})
-    assert answer.status_code in {200, 201}, answer.text
-    document: dict[str, Any] = answer.json()
+    document: dict[str, Any] = server.post("/bots", {"source": source})
     return document
 
 
@@ -64,17 +67,12 @@ def shown_tick(page: Any) -> int:
     return int(found[1].replace(",", "")) if found else -1
 
 
-def post(server: Server, path: str) -> None:
-    with httpx2.Client(trust_env=False, timeout=60) as client:
-        client.post(f"{server.url}/api/v1{path}").raise_for_status()
-
-
 def test_a_visitor_submits_a_strategy_and_finds_its_bot_on_the_board(page: Any, server: Server) -> None:
     page.wait_for_selector("#board-table tbody tr[data-id]")
     assert "synthetic" in page.inner_text("#season-line").lower()
     page.fill("#prompt", "buy when BTCUSDT crosses above its 20-tick EMA, sell below, 0.01 BTC")
     page.click("#submit-button")
-    page.wait_for_selector("#submission-status[data-status=admitted]", timeout=30_000)
+    page.wait_for_selector("#submission-status[data-status=admitted]")
     page.click("#submission-bot")
     page.click("role=tab[name=Source]")
     page.wait_for_selector("#bot-source .code-line.orders")
@@ -82,13 +80,13 @@ def test_a_visitor_submits_a_strategy_and_finds_its_bot_on_the_board(page: Any, 
     page.wait_for_selector("#bot-chart canvas")
     page.goto(server.url + "/")
     page.wait_for_selector("#board-table tbody tr[data-id]")
-    page.wait_for_selector("#board-table:has-text('EMA 20 cross')", timeout=30_000)
+    page.wait_for_selector("#board-table:has-text('EMA 20 cross')")
 
 
 def test_a_hostile_name_and_log_are_shown_as_text(page: Any, server: Server) -> None:
     bot = upload(server, HOSTILE)["bot_id"]
     page.goto(f"{server.url}/bots/{bot}#tab-log")
-    page.wait_for_selector("#bot-logs:has-text('<script>')", timeout=30_000)
+    page.wait_for_selector("#bot-logs:has-text('<script>')")
     assert "<img src=x" in page.inner_text("#bot-name")
     assert page.title() != "owned"
     assert page.locator("#bot-name img").count() == 0
@@ -106,11 +104,9 @@ WIDTHS = [1440, 768, 390, 360]
 NEEDED = ["Bot", "Equity", "Return", "Drawdown", "Trades", "Rejected", "Errors", "Holds"]
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_rejected_drawdown_and_holdings_are_in_sight(page: Any, server: Server, width: int) -> None:
+def test_rejected_drawdown_and_holdings_are_in_sight(page: Any, server: Server) -> None:
     bot = upload(server, HOLDER)["bot_id"]
-    server.wait_for(lambda: server.get(f"/bots/{bot}")["positions"], 60)
-    page.set_viewport_size({"width": width, "height": 844})
+    server.wait_for(lambda: server.get(f"/bots/{bot}")["positions"])
     page.goto(f"{server.url}/")
     row = f"#board-table tbody tr[data-id='{bot}']"
     page.wait_for_selector(f"{row} [data-label=Holds]:has-text('BTCUSDT')")
@@ -118,12 +114,19 @@ def test_rejected_drawdown_and_holdings_are_in_sight(page: Any, server: Server, 
         lambda: int(page.inner_text(f"{row} [data-label=Rejected]").split()[-1].replace(",", "")),
         "a rejected order is counted",
     )
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    for label in NEEDED:
-        box = page.locator(f"{row} [data-label={label}]").bounding_box()
-        assert box is not None, label
-        assert box["x"] >= 0, label
-        assert box["x"] + box["width"] <= width, label
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 844})
+        fits(page, width, "/")
+        for label in NEEDED:
+            box = page.locator(f"{row} [data-label={label}]").bounding_box()
+            assert box is not None, (width, label)
+            assert box["x"] >= 0, (width, label)
+            assert box["x"] + box["width"] <= width, (width, label)
+
+
+def fits(page: Any, width: int, address: str) -> None:
+    """Wait until a page whose window has just got this width is no wider than that."""
+    until(lambda: page.evaluate("document.documentElement.scrollWidth") <= width, f"{address} is {width} pixels wide")
 
 
 def test_warnings_of_an_upload_reach_the_page(page: Any, server: Server) -> None:
@@ -166,13 +169,20 @@ def test_a_rejected_strategy_says_who_said_no_and_goes_back_into_the_box(page: A
 
 
 def test_a_record_is_proved_from_the_page(page: Any, server: Server) -> None:
-    bot = upload(server, HOLDER)["bot_id"]
-    server.wait_for(lambda: server.get(f"/bots/{bot}/trades")["items"], 60)
+    # A bot of its own: each recorded tick is run again, and the record of one that others share grows and grows.
+    bot = upload(server, HOLDER.replace("Holder", "Proved"))["bot_id"]
+    server.wait_for(lambda: server.get(f"/bots/{bot}/trades")["items"])
     page.goto(f"{server.url}/bots/{bot}#tab-proof")
     page.wait_for_selector("#tab-proof-tab[aria-selected=true]")
+    assert "can be proved" in page.inner_text("#bot-proof")
     page.click("#bot-verify")
-    # A proof waits for its turn and a pool of its own: minutes on a loaded machine.
-    page.wait_for_selector("#bot-proof:has-text(': reproduced.')", timeout=240_000)
+    page.wait_for_selector("#bot-proof:has-text(': reproduced.')")
+    stored = page.inner_text("#bot-proof")
+    # Who opens the page later is shown what it has shown.
+    page.goto("about:blank")
+    page.goto(f"{server.url}/bots/{bot}#tab-proof")
+    page.wait_for_selector("#bot-proof:has-text(': reproduced.')")
+    assert page.inner_text("#bot-proof") == stored
 
 
 def test_every_one_of_many_bots_can_be_found(tmp_path: Path) -> None:
@@ -180,11 +190,11 @@ def test_every_one_of_many_bots_can_be_found(tmp_path: Path) -> None:
     folder.mkdir()
     server = Server(tmp_path, BOTS_DIR=str(folder), TRIAL_TICKS="5", TICK_INTERVAL_SECONDS="0.5")
     try:
-        for number in range(205):
+        for number in range(105):
             upload(server, f'NAME = "Copy {number:03}"\nSYMBOLS = ["BTCUSDT"]\ndef on_tick(ctx, tick):\n    pass\n')
         with browsing(server.url) as (page, complaints):
             page.wait_for_selector("#board-more:visible")
-            for name in ("Copy 000", "copy 107", "COPY 204"):
+            for name in ("Copy 000", "copy 057", "COPY 104"):
                 page.fill("#board-search", name)
                 page.wait_for_selector("#board-found:has-text('1 bot found')")
                 assert page.locator("#board-table tbody tr").count() == 1
@@ -195,8 +205,8 @@ def test_every_one_of_many_bots_can_be_found(tmp_path: Path) -> None:
             page.wait_for_selector("#board-more:visible")
             while page.is_visible("#board-more"):
                 page.click("#board-more")
-            assert page.locator("#board-table tbody tr").count() == 205
-            assert "205 bots" in page.inner_text("#board-as-of")
+            assert page.locator("#board-table tbody tr").count() == 105
+            assert "105 bots" in page.inner_text("#board-as-of")
             assert not complaints
     finally:
         server.end()
@@ -212,7 +222,7 @@ def test_an_open_page_follows_a_restart(tmp_path: Path) -> None:
         try:
             page.wait_for_selector("#live[data-state=live]")
             page.wait_for_selector("#arena-state[data-status=running]")
-            assert page.inner_text("#live-text") == "Live"
+            page.wait_for_selector("#live-text:text-is('Live')")
             tick = again.get("/status")["tick"]["n"]
             until(lambda: shown_tick(page) > tick, "the page shows a later tick")
         finally:
@@ -223,16 +233,16 @@ def test_a_season_that_is_over_takes_nothing_and_can_be_read_later(tmp_path: Pat
     server = Server(tmp_path)
     try:
         bot = upload(server, HOLDER)["bot_id"]
-        server.wait_for(lambda: server.get(f"/bots/{bot}/trades")["items"], 60)
+        server.wait_for(lambda: server.get(f"/bots/{bot}/trades")["items"])
         with browsing(server.url) as (page, complaints):
             page.wait_for_selector("#arena-state[data-status=running]")
             page.goto(f"{server.url}/submit")
             page.wait_for_selector("#submit-button:enabled")
-            post(server, "/seasons/close")
+            server.post("/seasons/close")
             page.wait_for_selector("#submit-closed:has-text('arena season new')")
-            assert page.is_disabled("#submit-button")
-            assert page.is_disabled("#upload-button")
-            post(server, "/seasons")
+            page.wait_for_selector("#submit-button:disabled")
+            page.wait_for_selector("#upload-button:disabled")
+            server.post("/seasons")
             page.wait_for_selector("#season-title:has-text('Season 2')")
             page.wait_for_selector("#submit-button:enabled")
             page.click("nav >> text=Seasons")
@@ -249,15 +259,6 @@ def test_a_season_that_is_over_takes_nothing_and_can_be_read_later(tmp_path: Pat
             assert not complaints
     finally:
         server.end()
-
-
-def test_the_page_fits_a_phone(page: Any, server: Server, tmp_path: Path) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(server.url)
-    page.wait_for_selector("#board-table tbody tr[data-id]")
-    width = page.evaluate("document.documentElement.scrollWidth")
-    assert width <= 390
-    page.screenshot(path=str(tmp_path / "phone.png"))
 
 
 # -- addresses
@@ -329,7 +330,7 @@ def on_tick(ctx, tick):
 
 def test_a_trade_says_why_it_was_made(page: Any, server: Server) -> None:
     bot = upload(server, TELLER)["bot_id"]
-    server.wait_for(lambda: server.get(f"/bots/{bot}/trades")["items"], 60)
+    server.wait_for(lambda: server.get(f"/bots/{bot}/trades")["items"])
     page.goto(f"{server.url}/bots/{bot}")
     page.click("#bot-trades button:has-text('why?')")
     page.wait_for_selector("#bot-why:has-text('it holds nothing, so it buys')")
@@ -358,7 +359,7 @@ def test_versions_are_shown_with_what_changed(page: Any, server: Server) -> None
 
 def test_charts_and_pages_break_no_rule_of_what_may_run(page: Any, server: Server) -> None:
     bot = upload(server, HOLDER)["bot_id"]
-    server.wait_for(lambda: server.get(f"/bots/{bot}/equity")["items"], 60)
+    server.wait_for(lambda: server.get(f"/bots/{bot}/equity")["items"])
     page.add_init_script(
         "window.broken = []; addEventListener('securitypolicyviolation', e => window.broken.push(e.violatedDirective))"
     )
@@ -381,10 +382,9 @@ PAGES = ["/", "/bots/{bot}", "/submit", "/submissions/{submission}", "/compare?b
 def ids(server: Server) -> dict[str, str]:
     """Return a bot with a curve, and a submission that has ended."""
     bot = upload(server, HOLDER)["bot_id"]
-    with httpx2.Client(trust_env=False, timeout=60) as client:
-        made = client.post(f"{server.url}/api/v1/strategies", json={"prompt": "whistle a merry tune"}).json()["id"]
-    server.wait_for(lambda: server.get(f"/strategies/{made}")["status"] == "rejected", 60)
-    server.wait_for(lambda: server.get(f"/bots/{bot}/equity")["items"], 60)
+    made = server.post("/strategies", {"prompt": "whistle a merry tune"})["id"]
+    server.wait_for(lambda: server.get(f"/strategies/{made}")["status"] == "rejected")
+    server.wait_for(lambda: server.get(f"/bots/{bot}/equity")["items"])
     return {"bot": bot, "submission": made}
 
 
@@ -396,7 +396,10 @@ def test_axe_finds_no_serious_fault(page: Any, server: Server, ids: dict[str, st
     page.emulate_media(color_scheme=scheme)
     page.goto(server.url + address.format(**ids))
     page.wait_for_selector("#live[data-state=live]")
-    found = Axe().run(page).response["violations"]
+    # The scheme changes colours only: all other rules are looked at once.
+    rules = None if scheme == "light" else {"type": "rule", "values": ["color-contrast"]}
+    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
+    found = Axe().run(page, options=options).response["violations"]
     serious = [
         (one["id"], [node["target"] for node in one["nodes"]])
         for one in found if one["impact"] in {"serious", "critical"}
@@ -406,9 +409,7 @@ def test_axe_finds_no_serious_fault(page: Any, server: Server, ids: dict[str, st
 
 @pytest.mark.parametrize("address", PAGES)
 def test_a_page_can_be_read_without_its_scripts(server: Server, ids: dict[str, str], address: str) -> None:
-    answer = httpx2.get(
-        server.url + address.format(**ids), trust_env=False, timeout=60, headers={"accept": "text/html"}
-    )
+    answer = server.client.get(server.url + address.format(**ids), headers={"accept": "text/html"})
     assert answer.status_code == 200
     assert len(answer.content) < 150_000
     wanted = {"/": "Momentum", "/bots/{bot}": "submit_order", "/submissions/{submission}": "whistle a merry tune",
@@ -416,13 +417,14 @@ def test_a_page_can_be_read_without_its_scripts(server: Server, ids: dict[str, s
     assert wanted.get(address, "<h1") in answer.text
 
 
-@pytest.mark.parametrize("width", [360, 768, 2560])
-def test_no_page_is_wider_than_its_window(page: Any, server: Server, ids: dict[str, str], width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
-    for address in PAGES:
-        page.goto(server.url + address.format(**ids))
-        page.wait_for_selector("#live[data-state=live]")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+@pytest.mark.parametrize("address", PAGES)
+def test_no_page_is_wider_than_its_window(page: Any, server: Server, ids: dict[str, str], address: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 900})
+    page.goto(server.url + address.format(**ids))
+    page.wait_for_selector("#live[data-state=live]")
+    for width in (360, 768, 2560, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        fits(page, width, address)
 
 
 def test_the_chosen_theme_is_kept(page: Any, server: Server) -> None:

@@ -29,9 +29,8 @@ from sandbox.talk.shared_page import can_share
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 RUNTIME = "tests.engine.burning:BurningRuntime"
 # Wide apart, so that a slow machine changes no verdict: SPIN is late, an endless loop is killed.
-LIMITS = Limits(tick_cpu_soft=0.15, tick_cpu_hard=1.5)
-SPIN = "burn(0.3)"
-LONG_SPIN = "burn(0.9)"
+LIMITS = Limits(tick_cpu_soft=0.1, tick_cpu_hard=0.7, load_cpu=1.0, load_wall=60.0, wall_backstop=60.0)
+SPIN = "burn(0.2)"
 
 
 class Steady:
@@ -90,7 +89,7 @@ class Hand:
     def wait(self, seat: Seat) -> None:
         """Wait until a bot that is late has answered."""
         assert seat.worker is not None
-        assert select.select([seat.worker.fileno()], [], [], 20)[0], "no answer"
+        assert select.select([seat.worker.fileno()], [], [], 60)[0], "no answer"
 
     def tick(self, count: int = 1, *, deadline: float | None = None) -> int:
         """Tick so often, without a deadline unless one is given; return the number of the last tick."""
@@ -123,7 +122,9 @@ def pool() -> Iterator[Pool]:
 def calm(pool: Pool) -> Iterator[Pool]:
     """A pool so patient that no load of the machine is taken for a bot's fault."""
     del pool
-    found = Pool(RUNTIME, Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0, uid_base=32_000))
+    found = Pool(
+        RUNTIME, Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0, load_wall=60.0, wall_backstop=90.0, uid_base=32_000)
+    )
     found.start()
     yield found
     found.stop()
@@ -134,7 +135,11 @@ def facing() -> Iterator[Pool]:
     """A patient pool that shares a page with each worker."""
     if not can_share():
         pytest.skip("a page is shared on x86 with two CPUs or more only")
-    found = Pool(RUNTIME, Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0, uid_base=33_000), pages=True)
+    found = Pool(
+        RUNTIME,
+        Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0, load_wall=60.0, wall_backstop=90.0, uid_base=33_000),
+        pages=True,
+    )
     found.start()
     yield found
     found.stop()

@@ -16,7 +16,7 @@ from arena.engine.seat import Life
 from arena.errors import ConflictError
 from sandbox.pool import Pool
 from tests.arenas import bot_source, until
-from tests.engine.conftest import LIMITS, LONG_SPIN, RUNTIME, SPIN, Hand, Steady, plan_of, synthetic
+from tests.engine.conftest import LIMITS, RUNTIME, SPIN, Hand, Steady, plan_of, synthetic
 from tests.engine.test_tick import bot_at
 
 Deal = Callable[..., Hand]
@@ -69,13 +69,17 @@ def test_a_late_reply_counts_as_no_orders(deal: Deal) -> None:
 
 def test_a_busy_bot_is_skipped_until_it_has_answered(deal: Deal) -> None:
     hand = deal(Steady())
-    seat = hand.admit(bot_at(1, f"{LONG_SPIN}\nctx.log('done')"))
+    seat = hand.admit(bot_source("global n\nn += 1\nctx.log(f'call {n}')", top="n = 0"))
     hand.tick()
+    assert seat.worker is not None
+    # Stopped, so that it is busy however long the machine takes over the two ticks.
+    os.kill(seat.worker.pid, signal.SIGSTOP)
     hand.tick(2, deadline=0.02)
+    os.kill(seat.worker.pid, signal.SIGCONT)
     hand.wait(seat)
     hand.tick()
     assert hand.events(seat) == [(0, "start"), (1, "late"), (2, "skipped")]
-    assert messages(hand, "INFO") == []
+    assert messages(hand, "INFO") == ["call 1", "call 3"]
     assert seat.life is Life.ACTIVE
 
 
@@ -245,15 +249,19 @@ def test_bots_survive_the_end_of_the_process_that_starts_them(mortal: Hand, capl
 
 
 def test_a_death_in_the_middle_of_a_tick_costs_no_strike(mortal: Hand) -> None:
-    seat = mortal.admit(bot_source(f"if tick['time'] == 1_700_000_030.0:\n    {LONG_SPIN}"))
+    seat = mortal.admit(bot_source())
     mortal.tick(3)
-    pid = mortal.pool.zygote_pid
+    pid, worker = mortal.pool.zygote_pid, seat.worker
     assert pid is not None
+    assert worker is not None
+    # Stopped, so that it is out for as long as this test wants.
+    os.kill(worker.pid, signal.SIGSTOP)
     ticking = threading.Thread(target=mortal.tick)
     ticking.start()
-    until(lambda: seat.worker is None or seat.worker.cpu_since_asked() > 0.02, "it is at work")
+    until(lambda: worker.waiting_for is not None, "it has been asked")
     os.kill(pid, signal.SIGKILL)
-    ticking.join(30)
+    ticking.join(60)
+    assert not ticking.is_alive()
     until(mortal.engine._zygote_died.is_set, "the death is known")
     assert not seat.record.strikes
     mortal.tick(2)

@@ -35,7 +35,7 @@ def in_turn(
 
 
 def test_turns_are_run_ahead_byte_for_byte(calm: Pool, facing: Pool) -> None:
-    market = seeded(2600)
+    market = seeded(1300)
     talker = own(bot_source(f"ctx.log('x' * 900)\n{BUY.replace('0.01', '0.001')}", name="Talker"))
     idler = own(bot_source(name="Idler"))
     candidates = [*shipped(), *talker, *idler]
@@ -120,7 +120,11 @@ def test_progress_counts_every_tick(facing: Pool) -> None:
 def strict(facing: Pool) -> Iterator[Pool]:
     """A pool that shares pages and keeps the usual limits."""
     del facing
-    found = Pool("arena.runtime.bot:BotRuntime", Limits(uid_base=34_000), pages=True)
+    found = Pool(
+        "arena.runtime.bot:BotRuntime",
+        Limits(tick_cpu_hard=0.5, load_wall=60.0, wall_backstop=60.0, uid_base=34_000),
+        pages=True,
+    )
     found.start()
     yield found
     found.stop()
@@ -166,7 +170,7 @@ def test_a_mirror_that_differs_costs_the_bot_its_place(facing: Pool) -> None:
 
 def test_no_price_to_come_is_ever_in_a_page(facing: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     del facing
-    market, pages, looked = seeded(300), [], []
+    market, pages, looked = seeded(60), [], []
 
     class Watched(SharedPage):
         def __init__(self, descriptor: int) -> None:

@@ -70,12 +70,27 @@ def fills(results: list[BacktestResult]) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-@pytest.mark.timeout(120)
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(market=markets(), fee=st.sampled_from([0.0, 12.5]))
+GIVEN = given(market=markets(), fee=st.sampled_from([0.0, 12.5]))
+
+
+@settings(max_examples=1, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@GIVEN
 def test_run_ahead_lockstep_and_a_season_agree_to_the_last_bit(
     calm: Pool, facing: Pool, deal: Callable[..., Hand], market: RecordedMarket, fee: float
 ) -> None:
+    assert_modes_agree(calm, facing, deal, market, fee)
+
+
+@pytest.mark.long  # the same of ten markets, each played in four ways and proved bot by bot
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@GIVEN
+def test_all_modes_agree_on_many_markets(
+    calm: Pool, facing: Pool, deal: Callable[..., Hand], market: RecordedMarket, fee: float
+) -> None:
+    assert_modes_agree(calm, facing, deal, market, fee)
+
+
+def assert_modes_agree(calm: Pool, facing: Pool, deal: Callable[..., Hand], market: RecordedMarket, fee: float) -> None:
     rules = Rules(10_000.0, fee, fee / 2)
     hand = deal(ReplaySource(market), plan_of(fee_bps=fee, slippage_bps=fee / 2), pool=calm)
     seed = hand.engine._state.chance

@@ -27,7 +27,8 @@ def played(hand: Hand) -> None:
     thread.start()
     until(lambda: hand.engine.state == "finished", "the replay has ended")
     hand.engine.shut_down()
-    thread.join(30)
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 def test_a_replay_plays_every_tick_and_closes_its_season(deal: Deal) -> None:
@@ -61,12 +62,13 @@ def test_a_replay_waits_for_the_bots_that_are_there_at_the_start(deal: Deal) -> 
     hand = deal(recording(5))
     thread = threading.Thread(target=hand.engine.main_loop)
     thread.start()
-    seat = hand.engine.call(lambda: hand.admit(bot_source(BUY))).result(30)
+    seat = hand.engine.call(lambda: hand.admit(bot_source(BUY))).result(60)
     assert hand.engine.market.n == -1
     hand.engine.release()
     until(lambda: hand.engine.state == "finished", "the replay has ended")
     hand.engine.shut_down()
-    thread.join(30)
+    thread.join(60)
+    assert not thread.is_alive()
     assert hand.events(seat) == [(0, "start")]
     assert seat.score.trades == 4
 
@@ -92,7 +94,8 @@ def test_a_closed_season_ticks_no_more(deal: Deal) -> None:
     hand.engine.finish()
     thread = threading.Thread(target=hand.engine.main_loop)
     thread.start()
-    assert hand.engine.call(lambda: hand.engine.market.n).result(30) == 2
+    assert hand.engine.call(lambda: hand.engine.market.n).result(60) == 2
     hand.engine.shut_down()
-    thread.join(30)
+    thread.join(60)
+    assert not thread.is_alive()
     assert hand.rows("SELECT count(*) FROM ticks WHERE season_id = :season") == [(3,)]

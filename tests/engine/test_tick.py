@@ -237,7 +237,8 @@ def test_a_database_that_is_away_stops_the_clock_and_loses_nothing(deal: Deal) -
     assert hand.rows("SELECT n FROM ticks WHERE season_id = :season") == [(0,)]
     with hand.database.begin() as connection:
         connection.execute(text("ALTER TABLE away RENAME TO trades"))
-    ticking.join(30)
+    ticking.join(60)
+    assert not ticking.is_alive()
     hand.tick()
     assert hand.engine.state == "running"
     assert seat.account.sizes() == {"BTCUSDT": 0.01}
@@ -278,7 +279,8 @@ def test_nothing_of_a_seat_changes_before_its_tick_is_written(deal: Deal, caplog
     assert [record.message for record in caplog.records if record.name == "arena.bots"] == []
     with hand.database.begin() as connection:
         connection.execute(text("ALTER TABLE away RENAME TO ticks"))
-    ticking.join(30)
+    ticking.join(60)
+    assert not ticking.is_alive()
     assert [seat.status for seat in seats] == ["active", "active", "quarantined", "active"]
     assert buyer.account.sizes() == fresh.account.sizes() == {"BTCUSDT": 0.01}
     assert (wrong.errors, wrong.tally.orders, fresh.tally.orders) == (2, 2, 1)
@@ -296,7 +298,8 @@ def test_a_stop_while_the_database_is_away_forgets_the_tick_whole(deal: Deal) ->
     ticking.start()
     until(lambda: hand.engine.state == "waiting", "the clock stands")
     hand.engine.shut_down()
-    ticking.join(30)
+    ticking.join(60)
+    assert not ticking.is_alive()
     assert hand.engine.market.n == 0
     assert seat.account.positions == {}
     with hand.database.begin() as connection:
@@ -317,7 +320,8 @@ def test_a_full_disk_stops_the_clock(deal: Deal, caplog: pytest.LogCaptureFixtur
     until(lambda: hand.engine.state == "waiting", "the clock stands")
     assert any("MIN_FREE_DISK" in message for message in caplog.messages)
     hand.engine._journal._min_free = 0
-    ticking.join(30)
+    ticking.join(60)
+    assert not ticking.is_alive()
     assert hand.engine.market.n == 0
 
 

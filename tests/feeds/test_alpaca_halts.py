@@ -80,7 +80,7 @@ def test_a_connection_whose_symbols_are_all_halted_is_not_a_silent_one() -> None
             return OPEN
 
         async with FakeAlpaca(clock_ns=lambda: OPEN) as fake:
-            feed = feed_of(fake, timing=replace(QUICK, silence=0.4), clock=clock)
+            feed = feed_of(fake, timing=replace(QUICK, silence=0.7), clock=clock)
             async with running(feed) as heard:
                 await fake.subscribed("AAPL", "s")
                 await fake.status("AAPL")

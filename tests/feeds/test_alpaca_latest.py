@@ -9,7 +9,7 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from scenes import CollectingSink, play, running
+from scenes import CollectingSink, logged_by_feeds, play, running
 from test_alpaca import CLOSED, OPEN, QUICK, feed_of
 
 from arena.errors import FeedError
@@ -162,7 +162,7 @@ def test_a_final_refusal_of_the_last_prices_is_logged_once_and_leaves_the_stream
 
     with caplog.at_level(logging.WARNING, logger="arena.feeds.alpaca"):
         play(scene)
-    assert [record.message for record in caplog.records] == [
+    assert logged_by_feeds(caplog.records) == [
         f"Alpaca does not tell the last prices of stocks (iex): 127.0.0.1 refused it (HTTP {status})."
     ]
 
@@ -209,7 +209,7 @@ def test_a_rest_api_that_never_answers_does_not_hold_up_the_stream() -> None:
 
         async with FakeAlpaca() as fake, await asyncio.start_server(swallow, "127.0.0.1", 0) as server:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            async with running(feed_of(fake, base_url=url, timing=replace(QUICK, open_timeout=0.3))) as heard:
+            async with running(feed_of(fake, base_url=url, timing=replace(QUICK, open_timeout=1.0))) as heard:
                 await asked.get()
                 await fake.trade("AAPL", 1.0)
                 await heard.until(lambda: heard.prices == [1.0])

@@ -148,7 +148,7 @@ def test_the_feed_ends_when_both_kinds_have_failed() -> None:
 def test_a_mute_but_open_socket_is_replaced_while_the_market_is_open() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
-            feed = feed_of(fake, timing=replace(QUICK, silence=0.1, login=0.1), clock=lambda: OPEN)
+            feed = feed_of(fake, timing=replace(QUICK, silence=0.4, login=0.4), clock=lambda: OPEN)
             async with running(feed) as heard:
                 await fake.subscribed("AAPL")
                 await fake.trade("AAPL", 1.0)
@@ -187,7 +187,7 @@ def test_a_venue_that_never_completes_the_login_is_left() -> None:
     async def scene() -> None:
         async with FakeAlpaca() as fake:
             fake.mute = True
-            async with running(feed_of(fake, timing=replace(QUICK, login=0.05))) as heard:
+            async with running(feed_of(fake, timing=replace(QUICK, login=0.2))) as heard:
                 await fake.attempted(2)
                 assert "login in time" in heard.sentences
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 import pytest
-from scenes import CollectingSink, play, running
+from scenes import CollectingSink, logged_by_feeds, play, running
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, PriceUpdate
@@ -15,7 +15,7 @@ from arena.feeds.fakes.binance import FakeBinance
 from arena.feeds.http import is_loopback
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
-QUICK = BinanceTiming(open_timeout=2.0, first_delay=0.01, max_delay=0.05, spacing=0.0)
+QUICK = BinanceTiming(open_timeout=30.0, first_delay=0.01, max_delay=0.05, spacing=0.0)
 
 
 def feed_of(fake: FakeBinance, timing: BinanceTiming = QUICK, **more: object) -> BinanceFeed:
@@ -110,13 +110,13 @@ def test_unreadable_messages_are_counted_and_logged_once_and_end_nothing(
 
     with caplog.at_level(logging.WARNING, logger="arena.feeds.binance"):
         play(scene)
-    assert len(caplog.records) == 1
+    assert len(logged_by_feeds(caplog.records)) == 1
 
 
 def test_a_feed_is_reachable_only_when_a_price_arrives() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:
-            asking = asyncio.create_task(feed_of(fake).reachable(5.0))
+            asking = asyncio.create_task(feed_of(fake).reachable(60.0))
             await fake.subscribed("btcusdt@trade")
             await fake.send_raw("no price")
             await fake.trade(BTC, "1")
@@ -124,9 +124,9 @@ def test_a_feed_is_reachable_only_when_a_price_arrives() -> None:
             fake.mute = True
             assert not await feed_of(fake).reachable(0.1)
             fake.refuse(451)
-            assert not await feed_of(fake).reachable(5.0)
+            assert not await feed_of(fake).reachable(60.0)
             url = fake.url
-        assert not await BinanceFeed([BTC], url, ()).reachable(5.0)
+        assert not await BinanceFeed([BTC], url, ()).reachable(60.0)
 
     play(scene)
 
@@ -144,7 +144,7 @@ def test_a_wrong_address_is_final_and_not_reachable() -> None:
         with pytest.raises(FeedError, match="address of Binance is wrong"):
             await BinanceFeed([BTC], "http://x", ()).run(CollectingSink())
         for url in ("http://x", "ws://127.0.0.1:99999", "ws://" + "x" * 300, "nonsense"):
-            assert not await BinanceFeed([BTC], url, ()).reachable(5.0)
+            assert not await BinanceFeed([BTC], url, ()).reachable(60.0)
 
     play(scene)
 
@@ -154,7 +154,7 @@ def test_a_proxy_that_cannot_be_used_is_a_failure_with_a_sentence(
 ) -> None:
     async def scene() -> None:
         feed = BinanceFeed([BTC], "ws://venue.invalid", (), timing=QUICK)
-        assert not await feed.reachable(5.0)
+        assert not await feed.reachable(60.0)
         async with running(feed) as heard:
             await heard.until(lambda: FeedState.DOWN in dict(heard.states))
         assert "venue.invalid cannot be reached" in heard.states[-1][1]

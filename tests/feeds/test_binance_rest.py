@@ -120,7 +120,7 @@ def test_a_limit_on_requests_is_obeyed(status: int, caplog: pytest.LogCaptureFix
 def test_the_requests_of_a_minute_are_limited() -> None:
     async def scene() -> None:
         async with venue() as fake:
-            rest, answers = BinanceRest(fake.rest_url, 5.0), list[bytes]()
+            rest, answers = BinanceRest(fake.rest_url, 60.0), list[bytes]()
             await rest.missed_trades([BTC] * (REQUESTS_PER_MINUTE + 20), answers.append)
             await rest.missed_trades([ETH], answers.append)
             assert len(answers) == fake.rest_requests["trades"] == REQUESTS_PER_MINUTE
@@ -158,7 +158,7 @@ def test_reachable_raises_where_the_venue_has_none_of_the_symbols() -> None:
     async def scene() -> None:
         async with venue() as fake:
             with pytest.raises(FeedError, match=r"Binance has no BTCUSD \(near: BTCUSDT\): left out"):
-                await feed_of(fake, "BTCUSD").reachable(10.0)
+                await feed_of(fake, "BTCUSD").reachable(60.0)
             assert not await feed_of(fake, "BTCUSD", BTC).reachable(0.3)
             assert not await feed_of(fake, "BTCUSD", base_url="").reachable(0.3)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
+import time
 
 import orjson
 import pytest
@@ -21,7 +21,7 @@ needs_ccxt = pytest.mark.usefixtures("package")
 pytestmark = pytest.mark.filterwarnings("ignore:enable_cleanup_closed:DeprecationWarning")
 
 BTC, ETH = "BTC/USD", "ETH/USD"
-QUICK = CcxtTiming(spacing=0.001, answer_timeout=8.0, first_delay=0.01, max_delay=0.02, rate_window=0.4)
+QUICK = CcxtTiming(spacing=0.001, answer_timeout=60.0, first_delay=0.01, max_delay=0.02, rate_window=0.4)
 
 
 @pytest.fixture(scope="module")
@@ -135,16 +135,15 @@ def test_a_failed_poll_is_reported_and_repeated(error: str, words: str) -> None:
     async def scene() -> None:
         async with kraken() as fake:
             fake.refuse(error)
-            loop = asyncio.get_running_loop()
             feed = feed_of(fake)
             async with running(feed) as heard:
-                await heard.until(lambda: FeedState.DOWN in dict(heard.states))
-                started = loop.time()
                 await heard.until(lambda: bool(heard.updates))
-                waited = loop.time() - started
+                waited = (
+                    time.monotonic() - heard.state_times[[state for state, _ in heard.states].index(FeedState.DOWN)]
+                )
             assert words in heard.sentences
             assert heard.states[-1][0] is FeedState.LIVE
-            assert waited >= (0.2 if "fewer" in words else 0.0)
+            assert waited >= (0.4 if "fewer" in words else 0.0)
             assert feed.counts["failures"] == 1
 
     play(scene)
@@ -174,7 +173,7 @@ def test_an_unreadable_answer_does_not_end_the_feed(fault: str) -> None:
 def test_a_request_to_an_exchange_that_never_answers_times_out(fault: str) -> None:
     async def scene() -> None:
         async with kraken() as fake:
-            timing = CcxtTiming(spacing=0.001, answer_timeout=0.2, first_delay=0.01, max_delay=0.02)
+            timing = CcxtTiming(spacing=0.001, answer_timeout=0.5, first_delay=0.01, max_delay=0.02)
             async with running(feed_of(fake, timing=timing)) as heard:
                 await heard.until(lambda: len(heard.updates) >= 2)
                 fake.mute, fake.drip = fault == "mute", 0.05 if fault == "drip" else 0.0
@@ -206,7 +205,7 @@ def test_an_unknown_symbol_is_named_with_similar_ones() -> None:
         async with kraken() as fake:
             with pytest.raises(FeedError, match=r"kraken has no market 'BTC/USDT'; near to it: BTC/USD\b"):
                 await feed_of(fake, ("BTC/USDT",)).run(CollectingSink())
-            assert not await feed_of(fake, ("BTC/USDT",)).reachable(5.0)
+            assert not await feed_of(fake, ("BTC/USDT",)).reachable(60.0)
 
     play(scene)
 
@@ -233,13 +232,13 @@ def test_a_feed_is_reachable_only_when_a_price_arrives_and_keeps_the_markets() -
     async def scene() -> None:
         async with kraken() as fake:
             feed = feed_of(fake)
-            assert await feed.reachable(5.0)
+            assert await feed.reachable(60.0)
             async with running(feed) as heard:
                 await heard.until(lambda: bool(heard.updates))
             assert [path for path, _ in fake.requests].count("/0/public/AssetPairs") == 1
             fake.mute = True
             assert not await feed_of(fake).reachable(0.2)
-        assert not await feed_of(fake).reachable(5.0)
+        assert not await feed_of(fake).reachable(60.0)
 
     play(scene)
 

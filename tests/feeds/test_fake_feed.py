@@ -37,7 +37,7 @@ async def started(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
         yield program
     finally:
         program.send_signal(signal.SIGINT)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await program.communicate()
 
 

@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 
 import pytest
+from scenes import logged_by_feeds
 
 from arena.errors import FeedError
 from arena.feeds.base import FeedState, LiveFeed, Pace, PriceSink, PriceUpdate, Resolution
@@ -134,7 +135,7 @@ def test_a_reader_in_another_thread_never_sees_the_future_or_a_half_written_mark
     for n in range(1, 30_000):
         tell(market, BTC, n * 0.001, event=n * 0.001)
     done.set()
-    reader.join(timeout=10)
+    reader.join(timeout=60)
     assert not reader.is_alive()
     assert wrong == []
 
@@ -205,7 +206,7 @@ def test_a_feed_that_fails_is_named_and_the_others_go_on(caplog: pytest.LogCaptu
             Patient(),
         ]
         task = asyncio.create_task(run_feeds(feeds, market))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await market.priced.wait()
         assert not task.done()
         task.cancel()
@@ -220,14 +221,14 @@ def test_a_feed_that_fails_is_named_and_the_others_go_on(caplog: pytest.LogCaptu
     assert "ZeroDivisionError" in feeds["broken"]["detail"]
     assert "secret" not in feeds["broken"]["detail"]
     assert feeds["over"]["detail"] == "The feed over ended by itself."
-    assert len(caplog.records) == 3
+    assert len(logged_by_feeds(caplog.records)) == 3
 
 
 def test_of_two_feeds_with_one_symbol_the_later_one_counts_and_a_warning_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     market = LiveMarket([Scripted("first"), Scripted("second")])
-    assert caplog.messages == [f"Both first and second have {BTC}: the price is second's"]
+    assert logged_by_feeds(caplog.records) == [f"Both first and second have {BTC}: the price is second's"]
     market.on_price(PriceUpdate(BTC, 2.0, 1.0, 1.0, "second"))
     market.on_price(PriceUpdate(BTC, 1.0, 2.0, 2.0, "first"))
     assert market.prices_at(3.0) == {BTC: 2.0}

@@ -16,7 +16,7 @@ from arena.feeds.manifold.parser import ManifoldParser
 
 RAIN, WHO = "EvIhzcJXwhL0HavaszD7", "ZNlNdzz690"
 BETS = f"contract/{RAIN}/new-bet"
-QUICK = ManifoldTiming(open_timeout=2.0, request_timeout=2.0, ping_every=60.0, first_delay=0.01, max_delay=0.05)
+QUICK = ManifoldTiming(open_timeout=30.0, request_timeout=30.0, ping_every=60.0, first_delay=0.01, max_delay=0.05)
 
 
 def listed(fake: FakeManifold) -> FakeManifold:
@@ -201,10 +201,10 @@ def test_a_markets_pace_is_the_polls_until_it_closes() -> None:
 def test_reachable_means_that_the_page_of_a_market_arrives() -> None:
     async def scene() -> None:
         async with FakeManifold() as fake:
-            assert await feed_of(listed(fake), "no-such", "who-wins").reachable(2.0)
-            assert not await feed_of(fake, "no-such").reachable(2.0)
+            assert await feed_of(listed(fake), "no-such", "who-wins").reachable(60.0)
+            assert not await feed_of(fake, "no-such").reachable(60.0)
             fake.refuse_rest(500, times=9)
-            assert not await feed_of(fake).reachable(2.0)
+            assert not await feed_of(fake).reachable(60.0)
             fake.mute = True
             assert not await feed_of(fake).reachable(0.05)
             assert not await ManifoldFeed(["x"], base_url="gopher://x").reachable(0.5)

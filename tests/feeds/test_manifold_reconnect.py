@@ -57,7 +57,7 @@ def test_what_happened_meanwhile_is_read_by_rest() -> None:
 @pytest.mark.parametrize("trouble", ["mute", "deaf"])
 def test_a_connection_that_does_not_acknowledge_is_replaced(trouble: str) -> None:
     async def scene() -> None:
-        timing = replace(QUICK, ack_timeout=0.05, ping_every=0.02, request_timeout=0.05)
+        timing = replace(QUICK, ack_timeout=0.4, ping_every=0.1, request_timeout=0.4)
         async with FakeManifold() as fake, running(feed_of(listed(fake), timing=timing)) as heard:
             await fake.pinged(2)
             setattr(fake, trouble, True)
@@ -71,9 +71,9 @@ def test_a_connection_that_does_not_acknowledge_is_replaced(trouble: str) -> Non
 
 def test_pings_keep_the_connection_that_a_silent_client_would_lose() -> None:
     async def scene() -> None:
-        pinging = replace(QUICK, ping_every=0.02)
-        async with FakeManifold(ping_timeout=0.5) as fake, running(feed_of(listed(fake), timing=pinging)):
-            await fake.pinged(40)
+        pinging = replace(QUICK, ping_every=0.05)
+        async with FakeManifold(ping_timeout=1.5) as fake, running(feed_of(listed(fake), timing=pinging)):
+            await fake.pinged(35)
             assert fake.attempts == 1
         async with FakeManifold(ping_timeout=0.05) as fake, running(feed_of(listed(fake))):
             await fake.attempted(3)
@@ -146,7 +146,7 @@ def test_a_venue_that_fails_at_the_start_is_asked_again(trouble: str) -> None:
                 fake.garble_rest(b'{"id":"x","outcomeType":"BINARY","slug":"y","probability":0.9}', times=2)
             else:
                 setattr(fake, "dripping" if trouble == "drip" else "mute", True)
-            timing = replace(QUICK, request_timeout=0.05 if trouble in {"drip", "mute"} else 2.0)
+            timing = replace(QUICK, request_timeout=0.3 if trouble in {"drip", "mute"} else 30.0)
             async with running(feed_of(fake, timing=timing)) as heard:
                 await heard.until(lambda: any(state is FeedState.DOWN for state, _ in heard.states))
                 await fake.unmute()
@@ -232,9 +232,8 @@ def test_delays_grow_up_to_a_limit() -> None:
             fake.refuse_sockets(503, times=5)
             loop = asyncio.get_running_loop()
             timing = ManifoldTiming(first_delay=0.02, max_delay=0.08)
+            began = loop.time()
             async with running(feed_of(listed(fake), timing=timing)):
-                await fake.attempted(1)
-                began = loop.time()
                 await fake.attempted(6)
             # 0.02, 0.04, 0.08, 0.08, 0.08, each up to half as long again.
             assert loop.time() - began >= 0.3

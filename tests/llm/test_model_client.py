@@ -16,6 +16,7 @@ from arena.llm import faults
 from arena.llm.client import MASK, MAX_COMPLETION, Completion, ContextTooSmallError, ModelServer
 from arena.llm.exchange import MAX_ANSWER
 from arena.llm.fake import FakeModelServer, Scripted, in_order
+from tests.arenas import PATIENCE, until
 
 KEY = "sk-secret-key-of-the-tests"
 MESSAGES = [{"role": "system", "content": "be good"}, {"role": "user", "content": "a bot"}]
@@ -23,7 +24,7 @@ Ask = Callable[..., Completion]
 
 
 def asked(
-    *answers: Scripted, timeout: float = 20.0, retries: int = 0, **more: Any
+    *answers: Scripted, timeout: float = PATIENCE, retries: int = 0, **more: Any
 ) -> tuple[Completion, FakeModelServer]:
     with FakeModelServer(in_order(answers)) as server:
         client = ModelServer(server.base_url, KEY, timeout=timeout, retries=retries, **more)
@@ -228,6 +229,8 @@ def test_a_server_that_never_answers_is_waited_for_once() -> None:
     with FakeModelServer(in_order([Scripted("x", hang=30.0)])) as server:
         with pytest.raises(GenerationError, match=r"within 0\.3 s"):
             ModelServer(server.base_url, KEY, timeout=0.3, retries=2).complete("m", MESSAGES)
+        # The server's thread may read the one request when the client has given up already.
+        until(lambda: server.requests, "it was asked")
         assert len(server.requests) == 1
 
 
@@ -236,7 +239,8 @@ def test_retries_stay_within_the_deadline() -> None:
     with FakeModelServer(in_order([slow])) as server:
         with pytest.raises(GenerationError, match=r"within 0\.5 s"):
             ModelServer(server.base_url, KEY, timeout=0.5, retries=1000).complete("m", MESSAGES)
-        assert 1 <= len(server.requests) <= 4
+        until(lambda: server.requests, "it was asked")
+        assert len(server.requests) <= 4
 
 
 def test_a_wait_beyond_the_deadline_is_not_begun() -> None:

@@ -11,7 +11,7 @@ from arena.errors import GenerationError
 from arena.llm import faults
 from arena.llm.client import MASK, CallCancelledError, Cancellation, ModelServer
 from arena.llm.fake import FakeModelServer, Script, Scripted, in_order
-from tests.arenas import until
+from tests.arenas import PATIENCE, until
 
 KEY = "sk-secret-key-of-the-tests"
 MESSAGES = [{"role": "user", "content": "a bot"}]
@@ -94,10 +94,10 @@ def test_cancelling_closes_the_connection(answer: Scripted) -> None:
         if answer.pace is None:
             until(lambda: server.requests, "it is asked")
         else:
-            assert begun.wait(30)
+            assert begun.wait(PATIENCE)
         cancellation.cancel()
         with pytest.raises(CallCancelledError):
-            call.result(timeout=30)
+            call.result(timeout=PATIENCE)
         until(lambda: server.hung_up == [0], "the server sees the end of the connection")
 
 

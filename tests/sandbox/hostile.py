@@ -157,7 +157,7 @@ def _play(worker: Worker, start: Any, story: Story) -> None:
         worker.close()
         waiting = select.poll()
         waiting.register(handle, select.POLLIN)
-        story.left_process = not waiting.poll(5000)
+        story.left_process = not waiting.poll(60_000)
         os.close(handle)
 
 

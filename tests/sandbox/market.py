@@ -15,7 +15,8 @@ from sandbox.talk.worker import Worker
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 CASH = 10_000.0
-SOFT, HARD, WALL = 0.1, 0.25, 5.0
+# CPU seconds for hostile bots; the wall is so far away that no busy machine comes near it.
+SOFT, HARD, WALL = 0.1, 0.25, 60.0
 
 
 def bot(body: str, top: str = "") -> bytes:
@@ -56,9 +57,9 @@ def start_program(pool: Pool, program: bytes) -> Worker:
     return worker
 
 
-def tick(worker: Worker, index: int = 0, *, hard: float = HARD, wall: float = WALL) -> WorkerReply:
+def tick(worker: Worker, index: int = 0, *, soft: float = SOFT, hard: float = HARD, wall: float = WALL) -> WorkerReply:
     """Show a worker one tick and wait for what comes of it."""
-    return gather([WorkerRequest(worker, Kind.CALL, one_tick(index), SOFT, hard, wall)])[0]
+    return gather([WorkerRequest(worker, Kind.CALL, one_tick(index), soft, hard, wall)])[0]
 
 
 def reply(answer: WorkerReply) -> BotReply:

@@ -217,7 +217,7 @@ def outcomes(bots: Pool) -> dict[str, str]:
             "    ctx.log(f'{number} {found}')"
         )
         worker = start(bots, bot(body, f"{TOP}\nTRIES = [\n{tries}]\n"))
-        for _, said in reply(tick(worker, hard=5.0, wall=60.0)).deeds[0].logs:
+        for _, said in reply(tick(worker, soft=5.0, hard=5.0, wall=60.0)).deeds[0].logs:
             number, _, outcome = said.partition(" ")
             found[f"{kind}: {lines[int(number)]}"] = outcome
         worker.close()

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from sandbox.talk.protocol import HEADER, Kind, encode, next_number
 from sandbox.talk.request import WorkerReply, WorkerRequest, collect_late_reply
 from sandbox.talk.verdict import Verdict
 from sandbox.talk.worker import Worker
+from tests.arenas import until
 from tests.sandbox.market import HARD, SOFT, WALL
 
 GUESTS = Path(__file__).with_name("guests.py")
@@ -99,12 +99,9 @@ def test_a_reply_sent_twice_does_not_answer_the_next_question(liar: Worker) -> N
     assert ask(liar, "echo", "second", wall=0.3).payload is None
 
 
-@pytest.mark.timeout(20)
 def test_old_answers_sent_for_ever_do_not_hold_the_server(liar: Worker) -> None:
-    began = time.monotonic()
     answer = ask(liar, "forge_forever", 1)
     assert answer.verdict in {Verdict.PROTOCOL_ERROR, Verdict.TIMEOUT}
-    assert time.monotonic() - began < WALL
 
 
 def test_a_late_answer_is_dropped_by_its_number(liar: Worker) -> None:
@@ -117,9 +114,7 @@ def test_a_late_worker_is_free_once_its_answer_has_come(liar: Worker) -> None:
     slow = json.dumps(["echo", "late"]).encode()
     request = WorkerRequest(liar, Kind.CALL, slow, 1.0, HARD, WALL)
     gather([request], deadline=0.0)
-    end = time.monotonic() + WALL
-    while (settled := collect_late_reply(request)) is False and time.monotonic() < end:
-        pass
+    settled = until(lambda: collect_late_reply(request), "the late answer has come")
     assert settled is True
 
 

@@ -23,7 +23,7 @@ def run_cages(python: str, **options: object) -> dict[str, str]:
     script = "import json; from tests.sandbox.cages import cases; print(json.dumps(cases()))"
     done = subprocess.run(
         [python, "-s", "-P", "-B", "-c", PREFIX + script, *sys.path],
-        capture_output=True, text=True, timeout=60, check=False, cwd="/",
+        capture_output=True, text=True, timeout=240, check=False, cwd="/",
         env={"LANG": "C.UTF-8"}, **options,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -55,7 +55,7 @@ GIVEN = (
 
 def said(pool: Pool, body: str) -> str:
     worker = start(pool, bot(body, TOP))
-    ((_, text),) = reply(tick(worker)).deeds[0].logs
+    ((_, text),) = reply(tick(worker, soft=5.0, hard=5.0)).deeds[0].logs
     return text
 
 

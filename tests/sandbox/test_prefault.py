@@ -56,7 +56,7 @@ def found() -> dict[str, object]:
     head = f"import sys; sys.path[:0] = [{str(ROOT)!r}, *sys.argv[1:]]\n"
     done = subprocess.run(
         [sys.executable, "-s", "-P", "-c", head + SCRIPT, *sys.path],
-        capture_output=True, text=True, timeout=60, check=False, cwd="/",
+        capture_output=True, text=True, timeout=240, check=False, cwd="/",
         env={"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

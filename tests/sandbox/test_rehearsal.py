@@ -42,7 +42,7 @@ def after(request: pytest.FixtureRequest) -> dict[str, object]:
     head = f"import sys; sys.path[:0] = [{str(ROOT)!r}, *sys.argv[1:]]\nREADS = {request.param}\n"
     done = subprocess.run(
         [sys.executable, "-s", "-P", "-B", "-c", head + SCRIPT, *sys.path],
-        capture_output=True, text=True, timeout=60, check=False, cwd="/",
+        capture_output=True, text=True, timeout=240, check=False, cwd="/",
         env={"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -33,7 +33,7 @@ def filled(pool: Pool) -> tuple[list[int], list[int]]:
     """Wait until both stocks are full; the process ids of readers and workers."""
     spares = pool._spares
     until(lambda: len(spares) == 6, "six children stand ready")
-    readers, workers = ([order.future.result(10)[0] for order in stock] for stock in (spares._readers, spares._workers))
+    readers, workers = ([order.future.result(60)[0] for order in stock] for stock in (spares._readers, spares._workers))
     return readers, workers
 
 

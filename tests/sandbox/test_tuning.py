@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from sandbox.talk.gather import gather
 from sandbox.talk.protocol import Kind
 from sandbox.talk.request import WorkerReply, WorkerRequest
 from sandbox.talk.verdict import Verdict
+from tests.arenas import until
 from tests.sandbox.conftest import running
 from tests.sandbox.market import HARD, SOFT, WALL, bot
 from tests.sandbox.plays import play
@@ -85,6 +85,7 @@ def test_addresses_are_random(bots_either_way: Pool) -> None:
     assert not persona & ADDR_NO_RANDOMIZE
 
 
+@pytest.mark.long  # a whole examination; `test_the_lock_down_is_the_same` compares the layers
 def test_the_doctor_finds_nothing_open_without_tuning() -> None:
     found = examine(tuned=False)
     assert found.level in {"A", "B"}
@@ -103,7 +104,4 @@ def test_without_tuning_no_spare_children_are_kept_and_no_tuned_zygote_is_used()
         assert len(pool._spares) == 0
     finally:
         pool.stop()
-    give_up = time.monotonic() + 10.0
-    while Path(f"/proc/{begun._process.pid}").exists():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
+    until(lambda: not Path(f"/proc/{begun._process.pid}").exists(), "the zygote that was begun has ended")

@@ -73,7 +73,7 @@ def test_work_beyond_the_soft_limit_is_too_late_but_not_the_end(bots: Pool) -> N
 
 def test_a_memory_hog_meets_a_memory_error_and_lives(bots: Pool) -> None:
     worker = start(bots, bot(f"if tick['time'] < 1_700_000_001:\n{indented(HOG)}\nctx.log('alive')"))
-    (first,) = gather([WorkerRequest(worker, Kind.CALL, one_tick(0), 5.0, 5.0, 20.0)])
+    (first,) = gather([WorkerRequest(worker, Kind.CALL, one_tick(0), 5.0, 5.0, WALL)])
     second = reply(tick(worker, 1))
     worker.close()
     (error,) = reply(first).deeds[0].errors
@@ -98,7 +98,7 @@ def test_no_exception_ends_a_worker(bots: Pool, error: str) -> None:
 
 def test_endless_recursion_is_an_exception(bots: Pool) -> None:
     worker = start(bots, bot("deeper()", top="def deeper():\n    return deeper()\n"))
-    (error,) = reply(tick(worker, hard=5.0)).deeds[0].errors
+    (error,) = reply(tick(worker, soft=5.0, hard=5.0)).deeds[0].errors
     worker.close()
     assert "recursion" in error.text
     assert (error.kind, error.memory) == ("RecursionError", False)
@@ -107,7 +107,7 @@ def test_endless_recursion_is_an_exception(bots: Pool) -> None:
 def test_a_native_crash_quarantines(bots: Pool) -> None:
     body = "it = iter([1])\nfor _ in range(300000):\n    it = map(abs, it)\nnext(it)"
     worker = start(bots, bot(body))
-    answer = tick(worker, hard=5.0, wall=20.0)
+    answer = tick(worker, soft=5.0, hard=5.0, wall=WALL)
     worker.close()
     assert answer.verdict is Verdict.CRASHED
     assert answer.verdict.quarantines
@@ -128,11 +128,13 @@ def test_one_spinning_worker_costs_twenty_honest_ones_nothing(bots: Pool) -> Non
     honest = [start(bots, bot("ctx.log('here')")) for _ in range(20)]
     spinner = start(bots, bot("while True:\n    pass"))
     try:
+        (out,) = gather([WorkerRequest(spinner, Kind.CALL, one_tick(0), 1e9, 1e9, 300.0)], deadline=0.0)
+        assert out.verdict is Verdict.LATE
         for index in range(5):
-            workers = [spinner, *honest] if spinner.waiting_for is None else honest
-            asks = [WorkerRequest(worker, Kind.CALL, one_tick(index), SOFT, 1e9, 60.0) for worker in workers]
-            answers = gather(asks, deadline=1.0)[-20:]
-            assert [answer.verdict for answer in answers] == [Verdict.OK] * 20
+            asks = [WorkerRequest(worker, Kind.CALL, one_tick(index), SOFT, 1e9, WALL) for worker in honest]
+            assert [answer.verdict for answer in gather(asks, busy=[spinner])] == [Verdict.OK] * 20
+        assert spinner.waiting_for is not None
+        assert spinner.running
     finally:
         for worker in (spinner, *honest):
             worker.close()
@@ -140,7 +142,7 @@ def test_one_spinning_worker_costs_twenty_honest_ones_nothing(bots: Pool) -> Non
 
 def test_who_misses_the_deadline_is_answered_for_without_waiting(bots: Pool) -> None:
     spinner = start(bots, bot("while True:\n    pass"))
-    (answer,) = gather([WorkerRequest(spinner, Kind.CALL, one_tick(0), 1e9, 1e9, 60.0)], deadline=0.05)
+    (answer,) = gather([WorkerRequest(spinner, Kind.CALL, one_tick(0), 1e9, 1e9, WALL)], deadline=0.05)
     spinner.close()
     assert answer.verdict is Verdict.LATE
     assert not answer.verdict.strikes
@@ -148,7 +150,7 @@ def test_who_misses_the_deadline_is_answered_for_without_waiting(bots: Pool) -> 
 
 def test_a_flood_of_log_lines_is_cut_and_counted(bots: Pool) -> None:
     worker = start(bots, bot("for _ in range(10000):\n    ctx.log('x' * 500)"))
-    (deeds,) = reply(tick(worker, hard=5.0)).deeds.values()
+    (deeds,) = reply(tick(worker, soft=5.0, hard=5.0)).deeds.values()
     worker.close()
     assert sum(len(text) for _, text in deeds.logs) <= 4096
     assert deeds.logs_dropped + len(deeds.logs) == 10000
@@ -156,7 +158,7 @@ def test_a_flood_of_log_lines_is_cut_and_counted(bots: Pool) -> None:
 
 def test_a_flood_of_orders_is_cut_and_counted(bots: Pool) -> None:
     worker = start(bots, bot("for _ in range(5000):\n    ctx.submit_order('BTCUSDT', 'BUY', 1)"))
-    (deeds,) = reply(tick(worker, hard=5.0)).deeds.values()
+    (deeds,) = reply(tick(worker, soft=5.0, hard=5.0)).deeds.values()
     worker.close()
     assert len(deeds.orders) == 100
     assert len(deeds.requests) + deeds.overflow == 5000

@@ -12,7 +12,7 @@ import pytest
 from arena.config import load
 from arena.errors import SettingsError
 from arena.llm.fake import FakeModelServer, Scripted
-from tests.arenas import BUYER, Running, bot_source, running, settings_for, until
+from tests.arenas import BUYER, PATIENCE, Running, bot_source, running, settings_for, until
 
 
 def writer(request: dict[str, Any], number: int) -> Scripted:
@@ -74,7 +74,7 @@ def test_what_is_under_way_counts_before_its_answer(tmp_path: Path) -> None:
     free = threading.Event()
 
     def waiting(request: dict[str, Any], number: int) -> Scripted:
-        assert free.wait(60)
+        assert free.wait(PATIENCE)
         return writer(request, number)
 
     with FakeModelServer(waiting) as model:

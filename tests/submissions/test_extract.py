@@ -116,9 +116,10 @@ def test_strange_characters_around_do_not_hide_the_bot(junk: str) -> None:
 def test_no_answer_takes_long_to_read(answer: str) -> None:
     import time
 
-    started = time.process_time()
+    # CPU time of this thread: what takes long here takes minutes, and not because of the machine.
+    started = time.thread_time()
     extract(answer)
-    assert time.process_time() - started < 5
+    assert time.thread_time() - started < 20
 
 
 def test_the_bots_of_recorded_answers_are_found() -> None:

@@ -30,12 +30,17 @@ def test_uploads_at_the_same_moment_never_share_a_name(live: Running, own_name: 
 def test_a_source_is_checked_once_and_what_was_checked_runs(
     live: Running, own_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checked, spawned = [], []
+    mine = bot_source(name=own_name)
+    checked: list[CheckResult] = []
+    spawned: list[bytes] = []
     check, spawn = Pool.check, Pool.spawn
 
     def counted_check(pool: Pool, source: bytes, meanwhile: Callable[[], object] | None = None) -> CheckResult:
-        checked.append(check(pool, source, meanwhile))
-        return checked[-1]
+        result = check(pool, source, meanwhile)
+        # Other arenas of this process may check and start other bots meanwhile.
+        if source == mine.encode():
+            checked.append(result)
+        return result
 
     def counted_spawn(pool: Pool, program: bytes, meta: bytes) -> tuple[Worker, WorkerRequest]:
         spawned.append(program)
@@ -43,9 +48,9 @@ def test_a_source_is_checked_once_and_what_was_checked_runs(
 
     monkeypatch.setattr(Pool, "check", counted_check)
     monkeypatch.setattr(Pool, "spawn", counted_spawn)
-    live.admitted(bot_source(name=own_name))
+    live.admitted(mine)
     (once,) = checked
-    assert spawned == [once.program] * 2
+    assert [program for program in spawned if program == once.program] == [once.program] * 2
 
 
 @pytest.mark.parametrize(

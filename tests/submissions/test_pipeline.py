@@ -13,7 +13,7 @@ import pytest
 
 from arena.llm import faults
 from arena.llm.fake import FakeModelServer, Scripted, in_order
-from tests.arenas import BUYER, Running, bot_source, running, settings_for, until
+from tests.arenas import BUYER, PATIENCE, Running, bot_source, running, settings_for, until
 
 KEY, TOKEN, CANARY = "sk-canary-of-the-key", "canary-of-the-token", "canary-of-the-environment"
 
@@ -42,7 +42,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         patch.setenv("ARENA_CANARY", CANARY)
         settings = settings_for(
             folder, openai_base_url=model.base_url, openai_model="writer-1", openai_api_key=KEY,
-            arena_token=TOKEN, openai_timeout_seconds=5, max_repairs=2, tick_cpu_hard=0.3,
+            arena_token=TOKEN, max_repairs=2, tick_cpu_hard=0.3,
         )  # fmt: skip
         with running(settings, folder) as arena:
             arena.client.headers["authorization"] = f"Bearer {TOKEN}"
@@ -351,7 +351,7 @@ def test_a_stop_leaves_work_for_the_next_start(tmp_path: Path) -> None:
         settings = settings_for(tmp_path, openai_base_url=model.base_url, openai_model="m", openai_timeout_seconds=90)
         with running(settings, tmp_path) as arena:
             ids = [arena.api("POST", "/strategies", json={"prompt": f"bot {n}"}).json()["id"] for n in range(5)]
-            assert begun.wait(30)
+            assert begun.wait(PATIENCE)
             until(lambda: arena.get(f"/strategies/{ids[0]}")["status"] == "generating", "it is under way")
         answered.set()
         with running(settings, tmp_path) as arena:

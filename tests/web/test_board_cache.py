@@ -158,6 +158,13 @@ def test_a_bot_that_is_quarantined_at_a_tick_is_shown(still: Still) -> None:
     assert still.get().json()["items"][0]["status"] == "quarantined"
 
 
+def test_a_status_comes_with_its_own_reason_though_the_row_is_older(still: Still) -> None:
+    seat = still.engine.roster.get(still.bots[0]["id"])
+    seat.entry.reason, seat.life = "its file is gone", Life.PAUSED
+    bot = still.ask(lambda client: client.get(f"/api/v1/bots/{seat.id}")).json()
+    assert (bot["status"], bot["reason"]) == ("paused", "its file is gone")
+
+
 def test_a_proof_is_shown_at_once(still: Still) -> None:
     still.get()
     mark_verified(still.database, still.season.id, still.bots[0]["id"], 9, "reproduced")

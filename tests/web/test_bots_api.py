@@ -212,7 +212,7 @@ def test_a_bot_leaves_trades_orders_equity_and_logs(live: Running, own_name: str
 def test_logs_are_paged_without_gap_or_repeat(live: Running, own_name: str) -> None:
     seat = live.admitted(bot_source("ctx.log('tick')", name=own_name))
     until(lambda: len(live.get(f"/bots/{seat.id}/logs")["items"]) >= 5, "five lines")
-    live.api("POST", f"/bots/{seat.id}/pause")
+    assert live.api("POST", f"/bots/{seat.id}/pause").status_code == 200
     whole = [row["id"] for row in live.get(f"/bots/{seat.id}/logs?limit=1000")["items"]]
     paged, cursor = [], None
     while True:

@@ -16,7 +16,7 @@ from arena.store.jobs import JobStatus, add_job, fail_unfinished, get_job, job_w
 from arena.web import jobs as web_jobs
 from arena.web.jobs import Jobs, Told
 from arena.web.problems import TooManyError
-from tests.arenas import BUYER, Running, bot_source, running, settings_for, until
+from tests.arenas import BUYER, PATIENCE, Running, bot_source, running, settings_for, until
 from tests.conftest import TOKEN
 
 
@@ -50,6 +50,8 @@ def test_work_is_done_with_its_progress_told(database: Database, jobs: Jobs, tol
     assert (row["status"], row["progress"], row["result"]) == ("queued", 0.0, None)
     done = ended(database, row["id"])
     assert (done["status"], done["progress"], done["result"]) == ("done", 1.0, {"answer": 42})
+    # It is told a moment after it is stored.
+    until(lambda: told[-1].get("status") == "done", "the end is told")
     assert [one["status"] for one in told if "status" in one] == ["running", "done"]
     # Told in steps, not a hundred times.
     assert 10 <= len(told) <= 25
@@ -82,14 +84,14 @@ def test_a_job_is_cancelled_while_it_waits_and_while_it_runs(database: Database,
 
     def work(tell: Told) -> dict[str, Any]:
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE)
         tell(0.5)
         ran.append("to the end")
         return {}
 
     first = jobs.ask("long", "x", {"n": 1}, work)
     second = jobs.ask("long", "x", {"n": 2}, work)
-    assert begun.wait(30)
+    assert begun.wait(PATIENCE)
     assert jobs.cancel(second["id"])["status"] == "cancelled"
     assert jobs.cancel(first["id"])["status"] == "cancelled"
     go_on.set()
@@ -107,11 +109,11 @@ def test_only_so_many_jobs_wait(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> 
 
     def work(_: Told) -> dict[str, Any]:
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE)
         return {}
 
     jobs.ask("long", "x", {"n": 0}, work)
-    assert begun.wait(30)
+    assert begun.wait(PATIENCE)
     for number in (1, 2):
         jobs.ask("long", "x", {"n": number}, work)
     with pytest.raises(TooManyError):

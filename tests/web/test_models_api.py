@@ -15,7 +15,7 @@ from arena.cli.main import app
 from arena.config import Settings, load
 from arena.errors import SettingsError
 from arena.llm.fake import FakeModelServer, Scripted
-from tests.arenas import BUYER, Running, bot_source, running, settings_for
+from tests.arenas import BUYER, PATIENCE, Running, bot_source, running, settings_for
 
 KEY = "sk-key-of-the-named-model"
 
@@ -97,7 +97,7 @@ def test_the_answer_is_told_while_it_is_written(tmp_path: Path, pace: float | No
     text = written("Live")
 
     def script(_request: dict[str, Any], _number: int) -> Scripted:
-        assert free.wait(60)
+        assert free.wait(PATIENCE)
         return Scripted(text, pace=pace)
 
     with FakeModelServer(script) as model:
@@ -108,7 +108,7 @@ def test_the_answer_is_told_while_it_is_written(tmp_path: Path, pace: float | No
             listening = threading.Thread(target=lambda: found.extend(events_of(arena, submission)))
             listening.start()
             free.set()
-            listening.join(60)
+            listening.join(PATIENCE)
             assert not listening.is_alive()
     shown = ""
     for kind, data in found:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
+import shutil
 import zipfile
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -15,17 +17,20 @@ import orjson
 import pytest
 from fastapi import FastAPI, Request
 from sqlalchemy import Engine as Database
+from sqlalchemy import make_url
 
 from arena.errors import TooLargeError
 from arena.store import bundle as store_bundle
 from arena.store import curves
 from arena.store.bulk import Row, insert_rows
 from arena.store.bundle import copy_bundle, read_bundle, write_bundle
+from arena.store.database import open_database
 from arena.store.models import EquityRow, LogRow, Season, Tick, Trade
 from arena.web import bundles as web_bundles
 from arena.web.limits import ConcurrencyLimit, ConcurrencyLimits, network_of
 from arena.web.problems import TooManyError
 from benchmarks.board_server import arena_app, season_of
+from tests.conftest import DATABASE_KINDS
 
 TICKS = 2500
 
@@ -53,8 +58,26 @@ class History:
         return asyncio.run(talk())
 
 
-@pytest.fixture
-def history(database: Database) -> History:
+@dataclass
+class Recorded:
+    """A season with a history, in a database that is there to be copied."""
+
+    source: str
+    season: Season
+    bots: list[Row]
+
+
+@pytest.fixture(scope="module", params=DATABASE_KINDS)
+def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """Record a season once; writing ten thousand rows for each test would be most of its time."""
+    if request.param == "sqlite":
+        source = str(tmp_path_factory.mktemp("recorded") / "lab.db")
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), source)
+        database = open_database(f"sqlite:///{source}")
+    else:
+        url = request.getfixturevalue("postgres_url")(request.getfixturevalue("migrated_postgres"))
+        source = make_url(url).database or ""
+        database = open_database(url)
     season, bots = season_of(database, 3)
     ids = {"season_id": season.id, "bot_id": bots[0]["id"]}
     named = {**ids, "bot_name": bots[0]["bot_name"]}
@@ -67,9 +90,23 @@ def history(database: Database) -> History:
     with database.begin() as connection:
         for model, rows in ((Tick, ticks), (EquityRow, equity), (Trade, trades), (LogRow, logs)):
             insert_rows(connection, model, rows)
-    app = arena_app(database, season)
+    # Only a database that nobody is connected to can be copied.
+    database.dispose()
+    return Recorded(source, season, bots)
+
+
+@pytest.fixture
+def history(recorded: Recorded, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]:
+    """Serve a copy of the recorded season."""
+    if recorded.source.endswith("lab.db"):
+        shutil.copy(recorded.source, tmp_path / "lab.db")
+        database = open_database(f"sqlite:///{tmp_path / 'lab.db'}")
+    else:
+        database = open_database(request.getfixturevalue("postgres_url")(recorded.source))
+    app = arena_app(database, recorded.season)
     app.state.context.engine.market.n = TICKS - 1
-    return History(app, database, season, bots)
+    yield History(app, database, recorded.season, recorded.bots)
+    database.dispose()
 
 
 # -- lines

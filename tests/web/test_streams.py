@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from arena.engine.live.broadcast import Broadcast
-from tests.arenas import BUYER, Running, bot_source, running, settings_for
+from tests.arenas import BUYER, PATIENCE, Running, bot_source, running, settings_for
 
 EMA = "buy when the price crosses above its 20-tick EMA, sell below, 0.01 BTC"
 
@@ -91,7 +91,7 @@ def test_streams_end_when_the_arena_ends(tmp_path: Path) -> None:
 
     def listen(url: str) -> None:
         with (
-            httpx2.Client(base_url=url, timeout=60, trust_env=False) as client,
+            httpx2.Client(base_url=url, timeout=PATIENCE, trust_env=False) as client,
             client.stream("GET", "/api/v1/stream") as answer,
         ):
             for _ in events(answer):
@@ -101,9 +101,9 @@ def test_streams_end_when_the_arena_ends(tmp_path: Path) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena:
         listener = threading.Thread(target=listen, args=(arena.url,))
         listener.start()
-        assert begun.wait(30)
-    assert ended.wait(30)
-    listener.join(30)
+        assert begun.wait(PATIENCE)
+    assert ended.wait(PATIENCE)
+    listener.join(PATIENCE)
 
 
 @pytest.fixture

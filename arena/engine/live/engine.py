@@ -172,11 +172,12 @@ class Engine:
         """Close the season: what waits expires, its last state is written, and no tick follows."""
         if self.state == "finished":
             return
-        self._state.phase = "finished"
         self.roster.expire_pending()
         self._snapshot_last()
         close_season(self._database, self.season.id)
         self.season.status = "closed"
+        # Last: who sees it finds the season closed and its last state written.
+        self._state.phase = "finished"
         log.info("Season %d is closed after tick %d", self.season.number, self.market.n)
         self._broadcast.publish("status", {})
 
@@ -212,11 +213,14 @@ class Engine:
     def _record(self, builder: TickBuilder) -> bool:
         """Write the tick; where the database is away or full, the clock stands until it is back."""
         while (problem := self._journal.write(builder.writes)) is not None:
-            self._state.phase, self._state.problem = "waiting", problem.reason
             log.error("Tick %d cannot be recorded, the clock stands: %s", builder.n, problem.detail)
+            # The phase last: who reads it from another thread finds the reason too.
+            self._state.problem = problem.reason
+            self._state.phase = "waiting"
             if self._calls.wait(1.0):
                 return False
-        self._state.phase, self._state.problem = "running", None
+        self._state.problem = None
+        self._state.phase = "running"
         return True
 
     def _snapshot_last(self) -> None:
@@ -227,7 +231,6 @@ class Engine:
         builder = self._builder(market.n, market.time)
         builder.snapshot(self.scores, self._worth(market.last_prices, {}), last=True)
         self._record(builder)
-        self._state.phase = "finished"
 
     def _publish(self, builder: TickBuilder, *, ranked: bool) -> None:
         market = self.market

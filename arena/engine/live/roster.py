@@ -115,10 +115,10 @@ class Roster:
             return seat
         if seat.life not in {Life.ACTIVE, Life.STARTING, Life.RESTARTING}:
             raise ConflictError(f"Bot '{seat.name}' is {seat.status} and cannot be paused.")
-        seat.life = Life.PAUSED if seat.started else seat.life
         if not seat.started:
             raise ConflictError(f"Bot '{seat.name}' is still starting; try again in a moment.")
         seat.entry.reason = reason
+        seat.life = Life.PAUSED
         self._store(seat, "paused")
         return seat
 
@@ -129,8 +129,8 @@ class Roster:
             return seat
         if seat.life is not Life.PAUSED:
             raise ConflictError(f"Bot '{seat.name}' is {seat.status} and cannot be resumed.")
-        seat.life = Life.ACTIVE if seat.worker is not None else Life.RESTARTING
         seat.entry.reason = ""
+        seat.life = Life.ACTIVE if seat.worker is not None else Life.RESTARTING
         self._store(seat, "resumed")
         return seat
 

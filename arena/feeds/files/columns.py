@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from arena.errors import MarketDataError
-from arena.feeds.files.clocks import clock_kind
 from arena.feeds.files.naming import clean
 from arena.feeds.files.numbers import Format, is_number
 from arena.feeds.files.report import RowKind
 from arena.feeds.files.sniff import LEVEL
 from arena.feeds.files.times import (
     Spelling,
+    clock_kind,
     looks_like_time,
     looks_numeric,
     spelling_of,

@@ -11,13 +11,12 @@ import numpy as np
 
 from arena.errors import MarketDataError
 from arena.feeds.files.bars import candle_order
-from arena.feeds.files.clocks import clock_kind
 from arena.feeds.files.columns import Layout
 from arena.feeds.files.naming import has_quote
 from arena.feeds.files.report import Floats, RowKind
 from arena.feeds.files.sniff import Shape
 from arena.feeds.files.sources import Source
-from arena.feeds.files.times import fits, looks_like_time, looks_numeric, spelling_of, stamp
+from arena.feeds.files.times import clock_kind, fits, looks_like_time, looks_numeric, spelling_of, stamp
 
 _EPOCH = 1e8  # seconds in 1973; anything below is a count, not a time
 _GREATEST = 1e300  # no price and no time is near it, and sums of it are still numbers

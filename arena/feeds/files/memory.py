@@ -18,7 +18,7 @@ _NEEDED = 1 << 30  # bytes that its code, its threads and their stores of memory
 _LOADED = 896 << 20  # bytes that are left of them to take once its code is there
 _SPARE = 128 << 20  # bytes that it takes to write once it is there
 _WRITTEN = 64  # bytes that it takes to write a row
-_READ = 128  # bytes that it takes to read one from columns, which are in memory all at once
+_READ = 256  # bytes that it takes to read one from columns, which are in memory all at once, and to copy them
 
 
 _BEGUN: deque[str] = deque(maxlen=1)  # the file that polars was first used for

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from arena.errors import MarketDataError
-from arena.feeds.files.clocks import clock_kind
 from arena.feeds.files.columns import Layout
 from arena.feeds.files.report import Report, RowKind
-from arena.feeds.files.times import Spelling, spelling_of, zone_in
+from arena.feeds.files.times import Spelling, clock_kind, spelling_of, zone_in
 
 
 def settled(

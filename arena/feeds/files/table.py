@@ -12,7 +12,6 @@ import polars as pl
 from arena.errors import MarketDataError
 from arena.feeds.files import numbers as spelt
 from arena.feeds.files.bars import are_candles
-from arena.feeds.files.clocks import clock_seconds
 from arena.feeds.files.columns import Layout
 from arena.feeds.files.duplicates import Ids, RepeatedLines
 from arena.feeds.files.memory import require_room
@@ -20,7 +19,7 @@ from arena.feeds.files.naming import clean
 from arena.feeds.files.report import Bools, Codes, Evidence, Floats, Report, RowKind, Rows
 from arena.feeds.files.sniff import Shape
 from arena.feeds.files.sources import Source
-from arena.feeds.files.times import from_text, seconds, to_utc
+from arena.feeds.files.times import clock_seconds, from_text, seconds, to_utc
 
 BLOCK = 4 << 20  # bytes
 _LONGEST = 16 << 20  # bytes of one line

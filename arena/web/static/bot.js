@@ -283,8 +283,18 @@ async function ended(job) {
   return seen;
 }
 
+let asked = false; // for a proof, on this page
+
+/** Show what the last proof has shown; one that is asked for meanwhile goes before it. */
+async function drawStoredProof() {
+  if (!current?.verified) return;
+  const found = await get(of("/verify"));
+  if (!asked) $("bot-proof").replaceChildren(guest(proofWords(found)));
+}
+
 function listenProof() {
   $("bot-verify").addEventListener("click", async ({ target }) => {
+    asked = true;
     target.disabled = true;
     $("bot-proof").textContent = "The bot is run again …";
     try {
@@ -369,6 +379,7 @@ $("log-search").addEventListener("input", () => logs.draw());
 $("log-level").addEventListener("change", () => logs.draw());
 listenProof();
 await load();
+drawStoredProof().catch((error) => { if (error.status !== 404) failed(error); });
 await chart.load(current, failed);
 drawTrades();
 optional("statistics", drawTrust);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -181,10 +182,22 @@ def bomb(size: int, line: bytes) -> bytes:
     return b"".join([*parts, packer.flush()])
 
 
+@pytest.fixture(scope="module")
+def lines() -> bytes:
+    return bomb(160 << 20, b"1704067200,A,1\n")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that makes a process start all its threads."""
+    path = tmp_path_factory.mktemp("small") / "small.csv"
+    path.write_text("time,symbol,price\n" + "".join(f"{DAY + n},A,{n + 1}\n" for n in range(600_000)))
+    return path
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_DATA bounds mappings on Linux only")
 @pytest.mark.parametrize("kind", ["one line again and again", "no line end", "nested", "zip", "zip in zip", "json"])
-def test_what_unpacks_to_far_more_than_it_is_ends_in_a_sentence(tmp_path, kind):
-    lines = bomb(160 << 20, b"1704067200,A,1\n")
+def test_what_unpacks_to_far_more_than_it_is_ends_in_a_sentence(lines, small, tmp_path, kind):
     if kind == "no line end":
         content = bomb(160 << 20, b"1")
     elif kind == "nested":
@@ -208,12 +221,16 @@ def test_what_unpacks_to_far_more_than_it_is_ends_in_a_sentence(tmp_path, kind):
             content = out.getvalue()
     else:
         content = lines
-    path, small = tmp_path / "m.gz", tmp_path / "small.csv"
+    path = tmp_path / "m.gz"
     path.write_bytes(content)
-    # It makes the process start all its threads.
-    small.write_text("time,symbol,price\n" + "".join(f"{DAY + n},A,{n + 1}\n" for n in range(600_000)))
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(path), str(small)], capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, "-c", CHILD, str(path), str(small)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+        # As many threads on every machine: each has memory of its own.
+        env={**os.environ, "POLARS_MAX_THREADS": "2", "MALLOC_ARENA_MAX": "2"},
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("REFUSED")

@@ -33,7 +33,7 @@ def run_apart(script: Path, *arguments: object, python: str = sys.executable) ->
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [python, "-B", "-c", _START, str(script), *map(str, arguments)],
-            capture_output=True, text=True, env=environment, timeout=400, check=False, cwd=folder,
+            capture_output=True, text=True, env=environment, timeout=280, check=False, cwd=folder,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)

@@ -24,7 +24,7 @@ from sandbox.talk.verdict import Verdict
 from sandbox.talk.worker import Worker
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.py"))
-LIMITS = Limits(tick_cpu_soft=0.25, tick_cpu_hard=0.4, load_cpu=0.6, wall_backstop=20.0)
+LIMITS = Limits(tick_cpu_soft=0.25, tick_cpu_hard=0.4, load_cpu=0.6, load_wall=60.0, wall_backstop=60.0)
 TICKS = 3
 HONEST = b"""
 NAME = "Honest"

@@ -54,7 +54,7 @@ class Studio:
         return self.arena.submit(prompt, **more)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     folder = tmp_path_factory.mktemp("behaviour")
     with FakeModelServer(in_order([Scripted("x")])) as model:

@@ -46,13 +46,15 @@ def test_a_trade_is_explained_by_its_line_conditions_values_and_what_it_brought(
     assert lines[found["line"] - 1].strip() == found["code"]
     assert found["order"] == {"symbol": "BTCUSDT", "side": "BUY", "size": 0.001}
     assert found["tick"] == found["trade"]["tick"] - 1
+    # It buys at the second price it is shown; where that answer came too late to count, at the third.
+    share = found["locals"]["share"]
+    assert share in {2 / 3, 1.0}
     last = found["conditions"][-1]
     assert (last["text"], last["held"]) == ("share > LEVEL and ctx.get_position('BTCUSDT') == 0", True)
     assert last["parts"][0] == {
-        "text": "share > LEVEL", "held": True, "values": {"share": 2 / 3, "LEVEL": 0.5}
+        "text": "share > LEVEL", "held": True, "values": {"share": share, "LEVEL": 0.5}
     }  # fmt: skip
     assert last["parts"][1]["values"] == {"ctx.get_position('BTCUSDT')": 0.0}
-    assert found["locals"]["share"] == 2 / 3
     assert found["logs"] == [f"bought at {found['locals']['price']}"]
     at = next(row for row in found["prices"] if row["tick"] == found["tick"])
     assert at["prices"]["BTCUSDT"] == found["locals"]["price"]
@@ -63,11 +65,24 @@ def test_a_trade_is_explained_by_its_line_conditions_values_and_what_it_brought(
     assert f"line {found['line']} ordered BUY 0.001 BTCUSDT because" in found["sentence"]
 
 
+def explained(live: Running, name: str, first: int) -> dict[str, Any]:
+    """Explain the first tick from this one on at which the bot was asked; on a busy machine it misses some."""
+
+    def found() -> dict[str, Any] | None:
+        for tick in range(first, live.arena.engine.market.n + 1):
+            answer = live.api("GET", f"/bots/{name}/ticks/{tick}/explain")
+            if answer.status_code == 200:
+                document: dict[str, Any] = answer.json()
+                return document
+        return None
+
+    return until(found, f"{name} was asked")
+
+
 def test_a_tick_without_an_order_says_which_condition_did_not_hold(live: Running, bought: dict[str, Any]) -> None:
-    live.ticks(3)
     name = bought["bot_name"]
     filled = live.get(f"/bots/{name}/trades/{bought['id']}/explain")["trade"]["tick"]
-    found = live.get(f"/bots/{name}/ticks/{filled + 1}/explain")
+    found = explained(live, name, filled + 1)
     assert found["order"] is None
     assert "`ctx.get_position('BTCUSDT') == 0` did not hold" in found["sentence"]
     assert "ctx.get_position('BTCUSDT') = 0.001" in found["sentence"]
@@ -75,8 +90,7 @@ def test_a_tick_without_an_order_says_which_condition_did_not_hold(live: Running
 
 def test_a_tick_that_raised_says_so(live: Running, own_name: str) -> None:
     seat = live.admitted(bot_source("x = {}\nctx.log(x['missing'])", name=own_name))
-    live.ticks(2)
-    found = live.get(f"/bots/{own_name}/ticks/{seat.entry.admitted_tick + 1}/explain")
+    found = explained(live, own_name, seat.entry.admitted_tick)
     assert "line 6 raised KeyError" in found["sentence"]
 
 

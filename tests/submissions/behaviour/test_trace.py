@@ -51,7 +51,7 @@ def test_what_a_bot_does_is_the_same_whether_it_is_watched_or_not(pool: Pool) ->
     "body",
     [
         "for n in range(30000):\n    x = n",
-        "d = {str(n): 'x' * 5000 for n in range(3000)}\ns = 'y' * 100000",
+        "d = {str(n): 'x' * 5000 for n in range(300)}\ns = 'y' * 100000",
         "def f(n):\n    return 0 if n == 0 else f(n - 1) + 1\nx = f(150)",
     ],
 )
