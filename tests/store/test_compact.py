@@ -209,6 +209,9 @@ def test_roll_ups_are_the_same_made_at_once_or_made_again(books: Books) -> None:
     assert fill_missing(books.database) == 0
 
 
+PRICES, PRICE = '{"C":0.1,"A":4}', '{"A":1e-300}'
+
+
 def test_the_views_are_written_like_the_tables_they_stand_for(books: Books) -> None:
     """By somebody who mends or changes a row by hand, whom a proof then finds."""
     recorder = Recorder(books.database)
@@ -216,24 +219,25 @@ def test_the_views_are_written_like_the_tables_they_stand_for(books: Books) -> N
         recorder.record(TickWrites(tick=tick(books, n, {"A": 1 / 3, "B x": 2.5}), equity=[equity(books, "x", n, 1.0)]))
     as_json = "CAST('{}' AS JSON)" if books.database.dialect.name == "postgresql" else "'{}'"
     season = books.season.id
+    new_equity = f"(5, 'Y', 2.5, 0, 0, 1, '{season}', 'y', 9)"
+    columns = "time, bot_name, equity, realized_pnl, unrealized_pnl, cash, season_id, bot_id, tick"
+    new_tick = f"('{season}', 3, 8, {as_json.format(PRICE)})"
     with books.database.begin() as connection:
         for words in (
             "UPDATE equity SET equity = equity + 1e-9, cash = 7 WHERE tick = 1",
             "DELETE FROM equity WHERE tick = 0",
-            "INSERT INTO equity (time, bot_name, equity, realized_pnl, unrealized_pnl, cash, season_id, bot_id, tick)"
-            f" VALUES (5, 'Y', 2.5, 0, 0, 1, '{season}', 'y', 9)",
-            "UPDATE ticks SET prices = " + as_json.format('{"C":0.1,"A":4}') + " WHERE n = 1",
+            f"INSERT INTO equity ({columns}) VALUES {new_equity}",
+            f"UPDATE ticks SET prices = {as_json.format(PRICES)} WHERE n = 1",
             "UPDATE ticks SET time = 5 WHERE n = 2",
             "DELETE FROM ticks WHERE n = 0",
-            f"INSERT INTO ticks (season_id, n, time, prices) VALUES ('{season}', 3, 8, "
-            + as_json.format('{"A":1e-300}')
-            + ")",
+            f"INSERT INTO ticks (season_id, n, time, prices) VALUES {new_tick}",
         ):
             connection.exec_driver_sql(words)
     assert [(row["n"], row["time"], row["prices"]) for row in rows_of(books.database, Tick)] == [
         (1, 1e9 + 1, {"C": 0.1, "A": 4}), (2, 5.0, {"A": 1 / 3, "B x": 2.5}), (3, 8.0, {"A": 1e-300}),
     ]  # fmt: skip
-    assert [(row["tick"], row["bot_name"], row["equity"], row["cash"]) for row in rows_of(books.database, EquityRow)] == [
+    names = ("tick", "bot_name", "equity", "cash")
+    assert [tuple(row[name] for name in names) for row in rows_of(books.database, EquityRow)] == [
         (1, "Bot x", 1.0 + 1e-9, 7.0), (2, "Bot x", 1.0, 1.0), (9, "Y", 2.5, 1.0),
     ]  # fmt: skip
     with pytest.raises(SQLAlchemyError, match="are those of entry_numbers"), books.database.begin() as connection:

@@ -48,7 +48,7 @@ FROM tick_rows t JOIN seasons s ON s.number = t.season JOIN symbol_sets m ON m.n
 }
 
 
-# The views are written like the tables they stand for, by hand or by another program; Arena writes the tables behind them.
+# The views are written like the tables they stand for, by hand or by another program; Arena writes the tables behind.
 _SQLITE_TRIGGERS = (
     """
 CREATE TRIGGER equity_insert INSTEAD OF INSERT ON equity BEGIN
@@ -153,9 +153,14 @@ BEGIN
   RETURN NEW;
 END $$
 """,
-    "CREATE TRIGGER write_equity INSTEAD OF INSERT OR UPDATE OR DELETE ON equity"
-    " FOR EACH ROW EXECUTE FUNCTION write_equity()",
-    "CREATE TRIGGER write_tick INSTEAD OF INSERT OR UPDATE OR DELETE ON ticks FOR EACH ROW EXECUTE FUNCTION write_tick()",
+    """
+CREATE TRIGGER write_equity INSTEAD OF INSERT OR UPDATE OR DELETE ON equity
+FOR EACH ROW EXECUTE FUNCTION write_equity()
+""",
+    """
+CREATE TRIGGER write_tick INSTEAD OF INSERT OR UPDATE OR DELETE ON ticks
+FOR EACH ROW EXECUTE FUNCTION write_tick()
+""",
 )
 
 
