@@ -33,6 +33,7 @@ from arena.store.database import open_database, own_connections, upgrade
 from arena.store.lease import Lease
 from arena.store.models import Bot, Entry, Season
 from arena.store.receipts import add_receipt, read_key
+from arena.store.retention import Retention
 from arena.store.seasons import carry_over, resume_or_open, set_isolation
 from arena.submissions.budgets import BudgetLimits, Budgets
 from arena.submissions.dropin import DropIn
@@ -96,6 +97,7 @@ class Arena:
         self._ends.callback(self._end_season)
         self._play(run)
         pipeline.start()
+        self._on_stop(Retention(self._database, settings.retention_equity_days), Retention.stop).start()
         jobs = self._on_stop(Jobs(self._database, lambda data: self.broadcast.publish("job", data)), Jobs.stop)
         # Streams end first: a reader must not hold up the rest.
         self._ends.callback(live.close)
@@ -145,7 +147,10 @@ class Arena:
     def _make_engine(self, season: Season) -> Engine:
         settings = self.settings
         disk = None if settings.database_url else Path(settings.db_path).resolve().parent
-        journal = Journal(self._clock_database, lease=self._lease, min_free_disk=settings.min_free_disk, disk=disk)
+        journal = Journal(
+            self._clock_database, lease=self._lease, min_free_disk=settings.min_free_disk, disk=disk,
+            log_bytes=settings.retention_log_kb << 10,
+        )  # fmt: skip
         return Engine(
             self._clock_database, self._pool, self._market.make_source(season), season, self.broadcast, journal,
             log_bytes_a_day=settings.max_log_mb_per_day << 20, memory=budget(settings.bots_memory_mb),

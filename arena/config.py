@@ -164,6 +164,10 @@ class Settings(BaseSettings):
     max_log_mb_per_day: int = Field(
         16, gt=0, description="MiB of log a bot may write on a UTC day; lines beyond are counted."
     )
+    retention_equity_days: int = Field(
+        0, ge=0, description="Days of equity kept row by row; older rows go to Parquet files. 0 keeps all."
+    )
+    retention_log_kb: int = Field(1024, ge=16, description="KiB of log that are kept of each bot, the newest.")
     min_free_disk: int = Field(
         200 * 1024 * 1024, ge=0, description="Bytes that must stay free; below, the clock stops."
     )

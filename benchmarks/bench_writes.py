@@ -126,8 +126,10 @@ def tick_of(season: Season, bots: list[Row], recorder: Recorder, n: int, *, snap
 def by_session(database: Database, writes: TickWrites) -> None:
     """Write a tick the usual way: objects through a session."""
     with Session(database) as session:
-        session.add(Tick(**(writes.tick or {})))
-        for model, rows in ((OrderRow, writes.orders), (Trade, writes.trades), (EquityRow, writes.equity)):
+        # Ticks and equity are packed by hand: their tables have no rows of these names.
+        insert_rows(session.connection(), Tick, [writes.tick or {}])
+        insert_rows(session.connection(), EquityRow, writes.equity)
+        for model, rows in ((OrderRow, writes.orders), (Trade, writes.trades)):
             session.add_all([model(**row) for row in rows])
         session.add_all([LogRow(**row) for row in writes.logs])
         session.flush()

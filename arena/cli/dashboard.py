@@ -88,13 +88,13 @@ class LocalBoard:
 
     def bot(self, name: str) -> dict[str, Any]:
         """Return a bot's curve, last trades and last log lines."""
-        from arena.store import queries
+        from arena.store import curves, queries
 
         database, season = self._arena.database, self._arena.engine.season.id
         found = queries.find_bot(database, season, name)
         trades, _ = queries.page(database, queries.TABLES["trades"], season, bot_id=found, limit=_OPENED_ROWS)
         logs, _ = queries.page(database, queries.TABLES["logs"], season, bot_id=found, limit=_OPENED_ROWS)
-        curve = queries.equity_curve(database, season, found, _SPARK)
+        curve = curves.equity_curve(database, season, found, _SPARK)
         return {"equity": [row["equity"] for row in curve], "trades": trades, "logs": logs}
 
 

@@ -29,6 +29,7 @@ from arena.cli import (
     robust,
     runs,
     server,
+    storage,
     tournament,
     trust,
 )
@@ -82,6 +83,8 @@ app.add_typer(data.app, name="data")
 app.add_typer(local.db_app, name="db")
 app.add_typer(local.config_app, name="config")
 remote.season_app.command("report")(trust.season_report)
+remote.season_app.command("archive")(storage.archive)
+remote.season_app.command("export")(storage.export)
 app.add_typer(remote.season_app, name="season")
 
 

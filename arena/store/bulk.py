@@ -36,6 +36,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.instrumentation import manager_of_class
 from sqlmodel import SQLModel
 
+from arena.store.models import VIEWS
+
 Row = dict[str, Any]
 Model = TypeVar("Model", bound=SQLModel)
 Getter = Callable[[Row], tuple[Any, ...]]
@@ -66,12 +68,22 @@ def _defaults(model: type[SQLModel]) -> Row:
     return {name: field.default for name, field in fields if not field.is_required() and field.default_factory is None}
 
 
+_VIEW_WRITERS: dict[Table, Callable[[Connection, Sequence[Row]], None]] = {}
+
+
+def write_view_by(model: type[SQLModel], write: Callable[[Connection, Sequence[Row]], None]) -> None:
+    """Say how rows of a view are inserted: into the tables behind it."""
+    _VIEW_WRITERS[table_of(model)] = write
+
+
 def insert_rows(connection: Connection, model: type[SQLModel], rows: Sequence[Row]) -> None:
     """Insert rows that all have the same columns; the database fills in the columns that they lack."""
     if not rows:
         return
     table, dialect, names = table_of(model), connection.dialect, tuple(rows[0])
-    if dialect.name == "postgresql" and len(rows) >= COPY_FROM:
+    if table.metadata is VIEWS:
+        _VIEW_WRITERS[table](connection, rows)
+    elif dialect.name == "postgresql" and len(rows) >= COPY_FROM:
         _copy(connection, table, names, _bound(table, dialect, names, rows))
     else:
         connection.execute(_insert(table, names), rows)
@@ -83,7 +95,7 @@ def update_rows(connection: Connection, model: type[SQLModel], keys: Sequence[st
         return
     table, names, found_by = table_of(model), tuple(rows[0]), tuple(keys)
     if connection.dialect.name == "postgresql":
-        connection.execute(_update_from_json(table, names, found_by), _document(rows))
+        connection.execute(_update_from_json(table, names, found_by), json_document(rows))
     else:
         connection.execute(_update(table, names, found_by), [{_KEY + name: row[name] for name in row} for row in rows])
 
@@ -94,7 +106,7 @@ def upsert_rows(connection: Connection, model: type[SQLModel], keys: Sequence[st
         return
     table, names, found_by = table_of(model), tuple(rows[0]), tuple(keys)
     if connection.dialect.name == "postgresql":
-        connection.execute(_upsert_from_json(table, names, found_by), _document(rows))
+        connection.execute(_upsert_from_json(table, names, found_by), json_document(rows))
     else:
         connection.execute(_upsert(table, names, found_by), rows)
 
@@ -123,12 +135,13 @@ def _upsert(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Exec
     )
 
 
-def _document(rows: Sequence[Row]) -> dict[str, str]:
+def json_document(rows: Sequence[Row]) -> dict[str, str]:
+    """Return the parameter `rows` of `given_rows`."""
     return {"rows": orjson.dumps(rows).decode()}
 
 
-def _given(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
-    """Return the parameter `rows`, a JSON document, as a table with these columns."""
+def given_rows(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
+    """Return the parameter `rows`, a JSON document, as a table with these columns; PostgreSQL only."""
     rows = cast(bindparam("rows", type_=Text), JSON)
     columns = [column(name, table.c[name].type) for name in names]
     return func.json_to_recordset(rows).table_valued(*columns, name="given").render_derived(with_types=True)
@@ -136,14 +149,14 @@ def _given(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
 
 @lru_cache(maxsize=256)
 def _update_from_json(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Executable:
-    given = _given(table, names)
+    given = given_rows(table, names)
     found = and_(*(table.c[key] == given.c[key] for key in keys))
     return update(table).where(found).values({name: given.c[name] for name in names if name not in keys})
 
 
 @lru_cache(maxsize=256)
 def _upsert_from_json(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Executable:
-    given = _given(table, names)
+    given = given_rows(table, names)
     made = postgres_insert(table).from_select(list(names), select(*(given.c[name] for name in names)))
     return made.on_conflict_do_update(
         index_elements=keys, set_={name: made.excluded[name] for name in names if name not in keys}

@@ -34,7 +34,8 @@ from arena.store.bundle_check import (
     read_member,
 )
 from arena.store.models import Bot, BotTick, Entry, EquityRow, OrderRow, Season, Tick, Trade
-from arena.store.queries import receipts
+from arena.store.moved import equity_batches, row_batches, tick_batches
+from arena.store.queries import receipts, tick_span
 from arena.store.receipts import Signer, receipt_problems, seal_problems
 from arena.store.seasons import season_seeds
 
@@ -143,26 +144,21 @@ class _Facts:
     def batches(self, engine: Engine, name: str) -> Iterator[list[Row]]:
         """Yield the rows of one list, in order, so many at a time."""
         model = _LISTS[name]
-        table, season_id = table_of(model), self.season["id"]
         if model is Tick:
-            where, order = [table.c.n >= self.first, table.c.n <= self.last], table.c.n
+            yield from tick_batches(engine, self.season["id"], self.first, self.last, size=_BATCH)
+        elif model is EquityRow:
+            yield from equity_batches(engine, self.season["id"], self.bot["id"], self.last, size=_BATCH)
         else:
-            where, order = [table.c.bot_id == self.bot["id"], table.c.tick <= self.last], table.c.id
-        query = select(table).where(table.c.season_id == season_id, *where).order_by(order)
-        with (
-            engine.connect().execution_options(yield_per=_BATCH) as connection,
-            connection.execute(query) as found,
-        ):
-            for rows in found.mappings().partitions():
-                yield [dict(row) for row in rows]
+            table = table_of(model)
+            mine = table.c.season_id == self.season["id"], table.c.bot_id == self.bot["id"], table.c.tick <= self.last
+            yield from row_batches(engine, select(table).where(*mine).order_by(table.c.id), _BATCH)
 
 
 def _facts(engine: Engine, season_id: str, bot_id: str) -> _Facts:
     entry = _one(engine, Entry, season_id=season_id, bot_id=bot_id)
     bot, season = _one(engine, Bot, id=bot_id), _one(engine, Season, id=season_id)
-    ticks = table_of(Tick)
     with engine.connect() as connection:
-        last = connection.execute(select(func.max(ticks.c.n)).where(ticks.c.season_id == season_id)).scalar()
+        _, last = tick_span(connection, season_id)
     # Its own seed only: it tells its draws, which source and ticks tell anybody already, and nothing of the season's.
     chance = season_seeds(engine, season_id).chance
     bot["seed"] = str(seed_of(chance, bot["name"], bot["source_hash"]))

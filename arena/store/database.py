@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import orjson
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from arena.errors import StoreError
+from arena.store import packed  # it says how the views are written
+from arena.store.json_text import from_json, to_json
+from arena.store.rollups import fill_missing
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+assert packed
 
 
 def open_database(url: str) -> Engine:
@@ -40,7 +44,7 @@ def own_connections(database: Engine) -> Engine:
 def _engine(url: URL) -> Engine:
     sqlite = url.get_backend_name() == "sqlite"
     engine = create_engine(
-        url, pool_pre_ping=not sqlite, json_serializer=_to_json, json_deserializer=_from_json,
+        url, pool_pre_ping=not sqlite, json_serializer=to_json, json_deserializer=from_json,
         # What a statement carries, seeds among it, has no place in the text of an error.
         hide_parameters=True,
     )  # fmt: skip
@@ -49,24 +53,11 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
-def _to_json(value: Any) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:
-        # Half a surrogate pair in a program's text, say: the standard library writes it as an escape.
-        return json.dumps(value)
-
-
-def _from_json(text: str | bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return json.loads(text)
-
-
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in (
+        # Counts in a new file only, and there before anything is written: what retention frees can be given back.
+        "auto_vacuum=INCREMENTAL",
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "busy_timeout=10000",
@@ -77,7 +68,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the schema to the newest migration."""
+    """Bring the schema to the newest migration, and make the roll-ups that are missing."""
     from alembic import command
     from alembic.config import Config
 
@@ -87,5 +78,6 @@ def upgrade(engine: Engine) -> None:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+        fill_missing(engine)
     except SQLAlchemyError as error:
         raise StoreError(f"The database cannot be brought up to date: {error}") from error

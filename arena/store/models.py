@@ -6,7 +6,7 @@ Times are float Unix seconds; ids of bots, seasons and submissions are UUIDv7 as
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    MetaData,
     String,
     Text,
     UniqueConstraint,
@@ -27,6 +28,9 @@ from sqlmodel import Field, SQLModel
 
 # SQLite counts rows only in a column declared exactly INTEGER; PostgreSQL wants the wide one.
 _BIG = BigInteger().with_variant(Integer, "sqlite")
+
+
+VIEWS = MetaData()  # what users read by the guide's names; `arena.store.packed` writes the tables behind it
 
 
 def _id() -> Any:
@@ -140,15 +144,42 @@ class Entry(SQLModel, table=True):
 
 
 class Tick(SQLModel, table=True):
-    """The market at one tick; `conditions` say what was barred or ended there, null as a rule."""
+    """The market at one tick; `conditions` say what was barred or ended there, null as a rule.
+
+    A view of `tick_rows`.
+    """
 
     __tablename__ = "ticks"
+    metadata: ClassVar[MetaData] = VIEWS
 
-    season_id: str = Field(primary_key=True, foreign_key="seasons.id")
+    season_id: str = Field(primary_key=True)
     n: int = Field(sa_column=Column(_BIG, primary_key=True, autoincrement=False))
     time: float
     prices: dict[str, float] = _json(dict)
     conditions: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+
+
+class TickRow(SQLModel, table=True):
+    """A tick as it is stored: `season` is the season's number, `prices` a JSON array in the order of its symbols."""
+
+    __tablename__ = "tick_rows"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    time: float
+    season: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    n: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    symbols: int
+    prices: str = Field(sa_column=Column(Text, nullable=False))
+    conditions: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+
+
+class SymbolSet(SQLModel, table=True):
+    """The symbols that were priced at a tick, a JSON array; stored once, since they hardly ever change."""
+
+    __tablename__ = "symbol_sets"
+
+    number: int | None = Field(default=None, sa_column=Column(Integer, primary_key=True, autoincrement=True))
+    symbols: str = Field(sa_column=Column(Text, nullable=False, unique=True))
 
 
 class BotTick(SQLModel, table=True):
@@ -197,7 +228,10 @@ class Trade(SQLModel, table=True):
     """One fill; the first nine columns are the guide's."""
 
     __tablename__ = "trades"
-    __table_args__ = (Index("ix_trades_season_bot", "season_id", "bot_id", "id"),)
+    __table_args__ = (
+        Index("ix_trades_season_bot", "season_id", "bot_id", "id"),
+        Index("ix_trades_season", "season_id", "id"),
+    )
 
     id: int | None = _id()
     time: float
@@ -217,10 +251,10 @@ class Trade(SQLModel, table=True):
 
 
 class EquityRow(SQLModel, table=True):
-    """One equity snapshot; the first six columns are the guide's."""
+    """One equity snapshot; the first six columns are the guide's. A view of `equity_rows`."""
 
     __tablename__ = "equity"
-    __table_args__ = (Index("ix_equity_season_bot", "season_id", "bot_id", "id"),)
+    metadata: ClassVar[MetaData] = VIEWS
 
     id: int | None = _id()
     time: float
@@ -232,6 +266,79 @@ class EquityRow(SQLModel, table=True):
     season_id: str
     bot_id: str
     tick: int = Field(sa_column=Column(_BIG, nullable=False))
+
+
+class EntryNumber(SQLModel, table=True):
+    """A short number for a bot in a season: what its equity carries in place of two ids and a name."""
+
+    __tablename__ = "entry_numbers"
+    __table_args__ = (UniqueConstraint("season_id", "bot_id"),)
+
+    number: int | None = Field(default=None, sa_column=Column(Integer, primary_key=True, autoincrement=True))
+    season_id: str
+    bot_id: str
+    bot_name: str
+
+
+class EquityStored(SQLModel, table=True):
+    """One equity snapshot as it is stored."""
+
+    __tablename__ = "equity_rows"
+    __table_args__ = (Index("ix_equity_rows_entry", "entry", "time"),)
+
+    id: int | None = _id()
+    time: float
+    equity: float
+    realized_pnl: float
+    unrealized_pnl: float
+    cash: float
+    entry: int
+    tick: int = Field(sa_column=Column(Integer, nullable=False))
+
+
+class EquityRollup(SQLModel, table=True):
+    """The equity rows of one bot within `seconds` from `start` on: first, highest, lowest and last equity.
+
+    `realized_pnl`, `unrealized_pnl`, `time` and `tick` are the last row's; `rows` is how many there are.
+    """
+
+    __tablename__ = "equity_rollups"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    start: int = Field(sa_column=Column(_BIG, primary_key=True, autoincrement=False))
+    entry: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    seconds: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    open: float
+    high: float
+    low: float
+    close: float
+    realized_pnl: float
+    unrealized_pnl: float
+    time: float
+    tick: int
+    rows: int
+
+
+class ArchivePart(SQLModel, table=True):
+    """Rows of a season that were moved to a Parquet file: those from `first` to `last`, by id or number of the tick.
+
+    `kind` is ticks or equity; `folder` is where the file lay when it was written, `sha256` is of the file.
+    """
+
+    __tablename__ = "archive_parts"
+    __table_args__ = (Index("ix_archive_parts_season", "season_id", "kind", "first"),)
+
+    id: int | None = _id()
+    season_id: str
+    kind: str
+    first: int = Field(sa_column=Column(_BIG, nullable=False))
+    last: int = Field(sa_column=Column(_BIG, nullable=False))
+    last_time: float
+    rows: int
+    file: str
+    folder: str
+    bytes: int = Field(sa_column=Column(_BIG, nullable=False))
+    sha256: str
 
 
 class Standing(SQLModel, table=True):

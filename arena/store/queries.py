@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine, Label, Select, Table, bindparam, func, select
+from sqlalchemy import Connection, Engine, Label, Select, Table, bindparam, func, select
 
 from arena.core.text import clean_line
 from arena.errors import NotFoundError
@@ -13,7 +13,6 @@ from arena.store.models import (
     BoardSummary,
     Bot,
     Entry,
-    EquityRow,
     LogRow,
     OrderRow,
     Receipt,
@@ -21,8 +20,10 @@ from arena.store.models import (
     Standing,
     Submission,
     Tick,
+    TickRow,
     Trade,
 )
+from arena.store.moved import KEPT_EVERY, moved_until
 
 Row = dict[str, Any]
 
@@ -214,17 +215,31 @@ def versions(engine: Engine, bot_id: str) -> list[Row]:
     return _rows(engine, found.order_by(_BOTS.c.version, _BOTS.c.created_at, _BOTS.c.id))
 
 
+def tick_span(connection: Connection, season_id: str) -> tuple[int | None, int | None]:
+    """Return the numbers of a season's first and last tick that are in the database, None where there is none."""
+    rows, seasons = table_of(TickRow), table_of(Season)
+    number = select(seasons.c.number).where(seasons.c.id == season_id).scalar_subquery()
+    # Asked for one by one, each is a step in the key; together they would read all that lies between.
+    first, last = (
+        connection.execute(select(end(rows.c.n)).where(rows.c.season == number)).scalar()
+        for end in (func.min, func.max)
+    )
+    return first, last
+
+
 def price_history(engine: Engine, season_id: str, limit: int) -> list[Row]:
     """Return a season's prices oldest first, thinned evenly to at most `limit` ticks."""
-    table = table_of(Tick)
-    ends = select(func.min(table.c.n), func.max(table.c.n)).where(table.c.season_id == season_id)
     with engine.connect() as connection:
-        first, last = connection.execute(ends).one()
-    if first is None:
+        first, last = tick_span(connection, season_id)
+        moved = moved_until(connection, season_id, "ticks")
+    if first is None or last is None:
         return []
     # Ticks are numbered without gaps, so that a few of many are looked up and the others are not read.
     count = min(limit, last - first + 1)
-    picked = sorted({first + round(place * (last - first) / max(1, count - 1)) for place in range(count)})
+    evenly = [first + round(place * (last - first) / max(1, count - 1)) for place in range(count)]
+    # Of those that were moved to files, some have stayed.
+    picked = sorted({n if n > moved else n - n % KEPT_EVERY for n in evenly})
+    table = table_of(Tick)
     columns = select(table.c.n, table.c.time, table.c.prices)
     return _rows(engine, columns.where(table.c.season_id == season_id, table.c.n.in_(picked)).order_by(table.c.n))
 
@@ -247,25 +262,6 @@ def page(
     keep = set(table.c.keys()) - (_HIDDEN - {"tick"})
     shown = [{name: row[name] for name in row if name in keep or name == "bot_id"} for row in rows]
     return shown, rows[-1]["id"] if more else None
-
-
-def equity_curve(engine: Engine, season_id: str, bot_id: str, limit: int) -> list[Row]:
-    """Return a bot's equity oldest first, thinned evenly to at most `limit` points."""
-    table = table_of(EquityRow)
-    mine = (table.c.season_id == season_id, table.c.bot_id == bot_id)
-    points = select(
-        table.c.time, table.c.equity, table.c.realized_pnl, table.c.unrealized_pnl, table.c.tick, table.c.id
-    )
-    with engine.connect() as connection:
-        count = int(connection.execute(select(func.count()).select_from(table).where(*mine)).scalar_one())
-    if count <= limit:
-        return _rows(engine, points.where(*mine).order_by(table.c.id))
-    # The database picks, so that a long curve is never held whole: the first, the last, and evenly between, each
-    # point the first one whose place has passed another of `limit - 1` equal steps.
-    place = (func.row_number().over(order_by=table.c.id) - 1).label("place")
-    numbered = points.add_columns(place).where(*mine).subquery()
-    picked = (numbered.c.place * (limit - 1)) % (count - 1) < limit - 1
-    return _rows(engine, select(numbered).where(picked).order_by(numbered.c.id))
 
 
 TABLES = {"trades": Trade, "orders": OrderRow, "logs": LogRow}

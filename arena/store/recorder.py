@@ -16,7 +16,6 @@ from arena.store.models import (
     BoardSummary,
     BotTick,
     Entry,
-    EquityRow,
     LogRow,
     OrderRow,
     ScorePoint,
@@ -24,6 +23,7 @@ from arena.store.models import (
     Tick,
     Trade,
 )
+from arena.store.packed import Packer
 
 LOG_RING_BYTES = 1024 * 1024
 
@@ -53,8 +53,9 @@ _KEYS_A_QUERY = 400  # SQLite takes so many parameters only
 class Recorder:
     """Writes ticks; nothing else writes what a tick owns."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, log_bytes: int = LOG_RING_BYTES) -> None:
+        self._engine, self._log_limit = engine, log_bytes
+        self._packer = Packer()
         self._log_bytes: dict[tuple[str, str], int] = {}
         with engine.connect() as connection:
             self._order_id = connection.execute(select(func.max(OrderRow.id))).scalar() or 0
@@ -72,13 +73,21 @@ class Recorder:
 
     def record(self, *batch: TickWrites) -> None:
         """Write ticks, in order, in one transaction; nothing of them is there if this raises."""
+        try:
+            self._write(batch)
+        except BaseException:
+            # Numbers that were given out in it may be gone with it.
+            self._packer.forget()
+            raise
+
+    def _write(self, batch: Sequence[TickWrites]) -> None:
         writes = batch[0] if len(batch) == 1 else _joined(batch)
         with self._engine.begin() as connection:
-            insert_rows(connection, Tick, [each.tick for each in batch if each.tick is not None])
+            self._packer.insert_ticks(connection, [each.tick for each in batch if each.tick is not None])
+            self._packer.insert_equity(connection, writes.equity)
             for model, rows in (
                 (OrderRow, writes.orders),
                 (Trade, writes.trades),
-                (EquityRow, writes.equity),
                 (BotTick, writes.bot_ticks),
                 (LogRow, writes.logs),
                 (ScorePoint, writes.score_points),
@@ -129,7 +138,7 @@ class Recorder:
         upsert_rows(connection, Standing, _KEYS, [_storable(row) for row in rows])
 
     def _bound_logs(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Keep each bot's log a ring of 1 MiB: drop the older half once it has grown past that."""
+        """Keep each bot's log a ring, of 1 MiB as a rule: drop the older half once it has grown past that."""
         grown: dict[tuple[str, str], int] = {}
         for row in rows:
             key = (row["season_id"], row["bot_id"])
@@ -138,7 +147,7 @@ class Recorder:
         # Counted after these rows went in, so they are in it.
         sizes = {key: self._log_bytes[key] + more for key, more in grown.items() if key in self._log_bytes}
         sizes.update(_measure_logs(connection, unknown))
-        full = [key for key, size in sizes.items() if size > LOG_RING_BYTES]
+        full = [key for key, size in sizes.items() if size > self._log_limit]
         for key in full:
             _drop_older_half(connection, key)
         self._log_bytes.update(sizes)

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from arena.store.bulk import table_of
 from arena.store.models import BoardSummary, Bot, BotTick, Entry, OrderRow, ScorePoint, Standing, Tick, Trade
+from arena.store.moved import tick_batches
 
 _PAGE = 64
 _TICKS, _TRADES, _EVENTS, _POINTS = table_of(Tick), table_of(Trade), table_of(BotTick), table_of(ScorePoint)
@@ -162,12 +163,7 @@ def _by_bot(rows: Sequence[Any]) -> dict[str, list[Any]]:
 
 def tick_rows(engine: Engine, season_id: str, first: int, last: int) -> list[Tick]:
     """Return the recorded ticks from `first` to `last`, both included."""
-    with Session(engine, expire_on_commit=False) as session:
-        return list(session.exec(
-            select(Tick)
-            .where(Tick.season_id == season_id, col(Tick.n) >= first, col(Tick.n) <= last)
-            .order_by(col(Tick.n))
-        ).all())  # fmt: skip
+    return [Tick(**row) for rows in tick_batches(engine, season_id, first, last) for row in rows]
 
 
 def score_bounds(engine: Engine, season_id: str) -> tuple[float, float] | None:

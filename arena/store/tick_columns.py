@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import Engine, Text, cast, select
+from sqlalchemy import Engine, select
 
 from arena.store.bulk import table_of
-from arena.store.models import Tick
+from arena.store.models import Season, SymbolSet, TickRow
+from arena.store.moved import moved_until, tick_batches
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    Floats = npt.NDArray[np.float64]
+
 _BATCH = 4096  # rows that are parsed in one call: a few milliseconds in which no other thread runs
-_TICKS = table_of(Tick)
+_ROWS, _SETS, _SEASONS = table_of(TickRow), table_of(SymbolSet), table_of(Season)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,42 +32,74 @@ class TickColumns:
 
     first: int
     symbols: tuple[str, ...]
-    rows: npt.NDArray[np.float64]
+    rows: Floats
     conditions: Mapping[int, Mapping[str, Any]]
 
 
 def tick_columns(engine: Engine, season_id: str, first: int, end: int) -> Iterator[TickColumns]:
     """Yield a season's ticks from `first` to before `end` in blocks; a block ends where a tick is missing."""
+    with engine.connect() as connection:
+        stored_from = moved_until(connection, season_id, "ticks") + 1
+    if first < stored_from:
+        for rows in tick_batches(engine, season_id, first, min(end, stored_from) - 1, _BATCH):
+            found = [(row["n"], row["time"], row["conditions"]) for row in rows]
+            yield from _blocks(found, *_columns([row["prices"] for row in rows]))
+    yield from _stored(engine, season_id, max(first, stored_from), end)
+
+
+def _stored(engine: Engine, season_id: str, first: int, end: int) -> Iterator[TickColumns]:
+    """Yield the ticks that stand in the database, whose prices need no names as long as the symbols stay."""
     query = (
-        select(_TICKS.c.n, _TICKS.c.time, cast(_TICKS.c.prices, Text), cast(_TICKS.c.conditions, Text))
-        .where(_TICKS.c.season_id == season_id, _TICKS.c.n >= first, _TICKS.c.n < end)
-        .order_by(_TICKS.c.n)
+        select(_ROWS.c.n, _ROWS.c.time, _ROWS.c.conditions, _ROWS.c.symbols, _ROWS.c.prices)
+        .join(_SEASONS, _SEASONS.c.number == _ROWS.c.season)
+        .where(_SEASONS.c.id == season_id, _ROWS.c.n >= first, _ROWS.c.n < end)
+        .order_by(_ROWS.c.n)
     )
     with engine.connect().execution_options(yield_per=_BATCH) as connection, connection.execute(query) as found:
         for rows in found.partitions():
-            yield from _columns(rows)
+            numbers, times, conditions, sets, texts = zip(*rows, strict=True)
+            names = _symbols(engine, set(sets))
+            prices: list[list[float]] = orjson.loads("[" + ",".join(texts) + "]")
+            if len(names) == 1:
+                columns = _sorted(names[sets[0]], prices)
+            else:
+                columns = _columns(
+                    [dict(zip(names[s], each, strict=True)) for s, each in zip(sets, prices, strict=True)]
+                )
+            yield from _blocks(list(zip(numbers, times, conditions, strict=True)), *columns)
 
 
-def _columns(rows: Sequence[Any]) -> Iterator[TickColumns]:
+def _symbols(engine: Engine, numbers: Collection[int]) -> dict[int, tuple[str, ...]]:
+    with engine.connect() as connection:
+        found = connection.execute(select(_SETS.c.number, _SETS.c.symbols).where(_SETS.c.number.in_(numbers)))
+        return {number: tuple(orjson.loads(text)) for number, text in found}
+
+
+def _sorted(symbols: Sequence[str], prices: Sequence[Sequence[float]]) -> tuple[tuple[str, ...], Floats]:
+    """Return the symbols in order, and the prices with a column for each."""
     import numpy as np
 
-    numbers, times, texts, conditions = zip(*rows, strict=True)
-    prices: list[dict[str, float]] = orjson.loads("[" + ",".join(texts) + "]")
-    symbols = tuple(sorted(prices[0]))
-    try:
-        columns = [[each[symbol] for each in prices] for symbol in symbols]
-        whole = sum(map(len, prices)) == len(prices) * len(symbols)
-    except KeyError:
-        whole = False
-    if not whole:
-        nan = float("nan")
-        symbols = tuple(sorted(set().union(*prices)))
-        columns = [[each.get(symbol, nan) for each in prices] for symbol in symbols]
-    values = np.array([times, *columns]).T
-    told = {text: orjson.loads(text) for text in set(conditions) if text is not None}
-    strange = {n: told[text] for n, text in zip(numbers, conditions, strict=True) if told.get(text)} if told else {}
+    order = sorted(range(len(symbols)), key=symbols.__getitem__)
+    values = np.array(prices, dtype=float).reshape(len(prices), len(symbols))
+    return tuple(symbols[place] for place in order), values[:, order]
+
+
+def _columns(prices: Sequence[Mapping[str, float]]) -> tuple[tuple[str, ...], Floats]:
+    """Return all symbols in order, and the prices with a column for each, NaN where a tick has none."""
+    symbols, nan = tuple(sorted(set().union(*prices))), float("nan")
+    return _sorted(symbols, [[each.get(symbol, nan) for symbol in symbols] for each in prices])
+
+
+def _blocks(
+    ticks: Sequence[tuple[int, float, Mapping[str, Any] | None]], symbols: tuple[str, ...], prices: Floats
+) -> Iterator[TickColumns]:
+    import numpy as np
+
+    numbers = [n for n, _, _ in ticks]
+    values = np.column_stack([[time for _, time, _ in ticks], prices])
+    strange = {n: conditions for n, _, conditions in ticks if conditions}
     borders = (np.flatnonzero(np.diff(numbers) != 1) + 1).tolist()
-    for start, stop in zip([0, *borders], [*borders, len(rows)], strict=True):
+    for start, stop in zip([0, *borders], [*borders, len(ticks)], strict=True):
         inside = range(numbers[start], numbers[stop - 1] + 1)
         held = {n: found for n, found in strange.items() if n in inside}
         yield TickColumns(numbers[start], symbols, values[start:stop], held)

@@ -14,6 +14,7 @@ from arena.clock import CLOCK
 from arena.dates import SeasonDates, read_dates, read_length
 from arena.people.sessions import csrf_of
 from arena.store import queries
+from arena.store.curves import equity_curve
 from arena.store.jobs import FINAL, get_job
 from arena.web import schemas
 from arena.web.answers import answer, tagged
@@ -184,7 +185,7 @@ async def curves(
 def _curves(context: AppState, season: ChosenSeason, bots: list[str], limit: int) -> schemas.CurveList:
     items = []
     for bot in dict.fromkeys(bots):
-        rows = queries.equity_curve(context.database, season.id, bot, limit)
+        rows = equity_curve(context.database, season.id, bot, limit)
         if rows:
             times, equity = [row["time"] for row in rows], [row["equity"] for row in rows]
             items.append(schemas.Curve(bot_id=bot, times=times, equity=equity))

@@ -13,7 +13,7 @@ from arena.errors import ArenaError, RefusedError
 from arena.people.ownership import author_for
 from arena.people.quotas import DailyQuota, QuotaLimits
 from arena.people.rights import Caller
-from arena.store import queries
+from arena.store import curves, queries
 from arena.store.snapshots import snapshot_state
 from arena.submissions.intake import problem
 from arena.web import schemas
@@ -226,15 +226,26 @@ async def logs(
 async def equity(
     request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting,
     limit: Annotated[int, Query(ge=2, le=20_000)] = 2000,
+    since: Annotated[float | None, Query(description="Unix seconds; from the first row on if not given.")] = None,
+    until: Annotated[float | None, Query(description="Unix seconds; up to the newest row if not given.")] = None,
 ) -> Response:  # fmt: skip
-    """Return a bot's equity, oldest first, thinned evenly to at most `limit` points."""
-    return await answer(lines.tables, request, _equity, context, season, bot_id, limit)
+    """Return a bot's equity over any span, oldest first, in at most `limit` items.
+
+    Up to 10,000 rows, items are rows as recorded. Of more, each item is the last row of a stretch of `resolution`
+    seconds, with the first, highest and lowest equity in it.
+    """
+    return await answer(lines.tables, request, _equity, context, season, bot_id, limit, since, until)
 
 
-def _equity(context: AppState, season: ChosenSeason, bot_id: str, limit: int) -> schemas.EquitySeries:
+def _equity(
+    context: AppState, season: ChosenSeason, bot_id: str, limit: int, since: float | None, until: float | None
+) -> schemas.EquitySeries:
     found = queries.find_bot(context.database, season.id, bot_id)
-    rows = queries.equity_curve(context.database, season.id, found, limit)
-    return schemas.EquitySeries.model_validate({"items": rows})
+    shown = curves.curve(context.database, season.id, found, limit, since, until)
+    return schemas.EquitySeries(
+        items=[schemas.EquityPoint.model_validate(row) for row in shown.items],
+        points=shown.points, resolution=shown.resolution,
+    )  # fmt: skip
 
 
 @router.get("/{bot_id}/verify", response_model=schemas.ProofReport)

@@ -384,18 +384,23 @@ class LogPage(BaseModel):
 
 
 class EquityPoint(BaseModel):
-    """One equity snapshot."""
+    """One equity snapshot; in a roll-up, the last one of a stretch with the first, highest and lowest equity of it."""
 
     time: float
     equity: float
     realized_pnl: float
     unrealized_pnl: float
+    open: float | None = None
+    high: float | None = None
+    low: float | None = None
 
 
 class EquitySeries(BaseModel):
     """Equity, oldest first."""
 
     items: list[EquityPoint]
+    points: int = Field(description="How many rows the span has; the items are some or all of them.")
+    resolution: int = Field(description="Seconds that an item stands for; 0: items are rows as recorded.")
 
 
 class Prices(BaseModel):

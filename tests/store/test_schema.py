@@ -57,7 +57,7 @@ def test_sqlite_counts_rows_in_a_column_declared_integer(tmp_path: Path) -> None
     upgrade(engine)
     engine.dispose()
     connection = sqlite3.connect(tmp_path / "lab.db")
-    for table in ("trades", "equity", "orders", "logs", "bot_ticks"):
+    for table in ("trades", "equity_rows", "orders", "logs", "bot_ticks"):
         (row,) = [row for row in connection.execute(f"PRAGMA table_info({table})") if row[1] == "id"]
         assert (row[2], row[5]) == ("INTEGER", 1)
     connection.close()

@@ -21,7 +21,7 @@ from sqlalchemy import make_url
 
 from arena.errors import TooLargeError
 from arena.store import bundle as store_bundle
-from arena.store import queries
+from arena.store import curves
 from arena.store.bulk import Row, insert_rows
 from arena.store.bundle import copy_bundle, read_bundle, write_bundle
 from arena.store.database import open_database
@@ -282,7 +282,7 @@ def test_the_bundles_that_are_kept_are_bounded(history: History, monkeypatch: py
 
 @pytest.mark.parametrize("limit", [2, 3, 7, 100, 999, 1000, TICKS - 1, TICKS, 20_000])
 def test_a_curve_is_thinned_evenly_and_keeps_both_ends(history: History, limit: int) -> None:
-    found = queries.equity_curve(history.database, history.season.id, history.bots[0]["id"], limit)
+    found = curves.equity_curve(history.database, history.season.id, history.bots[0]["id"], limit)
     values = [row["equity"] for row in found]
     assert len(values) == min(limit, TICKS)
     assert (values[0], values[-1]) == (0.0, TICKS - 1.0)
@@ -292,7 +292,7 @@ def test_a_curve_is_thinned_evenly_and_keeps_both_ends(history: History, limit: 
 
 
 def test_a_curve_without_points_is_empty(history: History) -> None:
-    assert queries.equity_curve(history.database, history.season.id, history.bots[1]["id"], 10) == []
+    assert curves.equity_curve(history.database, history.season.id, history.bots[1]["id"], 10) == []
 
 
 def test_pages_go_through_everything_once(history: History) -> None:

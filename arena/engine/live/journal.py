@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from arena.errors import StoreError
 from arena.store.lease import Lease
-from arena.store.recorder import Recorder, TickWrites
+from arena.store.recorder import LOG_RING_BYTES, Recorder, TickWrites
 
 
 class Unwritten(NamedTuple):
@@ -38,9 +38,10 @@ class Journal:
     """The recorder with its surroundings: free space, and the lease that makes us the only writer."""
 
     def __init__(
-        self, database: Database, *, lease: Lease | None = None, min_free_disk: int = 0, disk: Path | None = None
-    ) -> None:
-        self.recorder = Recorder(database)
+        self, database: Database, *, lease: Lease | None = None, min_free_disk: int = 0, disk: Path | None = None,
+        log_bytes: int = LOG_RING_BYTES,
+    ) -> None:  # fmt: skip
+        self.recorder = Recorder(database, log_bytes)
         self._lease = lease
         self._min_free, self._disk = min_free_disk, disk
         self._in_doubt = False
