@@ -175,7 +175,8 @@ class SecurityMiddleware:
         answer = self._impossible(scope, headers)
         if answer is None:
             caller, answer = await self._caller(scope, headers)
-            rate = None if is_open(scope["path"]) else await self._rate.hit(_subject(caller, scope))
+            counted = self._rate.limited and not is_open(scope["path"])
+            rate = await self._rate.hit(_subject(caller, scope)) if counted else None
             if rate is not None:
                 dressed = _with_headers(dressed, rate.headers)
                 if not rate.allowed:
