@@ -57,7 +57,7 @@ _PARAMETERS: dict[str, tuple[str, Any]] = {
     "author": ("Whose budget is shown.", "ada"),
     "actor": ("Whose deeds are shown.", "ada"),
     "format": ("json, which is signed, or html or csv.", "json"),
-    "run_id": ("Id of a backtest that was kept.", "20261130-120000-ab12"),
+    "run_id": ("Id of a backtest that was kept.", "3f9a1c7be042"),
     "since": ("Unix seconds: nothing before.", 1790000000.0),
     "until": ("Unix seconds: nothing after.", 1790086400.0),
     "report": ("Whether it is tried on made-up markets.", True),
