@@ -195,7 +195,8 @@ SNAPSHOTS = Question(
 
 STORAGE = Question(
     "storage", "How large does a season grow, and what does reading it cost?",
-    "Rows as the recorder writes them, beside the layout of before; curves and exports of a bot at three ages, in CPU time.",
+    "Rows as the recorder writes them, beside the layout of before; curves and exports of a bot at three "
+    "ages, in CPU time.",
     (
         Goal("a tick of two symbols, SQLite", "bytes_a_row/sqlite/now/tick", " bytes", None,
              "before {}", ("bytes_a_row/sqlite/before/tick",)),
@@ -350,6 +351,6 @@ BEHAVIOUR = Question(
 )  # fmt: skip
 
 QUESTIONS = (
-    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, PAGES, START, MONTH, SNAPSHOTS, STORAGE, BOARD, WRITES, FILES, GUARDS, TRICKS, QUEUE,
-    INTAKE, BEHAVIOUR, FRAMES,
+    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, PAGES, START, MONTH, SNAPSHOTS, STORAGE, BOARD, WRITES, FILES,
+    GUARDS, TRICKS, QUEUE, INTAKE, BEHAVIOUR, FRAMES,
 )  # fmt: skip
