@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,15 +68,17 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> Non
     # SIGTERM ends as Ctrl-C does: with the tick finished and everything written.
     signal.signal(signal.SIGTERM, _ended)
     complain(f"Starting on {address} (the sandbox is proved first, by trying every forbidden act)")
-    proof = _prove()
+    with ThreadPoolExecutor(1) as beside:
+        proving = beside.submit(_prove)
+        # A second of Python, while the acts are tried in processes of their own.
+        from arena.app import Arena
+        from arena.engine.live.garbage import keep_for_good
+        from arena.web.serving import server_config
+
+        proof = proving.result()
     complain(
         f"The sandbox holds (level {proof['level']}). The database, the market and the bots come up{_wait(settings)}."
     )
-
-    from arena.app import Arena
-    from arena.engine.live.garbage import keep_for_good
-    from arena.web.serving import server_config
-
     arena = Arena(settings, proof)
     begun = False
     try:
