@@ -26,6 +26,7 @@ from arena.submissions import findings
 from arena.submissions.behaviour.claims import claims_of_answer, claims_of_source
 from arena.submissions.behaviour.lineage import revision_material
 from arena.submissions.behaviour.suite import Facts, Report, Subject, examine
+from arena.submissions.trial import trial_preview
 from sandbox.pool import Pool
 
 log = logging.getLogger("arena.submissions")
@@ -48,6 +49,7 @@ class Examined:
     warnings: list[str] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
     raises_mostly: str | None = None
+    trial: dict[str, Any] | None = None
 
     @property
     def accepted(self) -> bool:
@@ -118,6 +120,8 @@ class Intake:
         entry = CheckedBot(BotSource("trial", source), examined.name, examined.symbols, examined.program)
         result = play_entries(self._pool, [entry], market, self._engine.rules)[0]
         self._judge_trial(examined, result, len(market))
+        if result.play is not None:
+            examined.trial = trial_preview(result.play, recorded=self._has_history(recorded))
         if examined.accepted:
             self._find_idle(examined, source, result)
         return examined
@@ -195,12 +199,15 @@ class Intake:
                 f"In the trial run {len(rejected)} orders were rejected, the first: {rejected[0].reason}"
             )
 
+    def _has_history(self, recorded: Sequence[Any]) -> bool:
+        return len(recorded) >= min(_HISTORY_FLOOR, self._trial_ticks)
+
     def _trial_market(self, symbols: Sequence[str], recorded: list[tuple[float, dict[str, float]]]) -> RecordedMarket:
         """Return the last recorded ticks, or a synthetic market where there are not enough."""
         import numpy as np
 
         season = self._engine.season
-        if len(recorded) >= min(_HISTORY_FLOOR, self._trial_ticks):
+        if self._has_history(recorded):
             names, rows = tuple(sorted({symbol for _, prices in recorded for symbol in prices})), recorded
         else:
             names = tuple(sorted({*self._engine.market.symbols, *symbols}))

@@ -384,6 +384,8 @@ class Pipeline:
             return Examined([problem("no-code", f"The answer holds no bot; it says: {said}", hint)])
         source = attempt.source.encode("utf-8", "replace")
         examined = self._intake.examine(source, before_trial=lambda: self._desk.move(submission.id, Status.TESTING))
+        if examined.trial is not None:
+            self._desk.keep_trial(submission.id, examined.trial)
         if submission.model != TEMPLATE:
             examined.warnings[:0] = extract_bot(attempt.completion or "").notes
         return examined

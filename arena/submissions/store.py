@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from arena.core.text import clean_line, clean_name
 from arena.errors import ArenaError, BusyError, ConflictError, NotFoundError, RefusedError
-from arena.store.behaviour import revision_of
+from arena.store.behaviour import report_of, revision_of, save_report
 from arena.store.models import Attempt, Bot, Revision, SampleGroup, Submission
 from arena.store.seasons import new_id
 from arena.submissions.states import FINAL, Status, check_move
@@ -39,6 +39,10 @@ class Wanted:
 
 class CancelledError(ArenaError):
     """The submission was cancelled while it was worked on."""
+
+
+def _trial_subject(submission_id: str) -> str:
+    return f"trial:{submission_id}"
 
 
 class SubmissionStore:
@@ -167,7 +171,12 @@ class SubmissionStore:
         with Session(self._database) as session:
             query = select(Attempt).where(Attempt.submission_id == submission_id)
             attempts = [attempt_document(a) for a in session.exec(query.order_by(col(Attempt.n))).all()]
-        return {**submission_document(row), "attempts": attempts}
+        trial = report_of(self._database, _trial_subject(submission_id))
+        return {**submission_document(row), "attempts": attempts, "trial": trial}
+
+    def keep_trial(self, submission_id: str, preview: dict[str, Any]) -> None:
+        """Keep what the newest trial run looked like."""
+        save_report(self._database, _trial_subject(submission_id), preview)
 
     def attempts(self, submission_id: str) -> list[Attempt]:
         """Return the stored attempts of a submission, the first one first."""

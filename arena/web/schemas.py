@@ -464,6 +464,20 @@ class AttemptItem(BaseModel):
     diff: str | None = Field(None, description="Unified diff against the source of the attempt before.")
 
 
+class TrialPreview(BaseModel):
+    """What the newest trial run looked like: equity and the price of one symbol at the same times."""
+
+    ticks: int
+    recorded: bool = Field(description="On the season's own last prices; else on made-up ones.")
+    trades: int
+    rejected: int
+    return_pct: float
+    symbol: str
+    times: list[float]
+    equity: list[float]
+    prices: list[float | None]
+
+
 class SubmissionDetail(BaseModel):
     """A strategy prompt on its way to a bot."""
 
@@ -479,6 +493,7 @@ class SubmissionDetail(BaseModel):
     created_at: float
     updated_at: float
     attempts: list[AttemptItem] = []
+    trial: TrialPreview | None = Field(None, description="None before the first trial run.")
 
 
 class SubmissionGroup(BaseModel):

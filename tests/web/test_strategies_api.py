@@ -21,6 +21,10 @@ def test_a_prompt_is_taken_at_once_and_becomes_a_bot(live: Running, own_name: st
     assert (taken["prompt"], taken["author"], taken["attempts"]) == (EMA, "Ann", [])
     done = live.ended(taken["id"])
     assert done["status"] == "admitted"
+    trial = done["trial"]
+    assert len(trial["times"]) == len(trial["equity"]) == len(trial["prices"]) > 1
+    assert trial["return_pct"] == pytest.approx((trial["equity"][-1] / trial["equity"][0] - 1) * 100, abs=1.0)
+    assert trial["symbol"] in {"BTCUSDT", "ETHUSDT"}
     bot = live.get(f"/bots/{done['bot_id']}")
     assert (bot["name"], bot["author"], bot["origin"], bot["model"]) == (
         own_name,

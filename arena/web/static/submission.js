@@ -1,11 +1,12 @@
 // One submission: how words become a bot, step by step, with every attempt.
 
 import { get, path, stopped, write } from "./api.js";
+import { Curves, points } from "./charts.js";
 import { codeView, diffView, violationList } from "./code.js";
 import { $, badge, calm, guest, h, showProblem, time } from "./dom.js";
 import { claimList, findingList } from "./findings.js";
 import { editAgain } from "./forms.js";
-import { duration, number, plural, when, whole } from "./format.js";
+import { duration, number, percent, plural, when, whole } from "./format.js";
 import { live } from "./live.js";
 import { rememberBot, ownSubmissions } from "./memory.js";
 
@@ -25,6 +26,30 @@ const SAID = { done: "done", current: "now", skipped: "not needed", ahead: "to c
 // Rules that only a trial run can find broken, and those about an answer that holds no code.
 const TRIAL_RULES = ["trial-run", "load-failed"];
 const WRITING_RULES = ["no-code", "cut-off"];
+
+let trialCurves = null;
+
+/** How the newest trial run went: the bot's return beside that of the price it traded. */
+async function drawTrial(trial) {
+  if (!trial) return;
+  const host = $("submission-trial");
+  if (!trialCurves) {
+    const plot = h("div", { class: "chart-host short" });
+    host.replaceChildren(h("h3", null, "Trial run"), h("p", { class: "hint" }), plot);
+    trialCurves = new Curves(plot, "Return in the trial run", percent);
+  }
+  const where = trial.recorded ? "recorded" : "made-up";
+  host.querySelector("p").textContent =
+    `${plural(trial.ticks, `${where} tick`)}: ${plural(trial.trades, "trade")}, ${whole(trial.rejected)} rejected, ${percent(trial.return_pct)}.`;
+  const line = (values) => {
+    const first = values.find((value) => value > 0);
+    return points(trial.times, values.map((value) => (value === null ? null : (value / first - 1) * 100)));
+  };
+  await trialCurves.update([
+    { id: "bot", name: "This bot", slot: 0, points: line(trial.equity) },
+    { id: "price", name: trial.symbol, slot: 5, points: line(trial.prices) },
+  ], 0);
+}
 
 const isOver = (status) => status in ENDS;
 
@@ -199,6 +224,7 @@ function showSubmission() {
     drawAttempts(shown.attempts);
     drawOutcome(shown);
     if (isOver(shown.status) && shown.group_id) lookForQuestion();
+    drawTrial(shown.trial);
     claimList($("submission-claims"), shown.attempts.at(-1)?.report?.claims);
     findingList($("submission-findings"), shown.attempts.at(-1)?.report?.findings);
     $("submission-cancel").hidden = isOver(shown.status);
