@@ -66,7 +66,7 @@ def test_an_id_that_could_forge_a_line_is_replaced(given: str | None) -> None:
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_trace_stands_with_its_line_and_hides_what_is_secret(form: str) -> None:
     try:
-        raise ValueError('the key "sk-very-secret" does not fit')
+        int('the key "sk-very-secret" does not fit')
     except ValueError:
         made = record("A fault of %s", "sk-very-secret", level=logging.ERROR)
         made.exc_info = sys.exc_info()
