@@ -510,7 +510,9 @@ def test_a_stream_ends_with_what_opened_it(club: Running, way: str) -> None:
         else:
             table = "tokens" if way == "token too old" else "sessions"
             with database.begin() as connection:
-                connection.execute(text(f"UPDATE {table} SET expires_at = 1 WHERE user_id = :user"), {"user": member.id})
+                connection.execute(
+                    text(f"UPDATE {table} SET expires_at = 1 WHERE user_id = :user"), {"user": member.id}
+                )
         # It ends as a stream ends, not as one that was cut off.
         for _ in lines:
             pass

@@ -115,9 +115,7 @@ def test_a_fault_of_ours_is_logged_under_the_id_that_its_answer_names(
     assert counted == 1
 
 
-def test_a_bots_line_names_the_bot_and_its_tick(
-    live: Running, lines: list[dict[str, object]], own_name: str
-) -> None:
+def test_a_bots_line_names_the_bot_and_its_tick(live: Running, lines: list[dict[str, object]], own_name: str) -> None:
     live.admitted(bot_source("ctx.log('hello from here')", name=own_name))
     line = until(lambda: next((x for x in lines if x.get("bot") == own_name and "tick" in x), None), "its line")
     assert str(line["event"]).startswith(f"{own_name}: hello from here")
@@ -153,8 +151,10 @@ def test_strategies_are_counted_by_how_they_end(live: Running, own_name: str) ->
     before = samples(live)
     assert live.submit(STRATEGY, name=own_name)["status"] == "admitted"
     until(
-        lambda: at(samples(live), "arena_submissions_total", status="admitted")
-        > at(before, "arena_submissions_total", status="admitted"),
+        lambda: (
+            at(samples(live), "arena_submissions_total", status="admitted")
+            > at(before, "arena_submissions_total", status="admitted")
+        ),
         "it is counted",
     )
     after = samples(live)
@@ -172,8 +172,10 @@ def test_what_bots_do_wrong_is_counted_by_verdict(live: Running, own_name: str) 
     }
     live.upload(bot_source("x = [0] * 200_000_000\nreturn x", name=own_name))
     until(
-        lambda: at(samples(live), "arena_verdicts_total", verdict="MEMORY")
-        > at(before, "arena_verdicts_total", verdict="MEMORY"),
+        lambda: (
+            at(samples(live), "arena_verdicts_total", verdict="MEMORY")
+            > at(before, "arena_verdicts_total", verdict="MEMORY")
+        ),
         "its verdict is counted",
     )
 
