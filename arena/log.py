@@ -39,18 +39,24 @@ EventDict = MutableMapping[str, Any]
 
 
 class LastLines(logging.Handler):
-    """Keeps the last lines for a screen that draws them itself; until it comes up, `echo` shows them."""
+    """Keeps the last lines for a screen that draws them itself; until it comes up, `echo` shows them.
+
+    `unseen` are those that stand nowhere else once the screen is gone.
+    """
 
     def __init__(self, count: int, echo: TextIO | None = None) -> None:
         super().__init__()
         self.lines: deque[str] = deque(maxlen=count)
+        self.unseen: deque[str] = deque(maxlen=count)
         self.echo = echo
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take one line."""
         line = self.format(record)
         self.lines.append(line)
-        if self.echo is not None:
+        if self.echo is None:
+            self.unseen.append(line)
+        else:
             print(line, file=self.echo, flush=True)
 
 

@@ -110,3 +110,5 @@ def test_until_the_screen_comes_up_its_lines_are_shown() -> None:
     handler.emit(record("fourth"))
     assert [line.rpartition(" ")[2] for line in shown.getvalue().splitlines()] == ["first", "second", "third"]
     assert [line.rpartition(" ")[2] for line in handler.lines] == ["third", "fourth"]
+    # What the terminal has already is not told again when the screen is gone.
+    assert [line.rpartition(" ")[2] for line in handler.unseen] == ["fourth"]

@@ -115,10 +115,10 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any, say: C
 
 def _leave_log(lines: Any) -> None:
     """Leave the end of the log readable where the screen that showed it is gone."""
-    if lines and lines.echo is None:
-        for line in list(lines.lines)[-20:]:
+    if lines:
+        for line in list(lines.unseen)[-20:]:
             errors.print(line)
-        lines.lines.clear()
+        lines.unseen.clear()
 
 
 def _ended(*_: object) -> None:
