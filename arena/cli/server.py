@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,14 +79,16 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any, say: C
     signal.signal(signal.SIGTERM, _ended)
     say(f"Starting on {address} (the sandbox is proved first, by trying every forbidden act)")
     manager.tell("STATUS=The sandbox is being proved.")
-    proof = _prove()
+    with ThreadPoolExecutor(1) as beside:
+        proving = beside.submit(_prove)
+        # A second of Python, while the acts are tried in processes of their own.
+        from arena.app import Arena
+        from arena.engine.live.garbage import keep_for_good
+        from arena.web.serving import server_config
+
+        proof = proving.result()
     say(f"The sandbox holds (level {proof['level']}). The database, the market and the bots come up{_wait(settings)}.")
     manager.tell("STATUS=The database, the market and the bots come up.")
-
-    from arena.app import Arena
-    from arena.engine.live.garbage import keep_for_good
-    from arena.web.serving import server_config
-
     arena = Arena(settings, proof, manager.beat)
     begun = False
     try:
