@@ -103,12 +103,14 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any, say: C
         try:
             server.run(sockets=[listening])
         finally:
-            manager.tell("STOPPING=1", "STATUS=The tick under way, the bots and the database are waited for.")
+            manager.stopping()
             if screen is not None:
                 screen.stop()
                 _leave_log(lines)
                 say(_waits_for(arena))
     finally:
+        # Here as well where a signal comes before anything is served.
+        manager.stopping()
         _bear_impatience()
         arena.stop()
         if begun:

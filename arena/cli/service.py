@@ -19,6 +19,7 @@ class ServiceManager:
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self._every = watchdog
         self._fed = 0.0
+        self._ending = False
 
     def tell(self, *lines: str) -> None:
         """Send lines such as READY=1 or STATUS=words."""
@@ -29,6 +30,12 @@ class ServiceManager:
             # A manager that does not listen just now is none of the server's troubles.
             with contextlib.suppress(OSError):
                 sender.sendto("\n".join(lines).encode(), self._address)
+
+    def stopping(self) -> None:
+        """Say that the server ends, once."""
+        if not self._ending:
+            self._ending = True
+            self.tell("STOPPING=1", "STATUS=The tick under way, the bots and the database are waited for.")
 
     def beat(self) -> None:
         """Feed the watchdog, where there is one: four times within its time, which is enough."""
