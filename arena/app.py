@@ -22,9 +22,11 @@ from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.engine import Engine
 from arena.engine.live.journal import Journal
 from arena.engine.live.memory_budget import budget
+from arena.engine.live.observer import Observer
 from arena.errors import ConflictError
 from arena.feeds.runner import FeedRunner
 from arena.llm.models import Models, models_of
+from arena.log import name_season
 from arena.market import choose_market
 from arena.people.quotas import QuotaLimits
 from arena.status import Generator, arena_status, generator_of
@@ -45,6 +47,7 @@ from arena.submissions.store import SubmissionStore
 from arena.trust.season_report import keep_report
 from arena.web.context import AppState, SeasonRun
 from arena.web.jobs import Jobs
+from arena.web.measures import Measures
 from arena.web.reverify import Reverification
 from arena.web.server import create_app
 from sandbox.pool import Pool
@@ -59,11 +62,16 @@ _RESTORE_SECONDS = 60.0  # a database of an older version may take a while, once
 class Arena:
     """A server's parts; `start` on the main thread, which must outlive the pool.
 
-    `proof` is what trying the forbidden acts on this host has shown, for the status page.
+    `proof` is what trying the forbidden acts on this host has shown, for the status page. `on_beat` is called at least
+    once a second while the clock is alive, on its thread.
     """
 
-    def __init__(self, settings: Settings, proof: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, proof: dict[str, Any] | None = None, on_beat: Callable[[], None] = lambda: None
+    ) -> None:
         self.settings = settings
+        self._measures = measures = Measures()
+        self._observer = Observer(on_beat, measures.tick.observe, measures.judged)
         self._models: Models = models_of(settings)
         self.generator: Generator = generator_of(self._models)
         self.broadcast = Broadcast()
@@ -105,7 +113,7 @@ class Arena:
         self._context = AppState(
             settings=settings, database=self._database, pool=self._pool, run=run, broadcast=self.broadcast,
             desk=desk, pipeline=pipeline, jobs=jobs, signer=self.signer, status=self.status,
-            close_season=self.close_season, new_season=self.new_season,
+            close_season=self.close_season, new_season=self.new_season, measures=self._measures,
         )  # fmt: skip
         self._on_stop(Reverification(self._context, settings.reverify_hours), Reverification.stop)
         return create_app(self._context)
@@ -131,6 +139,7 @@ class Arena:
         notes = tuple(note for note in (self._market.note, self.generator.note) if note)
         for note in notes:
             log.info("%s", note)
+        name_season(season.number)
         log.info("Market %s, %s", season.feed, words)
         engine = self._make_engine(season)
         most_of_owner = QuotaLimits.of(self.settings).bots
@@ -155,12 +164,13 @@ class Arena:
             self._clock_database, self._pool, self._market.make_source(season), season, self.broadcast, journal,
             log_bytes_a_day=settings.max_log_mb_per_day << 20, memory=budget(settings.bots_memory_mb),
             receipt=self._receipt, snapshot_minutes=settings.snapshot_minutes,
-            on_finish=partial(self._season_over, season.number),
+            on_finish=partial(self._season_over, season.number), observer=self._observer,
             followed=self._market.plan.length is not None and self._market.plan.origin is None,
         )  # fmt: skip
 
     def _make_desk(self, live: Broadcast) -> SubmissionStore:
         def tell(data: dict[str, Any]) -> None:
+            self._measures.moved(data)
             self.broadcast.publish("submission", data)
             live.publish("submission", data)
 
@@ -174,7 +184,9 @@ class Arena:
         budgets = Budgets(self._database, BudgetLimits.of(settings))
         facts = _facts(run.season, settings)
         samples = Samples(self._database, desk, self._pool, settings.question_minutes * 60.0)
-        return Pipeline(desk, run.intake, self._models, budgets, facts, settings.max_repairs, live, samples)
+        return Pipeline(
+            desk, run.intake, self._models, budgets, facts, settings.max_repairs, live, samples, self._measures.called
+        )
 
     def _play(self, run: SeasonRun) -> None:
         """Start a season's clock, then its drop-in folder."""
@@ -225,7 +237,7 @@ class Arena:
         try:
             keep_report(self._database, number, self.signer)
         except Exception:
-            log.exception("The report of season %d could not be written", number)
+            log.exception("The report of season %d could not be written", number, extra={"season": number})
         if came_to_its_end and self.engine.followed:
             with self._changing:
                 # Whoever has closed it by hand meanwhile, or ends the server, has the say.

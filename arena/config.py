@@ -10,6 +10,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -189,6 +190,9 @@ class Settings(BaseSettings):
         0, ge=0, description="Memory of all bots together, MiB; 0 means three quarters of the machine's."
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="How log lines are written: text for people, json for programs, without the dashboard."
+    )
 
     @field_validator("synthetic_seed", mode="before")
     @classmethod
@@ -205,6 +209,11 @@ class Settings(BaseSettings):
                 key = os.environ.get(model.api_key_env) or told.get(model.api_key_env) or ""
                 self.models[name] = model.model_copy(update={"api_key": SecretStr(key)})
         return self
+
+    @field_validator("log_format", mode="before")
+    @classmethod
+    def _small_letters(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
@@ -263,6 +272,15 @@ class Settings(BaseSettings):
     def market_symbols(self) -> list[str]:
         """Return the symbols of all enabled sources, in order, without repeats."""
         return list(dict.fromkeys(s for found in self.data_sources.enabled().values() for s in found))
+
+    @property
+    def secrets(self) -> list[str]:
+        """Return what no log line may show: keys, tokens, and the database's password."""
+        own = [getattr(self, name) for name in type(self).model_fields]
+        keys = [*own, *(model.api_key for model in self.models.values())]
+        found = [key.get_secret_value() for key in keys if isinstance(key, SecretStr)]
+        password = urlsplit(self.database_url).password if self.database_url else None
+        return [one for one in (*found, password, unquote(password) if password else None) if one]
 
     @property
     def is_loopback(self) -> bool:
@@ -405,6 +423,17 @@ def load(**flags: Any) -> Settings:
 def _sentence(item: Any) -> str:
     where = "__".join(str(part) for part in item["loc"]).upper()
     return f"{where}: {item['msg'].removeprefix('Value error, ')}."
+
+
+def take_service_manager() -> tuple[str, float]:
+    """Return where systemd listens, "" for nowhere, and the seconds of its watchdog, 0 for none (sd_notify(3)).
+
+    Both are taken out of the environment: what the server starts must not speak for it.
+    """
+    address = os.environ.pop("NOTIFY_SOCKET", "")
+    every, pid = os.environ.pop("WATCHDOG_USEC", ""), os.environ.pop("WATCHDOG_PID", "")
+    mine = not pid or pid == str(os.getpid())
+    return address, int(every) / 1e6 if every.isascii() and every.isdigit() and mine else 0.0
 
 
 def client_defaults() -> tuple[str, str]:

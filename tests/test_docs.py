@@ -49,7 +49,17 @@ ROOT = Path(__file__).resolve().parent.parent
 GUIDE = ROOT.parent / "shared" / "GUIDE.md"
 PAGES = sorted(
     path
-    for folder in (".", "docs", "docs/decisions", "docs/feeds", "sandbox", "bots", "prompts", "benchmarks")
+    for folder in (
+        ".",
+        "docs",
+        "docs/decisions",
+        "docs/feeds",
+        "docs/operate",
+        "sandbox",
+        "bots",
+        "prompts",
+        "benchmarks",
+    )
     for path in (ROOT / folder).glob("*.md")
 )
 README = (ROOT / "README.md").read_text("utf-8")

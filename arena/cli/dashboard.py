@@ -38,7 +38,7 @@ class BoardSource(Protocol):
     """Where a dashboard reads and acts."""
 
     def read(self) -> dict[str, Any]:
-        """Return `title`, `items` and `trades`."""
+        """Return `title`, `items` and `trades`, and where there is something to say a `hint`."""
 
     def act(self, what: str, name: str) -> str:
         """Pause or resume a bot; return a sentence."""
@@ -72,7 +72,8 @@ class LocalBoard:
         prices = "  ".join(f"{name} {price(value)}" for name, value in engine.market.prices.items())
         clock = f"tick {engine.market.n}" if engine.state == "running" else engine.state
         title = f"{self._address}  Season {engine.season.number}  {engine.season.feed}  {clock}  {prices}"
-        return {"title": title, "items": items, "trades": trades}
+        hint = "" if items else f"No bots yet: say a strategy at {self._address}/submit, or by `arena submit`."
+        return {"title": title, "items": items, "trades": trades, "hint": hint}
 
     def act(self, what: str, name: str) -> str:
         """Pause or resume a bot."""
@@ -184,6 +185,8 @@ def picture(
         notes.append(f"no room for {', '.join(gone)}")
     if notes:
         parts.append(Text("; ".join(notes), style="dim", no_wrap=True, overflow="ellipsis"))
+    if board.get("hint"):
+        parts.append(Text(clean_line(board["hint"]), no_wrap=True, overflow="ellipsis"))
     if board["trades"]:
         parts.append(Text("\nLast trades", style="bold"))
         parts += [Text(_trade_line(trade), no_wrap=True, overflow="ellipsis") for trade in board["trades"]]

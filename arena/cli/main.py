@@ -80,6 +80,7 @@ for part in (
 app.add_typer(bots.app, name="bots")
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
+local.db_app.command("backup")(storage.backup)
 app.add_typer(local.db_app, name="db")
 app.add_typer(local.config_app, name="config")
 remote.season_app.command("report")(trust.season_report)

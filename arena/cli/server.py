@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ import typer
 
 from arena import config
 from arena.cli.output import complain, errors, plural
+from arena.cli.service import ServiceManager
 from arena.errors import ArenaError
 
 
@@ -38,11 +40,13 @@ def serve(
     listening = _listen(settings.host, settings.port)
     from arena import log
 
-    dashboard = sys.stdout.isatty() and sys.stdin.isatty() and not no_dashboard
-    lines = log.LastLines(200) if dashboard else None
-    log.set_up(settings.log_level, lines)
+    as_json = settings.log_format == "json"
+    dashboard = sys.stdout.isatty() and sys.stdin.isatty() and not no_dashboard and not as_json
+    # Until the screen comes up, a start shows what it does as one without a screen does.
+    lines = log.LastLines(200, sys.stderr) if dashboard else None
+    log.set_up(settings.log_level, lines, form=settings.log_format, hide=settings.secrets)
     try:
-        _run(settings, listening, lines)
+        _run(settings, listening, lines, _logged if as_json else complain)
     finally:
         _leave_log(lines)
 
@@ -62,12 +66,19 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> None:
+def _logged(words: str) -> None:
+    """Say something as a line of the log, where a program reads what stands on stderr."""
+    logging.getLogger("arena").info("%s", words)
+
+
+def _run(settings: config.Settings, listening: socket.socket, lines: Any, say: Callable[[str], None]) -> None:
+    manager = ServiceManager(*config.take_service_manager())
     name = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{name}:{listening.getsockname()[1]}"
     # SIGTERM ends as Ctrl-C does: with the tick finished and everything written.
     signal.signal(signal.SIGTERM, _ended)
-    complain(f"Starting on {address} (the sandbox is proved first, by trying every forbidden act)")
+    say(f"Starting on {address} (the sandbox is proved first, by trying every forbidden act)")
+    manager.tell("STATUS=The sandbox is being proved.")
     with ThreadPoolExecutor(1) as beside:
         proving = beside.submit(_prove)
         # A second of Python, while the acts are tried in processes of their own.
@@ -76,40 +87,43 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any) -> Non
         from arena.web.serving import server_config
 
         proof = proving.result()
-    complain(
-        f"The sandbox holds (level {proof['level']}). The database, the market and the bots come up{_wait(settings)}."
-    )
-    arena = Arena(settings, proof)
+    say(f"The sandbox holds (level {proof['level']}). The database, the market and the bots come up{_wait(settings)}.")
+    manager.tell("STATUS=The database, the market and the bots come up.")
+    arena = Arena(settings, proof, manager.beat)
     begun = False
     try:
         app = arena.start()
         begun = True
         keep_for_good()
-        complain(f"{address}  (Ctrl-C stops)")
-        server = _server(server_config(app), arena)
+        say(f"{address}  (Ctrl-C stops)")
+        server = _server(server_config(app), arena, say)
+        manager.tell("READY=1", f"STATUS=Season {arena.engine.season.number} on {address}")
         screen = _start_dashboard(arena, server, lines, address) if lines is not None else None
         server.screen = screen
         try:
             server.run(sockets=[listening])
         finally:
+            manager.stopping()
             if screen is not None:
                 screen.stop()
                 _leave_log(lines)
-                complain(_waits_for(arena))
+                say(_waits_for(arena))
     finally:
+        # Here as well where a signal comes before anything is served.
+        manager.stopping()
         _bear_impatience()
         arena.stop()
         if begun:
             _leave_log(lines)
-            complain(_last_line(arena, settings))
+            say(_last_line(arena, settings))
 
 
 def _leave_log(lines: Any) -> None:
     """Leave the end of the log readable where the screen that showed it is gone."""
-    for line in list(lines.lines)[-20:] if lines else ():
-        errors.print(line)
     if lines:
-        lines.lines.clear()
+        for line in list(lines.unseen)[-20:]:
+            errors.print(line)
+        lines.unseen.clear()
 
 
 def _ended(*_: object) -> None:
@@ -172,11 +186,12 @@ def _start_dashboard(arena: Any, server: Any, lines: Any, address: str) -> Any:
         server.should_exit = True
 
     screen = Dashboard(LocalBoard(arena, address), stop, lines.lines)
+    lines.echo = None
     screen.start()
     return screen
 
 
-def _server(settings: Any, arena: Any) -> Any:
+def _server(settings: Any, arena: Any, say: Callable[[str], None]) -> Any:
     # Made here because uvicorn takes a while to import and other commands do not need it.
     import uvicorn
     from sse_starlette.sse import AppStatus
@@ -193,7 +208,7 @@ def _server(settings: Any, arena: Any) -> Any:
             """Say what is waited for, end the streams, then the connections."""
             words = _waits_for(arena)
             if self.screen is None:
-                complain(words)
+                say(words)
             else:
                 self.screen.say(words)
             # A request that is cut off from here on is its client's loss and no error of ours.

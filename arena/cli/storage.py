@@ -1,4 +1,4 @@
-"""`arena season archive` and `arena season export`: a season's rows as Parquet or CSV files."""
+"""`arena season archive` and `arena season export`, a season's rows as files, and `arena db backup`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from arena import config
-from arena.cli.output import console, errors, plural
-from arena.errors import NotFoundError
+from arena.cli.output import complain, console, errors, plural
+from arena.errors import NotFoundError, StoreError
 
 Number = Annotated[int, typer.Argument(min=1, help="Number of the season.")]
 Db = Annotated[str, typer.Option(help="SQLite file; else the configured database.")]
@@ -78,10 +78,35 @@ def export(
     database.dispose()
 
 
+def backup(
+    out: Annotated[Path, typer.Argument(help="File to write, or a folder.", show_default=False)], db: Db = ""
+) -> None:
+    """Copy the database to a file while the server runs, with the archive that belongs to it."""
+    from arena.store.backup import back_up, pg_dump_words
+
+    settings = _settings(db)
+    if settings.database_url:
+        raise StoreError(pg_dump_words(settings.url, out))
+    database = _open(db)
+    with errors.status("The database is being copied."):
+        made = back_up(database, out)
+    database.dispose()
+    more = f" and {plural(made.archives, 'archive file')}" if made.archives else ""
+    console.print(f"{made.path}: {made.size:,} bytes{more}", markup=False, soft_wrap=True)
+    complain(
+        f"The key {settings.key_file} is no part of it: keep a copy of that elsewhere, where nobody else reads it."
+    )
+
+
+def _settings(db: str) -> config.Settings:
+    """Return the settings; a file that is named goes before DATABASE_URL."""
+    return config.load(db_path=db, database_url="") if db else config.load()
+
+
 def _open(db: str) -> Any:
     from arena.store.database import open_database
 
-    settings = config.load(db_path=db or None)
+    settings = _settings(db)
     if not settings.database_url and not Path(settings.db_path).is_file():
         raise NotFoundError(f"There is no database {settings.db_path}; name one by --db or DB_PATH.")
     return open_database(settings.url)

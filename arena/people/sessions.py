@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from typing import Any
 
 from sqlalchemy import Engine, delete, func, select, update
 
@@ -43,6 +44,21 @@ def open_session(database: Engine, account: Account, address: str, before: str =
 def caller_of(database: Engine, secret: str) -> Caller | None:
     """Return who is signed in by a cookie, None where its session has ended or never was."""
     now, hashed = time.time(), hash_of(secret)
+    row = _open(database, hashed, now)
+    if row is None:
+        return None
+    if now - row.seen_at > _SEEN_EVERY:
+        with database.begin() as connection:
+            connection.execute(update(_SESSIONS).where(_SESSIONS.c.hash == hashed).values(seen_at=now))
+    return Caller("session", row.name, row.id, ALL_SCOPES if row.admin else USER_SCOPES, csrf_of(secret))
+
+
+def is_open(database: Engine, secret: str) -> bool:
+    """Say whether a session still lets its user in; to ask does not make it last longer."""
+    return _open(database, hash_of(secret), time.time()) is not None
+
+
+def _open(database: Engine, hashed: str, now: float) -> Any:
     query = (
         select(_SESSIONS.c.seen_at, _USERS.c.id, _USERS.c.name, _USERS.c.admin)
         .join(_USERS, _USERS.c.id == _SESSIONS.c.user_id)
@@ -50,13 +66,7 @@ def caller_of(database: Engine, secret: str) -> Caller | None:
         .where(_USERS.c.disabled_at.is_(None))
     )
     with database.connect() as connection:
-        row = connection.execute(query).first()
-    if row is None:
-        return None
-    if now - row.seen_at > _SEEN_EVERY:
-        with database.begin() as connection:
-            connection.execute(update(_SESSIONS).where(_SESSIONS.c.hash == hashed).values(seen_at=now))
-    return Caller("session", row.name, row.id, ALL_SCOPES if row.admin else USER_SCOPES, csrf_of(secret))
+        return connection.execute(query).first()
 
 
 def close_session(database: Engine, secret: str) -> None:

@@ -63,18 +63,8 @@ def _checked_scopes(account: Account, scopes: Iterable[str]) -> list[str]:
 
 def caller_of(database: Engine, token: str) -> Caller | None:
     """Return for whom a token speaks, None where it is none, revoked, too old, or of a disabled user."""
-    if not is_token(token):
-        return None
     now = time.time()
-    query = (
-        select(_TOKENS.c.id, _TOKENS.c.scopes, _TOKENS.c.last_used_at, _USERS.c.id.label("user"), _USERS.c.name)
-        .add_columns(_USERS.c.admin)
-        .join(_USERS, _USERS.c.id == _TOKENS.c.user_id)
-        .where(_TOKENS.c.hash == hash_of(token), _TOKENS.c.revoked_at.is_(None), _USERS.c.disabled_at.is_(None))
-        .where(_TOKENS.c.expires_at.is_(None) | (_TOKENS.c.expires_at > now))
-    )
-    with database.connect() as connection:
-        row = connection.execute(query).first()
+    row = _usable(database, token, now)
     if row is None:
         return None
     if row.last_used_at is None or now - row.last_used_at > _USED_EVERY:
@@ -83,6 +73,25 @@ def caller_of(database: Engine, token: str) -> Caller | None:
     # Somebody who is no admin any more keeps the token, but not the scope.
     scopes = frozenset(Scope(scope) for scope in row.scopes if scope != Scope.ADMIN or row.admin)
     return Caller("token", row.name, row.user, scopes)
+
+
+def is_of_use(database: Engine, token: str) -> bool:
+    """Say whether a token still speaks for its user; to ask counts as no use."""
+    return _usable(database, token, time.time()) is not None
+
+
+def _usable(database: Engine, token: str, now: float) -> Any:
+    if not is_token(token):
+        return None
+    query = (
+        select(_TOKENS.c.id, _TOKENS.c.scopes, _TOKENS.c.last_used_at, _USERS.c.id.label("user"), _USERS.c.name)
+        .add_columns(_USERS.c.admin)
+        .join(_USERS, _USERS.c.id == _TOKENS.c.user_id)
+        .where(_TOKENS.c.hash == hash_of(token), _TOKENS.c.revoked_at.is_(None), _USERS.c.disabled_at.is_(None))
+        .where(_TOKENS.c.expires_at.is_(None) | (_TOKENS.c.expires_at > now))
+    )
+    with database.connect() as connection:
+        return connection.execute(query).first()
 
 
 def list_tokens(database: Engine, user_id: str) -> list[dict[str, Any]]:

@@ -93,8 +93,13 @@ def archive_folder(engine: Engine) -> Path:
     """Return the folder of the files of a database: beside an SQLite file, else in the working directory."""
     name = engine.url.database or ""
     if engine.dialect.name == "sqlite" and name not in {"", ":memory:"}:
-        return Path(name).resolve().with_suffix(".archive")
+        return folder_beside(Path(name))
     return Path("lab.archive").resolve()
+
+
+def folder_beside(database_file: Path) -> Path:
+    """Return the folder of the files that belong to an SQLite file."""
+    return database_file.resolve().with_suffix(".archive")
 
 
 def find_part(engine: Engine, part: Row) -> Path:

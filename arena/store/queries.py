@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Label, Select, Table, bindparam, func, select
@@ -265,3 +266,11 @@ def page(
 
 
 TABLES = {"trades": Trade, "orders": OrderRow, "logs": LogRow}
+
+
+def count_submissions(engine: Engine, statuses: Collection[str]) -> dict[str, int]:
+    """Return how many submissions are in each of some states; a state that none is in is left out."""
+    status = _SUBMISSIONS.c.status
+    query = select(status, func.count()).where(status.in_([str(one) for one in statuses])).group_by(status)
+    with engine.connect() as connection:
+        return {str(name): int(count) for name, count in connection.execute(query)}

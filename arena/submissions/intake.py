@@ -254,7 +254,8 @@ class Intake:
         most = self._max_bots, self._most_of_owner
         enrolled = self._engine.call(lambda: admit(new, examined.program, *most)).result(timeout=60)
         if enrolled.created:
-            log.info("Bot '%s' by %s is admitted (%s)", enrolled.bot.bot_name, new.author, new.origin)
+            name = enrolled.bot.bot_name
+            log.info("Bot '%s' by %s is admitted (%s)", name, new.author, new.origin, extra={"bot": name})
         return enrolled
 
     def upload(
@@ -267,7 +268,7 @@ class Intake:
             raise RefusedError("The bot is refused.", examined.violations)
         examined.warnings += [f"Line {f['line']}: {f['message']} {f['hint']}" for f in examined.findings]
         for warning in examined.warnings:
-            log.warning("Bot '%s': %s", examined.name, warning)
+            log.warning("Bot '%s': %s", examined.name, warning, extra={"bot": examined.name})
         new = NewBot(
             name=examined.name, author=clean_name(author) or "local", origin=origin,
             source=source.decode("utf-8-sig"), source_hash=hash_source(source),

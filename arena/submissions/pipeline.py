@@ -30,7 +30,7 @@ from arena.submissions.intake import Examined, Intake, problem
 from arena.submissions.samples import Samples
 from arena.submissions.states import FINAL, Status
 from arena.submissions.store import CancelledError, SubmissionStore, Wanted
-from arena.submissions.writing import LEAKED, Ask, Writing
+from arena.submissions.writing import LEAKED, Ask, CallListener, Writing
 
 log = logging.getLogger("arena.submissions")
 
@@ -61,7 +61,7 @@ class Pipeline:
 
     def __init__(
         self, desk: SubmissionStore, intake: Intake, models: Models, budgets: Budgets, facts: words.SeasonFacts,
-        max_repairs: int, live: Broadcast, samples: Samples,
+        max_repairs: int, live: Broadcast, samples: Samples, on_call: CallListener | None = None,
     ) -> None:  # fmt: skip
         self.models = models
         self.budgets = budgets
@@ -69,7 +69,7 @@ class Pipeline:
         self.samples = samples
         self._desk = desk
         self._intake = intake
-        self._writing = Writing(desk, models, live)
+        self._writing = Writing(desk, models, live, on_call)
         self._facts = facts
         self._max_repairs = max_repairs
         self._queue = FairQueue()

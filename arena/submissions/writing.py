@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from arena.core.text import clean_line
 from arena.engine.live.broadcast import Broadcast
@@ -28,6 +29,13 @@ _MAX_CAUSE = 600
 # Characters that a model repeats of its own where it goes on.
 _MOST_REPEATED = 2000
 _LEAST_REPEATED = 4
+
+
+class CallListener(Protocol):
+    """Is told of each call of a model; from any thread."""
+
+    def __call__(self, model: str, attempt: Attempt, *, answered: bool) -> None:
+        """Take the arena's name of a model and what came of the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +95,9 @@ class LiveAnswer:
 class Writing:
     """Makes the calls; safe to use from several threads."""
 
-    def __init__(self, desk: SubmissionStore, models: Models, live: Broadcast) -> None:
+    def __init__(self, desk: SubmissionStore, models: Models, live: Broadcast, on_call: CallListener | None) -> None:
         self._desk = desk
+        self._on_call = on_call
         self._models = models
         self._live = live
         self._lock = threading.Lock()
@@ -136,13 +145,19 @@ class Writing:
                 # It was written and will be charged, although it is of no use.
                 _count(attempt, self._models.find(submission.model), ask, answer.text)
             self._desk.save_attempt(attempt)
+            self._tell(submission.model, attempt, answered=False)
             raise
         finally:
             with self._lock:
                 del self._calls[submission.id]
         answer.end(completion.text)
         self._keep(attempt, model, ask, completion)
+        self._tell(submission.model, attempt, answered=True)
         return attempt
+
+    def _tell(self, model: str, attempt: Attempt, *, answered: bool) -> None:
+        if self._on_call is not None:
+            self._on_call(model, attempt, answered=answered)
 
     def _keep(self, attempt: Attempt, model: Model, ask: Ask, completion: Completion) -> None:
         attempt.model, attempt.seconds = completion.model, completion.seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
-from arena.web.context import Ctx
+from arena.web.context import Ctx, Waiting
 from arena.web.metrics import exposition
 from arena.web.problems import problem_response
 
@@ -28,7 +28,7 @@ def readyz(context: Ctx) -> Response:
 
 
 @router.get("/metrics")
-def metrics(context: Ctx) -> Response:
+def metrics(context: Ctx, lines: Waiting) -> Response:
     """Return figures for Prometheus."""
-    body, content_type = exposition(context)
+    body, content_type = exposition(context, lines.streams.present)
     return Response(body, media_type=content_type)

@@ -16,9 +16,11 @@ from typing import ParamSpec, TypeVar
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
+from sse_starlette import EventSourceResponse
 from starlette.types import Receive, Scope, Send
 
 from arena.web.problems import TooManyError
+from arena.web.streams import while_let_in
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,6 +39,11 @@ class ConcurrencyLimit:
 
     def __post_init__(self) -> None:
         self._places = asyncio.Semaphore(self.at_once)
+
+    @property
+    def present(self) -> int:
+        """Return how much of it is under way or in line."""
+        return self._present.total()
 
     @asynccontextmanager
     async def place(self, request: Request) -> AsyncIterator[None]:
@@ -72,6 +79,9 @@ class Placed(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, or raise TooManyError before anything is sent."""
+        still_in = scope["state"].get("still_in")
+        if still_in is not None and isinstance(self._answer, EventSourceResponse):
+            self._answer.body_iterator = while_let_in(self._answer.body_iterator, still_in)
         async with self._line.place(self._request):
             await self._answer(scope, receive, send)
 

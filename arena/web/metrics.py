@@ -1,41 +1,66 @@
-"""Figures for Prometheus, read when they are asked for."""
+"""Figures for Prometheus: what was counted since the start, and what is read when it is asked for."""
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from arena import __version__
 from arena.clock import CLOCK
+from arena.store import queries
+from arena.submissions.states import FINAL, Status
 from arena.web.context import AppState
 
+_STATES = ("starting", "recovering", "running", "waiting", "finished", "failed", "stopped")
+_UNDER_WAY = tuple(status for status in Status if status not in FINAL)
 
-class _Arena(Collector):
-    def __init__(self, context: AppState) -> None:
+
+class _Present(Collector):
+    """What can be read at any moment."""
+
+    def __init__(self, context: AppState, streams: int) -> None:
         self._context = context
+        self._streams = streams
 
     def collect(self) -> Iterator[Metric]:
-        engine = self._context.engine
+        context, engine = self._context, self._context.engine
+        built = GaugeMetricFamily("arena_build_info", "The version that runs", labels=["version"])
+        built.add_metric([__version__], 1)
+        yield built
         yield GaugeMetricFamily("arena_tick", "Number of the last recorded tick", engine.market.n)
         yield GaugeMetricFamily("arena_tick_time_seconds", "Its time", engine.market.time)
         yield GaugeMetricFamily(
             "arena_tick_seconds", "Seconds the last tick took, recording included", engine.tick_seconds
         )
-        bots = GaugeMetricFamily("arena_bots", "Bots by status", labels=["status"])
-        for status, count in Counter(seat.status for seat in engine.roster.seats()).items():
-            bots.add_metric([status], count)
-        yield bots
-        prices = GaugeMetricFamily("arena_price", "Last price", labels=["symbol"])
-        for symbol, price in engine.market.prices.items():
-            prices.add_metric([symbol], price)
-        yield prices
+        yield GaugeMetricFamily("arena_tick_interval_seconds", "Seconds between two ticks", engine.season.interval)
+        yield GaugeMetricFamily("arena_season", "Number of the season that is played", engine.season.number)
+        states = dict.fromkeys(_STATES, 0) | {engine.state: 1}
+        yield _by("arena_state", "1 for the state that the clock is in", "state", states)
+        yield _by("arena_bots", "Bots by status", "status", Counter(seat.status for seat in engine.roster.seats()))
+        yield _by("arena_price", "Last price", "symbol", engine.market.prices)
         yield GaugeMetricFamily("arena_missed_beats", "Beats without a tick since the start", engine.beats.missed)
         yield GaugeMetricFamily("arena_clock_jumps", "Jumps of the system clock since the start", CLOCK.jumps)
+        waiting = dict.fromkeys(map(str, _UNDER_WAY), 0) | queries.count_submissions(context.database, _UNDER_WAY)
+        yield _by("arena_queue", "Strategies under way, by state", "status", waiting)
+        yield GaugeMetricFamily("arena_streams", "Live streams that are open", self._streams)
+        if not context.settings.database_url:
+            free = shutil.disk_usage(Path(context.settings.db_path).resolve().parent).free
+            yield GaugeMetricFamily("arena_disk_free_bytes", "Free space beside the database", free)
         yield from _feeds(engine.source_status())
+
+
+def _by(name: str, words: str, label: str, values: dict[str, Any]) -> Metric:
+    family = GaugeMetricFamily(name, words, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
 
 
 def _feeds(status: dict[str, Any]) -> Iterator[Metric]:
@@ -54,8 +79,8 @@ def _feeds(status: dict[str, Any]) -> Iterator[Metric]:
     yield from (up, events, age, fresh)
 
 
-def exposition(context: AppState) -> tuple[bytes, str]:
-    """Return the metrics' text and its content type."""
-    registry = CollectorRegistry()
-    registry.register(_Arena(context))
-    return generate_latest(registry), CONTENT_TYPE_LATEST
+def exposition(context: AppState, streams: int) -> tuple[bytes, str]:
+    """Return the metrics' text and its content type; so many live streams are open."""
+    present = CollectorRegistry()
+    present.register(_Present(context, streams))
+    return generate_latest(context.measures.registry) + generate_latest(present), CONTENT_TYPE_LATEST

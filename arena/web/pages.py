@@ -85,6 +85,7 @@ def _frame(context: AppState, season: ChosenSeason | None = None) -> Values:
     return {
         "version": __version__,
         "source_bytes": context.settings.limits.source_bytes,
+        "accounts": context.settings.accounts,
         "token_required": bool(context.settings.arena_token.get_secret_value()),
         "status": status,
         "state": "" if past else status["state"],

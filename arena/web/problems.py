@@ -32,6 +32,7 @@ from arena.errors import (
     RefusedError,
     TooLargeError,
 )
+from arena.log import request_id
 from arena.web.text import json_bytes
 from sandbox.errors import SandboxError
 
@@ -71,6 +72,10 @@ def problem_response(
         given["www-authenticate"] = "Bearer"
     if status in {429, 503}:
         given.setdefault("retry-after", "2")
+    asked = request_id()
+    if asked is not None:
+        given["x-request-id"] = asked
+        more = {"request_id": asked, **more}
     body = json_bytes({**problem(status, detail), **more})
     return Response(body, status, given, media_type="application/problem+json")
 

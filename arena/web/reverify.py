@@ -58,12 +58,14 @@ class Reverification:
             try:
                 job = self._ended(ask_for_proof(self._context, season, seat.id))
             except ArenaError as error:
-                log.warning("The record of bot '%s' could not be proved: %s", seat.name, error)
+                words = "The record of bot '%s' could not be proved: %s"
+                log.warning(words, seat.name, error, extra={"bot": seat.name})
                 continue
             result = job["result"] or {"status": job["status"], "findings": []}
             found[seat.name] = result["status"]
             if result["status"] == DIFFERS:
-                log.error("The record of bot '%s' differs when it is run again: %s", seat.name, result["findings"][0])
+                words = "The record of bot '%s' differs when it is run again: %s"
+                log.error(words, seat.name, result["findings"][0], extra={"bot": seat.name})
         return found
 
     def _ended(self, job: dict[str, Any]) -> dict[str, Any]:

@@ -100,6 +100,7 @@ class Problem(BaseModel):
         None, description="Each finding with its place: pointer into the body, parameter, header, or line of a source."
     )
     resets_at: float | None = Field(None, description="When a budget or quota begins anew, Unix seconds.")
+    request_id: str | None = Field(None, description="The X-Request-ID of the answer; the server's log names it.")
 
 
 class SeasonDetail(BaseModel):

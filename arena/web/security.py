@@ -14,7 +14,9 @@ import math
 import re
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 from fastapi.concurrency import run_in_threadpool
@@ -181,7 +183,10 @@ class SecurityMiddleware:
                 dressed = _with_headers(dressed, rate.headers)
                 if not rate.allowed:
                     answer = 429, f"You may make {rate.limit} requests a minute; wait {rate.reset} s.", rate.reset
-            scope.setdefault("state", {})["caller"] = caller
+            state = scope.setdefault("state", {})
+            state["caller"] = caller
+            if self._accounts and caller.user_id is not None:
+                state["still_in"] = self._still_in(caller, headers)
             answer = answer or self._forbidden(scope, headers, caller)
         if answer is not None:
             await self._refuse(answer, scope, headers)(scope, receive, dressed)
@@ -232,7 +237,7 @@ class SecurityMiddleware:
     async def _caller(self, scope: AsgiScope, headers: Headers) -> tuple[Caller, Refusal | None]:
         """Return who makes a request, or why nobody finds out."""
         safe, path = scope["method"] in SAFE, scope["path"]
-        asked = self._members_only or is_guarded(path) or self._rate.limited
+        asked = self._members_only or is_guarded(path) or self._rate.limited or self._is_own_page(path, headers)
         if safe and (not asked or _is_public_file(path)):
             # A public read: nobody asks, and a token that has become wrong does no harm.
             return ANONYMOUS, None
@@ -242,6 +247,14 @@ class SecurityMiddleware:
         if self._accounts:
             return await self._with_accounts(scope, bearer, cookie)
         return self._without_accounts(scope, bearer, cookie)
+
+    def _is_own_page(self, path: str, headers: Headers) -> bool:
+        """Say whether this may be a page of somebody signed in, whose name its head shows."""
+        if not self._accounts or path.startswith(("/api/", "/metrics")) or "authorization" in headers:
+            return False
+        cookie = _cookie(headers, COOKIE)
+        # The arena's own cookie is nobody's account, and a wrong one would count as a guess at each page.
+        return bool(cookie) and _ARENAS_COOKIE.fullmatch(cookie) is None
 
     def _without_accounts(self, scope: AsgiScope, bearer: str, cookie: str) -> tuple[Caller, Refusal | None]:
         if not self._tokens.required:
@@ -280,6 +293,14 @@ class SecurityMiddleware:
             return ANONYMOUS, (401, "This token is none of this arena's, or it was revoked or is too old.")
         self._tokens.right(scope)
         return caller, None
+
+    def _still_in(self, caller: Caller, headers: Headers) -> Callable[[], bool]:
+        """Return what tells whether a caller would still be let in by what this request has shown."""
+        if caller.by == "session":
+            return partial(user_sessions.is_open, self._database, _cookie(headers, COOKIE))
+        return partial(
+            user_tokens.is_of_use, self._database, headers.get("authorization", "").partition(" ")[2].strip()
+        )
 
     # -- what they may
 

@@ -30,6 +30,7 @@ from arena.web.board import BoardCache, CacheMiddleware
 from arena.web.bundles import Bundles
 from arena.web.context import AppState
 from arena.web.limits import ConcurrencyLimits
+from arena.web.observed import ObservedMiddleware
 from arena.web.security import SecurityMiddleware, Tokens
 
 DESCRIPTION = (
@@ -76,6 +77,7 @@ def create_app(context: AppState) -> FastAPI:
     app.add_middleware(
         SecurityMiddleware, settings=context.settings, tokens=tokens, database=context.database
     )  # fmt: skip
+    app.add_middleware(ObservedMiddleware, measures=context.measures)
     return app
 
 

@@ -186,10 +186,10 @@ def test_a_hostile_bot_reaches_a_terminal_as_text(live: Running, run: Run, own_n
 
 
 def test_a_log_line_is_cleaned() -> None:
-    from arena.log import CleanFormatter
+    from arena.log import formatter
 
     record = logging.LogRecord("arena", logging.INFO, "", 0, "one%s\ntwo", (CONTROLS,), None)
-    text = CleanFormatter("%(message)s").format(record)
+    text = formatter().format(record)
     assert text.splitlines()[1] == "two"
     assert not unseen(text)
 

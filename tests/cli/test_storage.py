@@ -5,38 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
-import pytest
 
-from arena.store.bulk import insert_rows
-from arena.store.database import open_database, upgrade
-from arena.store.models import EquityRow, Tick
-from arena.store.seasons import close_season, resume_or_open
 from tests.cli.conftest import Run
-from tests.store.conftest import PLAN
-
-
-@pytest.fixture
-def played(tmp_path: Path) -> Path:
-    """A database with a closed season of 50 ticks."""
-    path = tmp_path / "own.db"
-    engine = open_database(f"sqlite:///{path}")
-    upgrade(engine)
-    season, _ = resume_or_open(engine, PLAN, runtime={})
-    with engine.begin() as connection:
-        insert_rows(connection, Tick, [
-            {"season_id": season.id, "n": n, "time": 1e9 + n, "prices": {"B": 1 + n / 7}, "conditions": None}
-            for n in range(50)
-        ])  # fmt: skip
-        insert_rows(connection, EquityRow, [
-            {
-                "time": 1e9 + n, "bot_name": "A", "equity": n / 7, "realized_pnl": 0.0, "unrealized_pnl": 0.0,
-                "cash": 0.0, "season_id": season.id, "bot_id": "a", "tick": n,
-            }
-            for n in range(0, 50, 10)
-        ])  # fmt: skip
-    close_season(engine, season.id)
-    engine.dispose()
-    return path
 
 
 def test_a_season_is_archived_and_exported_whole(run: Run, played: Path, tmp_path: Path) -> None:

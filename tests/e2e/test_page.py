@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.arenas import until
+from tests.arenas import bot_source, until
 from tests.e2e.browser import CHROMIUM, browsing, launched
 from tests.e2e.server import Server
 
@@ -166,6 +166,22 @@ def test_a_rejected_strategy_says_who_said_no_and_goes_back_into_the_box(page: A
     page.wait_for_selector("#prompt")
     until(lambda: page.input_value("#prompt") == words, "the words are in the box again")
     until(lambda: page.input_value("#submit-name") == "Whistler", "and so is the name")
+
+
+def test_a_bots_buttons_do_what_they_say_before_its_charts_are_there(page: Any, server: Server) -> None:
+    bot = upload(server, bot_source(name="Early"))["bot_id"]
+    server.wait_for(lambda: server.get(f"/bots/{bot}")["status"] == "active")
+    # The curve never comes: what the page waits for after its figures.
+    page.route("**/equity*", lambda _: None)
+    page.goto(f"{server.url}/bots/{bot}")
+    page.click("#bot-pause")
+    page.wait_for_selector("#bot-resume:not([hidden])")
+    assert server.get(f"/bots/{bot}")["status"] == "paused"
+    page.click("#bot-revise")
+    page.wait_for_selector("#revise-form:not([hidden])")
+    page.click("#bot-resume")
+    page.wait_for_selector("#bot-pause:not([hidden])")
+    page.unroute_all(behavior="ignoreErrors")
 
 
 def test_a_record_is_proved_from_the_page(page: Any, server: Server) -> None:

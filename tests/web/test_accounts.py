@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from arena.errors import BusyError
-from arena.people import accounts, tokens
+from arena.people import accounts, sessions, tokens
 from arena.people.activity import verify_activity
 from arena.people.quotas import DailyQuota, QuotaLimits
 from arena.people.rights import USER_SCOPES, Caller
-from tests.arenas import Running, bot_source, running, settings_for
+from tests.arenas import PATIENCE, Running, bot_source, running, settings_for
 from tests.conftest import TOKEN
 
 PASSWORD = "correct horse battery"
@@ -439,3 +440,86 @@ def test_without_accounts_nothing_is_asked(live: Running) -> None:
     assert (me["by"], me["accounts"], me["admin"]) == ("this machine", False, True)
     assert live.client.get("/account").status_code in {403, 404}
     assert "ratelimit" not in live.api("GET", "/prices").headers
+
+
+# -- what a page's head shows, and streams that were opened by what has been revoked
+
+
+def test_the_head_of_a_page_names_who_is_signed_in(
+    arena: Running, user: accounts.Account, browser: httpx2.Client
+) -> None:
+    assert 'href="/sign-in?next=/seasons"' in browser.get("/seasons").text
+    sign_in(browser, arena, user)
+    for path in ("/", "/seasons", "/no-such-page"):
+        head = browser.get(path, headers={"accept": "text/html"}).text.partition("<main")[0]
+        assert re.search(rf'<a href="/account">.*{user.name}</bdi></a>', head), path
+    browser.cookies.set("arena_session", "of-a-session-that-has-ended")
+    page = browser.get("/seasons")
+    assert (page.status_code, user.name in page.text) == (200, False)
+    # A cookie that proves another token counts as no guess at a page that anybody may read.
+    browser.cookies.set("arena_session", "0" * 64)
+    assert {browser.get("/seasons").status_code for _ in range(15)} == {200}
+    assert arena.api("GET", "/me", headers=OPERATOR).status_code == 200
+
+
+def test_without_accounts_a_page_names_nobody(live: Running) -> None:
+    head = live.client.get("/seasons").text.partition("<main")[0]
+    assert 'id="who"' not in head
+    assert "/sign-in" not in head
+
+
+@pytest.fixture(scope="module")
+def club(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """An arena with accounts whose reads are for members; what a stream was opened by is looked at often."""
+    folder = tmp_path_factory.mktemp("club")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("arena.web.streams.CHECK_SECONDS", 0.2)
+        with running(settings_for(folder, accounts=True, reads="members"), folder) as found:
+            yield found
+
+
+def listening(arena: Running, headers: dict[str, str]) -> tuple[httpx2.Client, httpx2.Response, Iterator[str]]:
+    """Open the stream and read its first line."""
+    client = httpx2.Client(base_url=arena.url, timeout=PATIENCE, trust_env=False)
+    answer = client.send(client.build_request("GET", "/api/v1/stream", headers=headers), stream=True)
+    assert answer.status_code == 200
+    lines = answer.iter_lines()
+    assert next(lines)
+    return client, answer, lines
+
+
+@pytest.mark.parametrize("way", ["token revoked", "token too old", "user disabled", "signed out", "session too old"])
+def test_a_stream_ends_with_what_opened_it(club: Running, way: str) -> None:
+    database = club.arena.database
+    member = accounts.add_user(database, f"member-{way.replace(' ', '-')}")
+    token, row = tokens.make_token(database, member, "test", ["read"])
+    session = sessions.open_session(database, member, "127.0.0.1")
+    by_token = {"authorization": f"Bearer {token}"}
+    headers = by_token if way.startswith(("token", "user")) else {"cookie": f"arena_session={session}"}
+    other = accounts.add_user(database, f"other-{way.replace(' ', '-')}")
+    kept, _ = tokens.make_token(database, other, "test", ["read"])
+    client, answer, lines = listening(club, headers)
+    second, another, still = listening(club, {"authorization": f"Bearer {kept}"})
+    try:
+        if way == "token revoked":
+            tokens.revoke_token(database, member.id, row["id"])
+        elif way == "user disabled":
+            accounts.disable_user(database, member.id)
+        elif way == "signed out":
+            sessions.close_session(database, session)
+        else:
+            table = "tokens" if way == "token too old" else "sessions"
+            with database.begin() as connection:
+                connection.execute(
+                    text(f"UPDATE {table} SET expires_at = 1 WHERE user_id = :user"), {"user": member.id}
+                )
+        # It ends as a stream ends, not as one that was cut off.
+        for _ in lines:
+            pass
+        assert club.client.get("/api/v1/leaderboard", headers=headers).status_code == 401
+        # That of somebody else goes on.
+        for _ in range(8):
+            assert next(still) is not None
+    finally:
+        for one in (answer, client, another, second):
+            one.close()

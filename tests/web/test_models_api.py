@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,10 @@ def test_the_first_model_is_the_usual_one_and_each_is_asked_as_it_is_set(
     model.headers.clear()
     by_a, by_b = arena.submit("a bot"), arena.submit("a bot", model="b")
     assert [by_a["status"], by_b["status"]] == ["admitted", "admitted"]
+    counted = arena.client.get("/metrics").text
+    for figure in ('arena_model_calls_total{model="a",outcome="answered"}', 'arena_model_call_seconds_count{model="b"}',
+                   'arena_model_tokens_total{kind="prompt",model="a"}'):  # fmt: skip
+        assert re.search(rf"^{re.escape(figure)} [1-9]", counted, re.MULTILINE), figure
     assert [request["model"] for request in model.requests] == ["model-of-a", "model-of-b"]
     assert [headers.get("authorization") for headers in model.headers] == [f"Bearer {KEY}", None]
     assert (model.requests[1]["temperature"], model.requests[1]["top_p"]) == (0.5, 0.9)

@@ -23,6 +23,7 @@ from arena.engine.live import garbage
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.calls import CallQueue
 from arena.engine.live.journal import Journal
+from arena.engine.live.observer import Observer
 from arena.engine.live.recovery import Recovery
 from arena.engine.live.revival import Revival
 from arena.engine.live.roster import Roster
@@ -64,6 +65,7 @@ class Engine:
         receipt: ReceiptWriter | None = None,
         snapshot_minutes: float = 0.0,
         on_finish: Callable[[bool], None] | None = None,
+        observer: Observer | None = None,
         *,
         followed: bool = False,
     ) -> None:
@@ -71,7 +73,7 @@ class Engine:
 
         Each bot that comes in is given a `receipt`; its memory is saved every `snapshot_minutes`, 0 for never.
         `on_finish` is called once the season is closed, with whether it had come to its declared end; a season that
-        is `followed` has the next one begin there.
+        is `followed` has the next one begin there. The `observer` is told what the clock does.
         """
         self.season = season
         self.market = MarketState(symbols=tuple(sorted(source.symbols)))
@@ -87,7 +89,8 @@ class Engine:
         self._broadcast = broadcast
         self._journal = journal or Journal(database)
         self._calls = CallQueue()
-        self.supervisor = Supervisor(pool, self._state, source.deadline)
+        self._observer = observer or Observer()
+        self.supervisor = Supervisor(pool, self._state, source.deadline, self._observer)
         self.roster = Roster(database, self._state, self.supervisor, memory, receipt)
         self._recovery = Recovery(database, self._state, self.roster, self.scores)
         self._revival = Revival(database, pool, self._state, self.roster, self._calls.hand_over)
@@ -162,6 +165,7 @@ class Engine:
     def wait_for_bots(self) -> None:
         """Wait until every bot has its memory back; what is handed over meanwhile is done."""
         while not self._revival.over and not self._calls.stopping and not self._zygote_died.is_set():
+            self._observer.beat()
             self._calls.serve(0.1)
 
     def main_loop(self) -> None:
@@ -206,6 +210,7 @@ class Engine:
     def on_tick(self, n: int, time: float, *, last: bool = False) -> None:
         """Settle, ask, record, publish; seats and market change only after the tick is recorded."""
         started = real_time.monotonic()
+        self._observer.beat()
         market = self.market
         prices = self._source.prices_at(n, time, market.prices)
         conditions = self._source.conditions(time, market)
@@ -249,6 +254,7 @@ class Engine:
             self._barred = set(conditions.barred)
             self._broadcast.publish("status", {})
         self.tick_seconds = real_time.monotonic() - started
+        self._observer.ticked(self.tick_seconds)
 
     def _save_memories(self, beat: float) -> None:
         """Have the memory of some bots saved while there is nothing else to do until the next beat."""
@@ -317,6 +323,8 @@ class Engine:
             # The phase last: who reads it from another thread finds the reason too.
             self._state.problem = problem.reason
             self._state.phase = "waiting"
+            # A restart would not bring the database back: the process is told to be alive.
+            self._observer.beat()
             if self._calls.wait(1.0):
                 return False
         self._state.problem = None
@@ -365,6 +373,7 @@ class Engine:
         """Do what is handed over until no time is left or the engine is to end."""
         while not self._calls.stopping and (seconds := left()) > 0:
             self._flush()
+            self._observer.beat()
             self._calls.serve(min(seconds, 1.0))
         if self._calls.waiting:
             self._flush()

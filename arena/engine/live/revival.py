@@ -220,16 +220,19 @@ class Revival:
             return None
         repeated = way.play.account == lost.account and way.play.waiting == lost.waiting
         if catch_up.from_snapshot and (way.problem is not None or not repeated):
-            log.warning("The snapshot of bot '%s' is not used: it %s", seat.name, way.problem or "led elsewhere")
+            why = way.problem or "led elsewhere"
+            log.warning("The snapshot of bot '%s' is not used: it %s", seat.name, why, extra={"bot": seat.name})
             way.close()
             return self._way(lost, catch_up.program, catch_up.life, tape, catch_up.older)
         if way.problem is not None:
             # The account is exact all the same: it comes from the record.
-            log.warning("Bot '%s' could not catch up (%s); it starts afresh", seat.name, way.problem)
+            words = "Bot '%s' could not catch up (%s); it starts afresh"
+            log.warning(words, seat.name, way.problem, extra={"bot": seat.name})
             self._settle(seat, Life.RESTARTING, catch_up.program)
             return None
         if not repeated:
-            log.warning("Bot '%s' did not repeat its recorded orders while catching up", seat.name)
+            words = "Bot '%s' did not repeat its recorded orders while catching up"
+            log.warning(words, seat.name, extra={"bot": seat.name})
         self._hand_over(lambda: self._seat_worker(catch_up))
         return None
 
@@ -248,7 +251,8 @@ class Revival:
             seat.reviving = False
             if seat.life in {Life.RECOVERING, Life.PAUSED}:
                 seat.life, seat.entry.reason = Life.REFUSED, reason
-                log.warning("Bot '%s' is refused by the present policy: %s", seat.name, reason)
+                words = "Bot '%s' is refused by the present policy: %s"
+                log.warning(words, seat.name, reason, extra={"bot": seat.name})
 
         self._hand_over(refuse)
 

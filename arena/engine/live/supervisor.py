@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from arena.core.seeds import seed_of
 from arena.engine.discipline import Action
+from arena.engine.live.observer import Observer
 from arena.engine.live.tick import TickBuilder
 from arena.engine.live.tick_payload import TickPayload
 from arena.engine.seat import RUNNING, Life, Seat
@@ -28,8 +29,11 @@ log = logging.getLogger("arena.engine")
 class Supervisor:
     """Owns every conversation with the workers; used by the engine's thread only."""
 
-    def __init__(self, pool: Pool, state: SeasonState, deadline: float | None) -> None:
+    def __init__(
+        self, pool: Pool, state: SeasonState, deadline: float | None, observer: Observer | None = None
+    ) -> None:
         """Serve one season; bots have `deadline` seconds a tick to answer, None for as long as their CPU time lasts."""
+        self._observer = observer or Observer()
         self._pool = pool
         self._state = state
         self._deadline = deadline
@@ -51,7 +55,7 @@ class Supervisor:
         try:
             seat.worker, ask = self._pool.spawn(seat.program, start.pack())
         except SandboxError as error:
-            log.error("Bot '%s' cannot start: %s", seat.name, error)
+            log.error("Bot '%s' cannot start: %s", seat.name, error, extra={"bot": seat.name})
             seat.worker = None
             return
         seat.symbols_told = -1
@@ -218,6 +222,7 @@ class Supervisor:
         answered: bool = False,
     ) -> None:
         """Act on what a bot did wrong, and say it in one line."""
+        self._observer.judged(verdict)
         if verdict is Verdict.LOST:
             # Not the bot's fault: the engine brings all of them back before the next tick.
             self.end(seat)

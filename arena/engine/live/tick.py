@@ -312,7 +312,7 @@ class TickBuilder:
             missed = self._limit.admit(seat.id)
             if missed is not None:
                 more = f" (and {missed} lines before it)" if missed else ""
-                log.log(level, "%s: %s%s", seat.name, line, more)
+                log.log(level, "%s: %s%s", seat.name, line, more, extra={"bot": seat.name, "tick": self.n})
 
 
 def _recorded_conditions(conditions: Conditions, updates: Sequence[SeatUpdate]) -> Row | None:

@@ -443,21 +443,24 @@ $("log-search").addEventListener("input", () => logs.draw());
 $("log-level").addEventListener("change", () => logs.draw());
 listenProof();
 listenWhy();
+listenBehaviour();
+// Before anything is waited for: a click that comes earlier than the figures must do what it says.
+if (season === null) {
+  listenActions();
+  offerRevision();
+}
 await load();
 drawStoredProof().catch((error) => { if (error.status !== 404) failed(error); });
 await chart.load(current, failed);
 drawTrades();
 optional("statistics", drawTrust);
 optional("lineage", drawLineage);
-listenBehaviour();
 if (season === null) {
   const reload = calm(load, GAP_MS);
   live.addEventListener("leaderboard", ({ detail }) => { snapshot = detail.as_of; reload(); });
   live.addEventListener("trade", ({ detail }) => { if (detail.bot_id === id) reload(); });
   live.addEventListener("tick", ({ detail }) => { chart.tick(detail); drawPositions(); });
   live.addEventListener("resync", async () => { await chart.load(current, failed); reload(); });
-  listenActions();
-  offerRevision();
   if (!live.prices) get("/prices").then((now) => { takePrices(now); drawPositions(); }, () => {});
 } else {
   get(inSeason("/prices", season)).then(({ prices: found }) => { lastPrices = found; drawPositions(); }, () => {});
