@@ -40,6 +40,7 @@ from arena.errors import (
     MarketDataError,
     NotFoundError,
     RefusedError,
+    ServerUnreachableError,
     SettingsError,
 )
 from sandbox.errors import SandboxError
@@ -115,6 +116,8 @@ def _run() -> int:
         for line in str(error).splitlines():
             complain(line)
         code = _code_of(error)
+        if code == 5:
+            complain("Set ARENA_TOKEN.")
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -176,7 +179,7 @@ def spread_data(arguments: list[str]) -> list[str]:
 
 
 def _code_of(error: Exception) -> int:
-    if isinstance(error, remote.ServerUnreachableError):
+    if isinstance(error, ServerUnreachableError):
         return 6
     if isinstance(error, SettingsError) or (isinstance(error, MarketDataError) and error.usage):
         return 2
