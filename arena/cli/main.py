@@ -21,6 +21,7 @@ from arena.cli import (
     data,
     fake_feed,
     local,
+    mcp,
     models,
     people,
     proof,
@@ -75,7 +76,7 @@ def root(
 
 
 for part in (
-    server, local, author, behaviour, models, people, record, proof, remote, robust, tournament, trust, fake_feed,
+    server, local, author, behaviour, models, people, record, proof, remote, robust, tournament, trust, fake_feed, mcp,
 ):  # fmt: skip
     part.register(app)
 app.add_typer(bots.app, name="bots")

@@ -23,6 +23,7 @@ from arena.store import queries
 from arena.web.context import AppState, Ctx
 
 API = "/api/v1"
+MCP = "/mcp"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -78,6 +79,8 @@ TABLE: dict[tuple[str, str], Access] = {
     ("GET", f"{API}/users"): Access(Right.ADMIN),
     ("GET", f"{API}/activity"): Access(Right.ADMIN),
     ("GET", f"{API}/me"): Access(Right.OPEN),
+    # Each tool asks for the right of the route that does the same.
+    ("POST", MCP): Access(Right.OPEN),
     # -- pages
     ("GET", "/sign-in"): Access(Right.OPEN),
     ("POST", "/sign-in"): Access(Right.OPEN),
@@ -156,15 +159,23 @@ def authorise(prefix: str) -> Callable[[Request, Ctx], Awaitable[None]]:
         name = str(request.path_params.get(access.parameter, ""))
         if access.action:
             request.scope["state"]["deed"] = Deed(access.action, name)
-        owns = False
-        if access.right is Right.OWN and caller.user_id is not None and not caller.admin:
-            owns = await run_in_threadpool(_owns, context, access, caller, name, request.query_params.get("season"))
         # Whether reads are for members alone, the door has asked already.
-        sentence = refusal(caller, access.right, owns=owns, members_only=False)
-        if sentence is not None:
-            raise HTTPException(403 if caller.known else 401, sentence)
+        await permit(context, access, caller, name, season=request.query_params.get("season"))
 
     return check
+
+
+async def permit(
+    context: AppState, access: Access, caller: Caller, name: str, *, season: str | None = None,
+    members_only: bool = False,
+) -> None:  # fmt: skip
+    """Refuse a caller who may not do this to the object of that name: 401 where nobody is known, else 403."""
+    owns = False
+    if access.right is Right.OWN and caller.user_id is not None and not caller.admin:
+        owns = await run_in_threadpool(_owns, context, access, caller, name, season)
+    sentence = refusal(caller, access.right, owns=owns, members_only=members_only)
+    if sentence is not None:
+        raise HTTPException(403 if caller.known else 401, sentence)
 
 
 def _owns(context: AppState, access: Access, caller: Caller, name: str, season: str | None) -> bool:

@@ -13,6 +13,7 @@ from arena.web import (
     account_pages,
     assets,
     health,
+    mcp_endpoint,
     openapi,
     pages,
     problems,
@@ -70,6 +71,7 @@ def create_app(context: AppState) -> FastAPI:
     assets.install(app)
     pages.install(app)
     app.include_router(account_pages.router)
+    mcp_endpoint.install(app)
     problems.install(app, pages.error_page)
     access.refuse_unlisted(app)
     app.add_middleware(CacheMiddleware, board=board)
