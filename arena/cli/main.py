@@ -33,6 +33,7 @@ from arena.cli import (
     storage,
     tournament,
     trust,
+    webhooks,
 )
 from arena.cli.output import complain, console
 from arena.errors import (
@@ -82,6 +83,7 @@ for part in (
 app.add_typer(bots.app, name="bots")
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(local.db_app, name="db")
 app.add_typer(local.config_app, name="config")
 remote.season_app.command("report")(trust.season_report)

@@ -45,6 +45,10 @@ def _submission(action: str) -> Access:
     return Access(Right.OWN, action, Kind.SUBMISSION, "submission_id")
 
 
+def _webhook(action: str) -> Access:
+    return Access(Right.OWN, action, Kind.WEBHOOK, "webhook_id")
+
+
 def _user(action: str) -> Access:
     return Access(Right.ADMIN, action, None, "name")
 
@@ -68,6 +72,10 @@ TABLE: dict[tuple[str, str], Access] = {
     ("POST", f"{API}/seasons"): Access(Right.ADMIN, "open season"),
     ("POST", f"{API}/seasons/close"): Access(Right.ADMIN, "close season"),
     ("DELETE", f"{API}/jobs/{{job_id}}"): Access(Right.OWN, "cancel job", Kind.JOB, "job_id"),
+    ("GET", f"{API}/webhooks"): Access(Right.SUBMIT),
+    ("POST", f"{API}/webhooks"): Access(Right.SUBMIT, "add webhook"),
+    ("POST", f"{API}/webhooks/{{webhook_id}}/test"): _webhook("test webhook"),
+    ("DELETE", f"{API}/webhooks/{{webhook_id}}"): _webhook("remove webhook"),
     ("POST", f"{API}/session"): Access(Right.OPEN, "sign in by token"),
     ("POST", f"{API}/me/tokens"): Access(Right.SIGNED_IN, "make token"),
     ("DELETE", f"{API}/me/tokens/{{token_id}}"): Access(Right.SIGNED_IN, "revoke token", None, "token_id"),

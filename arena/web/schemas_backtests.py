@@ -24,7 +24,9 @@ class TapeList(BaseModel):
 class BacktestRequest(BaseModel):
     """What to play; rules that are not given are those of the season."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"bots": ["Dip Buyer"], "tape": "prices.csv"}]}
+    )
 
     bots: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
         min_length=1, max_length=8, description="Ids or names of bots of the season."
