@@ -14,7 +14,8 @@ import anyio
 import httpx2
 import pytest
 
-from tests.arenas import BUYER, Running, bot_source, until
+from arena.people import accounts, tokens
+from tests.arenas import BUYER, Running, bot_source, running, settings_for, until
 from tests.conftest import TOKEN
 
 pytest.importorskip("mcp", reason="the extra 'mcp' is not installed")
@@ -22,6 +23,7 @@ pytest.importorskip("mcp", reason="the extra 'mcp' is not installed")
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
 
 ROOT = Path(__file__).resolve().parents[2]
 EMA = "buy when the price crosses above its 20-tick EMA, sell below, 0.01 BTC"
@@ -269,3 +271,52 @@ def test_agents_are_told_where_the_tools_are(live: Running) -> None:
     assert text.startswith("# Arena\n")
     assert f"{live.url}/mcp" in text
     assert live.client.get(f"{live.url}/api/v1/contract").json()["example"].startswith('"""')
+
+
+def test_tools_know_owners_scopes_and_members(tmp_path: Path) -> None:
+    """With accounts: another's bot stays untouched, a narrow token does little, and reads are the members'."""
+    settings = settings_for(tmp_path, accounts=True, arena_token=TOKEN, reads="members")
+    with running(settings, tmp_path) as arena:
+        database = arena.arena.database
+
+        def token(name: str, *scopes: str) -> str:
+            account = accounts.find_user(database, name)
+            return tokens.make_token(database, account, "test", list(scopes))[0]
+
+        for name in ("ada", "bob"):
+            accounts.add_user(database, name)
+        every = ("read", "submit", "manage-own")
+
+        async def play() -> None:
+            async with over_http(arena.url, token("ada", *every)) as ada:
+                uploaded = await call(ada, "upload_bot", source=bot_source(name="Adas"))
+                bot = uploaded["result"]["bot_id"]
+                assert uploaded["result"]["author"] == "ada"
+                made = await call(ada, "submit_strategy", prompt=EMA)
+                submission = made["result"]["submissions"][0]["id"]
+            async with over_http(arena.url, token("bob", *every)) as bob:
+                assert (await call(bob, "get_bot", bot=bot))["result"]["name"] == "Adas"
+                assert "somebody else" in await refused(bob, "manage_bot", bot=bot, action="retire")
+                said = await refused(bob, "answer_question", submission_id=submission, choice=1)
+                assert "somebody else" in said
+            async with over_http(arena.url, token("ada", "read")) as narrow:
+                assert "scope 'submit'" in await refused(narrow, "upload_bot", source=bot_source(name="Narrow"))
+                assert "scope 'manage-own'" in await refused(narrow, "manage_bot", bot=bot, action="pause")
+            async with over_http(arena.url, token("ada", "submit")) as blind:
+                for tool, arguments in (
+                    ("list_leaderboard", {}), ("get_bot", {"bot": bot}), ("list_seasons", {}), ("get_bot_contract", {}),
+                    ("compare_bots", {"bots": [bot, bot]}), ("wait_job", {"id": submission}),
+                    ("explain_trade", {"bot": bot}), ("explain_rejection", {"submission_id": submission}),
+                    ("run_backtest", {"bots": [bot]}),
+                ):  # fmt: skip
+                    assert "scope 'read'" in await refused(blind, tool, **arguments), tool
+                with pytest.raises(MCPError):
+                    await blind.read_resource(f"arena://bots/{bot}/source")
+
+        run(play)
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        wrong = arena.client.post("/mcp", json=body, headers={"authorization": "Bearer arena_wrong"})
+        assert wrong.status_code == 401
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        rows = arena.client.get("/api/v1/activity", headers=headers).json()["items"]
+        assert ("retire bot", "bob", 403) in {(row["action"], row["actor"], row["outcome"]) for row in rows}
