@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -259,6 +260,11 @@ def test_foreign_hosts_and_pages_are_kept_out(live: Running, headers: dict[str, 
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     accept = {"accept": "application/json, text/event-stream"}
     assert live.client.post("/mcp", json=body, headers={**accept, **headers}).status_code == status
+
+
+def test_the_page_names_every_tool() -> None:
+    page = (ROOT / "docs" / "agents.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) == TOOLS
 
 
 def test_only_posts_are_taken(live: Running) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import ipaddress
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -29,10 +27,11 @@ from arena.webhooks.addresses import ForbiddenAddressError, check_url, is_public
 from arena.webhooks.collecting import WAITING
 from arena.webhooks.events import ASKED, EventKind, Happening
 from arena.webhooks.notify import in_words
-from arena.webhooks.outbox import DELIVERED, FAILED, Outbox
+from arena.webhooks.outbox import DELIVERED, FAILED, PAUSES, Outbox
 from tests.arenas import BUYER, Running, bot_source, running, settings_for, until
 
 DELIVERIES = table_of(WebhookDelivery)
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "webhooks.md").read_text("utf-8")
 # Apprise asks for a module that Python is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
@@ -97,11 +96,19 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def holds(hook: dict[str, Any], headers: dict[str, str], body: bytes) -> bool:
-    """Check a signature as a receiver does."""
-    key = base64.b64decode(hook["secret"].removeprefix("whsec_"))
-    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-    wanted = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-    return headers["webhook-signature"] == f"v1,{wanted}"
+    """Check a signature as the page on webhooks tells receivers to."""
+    (snippet,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    space: dict[str, Any] = {}
+    exec(compile(snippet, "docs/webhooks.md", "exec"), space)
+    right = space["is_from_arena"](hook["secret"], headers, body)
+    assert not space["is_from_arena"](hook["secret"], headers, body + b" ")
+    return bool(right)
+
+
+def test_the_page_names_every_event_and_every_pause() -> None:
+    assert set(re.findall(r"^\| `([a-z.]+)`", PAGE, re.MULTILINE)) == set(EventKind)
+    assert "5 s, 30 s, 2 min, 10 min, 1 h, 4 h and 12 h" in PAGE
+    assert PAUSES == (5, 30, 120, 600, 3600, 4 * 3600, 12 * 3600)
 
 
 def test_what_happens_is_told_signed_and_once(telling: Running, receiver: Receiver) -> None:
