@@ -1,8 +1,8 @@
-# install · run · test · test-long · test-perf · coverage · check · pictures · screenshots · bench · soak · test-versions · lock · openapi · clean
+# install · run · test · test-long · test-perf · coverage · check · pictures · screenshots · bench · soak · test-versions · lock · openapi · client · clean
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev run test test-long test-perf coverage check pictures screenshots bench soak test-versions lock openapi clean
+.PHONY: install install-dev run test test-long test-perf coverage check pictures screenshots bench soak test-versions lock openapi client clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -69,6 +69,10 @@ lock:
 # The committed OpenAPI document; a test fails where it is not the one that the server sends.
 openapi: install
 	$(BIN)/python -m arena.web.server > docs/openapi.json
+
+# The client for plain programs, made of the one for asyncio; a test fails where they differ.
+client: install-dev
+	$(BIN)/python -m tests.client.generate
 
 clean:
 	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -50,6 +50,7 @@ from arena.web.jobs import Jobs
 from arena.web.measures import Measures
 from arena.web.reverify import Reverification
 from arena.web.server import create_app
+from arena.webhooks.outbox import Outbox
 from sandbox.pool import Pool
 
 log = logging.getLogger("arena")
@@ -107,12 +108,14 @@ class Arena:
         pipeline.start()
         self._on_stop(Retention(self._database, settings.retention_equity_days), Retention.stop).start()
         jobs = self._on_stop(Jobs(self._database, lambda data: self.broadcast.publish("job", data)), Jobs.stop)
+        outbox = self._on_stop(Outbox(self._database, private=settings.webhooks_private), Outbox.stop)
+        outbox.start()
         # Streams end first: a reader must not hold up the rest.
         self._ends.callback(live.close)
         self._ends.callback(self.broadcast.close)
         self._context = AppState(
             settings=settings, database=self._database, pool=self._pool, run=run, broadcast=self.broadcast,
-            desk=desk, pipeline=pipeline, jobs=jobs, signer=self.signer, status=self.status,
+            desk=desk, pipeline=pipeline, jobs=jobs, signer=self.signer, outbox=outbox, status=self.status,
             close_season=self.close_season, new_season=self.new_season, measures=self._measures,
         )  # fmt: skip
         self._on_stop(Reverification(self._context, settings.reverify_hours), Reverification.stop)

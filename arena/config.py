@@ -147,6 +147,9 @@ class Settings(BaseSettings):
         0, ge=0, description="Requests a minute of a user, or of an address without one; 0 means any number."
     )
     streams_per_address: int = Field(100, ge=1, le=400, description="Live streams an address may have open at once.")
+    webhooks_private: bool = Field(
+        False, description="Whether webhooks may reach addresses of private networks and of this machine: on or off."
+    )
     allowed_hosts: Annotated[list[str], NoDecode] = Field(
         [], description="Host names accepted beside loopback, separated by commas."
     )

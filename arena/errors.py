@@ -10,6 +10,7 @@
       RefusedError         422 with violations, or exit 3
       AuthError            401 or 403, or exit 5
       StoreError           the database cannot be used: exit 1 in words
+      ServerUnreachableError  a command finds no arena: exit 6
       GenerationError      a model failed: the submission becomes `failed`
 
 What a bot does wrong is never one of these: that is a value (a rejection, a verdict, a violation).
@@ -68,6 +69,10 @@ class BusyError(ArenaError):
         self.retry_after = retry_after
         self.resets_at = resets_at
         super().__init__(message)
+
+
+class ServerUnreachableError(ArenaError):
+    """The server does not answer, or what answers is no arena."""
 
 
 class StoreError(ArenaError):

@@ -26,10 +26,10 @@ MODULES = {dotted(path): path for path in FILES}
 ROWS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "app", "market", "status", "__main__"}),
     frozenset({"web"}),
-    frozenset({"people"}),
-    frozenset({"submissions", "trust"}),
+    frozenset({"people", "mcp"}),
+    frozenset({"submissions", "trust", "webhooks"}),
     frozenset({"engine"}),
-    frozenset({"sandbox", "llm", "feeds", "store"}),
+    frozenset({"sandbox", "llm", "feeds", "store", "client"}),
     frozenset({"clock", "core", "runtime", "config", "data_sources", "dates", "errors", "log", "__init__"}),
 )
 TOP, GROUND = ROWS[0], ROWS[-1]
@@ -136,6 +136,15 @@ def test_the_runtime_is_light(path: Path) -> None:
         assert module.split(".")[0] in known, f"{name_of(path)} imports {module}"
         part = part_of_module(module)
         assert part is None or part in GROUND | {"sandbox"}, f"{name_of(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if part_of(p) == "client"], ids=name_of)
+def test_the_client_knows_nothing_of_the_server(path: Path) -> None:
+    """It is for programs elsewhere, which load it without the server's libraries."""
+    known = {*sys.stdlib_module_names, "httpx2", "arena", "pandas", "polars"}
+    for module in modules(path):
+        assert module.split(".")[0] in known, f"{name_of(path)} imports {module}"
+        assert part_of_module(module) in {None, "client", "errors"}, f"{name_of(path)} imports {module}"
 
 
 def test_nothing_below_the_door_reads_the_environment() -> None:

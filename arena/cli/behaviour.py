@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from arena.cli.author import show_report
 from arena.cli.bots import Bot, app
 from arena.cli.output import cell, complain, console, moment, plural, print_json
-from arena.cli.remote import AsJson, Url, bot_path, request
+from arena.cli.remote import AsJson, Url, connected
 
 
 def register(root: typer.Typer) -> None:
@@ -20,7 +20,8 @@ def register(root: typer.Typer) -> None:
 @app.command("behaviour")
 def behaviour(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     """Say what a bot does on made-up markets, beside what was said of it."""
-    found = request(url, "GET", bot_path(url, bot, "/behaviour"))
+    with connected(url) as arena:
+        found = arena.behaviour(bot)
     if as_json:
         print_json(found)
     else:
@@ -38,13 +39,13 @@ def explain(
     """Say why a bot traded, or why it did not."""
     if trade is not None and tick is not None:
         raise typer.BadParameter("Name a trade or a tick, not both.")
-    if tick is None and trade is None:
-        newest = request(url, "GET", bot_path(url, bot, "/trades"), params={"limit": 1})["items"]
-        if not newest:
-            raise typer.BadParameter("The bot has no trade yet: name a tick by --tick.")
-        trade = newest[0]["id"]
-    where = f"/trades/{trade}/explain" if trade is not None else f"/ticks/{tick}/explain"
-    found = request(url, "GET", bot_path(url, bot, where))
+    with connected(url) as arena:
+        if tick is None and trade is None:
+            newest = arena.trades(bot, limit=1)
+            if not newest:
+                raise typer.BadParameter("The bot has no trade yet: name a tick by --tick.")
+            trade = newest[0]["id"]
+        found = arena.explain_tick(bot, tick) if tick is not None else arena.explain_trade(bot, trade or 0)
     if as_json:
         print_json(found)
         return
@@ -72,8 +73,8 @@ def revise(
     url: Url = "",
 ) -> None:
     """Have a new version of a bot written; it plays beside the present one with an account of its own."""
-    body = {"words": words, "author": author, **({"model": model} if model else {})}
-    found = request(url, "POST", bot_path(url, bot, "/revise"), json=body)
+    with connected(url) as arena:
+        found = arena.revise(bot, words, author=author, model=model).document
     if as_json:
         print_json(found)
     else:
@@ -83,7 +84,8 @@ def revise(
 @app.command("lineage")
 def lineage(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     """Show a bot's versions: who asked for each, by which words, and what changed."""
-    found = request(url, "GET", bot_path(url, bot, "/lineage"))
+    with connected(url) as arena:
+        found = arena.lineage(bot).document
     if as_json:
         print_json(found)
         return
@@ -104,10 +106,9 @@ def answer(
     url: Url = "",
 ) -> None:
     """Answer the question that tells several samples apart, or show it."""
-    if choice is None:
-        found: Any = request(url, "GET", f"/strategies/{submission}/question")
-    else:
-        found = request(url, "POST", f"/strategies/{submission}/answer", json={"choice": choice})
+    with connected(url) as arena:
+        handed_in = arena.submission(submission)
+        found = handed_in.question() if choice is None else handed_in.answer(choice)
     if as_json:
         print_json(found)
         return

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from arena.cli.output import cell, complain, console, errors, plural, print_json, print_table, source_text
-from arena.cli.remote import AsJson, Url, bot_path, request
+from arena.cli.remote import AsJson, Url, connected
 from arena.core.text import clean_text
+
+if TYPE_CHECKING:
+    from arena.client.documents import BotDocument, LogRow
 
 app = typer.Typer(help="Bots on a running server, by id or by name.", no_args_is_help=True)
 
@@ -22,7 +26,8 @@ Limit = Annotated[int, typer.Option(min=1, max=1000, help="Rows.")]
 @app.command("list")
 def list_bots(as_json: AsJson = False, url: Url = "") -> None:
     """List every bot of the season, the retired included."""
-    found = request(url, "GET", "/bots")
+    with connected(url) as arena:
+        found = arena.bots().document
     if as_json:
         print_json(found)
         return
@@ -36,7 +41,8 @@ def list_bots(as_json: AsJson = False, url: Url = "") -> None:
 @app.command()
 def show(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     """Show one bot."""
-    found = request(url, "GET", bot_path(url, bot))
+    with connected(url) as arena:
+        found = arena.bot(bot)
     if as_json:
         print_json(found)
         return
@@ -56,7 +62,8 @@ def _told(name: str, value: Any) -> str:
 @app.command()
 def source(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     """Print a bot's source."""
-    text = request(url, "GET", bot_path(url, bot, "/source"))
+    with connected(url) as arena:
+        text = arena.source(bot)
     if as_json:
         print_json({"bot": bot, "source": text})
     else:
@@ -72,19 +79,19 @@ def logs(
     url: Url = "",
 ) -> None:
     """Show a bot's last log lines, oldest first."""
-    found = request(url, "GET", bot_path(url, bot, "/logs"), params={"limit": limit})
-    if as_json and not follow:
-        print_json(found)
-        return
-    last = _print_lines(found["items"], 0, as_json=as_json)
-    while follow:
-        sys.stdout.flush()
-        time.sleep(1.0)
-        found = request(url, "GET", bot_path(url, bot, "/logs"), params={"limit": 1000})
-        last = _print_lines(found["items"], last, as_json=as_json)
+    with connected(url) as arena:
+        found = arena.logs(bot, limit=limit)
+        if as_json and not follow:
+            print_json(found.document)
+            return
+        last = _print_lines(found, 0, as_json=as_json)
+        while follow:
+            sys.stdout.flush()
+            time.sleep(1.0)
+            last = _print_lines(arena.logs(bot, limit=1000), last, as_json=as_json)
 
 
-def _print_lines(items: list[dict[str, Any]], last: int, *, as_json: bool) -> int:
+def _print_lines(items: Sequence[LogRow], last: int, *, as_json: bool) -> int:
     """Print the rows that are younger than row `last`, oldest first; return the youngest row's id."""
     for row in reversed(items):
         if row["id"] <= last:
@@ -101,11 +108,12 @@ def _print_lines(items: list[dict[str, Any]], last: int, *, as_json: bool) -> in
 @app.command()
 def trades(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") -> None:
     """Show a bot's last trades, newest first."""
-    found = request(url, "GET", bot_path(url, bot, "/trades"), params={"limit": limit})
+    with connected(url) as arena:
+        found = arena.trades(bot, limit=limit)
     if as_json:
-        print_json(found)
+        print_json(found.document)
         return
-    rows = [{**row, "at": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(row["time"]))} for row in found["items"]]
+    rows = [{**row, "at": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(row["time"]))} for row in found]
     columns = (
         ("at", "TIME (UTC)"), ("symbol", "SYMBOL"), ("side", "SIDE"), ("size", "SIZE"),
         ("price", "PRICE"), ("realized_pnl", "REALIZED"), ("cash_after", "CASH AFTER"),
@@ -114,8 +122,7 @@ def trades(bot: Bot, limit: Limit = 50, as_json: AsJson = False, url: Url = "") 
     print_table(columns, rows, optional=("cash_after", "position_after", "realized_pnl"))
 
 
-def _change(bot: str, method: str, what: str, url: str, *, as_json: bool) -> None:
-    found: Any = request(url, method, bot_path(url, bot, what))
+def _told_of_change(found: BotDocument, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
@@ -125,13 +132,15 @@ def _change(bot: str, method: str, what: str, url: str, *, as_json: bool) -> Non
 @app.command()
 def pause(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     """Stop asking a bot; it stays on the board."""
-    _change(bot, "POST", "/pause", url, as_json=as_json)
+    with connected(url) as arena:
+        _told_of_change(arena.pause(bot), as_json=as_json)
 
 
 @app.command()
 def resume(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     """Ask a paused bot again."""
-    _change(bot, "POST", "/resume", url, as_json=as_json)
+    with connected(url) as arena:
+        _told_of_change(arena.resume(bot), as_json=as_json)
 
 
 @app.command()
@@ -142,12 +151,13 @@ def retire(
     url: Url = "",
 ) -> None:
     """Retire a bot for good; its record stays."""
-    found = request(url, "GET", bot_path(url, bot))
-    facts = f"{plural(found['trades'], 'trade')}, {found['status']}"
-    if not yes and not _agreed(f"Retire {found['name']} ({facts}) for good?"):
-        complain("Nothing was changed.")
-        raise typer.Exit(1)
-    request(url, "DELETE", bot_path(url, found["bot_id"]))
+    with connected(url) as arena:
+        found = arena.bot(bot)
+        facts = f"{plural(found['trades'], 'trade')}, {found['status']}"
+        if not yes and not _agreed(f"Retire {found['name']} ({facts}) for good?"):
+            complain("Nothing was changed.")
+            raise typer.Exit(1)
+        arena.retire(found["bot_id"])
     if as_json:
         print_json({"bot": found["name"], "bot_id": found["bot_id"], "status": "retired"})
     else:

@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arena.cli.output import complain
-from arena.config import client_defaults
 
-FINAL = frozenset({"admitted", "rejected", "failed", "cancelled"})
-Request = Callable[[str, str, str], Any]
+if TYPE_CHECKING:
+    from arena.client import Submission
 
 
-def follow(request: Request, url: str, submission_id: str) -> dict[str, Any]:
-    """Print a submission's states and the model's answer as it is written; return how it ended.
-
-    `request` sends a request and returns the answer's document. Interrupted, it cancels the submission.
-    """
+def follow(submission: Submission) -> None:
+    """Print a submission's states and the model's answer as it is written; interrupted, cancel the submission."""
     screen = _Screen()
     try:
-        while True:
-            for kind, data in _events(url, submission_id):
-                if kind == "text":
-                    screen.write(data)
-                elif kind == "submission" and screen.show(data["status"]):
-                    ended: dict[str, Any] = data
-                    return ended
-            # The stream has ended before the submission: the server restarts, or has closed an idle connection.
-            found: dict[str, Any] = request(url, "GET", f"/strategies/{submission_id}")
-            if screen.show(found["status"]):
-                return found
-            time.sleep(0.5)
+        for event in submission.events():
+            if event.kind == "text":
+                screen.write(event.data)
+            elif event.kind == "submission":
+                screen.show(submission.status)
     except KeyboardInterrupt:
-        request(url, "POST", f"/strategies/{submission_id}/cancel")
-        complain(f"Cancelled: submission {submission_id}.")
+        submission.cancel()
+        complain(f"Cancelled: submission {submission.id}.")
         raise
 
 
@@ -60,8 +47,8 @@ class _Screen:
         if new:
             self._open_line = not new.endswith("\n")
 
-    def show(self, status: str) -> bool:
-        """Print a state that is new and say whether it is the last one."""
+    def show(self, status: str) -> None:
+        """Print a state that is new."""
         if status != self._status:
             self._status = status
             if self._open_line:
@@ -69,34 +56,3 @@ class _Screen:
                 sys.stdout.flush()
                 self._open_line = False
             complain(f"[{status}]")
-        return status in FINAL
-
-
-def _events(url: str, submission_id: str) -> Any:
-    """Yield the events of a submission as kind and data, until the server ends the stream."""
-    import json
-
-    import httpx2
-
-    default, token = client_defaults()
-    base = (url or default).rstrip("/")
-    headers = {"authorization": f"Bearer {token}"} if token else {}
-    address = f"{base}/api/v1/strategies/{submission_id}/events"
-    kind, data = "message", ""
-    try:
-        with (
-            httpx2.Client(timeout=httpx2.Timeout(20, read=60), trust_env=False) as client,
-            client.stream("GET", address, headers=headers) as answer,
-        ):
-            if answer.status_code != 200:
-                return
-            for line in answer.iter_lines():
-                if line.startswith("event:"):
-                    kind = line[6:].strip()
-                elif line.startswith("data:"):
-                    data += line[5:].strip()
-                elif not line and data:
-                    yield kind, json.loads(data)
-                    kind, data = "message", ""
-    except httpx2.HTTPError:
-        return

@@ -21,6 +21,7 @@ from arena.cli import (
     data,
     fake_feed,
     local,
+    mcp,
     models,
     people,
     proof,
@@ -32,6 +33,7 @@ from arena.cli import (
     storage,
     tournament,
     trust,
+    webhooks,
 )
 from arena.cli.output import complain, console
 from arena.errors import (
@@ -40,6 +42,7 @@ from arena.errors import (
     MarketDataError,
     NotFoundError,
     RefusedError,
+    ServerUnreachableError,
     SettingsError,
 )
 from sandbox.errors import SandboxError
@@ -74,13 +77,14 @@ def root(
 
 
 for part in (
-    server, local, author, behaviour, models, people, record, proof, remote, robust, tournament, trust, fake_feed,
+    server, local, author, behaviour, models, people, record, proof, remote, robust, tournament, trust, fake_feed, mcp,
 ):  # fmt: skip
     part.register(app)
 app.add_typer(bots.app, name="bots")
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
 local.db_app.command("backup")(storage.backup)
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(local.db_app, name="db")
 app.add_typer(local.config_app, name="config")
 remote.season_app.command("report")(trust.season_report)
@@ -116,6 +120,8 @@ def _run() -> int:
         for line in str(error).splitlines():
             complain(line)
         code = _code_of(error)
+        if code == 5:
+            complain("Set ARENA_TOKEN.")
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -177,7 +183,7 @@ def spread_data(arguments: list[str]) -> list[str]:
 
 
 def _code_of(error: Exception) -> int:
-    if isinstance(error, remote.ServerUnreachableError):
+    if isinstance(error, ServerUnreachableError):
         return 6
     if isinstance(error, SettingsError) or (isinstance(error, MarketDataError) and error.usage):
         return 2

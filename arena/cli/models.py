@@ -32,7 +32,8 @@ def models(
     url: remote.Url = "",
 ) -> None:
     """List the models that write bots on the server, and what is left of the budgets."""
-    found = remote.request(url, "GET", "/models", params={"author": author})
+    with remote.connected(url) as arena:
+        found = arena.models(author=author).document
     if as_json:
         print_json(found)
         return
@@ -60,7 +61,8 @@ def cancel(
     url: remote.Url = "",
 ) -> None:
     """Cancel a submission; an answer that is being written is broken off."""
-    found = remote.request(url, "POST", f"/strategies/{submission}/cancel")
+    with remote.connected(url) as arena:
+        found = arena.submission(submission).cancel().document
     if as_json:
         print_json(found)
     else:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from arena.cli import following
 from arena.cli.output import cell, complain, console, moment, plural, price, print_json, print_table
 from arena.config import client_defaults
-from arena.errors import ArenaError, AuthError, NotFoundError, RefusedError
+from arena.errors import RefusedError
+
+if TYPE_CHECKING:
+    from arena.client import Arena, Submission
 
 season_app = typer.Typer(help="The seasons.", no_args_is_help=True)
 
@@ -22,58 +26,21 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 Author = Annotated[str, typer.Option(help="Your name on the board.")]
 
 
-class ServerUnreachableError(ArenaError):
-    """The server does not answer: exit 6."""
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (submit, upload, leaderboard, watch):
         app.command()(command)
 
 
-def request(url: str, method: str, path: str, **options: Any) -> Any:
-    """Ask the server; errors come back as ours, with the server's own sentence."""
-    import httpx2
+@contextmanager
+def connected(url: str) -> Iterator[Arena]:
+    """Yield a client of the server that a command talks to: `url`, else ARENA_URL, else the server's HOST and PORT."""
+    from arena.client import Arena
 
     default, token = client_defaults()
-    base = (url or default).rstrip("/")
-    headers = {**({"authorization": f"Bearer {token}"} if token else {}), **options.pop("headers", {})}
-    try:
-        with httpx2.Client(timeout=60, trust_env=False) as client:
-            answer = client.request(method, f"{base}/api/v1{path}", headers=headers, **options)
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise ServerUnreachableError(f"No arena answers at {base} ({error}). Start one with `arena serve`.") from None
-    if answer.status_code >= 400:
-        raise _error_of(answer)
-    kind = answer.headers.get("content-type", "")
-    if answer.content and kind.startswith("application/json"):
-        return answer.json()
-    if answer.content and not path.endswith("/source"):
-        raise ServerUnreachableError(f"What answers at {base} is no arena (it sent {kind or 'something unnamed'}).")
-    return answer.text
-
-
-def bot_path(url: str, bot: str, what: str = "") -> str:
-    """Return the address of a bot given by id or name; a name with a slash is looked up, as no address can hold it."""
-    if "/" in bot:
-        bot = request(url, "GET", "/bots", params={"name": bot})["items"][0]["bot_id"]
-    return f"/bots/{quote(bot, safe='')}{what}"
-
-
-def _error_of(answer: Any) -> ArenaError:
-    try:
-        problem = answer.json()
-    except ValueError:
-        problem = {"detail": f"The server answered HTTP {answer.status_code}."}
-    detail = str(problem.get("detail"))
-    if answer.status_code in {401, 403}:
-        return AuthError(f"{detail} Set ARENA_TOKEN.")
-    if answer.status_code == 404:
-        return NotFoundError(detail)
-    if answer.status_code == 422 and problem.get("violations"):
-        return RefusedError(detail, problem["violations"])
-    return ArenaError(detail)
+    # Whoever waits at a terminal is told at once.
+    with Arena(url or default, token, retries=0) as arena:
+        yield arena
 
 
 def submit(
@@ -92,15 +59,15 @@ def submit(
     """Submit a strategy in plain words and follow it until it trades, or not."""
     if (text is None) == (file is None):
         raise typer.BadParameter("Give the strategy as text, or a file with -f.")
-    prompt = text if file is None else _read(file).removeprefix("\ufeff").replace("\r\n", "\n")
-    body: dict[str, Any] = {"prompt": prompt, "name": name, "author": author, "models": model or []}
-    made = request(url, "POST", "/strategies", json=body)
-    items = made.get("items", [made])
-    if follow and not as_json:
-        items = [following.follow(request, url, item["id"]) for item in items]
-    elif wait or follow:
-        items = [_follow(url, item["id"], quiet=as_json) for item in items]
-    _report(items, as_json=as_json)
+    prompt = text or "" if file is None else _read(file).removeprefix("\ufeff").replace("\r\n", "\n")
+    with connected(url) as arena:
+        made = arena.submit_several(prompt, name=name, author=author, models=model or [])
+        for submission in made:
+            if follow and not as_json:
+                following.follow(submission)
+            elif wait or follow:
+                _wait(submission, quiet=as_json)
+    _report([dict(submission.document) for submission in made], as_json=as_json)
 
 
 def _read(path: Path) -> str:
@@ -115,16 +82,13 @@ def _read(path: Path) -> str:
         raise typer.BadParameter(f"{path}: line {line} is not UTF-8 text; save the file as UTF-8.") from None
 
 
-def _follow(url: str, submission_id: str, *, quiet: bool) -> dict[str, Any]:
+def _wait(submission: Submission, *, quiet: bool) -> None:
+    """Wait for a submission's end and print its states."""
     shown = ""
-    while True:
-        item: dict[str, Any] = request(url, "GET", f"/strategies/{submission_id}")
-        if item["status"] != shown and not quiet:
-            shown = item["status"]
+    for event in submission.events():
+        if event.kind == "submission" and submission.status != shown and not quiet:
+            shown = submission.status
             console.print(shown)
-        if item["status"] in following.FINAL:
-            return item
-        time.sleep(0.3)
 
 
 def _report(items: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -168,17 +132,19 @@ def upload(
     url: Url = "",
 ) -> None:
     """Upload handwritten bots."""
-    results, refused = [], False
-    for path in files:
-        try:
-            bot = request(url, "POST", "/bots", json={"source": _read(path), "author": author})
-        except RefusedError as error:
-            refused = True
-            results.append({"file": str(path), "accepted": False, "violations": error.violations})
-            _show_refusal(path, error)
-        else:
-            results.append({"file": str(path), "accepted": True, "violations": [], "bot": bot})
-            _show_admitted(path, bot, quiet=as_json)
+    results: list[dict[str, Any]] = []
+    refused = False
+    with connected(url) as arena:
+        for path in files:
+            try:
+                bot = arena.upload(_read(path), author=author)
+            except RefusedError as error:
+                refused = True
+                results.append({"file": str(path), "accepted": False, "violations": error.violations})
+                _show_refusal(path, error)
+            else:
+                results.append({"file": str(path), "accepted": True, "violations": [], "bot": bot})
+                _show_admitted(path, dict(bot), quiet=as_json)
     if as_json:
         print_json(results)
     if refused:
@@ -201,12 +167,13 @@ def _show_admitted(path: Path, bot: dict[str, Any], *, quiet: bool) -> None:
 def leaderboard(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Rows.")] = 50,
     sort: Annotated[str, typer.Option(help="Column to sort by.")] = "rank",
-    order: Annotated[str, typer.Option(help="asc or desc.")] = "asc",
+    order: Annotated[Literal["asc", "desc"], typer.Option(help="asc or desc.")] = "asc",
     as_json: AsJson = False,
     url: Url = "",
 ) -> None:
     """Show the board."""
-    board = request(url, "GET", "/leaderboard", params={"limit": limit, "sort": sort, "order": order})
+    with connected(url) as arena:
+        board = arena.leaderboard(limit=limit, sort=sort, order=order).document
     if as_json:
         print_json(board)
         return
@@ -229,32 +196,30 @@ def leaderboard(
 
 
 class _RemoteBoard:
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, arena: Arena) -> None:
+        self._arena = arena
 
     def read(self) -> dict[str, Any]:
         """Return the board of the server."""
-        board = request(self._url, "GET", "/leaderboard", params={"limit": 200})
-        trades = request(self._url, "GET", "/trades", params={"limit": 5})
-        prices = request(self._url, "GET", "/prices")
+        board = self._arena.leaderboard(limit=200).document
+        trades = self._arena.trades(limit=5)
+        prices = self._arena.prices()
         shown = "  ".join(f"{name} {price(value)}" for name, value in prices["prices"].items())
         season = board["season"]
         title = f"Season {season['number']}  {season['feed']}  tick {prices['tick']}  {shown}"
-        return {"title": title, "items": board["items"], "trades": trades["items"], "as_of": board["as_of"]}
+        return {"title": title, "items": board["items"], "trades": list(trades), "as_of": board["as_of"]}
 
     def act(self, what: str, name: str) -> str:
         """Pause or resume a bot of the server."""
-        bot = request(self._url, "POST", bot_path(self._url, name, f"/{what}"))
+        bot = self._arena.pause(name) if what == "pause" else self._arena.resume(name)
         return f"{bot['name']}: {bot['status']}"
 
     def bot(self, name: str) -> dict[str, Any]:
         """Return a bot's curve, last trades and last log lines."""
-        curve = request(self._url, "GET", bot_path(self._url, name, "/equity"), params={"limit": 200})
-        rows = {"limit": 30}
         return {
-            "equity": [point["equity"] for point in curve["items"]],
-            "trades": request(self._url, "GET", bot_path(self._url, name, "/trades"), params=rows)["items"],
-            "logs": request(self._url, "GET", bot_path(self._url, name, "/logs"), params=rows)["items"],
+            "equity": [point["equity"] for point in self._arena.equity(name, limit=200)],
+            "trades": list(self._arena.trades(name, limit=30)),
+            "logs": list(self._arena.logs(name, limit=30)),
         }
 
 
@@ -265,17 +230,18 @@ def watch(url: Url = "") -> None:
     """
     from arena.cli.dashboard import Dashboard
 
-    board = _RemoteBoard(url)
-    board.read()
-    if not sys.stdout.isatty():
-        _print_changes(board)
-        return
-    screen = Dashboard(board, lambda: None)
-    screen.start()
-    try:
-        screen.wait()
-    finally:
-        screen.stop()
+    with connected(url) as arena:
+        board = _RemoteBoard(arena)
+        board.read()
+        if not sys.stdout.isatty():
+            _print_changes(board)
+            return
+        screen = Dashboard(board, lambda: None)
+        screen.start()
+        try:
+            screen.wait()
+        finally:
+            screen.stop()
 
 
 def _print_changes(board: _RemoteBoard) -> None:
@@ -306,7 +272,8 @@ def _print_changes(board: _RemoteBoard) -> None:
 @season_app.command("list")
 def season_list(as_json: AsJson = False, url: Url = "") -> None:
     """List the seasons, newest first."""
-    found = request(url, "GET", "/seasons")
+    with connected(url) as arena:
+        found = arena.seasons().document
     if as_json:
         print_json(found)
         return
@@ -326,8 +293,8 @@ def season_new(
     url: Url = "",
 ) -> None:
     """Close the running season and open the next one, with the same bots and fresh accounts."""
-    dates = {"starts": starts, "ends": ends, "entry_deadline": entry_deadline}
-    found = request(url, "POST", "/seasons", json={name: words for name, words in dates.items() if words})
+    with connected(url) as arena:
+        found = arena.new_season(starts=starts or None, ends=ends or None, entry_deadline=entry_deadline or None)
     if as_json:
         print_json(found)
     else:
@@ -337,7 +304,8 @@ def season_new(
 @season_app.command("close")
 def season_close(as_json: AsJson = False, url: Url = "") -> None:
     """Close the running season: no tick follows until `season new` or the next start."""
-    found = request(url, "POST", "/seasons/close")
+    with connected(url) as arena:
+        found = arena.close_season()
     if as_json:
         print_json(found)
     else:

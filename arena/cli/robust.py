@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +11,7 @@ from arena import config
 from arena.cli.early import RUNTIME, taken
 from arena.cli.local import read_source
 from arena.cli.output import complain, console, moment, print_json, print_table
-from arena.cli.remote import AsJson, Url, bot_path, request
-from arena.errors import ArenaError
+from arena.cli.remote import AsJson, Url, connected
 
 
 def register(app: typer.Typer) -> None:
@@ -65,14 +63,8 @@ def _local(settings: config.Settings, path: Path, data: list[str], interval: flo
 
 
 def _remote(url: str, bot: str) -> dict[str, Any]:
-    job: dict[str, Any] = request(url, "POST", bot_path(url, bot, "/robust"))
-    while job["status"] in {"queued", "running"}:
-        time.sleep(0.3)
-        job = request(url, "GET", f"/jobs/{job['id']}")
-    if job["result"] is None:
-        raise ArenaError(job["reason"] or f"The job was {job['status']}.")
-    found: dict[str, Any] = job["result"]
-    return found
+    with connected(url) as arena:
+        return arena.robust(bot).wait().result
 
 
 def show(found: dict[str, Any]) -> None:

@@ -13,8 +13,11 @@ from arena.people.rights import Caller
 from arena.store import queries
 from arena.store.bulk import table_of
 from arena.store.models import Bot, Job, Submission
+from arena.store.webhooks import Webhook
 
-_BOTS, _SUBMISSIONS, _JOBS = table_of(Bot), table_of(Submission), table_of(Job)
+_TABLES = {
+    "bot": table_of(Bot), "submission": table_of(Submission), "job": table_of(Job), "webhook": table_of(Webhook)
+}  # fmt: skip
 
 
 class Kind(StrEnum):
@@ -23,6 +26,7 @@ class Kind(StrEnum):
     BOT = "bot"
     SUBMISSION = "submission"
     JOB = "job"
+    WEBHOOK = "webhook"
 
 
 def owner_of(database: Engine, kind: Kind, season_id: str, name: str) -> str | None:
@@ -32,7 +36,7 @@ def owner_of(database: Engine, kind: Kind, season_id: str, name: str) -> str | N
     """
     if kind is Kind.BOT:
         name = queries.find_bot(database, season_id, name)
-    table = {Kind.BOT: _BOTS, Kind.SUBMISSION: _SUBMISSIONS, Kind.JOB: _JOBS}[kind]
+    table = _TABLES[kind]
     with database.connect() as connection:
         found = connection.execute(select(table.c.owner_id).where(table.c.id == name)).scalar()
     return None if found is None else str(found)

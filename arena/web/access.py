@@ -23,6 +23,7 @@ from arena.store import queries
 from arena.web.context import AppState, Ctx
 
 API = "/api/v1"
+MCP = "/mcp"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -42,6 +43,10 @@ def _bot(right: Right, action: str) -> Access:
 
 def _submission(action: str) -> Access:
     return Access(Right.OWN, action, Kind.SUBMISSION, "submission_id")
+
+
+def _webhook(action: str) -> Access:
+    return Access(Right.OWN, action, Kind.WEBHOOK, "webhook_id")
 
 
 def _user(action: str) -> Access:
@@ -67,6 +72,10 @@ TABLE: dict[tuple[str, str], Access] = {
     ("POST", f"{API}/seasons"): Access(Right.ADMIN, "open season"),
     ("POST", f"{API}/seasons/close"): Access(Right.ADMIN, "close season"),
     ("DELETE", f"{API}/jobs/{{job_id}}"): Access(Right.OWN, "cancel job", Kind.JOB, "job_id"),
+    ("GET", f"{API}/webhooks"): Access(Right.SUBMIT),
+    ("POST", f"{API}/webhooks"): Access(Right.SUBMIT, "add webhook"),
+    ("POST", f"{API}/webhooks/{{webhook_id}}/test"): _webhook("test webhook"),
+    ("DELETE", f"{API}/webhooks/{{webhook_id}}"): _webhook("remove webhook"),
     ("POST", f"{API}/session"): Access(Right.OPEN, "sign in by token"),
     ("POST", f"{API}/me/tokens"): Access(Right.SIGNED_IN, "make token"),
     ("DELETE", f"{API}/me/tokens/{{token_id}}"): Access(Right.SIGNED_IN, "revoke token", None, "token_id"),
@@ -78,6 +87,8 @@ TABLE: dict[tuple[str, str], Access] = {
     ("GET", f"{API}/users"): Access(Right.ADMIN),
     ("GET", f"{API}/activity"): Access(Right.ADMIN),
     ("GET", f"{API}/me"): Access(Right.OPEN),
+    # Each tool asks for the right of the route that does the same.
+    ("POST", MCP): Access(Right.OPEN),
     # -- pages
     ("GET", "/sign-in"): Access(Right.OPEN),
     ("POST", "/sign-in"): Access(Right.OPEN),
@@ -156,15 +167,23 @@ def authorise(prefix: str) -> Callable[[Request, Ctx], Awaitable[None]]:
         name = str(request.path_params.get(access.parameter, ""))
         if access.action:
             request.scope["state"]["deed"] = Deed(access.action, name)
-        owns = False
-        if access.right is Right.OWN and caller.user_id is not None and not caller.admin:
-            owns = await run_in_threadpool(_owns, context, access, caller, name, request.query_params.get("season"))
         # Whether reads are for members alone, the door has asked already.
-        sentence = refusal(caller, access.right, owns=owns, members_only=False)
-        if sentence is not None:
-            raise HTTPException(403 if caller.known else 401, sentence)
+        await permit(context, access, caller, name, season=request.query_params.get("season"))
 
     return check
+
+
+async def permit(
+    context: AppState, access: Access, caller: Caller, name: str, *, season: str | None = None,
+    members_only: bool = False,
+) -> None:  # fmt: skip
+    """Refuse a caller who may not do this to the object of that name: 401 where nobody is known, else 403."""
+    owns = False
+    if access.right is Right.OWN and caller.user_id is not None and not caller.admin:
+        owns = await run_in_threadpool(_owns, context, access, caller, name, season)
+    sentence = refusal(caller, access.right, owns=owns, members_only=members_only)
+    if sentence is not None:
+        raise HTTPException(403 if caller.known else 401, sentence)
 
 
 def _owns(context: AppState, access: Access, caller: Caller, name: str, season: str | None) -> bool:

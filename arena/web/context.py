@@ -27,6 +27,7 @@ from arena.submissions.store import SubmissionStore
 from arena.web.jobs import Jobs
 from arena.web.limits import ConcurrencyLimits
 from arena.web.measures import Measures
+from arena.webhooks.outbox import Outbox
 from sandbox.pool import Pool
 
 SEASON_NUMBERS = 2**31 - 1  # the widest number that both databases keep in this column
@@ -69,6 +70,7 @@ class AppState:
     close_season: Callable[[], dict[str, Any]]
     new_season: Callable[[SeasonDates], dict[str, Any]]
     signer: Signer
+    outbox: Outbox
     measures: Measures = field(default_factory=Measures)
 
     @property

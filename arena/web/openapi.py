@@ -43,6 +43,7 @@ _SERIES = ("PriceSeries", "CurveList")
 _PARAMETERS: dict[str, tuple[str, Any]] = {
     "bot_id": ("Id or name of a bot.", "Dip Buyer"),
     "submission_id": ("Id of a submission.", "01964d5e-0000-7000-8000-000000000000"),
+    "webhook_id": ("Id of a webhook.", "01964d5e-0000-7000-8000-000000000000"),
     "job_id": ("Id of a job.", "01964d5e-0000-7000-8000-000000000000"),
     "token_id": ("Id of a token.", "01964d5e-0000-7000-8000-000000000000"),
     "name": ("A name.", "ada"),

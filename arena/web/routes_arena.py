@@ -20,6 +20,7 @@ from arena.web import schemas
 from arena.web.answers import answer, tagged
 from arena.web.board import BoardCache, as_json
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
+from arena.web.contract import contract_document
 from arena.web.jobs import job_answer
 from arena.web.limits import ConcurrencyLimits, Placed
 from arena.web.security import COOKIE, CSRF_COOKIE, refused, session_value
@@ -66,13 +67,24 @@ def _board_file(page: bytes) -> bytes:
     return table_bytes(PARQUET, list(schemas.BoardItem.model_fields), rows)
 
 
+@router.get("/contract", response_model=schemas.Contract)
+async def contract(request: Request, context: Ctx, lines: Waiting) -> Response:
+    """Say what a bot must be, with an example and the rules of the season that is played."""
+    return await answer(lines.reads, request, _contract, context)
+
+
+def _contract(context: AppState) -> schemas.Contract:
+    return schemas.Contract.model_validate(contract_document(context))
+
+
 @router.get("/seasons", response_model=schemas.SeasonList)
 async def seasons(request: Request, context: Ctx, lines: Waiting) -> Response:
     """List all seasons, newest first."""
-    return await answer(lines.reads, request, _seasons, context)
+    return await answer(lines.reads, request, season_list, context)
 
 
-def _seasons(context: AppState) -> schemas.SeasonList:
+def season_list(context: AppState) -> schemas.SeasonList:
+    """Return all seasons, newest first."""
     return schemas.SeasonList.model_validate({"items": queries.season_rows(context.database)})
 
 

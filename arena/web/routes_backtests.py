@@ -23,10 +23,11 @@ _TYPES = {".html": "text/html", ".csv": "text/csv", ".json": "application/json",
 @router.get("/tapes", response_model=schemas.TapeList)
 async def tapes(request: Request, context: Ctx, lines: Waiting) -> Response:
     """List the market files that a backtest may be played over."""
-    return await answer(lines.reads, request, _tapes, context)
+    return await answer(lines.reads, request, tape_list, context)
 
 
-def _tapes(context: AppState) -> schemas.TapeList:
+def tape_list(context: AppState) -> schemas.TapeList:
+    """Return the market files there are."""
     return schemas.TapeList.model_validate({"items": tapes_of(context).items()})
 
 
@@ -60,10 +61,15 @@ def _backtests(context: AppState) -> schemas.BacktestList:
 @router.post("/backtests", response_model=schemas.BacktestAsked, status_code=202)
 async def ask_backtest(request: Request, body: schemas.BacktestRequest, context: Ctx, lines: Waiting) -> Response:
     """Play up to eight bots of the season over a market file, in lockstep; the same twice is played once."""
-    name, job = await lines.writes.run(request, ask_for_backtest, context, _wanted(context, body))
-    document = schemas.BacktestAsked(id=name, address=f"/backtests/{name}", job_id=None if job is None else job["id"])
-    headers = {"location": f"/api/v1/backtests/{name}"}
+    document = await lines.writes.run(request, ask, context, body)
+    headers = {"location": f"/api/v1/backtests/{document.id}"}
     return Response(document.model_dump_json(), 202, headers, media_type="application/json")
+
+
+def ask(context: AppState, body: schemas.BacktestRequest) -> schemas.BacktestAsked:
+    """Ask for a backtest; there is no job where it is kept already."""
+    name, job = ask_for_backtest(context, _wanted(context, body))
+    return schemas.BacktestAsked(id=name, address=f"/backtests/{name}", job_id=None if job is None else job["id"])
 
 
 def _wanted(context: AppState, body: schemas.BacktestRequest) -> Wanted:

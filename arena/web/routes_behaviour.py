@@ -83,10 +83,11 @@ async def explain_a_trade(
     request: Request, bot_id: str, number: Number, context: Ctx, season: Chosen, lines: Waiting
 ) -> Response:
     """Explain a trade, by its id: the line that ordered, the conditions with their values, and what it has brought."""
-    return await answer(lines.writes, request, _explain_trade, context, season, bot_id, number)
+    return await answer(lines.writes, request, trade_explanation, context, season, bot_id, number)
 
 
-def _explain_trade(context: AppState, season: ChosenSeason, bot_id: str, number: int) -> Explanation:
+def trade_explanation(context: AppState, season: ChosenSeason, bot_id: str, number: int) -> Explanation:
+    """Return why a bot made a trade."""
     return Explanation.model_validate(explain_trade(context.pool, _bundle(context, season, bot_id), number))
 
 
@@ -95,10 +96,11 @@ async def explain_a_tick(
     request: Request, bot_id: str, number: Number, context: Ctx, season: Chosen, lines: Waiting
 ) -> Response:
     """Explain what a bot did at a tick, or why it did not trade there."""
-    return await answer(lines.writes, request, _explain_tick, context, season, bot_id, number)
+    return await answer(lines.writes, request, tick_explanation, context, season, bot_id, number)
 
 
-def _explain_tick(context: AppState, season: ChosenSeason, bot_id: str, number: int) -> Explanation:
+def tick_explanation(context: AppState, season: ChosenSeason, bot_id: str, number: int) -> Explanation:
+    """Return what a bot did at a tick."""
     return Explanation.model_validate(explain_tick(context.pool, _bundle(context, season, bot_id), number))
 
 
@@ -152,10 +154,11 @@ def _lineage(context: AppState, season: ChosenSeason, bot_id: str) -> Lineage:
 @router.get("/strategies/{submission_id}/question", response_model=SampleQuestion)
 async def question(request: Request, submission_id: str, context: Ctx, lines: Waiting) -> Response:
     """Return what is asked about the samples of a request; 404 while they are being written."""
-    return await answer(lines.writes, request, _question, context, submission_id)
+    return await answer(lines.writes, request, open_question, context, submission_id)
 
 
-def _question(context: AppState, submission_id: str) -> SampleQuestion:
+def open_question(context: AppState, submission_id: str) -> SampleQuestion:
+    """Return what is asked about the samples of a submission."""
     # A stop may have come between the end of the last sample and the comparison.
     context.pipeline.settle(submission_id)
     submission = context.desk.get(submission_id)
@@ -170,8 +173,9 @@ async def answer_question(
     request: Request, submission_id: str, body: AnswerRequest, context: Ctx, lines: Waiting
 ) -> Response:
     """Answer the question: the bot of the choice goes on, those of the others are retired."""
-    return await answer(lines.writes, request, _answer, context, submission_id, body.choice)
+    return await answer(lines.writes, request, give_answer, context, submission_id, body.choice)
 
 
-def _answer(context: AppState, submission_id: str, choice: int) -> SampleQuestion:
+def give_answer(context: AppState, submission_id: str, choice: int) -> SampleQuestion:
+    """Answer it."""
     return SampleQuestion.model_validate(context.pipeline.answer(submission_id, choice))

@@ -72,6 +72,15 @@ async def upload(request: Request, context: Ctx, lines: Waiting, caller: Known) 
 
 
 def _admit(context: AppState, source: bytes, given: str, caller: Caller) -> Response:
+    document, created = admit(context, source, given, caller)
+    headers = {"location": f"/api/v1/bots/{document.bot_id}"}
+    return Response(
+        json_bytes(document.model_dump()), 201 if created else 200, headers, media_type="application/json"
+    )  # fmt: skip
+
+
+def admit(context: AppState, source: bytes, given: str, caller: Caller) -> tuple[schemas.BotDetail, bool]:
+    """Admit a handwritten bot for a caller; return it, and whether it is new."""
     author, owner_id = author_for(context.database, caller, given)
     quota = DailyQuota(context.database, QuotaLimits.of(context.settings))
     quota.take(caller)
@@ -87,10 +96,7 @@ def _admit(context: AppState, source: bytes, given: str, caller: Caller) -> Resp
         shown = up_to_date(context, season, queries.new_bot_row(bot, entry))
     if not enrolled.created:
         quota.give_back(caller)
-    document = schemas.BotDetail.model_validate({**shown, "warnings": warnings})
-    headers = {"location": f"/api/v1/bots/{bot.id}"}
-    status = 201 if enrolled.created else 200
-    return Response(json_bytes(document.model_dump()), status, headers, media_type="application/json")
+    return schemas.BotDetail.model_validate({**shown, "warnings": warnings}), enrolled.created
 
 
 async def _uploaded(request: Request) -> tuple[bytes, str]:
@@ -128,10 +134,11 @@ async def check(
 ) -> Response:  # fmt: skip
     """Validate a source without admitting it: JSON `{source}` or a multipart `file`, as for an upload."""
     source, _ = await _uploaded(request)
-    return await answer(lines.writes, request, _check, context, source, tried=report)
+    return await answer(lines.writes, request, check_source, context, source, tried=report)
 
 
-def _check(context: AppState, source: bytes, *, tried: bool) -> schemas.CheckReport:
+def check_source(context: AppState, source: bytes, *, tried: bool) -> schemas.CheckReport:
+    """Check a source and admit nothing; `tried`: also on made-up markets."""
     examined = context.intake.check(source)
     plays = tried and examined.accepted
     report = context.intake.behaviour(examined, source.decode("utf-8-sig")).as_dict() if plays else None
@@ -166,10 +173,11 @@ def _list(context: AppState, season: ChosenSeason, name: str | None) -> schemas.
 @router.get("/{bot_id}/source", response_class=PlainTextResponse)
 async def source(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> str:
     """Return a bot's source."""
-    return await lines.reads.run(request, _source, context, season, bot_id)
+    return await lines.reads.run(request, bot_source, context, season, bot_id)
 
 
-def _source(context: AppState, season: ChosenSeason, bot_id: str) -> str:
+def bot_source(context: AppState, season: ChosenSeason, bot_id: str) -> str:
+    """Return the source of a bot given by id or name."""
     return queries.source_of(context.database, queries.find_bot(context.database, season.id, bot_id))
 
 
@@ -183,11 +191,17 @@ def _page(
     return {"items": items, "next_cursor": following}
 
 
-def _trades(context: AppState, season: ChosenSeason, bot_id: str, limit: int, cursor: int | None) -> schemas.TradePage:
+def bot_trades(
+    context: AppState, season: ChosenSeason, bot_id: str, limit: int, cursor: int | None = None
+) -> schemas.TradePage:
+    """Return a page of a bot's fills."""
     return schemas.TradePage.model_validate(_page(context, season, "trades", bot_id, limit, cursor))
 
 
-def _orders(context: AppState, season: ChosenSeason, bot_id: str, limit: int, cursor: int | None) -> schemas.OrderPage:
+def bot_orders(
+    context: AppState, season: ChosenSeason, bot_id: str, limit: int, cursor: int | None = None
+) -> schemas.OrderPage:
+    """Return a page of a bot's orders."""
     return schemas.OrderPage.model_validate(_page(context, season, "orders", bot_id, limit, cursor))
 
 
@@ -201,7 +215,7 @@ async def trades(
     limit: Limit = 100, cursor: Cursor = None,
 ) -> Response:  # fmt: skip
     """Return a bot's fills, newest first."""
-    return await answer(lines.tables, request, _trades, context, season, bot_id, limit, cursor)
+    return await answer(lines.tables, request, bot_trades, context, season, bot_id, limit, cursor)
 
 
 @router.get("/{bot_id}/orders", response_model=schemas.OrderPage)
@@ -210,7 +224,7 @@ async def orders(
     limit: Limit = 100, cursor: Cursor = None,
 ) -> Response:  # fmt: skip
     """Return a bot's orders with status and reason, newest first."""
-    return await answer(lines.tables, request, _orders, context, season, bot_id, limit, cursor)
+    return await answer(lines.tables, request, bot_orders, context, season, bot_id, limit, cursor)
 
 
 @router.get("/{bot_id}/logs", response_model=schemas.LogPage)
@@ -264,10 +278,11 @@ async def verify(
     request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting, caller: Known
 ) -> Response:
     """Run a bot again on the season's recorded ticks, as a job, and see whether its record comes out."""
-    return job_answer(await lines.writes.run(request, _ask_for_proof, context, season, bot_id, caller), 202)
+    return job_answer(await lines.writes.run(request, ask_to_verify, context, season, bot_id, caller), 202)
 
 
-def _ask_for_proof(context: AppState, season: ChosenSeason, bot_id: str, caller: Caller) -> dict[str, Any]:
+def ask_to_verify(context: AppState, season: ChosenSeason, bot_id: str, caller: Caller) -> dict[str, Any]:
+    """Return the job that proves the record of a bot given by id or name."""
     return ask_for_proof(context, season, queries.find_bot(context.database, season.id, bot_id), caller.user_id)
 
 
@@ -282,15 +297,17 @@ async def bundle(request: Request, bot_id: str, context: Ctx, season: Chosen, li
 @router.get("/{bot_id}", response_model=schemas.BotDetail)
 async def show(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
     """Show one bot, given by id or by name."""
-    return await answer(lines.reads, request, _show, context, season, bot_id)
+    return await answer(lines.reads, request, show_bot, context, season, bot_id)
 
 
-def _show(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.BotDetail:
+def show_bot(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.BotDetail:
+    """Return a bot given by id or name."""
     found = queries.find_bot(context.database, season.id, bot_id)
     return schemas.BotDetail.model_validate(bot_document(context, season, found))
 
 
-def _change(context: AppState, bot_id: str, what: str) -> schemas.BotDetail:
+def change_bot(context: AppState, bot_id: str, what: str) -> schemas.BotDetail:
+    """Pause, resume or retire a bot given by id or name."""
     found = queries.find_bot(context.database, context.season_id, bot_id)
     roster = context.engine.roster
     work = {"pause": roster.pause, "resume": roster.resume, "retire": roster.retire}[what]
@@ -302,16 +319,16 @@ def _change(context: AppState, bot_id: str, what: str) -> schemas.BotDetail:
 @router.post("/{bot_id}/pause", response_model=schemas.BotDetail)
 async def pause(request: Request, bot_id: str, context: Ctx, lines: Waiting) -> Response:
     """Stop asking a bot; it stays on the board and is marked."""
-    return await answer(lines.writes, request, _change, context, bot_id, "pause")
+    return await answer(lines.writes, request, change_bot, context, bot_id, "pause")
 
 
 @router.post("/{bot_id}/resume", response_model=schemas.BotDetail)
 async def resume(request: Request, bot_id: str, context: Ctx, lines: Waiting) -> Response:
     """Ask a paused bot again."""
-    return await answer(lines.writes, request, _change, context, bot_id, "resume")
+    return await answer(lines.writes, request, change_bot, context, bot_id, "resume")
 
 
 @router.delete("/{bot_id}", status_code=204)
 async def retire(request: Request, bot_id: str, context: Ctx, lines: Waiting) -> None:
     """Retire a bot for good; its record stays."""
-    await lines.writes.run(request, _change, context, bot_id, "retire")
+    await lines.writes.run(request, change_bot, context, bot_id, "retire")

@@ -52,6 +52,19 @@ async def submit(
 
 
 def _submit(context: AppState, body: schemas.StrategyRequest, key: str | None, caller: Caller) -> Response:
+    items, group_id = hand_in(context, body, key, caller)
+    if group_id is not None:
+        group = schemas.SubmissionGroup.model_validate({"items": items, "group_id": group_id})
+        return Response(json_bytes(group.model_dump()), 202, media_type=_JSON)
+    shown = schemas.SubmissionDetail.model_validate(items[0])
+    headers = {"location": f"/api/v1/strategies/{shown.id}"}
+    return Response(json_bytes(shown.model_dump()), 202, headers, media_type=_JSON)
+
+
+def hand_in(
+    context: AppState, body: schemas.StrategyRequest, key: str | None, caller: Caller
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Hand a strategy in for a caller; return its submissions, and the id of their group where they are several."""
     owner = author_for(context.database, caller, body.author)
     if body.name:
         refuse_imitation(context.database, context.season_id, body.name, *owner)
@@ -62,13 +75,9 @@ def _submit(context: AppState, body: schemas.StrategyRequest, key: str | None, c
     wanted = [_wanted(body, model, key, number, owner) for number, model in enumerate(each)]
     if len(wanted) > 1:
         rows = context.pipeline.hand_in(wanted, new_id(), lambda: refuse_beyond(context, caller, len(wanted)))
-        items = [{**submission_document(row), "attempts": []} for row in rows]
-        group = schemas.SubmissionGroup.model_validate({"items": items, "group_id": rows[0].group_id})
-        return Response(json_bytes(group.model_dump()), 202, media_type=_JSON)
+        return [{**submission_document(row), "attempts": []} for row in rows], rows[0].group_id
     (row,) = context.pipeline.hand_in(wanted, allow=lambda: refuse_beyond(context, caller, 1))
-    shown = schemas.SubmissionDetail.model_validate({**submission_document(row), "attempts": []})
-    headers = {"location": f"/api/v1/strategies/{row.id}"}
-    return Response(json_bytes(shown.model_dump()), 202, headers, media_type=_JSON)
+    return [{**submission_document(row), "attempts": []}], None
 
 
 def refuse_beyond(context: AppState, caller: Caller, count: int) -> None:
@@ -108,10 +117,11 @@ def _hash(value: Any) -> str:
 @router.get("/{submission_id}", response_model=schemas.SubmissionDetail)
 async def show(request: Request, submission_id: str, context: Ctx, lines: Waiting) -> Response:
     """Show a submission with every attempt."""
-    return await answer(lines.reads, request, _show, context, submission_id)
+    return await answer(lines.reads, request, show_submission, context, submission_id)
 
 
-def _show(context: AppState, submission_id: str) -> schemas.SubmissionDetail:
+def show_submission(context: AppState, submission_id: str) -> schemas.SubmissionDetail:
+    """Return a submission with every attempt."""
     return schemas.SubmissionDetail.model_validate(context.desk.document(submission_id))
 
 
@@ -123,7 +133,7 @@ async def cancel(request: Request, submission_id: str, context: Ctx, lines: Wait
 
 def _cancel(context: AppState, submission_id: str) -> Response:
     context.pipeline.cancel(submission_id)
-    return Response(json_bytes(_show(context, submission_id).model_dump()), media_type=_JSON)
+    return Response(json_bytes(show_submission(context, submission_id).model_dump()), media_type=_JSON)
 
 
 @router.get("/{submission_id}/events", response_class=EventSourceResponse, responses=schemas.EVENT_STREAM)

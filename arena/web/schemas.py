@@ -280,6 +280,22 @@ class SeasonChange(BaseModel):
     status: str
 
 
+class Contract(BaseModel):
+    """What a bot must be, and the rules of the season that is played."""
+
+    text: str = Field(description="The contract, as Markdown.")
+    example: str = Field(description="A whole bot.")
+    season: int
+    feed: str
+    symbols: list[str]
+    interval: float
+    starting_cash: float
+    fee_bps: float
+    slippage_bps: float
+    fills_a_day: int
+    entry_problem: str | None = Field(description="Why no bot can come in any more, None while one can.")
+
+
 class BoardPage(BaseModel):
     """The ranked bots of the season."""
 

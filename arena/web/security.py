@@ -34,7 +34,7 @@ from arena.people import tokens as user_tokens
 from arena.people.activity import Deed, record
 from arena.people.quotas import RequestRate
 from arena.people.rights import ANONYMOUS, OPERATOR, THIS_MACHINE, Caller, Scope
-from arena.web.access import API, FORMS, SAFE, is_guarded, is_open
+from arena.web.access import API, FORMS, MCP, SAFE, is_guarded, is_open
 from arena.web.limits import network_of
 from arena.web.problems import problem_response
 
@@ -314,7 +314,7 @@ class SecurityMiddleware:
             if not _same(headers.get("x-csrf-token", ""), caller.csrf):
                 return 403, "Send X-CSRF-Token with what the cookie arena_csrf holds: a page of this site can read it."
             return None
-        return None if caller.known or path in _SIGN_IN or path in FORMS else self._unknown()
+        return None if caller.known or path in _WITHOUT_TOKEN or path in FORMS else self._unknown()
 
     def _unknown(self) -> Refusal:
         """Return what somebody who is not known is told."""
@@ -326,6 +326,8 @@ class SecurityMiddleware:
 
 
 _SIGN_IN = frozenset({f"{API}/session", "/sign-in"})
+# Where a request without a token is let in: to sign in, and to read by tools where reads are public.
+_WITHOUT_TOKEN = _SIGN_IN | {MCP}
 
 
 def _is_account_form(path: str) -> bool:

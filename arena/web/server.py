@@ -13,6 +13,7 @@ from arena.web import (
     account_pages,
     assets,
     health,
+    mcp_endpoint,
     openapi,
     pages,
     problems,
@@ -25,6 +26,7 @@ from arena.web import (
     routes_seasons,
     routes_strategies,
     routes_trust,
+    routes_webhooks,
 )
 from arena.web.board import BoardCache, CacheMiddleware
 from arena.web.bundles import Bundles
@@ -51,7 +53,7 @@ def _bare_app() -> FastAPI:
     api = APIRouter(prefix=access.API, dependencies=rules)
     for part in (
         routes_strategies, routes_models, routes_behaviour, routes_trust, routes_seasons, routes_backtests,
-        routes_people, routes_bots, routes_arena,
+        routes_people, routes_webhooks, routes_bots, routes_arena,
     ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)
@@ -71,6 +73,7 @@ def create_app(context: AppState) -> FastAPI:
     assets.install(app)
     pages.install(app)
     app.include_router(account_pages.router)
+    mcp_endpoint.install(app)
     problems.install(app, pages.error_page)
     access.refuse_unlisted(app)
     app.add_middleware(CacheMiddleware, board=board)

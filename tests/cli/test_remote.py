@@ -230,3 +230,30 @@ def test_a_file_that_is_not_utf8_is_refused(live: Running, run: Run, tmp_path: P
     done = run("upload", path, "--url", live.url)
     assert done.code == 2
     assert "line 2 is not UTF-8 text" in done.err
+
+
+def test_webhooks_are_added_listed_tried_and_removed(live: Running, run: Run) -> None:
+    made = run("webhooks", "add", "http://127.0.0.1:9/hook", "--event", "trade", "--json", "--url", live.url).json()
+    assert made["secret"].startswith("whsec_")
+    listed = reading(live, run, "webhooks", "list", "--json").json()["items"]
+    assert [(one["id"], one["events"]) for one in listed] == [(made["id"], ["trade"])]
+    assert made["id"][:8] in reading(live, run, "webhooks", "list").out
+    tried = reading(live, run, "webhooks", "test", made["id"])
+    assert tried.code == 1
+    assert "WEBHOOKS_PRIVATE=on" in tried.err
+    assert reading(live, run, "webhooks", "remove", made["id"]).code == 0
+    assert reading(live, run, "webhooks", "remove", made["id"]).code == 4
+    assert run("webhooks", "add", "nowhere", "--url", live.url).code == 1
+
+
+def test_what_a_bot_does_and_why_is_told(live: Running, run: Run, own_name: str) -> None:
+    seat = live.admitted(bot_source(BUYER, name=own_name))
+    until(lambda: live.get(f"/bots/{seat.id}/trades")["items"], "a trade")
+    assert "BUY" in str(reading(live, run, "bots", "explain", own_name, "--json").json()["order"])
+    assert reading(live, run, "bots", "lineage", own_name, "--json").json()["items"][0]["name"] == own_name
+    assert reading(live, run, "bots", "behaviour", own_name, "--json").json()["tapes"]
+    assert reading(live, run, "models", "--json").json()["items"]
+    revised = reading(live, run, "bots", "revise", own_name, "sell 1 % higher", "--json").json()
+    assert live.ended(revised["id"])["status"] in {"admitted", "rejected"}
+    asked = reading(live, run, "answer", revised["id"])
+    assert asked.code == 4

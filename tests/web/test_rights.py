@@ -32,6 +32,7 @@ class People:
     operator: Headers
     bot: str
     submission: str
+    webhook: str
 
     def token(self, name: str, *scopes: Scope) -> Headers:
         database = self.arena.arena.database
@@ -58,7 +59,9 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
         submission = asked.json()["id"]
         arena.ended(submission)
         operator = {"authorization": f"Bearer {TOKEN}"}
-        yield People(arena, ada, bob, root, operator, made.json()["bot_id"], submission)
+        # A port of this machine, which no webhook may reach.
+        hook = arena.api("POST", "/webhooks", json={"url": "http://127.0.0.1:9/"}, headers=ada).json()["id"]
+        yield People(arena, ada, bob, root, operator, made.json()["bot_id"], submission, hook)
 
 
 def changing(app: FastAPI) -> list[tuple[str, str]]:
@@ -70,7 +73,7 @@ def address(people: People, path: str) -> str:
     job = people.arena.api("POST", f"/bots/{people.bot}/verify", headers=people.ada).json()["id"]
     names = {
         "bot_id": people.bot, "submission_id": people.submission, "job_id": job, "token_id": "none", "name": "nobody",
-        "number": "1",
+        "number": "1", "webhook_id": people.webhook,
     }  # fmt: skip
     return path.format(**names)
 
@@ -149,7 +152,7 @@ def test_no_token_may_do_what_is_a_persons_at_the_page(people: People, method: s
 @pytest.mark.parametrize(("method", "path", "access"), WRITES)
 def test_a_token_that_may_only_read_changes_nothing(people: People, method: str, path: str, access: Access) -> None:
     if access.right is Right.OPEN:
-        assert path in {"/api/v1/session", "/sign-in", "/sign-out"}
+        assert path in {"/api/v1/session", "/sign-in", "/sign-out", "/mcp"}
         return
     assert ask(people, method, path, people.token("ada", Scope.READ)).status_code == 403
 
@@ -215,3 +218,20 @@ def test_every_read_that_is_not_public_is_in_the_table() -> None:
     assert access_of("GET", "/api/v1/activity").right is Right.ADMIN
     assert access_of("HEAD", "/api/v1/users").right is Right.ADMIN
     assert access_of("GET", "/api/v1/leaderboard").right is Right.READ
+
+
+def test_webhooks_are_seen_and_removed_by_their_owner_alone(people: People) -> None:
+    made = people.arena.api("POST", "/webhooks", json={"url": "https://example.org"}, headers=people.bob).json()
+
+    def seen(headers: Headers) -> set[str]:
+        answer = people.arena.api("GET", "/webhooks", headers=headers)
+        assert answer.status_code == 200, answer.text
+        return {row["id"] for row in answer.json()["items"]}
+
+    assert seen(people.bob) == {made["id"]}
+    assert seen(people.ada) == {people.webhook}
+    assert seen(people.root) == {made["id"], people.webhook}
+    service = {"url": "tgram://1:a/2"}
+    assert people.arena.api("POST", "/webhooks", json=service, headers=people.bob).status_code == 422
+    assert people.arena.api("DELETE", f"/webhooks/{made['id']}", headers=people.bob).status_code == 204
+    assert seen(people.bob) == set()
