@@ -101,7 +101,7 @@ def arena_app(database: Database, season: Season) -> FastAPI:
     return create_app(AppState(
         settings=settings, database=database, pool=unused, run=SeasonRun(season, engine, unused, unused, unused),
         broadcast=Broadcast(), desk=unused, pipeline=unused, jobs=unused, outbox=unused,
-            signer=Signer(Ed25519PrivateKey.generate()),
+        signer=Signer(Ed25519PrivateKey.generate()),
         status=dict, close_season=dict, new_season=lambda _: {},
     ))  # fmt: skip
 
