@@ -33,7 +33,7 @@ def robust(
     as_json: AsJson = False,
     url: Url = "",
 ) -> None:
-    """Say where a bot's edge ends, and whether it knows its tape by heart: a bot file, or the server's bot as a job."""
+    """Say which fee, slippage and delay end a bot's edge, and whether it has memorised its tape."""
     if Path(bot).is_file() or bot.endswith(".py"):
         if not data:
             raise typer.BadParameter(f"Name the market that {bot} is to play on: --data FILE.")
