@@ -15,7 +15,7 @@ PANELS = {
     "On a running server": (
         "submit", "upload", "leaderboard", "watch", "bots", "season", "models", "answer", "cancel", "mcp",
     ),
-    "Bot files, without a server": ("new", "check", "try", "backtest", "runs", "robust", "tournament"),
+    "Bot files, without a server": ("new", "check", "try", "backtest", "runs", "robust", "tournament", "evolve"),
     "Market data": ("data", "record", "fake-feed"),
     "Proof": ("verify", "export", "audit"),
 }  # fmt: skip

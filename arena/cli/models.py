@@ -59,7 +59,7 @@ def cancel(
     as_json: remote.AsJson = False,
     url: remote.Url = "",
 ) -> None:
-    """Cancel a submission, also while a model is writing."""
+    """Cancel a submission; an answer that is being written is broken off."""
     found = remote.request(url, "POST", f"/strategies/{submission}/cancel")
     if as_json:
         print_json(found)

@@ -162,7 +162,7 @@ def authorise(prefix: str) -> Callable[[Request, Ctx], Awaitable[None]]:
         owns = False
         if access.right is Right.OWN and caller.user_id is not None and not caller.admin:
             owns = await run_in_threadpool(_owns, context, access, caller, name, request.query_params.get("season"))
-        # Whether reads are for members alone, `SecurityMiddleware` has asked already.
+        # Whether reads are for members alone, the door has asked already.
         sentence = refusal(caller, access.right, owns=owns, members_only=False)
         if sentence is not None:
             raise HTTPException(403 if caller.known else 401, sentence)
