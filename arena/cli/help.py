@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 PANELS = {
     "The server": ("serve", "doctor", "config", "db", "users", "tokens", "activity", "hosts", "host", "version"),
     "On a running server": (
-        "submit", "upload", "leaderboard", "watch", "bots", "season", "models", "answer", "cancel", "mcp",
+        "submit", "upload", "leaderboard", "watch", "bots", "season", "models", "answer", "cancel", "webhooks", "mcp",
     ),
     "Bot files, without a server": ("new", "check", "try", "backtest", "runs", "robust", "tournament", "evolve"),
     "Market data": ("data", "record", "fake-feed"),
