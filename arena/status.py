@@ -87,7 +87,7 @@ def _notes(engine: Engine) -> Iterator[str]:
             else f"The season begins at {spoken(begins)}: the clock waits for it."
         )
     if engine.tick_seconds > engine.season.interval:
-        yield f"Ticks take longer than their interval: {engine.beats.missed} beats were missed."
+        yield f"Ticks take longer than their interval: {engine.beats.missed} ticks were left out."
     source = engine.source_status()
     for name, feed in source.get("feeds", {}).items():
         if feed["state"] in {"down", "failed"}:

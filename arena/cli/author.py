@@ -77,7 +77,7 @@ def new(
     symbol: Annotated[str, typer.Option(help="The symbol it trades.")] = "BTCUSDT",
     folder: Annotated[Path, typer.Option("--dir", help="Where the files go.")] = Path(),
 ) -> None:
-    """Begin a bot file that runs as it is."""
+    """Write a new bot file to begin from; it runs as it is."""
     from arena.core.text import NAME_LIMIT, clean_name
 
     shown = clean_name(name)
@@ -117,7 +117,9 @@ def write_stubs(folder: Path) -> list[Path]:
 
 def try_bot(
     file: Annotated[Path, typer.Argument(help="A bot file.", show_default=False)],
-    prompt: Annotated[str, typer.Option("--prompt", help="What it is to do, in words; it is held against them.")] = "",
+    prompt: Annotated[
+        str, typer.Option("--prompt", help="What it is to do, in words; the bot is checked against them.")
+    ] = "",
     claims: Annotated[
         Path | None, typer.Option("--claims", help="A JSON file of claims; else CLAIMS in the bot file, if any.")
     ] = None,

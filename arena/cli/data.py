@@ -12,13 +12,11 @@ import typer
 from arena.cli.output import complain, console, errors, plural, print_json, print_table
 from arena.errors import MarketDataError, NotFoundError
 
-app = typer.Typer(
-    help="Market files: what is in them, another form of them, and where to get them.", no_args_is_help=True
-)
+app = typer.Typer(help="Market files: look into them, convert them, download them.", no_args_is_help=True)
 
 _SITE = "https://data.binance.vision"
 
-Specs = Annotated[list[str], typer.Argument(metavar="FILE...", help="Market files, [SYMBOL=]PATH.", show_default=False)]
+Specs = Annotated[list[str], typer.Argument(metavar="FILE", help="Market files, [SYMBOL=]PATH.", show_default=False)]
 Columns = Annotated[
     str | None,
     typer.Option(
@@ -28,11 +26,14 @@ Columns = Annotated[
 ]
 Zone = Annotated[
     str | None,
-    typer.Option(help="The zone of times that say none: America/New_York, EST, +02:00.", metavar="ZONE"),
+    typer.Option(help="Time zone of times that name none: America/New_York, EST, +02:00.", metavar="ZONE"),
 ]
 Bar = Annotated[
     str | None,
-    typer.Option(help="Bars: their length, stamped at start or end, or none: 5m, end, 5m,end, none.", metavar="BAR"),
+    typer.Option(
+        help="Length of bars, and whether their time is start or end: 5m, end or 5m,end; none: rows are no bars.",
+        metavar="BAR",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

@@ -27,7 +27,7 @@ def fake_feed(
     seed: Annotated[int, typer.Option(help="Seed of prices and faults.")] = 1,
     every: Annotated[float, typer.Option(min=0.001, help="Seconds between two prices of a symbol.")] = 0.25,
 ) -> None:
-    """Play a venue on this machine: made-up prices, and faults if wanted, until Ctrl-C."""
+    """Run a made-up venue on this machine until Ctrl-C, with faults if wanted."""
     from arena.feeds.fakes.simulation import NAMES, make_simulation
 
     if venue not in NAMES:

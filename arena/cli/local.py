@@ -129,15 +129,20 @@ def backtest(
         Path | None, typer.Option(help="Write the bots' logs here (JSON lines).", callback=stdout_too)
     ] = None,
     lockstep: Annotated[
-        bool, typer.Option("--lockstep", help="Ship one tick at a time: no future price in a bot.")
+        bool, typer.Option("--lockstep", help="Send one tick at a time: no price to come is in a bot.")
     ] = False,
     interval: Annotated[float | None, typer.Option(help="Resample the market, seconds.")] = None,
     columns: Annotated[
         str | None, typer.Option(help="Columns that are not guessed right: time=ts,price=last,symbol=pair.")
     ] = None,
-    zone: Annotated[str | None, typer.Option(help="Zone of times that say none: America/New_York, +02:00.")] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Time zone of times that name none: America/New_York, +02:00.")
+    ] = None,
     bar: Annotated[
-        str | None, typer.Option(help="Bars: their length, stamped at start or end, or none: 5m, end, 5m,end, none.")
+        str | None,
+        typer.Option(
+            help="Length of bars, and whether their time is start or end: 5m, end or 5m,end; none: rows are no bars."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bots' chance.")] = 0,
     fee_bps: Annotated[float | None, typer.Option(help="Fee per fill, basis points; else FEE_BPS.")] = None,
@@ -357,8 +362,10 @@ def _footnotes(rows: list[dict[str, Any]], found: dict[str, Any]) -> Iterator[st
 
 def doctor(
     as_json: AsJson = False,
-    explain: Annotated[bool, typer.Option(help="Say which layer stops what.")] = False,
-    models: Annotated[bool, typer.Option("--models", help="Ask each model for one token instead.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say which layer stops what.")] = False,
+    models: Annotated[
+        bool, typer.Option("--models", help="Only ask each configured model for one token, to see whether it answers.")
+    ] = False,
 ) -> None:
     """Prove every layer of the sandbox on this host by trying the forbidden acts."""
     if models:

@@ -35,6 +35,7 @@ from arena.cli import (
     trust,
     webhooks,
 )
+from arena.cli.help import arrange
 from arena.cli.output import complain, console
 from arena.errors import (
     ArenaError,
@@ -91,6 +92,7 @@ remote.season_app.command("report")(trust.season_report)
 remote.season_app.command("archive")(storage.archive)
 remote.season_app.command("export")(storage.export)
 app.add_typer(remote.season_app, name="season")
+arrange(app)
 
 
 def main() -> NoReturn:

@@ -60,7 +60,7 @@ def _link(database: Any, user_id: str) -> str:
 @users_app.command("add")
 def add(
     name: Name,
-    admin: Annotated[bool, typer.Option("--admin", help="Seasons, models, users and all bots are the user's.")] = False,
+    admin: Annotated[bool, typer.Option("--admin", help="An admin may change seasons, users and every bot.")] = False,
     bots_of: Annotated[str, typer.Option(help="Give the user the bots of this author that belong to nobody.")] = "",
     db: Db = "",
     as_json: AsJson = False,
@@ -105,7 +105,7 @@ def list_them(db: Db = "", as_json: AsJson = False) -> None:
 
 @users_app.command("disable")
 def disable(name: Name, db: Db = "") -> None:
-    """Let a user in no more; sessions end, tokens are of no use, the bots go on."""
+    """Disable a user: sessions end, tokens stop working, the bots go on."""
     from arena.people.accounts import disable_user, find_user
 
     _, database = _opened(db)
@@ -129,7 +129,7 @@ def enable(name: Name, db: Db = "") -> None:
 
 @users_app.command("link")
 def link(name: Name, db: Db = "") -> None:
-    """Print a link that signs a user in once, within a day; earlier ones are of no more use."""
+    """Print a link that signs a user in once, within a day; earlier links stop working."""
     from arena.errors import ConflictError
     from arena.people.accounts import find_user
 
@@ -144,7 +144,7 @@ def link(name: Name, db: Db = "") -> None:
 
 @users_app.command("password")
 def password(name: Name, db: Db = "") -> None:
-    """Set a user's password, which is asked for, or else a line of stdin; the user's sessions end."""
+    """Set a user's password, asked for or read from a pipe; the user's sessions end."""
     from arena.people.accounts import find_user, set_password
 
     _, database = _opened(db)
@@ -167,11 +167,11 @@ def make(
     name: Annotated[str, typer.Argument(help="What it is for.", show_default=False)],
     user: User,
     scope: Annotated[list[str] | None, typer.Option(help="read, submit, manage-own or admin; may be repeated.")] = None,
-    days: Annotated[float, typer.Option(min=0, max=366, help="Days that it is of use; 0 for ever.")] = 90,
+    days: Annotated[float, typer.Option(min=0, max=366, help="Days until it ends; 0: never.")] = 90,
     db: Db = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make a token and print it, this once."""
+    """Make a token and print it; it is not shown again."""
     from arena.people.accounts import find_user
     from arena.people.tokens import make_token
 
@@ -188,7 +188,7 @@ def make(
 
 @tokens_app.command("list")
 def list_tokens(user: User, db: Db = "", as_json: AsJson = False) -> None:
-    """List a user's tokens, without what is secret."""
+    """List a user's tokens, without the secrets."""
     from arena.people.accounts import find_user
     from arena.people.tokens import list_tokens as found
 
@@ -212,7 +212,7 @@ def revoke(
     user: User,
     db: Db = "",
 ) -> None:
-    """Revoke a token: it is of no use from now on."""
+    """Revoke a token: it stops working at once."""
     from arena.people.accounts import find_user
     from arena.people.tokens import revoke_token
 

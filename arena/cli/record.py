@@ -33,10 +33,10 @@ def register(app: typer.Typer) -> None:
 
 
 def record(
-    out: Annotated[Path, typer.Option("--out", help="File to write, as in market.arena.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write, such as market.arena.")],
     feed: Annotated[str | None, typer.Option(help="Live feeds, as in FEED; the enabled sources if not given.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.0, help="Stop after so many; else at Ctrl-C.")] = None,
-    append: Annotated[bool, typer.Option("--append", help="Go on with a recording that is there.")] = False,
+    append: Annotated[bool, typer.Option("--append", help="Continue a recording that exists.")] = False,
     db: Annotated[Path | None, typer.Option(help="SQLite file, where feeds keep their daily budgets.")] = None,
 ) -> None:
     """Record what the live feeds send, byte for byte, for backtests and replays."""

@@ -10,7 +10,7 @@ import typer
 from arena import config
 from arena.cli.early import RUNTIME, taken
 from arena.cli.local import read_source
-from arena.cli.output import complain, console, moment, print_json, print_table
+from arena.cli.output import complain, console, moment, plural, print_json, print_table
 from arena.cli.remote import AsJson, Url, connected
 
 
@@ -31,7 +31,7 @@ def robust(
     as_json: AsJson = False,
     url: Url = "",
 ) -> None:
-    """Say where a bot's edge ends, and whether it knows its tape by heart: a bot file, or the server's bot as a job."""
+    """Say which fee, slippage and delay end a bot's edge, and whether it has memorised its tape."""
     if Path(bot).is_file() or bot.endswith(".py"):
         if not data:
             raise typer.BadParameter(f"Name the market that {bot} is to play on: --data FILE.")
@@ -71,16 +71,17 @@ def show(found: dict[str, Any]) -> None:
     """Print the result in words and tables."""
     console.print(f"{found['bot']}: {found['words']}", markup=False, soft_wrap=True)
     console.print(
-        f"{found['return_pct']:+.2f} % in {found['ticks']:,} ticks, {found['trades']:,} trades; buy and hold "
+        f"{found['return_pct']:+.2f} % in {found['ticks']:,} ticks, {plural(found['trades'], 'trade')}; buy and hold "
         f"{found['buy_and_hold_pct'] or 0.0:+.2f} %.", markup=False,
     )  # fmt: skip
     for each in (*found["costs"], *found["variants"]):
         console.print(f"  {each['words']}", markup=False, soft_wrap=True)
     for each in found["delays"]:
         console.print(
-            f"  With fills {each['ticks']} ticks later, of the same orders: {each['return_pct']:+.2f} %.", markup=False
+            f"  Fills {plural(each['ticks'], 'tick')} later, of the same orders: {each['return_pct']:+.2f} %.",
+            markup=False,
         )
-    for name, word in (("own_chance", "With other draws of its own chance"), ("resampled", "On the returns reordered")):
+    for name, word in (("own_chance", "Other draws of its own chance"), ("resampled", "Returns reordered")):
         values = ", ".join(f"{value:+.2f} %" for value in found[name]["return_pct"])
         console.print(f"  {word}: {values}.", markup=False, soft_wrap=True)
     rows = [{**each, "from": moment(each["from"]), "to": moment(each["to"])} for each in found["windows"]]

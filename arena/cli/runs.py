@@ -45,7 +45,7 @@ def list_runs(folder: Folder = None, as_json: AsJson = False) -> None:
         played = [bot for bot in report["bots"] if bot["equity"] is not None]
         best = max(played, key=lambda bot: bot["equity"], default=None)
         rows.append({
-            "id": head["id"], "created_at": head["created_at"], "bots": [title(bot) for bot in report["bots"]],
+            "id": head["id"], "created_at": head["created_at"], "bots": _few([title(bot) for bot in report["bots"]]),
             "ticks": report["ticks"], "market": [Path(spec).name for spec in head["markets"]],
             "return_pct": best and best["metrics"]["return_pct"], "hold": report["benchmark"]["return_pct"],
         })  # fmt: skip
@@ -54,6 +54,11 @@ def list_runs(folder: Folder = None, as_json: AsJson = False) -> None:
         ("return_pct", "BEST %"), ("hold", "HOLD %"),
     )  # fmt: skip
     print_table(columns, rows, optional=("return_pct", "hold", "market", "ticks"))
+
+
+def _few(names: list[str]) -> list[str]:
+    """Return the names where they fit into a line of a table, else the first two and how many more."""
+    return names if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"]
 
 
 def _short(head: dict[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Table(StrEnum):
 
 
 def archive(number: Number, db: Db = "") -> None:
-    """Move equity and ticks of a closed season to Parquet files beside the database, which may run meanwhile."""
+    """Move equity and ticks of a closed season to Parquet files; the server may run meanwhile."""
     from arena.store.moved import archive_folder, parts
     from arena.store.queries import season_by_number
     from arena.store.season_archive import archive_season, give_back

@@ -27,7 +27,9 @@ def tournament(
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, max=10_000, help="Rounds to play.")] = 24,
     ticks: Annotated[int, typer.Option(max=1_000_000, help="Ticks of a round.")] = 600,
-    tiers: Annotated[str, typer.Option(help="Made-up windows, with commas between; none for tapes only.")] = "all",
+    tiers: Annotated[
+        str, typer.Option(help="Made-up windows: calm, trend, jumps, crash, halt, whipsaw, thin; none: tapes only.")
+    ] = "all",
     interval: Annotated[float | None, typer.Option(help="Resample the tapes, seconds.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Draws the blocks, the windows and the bots' chance.")] = 0,
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the result here; - is stdout.")] = None,
@@ -36,7 +38,7 @@ def tournament(
     fee_bps: Annotated[float | None, typer.Option(help="Fee per fill, basis points; else FEE_BPS.")] = None,
     slippage_bps: Annotated[float | None, typer.Option(help="Slippage, basis points; else SLIPPAGE_BPS.")] = None,
 ) -> None:
-    """Rate bots over many short rounds: blocks of tapes, and calm, trend, jumps, crash, halt, whipsaw and thin ones."""
+    """Rate bots over many short rounds: parts of tapes, and made-up windows from calm to crash."""
     from arena.engine.backtest.market import read_market
     from arena.engine.backtest.run import BotSource, check_candidates
     from arena.trust.tournament import draw_rounds

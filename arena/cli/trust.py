@@ -45,7 +45,7 @@ def season_report(
     out: Annotated[Path | None, typer.Option(help="Write here: .json, .html or .csv; else JSON to stdout.")] = None,
     db: Annotated[str, typer.Option(help="SQLite file; else the configured database.")] = "",
 ) -> None:
-    """Report what may be said of a closed season, once and signed; every figure with its formula."""
+    """Write the signed report of a closed season, every figure with its formula."""
     import json
 
     from arena import config

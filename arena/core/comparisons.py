@@ -1,4 +1,4 @@
-"""Who is told apart from whom on a board that is watched all the time.
+"""Which ranks of a board can be told apart: verdicts and tie bands that hold however often they are looked at.
 
 Each bot is compared with the season's benchmark and with the next row, by confidence sequences over batch means of
 returns between score points. The error of 5 % is split over all pairs that a board of so many bots shows.

@@ -1,7 +1,7 @@
-"""Settling: yesterday's orders meet today's prices.
+"""Settling: the orders of one tick are filled or rejected at the prices of the next.
 
-`settle` is the one place where money moves. It is pure, and runs both in the server, whose word
-counts, and beside the bot, where it keeps the mirror that a run-ahead replay needs.
+Money moves in `settle`, and in `redeem` where a symbol has ended. Both are pure. The server calls them, and its result
+counts; a worker calls them beside the bot, to keep the mirror of the account that a run-ahead backtest needs.
 """
 
 from __future__ import annotations

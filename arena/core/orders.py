@@ -1,6 +1,6 @@
 """What a bot may ask for, and what becomes of it.
 
-A request is checked in one stated order (CONTRACT section 2): count, side, size, symbol when it is
+A request is checked in this order: count, side, size, symbol when it is
 made; price, position, cash when it is settled one tick later. What a bot does wrong is a value
 (`Rejection`), never an exception.
 """

@@ -1,4 +1,4 @@
-"""How well a bot has done, and who stands above whom (CONTRACT section 7).
+"""How well a bot has done, and who stands above whom.
 
 `Score` is a running state that can be stored and picked up again, so that a restart goes on from
 the last stored row instead of from the beginning. Returns are taken at the points of the score clock only.

@@ -1,4 +1,4 @@
-"""What a bot's chance follows from."""
+"""The seed of a bot's random numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a board's ranks mean, in one plain sentence."""
+"""The sentence over a board that says which ranks can be told apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a verdict costs a bot: strikes, restarts with back-off, quarantine (CONTRACT section 2).
+"""What a verdict costs a bot: strikes, restarts with back-off, quarantine.
 
 Pure; the live engine and the replay ask the same object. Exceptions of a bot never count here.
 """

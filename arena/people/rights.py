@@ -71,7 +71,7 @@ def refusal(caller: Caller, right: Right, *, owns: bool, members_only: bool) -> 
         return None
     if right is Right.SIGNED_IN:
         ready = caller.by == "session" and caller.user_id is not None
-        return None if ready else "Sign in at the page to do this: no token may."
+        return None if ready else "Sign in on the page to do this: a token is not enough."
     if caller.admin:
         return None
     if right is Right.ADMIN:

@@ -1,4 +1,4 @@
-"""Runs one bot inside its cage: loads it, shows it ticks, and notes what it does.
+"""Runs one bot in its locked process: loads it, shows it ticks, and notes what it does.
 
 Within a run of several ticks the worker keeps a mirror of its account with the very ledger code that
 the engine uses; the engine's own account stays the only authority and replaces the mirror whenever

@@ -1,4 +1,4 @@
-"""What a bot file must define (CONTRACT section 2): the check inside the cage, and the reading of its word."""
+"""What a bot file must define: checked in the checker once the module is loaded, and read by the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables (CONTRACT section 5). `trades` and `equity` keep the guide's columns, in its order.
+"""The tables. `trades` and `equity` keep the guide's columns, in its order.
 
 A bot row is one version of a program; an entry is its part in one season, with its own account.
 Times are float Unix seconds; ids of bots, seasons and submissions are UUIDv7 as text.

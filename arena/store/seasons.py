@@ -1,4 +1,4 @@
-"""Seasons and their bots: opening, resuming, admitting, retiring (CONTRACT section 4)."""
+"""Seasons and their bots: opening, resuming, admitting, retiring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one door for programs: check in a cage, trial run, name, admission."""
+"""The one way in for programs: check in a locked child, trial run, name, admission."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class Pipeline:
         return self._writing.text_of(submission_id)
 
     def leave_season(self) -> None:
-        """Admit nothing more until `enter_season`; what is being written goes on, and waits at the door."""
+        """Admit nothing more until `enter_season`; what is being written goes on, and waits for that."""
         if not self._season.shut(_PATIENCE):
             log.warning("A bot is still being tried while its season ends.")
 

@@ -305,7 +305,7 @@ def _variants(plays: Plays, market: RecordedMarket, base: Result) -> list[Row]:
         rows.append({
             "name": name, "return_pct": other.return_pct, "base_return_pct": float(had), "trades": other.trades,
             "same_orders_pct": _same_orders_pct(base.orders, other.orders, first), "lost": bool(lost),
-            "words": f"With {name} it makes {other.return_pct:+.2f} % instead of {had:+.2f} %"
+            "words": f"{name[0].upper()}{name[1:]}: it makes {other.return_pct:+.2f} % instead of {had:+.2f} %"
             + (f": it goes by {known} of this tape." if lost else "."),
         })  # fmt: skip
     return rows
@@ -320,7 +320,7 @@ def _costs(plays: Plays, market: RecordedMarket, base: Result) -> list[Row]:
             again = plays.play(market, _dearer(plays.rules, cost, ends)).return_pct
         rows.append({
             "name": cost, "break_even_bps": ends, "played_there_pct": again,
-            "words": f"It gains nothing even without a {word}." if ends is None
+            "words": f"It gains nothing even without any {word}." if ends is None
             else f"It gains at a {word} of {_MOST_BPS:g} bps still." if ends >= _MOST_BPS
             else f"The edge ends at a {word} of {ends:.1f} bps; played again there it makes {again:+.2f} %.",
         })  # fmt: skip

@@ -16,6 +16,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
+from arena.errors import NotFoundError
 from arena.people.activity import Deed
 from arena.people.ownership import Kind, owner_of
 from arena.people.rights import ANONYMOUS, Caller, Right, refusal
@@ -147,7 +148,7 @@ def routes_of(app: FastAPI) -> list[tuple[str, str]]:
 
 
 async def caller_of(request: Request) -> Caller:
-    """Return who makes a request, as the door has found out."""
+    """Return who makes a request, as `SecurityMiddleware` has found out."""
     found: Caller = request.scope.get("state", {}).get("caller", ANONYMOUS)
     return found
 
@@ -163,6 +164,8 @@ def authorise(prefix: str) -> Callable[[Request, Ctx], Awaitable[None]]:
 
     async def check(request: Request, context: Ctx) -> None:
         access = access_of(request.method, prefix + request.scope["route"].path)
+        if access.right is Right.SIGNED_IN and not prefix and not context.settings.accounts:
+            raise NotFoundError("This arena has no accounts: ACCOUNTS=on turns them on.")
         caller = await caller_of(request)
         name = str(request.path_params.get(access.parameter, ""))
         if access.action:

@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from arena.core.text import clean_name
-from arena.errors import ArenaError, ConflictError, NotFoundError, RefusedError
+from arena.errors import ArenaError, ConflictError, RefusedError
 from arena.people import accounts, sessions, tokens
 from arena.people.activity import Deed, record
 from arena.people.quotas import QuotaLimits, quota_documents
@@ -186,8 +186,7 @@ async def account_page(request: Request, context: Ctx, lines: Waiting) -> Respon
 def _account_page(
     request: Request, context: AppState, caller: Caller, problem: str = "", token: str = "", status: int = 200
 ) -> Response:
-    if not context.settings.accounts or caller.user_id is None:
-        raise NotFoundError("This arena has no accounts: ACCOUNTS=on turns them on.")
+    assert caller.user_id is not None  # the right of this page is SIGNED_IN
     account = accounts.user_by_id(context.database, caller.user_id)
     scopes = [str(scope) for scope in Scope if scope != Scope.ADMIN or account.admin]
     return _page(

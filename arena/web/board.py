@@ -45,7 +45,7 @@ class Ready(Response):
         self.status_code = status
         self.background = None
         self.body = body
-        # The door adds its own to the list.
+        # `SecurityMiddleware` adds its own to the list.
         self.raw_headers = headers.copy()
 
 

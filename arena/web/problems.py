@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
@@ -242,6 +243,11 @@ async def _http(request: Request, error: Exception) -> Response:
         return problem_response(422, _SENTENCES["json_invalid"])
     if error.status_code == 404 and _wants_page(request):
         return await run_in_threadpool(request.app.state.error_page, request, 404, _FRAMEWORKS[404])
+    if request.method == "GET" and _wants_page(request):
+        if error.status_code == 401:
+            return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
+        if error.status_code == 403:
+            return await run_in_threadpool(request.app.state.error_page, request, 403, str(error.detail))
     detail = _FRAMEWORKS.get(error.status_code, re.sub(r"(?<![.!?])$", ".", str(error.detail)))
     if isinstance(error, UnknownParameterError):
         errors = [{"detail": "It is not known here.", "parameter": clean_line(name, 80)} for name in error.names]

@@ -1,4 +1,4 @@
-"""The door: hosts, origins, who is there, body sizes, rates, and the headers of every answer.
+"""What every request passes first: hosts, origins, who asks, body sizes, rates, and the headers of every answer.
 
 Reads are public unless READS=members. Without accounts a write needs the token where one is set, else a same-origin
 request on loopback, so that no web page elsewhere can post to a local arena. With accounts it needs a token of a user,

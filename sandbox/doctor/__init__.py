@@ -1,8 +1,8 @@
-"""Finds out by trying what a bot could do on this host: nothing, if all is well.
+"""Tries on this host everything that a bot must not do.
 
-Every forbidden act is tried twice, in a free child, where it should work, and in a really locked one,
-where it must not. All children come from clean processes started for the purpose, never from the
-caller. Whatever cannot be proved counts against the host: an examination that fails means no bots.
+Every forbidden act is tried twice: in an unlocked child, where it should work, and in a locked one, where it
+must not. All children are forked from clean processes that are started for the purpose, never from the caller.
+What cannot be proved counts against the host: where the examination itself fails, no bot runs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _START = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from sandbox.do
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One act: what it came to free and locked, the verdict, and the layers that stop it alone."""
+    """One act: what came of it unlocked and locked, the verdict, and the layers that stop it alone."""
 
     act: str
     unlocked: str
@@ -77,17 +77,17 @@ def examine(*, explain: bool = False, limits: Limits | None = None, tuned: bool 
     told: dict[str, Any] = {"limits": asdict(limits), "explain": explain, "uid": None, "tuned": tuned}
     secret = {"ARENA_DOCTOR_CANARY": secrets.token_hex(16)}
     try:
-        live = _start("live", told, {**_ENVIRONMENT, **secret})
+        worker_part = _start("workers", told, {**_ENVIRONMENT, **secret})
         try:
             told["uid"] = _spare_uid(limits)
-            trials = _finish(_start("trials", told, _ENVIRONMENT))
+            attempts = _finish(_start("attempts", told, _ENVIRONMENT))
         finally:
             # Waited for in any case, so that nothing outlives the examination.
-            output = _output(live)
-        live_result = _read("live", live.returncode, output)
+            output = _output(worker_part)
+        workers = _read("workers", worker_part.returncode, output)
     except _ExaminationError as error:
         return Findings("none", (), (str(error),), _since(began), ())
-    return _conclude(trials, live_result, began)
+    return _conclude(attempts, workers, began)
 
 
 def _spare_uid(limits: Limits) -> int | None:
@@ -126,7 +126,7 @@ def _output(process: subprocess.Popen[str]) -> tuple[str, str]:
 
 def _finish(process: subprocess.Popen[str]) -> dict[str, Any]:
     output = _output(process)
-    return _read("trials", process.returncode, output)
+    return _read("attempts", process.returncode, output)
 
 
 def _read(part: str, code: int, output: tuple[str, str]) -> dict[str, Any]:
@@ -138,31 +138,31 @@ def _read(part: str, code: int, output: tuple[str, str]) -> dict[str, Any]:
     return answer
 
 
-def _conclude(trials: dict[str, Any], live: dict[str, Any], began: float) -> Findings:
+def _conclude(attempts: dict[str, Any], workers: dict[str, Any], began: float) -> Findings:
     from sandbox.doctor.guest import LEGAL
 
-    rows = [_row(*row) for row in trials["rows"]]
-    rows += [_row(*row, wanted=row[0] == LEGAL) for row in live.get("rows", ())]
-    cages = [trials["cage"], live.get("cage") or {}]
-    notes = list(dict.fromkeys(note for cage in cages for note in cage.get("notes", ())))
-    refusals = [text for text in (trials["refused"], live.get("failed", "")) if text]
+    rows = [_row(*row) for row in attempts["rows"]]
+    rows += [_row(*row, wanted=row[0] == LEGAL) for row in workers.get("rows", ())]
+    confined = [attempts["confinement"], workers.get("confinement") or {}]
+    notes = list(dict.fromkeys(note for each in confined for note in each.get("notes", ())))
+    refusals = [text for text in (attempts["refused"], workers.get("failed", "")) if text]
     failed = [row.act for row in rows if row.verdict == OPEN]
     if failed:
         refusals.append(f"not as it must be: {', '.join(failed)}")
     # A before B before none, as it happens.
-    level = "none" if refusals else max(str(cage.get("level", "none")) for cage in cages)
-    layers = () if refusals else tuple(cages[0].get("layers", ()))
+    level = "none" if refusals else max(str(each.get("level", "none")) for each in confined)
+    layers = () if refusals else tuple(confined[0].get("layers", ()))
     return Findings(level, layers, tuple(dict.fromkeys([*refusals, *notes])), _since(began), tuple(rows))
 
 
-def _row(act: str, free: str, locked: str, layers: list[str], *, wanted: bool = False) -> Row:
+def _row(act: str, unlocked: str, locked: str, layers: list[str], *, wanted: bool = False) -> Row:
     if wanted:
         verdict = WORKS if locked == WORKED else OPEN
-    elif free != WORKED or locked.startswith(NOT_LOCKED):
+    elif unlocked != WORKED or locked.startswith(NOT_LOCKED):
         verdict = UNPROVED
     else:
         verdict = STOPPED if locked in PROOFS else OPEN
-    return Row(act, free, locked, verdict, ", ".join(layers))
+    return Row(act, unlocked, locked, verdict, ", ".join(layers))
 
 
 def _since(began: float) -> float:

@@ -12,7 +12,7 @@ import errno
 import mmap
 import struct
 
-from sandbox.doctor.scene import Act, Scene
+from sandbox.doctor.targets import ForbiddenAct, Targets
 from sandbox.process import clocks, kernel
 
 _X86_64 = {
@@ -54,11 +54,11 @@ def _reaches(name: str, *args: int | bytes | None) -> None:
             raise
 
 
-def _read_sibling(scene: Scene) -> None:
+def _read_sibling(targets: Targets) -> None:
     here = ctypes.create_string_buffer(16)
     local = struct.pack("PN", ctypes.addressof(here), 7)
-    remote = struct.pack("PN", scene.sibling_address, 7)
-    _call("process_vm_readv", scene.sibling, local, 1, remote, 1, 0)
+    remote = struct.pack("PN", targets.sibling_address, 7)
+    _call("process_vm_readv", targets.sibling, local, 1, remote, 1, 0)
     if here.raw[:7] != b"sibling":
         raise OSError(0, "something else was there")
 
@@ -67,26 +67,26 @@ def _map(protection: int) -> int:
     return _call("mmap", 0, mmap.PAGESIZE, protection, _PRIVATE_ANONYMOUS, -1, 0)
 
 
-def _make_executable(_: Scene) -> None:
+def _make_executable(_: Targets) -> None:
     _call("mprotect", _map(_READ_WRITE), mmap.PAGESIZE, _READ_EXECUTE)
 
 
-def _perf(_: Scene) -> None:
+def _perf(_: Targets) -> None:
     # A software clock of this process, user side only: what ordinary users are most often allowed.
     attributes = struct.pack("<IIQ", 1, 128, 0) + bytes(24) + struct.pack("<Q", 0b1100001)
     _call("perf_event_open", attributes.ljust(128, b"\0"), 0, -1, -1, 0)
 
 
-def _bpf_map(_: Scene) -> None:
+def _bpf_map(_: Targets) -> None:
     _call("bpf", 0, struct.pack("<IIII", 2, 4, 4, 1).ljust(72, b"\0"), 72)
 
 
-def _io_uring(_: Scene) -> None:
+def _io_uring(_: Targets) -> None:
     room = ctypes.create_string_buffer(120)
     _call("io_uring_setup", 1, ctypes.addressof(room))
 
 
-def _x32(_: Scene) -> None:
+def _x32(_: Targets) -> None:
     if kernel.machine() != "x86_64":
         raise OSError(errno.ENOSYS, "no such numbers here")
     kernel.syscall(_X32_BIT + _X86_64["getpid"])
@@ -101,51 +101,51 @@ def _prepare_i386() -> ctypes._CFunctionType:
     return ctypes.CFUNCTYPE(ctypes.c_int)(page)
 
 
-def _query_personality(_: Scene) -> None:
+def _query_personality(_: Targets) -> None:
     if kernel.personality(0xFFFFFFFF) < 0:
         raise OSError(ctypes.get_errno(), "refused")
 
 
-def _ask_time(_: Scene) -> None:
+def _ask_time(_: Targets) -> None:
     room = ctypes.create_string_buffer(16)
     _call("clock_gettime", 0, ctypes.addressof(room))
 
 
-def _read_time(_: Scene) -> None:
+def _read_time(_: Targets) -> None:
     if clocks.stopped():
         raise OSError(errno.EPERM, "no time is told")
 
 
-def _ask_chance(_: Scene) -> None:
+def _ask_chance(_: Targets) -> None:
     room = ctypes.create_string_buffer(16)
     _call("getrandom", ctypes.addressof(room), 16, 0)
 
 
 ACTS = (
-    Act("ask the kernel for the time", _ask_time),
-    Act("read the time without asking", _read_time, layer="clocks"),
-    Act("ask the kernel for chance", _ask_chance),
-    Act("trace a sibling", lambda scene: _call("ptrace", _PTRACE_SEIZE, scene.sibling, 0, 0)),
-    Act("read a sibling's memory", _read_sibling),
-    Act("open a handle on a sibling", lambda scene: _call("pidfd_open", scene.sibling, 0)),
-    Act("map writable code", lambda _: _map(_ALL_RIGHTS)),
-    Act("make memory executable", _make_executable),
-    Act("make an anonymous file", lambda _: _call("memfd_create", b"arena-doctor\0", 0)),
-    Act("make a user namespace", lambda _: kernel.unshare(kernel.CLONE_NEWUSER)),
-    Act("mount", lambda _: _reaches(
+    ForbiddenAct("ask the kernel for the time", _ask_time),
+    ForbiddenAct("read the time without asking", _read_time, layer="clocks"),
+    ForbiddenAct("ask the kernel for chance", _ask_chance),
+    ForbiddenAct("trace a sibling", lambda targets: _call("ptrace", _PTRACE_SEIZE, targets.sibling, 0, 0)),
+    ForbiddenAct("read a sibling's memory", _read_sibling),
+    ForbiddenAct("open a handle on a sibling", lambda targets: _call("pidfd_open", targets.sibling, 0)),
+    ForbiddenAct("map writable code", lambda _: _map(_ALL_RIGHTS)),
+    ForbiddenAct("make memory executable", _make_executable),
+    ForbiddenAct("make an anonymous file", lambda _: _call("memfd_create", b"arena-doctor\0", 0)),
+    ForbiddenAct("make a user namespace", lambda _: kernel.unshare(kernel.CLONE_NEWUSER)),
+    ForbiddenAct("mount", lambda _: _reaches(
         "mount", b"none\0", b"/\0", b"arena-no-such-file-system\0", 0, None)),
-    Act("open a file system", lambda _: _reaches("fsopen", b"arena-no-such-file-system\0", 0)),
-    Act("reboot", lambda _: _reaches("reboot", 0, 0, 0, None)),
-    Act("set up io_uring", _io_uring),
-    Act("load into bpf", _bpf_map),
-    Act("count with perf", _perf),
-    Act("add a key", lambda _: _call(
+    ForbiddenAct("open a file system", lambda _: _reaches("fsopen", b"arena-no-such-file-system\0", 0)),
+    ForbiddenAct("reboot", lambda _: _reaches("reboot", 0, 0, 0, None)),
+    ForbiddenAct("set up io_uring", _io_uring),
+    ForbiddenAct("load into bpf", _bpf_map),
+    ForbiddenAct("count with perf", _perf),
+    ForbiddenAct("add a key", lambda _: _call(
         "add_key", b"user\0", b"arena-doctor\0", b"x", 1, _OWN_KEYRING)),
-    Act("ask for a keyring", lambda _: _call("keyctl", 0, _OWN_KEYRING, 1)),
-    Act("handle page faults", lambda _: _call("userfaultfd", 1)),
-    Act("watch files", lambda _: _call("inotify_init1", 0)),
-    Act("become dumpable", lambda _: kernel.prctl(kernel.PR_SET_DUMPABLE, 1)),
-    Act("change its personality", _query_personality),
-    Act("call by an x32 number", _x32),
-    Act("call as i386", lambda _: None, prepare=_prepare_i386),
+    ForbiddenAct("ask for a keyring", lambda _: _call("keyctl", 0, _OWN_KEYRING, 1)),
+    ForbiddenAct("handle page faults", lambda _: _call("userfaultfd", 1)),
+    ForbiddenAct("watch files", lambda _: _call("inotify_init1", 0)),
+    ForbiddenAct("become dumpable", lambda _: kernel.prctl(kernel.PR_SET_DUMPABLE, 1)),
+    ForbiddenAct("change its personality", _query_personality),
+    ForbiddenAct("call by an x32 number", _x32),
+    ForbiddenAct("call as i386", lambda _: None, prepare=_prepare_i386),
 )  # fmt: skip

@@ -57,14 +57,14 @@ class ChildKit:
     meta: bytes = b""
 
 
-def run(kit: ChildKit, cage: lockdown.Confinement, page: SharedPage | None = None) -> NoReturn:
+def run(kit: ChildKit, confinement: lockdown.Confinement, page: SharedPage | None = None) -> NoReturn:
     """Lock this process down, report it, and serve frames until the server closes the pipe."""
     try:
-        lockdown.lock(cage)
+        lockdown.lock(confinement)
     except Exception as error:  # noqa: BLE001 - our own fault: the server logs it
         _send(Kind.FAULT, 0, f"{type(error).__name__}: {error}".encode())
         os._exit(LOCKDOWN_EXIT)
-    _send(Kind.LOCKED, 0, cage.report())
+    _send(Kind.LOCKED, 0, confinement.report())
     try:
         serve(kit, page)
     except MemoryError:

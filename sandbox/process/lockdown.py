@@ -61,87 +61,87 @@ class Confinement:
         return "\n".join((self.level, " ".join(self.layers), *self.notes)).encode()
 
 
-def die_with_parent(cage: Confinement) -> None:
+def die_with_parent(confinement: Confinement) -> None:
     """Ask to be killed when the zygote ends, and make sure it has not ended already."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != cage.parent_pid:
+    if os.getppid() != confinement.parent_pid:
         os._exit(0)
 
 
-def separate(cage: Confinement) -> None:
+def separate(confinement: Confinement) -> None:
     """Take an identity of its own: an unused uid as root, else fresh namespaces."""
-    if cage.uid is not None:
+    if confinement.uid is not None:
         os.setgroups([])
-        os.setresgid(cage.uid, cage.uid, cage.uid)
-        os.setresuid(cage.uid, cage.uid, cage.uid)
-        cage.layers.append("uid")
+        os.setresgid(confinement.uid, confinement.uid, confinement.uid)
+        os.setresuid(confinement.uid, confinement.uid, confinement.uid)
+        confinement.layers.append("uid")
         return
     try:
         kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS)
-        cage.layers.append("namespaces")
+        confinement.layers.append("namespaces")
     except OSError as error:
-        cage.notes.append(f"no namespaces of its own ({error.strerror})")
+        confinement.notes.append(f"no namespaces of its own ({error.strerror})")
 
 
-def limit_resources(cage: Confinement) -> None:
+def limit_resources(confinement: Confinement) -> None:
     """Set the rlimits; address space is what is mapped now plus the bot's allowance."""
     # Raw calls here and below: a file object and its codec would cost a child a dozen pages.
     statm = os.open("/proc/self/statm", os.O_RDONLY)
     mapped = int(os.read(statm, 128).split()[0]) * _PAGE
     os.close(statm)
-    space = mapped + cage.limits.memory_bytes
+    space = mapped + confinement.limits.memory_bytes
     # A limit that the server cannot move forward would end honest bots of a certain age.
-    life = cage.limits.lifetime_cpu if cage.extendable else _NO_LIMIT
-    if not cage.extendable:
-        cage.notes.append("no lifetime CPU limit (moving it needs CAP_SYS_RESOURCE)")
+    life = confinement.limits.lifetime_cpu if confinement.extendable else _NO_LIMIT
+    if not confinement.extendable:
+        confinement.notes.append("no lifetime CPU limit (moving it needs CAP_SYS_RESOURCE)")
     for kind, soft, hard in ((_SPACE, space, space), (_CPU, life, _NO_LIMIT), *_ALWAYS):
         _, ceiling = resource.getrlimit(kind)
         if ceiling != _NO_LIMIT:
             hard = ceiling if hard == _NO_LIMIT else min(hard, ceiling)  # noqa: PLW2901
             soft = hard if soft == _NO_LIMIT else min(soft, hard)  # noqa: PLW2901
         resource.setrlimit(kind, (soft, hard))
-    os.nice(cage.limits.nice)
-    cage.layers.append("rlimits")
+    os.nice(confinement.limits.nice)
+    confinement.layers.append("rlimits")
 
 
-def hide(cage: Confinement) -> None:
+def hide(confinement: Confinement) -> None:
     """Become undumpable, so that no process of the same user can look inside."""
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-    die_with_parent(cage)
-    cage.layers.append("undumpable")
+    die_with_parent(confinement)
+    confinement.layers.append("undumpable")
 
 
-def stop_clocks(cage: Confinement) -> None:
+def stop_clocks(confinement: Confinement) -> None:
     """Check that no time can be read without a system call: the zygote has removed the clock page for its children."""
     if clocks.stopped() or clocks.stop():
-        cage.layers.append("clocks")
+        confinement.layers.append("clocks")
     else:
-        cage.notes.append("the clock can be read without a system call")
+        confinement.notes.append("the clock can be read without a system call")
 
 
-def refuse_privileges(cage: Confinement) -> None:
+def refuse_privileges(confinement: Confinement) -> None:
     """Give up any way of gaining privileges."""
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    cage.layers.append("no-new-privs")
+    confinement.layers.append("no-new-privs")
 
 
-def fence_files(cage: Confinement) -> None:
+def fence_files(confinement: Confinement) -> None:
     """Set up Landlock where the kernel has it."""
-    if not cage.landlock_abi:
-        cage.notes.append("no Landlock in this kernel")
+    if not confinement.landlock_abi:
+        confinement.notes.append("no Landlock in this kernel")
         return
     try:
-        landlock.restrict(cage.landlock_abi)
+        landlock.restrict(confinement.landlock_abi)
     except OSError as error:
-        cage.notes.append(f"Landlock cannot be used ({error.strerror})")
+        confinement.notes.append(f"Landlock cannot be used ({error.strerror})")
         return
-    cage.layers.append("landlock")
+    confinement.layers.append("landlock")
 
 
-def close_descriptors(cage: Confinement) -> None:
+def close_descriptors(confinement: Confinement) -> None:
     """Allow no new descriptor beside the two pipes and the null device."""
     resource.setrlimit(_DESCRIPTORS, (3, 3))
-    cage.layers.append("descriptors")
+    confinement.layers.append("descriptors")
 
 
 @functools.cache
@@ -156,7 +156,7 @@ if (_ready := _program(_MACHINE)) is not None:
     kernel.prepare_filter(_ready)
 
 
-def filter_calls(cage: Confinement) -> None:
+def filter_calls(confinement: Confinement) -> None:
     """Install the seccomp filter, the layer that no child runs without."""
     program = _program(_MACHINE)
     if program is None:
@@ -167,7 +167,7 @@ def filter_calls(cage: Confinement) -> None:
         raise LockdownError(
             f"this kernel or container does not allow seccomp filters ({error.strerror}); bots will not run"
         ) from error
-    cage.layers.append("seccomp")
+    confinement.layers.append("seccomp")
 
 
 _FORBIDDEN: tuple[tuple[Any, ...], ...] = (
@@ -175,10 +175,10 @@ _FORBIDDEN: tuple[tuple[Any, ...], ...] = (
 )  # fmt: skip
 
 
-def prove(cage: Confinement) -> None:
+def prove(confinement: Confinement) -> None:
     """Try some forbidden acts and leave unless all are refused."""
     for act, *arguments in _FORBIDDEN:
-        if act is time.time and "clocks" not in cage.layers:
+        if act is time.time and "clocks" not in confinement.layers:
             continue
         try:
             act(*arguments)
@@ -186,7 +186,7 @@ def prove(cage: Confinement) -> None:
             if error.errno == errno.EPERM:
                 continue
         raise LockdownError("the system call filter does not hold")
-    cage.layers.append("proved")
+    confinement.layers.append("proved")
 
 
 Step = Callable[[Confinement], None]
@@ -205,11 +205,11 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def lock(cage: Confinement, steps: tuple[Step, ...] = STEPS) -> None:
+def lock(confinement: Confinement, steps: tuple[Step, ...] = STEPS) -> None:
     """Run every step in order; LockdownError names the first required one that fails."""
     for step in steps:
         try:
-            step(cage)
+            step(confinement)
         except OSError as error:
             name = step.__name__.replace("_", " ")
             raise LockdownError(f"cannot {name}: {error.strerror}") from error

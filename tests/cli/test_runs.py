@@ -50,6 +50,15 @@ def test_runs_are_listed_and_shown_by_the_start_of_an_id(run: Run, kept: list[st
     assert json.loads(run("runs", "show", kept[1], "--json").out)["report"]["rules"]["fee_bps"] == 0
 
 
+def test_a_run_of_many_bots_names_the_first_two_in_the_list(run: Run, market: Path, tmp_path: Path) -> None:
+    bots = [tmp_path / f"bot_{n}.py" for n in range(4)]
+    for n, bot in enumerate(bots):
+        bot.write_text(bot_source(BUYER, name=f"Bot {n}"))
+    assert run("backtest", *bots, "--data", market, "--keep").code == 0
+    assert "Bot 0, Bot 1, 2 more" in run("runs", "list").out
+    assert run("runs", "list", "--json").json()["items"][0]["bots"] == [f"Bot {n}" for n in range(4)]
+
+
 def test_a_comparison_says_what_differs_and_by_how_much(run: Run, kept: list[str]) -> None:
     done = run("runs", "compare", kept[1], kept[0])
     assert "fee in bps: 0 → 10" in done.out

@@ -1,4 +1,4 @@
-"""Who stands above whom, and the measures beside the name (CONTRACT section 7)."""
+"""Who stands above whom, and the measures beside the name."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def main(out: Path, only: str = "") -> None:
             pages = {
                 "board": ("/", "#curves canvas"),
                 "bot": (f"/bots/{bot}", "#bot-chart canvas"),
-                "orders": ("/bots?name=Greedy", "#bot-chart canvas"),
+                "orders": ("/bots?name=Greedy v2#tab-orders", "#tab-orders:not([hidden]) tbody tr"),
                 "source": (f"/bots/{bot}#tab-source", "#tab-source:not([hidden])"),
                 "submit": ("/submit", "#prompt-examples button"),
                 "submission": (f"/submissions/{submission}", "#submission-steps li"),

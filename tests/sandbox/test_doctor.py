@@ -15,7 +15,7 @@ import pytest
 
 from sandbox import doctor
 from sandbox.doctor import Findings, examine
-from sandbox.doctor.trials import LAYERS
+from sandbox.doctor.attempts import LAYERS
 
 ROOT = Path(__file__).resolve().parents[2]
 # Of our own version, because it is given our packages.
@@ -97,7 +97,7 @@ def test_nothing_stays_behind(findings: Findings, folder: Path) -> None:
 
 
 def test_without_seccomp_no_bot_runs_and_the_note_says_so() -> None:
-    before = "from tests.sandbox.cages import refuse_call, _PRCTL; refuse_call(_PRCTL, 22)()"
+    before = "from tests.sandbox.broken_lockdowns import refuse_call, _PRCTL; refuse_call(_PRCTL, 22)()"
     found = examine_elsewhere(sys.executable, before)
     assert found["level"] == "none"
     assert found["layers"] == []
@@ -105,7 +105,7 @@ def test_without_seccomp_no_bot_runs_and_the_note_says_so() -> None:
 
 
 def test_without_landlock_the_level_is_b() -> None:
-    before = "from tests.sandbox.cages import refuse_call; refuse_call(444)()"
+    before = "from tests.sandbox.broken_lockdowns import refuse_call; refuse_call(444)()"
     found = examine_elsewhere(sys.executable, before)
     assert found["level"] == "B"
     assert "no Landlock in this kernel" in found["notes"]

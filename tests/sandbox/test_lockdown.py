@@ -19,8 +19,8 @@ DISTRO_PYTHON = Path(f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]
 NOBODY = 65534
 
 
-def run_cages(python: str, **options: object) -> dict[str, str]:
-    script = "import json; from tests.sandbox.cages import cases; print(json.dumps(cases()))"
+def run_broken(python: str, **options: object) -> dict[str, str]:
+    script = "import json; from tests.sandbox.broken_lockdowns import cases; print(json.dumps(cases()))"
     done = subprocess.run(
         [python, "-s", "-P", "-B", "-c", PREFIX + script, *sys.path],
         capture_output=True, text=True, timeout=240, check=False, cwd="/",
@@ -32,7 +32,7 @@ def run_cages(python: str, **options: object) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def said() -> dict[str, str]:
-    return run_cages(sys.executable)
+    return run_broken(sys.executable)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def said_to_nobody() -> dict[str, str]:
         pytest.skip("already an ordinary user")
     if not DISTRO_PYTHON.exists():
         pytest.skip("no Python that another user may read")
-    return run_cages(str(DISTRO_PYTHON), user=NOBODY, group=NOBODY, extra_groups=[])
+    return run_broken(str(DISTRO_PYTHON), user=NOBODY, group=NOBODY, extra_groups=[])
 
 
 def test_a_whole_lock_down_holds_and_says_its_layers(said: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Seasons, names and versions (CONTRACT section 4), on both databases."""
+"""Seasons, names and versions, on both databases."""
 
 from __future__ import annotations
 

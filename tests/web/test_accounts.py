@@ -163,6 +163,18 @@ def test_a_new_password_ends_every_other_session(
     assert browser.post("/account/password", data=changed).status_code == 422
 
 
+def test_a_browser_that_is_not_signed_in_is_led_to_the_form(browser: httpx2.Client) -> None:
+    answer = browser.get("/account", headers={"accept": "text/html"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/account")
+
+
+def test_a_token_at_a_page_for_people_gets_a_page(browser: httpx2.Client) -> None:
+    answer = browser.get("/account", headers={"accept": "text/html", **OPERATOR})
+    assert answer.status_code == 403
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "a token is not enough" in answer.text
+
+
 def test_a_disabled_user_is_out_at_once(arena: Running, user: accounts.Account, browser: httpx2.Client) -> None:
     accounts.set_password(arena.arena.database, user.id, PASSWORD)
     headers, link = bearer(arena, user), link_of(arena, user)

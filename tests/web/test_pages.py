@@ -165,3 +165,9 @@ def test_a_program_is_shown_line_by_line_and_escaped(source: str) -> None:
 def test_lines_that_send_orders_are_marked() -> None:
     lines = formats.code_lines("x = 1\nctx.submit_order('A', 'BUY', 1)\n")
     assert [line.orders for line in lines] == [False, True]
+
+
+def test_where_there_are_no_accounts_the_page_of_one_says_so(live: Running) -> None:
+    answer = live.client.get("/account", headers=HTML)
+    assert answer.status_code == 404
+    assert "This arena has no accounts" in answer.text

@@ -1,4 +1,4 @@
-"""A backtest as JSON, CSV and JSON lines (CONTRACT section 8): repr floats, LF, empty for null."""
+"""A backtest as JSON, CSV and JSON lines: floats by `repr`, LF line ends, empty cells for null."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Plays bots over a recorded market: checked, isolated, ranked.
 
 Also the trial run before admission. Run-ahead by default; a bot that leaves its budget there is
-played again from the start in lockstep, and only that verdict counts (CONTRACT section 6).
+played again from the start in lockstep, and only that result counts.
 """
 
 from __future__ import annotations

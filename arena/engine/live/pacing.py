@@ -1,7 +1,7 @@
 """When the next tick is: on the live grid, or as a recording has it.
 
-Live beats are multiples of the interval since the epoch. A tick that overruns, a clock that jumps
-forward or a machine that slept costs the beats in between: they are counted, never made up for.
+A beat is a time at which a tick is due: live, the multiples of the interval since 1970. A tick that overruns, a clock
+that jumps forward or a machine that slept leaves out the beats in between: they are counted, and no tick follows.
 """
 
 from __future__ import annotations

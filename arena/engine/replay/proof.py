@@ -1,6 +1,6 @@
 """Proves a bot's record by running it again on the recorded ticks, and comparing it all.
 
-The run uses none of the live tick's code but the ledger: what both agree on is right or wrong twice.
+Of the live tick's code the run uses the ledger only, so that a fault of the live tick shows as a difference.
 """
 
 from __future__ import annotations

@@ -101,13 +101,13 @@ def examine(
     known = tuple(facts.prices) or subject.symbols
     said = claims_of_words(words, known, facts.interval)
     report = Report(claims, said, notes=list(notes))
-    _Suite(pool, subject, report, facts).run()
+    _Suite(pool, subject, report, facts, asked=bool(words.strip())).run()
     return report
 
 
 class _Suite:
-    def __init__(self, pool: Pool, subject: Subject, report: Report, facts: Facts) -> None:
-        self._subject, self._report, self._facts = subject, report, facts
+    def __init__(self, pool: Pool, subject: Subject, report: Report, facts: Facts, *, asked: bool) -> None:
+        self._subject, self._report, self._facts, self._asked = subject, report, facts, asked
         self._claims = merged(report.said, report.claims)
         self._tree = ast.parse(subject.source)
         source_hash = hash_source(subject.source.encode())
@@ -594,6 +594,8 @@ class _Suite:
         )  # fmt: skip
 
     def _agreement(self) -> list[Finding]:
+        if not self._asked:
+            return [Finding(Check.WORDS, Outcome.CANNOT_TELL, "No words were given that say what it is to do.")]
         if not self._report.said.made:
             return [Finding(Check.WORDS, Outcome.CANNOT_TELL, "The words could not be read without a model.")]
         if not self._report.claims.made:

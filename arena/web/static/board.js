@@ -114,7 +114,7 @@ const COLUMNS = [
   { key: "holds", label: "Holds", title: "Positions at this moment", class: "holds", text: (bot) => holdings(bot) || DASH, tip: holdings, tone: (bot) => (holdings(bot) ? "" : "none"), optional: true, shown: true },
   { key: "status", label: "Status", title: "Whether it is asked at each tick", text: (bot) => bot.status, value: (bot) => bot.status, node: (bot) => badge(h("span", { class: "badge" }), bot.status), tip: (bot) => (typeof bot.recovered === "number" ? `${percent(100 * bot.recovered, 0)} of its past shown again` : bot.note || bot.last_error), optional: true },
   { key: "verdict", label: "Verdict", title: "Against the benchmark; holds however often one looks", text: (bot) => bot.verdict ?? DASH, value: (bot) => bot.verdict ?? "", only: (bot) => bot.verdict !== undefined, optional: true },
-  { key: "sharpe", ...amount("Sharpe", "sharpe", "Mean return over its spread, scaled to a year; needs 30 equity rows"), text: (bot) => needs(bot, "sharpe", number(bot.sharpe)), optional: true },
+  { key: "sharpe", ...amount("Sharpe", "sharpe", "Mean return over its spread, scaled to a year; needs 30 periods of the score clock"), text: (bot) => needs(bot, "sharpe", number(bot.sharpe)), optional: true },
   { key: "realised", ...gain("Realised", "realized_pnl", "Profit and loss of what was sold"), optional: true },
   { key: "unrealised", ...gain("Unrealised", "unrealized_pnl", "Profit and loss of what is held"), optional: true },
   { key: "cash", ...amount("Cash", "cash", "What is not invested"), optional: true },
@@ -414,7 +414,7 @@ function start() {
       }
       table.show(items, complete);
       drawTie(board);
-      const moment = typeof asOf === "number" ? `as of ${when(asOf)}` : "no snapshot yet";
+      const moment = typeof asOf === "number" ? `as of ${when(asOf)}` : "no figures yet";
       const count = complete ? items.length : Math.max(playing(), items.length + 1);
       $("board-as-of").textContent = items.length > 0 ? `${plural(count, "bot")}, ${moment}` : "";
       await top.follow(items, asOf, about?.starting_cash ?? null);

@@ -26,7 +26,7 @@ function listenChoice() {
   add.addEventListener("change", () => { if (add.value) go([...chosen(), add.value]); });
 }
 
-/** Returns of two curves between the snapshots that both have. */
+/** Returns of two curves between the equity rows that both have. */
 function paired(a, b) {
   const other = new Map(b.map(({ time, value }) => [time, value]));
   const common = a.filter(({ time }) => other.has(time));
@@ -46,7 +46,7 @@ function correlation(pairs) {
   return spread > 0 ? sum(pairs.map(([x, y]) => (x - ma) * (y - mb))) / spread : null;
 }
 
-/** Mean difference per snapshot and its 95 % interval, in basis points. */
+/** Mean difference per equity row and its 95 % interval, in basis points. */
 function difference(pairs) {
   const found = pairs.map(([x, y]) => (x - y) * 10_000);
   const middle = mean(found);
@@ -70,7 +70,7 @@ function drawCorrelation(curves) {
 function drawHeads(curves) {
   const pairs = curves.flatMap((a, index) => curves.slice(index + 1).map((b) => ({ a, b, key: `${a.bot.bot_id} ${b.bot.bot_id}`, returns: paired(a.line, b.line) })))
     .map((pair) => ({ ...pair, found: pair.returns.length >= MIN_PAIRS ? difference(pair.returns) : null }));
-  const verdict = ({ found, a, b }) => (found === null ? `needs ${MIN_PAIRS} common snapshots` : found.low > 0 ? `${a.bot.name} ahead` : found.high < 0 ? `${b.bot.name} ahead` : "cannot be told apart");
+  const verdict = ({ found, a, b }) => (found === null ? `needs ${MIN_PAIRS} common equity rows` : found.low > 0 ? `${a.bot.name} ahead` : found.high < 0 ? `${b.bot.name} ahead` : "cannot be told apart");
   new Table($("compare-heads"), { key: ({ key }) => key, caption: "Head to head", columns: [
     { label: "Pair", class: "wide", text: ({ a, b }) => `${a.bot.name} – ${b.bot.name}` },
     { label: "Difference", num: true, text: ({ found }) => (found ? number(found.middle) : DASH) },
@@ -111,7 +111,7 @@ async function start() {
       return { bot, slot, line: curve ? points(curve.times, curve.equity) : [] };
     }).filter(({ line }) => line.length > 0);
     if (all.length === 0) return;
-    // A common start: the youngest bot's first snapshot.
+    // A common start: the youngest bot's first equity row.
     const from = Math.max(...all.map(({ line }) => line[0].time));
     const curves = all.map((one) => ({ ...one, line: one.line.filter(({ time }) => time >= from) })).filter(({ line }) => line.length > 0);
     const entry = ({ bot, slot }, line) => ({ id: bot.bot_id, name: bot.name, href: botAddress(bot.bot_id), slot, points: line });

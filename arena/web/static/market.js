@@ -47,7 +47,7 @@ function drawStatus() {
   pairs($("market-clock"), [
     ["A tick every", season ? duration(season.interval) : null],
     ["The last tick took", typeof took === "number" ? `${number(took * 1000, 1)} ms` : null],
-    ["Missed beats", typeof clock.missed_beats === "number" ? whole(clock.missed_beats) : null],
+    ["Ticks left out", typeof clock.missed_beats === "number" ? whole(clock.missed_beats) : null],
     ["Jumps of the clock", typeof clock.jumps === "number" ? whole(clock.jumps) : null],
     ["Ended", Object.keys(about.resolved ?? {}).length ? plural(Object.keys(about.resolved).length, "symbol") : null],
   ]);

@@ -108,7 +108,7 @@ const fold = (name, title, content) => h("details", { "data-part": name }, h("su
 function attemptCard(attempt) {
   const violations = attempt.violations ?? [];
   const facts = [attempt.model ?? "no model", tokens(attempt.usage), typeof attempt.seconds === "number" ? duration(attempt.seconds) : null,
-    typeof attempt.cost_usd === "number" ? `${number(attempt.cost_usd, 4)} USD` : null,
+    typeof attempt.cost_usd === "number" && attempt.cost_usd > 0 ? `${number(attempt.cost_usd, 4)} USD` : null,
     attempt.source ? (violations.length > 0 ? plural(violations.length, "violation") : "no violations") : null];
   return h("article", { class: "card attempt", "data-attempt": attempt.n, "aria-labelledby": `attempt-${attempt.n}` },
     h("div", { class: "card-head" }, h("h3", { id: `attempt-${attempt.n}` }, `Attempt ${attempt.n}`), h("p", { class: "hint" }, guest(facts.filter(Boolean).join(" · ")))),

@@ -1,4 +1,4 @@
-"""The language wall in this process, without a cage: only for programs that are started to be thrown away.
+"""The language wall in this process, without the process wall: only for programs that are started to be thrown away.
 
 Setting it up freezes and hardens library classes for good, so tests run it in a process of its own.
 """

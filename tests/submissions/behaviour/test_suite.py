@@ -170,3 +170,17 @@ def test_claims_that_contradict_the_words_are_a_finding(examined: Examine) -> No
     assert (found.outcome, found.hard) == (Outcome.NOT_MET, True)
     assert "0.01 units" in found.message
     assert "0.1 units" in found.message
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (" ", "No words were given that say what it is to do."),
+        ("be clever", "The words could not be read without a model."),
+    ],
+)
+def test_words_that_are_not_there_are_told_from_words_that_cannot_be_read(
+    examined: Examine, words: str, message: str
+) -> None:
+    found = of(examined(cross(), Claims(), words), Check.WORDS)
+    assert (found.outcome, found.message) == (Outcome.CANNOT_TELL, message)

@@ -1,4 +1,4 @@
-"""Tries every forbidden act in a free child and in a locked one, each forked from a clean process."""
+"""Tries every forbidden act in an unlocked child and in a locked one, each forked from a clean process."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from sandbox.doctor import acts, kernel_acts
-from sandbox.doctor.scene import SPIN_LIMITED, Act, Scene, scene
+from sandbox.doctor.targets import SPIN_LIMITED, ForbiddenAct, Targets, targets
 from sandbox.process import landlock, lockdown
 from sandbox.process.limits import Limits
 
 ACTS = (*acts.ACTS, *kernel_acts.ACTS)
 WORKED, NOT_LOCKED = "worked", "not locked: "
-PATIENCE = 5000
+_LONGEST_MS = 5000
 FIRST_DESCRIPTOR = 3
 _LEAKED_READ, _LEAKED_WRITE = 40, 41
 
@@ -34,36 +34,36 @@ LAYERS: dict[str, tuple[lockdown.Step, ...]] = {
 
 
 @dataclass(slots=True)
-class Trial:
-    """How one child fared: its cage if it has one, and the outcome in one word or two."""
+class Attempt:
+    """What came of one act in one child: the outcome in one word or two, and its lock-down if it was locked."""
 
     outcome: str
-    cage: dict[str, Any] = field(default_factory=dict)
+    confinement: dict[str, Any] = field(default_factory=dict)
 
 
-class Court:
-    """Runs the trials one after the other."""
+class ActRunner:
+    """Tries acts in children of this process, one after the other."""
 
-    def __init__(self, stage: Scene, limits: Limits, uid: int | None) -> None:
-        self._scene = stage
+    def __init__(self, made: Targets, limits: Limits, uid: int | None) -> None:
+        self._targets = made
         self._limits = limits
         self._uid = uid
         self._landlock = landlock.abi()
 
-    def free(self, act: Act) -> Trial:
+    def unlocked(self, act: ForbiddenAct) -> Attempt:
         """Try an act without any wall."""
         return self._fork(act, (), closing=False)
 
-    def locked(self, act: Act) -> Trial:
-        """Try an act behind all of them."""
+    def locked(self, act: ForbiddenAct) -> Attempt:
+        """Try an act behind every layer."""
         return self._fork(act, lockdown.STEPS, closing=True)
 
-    def layers(self, act: Act) -> list[str]:
+    def layers(self, act: ForbiddenAct) -> list[str]:
         """Return the layers that stop an act on their own."""
         tried = {name: self._fork(act, steps, closing=name == "closing").outcome for name, steps in LAYERS.items()}
-        return [name for name, outcome in tried.items() if not _came_through(outcome)]
+        return [name for name, outcome in tried.items() if _stopped(outcome)]
 
-    def _fork(self, act: Act, steps: tuple[lockdown.Step, ...], *, closing: bool) -> Trial:
+    def _fork(self, act: ForbiddenAct, steps: tuple[lockdown.Step, ...], *, closing: bool) -> Attempt:
         parent = os.getpid()
         up_read, up_write = os.pipe()
         pid = os.fork()
@@ -74,42 +74,44 @@ class Court:
                 os._exit(70)
         os.close(up_write)
         try:
-            return _judge(pid, up_read)
+            return _attempt_of(pid, up_read)
         finally:
             os.close(up_read)
 
-    def _child(self, act: Act, steps: tuple[lockdown.Step, ...], write: int, parent: int, *, closing: bool) -> NoReturn:
+    def _child(
+        self, act: ForbiddenAct, steps: tuple[lockdown.Step, ...], write: int, parent: int, *, closing: bool
+    ) -> NoReturn:
         limited = lockdown.limit_resources in steps
         if limited:
-            self._scene.spin = SPIN_LIMITED
+            self._targets.spin = SPIN_LIMITED
         # Held back until the act itself: the limit must not end the child while it is being locked.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGXCPU})
         self._place(write, closing=closing)
         spins = act.name == "spin"
         limits = replace(self._limits, lifetime_cpu=0) if spins else self._limits
-        cage = lockdown.Confinement(limits, self._uid, parent, self._landlock)
+        confinement = lockdown.Confinement(limits, self._uid, parent, self._landlock)
         attempt = act.attempt
         try:
             if act.prepare is not None:
                 prepared = act.prepare()
                 attempt = lambda _: prepared()  # noqa: E731
-            lockdown.lock(cage, steps)
+            lockdown.lock(confinement, steps)
             if steps:
-                told = {"level": cage.level, "layers": cage.layers, "notes": cage.notes}
-                _say(json.dumps(told))
+                told = {"level": confinement.level, "layers": confinement.layers, "notes": confinement.notes}
+                _print(json.dumps(told))
         except (OSError, lockdown.LockdownError) as error:
-            _leave(f"{NOT_LOCKED}{error}")
+            _end_with(f"{NOT_LOCKED}{error}")
         try:
-            attempt(self._scene)
+            attempt(self._targets)
         except OSError as error:
-            _leave(errno.errorcode.get(error.errno or 0, type(error).__name__))
+            _end_with(errno.errorcode.get(error.errno or 0, type(error).__name__))
         except BaseException as error:  # noqa: BLE001 - whatever stops an act is its outcome
-            _leave(type(error).__name__)
-        _leave(WORKED)
+            _end_with(type(error).__name__)
+        _end_with(WORKED)
 
     def _place(self, write: int, *, closing: bool) -> None:
         os.setsid()
-        secret = _try_open(self._scene.secret, os.O_RDONLY)
+        secret = _try_open(self._targets.secret, os.O_RDONLY)
         null_in, null_out = os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_WRONLY)
         # Lifted out of the way first, so that none of them lies on another's place.
         if secret >= 0:
@@ -117,14 +119,14 @@ class Court:
         os.dup2(null_out, _LEAKED_WRITE)
         for target, descriptor in enumerate((null_in, write, null_out)):
             os.dup2(descriptor, target)
-        self._scene.leaked_read, self._scene.leaked_write = _LEAKED_READ, _LEAKED_WRITE
+        self._targets.leaked_read, self._targets.leaked_write = _LEAKED_READ, _LEAKED_WRITE
         if closing:
             os.closerange(FIRST_DESCRIPTOR, os.sysconf("SC_OPEN_MAX"))
 
 
-def _came_through(outcome: str) -> bool:
-    """Say whether a layer gets no credit: the act worked, or the layer could not be put up."""
-    return outcome == WORKED or outcome.startswith(NOT_LOCKED)
+def _stopped(outcome: str) -> bool:
+    """Say whether a layer has stopped an act: it did not work, and the layer could be put up."""
+    return outcome != WORKED and not outcome.startswith(NOT_LOCKED)
 
 
 def _try_open(path: str, flags: int) -> int:
@@ -134,24 +136,24 @@ def _try_open(path: str, flags: int) -> int:
         return -1
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     os.write(1, line.encode() + b"\n")
 
 
-def _leave(outcome: str) -> NoReturn:
-    _say(outcome)
+def _end_with(outcome: str) -> NoReturn:
+    _print(outcome)
     os._exit(0)
 
 
-def _judge(pid: int, descriptor: int) -> Trial:
+def _attempt_of(pid: int, descriptor: int) -> Attempt:
     lines = _read_lines(pid, descriptor)
     _, status = os.waitpid(pid, 0)
-    cage: dict[str, Any] = {}
+    confinement: dict[str, Any] = {}
     if lines and lines[0].startswith("{"):
-        cage = json.loads(lines.pop(0))
+        confinement = json.loads(lines.pop(0))
     if os.WIFSIGNALED(status):
-        return Trial(f"killed by {signal.Signals(os.WTERMSIG(status)).name}", cage)
-    return Trial(lines[0] if lines else f"exit {os.waitstatus_to_exitcode(status)}", cage)
+        return Attempt(f"killed by {signal.Signals(os.WTERMSIG(status)).name}", confinement)
+    return Attempt(lines[0] if lines else f"exit {os.waitstatus_to_exitcode(status)}", confinement)
 
 
 def _read_lines(pid: int, descriptor: int) -> list[str]:
@@ -159,7 +161,7 @@ def _read_lines(pid: int, descriptor: int) -> list[str]:
     waiting.register(descriptor, select.POLLIN)
     data = b""
     while True:
-        if not waiting.poll(PATIENCE):
+        if not waiting.poll(_LONGEST_MS):
             os.kill(pid, signal.SIGKILL)
             return data.decode("ascii", "replace").splitlines()
         part = os.read(descriptor, 4096)
@@ -169,20 +171,20 @@ def _read_lines(pid: int, descriptor: int) -> list[str]:
 
 
 def main() -> None:
-    """Run all trials and print what came of them as JSON."""
+    """Try every act and print what came of each as JSON."""
     told = json.loads(sys.argv[1])
     rows = []
-    cage: dict[str, Any] = {}
+    confinement: dict[str, Any] = {}
     refused = ""
-    with scene() as stage:
-        court = Court(stage, Limits(**told["limits"]), told["uid"])
+    with targets() as made:
+        runner = ActRunner(made, Limits(**told["limits"]), told["uid"])
         for act in ACTS:
-            free, locked = court.free(act), court.locked(act)
-            cage = locked.cage or cage
-            if not locked.cage:
+            unlocked, locked = runner.unlocked(act), runner.locked(act)
+            confinement = locked.confinement or confinement
+            if not locked.confinement:
                 refused = locked.outcome.removeprefix(NOT_LOCKED)
-            if act.layer and act.layer not in locked.cage.get("layers", ()):
+            if act.layer and act.layer not in locked.confinement.get("layers", ()):
                 locked.outcome = f"{NOT_LOCKED}no {act.layer} layer"
-            layers = court.layers(act) if told["explain"] and free.outcome == WORKED else []
-            rows.append([act.name, free.outcome, locked.outcome, layers])
-    print(json.dumps({"rows": rows, "cage": cage, "refused": refused}))
+            layers = runner.layers(act) if told["explain"] and unlocked.outcome == WORKED else []
+            rows.append([act.name, unlocked.outcome, locked.outcome, layers])
+    print(json.dumps({"rows": rows, "confinement": confinement, "refused": refused}))

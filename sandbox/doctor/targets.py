@@ -1,4 +1,4 @@
-"""What the forbidden acts are tried on: made for the examination, and gone after it."""
+"""What the forbidden acts are tried on: made for the examination and removed after it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPIN_LIMITED = 1.5
 
 
 @dataclass(slots=True)
-class Scene:
+class Targets:
     """One folder, three listeners on this machine only, and a sibling that does nothing."""
 
     folder: Path
@@ -42,11 +42,11 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class ForbiddenAct:
     """One forbidden act: an attempt returns where it worked and raises what stopped it."""
 
     name: str
-    attempt: Callable[[Scene], object]
+    attempt: Callable[[Targets], object]
     prepare: Callable[[], Callable[[], object]] | None = None
     # A layer that not every kernel allows: where it is missing, which is noted, the act proves nothing.
     layer: str = ""
@@ -57,8 +57,8 @@ _MARK = ctypes.create_string_buffer(b"sibling", 64)
 
 
 @contextlib.contextmanager
-def scene() -> Iterator[Scene]:
-    """Set the scene and clear it away again."""
+def targets() -> Iterator[Targets]:
+    """Make the targets, and remove them afterwards."""
     with contextlib.ExitStack() as stack:
         folder = _folder(stack)
         tcp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
@@ -74,7 +74,7 @@ def scene() -> Iterator[Scene]:
         unix.listen(64)
         sibling = _sibling()
         stack.callback(_end, sibling)
-        yield Scene(
+        yield Targets(
             folder, tcp.getsockname()[1], udp.getsockname()[1], name, os.getpid(), sibling,
             ctypes.addressof(_MARK),
         )  # fmt: skip

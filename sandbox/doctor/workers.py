@@ -1,4 +1,4 @@
-"""The end-to-end part of the examination: a server stand-in, a real pool, real workers."""
+"""The part of the examination that tries acts in real workers of a real pool, with this process as the server."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def main() -> None:
         finally:
             pool.stop()
     rows = [[row, controls[key], found[key], []] for row, key in (*BREAKOUTS.items(), (LEGAL, LEGAL))]
-    print(json.dumps({"rows": rows, "cage": pool.confinement}))
+    print(json.dumps({"rows": rows, "confinement": pool.confinement}))
 
 
 def _examine(pool: Pool) -> dict[str, str]:

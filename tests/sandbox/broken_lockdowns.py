@@ -1,6 +1,6 @@
 """Run as a program: breaks the lock-down in every way there is, in children of a clean process.
 
-Prints a JSON dict of case to what the child said: its cage, or why it refused to run.
+Prints a JSON dict of case to what the child said: its layers, or why it refused to run.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ def in_child(
         try:
             before()
             uid = UID if os.geteuid() == 0 else None
-            cage = lockdown.Confinement(Limits(), uid, parent, abi)
-            lockdown.lock(cage, steps)
-            said = f"{cage.level} {','.join(cage.layers)} {','.join(cage.notes)}"
+            confinement = lockdown.Confinement(Limits(), uid, parent, abi)
+            lockdown.lock(confinement, steps)
+            said = f"{confinement.level} {','.join(confinement.layers)} {','.join(confinement.notes)}"
         except lockdown.LockdownError as error:
             said = f"refused: {error}"
         except BaseException as error:  # noqa: BLE001 - told to the test
