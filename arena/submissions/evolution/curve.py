@@ -127,8 +127,8 @@ def curve_words(points: Sequence[Row], begins: int | None, held_out_periods: int
     last = points[-1]
     if begins is None:
         return (
-            f"The best bot by the train tapes, number {last['best']}, is also the best on the held-out tapes of those that "
-            f"were best before it: no overfitting seen in {_trials(last)}."
+            f"The best bot by the train tapes, number {last['best']}, is also the best on the held-out tapes "
+            f"of those that led before it: no overfitting seen in {_trials(last)}."
         )
     before = points[begins - 1]
     if before["held_out_sharpe"] is None:
@@ -139,8 +139,8 @@ def curve_words(points: Sequence[Row], begins: int | None, held_out_periods: int
         f"Overfitting begins at number {points[begins]['n']}, after {_trials(before)}"
         f"{_spent(points[begins])}: from there to the end the best bot's Sharpe ratio a period goes from "
         f"{before['train_sharpe']:.3f} to {last['train_sharpe']:.3f} on the train tapes, and from "
-        f"{before['held_out_sharpe']:.3f} to {_told(last['held_out_sharpe'])} on the held-out ones. A difference of up to "
-        f"{chance:.3f} there may be chance."
+        f"{before['held_out_sharpe']:.3f} to {_told(last['held_out_sharpe'])} on the held-out ones. A difference of "
+        f"up to {chance:.3f} there may be chance."
     )
 
 

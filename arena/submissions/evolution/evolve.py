@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from threading import Lock
 from typing import Any
@@ -32,6 +32,7 @@ Told = Callable[[float], None]
 WITHOUT_MODEL = "template"
 _LEAST_ANSWER = 256  # tokens; a shorter one can hold no bot
 _MOST_FAILURES = 3
+_LOOK = 0.2  # seconds between two looks for an interruption
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,10 @@ class Evolution:
                 for call, each in zip(calls, cancellation, strict=True)
             ]
             try:
+                left = set(futures)
+                while left:
+                    # An interruption that another thread takes is seen by this one when it wakes.
+                    left = wait(left, timeout=_LOOK).not_done
                 for future in futures:
                     future.result()
             except BaseException:

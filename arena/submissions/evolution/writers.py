@@ -94,7 +94,9 @@ def guessed_tokens(messages: Sequence[Message]) -> int:
 
 def request_for(facts: words.SeasonFacts, parent: Row, empty: Sequence[Kind]) -> list[Message]:
     """Return the conversation that asks for a child; nothing of the held-out tapes is in it."""
-    lacking = "; ".join(", ".join(kind) for kind in empty[:_KINDS])
+    # Some of all styles: the kinds are in the order of their styles.
+    some = dict.fromkeys(empty[place * len(empty) // _KINDS] for place in range(_KINDS if empty else 0))
+    lacking = "; ".join(", ".join(kind) for kind in some)
     wanted = (
         "A better version, by its Sharpe ratio a period after costs. The results are of the train tapes. Change one "
         "idea, and say in a comment why it should hold on tapes that nobody has seen: no dates, no prices by heart."
