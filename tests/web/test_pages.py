@@ -165,3 +165,27 @@ def test_a_program_is_shown_line_by_line_and_escaped(source: str) -> None:
 def test_lines_that_send_orders_are_marked() -> None:
     lines = formats.code_lines("x = 1\nctx.submit_order('A', 'BUY', 1)\n")
     assert [line.orders for line in lines] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("practice_url", "Try bots without being ranked"), ("ranked_url", "nothing on it is ranked")],
+)
+def test_a_practice_season_and_the_ranked_one_link_to_each_other(
+    live: Running, monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    assert words not in live.client.get("/", headers=HTML).text
+    context = live.server.config.app.state.context  # type: ignore[union-attr]
+    other = live.settings.model_copy(update={name: "http://other.example/?a=1&b=2"})
+    assert other.problems() == []
+    monkeypatch.setattr(context, "settings", other)
+    page = live.client.get("/", headers=HTML).text
+    assert words in page
+    assert 'href="http://other.example/?a=1&amp;b=2"' in page
+
+
+def test_the_address_of_the_other_season_must_be_one(live: Running) -> None:
+    wrong = live.settings.model_copy(update={"practice_url": "javascript:alert(1)", "ranked_url": "http://a/"})
+    first, second = wrong.problems()
+    assert first == "PRACTICE_URL=javascript:alert(1) is no address of a page: write it as http://HOST:PORT/."
+    assert second.endswith("set PRACTICE_URL or RANKED_URL, not both.")
