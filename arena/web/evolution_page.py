@@ -56,7 +56,7 @@ def _chart(found: Row, figure: str, title: str) -> Row:
     return {
         "title": title, "label": f"{title}: {found['words']}", "width": _WIDTH, "height": _HEIGHT, "left": _LEFT,
         "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM, "end": f"{most:,.4g}", "across": unit,
-        "ticks": [{"y": y(value), "text": f"{value:.3g}"} for value in steps],
+        "ticks": [{"y": y(value), "text": f"{value:.3f}"} for value in steps],
         "begins": None if begins is None else x(across[begins]),
         "lines": [
             {"colour": colour, "dashed": side == "train",

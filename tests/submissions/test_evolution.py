@@ -31,7 +31,7 @@ from arena.submissions.evolution.curve import curve, curve_words, document, over
 from arena.submissions.evolution.evolve import Evolution, Plan, check_budget
 from arena.submissions.evolution.folder import Folder
 from arena.submissions.evolution.trial import Bench, Tapes, kind_of, split_tapes
-from arena.submissions.evolution.writers import variation
+from arena.submissions.evolution.writers import OTHER_NUMBERS, RULE_BASED, variation
 from arena.submissions.prompt_text import SeasonFacts
 from arena.web.evolution_page import write_evolution
 from sandbox.pool import Pool
@@ -202,7 +202,7 @@ def test_without_a_model_children_are_the_same_in_pieces_and_at_once(bench: Benc
                 lines = folder.children
         found.append(json.loads(json.dumps(lines)))
     assert found[0] == found[1]
-    assert [line["model"] for line in found[0]] == ["", "template", "template"]
+    assert [line["model"] for line in found[0]] == ["", OTHER_NUMBERS, OTHER_NUMBERS]
     assert len({line["source"] for line in found[0]}) == 3
 
 
@@ -227,8 +227,10 @@ def test_a_bot_that_never_trades_has_no_place_in_the_archive(bench: Bench) -> No
 
 def test_other_numbers_change_nothing_else() -> None:
     source = DIPS.format(ticks=9) + 'CLAIMS = {"order_size": {"value": 0.5}}\n'
-    children = {variation(source, ("BTCUSDT",), 600.0, np.random.default_rng([0, n])) for n in range(30)}
-    kept = [child for child in children if 'NAME = "Dips"' in child]
+    made = {variation(source, ("BTCUSDT",), 600.0, np.random.default_rng([0, n])) for n in range(30)}
+    children = [child for child, _ in made]
+    kept = [child for child, by in made if by == OTHER_NUMBERS]
+    assert {by for _, by in made} == {OTHER_NUMBERS, RULE_BASED}
     assert len(kept) > 5
     assert len(children) > len(kept)
     for child in children:
@@ -245,8 +247,8 @@ def test_other_numbers_change_nothing_else() -> None:
 
 def test_numbers_of_the_functions_change_where_none_has_a_name() -> None:
     source = "NAME = 'x'\r\nSYMBOLS = ['BTCUSDT']\r\n\r\n\r\ndef on_tick(ctx, tick):\r\n    ctx.log(str(2.5 * 1))\r\n"
-    children = [variation(source, ("BTCUSDT",), 1.0, np.random.default_rng(n)) for n in range(12)]
-    kept = [child for child in children if "NAME = 'x'" in child]
+    made = [variation(source, ("BTCUSDT",), 1.0, np.random.default_rng(n)) for n in range(12)]
+    kept = [child for child, by in made if by == OTHER_NUMBERS]
     assert kept
     for child in kept:
         assert "2.5" not in child

@@ -29,7 +29,6 @@ from arena.submissions.prompt_text import SeasonFacts
 Row = dict[str, Any]
 Told = Callable[[float], None]
 
-WITHOUT_MODEL = "template"
 _LEAST_ANSWER = 256  # tokens; a shorter one can hold no bot
 _MOST_FAILURES = 3
 _LOOK = 0.2  # seconds between two looks for an interruption
@@ -96,8 +95,8 @@ class Evolution:
         if not self._plan.models:
             for number in open_numbers:
                 chance = np.random.default_rng([self._plan.seed, number, 1])
-                source = variation(parents[number]["source"], self._facts.symbols, self._facts.interval, chance)
-                self._keep(number, parents[number]["n"], Answer(WITHOUT_MODEL, source, "", "", 0, 0.0))
+                source, by = variation(parents[number]["source"], self._facts.symbols, self._facts.interval, chance)
+                self._keep(number, parents[number]["n"], Answer(by, source, "", "", 0, 0.0))
         else:
             self._asked(open_numbers, parents, archive)
         known = {line["n"] for line in self._folder.answers if not line["failed"]}
@@ -228,7 +227,8 @@ class Evolution:
             self._add(number, answer["parent"], answer["model"], source, Trial(same["name"], refused))
             return
         claims, notes = Claims(), list[str]()
-        if answer["model"] != WITHOUT_MODEL:
+        # What a file claims of itself is not true any more with other numbers.
+        if answer["completion"]:
             claims, notes = claims_of_answer(answer["completion"])
             if not claims.made:
                 claims, notes = claims_of_source(source)

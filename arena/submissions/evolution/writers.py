@@ -21,6 +21,7 @@ from arena.submissions.extract import extract_bot
 
 Row = dict[str, Any]
 
+OTHER_NUMBERS, RULE_BASED = "other numbers", "rule-based writer"
 _TOKEN = 4  # characters, about; where a server tells no count
 _FINDINGS, _KINDS = 12, 6
 # Children of another model of the same words would be alike.
@@ -114,8 +115,8 @@ def request_for(facts: words.SeasonFacts, parent: Row, empty: Sequence[Kind]) ->
 # -- without a model ----------------------------------------------------------------------------------------------
 
 
-def variation(source: str, symbols: Sequence[str], interval: float, chance: np.random.Generator) -> str:
-    """Return a child without a model: one or two numbers of the parent changed, or a bot of the rule-based writer.
+def variation(source: str, symbols: Sequence[str], interval: float, chance: np.random.Generator) -> tuple[str, str]:
+    """Return a child without a model, and what made it: other numbers in its parent, or the rule-based writer.
 
     The same draws give the same child.
     """
@@ -126,8 +127,8 @@ def variation(source: str, symbols: Sequence[str], interval: float, chance: np.r
         for place in chance.permutation(len(UNDERSTOOD)):
             written = write_bot(UNDERSTOOD[place], symbols, interval)
             if isinstance(written, Written):
-                return changed(written.source, _numbers(written.source), chance)
-    return changed(source, places, chance)
+                return changed(written.source, _numbers(written.source), chance), RULE_BASED
+    return changed(source, places, chance), OTHER_NUMBERS
 
 
 def changed(source: str, places: Sequence[tuple[int, int, float | int]], chance: np.random.Generator) -> str:
