@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import urllib.parse
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -95,6 +96,8 @@ class Settings(BaseSettings):
     season_length: str = Field(
         "", description="How long a season lasts: 7d, 12h, 90m; then the next one opens. Empty: until it is closed."
     )
+    practice_url: str = Field("", description="Address of a practice server beside this one, linked from the board.")
+    ranked_url: str = Field("", description="On a practice server: address of the ranked one, linked from the board.")
     db_path: str = Field("lab.db", description="SQLite file.")
     key_file: str = Field("arena.key", description="The server's Ed25519 key; made at the first start.")
     database_url: str = Field("", description="Database URL; overrides DB_PATH (PostgreSQL).")
@@ -315,6 +318,11 @@ class Settings(BaseSettings):
                 read_length(self.season_length)
             except ValueError as error:
                 found.append(f"SEASON_LENGTH: {error}")
+        for name, address in (("PRACTICE_URL", self.practice_url), ("RANKED_URL", self.ranked_url)):
+            if address and not _is_web_address(address):
+                found.append(f"{name}={address} is no address of a page: write it as http://HOST:PORT/.")
+        if self.practice_url and self.ranked_url:
+            found.append("A server is the ranked one or the practice one: set PRACTICE_URL or RANKED_URL, not both.")
         if self.log_level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             found.append("LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
         return found
@@ -421,6 +429,15 @@ def load(**flags: Any) -> Settings:
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def _is_web_address(text: str) -> bool:
+    """Say whether a text is an absolute address of http or https."""
+    try:
+        parts = urllib.parse.urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def _sentence(item: Any) -> str:

@@ -19,6 +19,7 @@ from arena.cli import (
     behaviour,
     bots,
     data,
+    evolve,
     fake_feed,
     local,
     mcp,
@@ -78,7 +79,8 @@ def root(
 
 
 for part in (
-    server, local, author, behaviour, models, people, record, proof, remote, robust, tournament, trust, fake_feed, mcp,
+    server, local, author, behaviour, models, people, record, proof, remote, robust, tournament, evolve, trust,
+    fake_feed, mcp,
 ):  # fmt: skip
     part.register(app)
 app.add_typer(bots.app, name="bots")
@@ -165,21 +167,30 @@ def _show_usage(error: Any) -> None:
         complain(f"`{context.command_path} --help` says more.")
 
 
+# Options that take several values, as if they stood before each.
+_SEVERAL = {
+    **dict.fromkeys(("backtest", "robust", "tournament"), ("--data",)),
+    "evolve": ("--from", "--data", "--held-out"),
+}
+
+
 def spread_data(arguments: list[str]) -> list[str]:
     """Let `--data A B C` name several files, as if `--data` stood before each.
 
-    A bot file (`*.py`) after the first one is a bot, wherever it stands.
+    A bot file (`*.py`) after the first one is a bot, wherever it stands; `arena evolve` names its bots by `--from`.
     """
-    if not {"backtest", "robust", "tournament"} & set(arguments[:1]):
-        return arguments
-    spread, in_data, first = [], False, False
+    command = next(iter(arguments), "")
+    several = _SEVERAL.get(command, ())
+    spread, option, first = [], "", False
     for argument in arguments:
         if argument.startswith("-"):
-            in_data = first = argument == "--data"
-        elif in_data and not first and not argument.endswith(".py"):
-            spread.append("--data")
+            option, first = argument if argument in several else "", True
+        elif option and not first and (command == "evolve" or not argument.endswith(".py")):
+            spread.append(option)
+        elif not first:
+            option = ""
         else:
-            in_data, first = in_data and first, False
+            first = False
         spread.append(argument)
     return spread
 

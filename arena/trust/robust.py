@@ -21,6 +21,7 @@ from arena.core.ledger import Account, mark
 from arena.core.orders import Order, OrderStatus, Side
 from arena.core.statistics.bootstrap import resampled_places
 from arena.engine.backtest.account import BacktestAccount, OrderRecord, RecordedMarket
+from arena.engine.backtest.market import part_of_market
 from arena.engine.backtest.report import benchmark
 from arena.engine.backtest.run import RUN_AHEAD, BotSource, CheckedBot, check_candidates, play_entries
 from arena.errors import MarketDataError, RefusedError
@@ -181,13 +182,6 @@ def changed_market(
     }
     before = {called(symbol): price * scale for symbol, price in market.before.items()}
     return RecordedMarket(tuple(map(called, market.symbols)), rows, conditions, before)
-
-
-def part_of_market(market: RecordedMarket, first: int, end: int) -> RecordedMarket:
-    """Return the ticks from `first` to before `end`; what is known before them is known."""
-    conditions = {n - first: each for n, each in market.conditions.items() if first <= n < end}
-    before = market.last_prices(first - 1) if first else market.before
-    return RecordedMarket(market.symbols, market.rows[first:end], conditions, before)
 
 
 def resampled_market(market: RecordedMarket, seed: int) -> RecordedMarket:

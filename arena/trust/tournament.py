@@ -16,11 +16,10 @@ import numpy.typing as npt
 from openskill.models import PlackettLuce
 
 from arena.core.exchange import Conditions, Rules
-from arena.engine.backtest.market import RecordedMarket, halted
+from arena.engine.backtest.market import RecordedMarket, halted, part_of_market
 from arena.engine.backtest.run import RUN_AHEAD, BotSource, CheckedBot, check_candidates, play_entries
 from arena.errors import MarketDataError, RefusedError
 from arena.feeds.synthetic_tiers import HELD_OUT, SHOWN, TIERS, Window, made_window
-from arena.trust.robust import part_of_market
 from sandbox.pool import Pool
 
 Floats = npt.NDArray[np.float64]

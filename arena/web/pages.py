@@ -88,6 +88,8 @@ def _frame(context: AppState, season: ChosenSeason | None = None) -> Values:
         "accounts": context.settings.accounts,
         "token_required": bool(context.settings.arena_token.get_secret_value()),
         "status": status,
+        "practice_url": context.settings.practice_url,
+        "ranked_url": context.settings.ranked_url,
         "state": "" if past else status["state"],
         "season": shown,
         "season_number": shown["number"] if past else None,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from arena.core.exchange import Rules
+from arena.engine.backtest.market import part_of_market
 from arena.engine.replay.replayer import RecordedTicks
 from arena.errors import ConflictError, NotFoundError
 from arena.store import queries
 from arena.store.bulk import Row
 from arena.store.jobs import JobStatus, newest_job, proof_subject
 from arena.store.recovered import tick_rows
-from arena.trust.robust import MIN_TICKS, part_of_market, play_once, robustness
+from arena.trust.robust import MIN_TICKS, play_once, robustness
 from arena.web.context import AppState, ChosenSeason
 from arena.web.jobs import Told
 from arena.web.proofs import last_tick

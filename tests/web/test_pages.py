@@ -171,3 +171,27 @@ def test_where_there_are_no_accounts_the_page_of_one_says_so(live: Running) -> N
     answer = live.client.get("/account", headers=HTML)
     assert answer.status_code == 404
     assert "This arena has no accounts" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("practice_url", "Try bots without being ranked"), ("ranked_url", "nothing on it is ranked")],
+)
+def test_a_practice_season_and_the_ranked_one_link_to_each_other(
+    live: Running, monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    assert words not in live.client.get("/", headers=HTML).text
+    context = live.server.config.app.state.context  # type: ignore[union-attr]
+    other = live.settings.model_copy(update={name: "http://other.example/?a=1&b=2"})
+    assert other.problems() == []
+    monkeypatch.setattr(context, "settings", other)
+    page = live.client.get("/", headers=HTML).text
+    assert words in page
+    assert 'href="http://other.example/?a=1&amp;b=2"' in page
+
+
+def test_the_address_of_the_other_season_must_be_one(live: Running) -> None:
+    wrong = live.settings.model_copy(update={"practice_url": "javascript:alert(1)", "ranked_url": "http://a/"})
+    first, second = wrong.problems()
+    assert first == "PRACTICE_URL=javascript:alert(1) is no address of a page: write it as http://HOST:PORT/."
+    assert second.endswith("set PRACTICE_URL or RANKED_URL, not both.")

@@ -94,6 +94,13 @@ class RecordedMarket:
         return float(self.rows[n, 0])
 
 
+def part_of_market(market: RecordedMarket, first: int, end: int) -> RecordedMarket:
+    """Return the ticks from `first` to before `end`; what is known before them is known."""
+    conditions = {n - first: each for n, each in market.conditions.items() if first <= n < end}
+    before = market.last_prices(first - 1) if first else market.before
+    return RecordedMarket(market.symbols, market.rows[first:end], conditions, before)
+
+
 def carried(rows: npt.NDArray[np.float64], before: Sequence[float | None]) -> npt.NDArray[np.float64]:
     """Return the rows with each missing price replaced by the one before it; the same array if none is missing."""
     import numpy as np

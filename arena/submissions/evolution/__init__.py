@@ -1,0 +1,1 @@
+"""Evolves bots: children from parents, chosen on train tapes, with a curve on held-out tapes beside."""
