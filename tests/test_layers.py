@@ -27,7 +27,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "app", "market", "status", "__main__"}),
     frozenset({"web"}),
     frozenset({"people"}),
-    frozenset({"submissions", "trust"}),
+    frozenset({"submissions", "trust", "hosts"}),
     frozenset({"engine"}),
     frozenset({"sandbox", "llm", "feeds", "store"}),
     frozenset({"clock", "core", "runtime", "config", "data_sources", "dates", "errors", "log", "__init__"}),
