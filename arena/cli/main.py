@@ -20,6 +20,7 @@ from arena.cli import (
     bots,
     data,
     fake_feed,
+    hosts,
     local,
     models,
     people,
@@ -75,6 +76,7 @@ def root(
 
 for part in (
     server, local, author, behaviour, models, people, record, proof, remote, robust, tournament, trust, fake_feed,
+    hosts,
 ):  # fmt: skip
     part.register(app)
 app.add_typer(bots.app, name="bots")

@@ -62,5 +62,5 @@ _adapters: dict[object, TypeAdapter[Any]] = {}
 def _adapter(kind: object) -> TypeAdapter[Any]:
     """Return what checks messages of a kind; making one takes a while."""
     if kind not in _adapters:
-        _adapters[kind] = TypeAdapter(kind)
+        _adapters[kind] = TypeAdapter(kind)  # type: ignore[arg-type]
     return _adapters[kind]

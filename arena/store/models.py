@@ -455,6 +455,29 @@ class Snapshot(SQLModel, table=True):
     seat: list[Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
+class Host(SQLModel, table=True):
+    """Another machine that may play bots; `token_hash` is the SHA-256 of what it shows.
+
+    `fence` is the number of its newest lease, which ends at `lease_until`: what it says under an older one does not
+    count. `state` is one of added, joined, draining, lost, left.
+    """
+
+    __tablename__ = "hosts"
+
+    name: str = Field(primary_key=True)
+    token_hash: str = Field(unique=True)
+    added_at: float
+    state: str = Field(default="added")
+    reason: str = _text()
+    fence: int = Field(default=0, sa_column=Column(_BIG, nullable=False))
+    lease_until: float = 0.0
+    level: str = ""
+    bots: int = 0
+    tick_seconds: float = 0.0
+    memory: int = Field(default=0, sa_column=Column(_BIG, nullable=False))
+    capacity: int = Field(default=0, sa_column=Column(_BIG, nullable=False))
+
+
 class LogRow(SQLModel, table=True):
     """One line of a bot's log."""
 

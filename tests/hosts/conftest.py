@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine as Database
 
 from arena.engine.live.seat_host import SeatHost
 from arena.engine.live.sources import TickSource
+from arena.hosts.agent import HostAgent
 from arena.hosts.here import HostHere
+from arena.hosts.link import HostLink
+from arena.hosts.listener import HostListener
 from arena.store.database import open_database
+from arena.store.hosts import add_host
 from sandbox.pool import Pool
 from sandbox.process.limits import Limits
+from tests.arenas import until
 from tests.engine.conftest import Hand, plan_of
 
 ROOM = 1 << 40
+Begin = Callable[..., Hand]
 
 
 def patient(uid_base: int) -> Pool:
@@ -48,9 +57,6 @@ def host_pools() -> Iterator[list[Pool]]:
         yield found
 
 
-Begin = Callable[..., Hand]
-
-
 @pytest.fixture
 def begin(migrated_sqlite: Path, tmp_path: Path, head_pool: Pool) -> Iterator[Begin]:
     """Begin seasons of the same market, each over a database of its own and with these hosts."""
@@ -73,10 +79,92 @@ def begin(migrated_sqlite: Path, tmp_path: Path, head_pool: Pool) -> Iterator[Be
         yield make
 
 
+class Machines:
+    """Machines that play bots, each kind as the engine gets it."""
+
+    def __init__(self, pools: Sequence[Pool]) -> None:
+        self.pools = pools
+
+    def join(self, count: int) -> list[SeatHost]:
+        """Return so many hosts that have joined."""
+        return [HostHere(f"host-{place}", pool, ROOM) for place, pool in enumerate(self.pools[:count])]
+
+    def close(self) -> None:
+        """End them all."""
+
+
+class Agents(Machines):
+    """Machines that connect to a listener on loopback."""
+
+    def __init__(self, pools: Sequence[Pool], database: Database) -> None:
+        super().__init__(pools)
+        self.database = database
+        self.links: dict[str, HostLink] = {}
+        self.gone: list[tuple[str, str]] = []
+        self.agents: list[HostAgent] = []
+        self.threads: list[threading.Thread] = []
+        self.drained: list[str] = []
+        self.listener = HostListener(
+            database, ("127.0.0.1", 0), self._attach, lambda link, reason: self.gone.append((link.name, reason)),
+            self.drained.append, dict[str, dict[str, Any]],
+        )  # fmt: skip
+        self.listener.start()
+
+    def _attach(self, link: HostLink) -> None:
+        self.links[link.name] = link
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.listener.port}"
+
+    def begin(self, name: str, pool: Pool) -> HostAgent:
+        """Have a machine connect."""
+        token = add_host(self.database, name)
+        agent = HostAgent(self.url, token, pool, ROOM, str(pool.confinement["level"]))
+        thread = threading.Thread(target=agent.run, name=name)
+        thread.start()
+        self.agents.append(agent)
+        self.threads.append(thread)
+        return agent
+
+    def link(self, name: str, *, after: int = 0) -> HostLink:
+        """Return the connection of a host, one with a lease above `after`."""
+
+        def found() -> HostLink | None:
+            link = self.links.get(name)
+            return link if link is not None and link.fence > after else None
+
+        return until(found, f"host {name} to join")
+
+    def join(self, count: int) -> list[SeatHost]:
+        for place, pool in enumerate(self.pools[:count]):
+            self.begin(f"host-{place}", pool)
+        return [self.link(f"host-{place}") for place in range(count)]
+
+    def close(self) -> None:
+        for agent in self.agents:
+            agent.stop()
+        self.listener.stop()
+        for thread in self.threads:
+            thread.join()
+
+
 @pytest.fixture
-def here(host_pools: list[Pool]) -> Iterator[list[HostHere]]:
-    """Three hosts in this process."""
-    found = [HostHere(f"host-{place}", pool, ROOM) for place, pool in enumerate(host_pools)]
+def agents(host_pools: list[Pool], migrated_sqlite: Path, tmp_path: Path) -> Iterator[Agents]:
+    """Machines on loopback, with the table of hosts in a database of their own."""
+    path = tmp_path / "hosts.sqlite"
+    shutil.copy(migrated_sqlite, path)
+    database = open_database(f"sqlite:///{path}")
+    found = Agents(host_pools, database)
     yield found
-    for each in found:
-        each.close("the test is over")
+    found.close()
+    database.dispose()
+
+
+@pytest.fixture(params=["here", "agent"])
+def machines(request: pytest.FixtureRequest, host_pools: list[Pool]) -> Machines:
+    """Each kind of host in turn: the same tests hold for all."""
+    if request.param == "here":
+        return Machines(host_pools)
+    found: Agents = request.getfixturevalue("agents")
+    return found

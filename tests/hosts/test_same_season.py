@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from arena.engine.seat import Life
-from arena.hosts.here import HostHere
-from tests.hosts.conftest import Begin
+from tests.hosts.conftest import Begin, Machines
 from tests.hosts.seasons import BOTS, market, record
 
 TICKS = 24
@@ -22,7 +21,7 @@ def alone() -> dict[str, Any]:
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_season_is_the_same_on_several_hosts(
-    begin: Begin, here: list[HostHere], alone: dict[str, Any], count: int
+    begin: Begin, machines: Machines, alone: dict[str, Any], count: int
 ) -> None:
     if not alone:
         hand = begin(market())
@@ -30,11 +29,12 @@ def test_a_season_is_the_same_on_several_hosts(
             hand.admit(source)
         hand.tick(TICKS)
         alone.update(record(hand))
-    hand = begin(market(), here[:count])
+    hosts = machines.join(count)
+    hand = begin(market(), hosts)
     seats = [hand.admit(source) for source in BOTS]
     hand.tick(TICKS)
     playing = [seat for seat in seats if seat.life is Life.ACTIVE]
-    assert {seat.host.name for seat in playing if seat.host is not None} == {host.name for host in here[:count]}
+    assert {seat.host.name for seat in playing if seat.host is not None} == {host.name for host in hosts}
     assert all(seat.worker is None for seat in seats)
     found = record(hand)
     assert {name: found[name] for name in alone} == alone
