@@ -161,12 +161,12 @@ def read_secret(path: Path) -> str:
     """Return a token of a file; SettingsError where others can read it, or it is empty."""
     try:
         if path.stat().st_mode & 0o077:
-            raise SettingsError(f"{path} can be read by others: `chmod 600 {path}` first, and make a new token.")
+            raise SettingsError([f"{path} can be read by others: `chmod 600 {path}` first, and make a new token."])
         token = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from None
+        raise SettingsError([f"{path} cannot be read: {error}"]) from None
     if not token:
-        raise SettingsError(f"{path} is empty: it should hold the host's token.")
+        raise SettingsError([f"{path} is empty: it should hold the host's token."])
     return token
 
 
@@ -174,16 +174,16 @@ def _tls(server: str, ca: Path) -> ssl.SSLContext | None:
     """Return how the server is known, None for a loopback address without TLS."""
     address = urlsplit(server)
     if address.scheme not in {"ws", "wss"} or not address.hostname:
-        raise SettingsError(f"{server!r} is no address of a server: it should be like wss://arena.example:8800.")
+        raise SettingsError([f"{server!r} is no address of a server: it should be like wss://arena.example:8800."])
     if address.scheme == "ws":
         try:
             local = address.hostname == "localhost" or ipaddress.ip_address(address.hostname).is_loopback
         except ValueError:
             local = False
         if not local:
-            raise SettingsError(f"{server} would show the token to everybody on the way: use wss://.")
+            raise SettingsError([f"{server} would show the token to everybody on the way: use wss://."])
         return None
     try:
         return ssl.create_default_context(cafile=None if ca == Path() else str(ca))
     except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"{ca} cannot be used: {error}") from None
+        raise SettingsError([f"{ca} cannot be used: {error}"]) from None

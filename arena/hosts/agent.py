@@ -42,6 +42,10 @@ class HostAgent:
         """Note that the process that workers are forked from has ended; callable from any thread."""
         self._zygote_died.set()
 
+    def zygote_has_died(self) -> bool:
+        """Say whether that has been noted, and not been mended."""
+        return self._zygote_died.is_set()
+
     def stop(self) -> None:
         """Leave the server and end; callable from any thread."""
         self._stopped.set()

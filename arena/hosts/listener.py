@@ -33,7 +33,7 @@ def tls_context(certificate: str, key: str) -> ssl.SSLContext:
     try:
         context.load_cert_chain(certificate, key or None)
     except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"HOSTS_CERTIFICATE and HOSTS_KEY cannot be used: {error}") from None
+        raise SettingsError([f"HOSTS_CERTIFICATE and HOSTS_KEY cannot be used: {error}"]) from None
     return context
 
 
@@ -58,8 +58,10 @@ class HostListener:
         host, port = address
         if tls is None and not _is_loopback(host):
             raise SettingsError(
-                f"Hosts would connect to {host} without TLS, so that anybody could read their token: set "
-                "HOSTS_CERTIFICATE and HOSTS_KEY, or listen on 127.0.0.1."
+                [
+                    f"Hosts would connect to {host} without TLS, so that anybody could read their token: set "
+                    "HOSTS_CERTIFICATE and HOSTS_KEY, or listen on 127.0.0.1."
+                ]
             )
         self._database = database
         self._attach, self._detach, self._drain, self._doing = attach, detach, drain, doing

@@ -35,7 +35,20 @@ class _Arena(Collector):
         yield prices
         yield GaugeMetricFamily("arena_missed_beats", "Beats without a tick since the start", engine.beats.missed)
         yield GaugeMetricFamily("arena_clock_jumps", "Jumps of the system clock since the start", CLOCK.jumps)
+        yield from _hosts(engine.hosts.rows())
         yield from _feeds(engine.source_status())
+
+
+def _hosts(rows: list[dict[str, Any]]) -> Iterator[Metric]:
+    """Yield how each machine that plays bots beside this one is doing."""
+    bots = GaugeMetricFamily("arena_host_bots", "Bots that a host plays", labels=["host"])
+    seconds = GaugeMetricFamily("arena_host_tick_seconds", "Seconds the last tick took there", labels=["host"])
+    memory = GaugeMetricFamily("arena_host_memory_bytes", "Memory that its workers take", labels=["host"])
+    for row in rows:
+        bots.add_metric([row["name"]], row["bots"])
+        seconds.add_metric([row["name"]], row["tick_seconds"])
+        memory.add_metric([row["name"]], row["memory"])
+    yield from (bots, seconds, memory)
 
 
 def _feeds(status: dict[str, Any]) -> Iterator[Metric]:

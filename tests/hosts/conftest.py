@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,12 @@ ROOM = 1 << 40
 Begin = Callable[..., Hand]
 
 
-def patient(uid_base: int) -> Pool:
+def patient(uid_base: int, on_zygote_death: Callable[[], object] | None = None) -> Pool:
     """Return a pool so patient that no load of the machine is taken for a bot's fault."""
     return Pool(
         "arena.runtime.bot:BotRuntime",
         Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0, load_wall=60.0, wall_backstop=90.0, uid_base=uid_base),
+        None if on_zygote_death is None else lambda: on_zygote_death() and None,
     )
 
 
@@ -57,6 +59,11 @@ def host_pools() -> Iterator[list[Pool]]:
         yield found
 
 
+def _stop(hand: Hand) -> None:
+    # Its engine may be another by then.
+    hand.engine.stop()
+
+
 @pytest.fixture
 def begin(migrated_sqlite: Path, tmp_path: Path, head_pool: Pool) -> Iterator[Begin]:
     """Begin seasons of the same market, each over a database of its own and with these hosts."""
@@ -68,7 +75,7 @@ def begin(migrated_sqlite: Path, tmp_path: Path, head_pool: Pool) -> Iterator[Be
             database = open_database(f"sqlite:///{path}")
             ends.callback(database.dispose)
             hand = Hand(database, head_pool, lambda _: source, plan_of(fee_bps=10.0))
-            ends.callback(lambda: hand.engine.stop())
+            ends.callback(partial(_stop, hand))
             if minutes:
                 hand.snapshot_minutes = minutes
                 hand.restart()
@@ -104,6 +111,7 @@ class Agents(Machines):
         self.agents: list[HostAgent] = []
         self.threads: list[threading.Thread] = []
         self.drained: list[str] = []
+        self.closed = False
         self.listener = HostListener(
             database, ("127.0.0.1", 0), self._attach, lambda link, reason: self.gone.append((link.name, reason)),
             self.drained.append, dict[str, dict[str, Any]],
@@ -144,7 +152,9 @@ class Agents(Machines):
     def close(self) -> None:
         for agent in self.agents:
             agent.stop()
-        self.listener.stop()
+        if not self.closed:
+            self.listener.stop()
+        self.closed = True
         for thread in self.threads:
             thread.join()
 

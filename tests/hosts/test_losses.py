@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +16,14 @@ from arena.engine.live.seat_host import SeatHost
 from arena.engine.replay.proof import REPRODUCED, verify
 from arena.engine.seat import Life, Seat
 from arena.errors import NotFoundError
+from arena.hosts.agent import HostAgent
 from arena.hosts.here import HostHere
 from arena.store.bundle import StoredRecord
 from sandbox.pool import Pool
-from tests.arenas import bot_source
+from sandbox.talk.worker import Worker
+from tests.arenas import bot_source, until
 from tests.engine.conftest import Hand, Steady
-from tests.hosts.conftest import ROOM, Begin, Machines
+from tests.hosts.conftest import ROOM, Agents, Begin, Machines, patient
 from tests.hosts.seasons import BOTS, COUNTER, market, record
 
 COUNTERS = tuple(bot_source(COUNTER, name=f"Counter {place}", top=f"n = {place}") for place in range(4))
@@ -48,6 +53,13 @@ class Faulty(HostHere):
         super().__init__(name, pool, ROOM)
         self.change: Any = None
 
+    def worker(self, seat: Seat) -> Worker:
+        """Return the worker of a seat here."""
+        assert self._seats is not None
+        worker = self._seats._seats[seat.id].worker
+        assert worker is not None
+        return worker
+
     def receive(self, seconds: float | None) -> HostResult:
         result = super().receive(seconds)
         return result if self.change is None else self.change(result)
@@ -70,7 +82,7 @@ def test_a_lost_host_costs_only_its_own_bots_the_ticks_until_they_are_back(begin
     hand.tick(6)
     assert [seat.life for seat in seats] == [Life.ACTIVE] * 4
     assert {seat.host.name for seat in seats if seat.host is not None} == {hosts[1].name}
-    assert all(calls(hand, seat) == list(range(1, 14)) for seat in others)
+    assert all(calls(hand, seat) == list(range(14)) for seat in others)
     for seat in theirs:
         assert (6, "skipped") in hand.events(seat)
         assert calls(hand, seat)[-5:] == list(range(9, 14))
@@ -120,7 +132,7 @@ def test_the_last_host_that_is_drained_gives_its_bots_back_to_the_server(begin: 
     hand.tick(4)
     assert seat.host is None
     assert seat.worker is not None
-    assert calls(hand, seat) == list(range(1, 8))
+    assert calls(hand, seat) == list(range(8))
     with pytest.raises(NotFoundError, match="No host 'nobody' has joined"):
         hand.engine.hosts.drain("nobody")
     prove(hand, [seat])
@@ -136,18 +148,73 @@ def test_a_bot_is_paused_resumed_and_retired_where_it_is(begin: Begin, machines:
     hand.tick(2)
     hand.engine.roster.retire(seats[1].id)
     hand.tick(2)
-    assert calls(hand, seats[0]) == [1, 2, 5, 6, 7, 8]
-    assert calls(hand, seats[1]) == list(range(1, 7))
+    assert calls(hand, seats[0]) == [0, 1, 2, 5, 6, 7, 8]
+    assert calls(hand, seats[1]) == list(range(7))
     assert sum(row["bots"] for row in hand.engine.hosts.rows()) == 1
     prove(hand, seats)
 
 
-def test_the_source_of_a_bot_that_attacks_is_quarantined_on_every_host(begin: Begin, here: list[HostHere]) -> None:
-    hand = begin(Steady(), here[:2])
-    attack = "global n\nn += 1\nif n == 3:\n    ctx.log('x')\n    raise SystemExit(3)"
-    source = bot_source(attack, name="Twin", top="n = 0")
-    del source
+def test_the_source_of_a_bot_that_crashes_natively_is_quarantined_on_every_host(
+    begin: Begin, host_pools: list[Pool]
+) -> None:
+    hosts = [Faulty(f"host-{place}", pool) for place, pool in enumerate(host_pools[:2])]
+    hand = begin(Steady(), hosts)
+    source = bot_source("pass")
+    first, second = (hand.admit(source, origin="generated") for _ in range(2))
+    other = hand.admit(COUNTERS[0])
     hand.tick()
+    assert first.host is not second.host
+    os.kill(hosts[0].worker(first).pid, signal.SIGSEGV)
+    hand.tick()
+    assert first.status == second.status == "quarantined"
+    assert other.status == "active"
+    hand.tick()
+    assert sum(row["bots"] for row in hand.engine.hosts.rows()) == 1
+    assert {event for _, event in hand.events(second)} == {"start", "quarantined"}
+
+
+def test_a_bot_that_dies_on_its_host_is_started_there_again(begin: Begin, host_pools: list[Pool]) -> None:
+    host = Faulty("host", host_pools[0])
+    hand = begin(Steady(), [host])
+    seat = hand.admit(COUNTERS[0])
+    hand.tick(2)
+    os.kill(host.worker(seat).pid, signal.SIGKILL)
+    hand.tick()
+    assert seat.life is Life.RESTARTING
+    assert seat.host is not None
+    hand.tick(3)
+    assert seat.life is Life.ACTIVE
+    assert [event for _, event in hand.events(seat)] == ["start", "killed", "restarted"]
+    prove(hand, [seat])
+
+
+def test_a_host_whose_own_zygote_dies_gives_its_bots_back_and_goes_on(
+    begin: Begin, agents: Agents, tmp_path: Path
+) -> None:
+    del tmp_path
+    died: list[HostAgent] = []
+    pool = patient(46_000, lambda: [agent.zygote_died() for agent in died])
+    pool.start()
+    try:
+        died.append(agents.begin("fragile", pool))
+        hand = begin(Steady(), [agents.link("fragile")])
+        seat = hand.admit(COUNTERS[0])
+        hand.tick(3)
+        assert pool.zygote_pid is not None
+        os.kill(pool.zygote_pid, signal.SIGKILL)
+        until(died[0].zygote_has_died, "the host to learn of it")
+        hand.tick()
+        assert seat.life is Life.RECOVERING
+        hand.tick()
+        hand.engine.wait_for_bots()
+        hand.tick(6)
+        assert seat.life is Life.ACTIVE
+        assert seat.host is not None
+        assert seat.host.name == "fragile"
+        prove(hand, [seat])
+    finally:
+        agents.close()
+        pool.stop()
 
 
 def test_memories_are_saved_on_the_host_and_bring_a_bot_back(begin: Begin, machines: Machines) -> None:
