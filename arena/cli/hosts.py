@@ -7,13 +7,14 @@ import os
 import signal
 import ssl
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
-from arena.cli.output import complain, console, print_json, print_table
+from arena.cli.output import complain, console, moment, print_json, print_table
 from arena.errors import ArenaError, NotFoundError, SettingsError
 
 app = typer.Typer(help="The machines that play bots beside the server's own.", no_args_is_help=True)
@@ -29,7 +30,8 @@ def register(root: typer.Typer) -> None:
     root.command("host")(host)
 
 
-def _opened(db: str) -> Any:
+def opened(db: str) -> Any:
+    """Return the server's database, brought up to date."""
     from arena import config
     from arena.store.database import open_database, upgrade
 
@@ -50,7 +52,7 @@ def add(
     """Let a machine play bots, and make the token that it shows."""
     from arena.store.hosts import add_host
 
-    token = add_host(_opened(db), name)
+    token = add_host(opened(db), name)
     if token_file == Path():
         console.print(f"Host {name} may join. Its token, shown this once: {token}", markup=False, soft_wrap=True)
         return
@@ -73,23 +75,22 @@ def list_them(db: Db = "", as_json: AsJson = False) -> None:
     """List the hosts, how they are doing, and why one is gone."""
     from arena.store.hosts import list_hosts
 
-    rows = list_hosts(_opened(db))
+    rows = list_hosts(opened(db))
     if as_json:
         print_json(rows)
         return
     if not rows:
         console.print("No machine but this one plays bots. `arena hosts add NAME` lets one.")
         return
-    print_table(
-        ["Host", "State", "Level", "Bots", "Tick", "Memory", "Reason"],
-        [
-            [
-                row["name"], row["state"], row["level"], str(row["bots"]), f"{row['tick_seconds'] * 1e3:.0f} ms",
-                f"{row['memory'] >> 20:,} of {row['capacity'] >> 20:,} MiB", row["reason"],
-            ]
-            for row in rows
-        ],
+    for row in rows:
+        row["tick"] = f"{row['tick_seconds'] * 1e3:.0f} ms"
+        row["used"] = f"{row['memory'] >> 20:,} of {row['capacity'] >> 20:,} MiB"
+        row["lease"] = moment(row["lease_until"]) if row["lease_until"] else ""
+    columns = (
+        ("name", "HOST"), ("state", "STATE"), ("level", "LEVEL"), ("bots", "BOTS"), ("tick", "TICK"),
+        ("used", "MEMORY"), ("lease", "LEASE UNTIL"), ("reason", "REASON"),
     )  # fmt: skip
+    print_table(columns, rows, "", ("lease", "reason"))
 
 
 @app.command("drain")
@@ -97,7 +98,7 @@ def drain(name: Name, db: Db = "") -> None:
     """Have a host's bots moved to others, tick by tick, so that it can be switched off."""
     from arena.store.hosts import drain_host
 
-    drain_host(_opened(db), name)
+    drain_host(opened(db), name)
     console.print(f"Host {name} is being drained: `arena hosts list` says how many bots it still has.", markup=False)
 
 
@@ -106,13 +107,15 @@ def remove(name: Name, db: Db = "") -> None:
     """Make a host's token useless; its bots are brought back elsewhere."""
     from arena.store.hosts import remove_host
 
-    remove_host(_opened(db), name)
+    remove_host(opened(db), name)
     console.print(f"Host {name} is removed.", markup=False)
 
 
 def host(
     server: Annotated[str, typer.Option(help="Where the server listens for hosts, as wss://arena.example:8800.")],
-    token_file: Annotated[Path, typer.Option(help="File with the host's token.")],
+    token_file: Annotated[
+        str, typer.Option(help="File with the host's token; - reads a line of stdin, whose end then ends the host.")
+    ],
     memory_mb: Annotated[
         int, typer.Option(min=0, help="MiB that bots may take; 0 is three quarters of this machine's.")
     ] = 0,
@@ -122,7 +125,11 @@ def host(
     from arena import log
     from arena.config import load
 
-    token = read_secret(token_file)
+    piped = token_file == "-"  # noqa: S105 - not a token but where it is
+    token = sys.stdin.readline().strip() if piped else read_secret(Path(token_file))
+    if piped:
+        # Whoever started this has ended: the bots here end as well.
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
     tls = _tls(server, ca)
     settings = load()
     log.set_up(settings.log_level)
@@ -135,6 +142,12 @@ def host(
     _play(settings, server, token, tls, memory_mb, found.level)
 
 
+def _end_with_stdin() -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _play(settings: Any, server: str, token: str, tls: Any, memory_mb: int, level: str) -> None:
     from arena.app import RUNTIME
     from arena.engine.live.memory_budget import budget
@@ -142,8 +155,13 @@ def _play(settings: Any, server: str, token: str, tls: Any, memory_mb: int, leve
     from sandbox.pool import Pool
 
     agents: list[HostAgent] = []
+
+    def zygote_died() -> None:
+        for each in agents:
+            each.zygote_died()
+
     pool = Pool(
-        RUNTIME, settings.limits, on_zygote_death=lambda: [each.zygote_died() for each in agents] and None,
+        RUNTIME, settings.limits, on_zygote_death=zygote_died,
         tuned=settings.sandbox_tuning,
     )  # fmt: skip
     pool.start()

@@ -18,6 +18,7 @@ from arena.cli import (
     author,
     behaviour,
     bots,
+    cluster,
     data,
     fake_feed,
     hosts,
@@ -76,7 +77,7 @@ def root(
 
 for part in (
     server, local, author, behaviour, models, people, record, proof, remote, robust, tournament, trust, fake_feed,
-    hosts,
+    hosts, cluster,
 ):  # fmt: skip
     part.register(app)
 app.add_typer(bots.app, name="bots")

@@ -57,12 +57,8 @@ class HostListener:
         """Prepare to listen; ArenaError where the address is taken or would carry tokens in the clear."""
         host, port = address
         if tls is None and not _is_loopback(host):
-            raise SettingsError(
-                [
-                    f"Hosts would connect to {host} without TLS, so that anybody could read their token: set "
-                    "HOSTS_CERTIFICATE and HOSTS_KEY, or listen on 127.0.0.1."
-                ]
-            )
+            words = f"Hosts would connect to {host} without TLS, so that anybody could read their token: set "
+            raise SettingsError([f"{words}HOSTS_CERTIFICATE and HOSTS_KEY, or listen on 127.0.0.1."])
         self._database = database
         self._attach, self._detach, self._drain, self._doing = attach, detach, drain, doing
         self._links: dict[str, HostLink] = {}

@@ -47,6 +47,14 @@ def add_host(engine: Engine, name: str) -> str:
     return token
 
 
+def renew_token(engine: Engine, name: str) -> str:
+    """Return a new token for a host, which is added where there is none of the name; its old one is useless."""
+    with engine.begin() as connection:
+        token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+        changed = connection.execute(update(_HOSTS).where(_HOSTS.c.name == name).values(token_hash=_hash(token)))
+    return token if changed.rowcount else add_host(engine, name)
+
+
 def remove_host(engine: Engine, name: str) -> None:
     """Let a machine play no more; its lease ends with its row."""
     with engine.begin() as connection:

@@ -49,12 +49,13 @@ def state(arena: Running, name: str) -> dict[str, Any]:
 def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("hosts")
     settings = settings_for(
-        folder, hosts_listen="127.0.0.1:0", tick_interval_seconds=2.0, tick_cpu_soft=5.0, tick_cpu_hard=20.0
+        folder, hosts_listen="127.0.0.1:0", tick_interval_seconds=1.0, tick_cpu_soft=5.0, tick_cpu_hard=20.0
     )
     with running(settings, folder) as found:
         yield found
 
 
+@pytest.mark.long
 def test_bots_outlive_a_host_that_is_killed_and_one_that_freezes(arena: Running) -> None:
     with host(arena, "one", 0) as first, host(arena, "two", 1) as second:
         for name in ("one", "two"):
