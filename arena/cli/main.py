@@ -21,6 +21,7 @@ from arena.cli import (
     cluster,
     data,
     fake_feed,
+    farm,
     hosts,
     local,
     models,
@@ -77,7 +78,7 @@ def root(
 
 for part in (
     server, local, author, behaviour, models, people, record, proof, remote, robust, tournament, trust, fake_feed,
-    hosts, cluster,
+    hosts, cluster, farm,
 ):  # fmt: skip
     part.register(app)
 app.add_typer(bots.app, name="bots")

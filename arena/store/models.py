@@ -478,6 +478,29 @@ class Host(SQLModel, table=True):
     capacity: int = Field(default=0, sa_column=Column(_BIG, nullable=False))
 
 
+class FarmJob(SQLModel, table=True):
+    """Work that any machine may take; `key` is the hash of its kind and inputs.
+
+    `status` is one of queued, running, done, failed. While it runs it is `taken_by` a worker until `lease_until`.
+    """
+
+    __tablename__ = "farm_jobs"
+    __table_args__ = (Index("ix_farm_jobs_status", "status", "id"),)
+
+    id: str = Field(primary_key=True)
+    kind: str
+    key: str = Field(unique=True)
+    inputs: dict[str, Any] = _json(dict)
+    status: str = Field(default="queued")
+    taken_by: str = Field(default="")
+    lease_until: float = 0.0
+    attempts: int = 0
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    result: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    created_at: float
+    updated_at: float
+
+
 class LogRow(SQLModel, table=True):
     """One line of a bot's log."""
 

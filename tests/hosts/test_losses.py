@@ -288,3 +288,15 @@ def test_a_host_below_the_level_of_the_season_takes_no_bots(begin: Begin, host_p
     seat = hand.admit(COUNTERS[0])
     hand.tick(2)
     assert seat.worker is not None
+
+
+def test_many_bots_at_once_are_started_a_few_at_each_tick(begin: Begin, host_pools: list[Pool]) -> None:
+    host = Faulty("host", host_pools[0])
+    hand = begin(Steady(), [host])
+    seats = [hand.admit(bot_source("ctx.log('call 1')", name=f"Many {n}")) for n in range(20)]
+    hand.tick()
+    assert sum(seat.started for seat in seats) == 16
+    hand.tick()
+    assert all(seat.started and seat.host is not None for seat in seats)
+    assert [calls(hand, seat) for seat in seats] == [[0, 1]] * 16 + [[1]] * 4
+    prove(hand, seats[-1:])

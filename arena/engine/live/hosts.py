@@ -48,6 +48,7 @@ log = logging.getLogger("arena.engine")
 T = TypeVar("T")
 
 _MOVES = 4  # bots that change their host at one tick: each costs a snapshot and a worker
+_STARTS = 16  # bots that a host starts at one tick: each costs a process
 _SAVES = 8  # memories of a host that are saved at one tick
 _MOVE_SECONDS = 0.25
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
@@ -233,7 +234,8 @@ class Hosts:
         began = time.monotonic()
         asked = [hosted for hosted in list(self._hosted) if self._send(hosted, tick)]
         gone = {seat.id for seat in self._lost}
-        here = [seat for seat in builder.seats if seat.host is None and seat.id not in gone]
+        sent = {seat.id for hosted in asked for seat in hosted.asked}
+        here = [seat for seat in builder.seats if seat.id not in sent and seat.id not in gone]
         local = self._part_of(here, tick, OwnNumbers())
         play_tick(self._supervisor, self._state.market, tick, local)
         parts, heard = [local], []
@@ -251,7 +253,11 @@ class Hosts:
             hosted.numbers = known
 
     def _send(self, hosted: Hosted, tick: MarketTick) -> bool:
-        hosted.asked = sorted(hosted.seats.values(), key=lambda seat: seat.place)
+        # Those that have yet to start wait their turn; a memory does not, or its bot would miss this tick.
+        begin = [bot_id for bot_id, snapshot in hosted.coming.items() if snapshot is None]
+        waiting = set(begin[_STARTS:])
+        there = [seat for seat in hosted.seats.values() if seat.id not in waiting]
+        hosted.asked = sorted(there, key=lambda seat: seat.place)
         lives = [
             (seat.id, seat.life.value) for seat in hosted.asked
             if seat.id not in hosted.coming and hosted.lives.get(seat.id) is not seat.life
@@ -294,7 +300,8 @@ class Hosts:
             self._lose(hosted, str(error))
             return None
         hosted.seconds, hosted.memory, hosted.memories = result.seconds, result.memory, result.memories
-        hosted.coming.clear()
+        for seat in hosted.asked:
+            hosted.coming.pop(seat.id, None)
         hosted.lives = {seat.id: part.updates[seat.id].life for seat in hosted.asked}
         return part
 
