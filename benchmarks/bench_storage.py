@@ -1,7 +1,7 @@
 """Bytes of a tick and of an equity row before and now, and reads and exports of one season at three ages.
 
 Before is the layout of migration 0008, made by that migration and filled with the same rows. A curve is read in at most
-2,000 items. Run: `python -m benchmarks.bench_storage --rows 260000 --out bench_storage.json`
+2,000 items. Run: `python -m benchmarks.bench_storage --rows 260000 --json bench_storage.json`
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from arena.store.models import EquityRow, Tick
 from arena.store.season_archive import archive_season
 from arena.store.season_export import export_table
 from arena.store.seasons import SeasonPlan, close_season, new_id, resume_or_open
+from benchmarks import telling
 
 START = 1_700_000_000.0
 _BATCH = 10_000
@@ -182,18 +183,17 @@ def main() -> None:
     """Measure and print as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=260_000, help="equity rows a bot at 100 %")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sizes = {}
         for kind, before, now in fresh(folder):
             sizes[kind] = {"before": bytes_before(before), "now": bytes_now(now)}
-        found = {"bytes_a_row": sizes, "ages": read_at_ages(folder, given.rows)}
-    words = json.dumps(found, indent=2)
-    print(words)
-    if given.out:
-        given.out.write_text(words + "\n", "utf-8")
+        found: dict[str, Any] = {"bytes_a_row": sizes, "ages": read_at_ages(folder, given.rows)}
+    found["whole"], found["archive"] = found["ages"][-2], found["ages"].pop()
+    print(json.dumps(found, indent=2))
+    telling.write(found, given.json)
 
 
 if __name__ == "__main__":

@@ -182,6 +182,34 @@ MONTH = Question(
             ("Bytes a bot-tick", "bytes_a_bot_tick"))),),
 )  # fmt: skip
 
+SNAPSHOTS = Question(
+    "snapshots", "Does a live tick notice that bots' memories are saved?",
+    "One season in one process; ticks with and without saving take turns in blocks.",
+    (
+        Goal("p99 of the barrier with saving, of without", "p99_with_over_without", "x", 1.1,
+             "{} ms with, {} ms without", ("barrier_ms_p99_with", "barrier_ms_p99_without"), at_most=True),
+        Goal("a snapshot of a bot, p50", "snapshot_bytes_p50", " bytes", None,
+             "saved in {} ms, restored in {} ms", ("save_ms_p50", "restore_ms_p50")),
+    ),
+)  # fmt: skip
+
+STORAGE = Question(
+    "storage", "How large does a season grow, and what does reading it cost?",
+    "Rows as the recorder writes them, beside the layout of before; curves and exports of a bot at three "
+    "ages, in CPU time.",
+    (
+        Goal("a tick of two symbols, SQLite", "bytes_a_row/sqlite/now/tick", " bytes", None,
+             "before {}", ("bytes_a_row/sqlite/before/tick",)),
+        Goal("an equity row with its roll-ups, SQLite", "bytes_a_row/sqlite/now/equity row", " bytes", None,
+             "before {}", ("bytes_a_row/sqlite/before/equity row",)),
+        Goal("a curve at the whole age, CPU", "whole/curve_cpu_ms", " ms", 50, at_most=True),
+    ),
+    (Table("", "ages", (
+        ("Age", "age"), ("Rows a bot", "rows_a_bot"), ("Curve, ms", "curve_cpu_ms"), ("Items", "items"),
+        ("CSV, rows a CPU second", "csv_rows_a_cpu_second"), ("Parquet", "parquet_rows_a_cpu_second"),
+        ("File, MB", "file_mb"))),),
+)  # fmt: skip
+
 BOARD = Question(
     "board", "How many people can look at the board?",
     "One worker process serves the leaderboard of a season; 16 connections ask again and again. The baseline is the "
@@ -323,6 +351,6 @@ BEHAVIOUR = Question(
 )  # fmt: skip
 
 QUESTIONS = (
-    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, PAGES, START, MONTH, BOARD, WRITES, FILES, GUARDS, TRICKS, QUEUE,
-    INTAKE, BEHAVIOUR, FRAMES,
+    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, PAGES, START, MONTH, SNAPSHOTS, STORAGE, BOARD, WRITES, FILES,
+    GUARDS, TRICKS, QUEUE, INTAKE, BEHAVIOUR, FRAMES,
 )  # fmt: skip

@@ -52,6 +52,8 @@ BENCHES = {
     "pages": Bench("bench_pages", "", "--bots 20 --spectators 20 --seconds 3 --rounds 1"),
     "start": Bench("bench_start", "", "--bots 10"),
     "month": Bench("bench_month", "", "--ticks 26000 --bots 3 --ages 0.1,1"),
+    "snapshots": Bench("bench_snapshots", "", "10 --ticks 20"),
+    "storage": Bench("bench_storage", "", "--rows 2600"),
     "board": Bench("bench_board", "", "--rounds 1 --seconds 0.2"),
     "writes": Bench("bench_writes", "", "--rounds 1 --rows 2000 --bots 100"),
     "files": Bench("bench_files", "", "--quick"),

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, bindparam, func
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
-from arena.store.bulk import table_of
+from arena.store.bulk import as_loaded, table_of
 from arena.store.models import BoardSummary, Bot, BotTick, Entry, OrderRow, ScorePoint, Standing, Tick, Trade
 from arena.store.moved import tick_batches
 
@@ -163,7 +163,7 @@ def _by_bot(rows: Sequence[Any]) -> dict[str, list[Any]]:
 
 def tick_rows(engine: Engine, season_id: str, first: int, last: int) -> list[Tick]:
     """Return the recorded ticks from `first` to `last`, both included."""
-    return [Tick(**row) for rows in tick_batches(engine, season_id, first, last) for row in rows]
+    return [as_loaded(Tick, **row) for rows in tick_batches(engine, season_id, first, last) for row in rows]
 
 
 def score_bounds(engine: Engine, season_id: str) -> tuple[float, float] | None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse
 from starlette.exceptions import HTTPException
 
@@ -96,7 +96,12 @@ async def close_season(request: Request, context: Ctx, lines: Waiting) -> dict[s
 
 @router.post("/seasons", response_model=schemas.SeasonChange)
 async def new_season(
-    request: Request, context: Ctx, lines: Waiting, body: schemas.NewSeason | None = None
+    request: Request,
+    context: Ctx,
+    lines: Waiting,
+    body: Annotated[
+        schemas.NewSeason | None, Body(examples=[{"starts": "+1h", "ends": "+7d", "entry_deadline": "+1d"}])
+    ] = None,
 ) -> dict[str, Any]:
     """Close the running season and open the next one, with the same bots and fresh accounts."""
     return await lines.writes.run(request, context.new_season, _dates(context, body or schemas.NewSeason()))

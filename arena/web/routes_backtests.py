@@ -90,7 +90,10 @@ def _backtest(context: AppState, run_id: str) -> Response:
     return Response(found.model_dump_json(), media_type="application/json")
 
 
-@router.get("/backtests/{run_id}/files/{name}", response_class=FileResponse)
+@router.get(
+    "/backtests/{run_id}/files/{name}", response_class=FileResponse,
+    responses={200: {"content": {kind: {"schema": {"type": "string"}} for kind in _TYPES.values()}}},
+)  # fmt: skip
 async def backtest_file(request: Request, run_id: str, name: str, context: Ctx, lines: Waiting) -> Response:
     """Download one file of a kept backtest: run.json, report.html, trades.csv, orders.csv or logs.jsonl."""
     return await lines.reads.run(request, _file, context, run_id, name)

@@ -18,7 +18,10 @@ Number = Annotated[int, Path(ge=1, le=SEASON_NUMBERS)]
 _PIECE = 1 << 16
 
 
-@router.get("/seasons/{number}/files/{name}", response_class=StreamingResponse)
+@router.get(
+    "/seasons/{number}/files/{name}", response_class=StreamingResponse,
+    responses={200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in TYPES.values()}}},
+)  # fmt: skip
 async def season_download(request: Request, number: Number, name: str, context: Ctx, lines: Waiting) -> Response:
     """Download a season's board, trades, orders, equity or ticks as .csv or .parquet, its report, or season.zip."""
     file = await lines.bundles.run(request, season_file, context, number, name)

@@ -107,7 +107,8 @@ def _signed_board(context: AppState, season: ChosenSeason) -> bytes:
         "season": SeasonDetail.model_validate(row).model_dump(),
         "summary": queries.board_summary(context.database, season.id),
         "items": [
-            {name: item[name] for name in BoardItem.model_fields} for item in queries.board(context.database, season.id)
+            {name: item[name] for name in BoardItem.model_fields if name in item}
+            for item in queries.board(context.database, season.id)
         ],
     }
     # What is signed is what is sent: of the same valid text.

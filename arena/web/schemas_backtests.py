@@ -24,7 +24,10 @@ class TapeList(BaseModel):
 class BacktestRequest(BaseModel):
     """What to play; rules that are not given are those of the season."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"bots": ["Momentum"], "tape": "btc-2026-11.csv", "fee_bps": 5}]},
+    )
 
     bots: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
         min_length=1, max_length=8, description="Ids or names of bots of the season."

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from arena.cli import output
 from arena.cli.main import main
 
 
@@ -60,6 +61,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["arena", *map(str, arguments)])
             capsys.readouterr()
+            # `--json -` sends tables to stderr, for the rest of a command's process.
+            patch.setattr(output.console, "stderr", output.console.stderr)
             with logging_kept(), pytest.raises(SystemExit) as ended:
                 main()
         captured = capsys.readouterr()

@@ -99,7 +99,7 @@ def test_a_backtest_is_made_on_the_page_and_has_an_address(server: Server) -> No
         page.click("#backtest-button")
         assert "Choose a market file" in page.inner_text("#backtest-problem")
         page.select_option("#backtest-tape", "minutes.csv")
-        page.check("#backtest-bots input >> nth=0")
+        page.check("#backtest-bots label:has-text('Trader') input")
         page.fill("#backtest-fee", "10")
         page.click("#backtest-button")
         page.wait_for_selector(".report #curves canvas")

@@ -270,7 +270,7 @@ def test_nothing_of_a_seat_changes_before_its_tick_is_written(deal: Deal, caplog
     before = [shown(seat) for seat in seats]
     caplog.clear()
     with hand.database.begin() as connection:
-        connection.execute(text("ALTER TABLE ticks RENAME TO away"))
+        connection.execute(text("ALTER TABLE tick_rows RENAME TO away"))
     ticking = threading.Thread(target=hand.tick)
     ticking.start()
     until(lambda: hand.engine.state == "waiting", "the clock stands")
@@ -278,7 +278,7 @@ def test_nothing_of_a_seat_changes_before_its_tick_is_written(deal: Deal, caplog
     assert hand.engine.market.n == 0
     assert [record.message for record in caplog.records if record.name == "arena.bots"] == []
     with hand.database.begin() as connection:
-        connection.execute(text("ALTER TABLE away RENAME TO ticks"))
+        connection.execute(text("ALTER TABLE away RENAME TO tick_rows"))
     ticking.join(60)
     assert not ticking.is_alive()
     assert [seat.status for seat in seats] == ["active", "active", "quarantined", "active"]

@@ -279,7 +279,7 @@ def many_rows(books: Books, count: int) -> None:
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_an_export_needs_less_memory_than_its_rows(tmp_path: Path, migrated_sqlite: Path, kind: str) -> None:
-    """Held whole, 300,000 rows of ten values are 400 MB as records; the export has room for a part of that."""
+    """The room is too small for all rows at once: an export that reads them so ends with a MemoryError."""
     import shutil
 
     from arena.store.seasons import resume_or_open

@@ -51,7 +51,7 @@ def test_a_season_that_goes_on_has_a_page_and_no_report(closed: Running) -> None
 
 
 def test_the_report_is_what_the_command_writes(closed: Running) -> None:
-    report = closed.get("/seasons/1/report")
+    report = closed.get("/seasons/1/report")["report"]
     assert report["season"]["number"] == 1
     assert report["best_of_many"]["needs"].startswith("needs 30 periods")
     assert "=1+1 <b>" in {row["name"] for row in report["table"]}
@@ -86,7 +86,7 @@ def test_a_closed_season_as_one_file_has_its_tables_and_its_report(closed: Runni
     with zipfile.ZipFile(io.BytesIO(closed.api("GET", "/seasons/1/files/season.zip").content)) as bundle:
         assert set(bundle.namelist()) >= {"season.json", "board.csv", "trades.parquet", "report.html", "report.json"}
         assert json.loads(bundle.read("season.json"))["number"] == 1
-        assert json.loads(bundle.read("report.json"))["season"]["number"] == 1
+        assert json.loads(bundle.read("report.json"))["report"]["season"]["number"] == 1
     with zipfile.ZipFile(io.BytesIO(closed.api("GET", "/seasons/2/files/season.zip").content)) as bundle:
         assert "report.json" not in bundle.namelist()
 

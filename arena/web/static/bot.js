@@ -348,18 +348,18 @@ async function ended(job) {
   return seen;
 }
 
-let asked = false; // for a proof, on this page
+let proofAsked = false; // on this page
 
 /** Show what the last proof has shown; one that is asked for meanwhile goes before it. */
 async function drawStoredProof() {
   if (!current?.verified) return;
   const found = await get(of("/verify"));
-  if (!asked) $("bot-proof").replaceChildren(guest(proofWords(found)));
+  if (!proofAsked) $("bot-proof").replaceChildren(guest(proofWords(found)));
 }
 
 function listenProof() {
   $("bot-verify").addEventListener("click", async ({ target }) => {
-    asked = true;
+    proofAsked = true;
     target.disabled = true;
     $("bot-proof").textContent = "The bot is run again …";
     try {
