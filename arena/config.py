@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -65,6 +66,16 @@ class ModelSettings(BaseModel):
         if own:
             raise ValueError(f"{', '.join(own)} cannot stand in parameters: Arena sets it")
         return value
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment, for a program that it starts."""
+    return dict(os.environ)
+
+
+def tell_library(told: Mapping[str, str]) -> None:
+    """Set variables for a library that can be told in no other way."""
+    os.environ.update(told)
 
 
 class Settings(BaseSettings):

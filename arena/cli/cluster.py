@@ -39,12 +39,13 @@ def up(
     db: Annotated[str, typer.Option(help="SQLite file; else the configured database.")] = "",
 ) -> None:
     """Start the head of a cluster beside the server, and keep a host program on each machine until Ctrl-C."""
+    from arena.config import tell_library
     from arena.hosts.ray_cluster import load_ray, make_token, safe_environment, start_command
 
     ray = load_ray()
     path = token_file.expanduser()
     make_token(path)
-    os.environ.update(safe_environment(path))
+    tell_library(safe_environment(path))
     command = start_command(address, port=port)
     complain(f"On each other machine: `arena cluster join {address}:{port} --address ITS_OWN`")
     complain(f"with a copy of {path}.")
@@ -103,9 +104,10 @@ def join(
     token_file: TokenFile = _TOKEN,
 ) -> None:
     """Join this machine to a cluster, whose head starts a host program here; ends with Ctrl-C."""
+    from arena.config import tell_library
     from arena.hosts.ray_cluster import load_ray, safe_environment, start_command
 
     load_ray()
-    os.environ.update(safe_environment(token_file.expanduser()))
+    tell_library(safe_environment(token_file.expanduser()))
     command = start_command(address, head=head if ":" in head else f"{head}:6379")
     os.execv(command[0], command)  # noqa: S606 - Ray's own command

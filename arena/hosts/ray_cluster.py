@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from arena.config import environment as own_environment
 from arena.errors import ArenaError, SettingsError
 
 log = logging.getLogger("arena.hosts")
@@ -107,7 +108,7 @@ class HostProgram:
         self._command = [sys.executable, "-m", "arena", "host", "--token-file", "-", *options]
         self._token = token
         # Of Ray's own settings the program needs none, and its token least of all.
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        kept = {name: value for name, value in own_environment().items() if not name.startswith("RAY_")}
         self._environment = {**kept, **environment}
         self._process: subprocess.Popen[str] | None = None
         self._stopped = threading.Event()
@@ -141,7 +142,7 @@ class RayHosts:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare; `token_of` makes a token for the host of a name, `options` are those of `arena host`."""
-        check_environment(os.environ)
+        check_environment(own_environment())
         self._ray = ray
         self._token_of = token_of
         self._options = list(options)

@@ -228,11 +228,11 @@ class Engine:
         for seat in self.supervisor.restart_due(self.roster.seats(), n):
             self.supervisor.launch(seat)
         tick = MarketTick(n, time, prices, last_prices, conditions)
-        builder = self._builder(n, time)
         with garbage.gc_paused():
             if self.hosts:
-                self.hosts.play(tick, builder, self._journal.recorder)
+                builder = self.hosts.play(tick, self.roster.seats(), self._journal.recorder)
             else:
+                builder = self._builder(n, time)
                 play_tick(self.supervisor, market, tick, builder)
             self.supervisor.spread(builder)
             builder.entry_updates()

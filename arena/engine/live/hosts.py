@@ -228,14 +228,14 @@ class Hosts:
 
     # -- one tick -------------------------------------------------------------------------------------------
 
-    def play(self, tick: MarketTick, builder: TickBuilder, numbers: Numbers) -> None:
-        """Have every seat played where it is, and put what they did into one builder."""
-        self._move_seats(builder.seats)
+    def play(self, tick: MarketTick, seats: Sequence[Seat], numbers: Numbers) -> TickBuilder:
+        """Have every seat played where it is, and return one builder of what they did."""
+        self._move_seats(seats)
         began = time.monotonic()
         asked = [hosted for hosted in list(self._hosted) if self._send(hosted, tick)]
         gone = {seat.id for seat in self._lost}
         sent = {seat.id for hosted in asked for seat in hosted.asked}
-        here = [seat for seat in builder.seats if seat.id not in sent and seat.id not in gone]
+        here = [seat for seat in seats if seat.id not in sent and seat.id not in gone]
         local = self._part_of(here, tick, OwnNumbers())
         play_tick(self._supervisor, self._state.market, tick, local)
         parts, heard = [local], []
@@ -245,12 +245,14 @@ class Hosts:
                 parts.append(part)
                 heard.append(hosted)
         played = {bot_id for part in parts for bot_id in part.updates}
-        orphans = [seat for seat in builder.seats if seat.id not in played]
+        orphans = [seat for seat in seats if seat.id not in played]
         if orphans:
             parts.append(self._settled_here(orphans, tick))
-        mapped = join(builder, parts, numbers)
+        builder = self._part_of([], tick, numbers)
+        mapped = join(builder, seats, parts, numbers)
         for hosted, known in zip(heard, mapped[1:], strict=False):
             hosted.numbers = known
+        return builder
 
     def _send(self, hosted: Hosted, tick: MarketTick) -> bool:
         # Those that have yet to start wait their turn; a memory does not, or its bot would miss this tick.

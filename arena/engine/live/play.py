@@ -14,6 +14,7 @@ from arena.core.exchange import Conditions
 from arena.engine.live.supervisor import Supervisor
 from arena.engine.live.tick import Numbers, TickBuilder
 from arena.engine.live.tick_payload import TickPayload
+from arena.engine.seat import Seat
 from arena.engine.state import MarketState
 
 # Phases of a tick, as `TickBuilder.end_phase` counts them: absences, starts, settling, late answers, answers.
@@ -68,9 +69,12 @@ def take_tick(market: MarketState, tick: MarketTick) -> None:
     market.ended.update(tick.conditions.ended)
 
 
-def join(builder: TickBuilder, parts: Sequence[TickBuilder], numbers: Numbers) -> list[dict[int, int]]:
+def join(
+    builder: TickBuilder, seats: Sequence[Seat], parts: Sequence[TickBuilder], numbers: Numbers
+) -> list[dict[int, int]]:
     """Put the parts of a tick into one builder; return of each part which order has which number in the record."""
     found = {name: update for part in parts for name, update in part.updates.items()}
+    builder.seats = seats
     builder.updates = {seat.id: found[seat.id] for seat in builder.seats}
     mapped: list[dict[int, int]] = [{} for _ in parts]
     places = {seat.id: seat.place for seat in builder.seats}
