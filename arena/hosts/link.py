@@ -43,6 +43,7 @@ class HostLink:
 
     def receive(self, seconds: float | None) -> HostResult:
         """Return what came of the tick."""
+        self._check_open()
         try:
             data = self._connection.recv(timeout=seconds)
         except TimeoutError:
@@ -62,7 +63,12 @@ class HostLink:
     def _hang_up(self, reason: str) -> None:
         self._connection.close(1000, reason[:80].encode("ascii", "replace").decode())
 
+    def _check_open(self) -> None:
+        if self.closed.is_set():
+            raise HostLostError(self.reason)
+
     def _send(self, kind: str, message: object) -> None:
+        self._check_open()
         try:
             self._connection.send(encode(Envelope(kind, self.fence, encode(message))))
         except (ConnectionClosed, OSError) as error:

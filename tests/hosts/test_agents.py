@@ -151,7 +151,7 @@ def test_the_same_host_connected_once_more_ends_the_first_lease(agents: Agents) 
         after = agents.link("one", after=before.fence)
         assert before.closed.is_set()
         assert not after.closed.is_set()
-        with pytest.raises(HostLostError, match="its connection has ended"):
+        with pytest.raises(HostLostError, match="it has connected once more"):
             before.receive(60.0)
 
 

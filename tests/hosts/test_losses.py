@@ -18,6 +18,7 @@ from arena.engine.seat import Life, Seat
 from arena.errors import NotFoundError
 from arena.hosts.agent import HostAgent
 from arena.hosts.here import HostHere
+from arena.hosts.wire import decode, encode
 from arena.store.bundle import StoredRecord
 from sandbox.pool import Pool
 from sandbox.talk.worker import Worker
@@ -233,6 +234,12 @@ def test_memories_are_saved_on_the_host_and_bring_a_bot_back(begin: Begin, machi
     prove(hand, [seat])
 
 
+def spoken(result: HostResult, **said: Any) -> HostResult:
+    """Return a result in which each change says this, as it is read from the wire."""
+    changed = result._replace(changes=[change._replace(**said) for change in result.changes])
+    return decode(encode(changed), HostResult)
+
+
 FALSE = {
     "another tick": lambda result: result._replace(n=result.n + 1),
     "too few seats": lambda result: result._replace(values=result.values[16:]),
@@ -242,6 +249,11 @@ FALSE = {
     "an end of another's order": lambda result: result._replace(dropped=[1]),
     "an order twice": lambda result: result._replace(orders=result.orders + result.orders),
     "silence on what waited": lambda result: result._replace(changes=[]),
+    "a holding that no market has": lambda result: result._replace(
+        changes=[change._replace(account=(1.0, {"DOGE": (1.0, 1.0)}, 0.0, 0.0, -1, 0)) for change in result.changes]
+    ),
+    "a number that no column holds": lambda result: spoken(result, errors=2**31),
+    "a text that no database takes": lambda result: spoken(result, last_error="a\x00b"),
     "a life of its own": lambda result: result._replace(
         changes=[change._replace(life="immortal") for change in result.changes]
     ),

@@ -7,16 +7,30 @@ named by their place among the host's seats, in the order of admission.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator, Field
 
 from arena.core.ledger import Account, Position
 from arena.core.orders import Order, Side
 from arena.engine.seat import Pending
 
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("a text with a NUL character")
+    return text
+
+
+# What a host says goes into the database, which would refuse larger numbers and such texts: the clock would stand.
+Text = Annotated[str, AfterValidator(_storable)]
+Count = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Large = Annotated[int, Field(ge=-(2**62), lt=2**62)]
+
 # Cash, positions as size and average, realised profit, fees, day, fills.
-AccountParts = tuple[float, dict[str, tuple[float, float]], float, float, int, int]
+AccountParts = tuple[float, dict[Text, tuple[float, float]], float, float, Count, Count]
 # Number, symbol, side, size. A host's own numbers are below zero, those of the record above.
-OrderParts = tuple[int, str, str, float]
+OrderParts = tuple[Large, Text, Text, float]
 
 
 class SeasonStart(NamedTuple):
@@ -89,60 +103,60 @@ class HostTick(NamedTuple):
 class SeatChange(NamedTuple):
     """A seat of which more has changed than its value; None is as before."""
 
-    seat: int
-    life: str
+    seat: Count
+    life: Text
     started: bool
     away: bool
     alive: bool
-    errors: int
-    errors_in_a_row: int
-    last_error: str | None
+    errors: Count
+    errors_in_a_row: Count
+    last_error: Text | None
     good_tick: bool
-    rejection: str
-    rejected: int
+    rejection: Text
+    rejected: Count
     account: AccountParts | None
     pending: list[OrderParts]
-    tally: tuple[int, str, int, int]
-    log_allowance: tuple[int, int, int]
-    reason: str | None
-    strikes: list[int]
-    restarts: int
-    restart_at: int
-    launched: tuple[int, float]
+    tally: tuple[Large, Text, Count, Count]
+    log_allowance: tuple[Count, Large, Large]
+    reason: Text | None
+    strikes: list[Large]
+    restarts: Count
+    restart_at: Count
+    launched: tuple[Count, float]
 
 
 class OrderMade(NamedTuple):
     """An order of this tick; `size` is None where it was no number."""
 
-    phase: int
-    seat: int
-    number: int
+    phase: Count
+    seat: Count
+    number: Large
     time: float
-    symbol: str
-    side: str
+    symbol: Text
+    side: Text
     size: float | None
-    status: str
-    reason: str | None
+    status: Text
+    reason: Text | None
 
 
 class OrderEnd(NamedTuple):
     """How an order of a tick before has ended."""
 
-    number: int
-    status: str
+    number: Large
+    status: Text
     price: float | None
     size: float | None
-    reason: str | None
+    reason: Text | None
 
 
 class TradeMade(NamedTuple):
     """A fill; `number` is its order's, None for the settlement of a symbol's end."""
 
-    phase: int
-    seat: int
-    number: int | None
-    symbol: str
-    side: str
+    phase: Count
+    seat: Count
+    number: Large | None
+    symbol: Text
+    side: Text
     size: float
     price: float
     cash_after: float
@@ -154,28 +168,28 @@ class TradeMade(NamedTuple):
 class Memory(NamedTuple):
     """The memory of a bot after this tick, or why there is none."""
 
-    bot_id: str
+    bot_id: Text
     data: bytes | None
-    problem: str
+    problem: Text
 
 
 class HostResult(NamedTuple):
     """What a tick has done on a host; `values` are equity and unrealised profit of each seat, as doubles."""
 
-    n: int
+    n: Count
     values: bytes
     changes: list[SeatChange]
     orders: list[OrderMade]
     order_ends: list[OrderEnd]
-    dropped: list[int]
+    dropped: list[Large]
     trades: list[TradeMade]
-    events: list[tuple[int, int, str, str]]  # phase, seat, event, detail
-    logs: list[tuple[int, int, str, str]]  # phase, seat, level, line
-    taints: list[tuple[int, int, str]]  # phase, seat, reason
-    barred: list[str]  # symbols that orders met which could not be traded
+    events: list[tuple[int, int, Text, Text]]  # phase, seat, event, detail
+    logs: list[tuple[int, int, Text, Text]]  # phase, seat, level, line
+    taints: list[tuple[int, int, Text]]  # phase, seat, reason
+    barred: list[Text]  # symbols that orders met which could not be traded
     memories: list[Memory]
     seconds: float
-    memory: int  # bytes that the workers take
+    memory: Large  # bytes that the workers take
 
 
 def account_parts(account: Account) -> AccountParts:

@@ -40,6 +40,7 @@ from sandbox.errors import SandboxError
 from sandbox.pool import Pool
 from sandbox.talk.gather import gather
 from sandbox.talk.snapshot import read_restored, read_snapshot
+from sandbox.talk.worker import Worker
 
 _SAVE_SECONDS = 0.25  # that the memories asked for at one tick may take together
 _MEASURED_EVERY = 10  # ticks between two readings of the workers' memory
@@ -67,11 +68,13 @@ class HostSeats:
         self._numbers = OwnNumbers()
         self._limit = RateLimit()
         self._seats: dict[str, Seat] = {}
+        self._large: list[Worker] = []
         self._memory = 0
 
     def play(self, tick: HostTick) -> HostResult:
         """Play one tick with the seats that are there after the comings and goings before it."""
         began = time.monotonic()
+        self._allow_small_frames()
         for bot_id in tick.remove:
             self._remove(bot_id)
         failed = [bot_id for bot_id in map(self._admit, tick.admit) if bot_id]
@@ -154,6 +157,13 @@ class HostSeats:
 
     # -- memories -----------------------------------------------------------------------------------------
 
+    def _allow_small_frames(self) -> None:
+        """Hold workers to short replies again, once their memories have come."""
+        for worker in self._large:
+            if worker.waiting_for is None:
+                worker.allow_frame(self._pool.limits.frame_bytes)
+        self._large = [worker for worker in self._large if worker.alive and worker.waiting_for is not None]
+
     def _memories(self, bot_ids: Sequence[str]) -> list[Memory]:
         """Return the memories of these bots after the tick; those at work or without a worker have none now."""
         found: list[Memory] = []
@@ -166,12 +176,13 @@ class HostSeats:
                 continue
             seat.worker.allow_frame(bound + 1)
             asked.append((seat, self._pool.snapshot_request(seat.worker)))
-        replies = gather([request for _, request in asked], _SAVE_SECONDS) if asked else []
+        deadline = None if self._supervisor.deadline is None else _SAVE_SECONDS
+        replies = gather([request for _, request in asked], deadline) if asked else []
         for (seat, request), reply in zip(asked, replies, strict=True):
+            self._large.append(request.worker)
             if reply.payload is None:
                 found.append(Memory(seat.id, None, "it takes too long to save"))
                 continue
-            request.worker.allow_frame(self._pool.limits.frame_bytes)
             taken = read_snapshot(reply.payload, bound)
             found.append(Memory(seat.id, taken.data, taken.problem))
         return found

@@ -130,7 +130,6 @@ class Hosts:
         self._hosted: list[Hosted] = []
         self._stay: set[str] = set()
         self._lost: list[Seat] = []
-        self.on_loss: Callable[[str, str], None] = lambda _name, _reason: None
 
     def __bool__(self) -> bool:
         return bool(self._hosted)
@@ -215,7 +214,6 @@ class Hosts:
         log.error("Host '%s' is lost: %s", hosted.name, reason)
         self._hosted.remove(hosted)
         hosted.host.close(reason)
-        self.on_loss(hosted.name, reason)
 
     @staticmethod
     def _orphans(hosted: Hosted) -> list[Seat]:
@@ -481,6 +479,9 @@ def fill_part(part: TickBuilder, result: HostResult, numbers: dict[int, int], ti
     numbered = set(known.values())
     for change in result.changes:
         _take_change(part, _at(seats, change.seat), change, known, numbered)
+        held = {} if change.account is None else change.account[1]
+        for symbol in held:
+            _of(tick.last_prices, symbol)
     changed = {change.seat for change in result.changes}
     if any(seat.pending for place, seat in enumerate(seats) if place not in changed):
         raise ValueError("it says nothing of orders that waited")
