@@ -25,6 +25,8 @@ from arena.engine.live.memory_budget import budget
 from arena.engine.live.observer import Observer
 from arena.errors import ConflictError
 from arena.feeds.runner import FeedRunner
+from arena.hosts.link import HostLink
+from arena.hosts.listener import HostListener, tls_context
 from arena.llm.models import Models, models_of
 from arena.log import name_season
 from arena.market import choose_market
@@ -82,6 +84,7 @@ class Arena:
         self._changing = threading.RLock()
         self._stopping = False
         self._closing: list[threading.Thread] = []
+        self._listener: HostListener | None = None
 
     def start(self) -> FastAPI:
         """Open the database, lock the sandbox, choose the market, start the clock; return the app to serve."""
@@ -103,8 +106,12 @@ class Arena:
         live = Broadcast()
         desk = self._make_desk(live)
         pipeline = self._on_stop(self._make_pipeline(desk, run, live), Pipeline.stop)
+        # It ends after the season: a host that is let go earlier would look lost.
+        self._listen_for_hosts()
         self._ends.callback(self._end_season)
         self._play(run)
+        if self._listener is not None:
+            self._listener.start()
         pipeline.start()
         self._on_stop(Retention(self._database, settings.retention_equity_days), Retention.stop).start()
         jobs = self._on_stop(Jobs(self._database, lambda data: self.broadcast.publish("job", data)), Jobs.stop)
@@ -171,6 +178,42 @@ class Arena:
             followed=self._market.plan.length is not None and self._market.plan.origin is None,
         )  # fmt: skip
 
+    # -- other machines that play bots ------------------------------------------------------------------------
+
+    def _listen_for_hosts(self) -> None:
+        settings = self.settings
+        if not settings.hosts_listen:
+            return
+        tls = tls_context(settings.hosts_certificate, settings.hosts_key) if settings.hosts_certificate else None
+        listener = HostListener(
+            self._database, settings.hosts_address, self._attach, self._detach, self._drain, self._hosts_doing, tls
+        )
+        self._listener = self._on_stop(listener, HostListener.stop)
+        log.info("Hosts may connect to port %d", self._listener.port)
+
+    @property
+    def hosts_port(self) -> int | None:
+        """Return the port that hosts connect to, None where none may."""
+        return None if self._listener is None else self._listener.port
+
+    def _attach(self, link: HostLink) -> None:
+        engine = self.engine
+        engine.call(lambda: engine.hosts.join(link))
+
+    def _detach(self, link: HostLink, reason: str) -> None:
+        engine = self.engine
+        engine.call(lambda: engine.hosts.leave(link, reason))
+
+    def _drain(self, name: str) -> None:
+        engine = self.engine
+        engine.call(lambda: engine.hosts.drain(name))
+
+    def _hosts_doing(self) -> dict[str, dict[str, Any]]:
+        return {
+            row["name"]: {key: row[key] for key in ("bots", "tick_seconds", "memory")}
+            for row in self.engine.hosts.rows()
+        }
+
     def _make_desk(self, live: Broadcast) -> SubmissionStore:
         def tell(data: dict[str, Any]) -> None:
             self._measures.moved(data)
@@ -194,6 +237,8 @@ class Arena:
     def _play(self, run: SeasonRun) -> None:
         """Start a season's clock, then its drop-in folder."""
         self._run = run
+        for link in self._listener.links() if self._listener is not None else ():
+            self._attach(link)
         run.thread.start()
         # The first answer shall tell exact accounts.
         run.engine.wait_until_restored(_RESTORE_SECONDS)

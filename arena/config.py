@@ -9,6 +9,7 @@ import math
 import os
 import re
 import urllib.parse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -67,6 +68,16 @@ class ModelSettings(BaseModel):
         if own:
             raise ValueError(f"{', '.join(own)} cannot stand in parameters: Arena sets it")
         return value
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment, for a program that it starts."""
+    return dict(os.environ)
+
+
+def tell_library(told: Mapping[str, str]) -> None:
+    """Set variables for a library that can be told in no other way."""
+    os.environ.update(told)
 
 
 class Settings(BaseSettings):
@@ -139,6 +150,9 @@ class Settings(BaseSettings):
     budget_author_usd: float = Field(0.0, ge=0, description="Dollars an author may cost on a UTC day; 0: any sum.")
     budget_day_usd: float = Field(0.0, ge=0, description="Dollars that all may cost on a UTC day; 0: any sum.")
     max_queue: int = Field(500, gt=0, description="Strategies that may wait at once; half of them of one author.")
+    hosts_listen: str = Field("", description="Where other machines that play bots connect: ADDRESS:PORT; empty: none.")
+    hosts_certificate: str = Field("", description="TLS certificate file of HOSTS_LISTEN.")
+    hosts_key: str = Field("", description="TLS key file of HOSTS_LISTEN, where the certificate's file lacks it.")
     arena_token: SecretStr = Field(SecretStr(""), description="Token that guards every write.")
     accounts: bool = Field(False, description="Whether users have accounts: on or off.")
     reads: Literal["public", "members"] = Field("public", description="Who may read: public, or members alone.")
@@ -241,6 +255,20 @@ class Settings(BaseSettings):
         del file_secret_settings
         toml = TomlConfigSettingsSource(settings_cls)
         return init_settings, env_settings, dotenv_settings, toml
+
+    @field_validator("hosts_listen")
+    @classmethod
+    def _address_and_port(cls, value: str) -> str:
+        address, _, port = value.rpartition(":")
+        if value and not (address and port.isascii() and port.isdigit() and int(port) < 65_536):
+            raise ValueError("it should be ADDRESS:PORT, as 127.0.0.1:8800, or empty")
+        return value
+
+    @property
+    def hosts_address(self) -> tuple[str, int]:
+        """Return where hosts connect."""
+        address, _, port = self.hosts_listen.rpartition(":")
+        return address.strip("[]"), int(port)
 
     @property
     def rules(self) -> Rules:

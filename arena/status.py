@@ -70,6 +70,7 @@ def arena_status(
         "feeds": engine.source_status(),
         "generator": {"kind": generator.kind, "model": generator.model},
         "isolation": {**{key: confinement[key] for key in ("level", "layers", "notes")}, "proof": proof},
+        "hosts": engine.hosts.rows(),
         "bots": dict(Counter(seat.status for seat in engine.roster.seats())),
         "notes": [*run.notes, *confinement["notes"], *_notes(engine)],
     }

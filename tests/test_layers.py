@@ -27,7 +27,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "app", "market", "status", "__main__"}),
     frozenset({"web"}),
     frozenset({"people", "mcp"}),
-    frozenset({"submissions", "trust", "webhooks"}),
+    frozenset({"submissions", "trust", "webhooks", "hosts"}),
     frozenset({"engine"}),
     frozenset({"sandbox", "llm", "feeds", "store", "client"}),
     frozenset({"clock", "core", "runtime", "config", "data_sources", "dates", "errors", "log", "__init__"}),

@@ -18,9 +18,12 @@ from arena.cli import (
     author,
     behaviour,
     bots,
+    cluster,
     data,
     evolve,
     fake_feed,
+    farm,
+    hosts,
     local,
     mcp,
     models,
@@ -81,6 +84,7 @@ def root(
 for part in (
     server, local, author, behaviour, models, people, record, proof, remote, robust, tournament, evolve, trust,
     fake_feed, mcp,
+    hosts, cluster, farm,
 ):  # fmt: skip
     part.register(app)
 app.add_typer(bots.app, name="bots")

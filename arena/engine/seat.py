@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from arena.core.chain import link
 from arena.core.exchange import Rules, day_of
@@ -88,6 +88,15 @@ class LogAllowance:
         return True
 
 
+class RemoteHost(Protocol):
+    """The machine that runs a seat's worker, where that is another than this one."""
+
+    name: str
+
+    def forget(self, seat: Seat) -> None:
+        """Have the seat's worker there ended; the seat is no longer played there."""
+
+
 @dataclass(slots=True)
 class Pending:
     """An order that waits for the next tick, with the id of its row."""
@@ -103,7 +112,9 @@ class Seat:
     What a tick decides changes when the tick has been written (`SeatUpdate.apply`). The fields of the worker
     change at once, since a process that has ended has ended: `record`, `launched` (number and time of the tick
     that it was loaded after), `symbols_told` (version of the symbols it knows) and `told` (the account that it
-    is known to have, and the reply that then says that the bot did nothing).
+    is known to have, and the reply that then says that the bot did nothing). `host` is where its worker runs if not
+    here, and `alive_there` whether it has one there; `place` is its place in the order of admission. `seed` is the
+    bot's own; None where it follows from the season's.
     """
 
     bot: Bot
@@ -133,12 +144,21 @@ class Seat:
     rejection: str = ""
     log_allowance: LogAllowance = field(default_factory=LogAllowance)
     launched: tuple[int, float] = (-1, 0.0)
+    host: RemoteHost | None = None
+    alive_there: bool = False
+    place: int = 0
+    seed: int | None = None
     # Read for every bot at every tick, which a mapped attribute would make slow.
     id: str = field(init=False)
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.id, self.name = self.bot.id, self.entry.bot_name
+
+    @property
+    def has_worker(self) -> bool:
+        """Say whether a worker stands for it, here or on another host."""
+        return self.worker is not None or (self.host is not None and self.alive_there)
 
     @property
     def status(self) -> str:

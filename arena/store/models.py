@@ -455,6 +455,52 @@ class Snapshot(SQLModel, table=True):
     seat: list[Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
+class Host(SQLModel, table=True):
+    """Another machine that may play bots; `token_hash` is the SHA-256 of what it shows.
+
+    `fence` is the number of its newest lease, which ends at `lease_until`: what it says under an older one does not
+    count. `state` is one of added, joined, draining, lost, left.
+    """
+
+    __tablename__ = "hosts"
+
+    name: str = Field(primary_key=True)
+    token_hash: str = Field(unique=True)
+    added_at: float
+    state: str = Field(default="added")
+    reason: str = _text()
+    fence: int = Field(default=0, sa_column=Column(_BIG, nullable=False))
+    lease_until: float = 0.0
+    level: str = ""
+    bots: int = 0
+    tick_seconds: float = 0.0
+    memory: int = Field(default=0, sa_column=Column(_BIG, nullable=False))
+    capacity: int = Field(default=0, sa_column=Column(_BIG, nullable=False))
+
+
+class FarmJob(SQLModel, table=True):
+    """Work that any machine may take; `key` is the hash of its kind and inputs.
+
+    `status` is one of queued, running, done, failed. While it runs it is `taken_by` a worker until `lease_until`.
+    """
+
+    __tablename__ = "farm_jobs"
+    __table_args__ = (Index("ix_farm_jobs_status", "status", "id"),)
+
+    id: str = Field(primary_key=True)
+    kind: str
+    key: str = Field(unique=True)
+    inputs: dict[str, Any] = _json(dict)
+    status: str = Field(default="queued")
+    taken_by: str = Field(default="")
+    lease_until: float = 0.0
+    attempts: int = 0
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    result: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    created_at: float
+    updated_at: float
+
+
 class LogRow(SQLModel, table=True):
     """One line of a bot's log."""
 

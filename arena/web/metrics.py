@@ -53,6 +53,7 @@ class _Present(Collector):
         if not context.settings.database_url:
             free = shutil.disk_usage(Path(context.settings.db_path).resolve().parent).free
             yield GaugeMetricFamily("arena_disk_free_bytes", "Free space beside the database", free)
+        yield from _hosts(engine.hosts.rows())
         yield from _feeds(engine.source_status())
 
 
@@ -61,6 +62,18 @@ def _by(name: str, words: str, label: str, values: dict[str, Any]) -> Metric:
     for key, value in values.items():
         family.add_metric([key], value)
     return family
+
+
+def _hosts(rows: list[dict[str, Any]]) -> Iterator[Metric]:
+    """Yield how each machine that plays bots beside this one is doing."""
+    bots = GaugeMetricFamily("arena_host_bots", "Bots that a host plays", labels=["host"])
+    seconds = GaugeMetricFamily("arena_host_tick_seconds", "Seconds the last tick took there", labels=["host"])
+    memory = GaugeMetricFamily("arena_host_memory_bytes", "Memory that its workers take", labels=["host"])
+    for row in rows:
+        bots.add_metric([row["name"]], row["bots"])
+        seconds.add_metric([row["name"]], row["tick_seconds"])
+        memory.add_metric([row["name"]], row["memory"])
+    yield from (bots, seconds, memory)
 
 
 def _feeds(status: dict[str, Any]) -> Iterator[Metric]:

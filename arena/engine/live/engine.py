@@ -10,7 +10,7 @@ import logging
 import sys
 import threading
 import time as real_time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
@@ -22,8 +22,10 @@ from arena.core.scoring import SNAPSHOT_EVERY
 from arena.engine.live import garbage
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.calls import CallQueue
+from arena.engine.live.hosts import Hosts
 from arena.engine.live.journal import Journal
 from arena.engine.live.observer import Observer
+from arena.engine.live.play import MarketTick, play_tick, take_tick
 from arena.engine.live.recovery import Recovery
 from arena.engine.live.revival import Revival
 from arena.engine.live.roster import Roster
@@ -31,8 +33,8 @@ from arena.engine.live.season_scores import SeasonScores
 from arena.engine.live.snapshots import Snapshots
 from arena.engine.live.sources import TickSource
 from arena.engine.live.supervisor import Supervisor
-from arena.engine.live.tick import LOG_BYTES_A_DAY, TickBuilder
-from arena.engine.live.tick_payload import TickPayload
+from arena.engine.live.tick import LOG_BYTES_A_DAY, Numbers, TickBuilder
+from arena.engine.seat import Seat
 from arena.engine.state import MarketState, SeasonState
 from arena.log import RateLimit
 from arena.store.models import Season
@@ -95,6 +97,10 @@ class Engine:
         self._recovery = Recovery(database, self._state, self.roster, self.scores)
         self._revival = Revival(database, pool, self._state, self.roster, self._calls.hand_over)
         self._snapshots = Snapshots(database, pool, self._state, snapshot_minutes)
+        self.hosts = Hosts(
+            pool, self._state, self.roster, self.supervisor, self._snapshots, self._part, log_bytes_a_day
+        )
+        self.roster.hosts = self.hosts
         self._restored = threading.Event()
         # Whether workers have seen a tick that is not in the record.
         self._unrecorded = False
@@ -221,16 +227,19 @@ class Engine:
             return
         self._state.phase = "running"
         self._revive_if_lost()
+        self._revive_of_lost_hosts()
         market.admit_symbols(prices)
         last_prices = {**market.last_prices, **prices}
         for seat in self.supervisor.restart_due(self.roster.seats(), n):
             self.supervisor.launch(seat)
-        builder = self._builder(n, time)
+        tick = MarketTick(n, time, prices, last_prices, conditions)
         with garbage.gc_paused():
-            self.supervisor.note_absences(builder)
-            self.supervisor.collect_starts(builder)
-            builder.settle(prices, last_prices, conditions)
-            self.supervisor.ask(TickPayload(time, market.symbols, prices, market.version), builder)
+            if self.hosts:
+                builder = self.hosts.play(tick, self.roster.seats(), self._journal.recorder)
+            else:
+                builder = self._builder(n, time)
+                play_tick(self.supervisor, market, tick, builder)
+            self.supervisor.spread(builder)
             builder.entry_updates()
             worth = self._worth(last_prices, conditions.ended)
             builder.score_point(self.scores, worth)
@@ -241,8 +250,9 @@ class Engine:
             return
         self._unrecorded = self._gathering
         builder.apply()
-        market.n, market.time, market.prices, market.last_prices = n, time, prices, last_prices
-        market.ended.update(conditions.ended)
+        take_tick(market, tick)
+        if self.hosts:
+            self.hosts.after_tick(recorded=not self._unrecorded)
         self._ranked_at = n if ranked else self._ranked_at
         if self._gathering:
             self._unwritten.append(builder)
@@ -289,6 +299,7 @@ class Engine:
         self._calls.serve_all()
         if self.state not in {"failed", "finished", "stopped"} and not self._unrecorded:
             self._snapshots.at_stop(self.roster.seats())
+        self.hosts.end()
         self.roster.end_all()
         if self.state != "failed":
             self._state.phase = "stopped"
@@ -305,10 +316,13 @@ class Engine:
     # -- the parts of a tick --------------------------------------------------------------------------------
 
     def _builder(self, n: int, time: float) -> TickBuilder:
-        recorder = self._journal.recorder
-        return TickBuilder(
-            self.roster.seats(), self.season.id, n, time, self.rules, recorder, self._limit, self._log_bytes
-        )
+        return self._builder_of(self.roster.seats(), n, time, self._journal.recorder)
+
+    def _builder_of(self, seats: Sequence[Seat], n: int, time: float, numbers: Numbers) -> TickBuilder:
+        return TickBuilder(seats, self.season.id, n, time, self.rules, numbers, self._limit, self._log_bytes)
+
+    def _part(self, seats: Sequence[Seat], tick: MarketTick, numbers: Numbers) -> TickBuilder:
+        return self._builder_of(seats, tick.n, tick.time, numbers)
 
     def _worth(self, last_prices: Mapping[str, float], ended: Mapping[str, float | None]) -> dict[str, float]:
         """Return what one unit of each symbol is worth: its last price, or what it was settled at."""
@@ -394,11 +408,21 @@ class Engine:
         self._calls.serve_all()
         self._zygote_died.clear()
         self._pool.restart_zygote()
-        for seat in self.roster.seats():
+        here = [seat for seat in self.roster.seats() if seat.host is None]
+        for seat in here:
             self.supervisor.end(seat)
-        self._revival.begin()
+        self._revival.begin(here)
         if self._source.deadline is None:
             self.wait_for_bots()
+
+    def _revive_of_lost_hosts(self) -> None:
+        """Bring back the memories of the bots whose host is gone, by the record as of the last tick."""
+        lost = self.hosts.lost_seats()
+        if lost:
+            self._flush()
+            self._revival.begin(lost)
+            if self._source.deadline is None:
+                self.wait_for_bots()
 
     # -- reading --------------------------------------------------------------------------------------------
 

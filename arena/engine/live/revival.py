@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,17 +88,17 @@ class Revival:
         self._roster = roster
         self._hand_over = hand_over
         self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     @property
     def over(self) -> bool:
         """Say whether every bot has come back, or cannot."""
         return not any(seat.reviving for seat in self._roster.seats())
 
-    def begin(self) -> None:
-        """Begin to bring back every bot that should run; none has a worker."""
+    def begin(self, seats: Sequence[Seat] | None = None) -> None:
+        """Begin to bring back every bot that should run, or those of `seats`; none has a worker."""
         lost = []
-        for seat in self._roster.seats():
+        for seat in self._roster.seats() if seats is None else seats:
             if seat.life in _WANTED:
                 seat.reviving, seat.revived = True, 0.0
                 seat.life = Life.PAUSED if seat.life is Life.PAUSED else Life.RECOVERING
@@ -108,15 +108,16 @@ class Revival:
         lost.sort(key=lambda each: -each.seat.equity)
         self._stopped.clear()
         last = self._state.market.n
-        self._thread = threading.Thread(target=self._run, args=(deque(lost), last), name="revival")
-        self._thread.start()
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        self._threads.append(threading.Thread(target=self._run, args=(deque(lost), last), name="revival"))
+        self._threads[-1].start()
 
     def stop(self) -> None:
         """Stop where it is; workers that are on their way are ended."""
         self._stopped.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
 
     # -- on its own thread ------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from typing import Protocol
 
 from sqlalchemy import Engine as Database
 from sqlalchemy import update
@@ -19,6 +20,16 @@ from arena.store.models import BotTick, Entry, OrderRow
 from arena.store.seasons import Enrolled, NewBot, ReceiptWriter, enrol
 
 BOT_NEEDS = 8 << 20  # bytes that a bot which has just come in may take before it is measured
+
+
+class OtherHosts(Protocol):
+    """The other machines that may run bots."""
+
+    def has_room(self) -> bool:
+        """Say whether one may take another bot."""
+
+    def place(self, seat: Seat) -> bool:
+        """Have one play a seat; False where it is to run here."""
 
 
 class Roster:
@@ -44,6 +55,7 @@ class Roster:
         self._lock = threading.Lock()
         self._seats: dict[str, Seat] = {}
         self.revision = 0
+        self.hosts: OtherHosts | None = None
 
     def seats(self) -> list[Seat]:
         """Return all seats, in the order of admission."""
@@ -53,6 +65,7 @@ class Roster:
     def put(self, seat: Seat) -> None:
         """Add a seat."""
         with self._lock:
+            seat.place = len(self._seats)
             self._seats[seat.id] = seat
         self.changed()
 
@@ -85,7 +98,9 @@ class Roster:
         problem = self._state.entry_problem()
         if problem is not None:
             raise ConflictError(problem)
-        self._check_memory()
+        elsewhere = self.hosts is not None and self.hosts.has_room()
+        if not elsewhere:
+            self._check_memory()
         tick, room = self._state.market.n + 1, most - self.running()
         enrolled = enrol(
             self._database, season.id, new, tick=tick, room=room, receipt=self._receipt, most_of_owner=most_of_owner
@@ -94,7 +109,8 @@ class Roster:
             seat = new_seat(enrolled.bot, enrolled.entry, season.starting_cash)
             seat.program = program
             self.put(seat)
-            self._supervisor.launch(seat)
+            if self.hosts is None or not self.hosts.place(seat):
+                self._supervisor.launch(seat)
             if enrolled.replaces is not None and enrolled.replaces in self._seats:
                 self.retire(enrolled.replaces)
         return enrolled
@@ -131,7 +147,7 @@ class Roster:
         if seat.life is not Life.PAUSED:
             raise ConflictError(f"Bot '{seat.name}' is {seat.status} and cannot be resumed.")
         seat.entry.reason = ""
-        there = Life.ACTIVE if seat.worker is not None else Life.RESTARTING
+        there = Life.ACTIVE if seat.has_worker else Life.RESTARTING
         seat.life = Life.RECOVERING if seat.reviving else there
         self._store(seat, "resumed")
         return seat

@@ -75,23 +75,43 @@ class Snapshots:
         deadline = None if left is None else min(left * _SHARE, _LONGEST)
         self._save(ready[:_AT_ONCE], deadline)
 
+    def due_elsewhere(self, seats: Sequence[Seat], most: int) -> list[Seat]:
+        """Return the bots of another host whose turn it is, the longest due first; a host saves them itself."""
+        if not self._period:
+            return []
+        now = self._clock()
+        due = [seat for seat in seats if self._turn(seat, now, len(seats)).due <= now]
+        due.sort(key=lambda seat: self._turns[seat.id].due)
+        for seat in due[:most]:
+            self._turns[seat.id].due = now + self._period
+        return due[:most]
+
+    def keep(self, taken: Sequence[tuple[Seat, SnapshotReply]]) -> None:
+        """Store what other hosts have saved after the last tick, which has been recorded."""
+        if taken:
+            self._store([self._as_row(seat, reply) for seat, reply in taken])
+
     def at_stop(self, seats: Iterable[Seat]) -> None:
         """Save every bot that has nothing else to do; the last tick has been recorded."""
         if not self._period:
             return
         self._allow_small_frames()
-        free = [seat for seat in seats if _is_free(seat)]
+        free = [seat for seat in seats if is_free(seat)]
         if free:
             log.info("Saving the memory of %d bots", len(free))
             self._save(free, _AT_STOP)
 
     def _is_due(self, seat: Seat, now: float, count: int) -> bool:
+        turn = self._turn(seat, now, count)
+        return turn.due <= now and not turn.slow and is_free(seat)
+
+    def _turn(self, seat: Seat, now: float, count: int) -> _Turn:
         turn = self._turns.get(seat.id)
         if turn is None:
             # The turns of those that are there at the start are spread over the period.
             place = len(self._turns) % max(count, 1) + 1
             turn = self._turns[seat.id] = _Turn(now + self._period * place / max(count, 1))
-        return turn.due <= now and not turn.slow and _is_free(seat)
+        return turn
 
     def _save(self, seats: Sequence[Seat], deadline: float | None) -> None:
         bound = self._pool.limits.snapshot_bytes
@@ -103,12 +123,15 @@ class Snapshots:
         self._large.extend(seats)
         replies = gather(requests, deadline)
         rows = [self._row(seat, reply) for seat, reply in zip(seats, replies, strict=True)]
+        self._store([row for row in rows if row is not None])
+        self._allow_small_frames()
+
+    def _store(self, rows: Sequence[Snapshot]) -> None:
         try:
-            save_snapshots(self._database, [row for row in rows if row is not None])
+            save_snapshots(self._database, rows)
         except Exception:
             # The clock goes on: without a snapshot a bot is brought back by replay.
             log.exception("Snapshots cannot be stored")
-        self._allow_small_frames()
 
     def _row(self, seat: Seat, reply: WorkerReply) -> Snapshot | None:
         turn = self._turns.setdefault(seat.id, _Turn(0.0))
@@ -145,7 +168,7 @@ class Snapshots:
         self._large = still
 
 
-def _is_free(seat: Seat) -> bool:
+def is_free(seat: Seat) -> bool:
     """Say whether a bot's worker knows all that the bot is to know, and waits."""
     awake = seat.life in {Life.ACTIVE, Life.PAUSED} and seat.started and not seat.reviving
     return awake and seat.worker is not None and seat.worker.alive and seat.worker.waiting_for is None

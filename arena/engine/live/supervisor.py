@@ -39,13 +39,20 @@ class Supervisor:
         self._deadline = deadline
         # Bots whose answer was late: its end, once it comes, is not a strike again.
         self._struck: set[str] = set()
-        # The sources of bots that have attacked or crashed natively at this tick, with the reason.
-        self._tainted: dict[str, str] = {}
 
     @property
     def zygote_pid(self) -> int | None:
         """Return the id of the process that workers are forked from."""
         return self._pool.zygote_pid
+
+    @property
+    def deadline(self) -> float | None:
+        """Return the seconds that bots have to answer a tick, None where only their CPU time counts."""
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, seconds: float | None) -> None:
+        self._deadline = seconds
 
     # -- starting -------------------------------------------------------------------------------------
 
@@ -69,8 +76,10 @@ class Supervisor:
 
     def _start_of(self, seat: Seat) -> Start:
         state, market = self._state, self._state.market
+        own = seat.seed
         return Start(
-            bot_name=seat.name, seed=seed_of(state.chance, seat.bot.name, seat.bot.source_hash),
+            bot_name=seat.name,
+            seed=seed_of(state.chance, seat.bot.name, seat.bot.source_hash) if own is None else own,
             now=market.time, seen=bool(market.prices), prices=market.prices, last_prices=market.last_prices,
             symbols=market.symbols, account=seat.account, rules=state.rules.parts,
         )  # fmt: skip
@@ -119,7 +128,7 @@ class Supervisor:
         """Return the seats whose back-off is over."""
         return [
             seat for seat in seats
-            if seat.worker is None and seat.program and (
+            if seat.worker is None and seat.host is None and seat.program and (
                 seat.life is Life.STARTING
                 or (seat.life is Life.RESTARTING and n >= seat.record.restart_at)
             )
@@ -131,20 +140,21 @@ class Supervisor:
         """Show this tick to every bot that is free and note what each did by the deadline."""
         seats = builder.seats
         free = [seat for seat in seats if self._is_free(seat, builder)]
+        builder.end_phase()
         asks = [self._ask_of(seat, tick, builder) for seat in free]
         workers = [seat.worker for seat in seats if seat.worker is not None]
         busy = [worker for worker in workers if worker.waiting_for is not None]
         for seat, answer in zip(free, gather(asks, self._deadline, busy), strict=True):
             self._take(seat, answer, builder)
-        self._spread(builder)
+        builder.end_phase()
 
-    def _spread(self, builder: TickBuilder) -> None:
-        """Quarantine every bot with the source of one that has attacked or crashed natively."""
-        for source_hash, reason in self._tainted.items():
+    def spread(self, builder: TickBuilder) -> None:
+        """Quarantine every bot with the source of one that has attacked or crashed natively at this tick."""
+        tainted = {seat.bot.source_hash: reason for _, seat, reason in builder.taints}
+        for source_hash, reason in tainted.items():
             for seat in builder.seats:
                 if seat.bot.source_hash == source_hash and builder.updates[seat.id].life in RUNNING:
                     self.quarantine(seat, builder, f"has the source of a bot that {reason}")
-        self._tainted.clear()
 
     def _is_free(self, seat: Seat, builder: TickBuilder) -> bool:
         if builder.updates[seat.id].life is not Life.ACTIVE or seat.worker is None:
@@ -242,7 +252,7 @@ class Supervisor:
             self.end(seat)
         if action is Action.QUARANTINE:
             if verdict.quarantines:
-                self._tainted[seat.bot.source_hash] = reason
+                builder.taint(seat, reason)
             self.quarantine(seat, builder, reason)
             return
         if action is Action.RESTART:
@@ -257,6 +267,9 @@ class Supervisor:
 
     def end(self, seat: Seat) -> None:
         """End a seat's worker."""
+        if seat.host is not None:
+            seat.host.forget(seat)
+            seat.host, seat.alive_there = None, False
         if seat.worker is not None:
             seat.worker.close()
             seat.worker = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from arena.core.exchange import USUAL, Conditions, Holding, Rules, Stepped, step
 from arena.core.orders import Fill, Order, OrderStatus, Rejection
@@ -21,12 +21,22 @@ from arena.engine.seat import FAILING_AFTER, Life, Pending, Seat, SeatUpdate
 from arena.log import RateLimit
 from arena.runtime.wire import BotActions, BotError
 from arena.store.bulk import Row
-from arena.store.recorder import Recorder, TickWrites
+from arena.store.recorder import TickWrites
 
 log = logging.getLogger("arena.bots")
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 _LOG_REJECTIONS_PER_TICK = 20
 LOG_BYTES_A_DAY = 16 << 20
+
+
+class Numbers(Protocol):
+    """Gives out the ids of orders and trades."""
+
+    def next_order_id(self) -> int:
+        """Return a fresh order id."""
+
+    def next_trade_id(self) -> int:
+        """Return a fresh trade id."""
 
 
 class TickBuilder:
@@ -39,7 +49,7 @@ class TickBuilder:
         n: int,
         time: float,
         rules: Rules,
-        recorder: Recorder,
+        recorder: Numbers,
         limit: RateLimit,
         log_bytes_a_day: int = LOG_BYTES_A_DAY,
     ) -> None:
@@ -48,12 +58,28 @@ class TickBuilder:
         self.time = time
         self.writes = TickWrites()
         self.updates = {seat.id: SeatUpdate.of(seat) for seat in seats}
-        self._season_id = season_id
+        self.season_id = season_id
         self._rules = rules
         self._recorder = recorder
         self._limit = limit
         self._log_bytes = log_bytes_a_day
-        self._console: list[tuple[Seat, int, str]] = []
+        # One line for each of `writes.logs`.
+        self.console: list[tuple[Seat, int, str]] = []
+        # Rows of orders, trades, events and logs at the end of each phase so far, and who was found out in which.
+        self.phases: list[tuple[int, int, int, int]] = []
+        self.taints: list[tuple[int, Seat, str]] = []
+
+    def end_phase(self) -> None:
+        """Note that every seat is through with one part of the tick.
+
+        Within a phase rows stand in the order of seats, so that what several hosts did can be put in one order.
+        """
+        rows = self.writes
+        self.phases.append((len(rows.orders), len(rows.trades), len(rows.bot_ticks), len(rows.logs)))
+
+    def taint(self, seat: Seat, reason: str) -> None:
+        """Note that a bot has attacked or crashed natively: nothing of the same source may run on."""
+        self.taints.append((len(self.phases), seat, reason))
 
     # -- settling -----------------------------------------------------------------------------------
 
@@ -63,7 +89,7 @@ class TickBuilder:
         """Settle ended symbols, fill or reject the waiting orders at these prices, and mark every account."""
         updates = list(self.updates.values())
         self.writes.tick = {
-            "season_id": self._season_id, "n": self.n, "time": self.time, "prices": dict(prices),
+            "season_id": self.season_id, "n": self.n, "time": self.time, "prices": dict(prices),
             "conditions": _recorded_conditions(conditions, updates),
         }  # fmt: skip
         holdings = [Holding(u.seat.name, u.account, tuple(p.order for p in u.waiting)) for u in updates]
@@ -74,7 +100,7 @@ class TickBuilder:
     def _settled(self, update: SeatUpdate, after: Stepped) -> None:
         update.account, update.valuation = after.account, after.valuation
         for fill in after.redeemed:
-            self._traded(update, None, fill)
+            self.add_trade(update, None, fill)
             self.say(update.seat, "INFO", f"{fill.symbol} has ended: {fill.size:g} settled at {fill.price:g}")
         if update.waiting:
             waiting, update.waiting = update.waiting, []
@@ -90,13 +116,14 @@ class TickBuilder:
             "id": waiting.id, "status": OrderStatus.FILLED.value, "fill_time": self.time,
             "fill_price": fill.price, "fill_size": fill.size,
         })  # fmt: skip
-        self._traded(update, waiting.id, fill)
+        self.add_trade(update, waiting.id, fill)
 
-    def _traded(self, update: SeatUpdate, order_id: int | None, fill: Fill) -> None:
+    def add_trade(self, update: SeatUpdate, order_id: int | None, fill: Fill) -> None:
+        """Write a fill and count it; `order_id` is None for the settlement of a symbol's end."""
         seat = update.seat
         self.writes.trades.append({
             "id": self._recorder.next_trade_id(), **trade_row(self.n, self.time, seat.name, fill),
-            "season_id": self._season_id, "bot_id": seat.id, "order_id": order_id,
+            "season_id": self.season_id, "bot_id": seat.id, "order_id": order_id,
         })  # fmt: skip
         update.score.fill(fill.price * fill.size, fill.realized, is_sell=fill.side == "SELL")
 
@@ -188,8 +215,26 @@ class TickBuilder:
         if reason is not None and not tally.may_record_rejection(time):
             return False
         number = self._recorder.next_order_id() if number is None else number
-        self.writes.orders.append({"id": number, **row, "season_id": self._season_id, "bot_id": seat.id})
+        self.writes.orders.append({"id": number, **row, "season_id": self.season_id, "bot_id": seat.id})
         return True
+
+    def add_order(
+        self,
+        seat: Seat,
+        number: int,
+        time: float,
+        *,
+        symbol: str,
+        side: str,
+        size: float | None,
+        status: OrderStatus,
+        reason: str | None,
+    ) -> None:
+        """Write an order that another host has counted."""
+        row = order_row(
+            self.n, time, seat.name, symbol=symbol, side=side, size=size, reason=reason, status=status
+        )  # fmt: skip
+        self.writes.orders.append({"id": number, **row, "season_id": self.season_id, "bot_id": seat.id})
 
     def cancel(self, seat: Seat) -> None:
         """Cancel the orders of a bot that wait, and those that it has made at this tick."""
@@ -220,14 +265,14 @@ class TickBuilder:
         """Write a line to the bot's log; `apply` prints it on the console, rate-limited."""
         line = clean_line(text)
         self.writes.logs.append({
-            "season_id": self._season_id, "bot_id": seat.id, "tick": self.n, **log_row(self.time, level, line),
+            "season_id": self.season_id, "bot_id": seat.id, "tick": self.n, **log_row(self.time, level, line),
         })  # fmt: skip
-        self._console.append((seat, _LEVELS[level], line))
+        self.console.append((seat, _LEVELS[level], line))
 
     def event(self, seat: Seat, event: str, detail: str = "") -> None:
         """Journal something unusual about one bot at this tick."""
         self.writes.bot_ticks.append({
-            "season_id": self._season_id, "tick": self.n, "bot_id": seat.id, "event": event,
+            "season_id": self.season_id, "tick": self.n, "bot_id": seat.id, "event": event,
             "detail": clean_line(detail),
         })  # fmt: skip
 
@@ -239,7 +284,7 @@ class TickBuilder:
         self.event(seat, "quarantined", reason)
         self.say(seat, "ERROR", f"Bot '{seat.name}' is quarantined: it {reason}")
         self.writes.entries.append({
-            "season_id": self._season_id, "bot_id": seat.id, "status": update.life.value, "reason": reason,
+            "season_id": self.season_id, "bot_id": seat.id, "status": update.life.value, "reason": reason,
         })  # fmt: skip
 
     # -- closing ------------------------------------------------------------------------------------
@@ -280,11 +325,11 @@ class TickBuilder:
                 self.n, self.time, seat.name, equity=equity, realized=account.realized, unrealized=unrealized,
                 cash=account.cash,
             )  # fmt: skip
-            self.writes.equity.append({**row, "season_id": self._season_id, "bot_id": seat.id})
-        rows, summary = standings(shown, self._season_id, self.n, self.time, self._rules.fills_a_day, scores, prices)
+            self.writes.equity.append({**row, "season_id": self.season_id, "bot_id": seat.id})
+        rows, summary = standings(shown, self.season_id, self.n, self.time, self._rules.fills_a_day, scores, prices)
         self.writes.standings += rows
         self.writes.summary.append({
-            "season_id": self._season_id, "tick": self.n, "document": summary, "market": market,
+            "season_id": self.season_id, "tick": self.n, "document": summary, "market": market,
         })  # fmt: skip
         return True
 
@@ -296,7 +341,7 @@ class TickBuilder:
             after = (update.errors, update.last_error, update.errors_in_a_row, update.good_tick, tally.revision)
             if before != after:
                 self.writes.entries.append({
-                    "season_id": self._season_id, "bot_id": seat.id,
+                    "season_id": self.season_id, "bot_id": seat.id,
                     "errors": update.errors, "last_error": update.last_error,
                     "errors_in_a_row": update.errors_in_a_row,
                     "orders_count": tally.orders, "orders_digest": tally.digest,
@@ -308,7 +353,7 @@ class TickBuilder:
         """Change the seats and print what was said; to be called once the recorder has written the tick."""
         for update in self.updates.values():
             update.apply()
-        for seat, level, line in self._console:
+        for seat, level, line in self.console:
             missed = self._limit.admit(seat.id)
             if missed is not None:
                 more = f" (and {missed} lines before it)" if missed else ""

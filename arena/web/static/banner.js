@@ -52,6 +52,11 @@ function population(bots) {
   return withNote(plural(active, "active bot"), others.join(", "));
 }
 
+function hosts(found) {
+  const each = found.map((host) => `${host.name}: ${plural(host.bots, "bot")}${host.draining ? ", draining" : ""}, ${Math.round(host.tick_seconds * 1000)} ms a tick`);
+  return withNote(plural(found.length, "host"), each.join("; "));
+}
+
 export function drawBanner() {
   const { status } = live;
   if (!status) return;
@@ -62,6 +67,7 @@ export function drawBanner() {
     ["Isolation", isolation ? withNote(`level ${isolation.level}`, plural(isolation.layers?.length ?? 0, "layer")) : null, { "data-fact": "isolation" }],
     ["Rules", rules(season), { "data-fact": "rules" }],
     ["Bots", population(status.bots), { "data-fact": "bots" }],
+    ...(status.hosts?.length ? [["Hosts", hosts(status.hosts), { "data-fact": "hosts" }]] : []),
     ["Opened", season?.opened_at ? time(season.opened_at, when(season.opened_at)) : null, { "data-fact": "opened" }],
     ["Seed", chance(season), { "data-fact": "seed" }],
   ]);

@@ -1,0 +1,120 @@
+"""Work is taken once, taken again from a machine that was lost, and done twice without harm."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+from sqlalchemy import Engine as Database
+from sqlalchemy import text
+
+from arena.engine.replay.proof import REPRODUCED
+from arena.hosts.farm import VERIFY, FarmWorker
+from arena.store.farm import ATTEMPTS, end_job, farm_jobs, keep_job, put_job, take_job
+from sandbox.pool import Pool
+from tests.arenas import bot_source
+from tests.engine.conftest import Steady
+from tests.hosts.conftest import Begin
+from tests.hosts.seasons import COUNTER
+
+
+def expire(database: Database) -> None:
+    with database.begin() as connection:
+        connection.execute(text("UPDATE farm_jobs SET lease_until = 1"))
+
+
+def test_the_same_work_is_queued_once_and_its_result_is_found_again(database: Database) -> None:
+    first = put_job(database, "square", {"of": 3})
+    assert put_job(database, "square", {"of": 3}) == first
+    assert put_job(database, "square", {"of": 4}) != first
+    job = take_job(database, "one", ["square"], 30.0)
+    assert job is not None
+    assert job["inputs"] == {"of": 3}
+    assert end_job(database, first, "one", result={"is": 9})
+    assert put_job(database, "square", {"of": 3}) == first
+    assert farm_jobs(database, [first])[first]["result"] == {"is": 9}
+    assert take_job(database, "one", ["cube"], 30.0) is None
+
+
+def test_work_that_failed_is_queued_anew_where_it_is_asked_for_again(database: Database) -> None:
+    job = put_job(database, "square", {"of": 3})
+    assert take_job(database, "one", ["square"], 30.0)
+    assert end_job(database, job, "one", reason="no such number")
+    assert farm_jobs(database, [job])[job]["reason"] == "no such number"
+    assert take_job(database, "one", ["square"], 30.0) is None
+    assert put_job(database, "square", {"of": 3}) == job
+    assert take_job(database, "one", ["square"], 30.0)
+
+
+def test_many_takers_at_once_take_each_job_once(database: Database) -> None:
+    jobs = {put_job(database, "square", {"of": number}) for number in range(30)}
+    taken: list[str] = []
+    lock = threading.Lock()
+
+    def take(name: str) -> None:
+        while len(taken) < len(jobs):
+            job = take_job(database, name, ["square"], 60.0)
+            if job is not None:
+                with lock:
+                    taken.append(job["id"])
+                end_job(database, job["id"], name, result={})
+
+    threads = [threading.Thread(target=take, args=(str(number),)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Counter(taken) == Counter(jobs)
+
+
+def test_work_of_a_lost_machine_is_taken_again_and_what_that_one_says_later_does_not_count(database: Database) -> None:
+    job = put_job(database, "square", {"of": 3})
+    assert take_job(database, "lost", ["square"], 30.0)
+    assert take_job(database, "other", ["square"], 30.0) is None
+    expire(database)
+    assert take_job(database, "other", ["square"], 30.0)
+    assert not keep_job(database, job, "lost", 30.0)
+    assert not end_job(database, job, "lost", result={"is": 8})
+    assert keep_job(database, job, "other", 30.0)
+    assert end_job(database, job, "other", result={"is": 9})
+    assert farm_jobs(database, [job])[job]["result"] == {"is": 9}
+
+
+def test_work_that_machine_after_machine_was_lost_with_is_given_up(database: Database) -> None:
+    job = put_job(database, "square", {"of": 3})
+    for number in range(ATTEMPTS):
+        assert take_job(database, str(number), ["square"], 30.0)
+        expire(database)
+    assert take_job(database, "one more", ["square"], 30.0) is None
+    row = farm_jobs(database, [job])[job]
+    assert (row["status"], row["reason"]) == ("failed", f"its worker was lost {ATTEMPTS} times")
+
+
+def test_two_machines_prove_the_records_of_a_season(begin: Begin, host_pools: list[Pool]) -> None:
+    hand = begin(Steady())
+    seats = [hand.admit(bot_source(COUNTER, name=f"Counter {n}", top=f"n = {n}")) for n in range(4)]
+    hand.tick(6)
+    jobs = [
+        put_job(hand.database, VERIFY, {"season_id": hand.season_id, "bot_id": seat.id, "tick": 5}) for seat in seats
+    ]
+    unknown = put_job(hand.database, VERIFY, {"season_id": hand.season_id, "bot_id": "nobody", "tick": 5})
+    workers = [FarmWorker(hand.database, pool) for pool in host_pools[:2]]
+    threads = [threading.Thread(target=lambda worker=worker: [None for _ in iter(worker.do_one, False)])
+               for worker in workers]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rows = farm_jobs(hand.database, [*jobs, unknown])
+    assert [rows[job]["result"]["status"] for job in jobs] == [REPRODUCED] * 4
+    assert rows[unknown]["status"] == "failed"
+    assert {rows[job]["taken_by"] for job in jobs} <= {worker.name for worker in workers}
+
+
+def test_a_worker_that_has_nothing_to_do_ends_when_it_is_told(database: Database, head_pool: Pool) -> None:
+    worker = FarmWorker(database, head_pool)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    worker.stop()
+    thread.join(timeout=60)
+    assert not thread.is_alive()

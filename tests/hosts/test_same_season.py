@@ -1,0 +1,42 @@
+"""A season comes out the same to the last bit whether one machine plays it or several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from arena.engine.seat import Life
+from tests.hosts.conftest import Begin, Machines
+from tests.hosts.seasons import BOTS, market, record
+
+TICKS = 24
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[str, Any]:
+    """What one machine makes of the season; filled by the first test that plays it."""
+    return {}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_season_is_the_same_on_several_hosts(
+    begin: Begin, machines: Machines, alone: dict[str, Any], count: int
+) -> None:
+    if not alone:
+        hand = begin(market())
+        for source in BOTS:
+            hand.admit(source)
+        hand.tick(TICKS)
+        alone.update(record(hand))
+    hosts = machines.join(count)
+    hand = begin(market(), hosts)
+    seats = [hand.admit(source) for source in BOTS]
+    hand.tick(TICKS)
+    playing = [seat for seat in seats if seat.life is Life.ACTIVE]
+    assert {seat.host.name for seat in playing if seat.host is not None} == {host.name for host in hosts}
+    assert all(seat.worker is None for seat in seats)
+    found = record(hand)
+    assert {name: found[name] for name in alone} == alone
+    assert len(found["trades"]) > 20
+    assert len(found["orders"]) > len(found["trades"])
