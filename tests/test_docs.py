@@ -518,6 +518,20 @@ def test_every_file_that_a_page_names_is_there(name: str) -> None:
     assert [path for path in real if not any(file.endswith(f"/{path}") for file in files)] == []
 
 
+def test_every_name_of_the_architecture_is_in_the_code() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    code = "\n".join(
+        path.read_text("utf-8") for folder in ("arena", "sandbox", "tests") for path in (ROOT / folder).rglob("*.py")
+    )
+    words = set(re.findall(r"\w+", code))
+    # Settings stand in capitals in the environment; files are tested above.
+    named = re.findall(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)(?:\(.*?\))?`", text)
+    named += re.findall(r"\.py +([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)(?: |$)", text, re.MULTILINE)
+    parts = {part for name in named if not name.endswith(".py") for part in name.split(".")}
+    assert len(parts) > 60
+    assert sorted(part for part in parts if not {part, part.lower()} & words) == []
+
+
 def test_the_tree_of_the_architecture_is_the_tree() -> None:
     (tree,) = code(section((ROOT / "docs" / "architecture.md").read_text("utf-8"), "The tree"), "text")
     for top in ("arena", "sandbox"):
