@@ -14,6 +14,7 @@ from pathlib import Path
 
 from arena.errors import MarketDataError
 
+MEMORY = Path("/proc/meminfo")
 _NEEDED = 1 << 30  # bytes that its code, its threads and their stores of memory take; hardly any are ever touched
 _LOADED = 896 << 20  # bytes that are left of them to take once its code is there
 _SPARE = 128 << 20  # bytes that it takes to write once it is there
@@ -66,7 +67,7 @@ def _require(what: str, left: int, needed: int, instead: str) -> None:
 def free_memory() -> int:
     """Return how many bytes this machine can still give, a great many where it does not say."""
     with contextlib.suppress(OSError):  # other systems have no such file
-        told = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text("ascii"), re.MULTILINE)
+        told = re.search(r"^MemAvailable:\s+(\d+) kB", MEMORY.read_text("ascii"), re.MULTILINE)
         if told:
             return int(told[1]) << 10
     return sys.maxsize
