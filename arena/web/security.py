@@ -47,6 +47,7 @@ CSRF_COOKIE = "arena_csrf"
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::[0-9]{1,5})?")
 FREE_GUESSES = 10  # wrong tokens in a row before an address has to wait
 LONGEST_WAIT = 300.0
+RECHECKED = 15.0  # seconds between two looks at whether the listener of a stream may still read
 FORGOTTEN = 3600.0  # seconds after its last wait that an address begins anew
 _ARENAS_COOKIE = re.compile(r"[0-9a-f]{64}")  # unlike a user's session, which is in base 64
 MAX_GUESSERS = 10_000
@@ -193,7 +194,27 @@ class SecurityMiddleware:
             return
         if scope["method"] not in SAFE:
             dressed = _recorded(dressed, scope, self._database)
+        elif self._members_only and not is_open(scope["path"]):
+            dressed = self._while_allowed(dressed, scope, headers)
         await self._app(scope, _Bounded(receive, scope).receive, dressed)
+
+    def _while_allowed(self, send: Send, scope: AsgiScope, headers: Headers) -> Send:
+        """End an answer that goes on and on once its listener may not read any more: disabled, revoked, signed out."""
+        checked, ended = _now(), False
+
+        async def sent(message: Message) -> None:
+            nonlocal checked, ended
+            if ended:
+                return
+            if message["type"] == "http.response.body" and _now() - checked >= RECHECKED:
+                checked = _now()
+                caller, answer = await self._caller(scope, headers)
+                waits = answer is not None and answer[0] == 429
+                ended = not waits and not caller.has(Scope.READ)
+            # To the generator behind it this is a client that hangs up.
+            await send({"type": "http.response.body", "body": b"", "more_body": False} if ended else message)
+
+        return sent
 
     def _impossible(self, scope: AsgiScope, headers: Headers) -> Refusal | None:
         """Return what nobody may do, whoever asks."""

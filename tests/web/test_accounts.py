@@ -483,3 +483,33 @@ def test_a_form_in_another_encoding_is_refused(arena: Running, address: str, cha
     answer = arena.client.post(address, content=part.encode(), headers={**OPERATOR, "content-type": kind})
     assert answer.status_code == 422, answer.text
     assert "UTF-8" in answer.json()["detail"]
+
+
+@pytest.fixture(scope="module")
+def club(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """An arena with accounts that members alone may read."""
+    folder = tmp_path_factory.mktemp("club")
+    with running(settings_for(folder, accounts=True, arena_token=TOKEN, reads="members"), folder) as found:
+        yield found
+
+
+@pytest.mark.parametrize("by", ["token", "session"])
+def test_a_stream_ends_once_its_listener_may_not_read_any_more(
+    club: Running, own_name: str, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(security, "RECHECKED", 0.0)
+    database = club.arena.database
+    listener = accounts.add_user(database, f"{own_name.replace(' ', '')}{by}"[-40:])
+    with httpx2.Client(base_url=club.url, timeout=60, trust_env=False) as client:
+        headers = bearer(club, listener) if by == "token" else {}
+        if by == "session":
+            sign_in(client, club, listener)
+        with client.stream("GET", "/api/v1/stream", headers=headers) as stream:
+            assert stream.status_code == 200
+            lines = stream.iter_lines()
+            assert next(lines)
+            accounts.disable_user(database, listener.id)
+            # Ticks go on for everybody else; the listener's stream comes to its end.
+            for _ in lines:
+                pass
+        assert client.get("/api/v1/status", headers=headers).status_code == 401
