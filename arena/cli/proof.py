@@ -88,7 +88,7 @@ def _verify_document(path: Path, expected: str, db: str, *, as_json: bool) -> No
 
     try:
         # This parser knows no NaN, which would be signed as null is.
-        found = orjson.loads(path.read_bytes()) if path.stat().st_size <= _MAX_DOCUMENT else None
+        found: Any = orjson.loads(path.read_bytes()) if path.stat().st_size <= _MAX_DOCUMENT else None
         (kind,) = set(found) - {"signature", "key"}
         body, signature, key = found[kind], found["signature"], found["key"]
         known = _PARTS[kind] in body
