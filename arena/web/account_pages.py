@@ -243,6 +243,10 @@ async def set_password(request: Request, context: Ctx, lines: Waiting) -> Respon
     """Set the password; every session ends and this browser gets a new one."""
     form, caller = await _checked_form(request), await caller_of(request)
     address = request.client.host if request.client else ""
+    wait = request.app.state.tokens.wait(request.scope)
+    if wait is not None:
+        # Whoever found an open browser must not find out the password as well.
+        return refused(wait)
     try:
         secret = await lines.writes.run(
             request, _set_password, context, caller, str(form.get("current") or ""), str(form.get("password") or ""),

@@ -513,3 +513,22 @@ def test_a_stream_ends_once_its_listener_may_not_read_any_more(
             for _ in lines:
                 pass
         assert client.get("/api/v1/status", headers=headers).status_code == 401
+
+
+def test_a_session_does_not_let_the_password_be_guessed(
+    arena: Running, user: accounts.Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts.set_password(arena.arena.database, user.id, PASSWORD)
+    monkeypatch.setattr(security, "_now", lambda: 1000.0)
+    transport = httpx2.HTTPTransport(local_address="127.0.0.78")
+    with httpx2.Client(base_url=arena.url, timeout=60, trust_env=False, transport=transport) as client:
+        sign_in(client, arena, user)
+        form = {"csrf": csrf(client), "password": "another long password"}
+        tried = [
+            client.post("/account/password", data={**form, "current": "wrong password"}).status_code
+            for _ in range(FREE_GUESSES + 1)
+        ]
+        assert tried == [422] * FREE_GUESSES + [429]
+        # The right one is not looked at either.
+        assert client.post("/account/password", data={**form, "current": PASSWORD}).status_code == 429
+    assert accounts.check_password(arena.arena.database, user.name, PASSWORD) is not None
