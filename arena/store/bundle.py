@@ -285,6 +285,8 @@ def _read_file(archive: zipfile.ZipFile) -> Bundle:
         if hashlib.sha256(data).hexdigest() != manifest["sha256"][name]:
             raise ValueError(f"{name} is not what the manifest says, its SHA-256 differs")
     season, bot, entry = manifest["season"], manifest["bot"], manifest["entry"]
+    if type(manifest["format"]) is not int or not 1 <= manifest["format"] <= FORMAT:
+        raise ValueError(f"its format is none of 1 to {FORMAT}; a newer arena may read it")
     if manifest["format"] == 1:
         _take_first_format(season, bot, entry)
     if manifest["format"] < FORMAT:

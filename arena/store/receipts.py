@@ -74,7 +74,8 @@ def is_signed(document: Any, signature: str, public: str) -> bool:
     try:
         key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public, validate=True))
         key.verify(base64.b64decode(signature, validate=True), canonical(document))
-    except (InvalidSignature, ValueError):
+    except (InvalidSignature, TypeError, ValueError):
+        # Numbers and texts that no JSON of ours holds cannot be made canonical, so that they were never signed.
         return False
     return True
 

@@ -21,6 +21,7 @@ from arena.people.quotas import QuotaLimits, quota_documents
 from arena.people.rights import Caller, Scope
 from arena.web.access import authorise, caller_of
 from arena.web.context import AppState, Ctx, Waiting
+from arena.web.forms import open_form
 from arena.web.limits import ConcurrencyLimits
 from arena.web.pages import page_values, templates
 from arena.web.security import COOKIE, CSRF_COOKIE, Tokens, refused, session_value
@@ -92,7 +93,7 @@ async def sign_in(request: Request, context: Ctx, lines: Waiting) -> Response:
     """Sign in by password or by a one-time link, or without accounts by the arena's token."""
     door: Tokens = request.app.state.tokens
     wait = door.wait(request.scope)
-    async with request.form(max_files=0, max_fields=8) as form:
+    async with open_form(request, max_files=0, max_fields=8) as form:
         entry = _Entry.of(form)
     if wait is not None:
         headers = dict(refused(wait).headers.items())
@@ -112,7 +113,8 @@ async def sign_in(request: Request, context: Ctx, lines: Waiting) -> Response:
             else "This name and password do not fit."
         )  # fmt: skip
         return await _again(request, context, lines, entry, sentence, 401)
-    door.right(request.scope)
+    if account.admin:
+        door.right(request.scope)
     before = request.cookies.get(COOKIE, "")
     address = request.client.host if request.client else ""
     secret = await lines.writes.run(request, sessions.open_session, context.database, account, address, before)
@@ -156,7 +158,7 @@ async def _again(
 async def _checked_form(request: Request) -> FormData:
     """Return a form whose page could read what the arena answered; else it may be another site's."""
     caller = await caller_of(request)
-    form = await request.form(max_files=0, max_fields=20)
+    form = await open_form(request, max_files=0, max_fields=20)
     given = form.get("csrf")
     if not caller.csrf or not isinstance(given, str) or not hmac.compare_digest(given.encode(), caller.csrf.encode()):
         raise HTTPException(403, "This form is out of date: load the page again and repeat it.")
@@ -240,6 +242,10 @@ async def set_password(request: Request, context: Ctx, lines: Waiting) -> Respon
     """Set the password; every session ends and this browser gets a new one."""
     form, caller = await _checked_form(request), await caller_of(request)
     address = request.client.host if request.client else ""
+    wait = request.app.state.tokens.wait(request.scope)
+    if wait is not None:
+        # Whoever found an open browser must not find out the password as well.
+        return refused(wait)
     try:
         secret = await lines.writes.run(
             request, _set_password, context, caller, str(form.get("current") or ""), str(form.get("password") or ""),

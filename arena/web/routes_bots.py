@@ -22,6 +22,7 @@ from arena.web.answers import answer
 from arena.web.behaviour_schemas import BehaviourReportDetail
 from arena.web.bundles import Bundles
 from arena.web.context import AppState, Chosen, ChosenSeason, Ctx, Waiting
+from arena.web.forms import open_form
 from arena.web.jobs import job_answer
 from arena.web.problems import in_our_words
 from arena.web.proofs import ask_for_proof, last_proof
@@ -102,7 +103,7 @@ def admit(context: AppState, source: bytes, given: str, caller: Caller) -> tuple
 async def _uploaded(request: Request) -> tuple[bytes, str]:
     try:
         if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-            async with request.form(max_files=1, max_fields=4) as form:
+            async with open_form(request, max_files=1, max_fields=4) as form:
                 unknown = sorted(set(form) - {"file", "author"})
                 if unknown:
                     raise RefusedError(f"The form takes 'file' and 'author'; it does not know '{unknown[0]}'.")

@@ -49,6 +49,7 @@ CSRF_COOKIE = "arena_csrf"
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::[0-9]{1,5})?")
 FREE_GUESSES = 10  # wrong tokens in a row before an address has to wait
 LONGEST_WAIT = 300.0
+FORGOTTEN = 3600.0  # seconds after its last wait that an address begins anew
 _ARENAS_COOKIE = re.compile(r"[0-9a-f]{64}")  # unlike a user's session, which is in base 64
 MAX_GUESSERS = 10_000
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
@@ -85,14 +86,15 @@ class Guesses:
 
     def wrong(self, address: str) -> None:
         """Count a wrong token."""
-        count = self._wrong.pop(address, (0, 0.0))[0] + 1
+        count, until = self._wrong.pop(address, (0, 0.0))
+        count = 1 if _now() > until + FORGOTTEN else count + 1
         pause = min(2.0 ** min(count - self._free, 20), LONGEST_WAIT) if count >= self._free else 0.0
         self._wrong[address] = count, _now() + pause
         while len(self._wrong) > MAX_GUESSERS:
             self._wrong.popitem(last=False)
 
     def right(self, address: str) -> None:
-        """Forget an address that knows the token."""
+        """Forget the guesses of an address."""
         self._wrong.pop(address, None)
 
 
@@ -140,7 +142,10 @@ class Tokens:
         self._passed_on.wrong(peer)
 
     def right(self, scope: AsgiScope) -> None:
-        """Forget what a client has guessed wrong."""
+        """Forget what a client has guessed wrong: of use only where nothing is left to guess, as for an admin.
+
+        A user's own right token must not make room for guesses at those of others.
+        """
         client, peer = _addresses(scope)
         self._guesses.right(client)
         self._passed_on.right(peer)
@@ -291,7 +296,8 @@ class SecurityMiddleware:
         if caller is None:
             self._tokens.wrong(scope)
             return ANONYMOUS, (401, "This token is none of this arena's, or it was revoked or is too old.")
-        self._tokens.right(scope)
+        if caller.admin:
+            self._tokens.right(scope)
         return caller, None
 
     def _still_in(self, caller: Caller, headers: Headers) -> Callable[[], bool]:

@@ -76,11 +76,14 @@ def unpack(data: bytes, bound: int) -> dict[str, Any]:
 
 def _check(whole: Any) -> None:
     """Refuse what is neither a value nor made of values: code, above all."""
-    waiting = [whole]
+    waiting, seen = [whole], {id(whole)}
     for each in waiting:
         parts: Any = [*each, *each.values()] if type(each) is dict else each
         kinds = set(map(type, parts))
         if not kinds <= _PLAIN:
             raise CannotRestoreError("a snapshot with more than values in it")
         if not kinds <= ATOMS:
-            waiting.extend(part for part in parts if type(part) not in ATOMS)
+            # Marshal can refer back: what holds itself, or doubles at every level, is looked at once.
+            fresh = [part for part in parts if type(part) not in ATOMS and id(part) not in seen]
+            seen.update(map(id, fresh))
+            waiting.extend(fresh)

@@ -156,6 +156,12 @@ def test_many_members_are_refused(parts: Parts, tmp_path: Path) -> None:
     assert "members" in refused(path)
 
 
+@pytest.mark.parametrize("number", [0, 4, -1, True, 1e308])
+def test_a_bundle_of_an_unknown_format_is_refused(parts: Parts, tmp_path: Path, number: float) -> None:
+    parts.manifest["format"] = number
+    assert "its format is none of 1 to 3" in refused(parts.file(tmp_path / "bot.zip"))
+
+
 @pytest.mark.parametrize("manifest", [b"[]", b"5", b"null", b'{"sha256": {}}', b"[" * 100_000, b"\xff"])
 def test_a_manifest_of_another_kind_is_refused(tmp_path: Path, manifest: bytes) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:

@@ -12,8 +12,8 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from arena.errors import ConflictError
-from arena.store.receipts import is_signed
+from arena.errors import ConflictError, StoreError
+from arena.store.receipts import is_signed, read_key, sealed
 from arena.store.seasons import close_season
 from arena.trust.season_report import report_page, season_report
 from tests.trust.test_statistics import database, recorded
@@ -84,3 +84,33 @@ def test_a_report_is_proved_by_its_signature_and_by_the_database(
         connection.execute(text("UPDATE seasons SET fee_bps = 9"))
     done = CliRunner().invoke(app, ["verify", "report.json", *given])
     assert (done.exit_code, "Computed again, this part differs: rules." in done.output) == (1, True), done.output
+
+
+def test_a_signature_is_that_of_one_kind_of_document(tmp_path: Path) -> None:
+    from arena.cli.main import app
+
+    signer = read_key(tmp_path / "arena.key")
+    report = sealed("report", {"table": [], "season": {"number": 1}, "fee": None}, signer)
+    seal = {name: report[name] for name in ("signature", "key")}
+    whole = json.dumps(report)
+    assert verified(app, tmp_path, whole).exit_code == 0
+    others = {
+        "under another name": json.dumps({"board": report["report"], **seal}),
+        "with a second document": json.dumps({**report, "board": {"items": []}}),
+        "NaN, which is signed as null is": whole.replace("null", "NaN"),
+        "a part of no JSON": json.dumps({"report": {"table": 10**30}, **seal}).replace("1" + "0" * 30, "-Infinity"),
+        "half a character": json.dumps({"report": {"table": "\ud800"}, **seal}),
+    }
+    for what, document in others.items():
+        done = verified(app, tmp_path, document)
+        assert isinstance(done.exception, StoreError), what
+        assert "is no signed season report" in str(done.exception), what
+    # A number that no JSON of ours holds is no fault, but no signed one either.
+    assert not is_signed({"table": 10**30}, report["signature"], report["key"])
+    huge = json.dumps({"report": {"table": 10**30}, **seal})
+    assert verified(app, tmp_path, huge).exit_code == 1
+
+
+def verified(app: Any, folder: Path, document: str) -> Any:
+    (folder / "signed.json").write_text(document, "utf-8")
+    return CliRunner().invoke(app, ["verify", str(folder / "signed.json")])

@@ -15,6 +15,8 @@ from arena.people import accounts, sessions, tokens
 from arena.people.activity import verify_activity
 from arena.people.quotas import DailyQuota, QuotaLimits
 from arena.people.rights import USER_SCOPES, Caller
+from arena.web import security
+from arena.web.security import FORGOTTEN, FREE_GUESSES, Guesses
 from tests.arenas import PATIENCE, Running, bot_source, running, settings_for
 from tests.conftest import TOKEN
 
@@ -454,6 +456,48 @@ def test_without_accounts_nothing_is_asked(live: Running) -> None:
     assert "ratelimit" not in live.api("GET", "/prices").headers
 
 
+def test_a_users_own_right_token_makes_no_room_for_guesses(
+    arena: Running, user: accounts.Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(security, "_now", lambda: 1000.0)
+    # An address of its own: every 127.x.y.z is loopback, and others' guesses do not count here.
+    transport = httpx2.HTTPTransport(local_address="127.0.0.77")
+    with httpx2.Client(base_url=arena.url, timeout=60, trust_env=False, transport=transport) as client:
+        own = bearer(arena, user)
+
+        def asked(headers: dict[str, str]) -> int:
+            return client.post("/api/v1/bots/check", json={"source": ""}, headers=headers).status_code
+
+        guesses = []
+        for number in range(FREE_GUESSES + 1):
+            guesses.append(asked({"authorization": f"Bearer guess{number}"}))
+            if number < FREE_GUESSES - 1:
+                assert asked(own) == 200
+        assert guesses == [401] * FREE_GUESSES + [429]
+
+
+def test_guesses_are_forgotten_after_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(security, "_now", lambda: now)
+    guesses = Guesses()
+    for _ in range(FREE_GUESSES):
+        guesses.wrong("a")
+    assert guesses.wait("a") == 1
+    now += FORGOTTEN + 2
+    guesses.wrong("a")
+    assert guesses.wait("a") == 0
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "undefined", "raw_unicode_escape", "utf-16"])
+@pytest.mark.parametrize("address", ["/sign-in", "/api/v1/bots"])
+def test_a_form_in_another_encoding_is_refused(arena: Running, address: str, charset: str) -> None:
+    part = '--b\r\nContent-Disposition: form-data; name="author"\r\n\r\n\\ud800\r\n--b--\r\n'
+    kind = f"multipart/form-data; charset={charset}; boundary=b"
+    answer = arena.client.post(address, content=part.encode(), headers={**OPERATOR, "content-type": kind})
+    assert answer.status_code == 422, answer.text
+    assert "UTF-8" in answer.json()["detail"]
+
+
 # -- what a page's head shows, and streams that were opened by what has been revoked
 
 
@@ -535,3 +579,22 @@ def test_a_stream_ends_with_what_opened_it(club: Running, way: str) -> None:
     finally:
         for one in (answer, client, another, second):
             one.close()
+
+
+def test_a_session_does_not_let_the_password_be_guessed(
+    arena: Running, user: accounts.Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts.set_password(arena.arena.database, user.id, PASSWORD)
+    monkeypatch.setattr(security, "_now", lambda: 1000.0)
+    transport = httpx2.HTTPTransport(local_address="127.0.0.78")
+    with httpx2.Client(base_url=arena.url, timeout=60, trust_env=False, transport=transport) as client:
+        sign_in(client, arena, user)
+        form = {"csrf": csrf(client), "password": "another long password"}
+        tried = [
+            client.post("/account/password", data={**form, "current": "wrong password"}).status_code
+            for _ in range(FREE_GUESSES + 1)
+        ]
+        assert tried == [422] * FREE_GUESSES + [429]
+        # The right one is not looked at either.
+        assert client.post("/account/password", data={**form, "current": PASSWORD}).status_code == 429
+    assert accounts.check_password(arena.arena.database, user.name, PASSWORD) is not None

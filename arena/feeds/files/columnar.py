@@ -18,7 +18,7 @@ from arena.feeds.files.report import Report, Rows
 from arena.feeds.files.series import Content
 from arena.feeds.files.settling import settled
 from arena.feeds.files.sniff import Shape, with_numbers
-from arena.feeds.files.sources import ACCEPTED, Source
+from arena.feeds.files.sources import ACCEPTED, WHOLE, Source
 from arena.feeds.files.table import Reading
 from arena.feeds.files.times import Spelling
 from arena.feeds.files.told import ColumnNames, Columns, told_layout
@@ -37,9 +37,22 @@ def from_file(source: Source, columns: Columns, report: Report) -> Content:
         schema = lazy.collect_schema()
         names = [name for name, dtype in schema.items() if not dtype.is_nested() and dtype != pl.Object]
         require_room_for_rows(source.label, lazy.select(pl.len()).collect().item())
+        _refuse_long_texts(lazy, schema, source)
         return _named(lazy.select(names), names, source, columns, report)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         raise MarketDataError(f"{source.label} is a damaged {kind} file: {_first_line(error)}.") from error
+
+
+def _refuse_long_texts(lazy: pl.LazyFrame, schema: pl.Schema, source: Source) -> None:
+    """Refuse texts that are stored once and stand in many rows: each becomes a text of its own when it is read."""
+    sizes = [
+        (pl.col(name).str.len_bytes() if dtype == pl.String else pl.col(name).bin.size()).cast(pl.UInt64).sum()
+        for name, dtype in schema.items()
+        if dtype in {pl.String, pl.Binary}
+    ]  # fmt: skip
+    total = sum(lazy.select(sizes).collect().row(0)) if sizes else 0
+    if total > WHOLE:
+        raise MarketDataError(f"{source.label} holds more than {WHOLE >> 30} GiB of text, as no market file does.")
 
 
 def _first_line(error: BaseException) -> str:

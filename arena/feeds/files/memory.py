@@ -14,6 +14,7 @@ from pathlib import Path
 
 from arena.errors import MarketDataError
 
+MEMORY = Path("/proc/meminfo")
 _NEEDED = 1 << 30  # bytes that its code, its threads and their stores of memory take; hardly any are ever touched
 _LOADED = 896 << 20  # bytes that are left of them to take once its code is there
 _SPARE = 128 << 20  # bytes that it takes to write once it is there
@@ -41,6 +42,12 @@ def _first_need() -> int:
 def require_room_for_rows(label: str, rows: int) -> None:
     """Raise MarketDataError if polars, which has been loaded, could not hold so many rows."""
     _require(f"{label} is read as a whole", _left(), rows * _READ, "convert it to .csv.gz elsewhere")
+    needed, free = rows * _READ, free_memory()
+    if needed > free:
+        raise MarketDataError(
+            f"{label} has {rows:,} rows, which take about {needed >> 20:,} MiB of memory, and this machine has "
+            f"{free >> 20:,} MiB left: split it, or convert it to .csv.gz elsewhere."
+        )
 
 
 def require_room_to_write(label: str, rows: int) -> None:
@@ -55,6 +62,15 @@ def _require(what: str, left: int, needed: int, instead: str) -> None:
             f"{what}, which does not fit: it takes {needed >> 20:,} MiB of address space, and the limit of this "
             f"process leaves {left >> 20:,}. Raise the limit (`ulimit -v unlimited`) or {instead}."
         )
+
+
+def free_memory() -> int:
+    """Return how many bytes this machine can still give, a great many where it does not say."""
+    with contextlib.suppress(OSError):  # other systems have no such file
+        told = re.search(r"^MemAvailable:\s+(\d+) kB", MEMORY.read_text("ascii"), re.MULTILINE)
+        if told:
+            return int(told[1]) << 10
+    return sys.maxsize
 
 
 def _left() -> int:

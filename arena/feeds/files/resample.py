@@ -26,6 +26,12 @@ def assemble(
     sampled = interval is not None or any(tape.kind is RowKind.TRADES for tape in tapes)
     grid = default_interval if interval is None else interval
     times = _grid(series, ends, grid, most_cells) if sampled else _own_times(series)
+    if len(times) * len(symbols) > most_cells:
+        raise MarketDataError(
+            f"The market has {len(times):,} times of {len(symbols):,} symbols, more than {most_cells:,} prices in all; "
+            "give fewer symbols, or a longer --interval.",
+            usage=True,
+        )
     prices = np.full((len(times), len(symbols)), np.nan)
     for column, symbol in enumerate(symbols):
         own, values = series[symbol]

@@ -6,6 +6,7 @@ Binance puts a file in the form of `sha256sum` beside each archive.
 from __future__ import annotations
 
 import bz2
+import contextlib
 import io
 import lzma
 import re
@@ -126,6 +127,10 @@ def unpacked_zstandard(data: bytes, label: str) -> BinaryIO:
         raise MarketDataError(
             f"{label} is a zstandard file of more than 64 MiB; convert it to .gz, which is read in pieces."
         )
+    if most_of_zstandard(data, WHOLE) > WHOLE:
+        raise MarketDataError(
+            f"{label} may unpack to more than {WHOLE >> 30} GiB; convert it to .gz, which is read in pieces."
+        )
     try:
         frame = pl.read_csv(
             data, has_header=False, separator="\x01", quote_char=None, schema={"line": pl.String},
@@ -134,6 +139,39 @@ def unpacked_zstandard(data: bytes, label: str) -> BinaryIO:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise MarketDataError(f"{label} is a damaged zstandard file: {error}.") from error
     return io.BytesIO((frame["line"].fill_null("").str.join("\n")[0] + "\n").encode())
+
+
+_BLOCK = 128 << 10  # bytes that a block of zstandard holds at most
+_RAW, _REPEATED = 0, 1  # kinds of blocks: as they are, and one byte so many times
+
+
+def most_of_zstandard(data: bytes, enough: int) -> int:
+    """Return what zstandard frames unpack to at most, as far as `enough`; their heads may lie, their blocks cannot.
+
+    By RFC 8878, 3.1.1. What is no frame, or is cut off, ends it: the decoder says so itself.
+    """
+    most = place = 0
+    with contextlib.suppress(struct.error):
+        while place < len(data) and most <= enough:
+            (magic,) = struct.unpack_from("<I", data, place)
+            if magic & 0xFFFFFFF0 == 0x184D2A50:  # a frame to be skipped
+                place += 8 + struct.unpack_from("<I", data, place + 4)[0]
+                continue
+            if magic != 0xFD2FB528:
+                break
+            (head,) = struct.unpack_from("<B", data, place + 4)
+            single = head >> 5 & 1
+            sizes = (single, 2, 4, 8)[head >> 6] + (0, 1, 2, 4)[head & 3] + 1 - single
+            place += 5 + sizes
+            last = False
+            while not last and most <= enough:
+                low, high = struct.unpack_from("<BH", data, place)
+                block = low | high << 8
+                last, kind, size = bool(block & 1), block >> 1 & 3, block >> 3
+                most += size if kind in {_RAW, _REPEATED} else _BLOCK
+                place += 3 + (1 if kind == _REPEATED else size)
+            place += 4 * (head >> 2 & 1)
+    return most
 
 
 ACCEPTED = (

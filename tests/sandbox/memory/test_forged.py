@@ -189,7 +189,26 @@ def about(saved: Saved, **changes: Any) -> None:
     saved["about"] |= changes
 
 
+def _tied(value: bytes) -> bytes:
+    """A snapshot of the right form whose one member is a value in marshal's own bytes, which may refer to itself."""
+    form = b"".join(marshal.dumps(part, 2) for part in ("form", 1, "made"))
+    return zlib.compress(b"{" + form + value + b"0")
+
+
+def _twice(depth: int) -> bytes:
+    """A list of a list twice, of a list twice ...: of a few bytes, and of 2**depth parts for whom does not look."""
+    two = (2).to_bytes(4, "little")
+    inner = b"N"
+    # Marshal numbers what may be referred to as it begins: the innermost comes last.
+    for level in range(depth, 0, -1):
+        again = b"r" + level.to_bytes(4, "little") if level < depth else b"N"
+        inner = b"\xdb" + two + inner + again
+    return inner
+
+
 BYTES: dict[str, Callable[[bytes], bytes]] = {
+    "a list that holds itself": lambda _: _tied(b"\xdb" + (1).to_bytes(4, "little") + b"r" + bytes(4)),
+    "lists that double": lambda _: _tied(_twice(60)),
     "nothing": lambda _: b"",
     "noise": lambda data: bytes(reversed(data)),
     "half of it": lambda data: data[: len(data) // 2],
