@@ -464,7 +464,7 @@ def test_the_head_of_a_page_names_who_is_signed_in(
 
 def test_without_accounts_a_page_names_nobody(live: Running) -> None:
     head = live.client.get("/seasons").text.partition("<main")[0]
-    assert 'id="who"' not in head
+    assert 'id="signed-in"' not in head
     assert "/sign-in" not in head
 
 
