@@ -470,7 +470,8 @@ def _dress(policy: str, caching: str) -> tuple[tuple[bytes, bytes], ...]:
     return (
         (b"content-security-policy", policy.encode()),
         (b"x-content-type-options", b"nosniff"),
-        (b"referrer-policy", b"no-referrer"),
+        # Not no-referrer: a browser would then send each form of our own pages with `Origin: null`.
+        (b"referrer-policy", b"same-origin"),
         (b"cross-origin-resource-policy", b"same-origin"),
         (b"cache-control", caching.encode()),
     )

@@ -19,6 +19,7 @@ from arena.web import security
 from arena.web.security import FORGOTTEN, FREE_GUESSES, Guesses
 from tests.arenas import PATIENCE, Running, bot_source, running, settings_for
 from tests.conftest import TOKEN
+from tests.e2e.browser import CHROMIUM, browsing
 
 PASSWORD = "correct horse battery"
 OPERATOR = {"authorization": f"Bearer {TOKEN}"}
@@ -518,9 +519,23 @@ def test_the_head_of_a_page_names_who_is_signed_in(
     assert arena.api("GET", "/me", headers=OPERATOR).status_code == 200
 
 
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_a_real_browser_signs_in_and_out(arena: Running, user: accounts.Account) -> None:
+    """Browsers say of a form where its page is from, unless the page forbids that."""
+    with browsing(f"{arena.url}/sign-in?link={link_of(arena, user)}&next=%2Fseasons") as (page, _):
+        page.click("main button[type=submit]")
+        page.wait_for_selector("#signed-in a[href='/account']")
+        assert page.inner_text("#signed-in") == f"Signed in as {user.name}"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.goto(f"{arena.url}/account")
+        page.click("form[action='/sign-out'] button")
+        page.wait_for_selector("#signed-in a[href^='/sign-in']")
+
+
 def test_without_accounts_a_page_names_nobody(live: Running) -> None:
     head = live.client.get("/seasons").text.partition("<main")[0]
-    assert 'id="who"' not in head
+    assert 'id="signed-in"' not in head
     assert "/sign-in" not in head
 
 
