@@ -43,6 +43,7 @@ class SubmissionDocument(TypedDict):
     created_at: float
     updated_at: float
     attempts: list[dict[str, Any]]
+    trial: dict[str, Any] | None
 
 
 class JobDocument(TypedDict):

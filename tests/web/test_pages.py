@@ -52,6 +52,12 @@ def test_a_hostile_name_and_source_stand_in_the_page_as_text(live: Running, name
     live.api("DELETE", f"/bots/{bot}")
 
 
+def test_where_there_are_no_accounts_the_page_of_one_says_so(live: Running) -> None:
+    answer = live.client.get("/account", headers=HTML)
+    assert answer.status_code == 404
+    assert "This arena has no accounts" in answer.text
+
+
 def test_a_bot_is_found_by_its_name_and_one_with_a_slash_by_a_query(live: Running, own_name: str) -> None:
     bot = live.upload(bot_source(name=f"{own_name} A/B"))["bot_id"]
     answer = live.client.get("/bots", params={"name": f"{own_name} a/b"}, headers=HTML, follow_redirects=False)
@@ -165,6 +171,7 @@ def test_a_program_is_shown_line_by_line_and_escaped(source: str) -> None:
 def test_lines_that_send_orders_are_marked() -> None:
     lines = formats.code_lines("x = 1\nctx.submit_order('A', 'BUY', 1)\n")
     assert [line.orders for line in lines] == [False, True]
+<<<<<<< HEAD
 
 
 def test_where_there_are_no_accounts_the_page_of_one_says_so(live: Running) -> None:
@@ -195,3 +202,5 @@ def test_the_address_of_the_other_season_must_be_one(live: Running) -> None:
     first, second = wrong.problems()
     assert first == "PRACTICE_URL=javascript:alert(1) is no address of a page: write it as http://HOST:PORT/."
     assert second.endswith("set PRACTICE_URL or RANKED_URL, not both.")
+=======
+>>>>>>> stranger
