@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from typer.models import CommandInfo, TyperInfo
 
 PANELS = {
-    "The server": ("serve", "doctor", "config", "db", "users", "tokens", "activity", "hosts", "host", "cluster", "farm", "version"),
+    "The server": (
+        "serve", "doctor", "config", "db", "users", "tokens", "activity", "hosts", "host", "cluster", "farm", "version",
+    ),
     "On a running server": (
         "submit", "upload", "leaderboard", "watch", "bots", "season", "models", "answer", "cancel", "webhooks", "mcp",
     ),

@@ -171,7 +171,6 @@ def test_a_program_is_shown_line_by_line_and_escaped(source: str) -> None:
 def test_lines_that_send_orders_are_marked() -> None:
     lines = formats.code_lines("x = 1\nctx.submit_order('A', 'BUY', 1)\n")
     assert [line.orders for line in lines] == [False, True]
-<<<<<<< HEAD
 
 
 def test_where_there_are_no_accounts_the_page_of_one_says_so(live: Running) -> None:
@@ -202,5 +201,3 @@ def test_the_address_of_the_other_season_must_be_one(live: Running) -> None:
     first, second = wrong.problems()
     assert first == "PRACTICE_URL=javascript:alert(1) is no address of a page: write it as http://HOST:PORT/."
     assert second.endswith("set PRACTICE_URL or RANKED_URL, not both.")
-=======
->>>>>>> stranger
