@@ -173,12 +173,6 @@ def test_lines_that_send_orders_are_marked() -> None:
     assert [line.orders for line in lines] == [False, True]
 
 
-def test_where_there_are_no_accounts_the_page_of_one_says_so(live: Running) -> None:
-    answer = live.client.get("/account", headers=HTML)
-    assert answer.status_code == 404
-    assert "This arena has no accounts" in answer.text
-
-
 @pytest.mark.parametrize(
     ("name", "words"),
     [("practice_url", "Try bots without being ranked"), ("ranked_url", "nothing on it is ranked")],
