@@ -36,7 +36,7 @@ _FORMULAS = {
     "spa_p": "Superior predictive ability: p of 'no bot beats the benchmark' (Hansen 2005, consistent), package arch",
     "stepm": "Bots that beat the benchmark, familywise error 5 % (Romano, Wolf 2005), package arch",
     "pbo": "Probability of backtest overfitting over an author's bots: CSCV, 16 blocks (Bailey et al. 2017)",
-    "excess_pct": "Return less that of the benchmark since the bot's first score point, percentage points",
+    "excess_pct": "Return less that of the benchmark from the bot's first tick on, percentage points",
     "verdict": "Confidence sequence of batch means of excess returns, error 5 % over all pairs of the board",
     "sharpe": "mean(r)/sd(r) on the score clock, times the root of periods a year; none below 30 periods",
 }
@@ -166,34 +166,58 @@ def rules_words(rules: dict[str, Any]) -> str:
     )
 
 
+# Heading and format of each column, as people write it; texts stand to the left, figures to the right.
+_SHOWN = {
+    "rank": ("#", "{}"), "name": ("Bot", ""), "author": ("Author", ""), "origin": ("From", ""),
+    "equity": ("Equity", "{:,.2f}"), "return_pct": ("Return", "{:+.2f} %"), "excess_pct": ("Excess", "{:+.2f} %"),
+    "verdict": ("Against the benchmark", ""), "tie_first": ("Tie from", "{}"), "tie_last": ("Tie to", "{}"),
+    "sharpe": ("Sharpe", "{:.2f}"), "periods": ("Periods", "{:,}"), "max_drawdown_pct": ("Drawdown", "{:.2f} %"),
+    "trades": ("Trades", "{:,}"), "fees": ("Fees", "{:,.2f}"),
+}  # fmt: skip
+_NAMES = {"spa_p": "p of the best bot", "stepm": "Better than the benchmark", "pbo": "Overfitting"}
+_STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;color-scheme:light dark;max-width:72rem;margin:2rem auto;padding:0 1rem}"
+    "h1{margin-bottom:0}code{overflow-wrap:anywhere}div{overflow-x:auto}table{border-collapse:collapse;width:100%}"
+    "th,td{padding:.35rem .6rem;border-bottom:1px solid #8885;text-align:right;font-variant-numeric:tabular-nums}td{white-space:nowrap}"
+    ".text{text-align:left}dt{font-weight:600}dd{margin:0 0 .6rem}"
+)
+
+
 def report_page(report: dict[str, Any]) -> str:
     """Return a report as one HTML page without scripts."""
 
-    def cell(value: Any) -> str:
-        text = "" if value is None else f"{value:,.4g}" if isinstance(value, float) else str(value)
-        return html.escape(text)
+    def cell(name: str, value: Any) -> str:
+        form = _SHOWN[name][1]
+        text = "\N{EN DASH}" if value is None else form.format(value) if form else str(value)
+        return f"<td{'' if form else ' class=text'}>{html.escape(text)}</td>"
 
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in COLUMNS)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{cell(row[name])}</td>" for name in COLUMNS) + "</tr>" for row in report["table"]
+    head = "".join(
+        f'<th scope="col"{"" if _SHOWN[name][1] else " class=text"}>{_SHOWN[name][0]}</th>' for name in COLUMNS
     )
+    body = "".join("<tr>" + "".join(cell(name, row[name]) for name in COLUMNS) + "</tr>" for row in report["table"])
     best, season = report["best_of_many"], report["season"]
     words = (
         f"Best of many: {best['needs']}." if best["needs"] else
-        f"Chance alone would make such a best bot with p = {best['spa_p']:.3f}. Beats the benchmark: "
-        f"{', '.join(best['stepm']) or 'none'}."
+        f"If no bot were better than the benchmark, a best one like this would come with p = {best['spa_p']:.3f}. "
+        f"Better than the benchmark beyond chance: {', '.join(best['stepm']) or 'none'}."
     )  # fmt: skip
     overfitting = "".join(
-        f"<li>{html.escape(each['author'])}: {cell(each['pbo'])} over {each['bots']} bots</li>"
+        f"<li>{html.escape(each['author'])}: {each['pbo']:.2f}, over {each['bots']} bots</li>"
         for each in report["overfitting"]
     )
-    formulas = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in report["formulas"].items())
+    formulas = "".join(
+        f"<dt>{_NAMES.get(name) or _SHOWN[name][0]}</dt><dd>{html.escape(text)}</dd>"
+        for name, text in report["formulas"].items()
+    )
     said = html.escape(str(report["summary"].get("separation", "")))
+    chance = (
+        f"<h2>Probability that an author's best bot is overfitted</h2><ul>{overfitting}</ul>" if overfitting else ""
+    )
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        f"<title>Season {season['number']}</title><h1>Season {season['number']}: {html.escape(season['feed'])}</h1>"
-        f"<p>{html.escape(rules_words(report['rules']))}</p><p>{said}</p><p>{html.escape(words)}</p>"
-        f"<h2>Overfitting by author</h2><ul>{overfitting}</ul>"
-        f"<h2>Final table</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f"<h2>Formulas</h2><dl>{formulas}</dl></html>\n"
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Season {season['number']}</title><style>{_STYLE}</style><h1>Season {season['number']}</h1>"
+        f"<p>Market <code>{html.escape(season['feed'])}</code>. {html.escape(rules_words(report['rules']))}</p>"
+        f"<p>{said}</p><p>{html.escape(words)}</p>"
+        f"<h2>Final table</h2><div><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{chance}"
+        f"<h2>How it is computed</h2><dl>{formulas}</dl></html>\n"
     )
