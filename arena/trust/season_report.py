@@ -178,7 +178,8 @@ _NAMES = {"spa_p": "p of the best bot", "stepm": "Better than the benchmark", "p
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;color-scheme:light dark;max-width:72rem;margin:2rem auto;padding:0 1rem}"
     "h1{margin-bottom:0}code{overflow-wrap:anywhere}div{overflow-x:auto}table{border-collapse:collapse;width:100%}"
-    "th,td{padding:.35rem .6rem;border-bottom:1px solid #8885;text-align:right;font-variant-numeric:tabular-nums}td{white-space:nowrap}"
+    "th,td{padding:.35rem .6rem;border-bottom:1px solid #8885;text-align:right;font-variant-numeric:tabular-nums}"
+    "td{white-space:nowrap}"
     ".text{text-align:left}dt{font-weight:600}dd{margin:0 0 .6rem}"
 )
 
