@@ -33,7 +33,9 @@ def number_class(kind: type) -> None:
 def _set_number(kind: type, number: int) -> None:
     # A class with vector calls uses the field, and so do its heirs, which lack the flag.
     if not any(base.__flags__ & _HAS_VECTOR_CALLS for base in kind.__mro__):
-        word_at(id(kind) + _NUMBER).value = number % (1 << 64)
+        # Below zero, for from Python 3.12 on a class is refused whose offset lies beyond its size; and never -1,
+        # which says that hashing has failed.
+        word_at(id(kind) + _NUMBER).value = (1 << 63) + number % (1 << 62)
 
 
 def _hash_class(kind: type) -> int:
