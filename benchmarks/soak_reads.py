@@ -102,6 +102,7 @@ def questions(url: str) -> dict[str, list[tuple[str, dict[str, str]]]]:
                                     (f"{api}/leaderboard?limit=1000&season=1", {})]  # fmt: skip
     for name, limit in (("trades", 1000), ("orders", 1000), ("logs", 1000), ("equity", 20_000)):
         found[f"{api}/bots/{{bot_id}}/{name}"] += [(f"{api}/bots/{bot}/{name}?limit={limit}", {}) for bot in bots]
+    found[f"{api}/curves"] = [(f"{api}/curves?bot={one}&bot={two}", {}) for one, two in itertools.pairwise(bots)]
     for page in ("/", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics"):
         found[page] = [(page, {})]
     return found

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -101,6 +102,8 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any, say: C
         screen = _start_dashboard(arena, server, lines, address) if lines is not None else None
         server.screen = screen
         try:
+            # A SIGTERM that comes before the loop does ends it as well, and needs no words of Python's beside ours.
+            warnings.filterwarnings("ignore", "coroutine 'Server.serve' was never awaited", RuntimeWarning)
             server.run(sockets=[listening])
         finally:
             manager.stopping()
