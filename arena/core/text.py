@@ -14,6 +14,11 @@ NAME_LIMIT = 80
 
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _SPACES = re.compile(r"\s+")
+_LONGEST_CELL = 32_767  # characters, as spreadsheets have it
+# The wide forms are read as the narrow ones by spreadsheets of some languages.
+_FORMULAS = frozenset(
+    "=+-@\t\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
+)
 
 
 def _visible(character: str) -> bool:
@@ -52,3 +57,13 @@ def clean_name(text: str) -> str:
     flat = _SPACES.sub(" ", unicodedata.normalize("NFC", text[: NAME_LIMIT * 4]))
     # Once more, because what was taken out may have stood between two spaces.
     return _SPACES.sub(" ", _strip(flat)).strip()
+
+
+def csv_cell(value: object) -> str:
+    """Return a CSV cell: one line of visible text; what a spreadsheet would run as a formula is defused."""
+    if value is None:
+        return ""
+    if isinstance(value, int | float):
+        return repr(value)
+    text = clean_line(str(value), _LONGEST_CELL)
+    return f"'{text}" if text.lstrip()[:1] in _FORMULAS else text

@@ -6,14 +6,16 @@ What was moved to files of the archive is in them as well, so that an export is 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import JSON, Engine, func, select
 from sqlmodel import SQLModel
 
+from arena.core.text import csv_cell
 from arena.errors import ArenaError, NotFoundError
+from arena.store import queries
 from arena.store.bulk import Row, table_of
 from arena.store.models import (
     ArchivePart,
@@ -38,6 +40,12 @@ TABLES: dict[str, type[SQLModel]] = {
     "trades": Trade, "equity": EquityRow, "orders": OrderRow, "ticks": Tick, "bot_ticks": BotTick, "logs": LogRow,
 }  # fmt: skip
 _ROWS_AT_ONCE = 20_000
+BOARD_TEXTS = ("bot_id", "name", "author", "origin", "model", "status", "verdict")
+_BOARD_COUNTS = ("rank", "tie_first", "tie_last", "periods", "trades", "rejected", "errors")
+_BOARD_FIGURES = (
+    "equity", "return_pct", "excess_pct", "max_drawdown_pct", "sharpe", "win_rate_pct", "turnover", "exposure_pct",
+    "fees", "cash", "realized_pnl", "unrealized_pnl", "admitted_at",
+)  # fmt: skip
 
 
 def count_rows(engine: Engine, season_id: str, name: str) -> int:
@@ -97,13 +105,18 @@ def _frames(engine: Engine, season_id: str, name: str, told: Callable[[int], Non
 
 
 def _write_csv(engine: Engine, season_id: str, name: str, path: Path, told: Callable[[int], None]) -> int:
+    import polars as pl
+
     from arena.store.frames import frame_of
 
-    count = 0
+    count, empty = 0, frame_of(TABLES[name], [])
+    # JSON begins with a bracket, and may be longer than a cell of a spreadsheet.
+    documents = {column.name for column in table_of(TABLES[name]).c if isinstance(column.type, JSON)}
+    texts = [column for column, kind in empty.schema.items() if kind == pl.String and column not in documents]
     with path.open("wb") as file:
-        frame_of(TABLES[name], []).write_csv(file)
+        empty.write_csv(file)
         for frame in _frames(engine, season_id, name, told):
-            frame.write_csv(file, include_header=False)
+            for_spreadsheets(frame, texts).write_csv(file, include_header=False)
             count += len(frame)
     return count
 
@@ -126,3 +139,23 @@ def _write_parquet(engine: Engine, season_id: str, name: str, path: Path, told: 
         else:
             frame_of(TABLES[name], []).write_parquet(path, compression="zstd")
     return count
+
+
+def for_spreadsheets(frame: pl.DataFrame, texts: Iterable[str]) -> pl.DataFrame:
+    """Return a frame whose texts in these columns are single, visible lines that no spreadsheet runs as a formula."""
+    import polars as pl
+
+    return frame.with_columns(
+        pl.Series(name, [None if text is None else csv_cell(text) for text in frame[name]], dtype=pl.String)
+        for name in texts
+    )
+
+
+def board_frame(engine: Engine, season_id: str) -> pl.DataFrame:
+    """Return the board of a season, one row a bot, best first."""
+    import polars as pl
+
+    kinds = dict.fromkeys(_BOARD_COUNTS, pl.Int64) | dict.fromkeys(_BOARD_FIGURES, pl.Float64)
+    schema = {"rank": pl.Int64, **dict.fromkeys(BOARD_TEXTS, pl.String), **kinds}
+    rows = [{key: row.get(key) for key in schema} for row in queries.board(engine, season_id)]
+    return pl.DataFrame(rows, schema=schema, orient="row", strict=False)

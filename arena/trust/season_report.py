@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 from arena.core.season_rules import SeasonRules
 from arena.core.statistics.dependence import stationary_block_length
 from arena.core.statistics.sharpe import backtest_overfitting
+from arena.core.text import csv_cell
 from arena.dates import spoken
-from arena.engine.backtest.report import csv_cell
 from arena.errors import ConflictError
 from arena.store import queries
 from arena.store.jobs import JobStatus, add_job, newest_job

@@ -8,7 +8,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from arena.engine.backtest.report import csv_cell
+from arena.core.text import csv_cell
 from arena.trust.tournament import COLUMNS
 
 Row = dict[str, Any]

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import tempfile
 import zipfile
+from pathlib import Path
 from typing import IO, Any
 
 import orjson
 
-from arena.engine.backtest.report import csv_cell
-from arena.errors import ConflictError, NotFoundError
+from arena.errors import ConflictError, NotFoundError, TooLargeError
 from arena.store import queries
-from arena.store.season_tables import TABLES, season_frame
+from arena.store.season_export import BOARD_TEXTS, board_frame, count_rows, export_table, for_spreadsheets
 from arena.trust.season_report import keep_report, kept_report, report_page
 from arena.web.context import AppState
 
-NAMES = ("board", *TABLES)
+NAMES = ("board", "trades", "orders", "equity", "ticks")
+MAX_ROWS = 2_000_000  # of one table: writing more takes a reader's place for minutes
 BUNDLE = "season.zip"
 FILES = (
     *(f"{name}.{ending}" for name in NAMES for ending in ("csv", "parquet")), "report.json", "report.html", BUNDLE
@@ -48,53 +47,49 @@ def season_file(context: AppState, number: int, name: str) -> IO[bytes]:
     if name not in FILES:
         raise NotFoundError(f"A season has no file of that name; there are {', '.join(FILES)}.")
     season = queries.season_by_number(context.database, number)
-    made = tempfile.TemporaryFile(prefix="arena-season-")  # noqa: SIM115 - whoever sends it closes it
-    try:
+    with tempfile.TemporaryDirectory(prefix="arena-season-") as folder:
+        path = Path(folder) / name
         if name == BUNDLE:
-            _write_bundle(context, season, made)
+            _write_bundle(context, season, path)
         else:
-            _write(context, season, name, made)
-    except BaseException:
-        made.close()
-        raise
-    made.seek(0)
-    return made
+            _write(context, season, path)
+        # An open file outlives its name.
+        return path.open("rb")
 
 
-def _write(context: AppState, season: dict[str, Any], name: str, file: IO[bytes]) -> None:
-    stem, _, ending = name.partition(".")
-    if stem == "report":
+def _write(context: AppState, season: dict[str, Any], path: Path) -> None:
+    table, kind = path.stem, path.suffix.removeprefix(".")
+    if table == "report":
         kept = keep_report(context.database, season["number"], context.signer)
-        file.write(
-            orjson.dumps(kept, option=orjson.OPT_INDENT_2) if ending == "json" else report_page(kept["report"]).encode()
+        path.write_bytes(
+            orjson.dumps(kept, option=orjson.OPT_INDENT_2) if kind == "json" else report_page(kept["report"]).encode()
         )
-        return
-    frame = season_frame(context.database, season["id"], stem)
-    if ending == "parquet":
-        frame.write_parquet(file, compression="zstd")
-        return
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(frame.columns)
-    for row in frame.iter_rows():
-        writer.writerow([csv_cell(value) for value in row])
-    text.flush()
-    text.detach()
+    elif table == "board":
+        frame = board_frame(context.database, season["id"])
+        if kind == "csv":
+            for_spreadsheets(frame, BOARD_TEXTS).write_csv(path)
+        else:
+            frame.write_parquet(path, compression="zstd")
+    else:
+        rows = count_rows(context.database, season["id"], table)
+        if rows > MAX_ROWS:
+            raise TooLargeError(
+                f"The table has {rows:,} rows, more than {MAX_ROWS:,}; `arena season export` writes them all."
+            )
+        export_table(context.database, season["id"], table, path, "csv" if kind == "csv" else "parquet")
 
 
-def _write_bundle(context: AppState, season: dict[str, Any], file: IO[bytes]) -> None:
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as bundle:
+def _write_bundle(context: AppState, season: dict[str, Any], path: Path) -> None:
+    names = [*(f"{name}.parquet" for name in NAMES), "board.csv"]
+    if season["status"] == "closed":
+        names += ["report.json", "report.html"]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as bundle:
         bundle.writestr("season.json", orjson.dumps(season, option=orjson.OPT_INDENT_2))
-        names = [*(f"{name}.parquet" for name in NAMES), "board.csv"]
-        if season["status"] == "closed":
-            names += ["report.json", "report.html"]
         for name in names:
-            with tempfile.TemporaryFile(prefix="arena-season-") as part:
-                try:
-                    _write(context, season, name, part)
-                except ConflictError:  # it was opened anew meanwhile
-                    continue
-                part.seek(0)
-                with bundle.open(name, "w") as member:
-                    while piece := part.read(1 << 20):
-                        member.write(piece)
+            part = path.with_name(name)
+            try:
+                _write(context, season, part)
+            except ConflictError:  # it was opened anew meanwhile
+                continue
+            bundle.write(part, name)
+            part.unlink()

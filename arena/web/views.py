@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
-from arena.engine.backtest.report import csv_cell
+from arena.core.text import csv_cell
 from arena.engine.seat import Seat
 from arena.errors import NotFoundError
 from arena.web.context import AppState, ChosenSeason

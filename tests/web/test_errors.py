@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from arena.engine.backtest.report import csv_cell
+from arena.core.text import csv_cell
 from arena.web.text import json_bytes
 from sandbox.language.rules import RULES
 from tests.arenas import BUYER, Running, bot_source, running, settings_for

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import polars as pl
 import pytest
 
+from arena.store.season_archive import archive_season
 from arena.web.season_files import FILES
 from tests.arenas import BUYER, Running, bot_source, running, settings_for, until
 
@@ -75,6 +76,12 @@ def test_csv_and_parquet_hold_the_same_rows(closed: Running, table: str) -> None
     numbers = [name for name in ("equity", "price", "time", "n", "size") if name in frame.columns]
     for name in numbers:
         assert [float(row[name]) for row in rows if row[name]] == frame[name].drop_nulls().to_list()
+
+
+def test_what_was_moved_to_the_archive_is_downloaded_as_well(closed: Running) -> None:
+    before = {name: closed.api("GET", f"/seasons/1/files/{name}.csv").text for name in ("ticks", "equity")}
+    archive_season(closed.arena.database, 1)
+    assert {name: closed.api("GET", f"/seasons/1/files/{name}.csv").text for name in before} == before
 
 
 def test_a_csv_file_runs_no_formula(closed: Running) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from arena.core.exchange import Rules
 from arena.core.orders import Side
-from arena.core.text import clean_line
+from arena.core.text import clean_line, csv_cell
 from arena.engine.backtest.account import BacktestAccount, RecordedMarket, rejected_count
 from arena.engine.backtest.run import BacktestResult
 from arena.engine.rows import LogColumns, log_row
@@ -26,13 +26,6 @@ ORDER_COLUMNS = (
     "time", "bot_name", "symbol", "side", "size", "status", "reason", "fill_time", "fill_price",
     "fill_size",
 )  # fmt: skip
-
-
-_LONGEST_CELL = 32_767  # characters, as spreadsheets have it
-# The wide forms are read as the narrow ones by spreadsheets of some languages.
-_FORMULAS = frozenset(
-    "=+-@\t\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +185,6 @@ def log_rows(results: Sequence[BacktestResult]) -> list[Row]:
             for n, line in enumerate(play.ledger.logs)
         ]
     )
-
-
-def csv_cell(value: object) -> str:
-    """Return a CSV cell: one line of visible text; what a spreadsheet would run as a formula is defused."""
-    if value is None:
-        return ""
-    if isinstance(value, int | float):
-        return repr(value)
-    text = clean_line(str(value), _LONGEST_CELL)
-    return f"'{text}" if text.lstrip()[:1] in _FORMULAS else text
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
