@@ -33,7 +33,7 @@ from arena.store.bundle_check import (
     check_lists,
     read_member,
 )
-from arena.store.models import Bot, BotTick, Entry, EquityRow, OrderRow, Season, Tick, Trade
+from arena.store.models import Bot, BotTick, Entry, EntryNumber, EquityRow, EquityStored, OrderRow, Season, Tick, Trade
 from arena.store.moved import equity_batches, row_batches, tick_batches
 from arena.store.queries import receipts, tick_span
 from arena.store.receipts import Signer, receipt_problems, seal_problems
@@ -102,11 +102,13 @@ class StoredRecord:
     @property
     def equity_until(self) -> int:
         """Return the tick of the last equity row up to the last tick, -1 if there is none."""
-        table = table_of(EquityRow)
+        rows, entries = table_of(EquityStored), table_of(EntryNumber)
         newest = (
-            select(table.c.tick)
-            .where(table.c.season_id == self.season["id"], table.c.bot_id == self.bot["id"], table.c.tick <= self.last)
-            .order_by(table.c.id.desc())
+            select(rows.c.tick)
+            .join(entries, entries.c.number == rows.c.entry)
+            .where(entries.c.season_id == self.season["id"], entries.c.bot_id == self.bot["id"])
+            .where(rows.c.tick <= self.last)
+            .order_by(rows.c.time.desc())
             .limit(1)
         )
         with self.engine.connect() as connection:
