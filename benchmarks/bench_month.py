@@ -27,7 +27,7 @@ import numpy as np
 
 from arena.config import Settings
 from arena.core.ledger import mark
-from arena.core.scoring import SNAPSHOT_EVERY, default_score_interval
+from arena.core.scoring import RANKED_EVERY, default_score_interval
 from arena.engine.backtest.account import BacktestAccount
 from arena.engine.backtest.market import RecordedMarket
 from arena.engine.backtest.run import BotSource, check_candidates, hash_source, play_entries
@@ -149,8 +149,8 @@ class _Writer:
                     "detail": "loaded after tick -1",
                 })  # fmt: skip
             self._orders(writes, seat, n)
-        if n % SNAPSHOT_EVERY == 0:
-            place = n // SNAPSHOT_EVERY
+        if n % RANKED_EVERY == 0:
+            place = n // RANKED_EVERY
             for seat, _ in self._played:
                 _, _, equity, realized, unrealized, cash = self._equity[seat.id][place]
                 writes.equity.append({
@@ -158,7 +158,7 @@ class _Writer:
                     "unrealized_pnl": unrealized, "cash": cash, "season_id": season, "bot_id": seat.id,
                 })  # fmt: skip
         if self._scores.clock.due(time):
-            at = {seat.id: self._equity[seat.id][n // SNAPSHOT_EVERY][2] for seat, _ in self._played}
+            at = {seat.id: self._equity[seat.id][n // RANKED_EVERY][2] for seat, _ in self._played}
             writes.score_points.append(self._scores.point(n, time, at, prices))
         return writes
 

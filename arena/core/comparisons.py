@@ -97,7 +97,7 @@ def batch_schedule(sampled: Sequence[Floats], score_interval: float) -> npt.NDAr
 
 @dataclass(slots=True)
 class BoardComparisons:
-    """The running comparisons of one season; `point` at each score point, `judge` for each snapshot.
+    """The running comparisons of one season; `point` at each score point, `judge` at each ranking.
 
     `batch` is how many returns make one batch: at least 5 minutes, and five times as long as returns remember
     (Politis, White 2004) where they are dependent at all. It is the first size doubled until it is long enough, and

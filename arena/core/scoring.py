@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-SNAPSHOT_EVERY = 10
+RANKED_EVERY = 10  # ticks from one ranking of the board to the next
 MIN_SHARPE_RETURNS = 30
 SECONDS_A_YEAR = 365.0 * 86400.0
 MIN_SCORE_INTERVAL = 300.0

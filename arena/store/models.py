@@ -403,7 +403,7 @@ class ScorePoint(SQLModel, table=True):
 
 
 class BoardSummary(SQLModel, table=True):
-    """What a season's board says beside its rows, as of the last snapshot: baselines, ties, the state of the clock.
+    """What a season's board says beside its rows, as of the last ranking: baselines, ties, the state of the clock.
 
     `market` holds the last known prices and what has ended, so that a restart looks for no older tick.
     """

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, Executable, Table, and_, bindparam, f
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from arena.core.scoring import SNAPSHOT_EVERY
+from arena.core.scoring import RANKED_EVERY
 from arena.store.bulk import Row, given_rows, json_document, table_of
 from arena.store.models import EntryNumber, EquityRollup, EquityStored, Season
 
@@ -26,7 +26,7 @@ _BATCH = 5000
 
 def levels_of(interval: float) -> tuple[int, ...]:
     """Return the levels at which a season's equity is rolled up: those that are wider than from row to row."""
-    return tuple(level for level in LEVELS if interval * SNAPSHOT_EVERY < level)
+    return tuple(level for level in LEVELS if interval * RANKED_EVERY < level)
 
 
 def roll_up(connection: Connection, rows: Sequence[Row], interval: float) -> None:

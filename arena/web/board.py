@@ -19,10 +19,10 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from arena.core.scoring import SNAPSHOT_EVERY
+from arena.core.scoring import RANKED_EVERY
 from arena.store import queries
 from arena.web import schemas
-from arena.web.board_snapshot import BoardSnapshot, Question, takes_gzip
+from arena.web.board_edition import BoardEdition, Question, takes_gzip
 from arena.web.context import AppState, ChosenSeason
 from arena.web.views import DISQUALIFIED
 
@@ -78,12 +78,12 @@ class BoardCache:
     def __init__(self, context: AppState) -> None:
         self._context = context
         self._key: tuple[Any, ...] = ()
-        self._edition: BoardSnapshot | None = None
+        self._edition: BoardEdition | None = None
         self._pages: OrderedDict[Question, Page] = OrderedDict()
         self._bytes = 0
         self._known: dict[tuple[bytes, str, str], Question] = {}
         self._building = asyncio.Lock()
-        self._past: OrderedDict[str, tuple[tuple[int, int], BoardSnapshot]] = OrderedDict()
+        self._past: OrderedDict[str, tuple[tuple[int, int], BoardEdition]] = OrderedDict()
         self.builds = 0
 
     async def first(
@@ -161,7 +161,7 @@ class BoardCache:
             _, dropped = self._pages.popitem(last=False)
             self._bytes -= len(dropped.body)
 
-    def _read(self, shown: tuple[Any, ...], season_id: str) -> BoardSnapshot:
+    def _read(self, shown: tuple[Any, ...], season_id: str) -> BoardEdition:
         context, engine = self._context, self._context.engine
         self.builds += 1
         season = queries.season_row(context.database, season_id)
@@ -173,7 +173,7 @@ class BoardCache:
             if row["disqualified"] is not None:
                 row["status"] = DISQUALIFIED
             row["positions"] = row["positions"] or {}
-        return BoardSnapshot(
+        return BoardEdition(
             shown,
             orjson.dumps(schemas.SeasonDetail.model_validate(season).model_dump()),
             orjson.dumps(queries.board_summary(context.database, season_id) or None),
@@ -233,7 +233,7 @@ def _response(page: Page, if_none_match: str) -> Response:
     return Ready(200, page.found, page.body)
 
 
-def _page(edition: BoardSnapshot, asked: Question) -> Page:
+def _page(edition: BoardEdition, asked: Question) -> Page:
     return Page(edition.tag(asked), edition.body(asked)).dress(asked)
 
 
@@ -244,8 +244,8 @@ def _shown(context: AppState) -> tuple[Any, ...]:
         (seat.id, seat.status, seat.recovered, seat.entry.errors, seat.entry.last_error)
         for seat in engine.roster.seats()
     ]  # fmt: skip
-    snapshot = engine.market.n // SNAPSHOT_EVERY
-    return engine.season.id, engine.season.status, engine.roster.revision, snapshot, seats
+    ranking = engine.market.n // RANKED_EVERY
+    return engine.season.id, engine.season.status, engine.roster.revision, ranking, seats
 
 
 def _matches(given: str, tag: str) -> bool:

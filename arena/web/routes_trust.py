@@ -97,7 +97,7 @@ def _ask_robust(context: AppState, season: ChosenSeason, bot_id: str) -> Row:
 
 @router.get("/leaderboard/signed", response_model=schemas.SignedBoard)
 async def signed_board(request: Request, context: Ctx, season: Chosen, lines: Waiting) -> Response:
-    """Return the whole board as of its last snapshot, signed: season, rules, summary and rows."""
+    """Return the whole board as it was last ranked, signed: season, rules, summary and rows."""
     return Response(await lines.tables.run(request, _signed_board, context, season), media_type="application/json")
 
 

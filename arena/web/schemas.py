@@ -159,7 +159,7 @@ class RandomBand(BaseModel):
 
 
 class BoardSummaryItem(BaseModel):
-    """What the ranks of a board mean, as of its last snapshot."""
+    """What the ranks of a board mean, as it was last ranked."""
 
     benchmark: str
     score_interval: float = Field(description="Seconds of one period of returns.")

@@ -143,7 +143,7 @@ class Robustness(BaseModel):
 
 
 class SignedBoard(BaseModel):
-    """A board as of its last snapshot; the signature is over the board's canonical JSON."""
+    """A board as it was last ranked; the signature is over the board's canonical JSON."""
 
     board: dict[str, Any]
     signature: str = Field(description="Ed25519, base64.")

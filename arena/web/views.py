@@ -45,7 +45,7 @@ def with_life(context: AppState, season: ChosenSeason, row: dict[str, Any]) -> d
 
 
 def up_to_date(context: AppState, season: ChosenSeason, row: dict[str, Any]) -> dict[str, Any]:
-    """Return a bot's row with its account as of the last recorded tick, newer than the last snapshot."""
+    """Return a bot's row with its account as of the last recorded tick, newer than the last ranking."""
     shown = with_life(context, season, row)
     if not season.played:
         return shown

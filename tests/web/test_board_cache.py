@@ -23,7 +23,7 @@ from arena.store.recorder import Recorder, TickWrites
 from arena.web import board as boards
 from arena.web import schemas
 from arena.web.board import BoardCache
-from arena.web.board_snapshot import takes_gzip
+from arena.web.board_edition import takes_gzip
 from benchmarks.board_server import arena_app, season_of, standings
 
 BOTS = 30

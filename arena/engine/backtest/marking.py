@@ -6,7 +6,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 from arena.core.ledger import Account
-from arena.core.scoring import SNAPSHOT_EVERY, Score
+from arena.core.scoring import RANKED_EVERY, Score
 from arena.engine.backtest.market import RecordedMarket
 from arena.engine.backtest.record import EquityCurve
 
@@ -77,8 +77,8 @@ class EquityMarker:
     def _snapshot_ticks(self, start: int, end: int) -> npt.NDArray[np.int64]:
         import numpy as np
 
-        ticks = np.arange(-(-start // SNAPSHOT_EVERY) * SNAPSHOT_EVERY, end, SNAPSHOT_EVERY)
-        if end == len(self._market) and (end - 1) % SNAPSHOT_EVERY:
+        ticks = np.arange(-(-start // RANKED_EVERY) * RANKED_EVERY, end, RANKED_EVERY)
+        if end == len(self._market) and (end - 1) % RANKED_EVERY:
             ticks = np.append(ticks, end - 1)
         return ticks
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine as Database
 
 from arena.core.exchange import Rules
-from arena.core.scoring import SNAPSHOT_EVERY
+from arena.core.scoring import RANKED_EVERY
 from arena.engine.live import garbage
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.calls import CallQueue
@@ -244,7 +244,7 @@ class Engine:
             worth = self._worth(last_prices, conditions.ended)
             builder.score_point(self.scores, worth)
             known = {"last_prices": last_prices, "ended": {**market.ended, **conditions.ended}}
-            ranked = builder.snapshot(self.scores, worth, market=known, last=last)
+            ranked = builder.rank(self.scores, worth, market=known, last=last)
         self._unrecorded = True
         if not self._gathering and not self._record(builder):
             return
@@ -278,7 +278,7 @@ class Engine:
             return
         self._flush()
         self.roster.expire_pending()
-        self._snapshot_last()
+        self._rank_last()
         close_season(self._database, self.season.id)
         self.season.status = "closed"
         # Last: who sees it finds the season closed and its last state written.
@@ -356,14 +356,14 @@ class Engine:
             self._unrecorded = False
             self._publish(*builders)
 
-    def _snapshot_last(self) -> None:
+    def _rank_last(self) -> None:
         """Write equity and standings of the season's last tick, where they have not been written."""
         market = self.market
-        if market.n < 0 or market.n % SNAPSHOT_EVERY == 0 or market.n == self._ranked_at:
+        if market.n < 0 or market.n % RANKED_EVERY == 0 or market.n == self._ranked_at:
             return
         builder = self._builder(market.n, market.time)
         known = {"last_prices": market.last_prices, "ended": market.ended}
-        builder.snapshot(self.scores, self._worth(market.last_prices, {}), market=known, last=True)
+        builder.rank(self.scores, self._worth(market.last_prices, {}), market=known, last=True)
         self._record(builder)
 
     def _publish(self, *builders: TickBuilder) -> None:

@@ -1,4 +1,4 @@
-"""A restart takes accounts, scores and market from what the last snapshot of the board has stored.
+"""A restart takes accounts, scores and market from what the last ranking of the board has stored.
 
 None of it takes longer the older a season is, so that the clock goes on at once. The workers' memories, which may
 take long, are brought back meanwhile (`revival.py`).

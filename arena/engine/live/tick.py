@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from arena.core.exchange import USUAL, Conditions, Holding, Rules, Stepped, step
 from arena.core.orders import Fill, Order, OrderStatus, Rejection
-from arena.core.scoring import SNAPSHOT_EVERY
+from arena.core.scoring import RANKED_EVERY
 from arena.core.text import clean_line
 from arena.engine.live.season_scores import SeasonScores
 from arena.engine.live.standings import standings
@@ -304,7 +304,7 @@ class TickBuilder:
             for score in fresh:
                 score.benchmark_start = benchmark
 
-    def snapshot(
+    def rank(
         self,
         scores: SeasonScores,
         prices: Mapping[str, float],
@@ -316,7 +316,7 @@ class TickBuilder:
 
         `market` is what a restart has to know of it; `prices` are what one unit of each symbol is worth.
         """
-        if self.n % SNAPSHOT_EVERY and not last:
+        if self.n % RANKED_EVERY and not last:
             return False
         shown = [update for update in self.updates.values() if update.life is not Life.RETIRED]
         for update in shown:

@@ -12,7 +12,7 @@ from typing import Any
 
 from arena.core.chain import link
 from arena.core.exchange import RULES_VERSION, Rules
-from arena.core.scoring import SNAPSHOT_EVERY
+from arena.core.scoring import RANKED_EVERY
 from arena.engine.backtest.account import BacktestAccount
 from arena.engine.backtest.run import hash_source
 from arena.engine.replay.replayer import RUN, RecordedTicks, Replayer, advance, ask_on, worker_lifetimes
@@ -259,7 +259,7 @@ def _equity(play: BacktestAccount, name: str, first: int, record: Record) -> Ite
     last = record.last if told or record.season["status"] == "closed" else None
     for row in play.ledger.equity_rows(name, first):
         tick = row["tick"]
-        if record.entry["admitted_tick"] <= tick < end and (tick % SNAPSHOT_EVERY == 0 or tick == last):
+        if record.entry["admitted_tick"] <= tick < end and (tick % RANKED_EVERY == 0 or tick == last):
             yield row
 
 

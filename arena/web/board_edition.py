@@ -28,7 +28,7 @@ class Question(NamedTuple):
 
 
 @dataclass(frozen=True)
-class BoardSnapshot:
+class BoardEdition:
     """The board at one moment; `shown` is what the seats looked like then."""
 
     shown: tuple[Any, ...]
