@@ -1,7 +1,7 @@
 // A bot's chart: price with its trades, equity beside buying and holding, drawdown; one axis of time.
 
 import { get, inSeason } from "./api.js";
-import { bars, charts, colour, decimalsFor, drawdowns, faded, makeChart, points } from "./charts.js";
+import { bars, charts, colour, decimalsFor, drawdowns, faded, makeChart, points, withRoom } from "./charts.js";
 import { h, pageSeason } from "./dom.js";
 import { DASH, number, percent, price, signed, size, when } from "./format.js";
 
@@ -50,7 +50,7 @@ export class BotChart {
     const library = await charts();
     Object.assign(this, await makeChart(this.host, "Price with the bot's trades, equity, drawdown"), { library });
     const { AreaSeries, LineSeries, createSeriesMarkers } = library;
-    const quiet = { lastValueVisible: false, priceLineVisible: false };
+    const quiet = { lastValueVisible: false, priceLineVisible: false, autoscaleInfoProvider: withRoom };
     const money = { type: "custom", formatter: (value) => number(value), minMove: 0.01 };
     this.addPrice();
     this.equitySeries = this.chart.addSeries(LineSeries, { ...quiet, color: colour("s0"), lineWidth: 2, priceFormat: money }, 1);

@@ -127,6 +127,14 @@ export function decimalsFor(lines) {
   return span > 0 ? Math.min(6, Math.max(2, 1 - Math.floor(Math.log10(span)))) : 2;
 }
 
+/** A line that is flat gets room on both sides, so that its axis does not say one number again and again. */
+export const withRoom = (usual) => {
+  const found = usual();
+  const range = found?.priceRange;
+  if (!range || range.maxValue > range.minValue) return found;
+  return { ...found, priceRange: { minValue: range.minValue - 0.05, maxValue: range.maxValue + 0.05 } };
+};
+
 /** Curves of several bots in one chart; `format` writes a value. */
 export class Curves {
   constructor(host, label, format = number, { scale = {} } = {}) {
@@ -177,7 +185,7 @@ export class Curves {
   style({ slot }) {
     return {
       // Colour alone does not tell eight curves apart for everyone.
-      color: slotColour(slot), lineWidth: 2, lineStyle: slot >= 4 ? 2 : 0, lastValueVisible: false, priceLineVisible: false,
+      color: slotColour(slot), lineWidth: 2, lineStyle: slot >= 4 ? 2 : 0, lastValueVisible: false, priceLineVisible: false, autoscaleInfoProvider: withRoom,
       priceFormat: { type: "custom", formatter: (value) => this.format(value, this.digits), minMove: 1e-6 },
     };
   }
