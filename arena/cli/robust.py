@@ -54,10 +54,10 @@ def _local(settings: config.Settings, path: Path, data: list[str], interval: flo
 
     source = read_source(path)
     market = read_market(data, interval, settings.tick_interval_seconds, complain)
-    pool = Pool(RUNTIME, settings.limits, begun=taken(), tuned=settings.sandbox_tuning)
+    pool = Pool(RUNTIME, settings.limits, begun=taken(), pages=True, tuned=settings.sandbox_tuning)
     pool.start()
     try:
-        return robustness(pool, source, market, settings.rules, seed=seed)
+        return robustness(pool, source, market, settings.rules, seed=seed, pin=True)
     finally:
         pool.stop()
 

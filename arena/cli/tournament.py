@@ -53,13 +53,13 @@ def tournament(
         (Path(spec.rpartition("=")[2]).name, read_market([spec], interval, settings.tick_interval_seconds, complain))
         for spec in data or ()
     ]
-    pool = Pool(RUNTIME, settings.limits, begun=taken(), tuned=settings.sandbox_tuning)
+    pool = Pool(RUNTIME, settings.limits, begun=taken(), pages=True, tuned=settings.sandbox_tuning)
     pool.start()
     try:
         symbols = sorted({symbol for entry in check_candidates(pool, sources) for symbol in entry.symbols})
         drawn = draw_rounds(tapes, symbols or ["BTCUSDT"], rounds, ticks, seed, chosen)
         with _progress() as told:
-            found = play(pool, sources, drawn, settings.rules, seed=seed, told=told)
+            found = play(pool, sources, drawn, settings.rules, seed=seed, told=told, pin=True)
     finally:
         pool.stop()
     if json_out is not None:

@@ -23,7 +23,7 @@ from arena.core.statistics.bootstrap import resampled_places
 from arena.engine.backtest.account import BacktestAccount, OrderRecord, RecordedMarket
 from arena.engine.backtest.market import part_of_market
 from arena.engine.backtest.report import benchmark
-from arena.engine.backtest.run import RUN_AHEAD, BotSource, CheckedBot, check_candidates, play_entries
+from arena.engine.backtest.run import LOCKSTEP, BotSource, CheckedBot, check_candidates, play_entries
 from arena.errors import MarketDataError, RefusedError
 from sandbox.pool import Pool
 
@@ -53,6 +53,7 @@ class Result:
     orders: tuple[OrderRecord, ...]
     return_pct: float
     trades: int
+    mode: str
 
     def since(self, tick: int) -> Floats:
         """Return the equities at the tenth ticks from `tick` on."""
@@ -63,8 +64,10 @@ class Result:
 class Plays:
     """Plays one bot again and again; `told` hears how far it has come."""
 
-    def __init__(self, pool: Pool, source: bytes, rules: Rules, seed: int | str, run: int, told: Told) -> None:
-        self._pool, self._source, self.rules, self._seed, self._run = pool, source, rules, seed, run
+    def __init__(
+        self, pool: Pool, source: bytes, rules: Rules, seed: int | str, told: Told, *, pin: bool = False
+    ) -> None:
+        self._pool, self._source, self.rules, self._seed, self._pin = pool, source, rules, seed, pin
         self._told, self._done = told, 0
         self.entry = self._checked(source)
 
@@ -87,18 +90,20 @@ class Plays:
         """Play the bot over a market; `seed` draws its chance anew."""
         rules = rules or self.rules
         chance = f"{self._seed}/{seed}" if seed else self._seed
-        result = play_entries(self._pool, [entry or self.entry], market, rules, seed=chance, run=self._run)[0]
+        result = play_entries(
+            self._pool, [entry or self.entry], market, rules, seed=chance, run=LOCKSTEP, pin=self._pin
+        )[0]
         self._done += 1
         self._told(min(0.99, self._done / _STEPS))
         assert result.play is not None
-        return _result(result.play, rules)
+        return _result(result.play, rules, result.mode)
 
 
-def _result(play: BacktestAccount, rules: Rules) -> Result:
+def _result(play: BacktestAccount, rules: Rules, mode: str) -> Result:
     rows = list(play.ledger.equity)
     return Result(
         np.array([row[0] for row in rows], dtype=np.int64), np.array([row[2] for row in rows]),
-        tuple(play.ledger.orders), (play.equity / rules.starting_cash - 1.0) * 100.0, len(play.ledger.trades),
+        tuple(play.ledger.orders), (play.equity / rules.starting_cash - 1.0) * 100.0, len(play.ledger.trades), mode,
     )  # fmt: skip
 
 
@@ -230,15 +235,18 @@ def robustness(
     rules: Rules,
     *,
     seed: int | str = 0,
-    run: int = RUN_AHEAD,
     told: Told = lambda _: None,
+    pin: bool = False,
 ) -> Row:
-    """Return what is left of a bot's result on a tape under costs, delays and changes that should not matter."""
+    """Return what is left of a bot's result on a tape under costs, delays and changes that should not matter.
+
+    It is played in lockstep; `pin` is as of `play_entries`.
+    """
     if len(market) < MIN_TICKS:
         raise MarketDataError(
             f"A tape of {len(market)} ticks says nothing of robustness: at least {MIN_TICKS} are needed.", usage=True
         )
-    plays = Plays(pool, source, rules, seed, run, told)
+    plays = Plays(pool, source, rules, seed, told, pin=pin)
     wanted = plays.entry.symbols
     if not set(wanted) & set(market.symbols):
         raise MarketDataError(
@@ -253,7 +261,7 @@ def robustness(
     made = [plays.play(resampled_market(market, n)).return_pct for n in range(RESAMPLES)]
     by_heart = [each["name"] for each in variants if each["lost"]]
     found: Row = {
-        "bot": plays.entry.bot_name, "ticks": len(market), "symbols": list(market.symbols),
+        "bot": plays.entry.bot_name, "ticks": len(market), "symbols": list(market.symbols), "mode": base.mode,
         "from": market.time(0), "to": market.time(len(market) - 1),
         "rules": {"starting_cash": rules.starting_cash, "fee_bps": rules.fee_bps, "slippage_bps": rules.slippage_bps},
         "return_pct": base.return_pct, "buy_and_hold_pct": hold, "trades": base.trades,
@@ -271,7 +279,7 @@ def robustness(
 
 def play_once(pool: Pool, source: bytes, market: RecordedMarket, rules: Rules, seed: int | str) -> float:
     """Return what a bot makes on a market, in percent."""
-    return Plays(pool, source, rules, seed, RUN_AHEAD, lambda _: None).play(market).return_pct
+    return Plays(pool, source, rules, seed, lambda _: None).play(market).return_pct
 
 
 def _pct(equity: float, rules: Rules) -> float:

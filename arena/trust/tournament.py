@@ -17,7 +17,7 @@ from openskill.models import PlackettLuce
 
 from arena.core.exchange import Conditions, Rules
 from arena.engine.backtest.market import RecordedMarket, halted, part_of_market
-from arena.engine.backtest.run import RUN_AHEAD, BotSource, CheckedBot, check_candidates, play_entries
+from arena.engine.backtest.run import LOCKSTEP, BotSource, CheckedBot, check_candidates, play_entries
 from arena.errors import MarketDataError, RefusedError
 from arena.feeds.synthetic_tiers import HELD_OUT, SHOWN, TIERS, Window, made_window
 from sandbox.pool import Pool
@@ -99,8 +99,9 @@ def tournament(
     *,
     seed: int = 0,
     told: Told = lambda _: None,
+    pin: bool = False,
 ) -> Row:
-    """Play every round with all bots; return ratings, differences and regimes, best rating first.
+    """Play every round in lockstep with all bots; return ratings, differences and regimes, best rating first.
 
     A bot that trades none of a round's symbols sits it out. RefusedError where a bot is refused.
     """
@@ -108,17 +109,24 @@ def tournament(
     for entry in entries:
         if not entry.program:
             raise RefusedError(f"{entry.candidate.file} is refused.", list(entry.violations))
-    returns = np.full((len(rounds), len(entries)), np.nan)
+    returns, modes = np.full((len(rounds), len(entries)), np.nan), set[str]()
     for place, each in enumerate(rounds):
         playing = [n for n, entry in enumerate(entries) if set(entry.symbols) & set(each.market.symbols)]
         results = play_entries(
-            pool, [entries[n] for n in playing], each.market, rules, seed=f"{seed}/{place}", run=RUN_AHEAD
+            pool,
+            [entries[n] for n in playing],
+            each.market,
+            rules,
+            seed=f"{seed}/{place}",
+            run=LOCKSTEP,
+            pin=pin,
         )
         for n, result in zip(playing, results, strict=True):
             assert result.play is not None
+            modes.add(result.mode)
             returns[place, n] = (result.play.equity / rules.starting_cash - 1.0) * 100.0
         told((place + 1) / len(rounds))
-    return _document(entries, rounds, returns, seed)
+    return {**_document(entries, rounds, returns, seed), "mode": ", ".join(sorted(modes))}
 
 
 def _document(entries: Sequence[CheckedBot], rounds: Sequence[Round], returns: Floats, seed: int) -> Row:

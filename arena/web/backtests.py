@@ -15,7 +15,7 @@ from typing import Any
 from arena.core.exchange import Rules
 from arena.engine.backtest import kept, report
 from arena.engine.backtest.market import RecordedMarket, read_market
-from arena.engine.backtest.run import BotSource, check_candidates, play_entries
+from arena.engine.backtest.run import LOCKSTEP, BotSource, check_candidates, play_entries
 from arena.errors import ConflictError, MarketDataError, NotFoundError, TooLargeError
 from arena.store import queries
 from arena.store.bulk import Row
@@ -204,7 +204,7 @@ class _Work:
         started = time.monotonic()
         # Bots of strangers see one tick at a time: none finds a price to come in its process.
         results = play_entries(
-            context.pool, entries, market, wanted.rules, seed=wanted.seed, run=1, progress=progress
+            context.pool, entries, market, wanted.rules, seed=wanted.seed, run=LOCKSTEP, progress=progress
         )  # fmt: skip
         conduct = report.Conduct([wanted.tape], wanted.rules, wanted.interval, wanted.seed)
         found = report.document(results, market, time.monotonic() - started, conduct)

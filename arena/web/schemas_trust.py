@@ -127,6 +127,7 @@ class Robustness(BaseModel):
     bot: str
     ticks: int
     symbols: list[str]
+    mode: str = Field(description="How it was played: lockstep, so that its process never held a tick to come.")
     rules: dict[str, Any]
     return_pct: float
     buy_and_hold_pct: float | None

@@ -124,6 +124,7 @@ def test_other_draws_of_its_own_chance_are_played(pool: Pool) -> None:
         'import random\nif random.random() < 0.2:\n    ctx.submit_order("BTCUSDT", "BUY", 1)', name="Gambler"
     )
     found = robustness(pool, gambler.encode(), tape(240), RULES)
+    assert found["mode"] == "lockstep"
     assert len(set(found["own_chance"]["return_pct"])) > 1
 
 

@@ -58,6 +58,7 @@ def test_who_is_better_in_every_round_is_rated_higher_and_told_apart(pool: Pool)
     assert first["difference_low_pct"] > 0.0 > second["difference_high_pct"]
     assert first["mean_difference_pct"] == pytest.approx(first["mean_return_pct"])
     assert tournament(pool, sources(IDLER, HOLDER), rounds, RULES)["table"] == found["table"]
+    assert found["mode"] == "lockstep"
 
 
 def test_a_bot_without_a_market_sits_the_round_out_and_a_refused_one_is_named(pool: Pool) -> None:

@@ -29,6 +29,7 @@ from sandbox.talk.request import WorkerReply
 from sandbox.talk.wait import WorkerSelector
 
 __all__ = [
+    "LOCKSTEP",
     "RUN_AHEAD",
     "BacktestResult",
     "BotSource",
@@ -42,6 +43,7 @@ __all__ = [
 ]  # fmt: skip
 
 RUN_AHEAD = 2048
+LOCKSTEP = 1  # whatever ranks or compares bots of strangers: a worker never holds a tick to come
 # Turns between two words on how far it has come.
 _TURNS = 1024
 # Seconds a tick: beyond, workers on both of two CPUs bring more than quick exchanges with one; sooner so on more CPUs.
@@ -118,7 +120,7 @@ def play_entries(
     """Play what has been checked; `pin` places workers and this thread on CPUs of their own meanwhile."""
     results, stages = [], []
     # Over a page two processes look without a pause: each must have a CPU of its own.
-    in_turn = run == 1 and pin and pool.pages and len(os.sched_getaffinity(0)) > 1
+    in_turn = run == LOCKSTEP and pin and pool.pages and len(os.sched_getaffinity(0)) > 1
     taken: dict[str, int] = {}
     for entry in entries:
         file, source = entry.candidate.file, entry.candidate.source
@@ -137,7 +139,7 @@ def play_entries(
         try:
             if in_turn and places is not None:
                 _play_in_turn(stages, progress, _SLOW / (places.cpus - 1))
-            elif run == 1:
+            elif run == LOCKSTEP:
                 _play_in_step(stages, progress)
             else:
                 _play_apart(stages, progress)

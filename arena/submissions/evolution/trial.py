@@ -20,7 +20,7 @@ from arena.core.statistics.ratios import MIN_PERIODS, returns_of, sharpe_ratio
 from arena.core.text import clean_line
 from arena.engine.backtest.account import BacktestAccount
 from arena.engine.backtest.market import RecordedMarket, part_of_market
-from arena.engine.backtest.run import BotSource, CheckedBot, play_entries
+from arena.engine.backtest.run import LOCKSTEP, BotSource, CheckedBot, play_entries
 from arena.errors import MarketDataError
 from arena.runtime.contract import read_facts
 from arena.submissions.behaviour.claims import Claims
@@ -147,7 +147,7 @@ class Bench:
         """Play the tapes in lockstep; a bot sits out those that have none of its symbols."""
         played: list[Played] = []
         for _, market in tapes:
-            result = play_entries(self._pool, [entry], market, self._rules, seed=self._seed, run=1)[0]
+            result = play_entries(self._pool, [entry], market, self._rules, seed=self._seed, run=LOCKSTEP)[0]
             played.append((market, result.play if result.status != "no_market" else None))
             # How it ends on the held-out tapes must not decide whether it is kept.
             if tapes is self._tapes.held_out or found.refused or result.play is None:
