@@ -57,7 +57,8 @@ def require_room_for_prices(label: str, rows: int) -> None:
     if needed > free:
         raise MarketDataError(
             f"{label} has more than {rows:,} rows, and memory for no more of them: it would take {needed >> 20:,} MiB, "
-            f"and {free >> 20:,} MiB are left. Split it, or thin it: `arena data convert` with --interval keeps one price a tick."
+            f"and {free >> 20:,} MiB are left. Split it, or thin it: "
+            "`arena data convert` with --interval keeps one price a tick."
         )
 
 

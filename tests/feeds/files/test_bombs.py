@@ -48,7 +48,7 @@ def test_more_prices_than_memory_has_room_for_are_refused_while_they_are_read(
 ) -> None:
     path = tmp_path / "A.csv"
     # More than one block of text, so that it is looked between two of them.
-    path.write_text("time,price\n" + "".join(f"{START + n},1.5\n" for n in range(400_000)))
+    path.write_text("time,id,price,amount\n" + "".join(f"{START + n},{n},1.5,1\n" for n in range(400_000)))
     told = tmp_path / "meminfo"
     told.write_text("MemTotal: 9000 kB\nMemAvailable: 3000 kB\n", "ascii")
     monkeypatch.setattr(memory, "MEMORY", told)
