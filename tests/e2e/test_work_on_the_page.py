@@ -121,11 +121,21 @@ def test_a_market_file_is_uploaded_and_chosen(server: Server, tmp_path: Path) ->
 
 
 def test_a_question_about_samples_is_answered_on_the_page(server: Server) -> None:
-    with httpx2.Client(trust_env=False, timeout=60, base_url=f"{server.url}/api/v1") as client:
-        asked: list[dict[str, Any]] = client.post(
-            "/strategies", json={"prompt": "buy and hold a little", "samples": 2}
-        ).json()["items"]
-    with browsing(f"{server.url}/submissions/{asked[0]['id']}") as (page, complaints):
+    with browsing(f"{server.url}/submit") as (page, complaints):
+        page.wait_for_selector("#model-choice input[value='writer-1']:checked")
+        page.fill("#prompt", "buy and hold a little")
+        page.click("#several summary")
+        page.fill("#submit-samples", "11")
+        page.click("#submit-button")
+        assert "from 1 to 10" in page.inner_text("#submit-result")
+        page.fill("#submit-samples", "2")
+        page.click("#submit-button")
+        page.wait_for_selector("#several-made li >> nth=1")
+        assert page.locator("#several-made a").all_inner_texts() == ["writer-1, number 1", "writer-1, number 2"]
+        asked = f"{server.url}/api/v1/strategies/{page.get_attribute('#several-made li', 'data-id')}/question"
+        # The page asks for the question until there is one, and the browser notes each answer that there is none yet.
+        server.wait_for(lambda: server.client.get(asked).status_code == 200, 60)
+        page.click("#several-made li:first-child a")
         page.wait_for_selector("#submission-question li[data-choice='2'] button")
         assert "the first one is taken" in page.inner_text("#submission-question")
         page.click("#submission-question li[data-choice='2'] button")
