@@ -93,6 +93,8 @@ def test_statistics_behaviour_and_cpu_of_a_bot_are_shown(server: Server) -> None
 
 
 def test_a_backtest_is_made_on_the_page_and_has_an_address(server: Server) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
     with browsing(f"{server.url}/backtest") as (page, complaints):
         page.click("#backtest-button")
         assert "Choose a market file" in page.inner_text("#backtest-problem")
@@ -104,6 +106,8 @@ def test_a_backtest_is_made_on_the_page_and_has_an_address(server: Server) -> No
         assert "/backtests/" in page.url
         assert "Trader" in page.inner_text("h1")
         assert "10 bps" in page.inner_text(".report .tiles")
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        assert [one["id"] for one in found if one["impact"] in {"moderate", "serious", "critical"}] == []
         page.click(".crumbs a")
         page.wait_for_selector("#backtests tbody tr")
         assert complaints == []

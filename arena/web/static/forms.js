@@ -213,7 +213,8 @@ function refuse(field, host, sentence) {
 function writerNote() {
   const writer = live.status?.generator;
   if (!writer) return;
-  $("writer-note").textContent = writer.kind === "model"
+  if (!$("model-choice").hidden) $("writer-note").textContent = "What is written is checked, and tried on a short market before it may trade.";
+  else $("writer-note").textContent = writer.kind === "model"
     ? `The code will be written by ${writer.model}, checked, and tried on a short market before it may trade.`
     : "No model is configured: a rule-based writer turns common strategies into code and says which words it could not use.";
 }
@@ -236,10 +237,11 @@ async function offerModels() {
   $("several").hidden = models.length === 0;
   $("model-choice").hidden = models.length < 2;
   if (models.length < 2) return;
-  const words = ({ price_in: into, price_out: out }) => (typeof into === "number" ? `$${number(into)} in, $${number(out)} out per million tokens` : "no price is known");
+  const words = ({ model, price_in: into, price_out: out }) => (model === null ? "rules, no model: free" : typeof into === "number" ? `$${number(into)} in, $${number(out)} out per million tokens` : "no price is known");
   $("model-choice").replaceChildren(h("legend", null, "Written by"), ...models.map((model) =>
     h("label", { class: "check" }, h("input", { type: "checkbox", value: model.name, ...(model.default ? { checked: "" } : {}) }),
       h("span", null, guest(model.name), h("span", { class: "optional" }, ` ${words(model)}`)))));
+  writerNote();
 }
 
 /** The place for a program: a file, a drop, or the editor with its check. */
@@ -377,7 +379,7 @@ function verdict(source, violations, jump) {
   const title = "The code with its violations";
   return h("div", null, violationList(source, violations, jump),
     h("details", null, h("summary", null, title),
-      h("div", { class: "code-scroll", tabindex: "0", role: "region", "aria-label": title }, codeView(source, violations))));
+      h("div", { class: "code-scroll", tabindex: "0", role: "group", "aria-label": title }, codeView(source, violations))));
 }
 
 /** Select a line of the text area and bring it into view. */
