@@ -10,6 +10,7 @@ from arena.llm.template.intents import Size
 from arena.llm.template.lexer import Chunk
 from arena.llm.template.operands import Operands
 from arena.llm.template.rules import (
+    EVENTS,
     UPWARD,
     AtStart,
     Average,
@@ -500,7 +501,7 @@ class _Reader:
             if low.left != high.left or low.relation not in UPWARD or high.relation in UPWARD:
                 continue
             levels = (low.right, high.right)
-            same = low.right == high.right
+            same = low.right == high.right or (low.relation in EVENTS and high.relation in EVENTS)
             if same or (all(isinstance(each, PriceLevel) for each in levels) and low.right.value >= high.right.value):  # type: ignore[union-attr]
                 raise CannotReadError("It names conditions that can never hold at one tick.")
 

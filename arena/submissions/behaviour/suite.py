@@ -25,7 +25,7 @@ from arena.submissions.behaviour.findings import Check, Finding, Outcome
 from arena.submissions.behaviour.indicators import found_as, known_kind, numbers_of
 from arena.submissions.behaviour.inline_values import with_names
 from arena.submissions.behaviour.player import BotPlayer, Run
-from arena.submissions.behaviour.tapes import MarketSpec, Tape, cut, slow, tapes_for, week
+from arena.submissions.behaviour.tapes import MarketSpec, Tape, busy_week, cut, slow, tapes_for, week
 from sandbox.pool import Pool
 from sandbox.talk.verdict import Verdict
 
@@ -37,6 +37,7 @@ _SLACK = 1.05
 _PICKS = 3
 _MORE_PICKS = 9
 _MOVES = (0.9, 1.1)
+_SALES = frozenset({Check.STOP, Check.TAKE_PROFIT})
 _LONGEST_WARM_UP = 400
 _LEAST_TICKS = 800
 
@@ -120,6 +121,7 @@ class _Suite:
             traded[:8], facts.prices, facts.interval, self._warm_up(), levels=self._levels(traded[0])
         )
         self._skipped = False
+        self._sold_by_exit = False
         self._lines: dict[tuple[str, int], tuple[int | None, dict[str, Any]]] = {}
 
     def run(self) -> None:
@@ -130,13 +132,16 @@ class _Suite:
             self._play(Tape("season", self._facts.last_ticks))
         # A bot that waits for the clock, for bars or for a long move is given these before it is called idle.
         if not any(run.signals() for _, run in self._runs) or not self._sides_reached():
-            for make in (week, slow):
+            for make in (week, busy_week, slow):
                 if not self._sides_reached():
                     self._play(self._affordable(make(self._spec)), 2 * CPU_BUDGET)
         report = self._report
+        exits = self._exits()
+        # An exit that no tape's own moves reach is tried by moving the price there.
+        self._sold_by_exit = any(each.outcome is Outcome.MET and each.check in _SALES for each in exits)
         report.findings = [
             self._runs_well(), self._trades(), self._both_sides(), *self._indicators(), self._on_time(),
-            self._order_size(), self._position(), *self._exits(), self._symbols(), self._accepted(), self._speed(),
+            self._order_size(), self._position(), *exits, self._symbols(), self._accepted(), self._speed(),
             self._calm(), self._scale(), *self._agreement(),
         ]  # fmt: skip
         report.tapes = [tape.name for tape, _ in self._runs]
@@ -197,7 +202,8 @@ class _Suite:
         return any(isinstance(node, ast.Constant) and node.value == text for node in ast.walk(self._tree))
 
     def _reached(self) -> set[str]:
-        return {side for _, run in self._runs for _, _, side in run.signals()}
+        found = {side for _, run in self._runs for _, _, side in run.signals()}
+        return found | {"SELL"} if self._sold_by_exit else found
 
     def _sides_reached(self) -> bool:
         return self._meant <= self._reached() and bool(self._reached())
@@ -280,8 +286,9 @@ class _Suite:
         claimed = bool(self._claims.sides)
         if not missing:
             extra = sorted(reached - meant) if claimed else []
-            if extra:
-                tape, tick = next((t, n) for t, run in self._runs for n, _, side in run.signals() if side in extra)
+            shown = next(((t, n) for t, run in self._runs for n, _, side in run.signals() if side in extra), None)
+            if shown is not None:
+                tape, tick = shown
                 return self._shown(
                     Check.BOTH_SIDES, f"It places {extra[0]} orders, which was not said.",
                     f"Remove the {extra[0]} orders, or say in the claims that there are some.", tape, tick, hard=False,

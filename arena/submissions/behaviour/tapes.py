@@ -90,6 +90,15 @@ def week(spec: MarketSpec) -> Tape:
     return Tape("week", _market(spec, _WEEK_TICKS, path, interval=max(_QUARTER, spec.interval)))
 
 
+def busy_week(spec: MarketSpec) -> Tape:
+    """Return such a week whose price turns every hour, for bots that act at few hours and on a signal besides."""
+
+    def path(n: int, rng: np.random.Generator) -> Prices:
+        return 0.03 * np.sin(np.arange(n) / 1.3) + _noise(n, rng, 0.001)
+
+    return Tape("busy week", _market(spec, _WEEK_TICKS, path, interval=max(_QUARTER, spec.interval)))
+
+
 def slow(spec: MarketSpec, ticks: int = 4 * _LONGEST) -> Tape:
     """Return a long tape of the season's own interval with large swings, for bots that are slow to act."""
 

@@ -557,6 +557,7 @@ DECLINED = {
     "buy when RSI is between 30 and 40": "does not say when to sell",
     "buy when RSI is above 70 and below 30, sell at 5% profit": "never hold",
     "buy when RSI is above 70 and RSI is below 30, sell at 5% profit": "never hold",
+    "buy when price falls below the 20 EMA but rises above the 50 EMA": "never hold",
     "buy when price closes below the 20 EMA and then above it": "one after the other",
     "buy when price is above the 20 EMA for the first time": "first time",
     "EMA 20 cross, risk 1% of equity per trade": "risk",

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from arena.llm.template import Written, write_bot
 from arena.submissions.behaviour.claims import Amount, Claims, Indicator
 from arena.submissions.behaviour.findings import Check, Finding, Outcome
 from arena.submissions.behaviour.suite import Report
 from tests.arenas import bot_source
-from tests.submissions.behaviour.conftest import Examine
+from tests.submissions.behaviour.conftest import FACTS, Examine
 
 BOTS = Path(__file__).parents[3] / "bots"
 # A moving average that the price crosses; the parts in braces are where faults go.
@@ -245,6 +246,15 @@ def test_a_bot_of_the_clock_is_given_a_week(examined: Examine) -> None:
     )
     report = examined(bot_source(body, top="from datetime import datetime, timezone"))
     assert of(report, Check.BOTH_SIDES).outcome is Outcome.MET
+
+
+@pytest.mark.parametrize(
+    "words", ["buy ETH now and sell when it is up 100%", "EMA 20 cross, mondays only, between 9am and 11am"]
+)
+def test_what_happens_seldom_is_no_fault(words: str, examined: Examine) -> None:
+    written = write_bot(words, tuple(FACTS.prices))
+    assert isinstance(written, Written)
+    assert [each.message for each in examined(written.source, words=words).hard] == []
 
 
 def test_claims_that_contradict_the_words_are_a_finding(examined: Examine) -> None:
