@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arena.submissions.behaviour.claims import Amount, Claims, Indicator, merged
-from arena.submissions.behaviour.stage import Stage
+from arena.submissions.behaviour.player import BotPlayer
 from arena.submissions.behaviour.suite import Facts, Report, Subject, examine
-from arena.submissions.behaviour.tapes import Scene, tapes_for
+from arena.submissions.behaviour.tapes import MarketSpec, tapes_for
 from arena.submissions.extract import extract_bot
 from benchmarks.telling import show, write
 from sandbox.pool import Pool
@@ -79,10 +79,10 @@ def planted(source: str, fault: str, symbols: Sequence[str]) -> str:
 
 def largest_order(pool: Pool, subject: Subject) -> Amount | None:
     """Return what one order takes: units where all are the same, else the largest share of equity; None for none."""
-    stage = Stage(pool, subject.program, subject.bot_name, "", FACTS.rules)
+    player = BotPlayer(pool, subject.program, subject.bot_name, "", FACTS.rules)
     sizes, share = set(), 0.0
-    for tape in tapes_for(Scene(tuple(FACTS.prices), FACTS.prices)):
-        run = stage.play(tape.market)
+    for tape in tapes_for(MarketSpec(tuple(FACTS.prices), FACTS.prices)):
+        run = player.play(tape.market)
         for order in run.orders:
             if order.side == "BUY" and order.size and order.symbol in FACTS.prices:
                 price = tape.market.marks[order.tick, tape.market.symbols.index(order.symbol) + 1]

@@ -25,6 +25,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
 from arena.cli import server
+from arena.cli.help import PANELS
 from arena.config import Settings, load
 from arena.core.exchange import Rules, settle
 from arena.core.ledger import Account
@@ -110,6 +111,18 @@ def shown_default(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return "empty" if value is None or value == "" else str(value)
+
+
+def test_commands_and_settings_stand_in_the_order_of_the_help_and_of_the_example() -> None:
+    text = (ROOT / "docs/commands.md").read_text("utf-8")
+    assert re.findall(r"^## (.+)", text, re.MULTILINE)[: len(PANELS)] == list(PANELS)
+    listed = dict.fromkeys(re.findall(r"^\| `arena ([\w-]+)", text, re.MULTILINE))
+    assert list(listed) == [name for names in PANELS.values() for name in names]
+    wanted = dict.fromkeys(
+        re.findall(r"^# ([A-Z]\w+?)(?:__\w+)?=", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE)
+    )
+    told = re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs/settings.md").read_text("utf-8"), re.MULTILINE)
+    assert told == list(wanted)
 
 
 def test_the_settings_table_names_every_setting_and_nothing_else() -> None:

@@ -46,17 +46,52 @@ def show(bot: Bot, as_json: AsJson = False, url: Url = "") -> None:
     if as_json:
         print_json(found)
         return
-    for name, value in found.items():
-        if value not in (None, "", [], {}):
-            console.print(f"{name}: {_told(name, value)}")
+    told = [(label, _told(name, found.get(name), unit)) for name, (label, unit) in SHOWN.items()]
+    width = max(len(label) for label, text in told if text)
+    indent = " " * (width + 2)
+    for label, text in told:
+        if text:
+            lines = text.replace("\n", f"\n{indent}")
+            console.print(f"{label:<{width}}  {lines}", soft_wrap=not console.file.isatty(), highlight=False)
 
 
-def _told(name: str, value: Any) -> str:
+# Every fact of a bot as `show` tells it, in order: what it is called, and the unit behind its number.
+SHOWN: dict[str, tuple[str, str]] = {
+    "name": ("bot", ""), "author": ("author", ""), "origin": ("from", ""), "model": ("written by", ""),
+    "status": ("status", ""), "recovered": ("its past shown again", "share"), "reason": ("why", ""),
+    "note": ("note", ""), "disqualified": ("out of the ranking", ""), "warnings": ("warnings", ""),
+    "prompt": ("prompt", ""), "symbols": ("symbols", ""), "positions": ("holds", ""),
+    "rank": ("rank", ""), "tie_first": ("tied from rank", ""), "tie_last": ("tied to rank", ""),
+    "verdict": ("against the benchmark", ""), "verdict_next": ("against the next bot", ""),
+    "ticks_to_separate": ("told apart in about", "ticks"),
+    "equity": ("equity", ""), "cash": ("cash", ""), "return_pct": ("return", "%"),
+    "excess_pct": ("return beyond the benchmark", "points"), "max_drawdown_pct": ("largest drawdown", "%"),
+    "realized_pnl": ("realized profit", ""), "unrealized_pnl": ("unrealized profit", ""), "fees": ("fees", ""),
+    "sharpe": ("Sharpe ratio", ""), "periods": ("returns counted", ""), "periods_a_year": ("of those in a year", ""),
+    "batches": ("batches compared", ""),
+    "trades": ("trades", ""), "win_rate_pct": ("sales above cost", "%"), "turnover": ("turnover", ""),
+    "exposure_pct": ("exposure", "%"), "rejected": ("rejected orders", ""), "errors": ("errors", ""),
+    "last_error": ("last error", ""), "cpu_ms": ("CPU per tick", "ms"), "snapshot": ("snapshot of its memory", ""),
+    "verified": ("run again", ""), "verified_tick": ("run again to tick", ""),
+    "version": ("version", ""), "admitted_at": ("admitted", ""), "admitted_tick": ("admitted at tick", ""),
+    "path": ("file", ""), "source_hash": ("SHA-256 of its source", ""), "bot_id": ("id", ""),
+    "submission_id": ("submission", ""),
+}  # fmt: skip
+
+
+def _told(name: str, value: Any, unit: str) -> str:
+    """Return a fact in words; nothing for one that is not known."""
+    if value in (None, "", [], {}):
+        return ""
+    if name == "snapshot":
+        return clean_text(value["problem"] or "") or f"after tick {value['tick']:,}, {cell(value['size'])} bytes"
+    if unit == "share":
+        return f"{value:.0%}"
     if isinstance(value, str):
-        return clean_text(value).replace("\n", "\n  ")
-    if isinstance(value, list) and name == "warnings":
-        return "".join(f"\n  {cell(each)}" for each in value)
-    return cell(value, name)
+        return clean_text(value)
+    if name == "warnings":
+        return "\n".join(cell(each) for each in value)
+    return f"{cell(value, name)} {unit}".rstrip()
 
 
 @app.command()

@@ -14,7 +14,9 @@ import typer
 from arena.cli.output import complain
 from arena.errors import ArenaError
 
-app = typer.Typer(help="Machines that Ray places and watches; needs `pip install 'arena[ray]'`.", no_args_is_help=True)
+app = typer.Typer(
+    help="Machines that Ray places and watches; needs `pip install 'arena\\[ray]'`.", no_args_is_help=True
+)
 
 Address = Annotated[str, typer.Option(help="This machine's address in the private network.")]
 TokenFile = Annotated[Path, typer.Option(help="The cluster's token; made by `up`, copied for `join`.")]

@@ -24,7 +24,8 @@ _COLUMNS = (
     ("realized_pnl", "REAL_PNL"), ("unrealized_pnl", "UNREAL_PNL"), ("positions", "POSITIONS"),
     ("last_error", "LAST ERROR"),
 )  # fmt: skip
-_HELP = "o NAME opens, s COLUMN sorts, / WORDS searches, p NAME pauses, r NAME resumes, q quits"
+# Fits a terminal of 80 columns.
+_HELP = "o NAME open, s COLUMN sort, / WORDS search, p NAME pause, r NAME resume, q quit"
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SPARK = 200  # points of a curve
 _OPENED_ROWS = 30

@@ -19,7 +19,7 @@ def follow(submission: Submission) -> None:
             if event.kind == "text":
                 screen.write(event.data)
             elif event.kind == "submission":
-                screen.show(submission.status)
+                screen.show(submission.status, last=submission.ended)
     except KeyboardInterrupt:
         submission.cancel()
         complain(f"Cancelled: submission {submission.id}.")
@@ -47,12 +47,13 @@ class _Screen:
         if new:
             self._open_line = not new.endswith("\n")
 
-    def show(self, status: str) -> None:
-        """Print a state that is new."""
+    def show(self, status: str, *, last: bool) -> None:
+        """Print a state that is new; the last one ends the open line only, as the report tells it."""
         if status != self._status:
             self._status = status
             if self._open_line:
                 sys.stdout.write("\n")
                 sys.stdout.flush()
                 self._open_line = False
-            complain(f"[{status}]")
+            if not last:
+                complain(f"[{status}]")

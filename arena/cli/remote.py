@@ -47,6 +47,10 @@ def submit(
     text: Annotated[str | None, typer.Argument(help="The strategy in plain words.")] = None,
     file: Annotated[Path | None, typer.Option("-f", "--file", help="Read the strategy from a file.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="Model to write it; may be given again.")] = None,
+    samples: Annotated[int, typer.Option(min=1, max=10, help="Bots from each model.")] = 1,
+    keep: Annotated[
+        Literal["one", "all"], typer.Option(help="Of several: one, with a question where they differ; or all.")
+    ] = "one",
     name: Annotated[str | None, typer.Option(help="Name of the bot.")] = None,
     author: Author = "local",
     wait: Annotated[bool, typer.Option(help="Wait until it is admitted or not.")] = True,
@@ -61,7 +65,7 @@ def submit(
         raise typer.BadParameter("Give the strategy as text, or a file with -f.")
     prompt = text or "" if file is None else _read(file).removeprefix("\ufeff").replace("\r\n", "\n")
     with connected(url) as arena:
-        made = arena.submit_several(prompt, name=name, author=author, models=model or [])
+        made = arena.submit_several(prompt, name=name, author=author, models=model or [], samples=samples, keep=keep)
         for submission in made:
             if follow and not as_json:
                 following.follow(submission)
@@ -83,10 +87,10 @@ def _read(path: Path) -> str:
 
 
 def _wait(submission: Submission, *, quiet: bool) -> None:
-    """Wait for a submission's end and print its states."""
+    """Wait for a submission's end and print its states on the way; the last one belongs to the report."""
     shown = ""
     for event in submission.events():
-        if event.kind == "submission" and submission.status != shown and not quiet:
+        if event.kind == "submission" and submission.status != shown and not submission.ended and not quiet:
             shown = submission.status
             console.print(shown)
 

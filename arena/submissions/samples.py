@@ -19,7 +19,7 @@ from arena.store.behaviour import open_questions, sample_group, save_group
 from arena.store.models import SampleGroup, Submission
 from arena.submissions.behaviour.clusters import Question, group_samples
 from arena.submissions.behaviour.suite import Subject
-from arena.submissions.behaviour.tapes import Scene
+from arena.submissions.behaviour.tapes import MarketSpec
 from arena.submissions.intake import Intake
 from arena.submissions.states import FINAL, Status
 from arena.submissions.store import SubmissionStore
@@ -49,8 +49,8 @@ class Samples:
         bots = list(dict.fromkeys(row.bot_id for row in rows if row.status == Status.ADMITTED and row.bot_id))
         subjects = [self._subject(intake, bot_id) for bot_id in bots]
         prices = intake.prices
-        scene = Scene(tuple(prices) or tuple(subjects[0].symbols if subjects else ("BTCUSDT",)), prices)
-        found = group_samples(self._pool, subjects, scene, intake.rules) if len(subjects) > 1 else [0][: len(bots)]
+        spec = MarketSpec(tuple(prices) or tuple(subjects[0].symbols if subjects else ("BTCUSDT",)), prices)
+        found = group_samples(self._pool, subjects, spec, intake.rules) if len(subjects) > 1 else [0][: len(bots)]
         if isinstance(found, Question):
             clusters = [[bots[place] for place in each.members] for each in found.clusters]
             choices = [

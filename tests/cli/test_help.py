@@ -24,6 +24,10 @@ def test_every_command_has_a_panel() -> None:
     assert {name_of(info) for info in (*app.registered_commands, *app.registered_groups)} <= named
 
 
+def test_brackets_are_no_markup(run: Run) -> None:
+    assert "pip install 'arena[ray]'" in run("--help", COLUMNS="200").out
+
+
 def test_the_panels_stand_in_order(run: Run) -> None:
     text = run("--help").out
     places = [text.index(f"─ {panel} ─") for panel in PANELS]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from arena.cli.bots import SHOWN
+from arena.web.schemas import BotDetail
 from tests.arenas import BUYER, Running, bot_source, until
 from tests.cli.conftest import Done, Run
 from tests.conftest import TOKEN
@@ -34,6 +37,25 @@ def test_a_strategy_is_submitted_and_followed_to_its_end(live: Running, run: Run
     assert "admitted" in shown.out
     newest = live.get(f"/bots/{own_name} %232")
     assert newest["bot_id"] in shown.out
+
+
+def test_the_last_state_is_told_once(live: Running, run: Run, own_name: str) -> None:
+    for follow in ([], ["--follow"]):
+        done = run("submit", EMA, "--name", own_name, *follow, "--url", live.url)
+        assert (done.out + done.err).count("admitted") == 1
+
+
+def test_several_bots_of_one_strategy_are_asked_for(live: Running, run: Run, own_name: str) -> None:
+    done = run("submit", EMA, "--name", own_name, "--samples", "2", "--keep", "all", "--json", "--url", live.url)
+    assert [item["status"] for item in done.json()["items"]] == ["admitted", "admitted"]
+
+
+def test_every_fact_of_a_bot_is_shown_in_words(live: Running, run: Run, own_name: str) -> None:
+    live.admitted(bot_source(BUYER, name=own_name))
+    shown = reading(live, run, "bots", "show", own_name).out
+    assert set(BotDetail.model_fields) == set(SHOWN)
+    assert re.match(rf"bot +{own_name}\n", shown)
+    assert not re.search(r"[a-z]_[a-z]", shown.replace(own_name, ""))
 
 
 def test_a_strategy_is_read_from_a_file(live: Running, run: Run, own_name: str, tmp_path: Path) -> None:

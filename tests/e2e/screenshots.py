@@ -87,6 +87,7 @@ def main(out: Path, only: str = "") -> None:
                 "market": ("/market", "#market-chart canvas"),
                 "seasons": ("/seasons", "#seasons"),
                 "learn": ("/learn", ".api"),
+                "backtest": ("/backtest", "#backtest-tape"),
                 "missing": ("/bots/nobody", "#missing"),
             }
             with launched() as browser:

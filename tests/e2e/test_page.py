@@ -402,7 +402,7 @@ def test_charts_and_pages_break_no_rule_of_what_may_run(page: Any, server: Serve
 # -- everyone can read them
 
 PAGES = ["/", "/bots/{bot}", "/submit", "/submissions/{submission}", "/compare?bots={bot},Momentum", "/market",
-         "/seasons", "/seasons/1", "/learn", "/bots/{bot}#tab-source"]  # fmt: skip
+         "/seasons", "/seasons/1", "/learn", "/bots/{bot}#tab-source", "/backtest"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 
 from arena.llm.fake import FakeModelServer, Scripted, in_order
@@ -95,6 +93,8 @@ def test_statistics_behaviour_and_cpu_of_a_bot_are_shown(server: Server) -> None
 
 
 def test_a_backtest_is_made_on_the_page_and_has_an_address(server: Server) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
     with browsing(f"{server.url}/backtest") as (page, complaints):
         page.click("#backtest-button")
         assert "Choose a market file" in page.inner_text("#backtest-problem")
@@ -106,6 +106,8 @@ def test_a_backtest_is_made_on_the_page_and_has_an_address(server: Server) -> No
         assert "/backtests/" in page.url
         assert "Trader" in page.inner_text("h1")
         assert "10 bps" in page.inner_text(".report .tiles")
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        assert [one["id"] for one in found if one["impact"] in {"moderate", "serious", "critical"}] == []
         page.click(".crumbs a")
         page.wait_for_selector("#backtests tbody tr")
         assert complaints == []
@@ -121,11 +123,21 @@ def test_a_market_file_is_uploaded_and_chosen(server: Server, tmp_path: Path) ->
 
 
 def test_a_question_about_samples_is_answered_on_the_page(server: Server) -> None:
-    with httpx2.Client(trust_env=False, timeout=60, base_url=f"{server.url}/api/v1") as client:
-        asked: list[dict[str, Any]] = client.post(
-            "/strategies", json={"prompt": "buy and hold a little", "samples": 2}
-        ).json()["items"]
-    with browsing(f"{server.url}/submissions/{asked[0]['id']}") as (page, complaints):
+    with browsing(f"{server.url}/submit") as (page, complaints):
+        page.wait_for_selector("#model-choice input[value='writer-1']:checked")
+        page.fill("#prompt", "buy and hold a little")
+        page.click("#several summary")
+        page.fill("#submit-samples", "11")
+        page.click("#submit-button")
+        assert "from 1 to 10" in page.inner_text("#submit-result")
+        page.fill("#submit-samples", "2")
+        page.click("#submit-button")
+        page.wait_for_selector("#several-made li >> nth=1")
+        assert page.locator("#several-made a").all_inner_texts() == ["writer-1, number 1", "writer-1, number 2"]
+        asked = f"{server.url}/api/v1/strategies/{page.get_attribute('#several-made li', 'data-id')}/question"
+        # The page asks for the question until there is one, and the browser notes each answer that there is none yet.
+        server.wait_for(lambda: server.client.get(asked).status_code == 200, 60)
+        page.click("#several-made li:first-child a")
         page.wait_for_selector("#submission-question li[data-choice='2'] button")
         assert "the first one is taken" in page.inner_text("#submission-question")
         page.click("#submission-question li[data-choice='2'] button")

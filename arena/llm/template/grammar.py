@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 from arena.llm.template.intents import Size
 from arena.llm.template.lexer import Chunk
 from arena.llm.template.operands import Operands
 from arena.llm.template.rules import (
+    EVENTS,
+    UPWARD,
     AtStart,
     Average,
     Band,
@@ -62,6 +64,11 @@ _REASONS = {
     "fade": "I do not follow a rule that is turned round by a word like this one; say when to buy and when to sell.",
     "lasting": "I cannot follow a wait or a condition that must last.",
     "naked": "It does not say of what the amount is: write 3 BTC, $300 or 3% of cash.",
+    "ofcoin": "It does not say of what to buy that share: write 50% of cash.",
+    "risk": "A size that follows from the risk is not known here: say how much each order buys, such as 5% of cash.",
+    "scaled": "Every purchase has one size here; it cannot grow with something else.",
+    "exitmoney": "A stop or a target is a percentage of the entry here: write '3% stop loss' or '5% take profit'.",
+    "currency": "Money is counted in dollars here: write $50.",
     "zoned": "Times are read as UTC here: give them in UTC.",
     "unknown": "",
 }
@@ -127,6 +134,7 @@ class _Reader:
         self.operands = Operands(chunks, self._bar or interval, self._notes)
         self._chunks = self._without_globals(chunks)
         self._named = self._named_symbols(chunks)
+        self._times: list[Condition] = []
 
     # -- what is said once for all ------------------------------------------------------------------------
 
@@ -229,21 +237,33 @@ class _Reader:
             buys = AtStart()
         if inverted:
             buys, sells = self._turned_round(buys, sells, said_when=said_when)
-        if filters:
-            self._notes.append("It buys and sells by its signals only at those times.")
-            buys = Joined((buys, *filters), every=True)
-            sells = [replace(s, when=Joined((s.when, *filters), every=True)) for s in sells]
         self._settle_touches(buys, sells)
         sales = [*sells, *exits]
-        if not sales and not isinstance(buys, AtStart):
-            sales = self._default_sale(buys)
-        self._refuse_contradictions(buys, sales)
+        default = [] if sales or isinstance(buys, AtStart) else self._default_sale(buys)
+        self._refuse_contradictions(buys, [*sales, *default])
+        times = [*filters, *self._times]
+        if times:
+            buys, sales = self._at_times(buys, sales, times)
+        sales += default
         self.operands.refuse_unused()
         self._refuse_unplaced(buys, sales)
         return StrategyRules(
             symbols=self._named, buy=buys, sales=tuple(sales), size=self._size(hold=all_in), bar=self._bar,
             notes=tuple(dict.fromkeys(self._notes)),
         )  # fmt: skip
+
+    def _at_times(
+        self, buys: Condition, sells: list[Sale], filters: Sequence[Condition]
+    ) -> tuple[Condition, list[Sale]]:
+        """Return both sides' rules, followed only at certain times; stops and targets are followed at any."""
+        sides = "buys and sells by its signals" if sells else "buys"
+        self._notes.append(f"It {sides} only at those times.")
+        kept = [
+            sale if any(isinstance(each, Entered) for each in terms(sale.when))
+            else replace(sale, when=Joined((sale.when, *filters), every=True))
+            for sale in sells
+        ]  # fmt: skip
+        return Joined((buys, *filters), every=True), kept
 
     def _settle_touches(self, buys: Condition, sells: list[Sale]) -> None:
         """Say from which side a price is "hit", by the other side's price; a question where there is none."""
@@ -268,6 +288,9 @@ class _Reader:
             )
 
     def _default_sale(self, buys: Condition) -> list[Sale]:
+        lefts = [each.left for each in terms(buys) if isinstance(each, Compare) and isinstance(each.right, PriceLevel)]
+        if isinstance(buys, Joined) and buys.every and len(set(lefts)) < len(lefts):
+            raise CannotReadError("It does not say when to sell, and a range has no opposite.")
         opposite = mirrored(buys)
         if opposite is None:
             self._notes.append("Nothing says when to sell, so it keeps what it has bought.")
@@ -351,6 +374,8 @@ class _Reader:
             if buying and share != 1.0:
                 raise CannotReadError("It does not say of what to buy that share: write 50% of cash.")
             found = self._condition(chunks, buying=buying)
+            if buying and found is None and any(c.kind == "now" for c in chunks):
+                found = AtStart()
             if opposite and found is not None and not buying:
                 raise CannotReadError("It says when to sell in two ways.", *(c.text for c in opposite))
             if buying:
@@ -372,8 +397,7 @@ class _Reader:
             raise CannotReadError("It says at which times to trade and not when to buy.")
         if buys is not None:
             sells += self._waiting(buys, sells, waiting)
-            if filters:
-                buys = Joined((buys, *filters), every=True)
+            self._times = filters
         elif (
             sells
             and not waiting
@@ -393,7 +417,7 @@ class _Reader:
             last = chunks[-1]
             if last.kind in {"hours", "days"}:
                 apart = len(chunks) > 1 and chunks[-2].kind == "stop"
-                if not apart and "only" not in last.text:
+                if not apart and "only" not in last.text and not last["both_sides"]:
                     break
                 found += _Reader._filters([last])
             chunks = chunks[:-1]
@@ -445,6 +469,11 @@ class _Reader:
             if chunk.kind in {"and", "or"}:
                 rest = chunks[place + 1 :]
                 if any(c.kind in TELLING for c in groups[-1]) and any(c.kind in TELLING for c in rest):
+                    if chunk["then"]:
+                        raise CannotReadError(
+                            "I cannot follow conditions that come one after the other: they must hold at one tick.",
+                            chunk.text,
+                        )
                     groups.append([])
                     joins.append(chunk.kind)
             else:
@@ -455,12 +484,26 @@ class _Reader:
         parts: list[Condition] = [term for term in found if term is not None]
         if joins and len(parts) != len(groups):
             raise CannotReadError("I can follow only one of the conditions that it joins.", chunks[0].text)
+        if "and" in joins:
+            self._refuse_never(parts)
         joined: Condition | None = None
         if parts:
             joined = parts[0] if len(parts) == 1 else Joined(tuple(parts), every=joins[0] == "and")
         if filters:
             return Joined((joined, *filters), every=True) if joined is not None else self._only_filters(filters)
         return joined
+
+    @staticmethod
+    def _refuse_never(parts: Sequence[Condition]) -> None:
+        """Refuse conditions joined by "and" that cannot hold at one tick."""
+        compared = [each for each in parts if isinstance(each, Compare)]
+        for low, high in permutations(compared, 2):
+            if low.left != high.left or low.relation not in UPWARD or high.relation in UPWARD:
+                continue
+            levels = (low.right, high.right)
+            same = low.right == high.right or (low.relation in EVENTS and high.relation in EVENTS)
+            if same or (all(isinstance(each, PriceLevel) for each in levels) and low.right.value >= high.right.value):  # type: ignore[union-attr]
+                raise CannotReadError("It names conditions that can never hold at one tick.")
 
     @staticmethod
     def _only_filters(filters: list[Condition]) -> Condition:

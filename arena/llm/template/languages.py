@@ -8,15 +8,19 @@ _WORDS: dict[str, tuple[str, str]] = {
     # Language: words that tell it for certain, words of which two do.
     "de": (
         r"kaufe?n?|kaufst|kauft|verkaufe?n?|verkauft|nachkaufen|steigt|fällt|gleitende[rn]?|durchschnitt|wenn|"
-        r"überkauft|überverkauft|kurs|unter|über|halten|einsteigen|aussteigen",
+        r"überkauft|überverkauft|kurs|unter|über|halten|einsteigen|aussteigen|"
+        r"kreuz(?:t|ung|en)|kreuzungen|gewinnmitnahme|verlust|bei gewinn|prozent|täglich|wöchentlich|stündlich|jede[nrs]?|"
+        r"gleitend|strategie|handeln|werktags|montags|nachts|hälfte|ausbruch|tief|hoch",
         r"und|der|die|das|den|bei|von|mit|ist|auf|dann|sobald|ein|eine|im",
     ),
     "es": (
-        r"compr(?:a|ar|e|o)|vend(?:e|er|a|o)|cuando|precio|media móvil|baje|suba|sube|cruce|encima|debajo|señal|sobreventa",
+        r"compr(?:a|ar|e|o)|vend(?:e|er|a|o)|cuando|precio|media móvil|baje|suba|sube|cruce|cruza|encima|debajo|señal|"
+        r"sobreventa|sobrecompra|estrategia|cada (?:día|hora|semana|lunes)|diario|ganancia|pérdida|mitad|invertir",
         r"el|la|los|y|de|por|con|que|del|una|un|en|si",
     ),
     "fr": (
-        r"achet(?:er|e|ez|es)|vend(?:re|s|ez)|quand|lorsque?|prix|moyenne|croise|dessus|dessous|franchit|passe|hausse|baisse",
+        r"achet(?:er|e|ez|es)|vend(?:re|s|ez)|quand|lorsque?|prix|moyenne|croise|dessus|dessous|franchit|passe|hausse|baisse|"
+        r"croisement|moyennes? mobiles?|chaque|jour|semaine|perte|stratégie|moitié|survente|surachat|achat|vente",
         r"le|la|les|et|de|du|des|une|un|sur|si|au|à",
     ),
     "pt": (

@@ -45,6 +45,11 @@ _CASH = (
 _EACH = r"(?: (?:per|each|every) (?:trade|buy|order|time|entry|purchase|coin|symbol))?"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY = r"(?:mon|tues?|wednes|wed|thurs?|thu|fri|satur|sat|sun)(?:days?)?"
+# What turns hours and days round: "not on weekends", "no trades between 9am and 5pm".
+_NOT_THEN = (
+    r"(?P<no>(?:but |and )?(?:(?:not|never|except(?: for)?|excluding|other than)|no (?:trad(?:es?|ing)|orders?)"
+    r"|(?:don'?t|do not|never) (?:trade|do anything)|avoid(?:ing)?(?: trad(?:es|ing))?)(?: (?:on|during|in|the))* )"
+)
 
 
 @dataclass(slots=True)
@@ -121,11 +126,28 @@ def _time(text: str) -> int:
 def _days(m: re.Match[str]) -> dict[str, Any]:
     text = m[0]
     if "weekday" in text:
-        return {"days": (0, 1, 2, 3, 4)}
-    if "weekend" in text:
-        return {"days": (5, 6)}
-    found = [day for day, name in enumerate(_DAYS) if re.search(rf"\b{name}", text)]
-    return {"days": tuple(found)}
+        found = [0, 1, 2, 3, 4]
+    elif "weekend" in text:
+        found = [5, 6]
+    elif m["from"]:
+        first, last = (_DAYS.index(m[part][:3]) for part in ("from", "to"))
+        found = [(first + n) % 7 for n in range((last - first) % 7 + 1)]
+    else:
+        found = [day for day, name in enumerate(_DAYS) if re.search(rf"\b{name}", text)]
+    days = set(range(7)) - set(found) if m["no"] else set(found)
+    return {"days": tuple(sorted(days)), "both_sides": _for_both_sides(m["no"])}
+
+
+def _hours(m: re.Match[str]) -> dict[str, Any]:
+    start, end = _time(m["a"] or m["c"]), _time(m["b"] or m["d"])
+    if m["no"]:
+        start, end = end, start
+    return {"start": start, "end": end, "both_sides": _for_both_sides(m["no"])}
+
+
+def _for_both_sides(no: str | None) -> bool:
+    """Say whether times that are excluded hold for purchases and sales alike: "no trades on Fridays"."""
+    return no is not None and re.search("but|trad|order|anything", no) is not None
 
 
 def _percent(m: re.Match[str]) -> dict[str, Any]:
@@ -157,7 +179,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     # -- protective exits
     (
         "exit",
-        rf"(?:trailing|trail)(?:[ -]stop)?(?:[ -]?loss)?,? {_LINK}(?P<n>{N}) ?%|(?P<n2>{N}) ?% (?:trailing|trail)(?:[ -]stop)?(?:[ -]?loss)?\b|stop(?:[ -]?loss)? {_LINK}(?P<n3>{N}) ?% trailing\b",
+        rf"(?:trailing|trail)(?: (?:the|my|its|a|with a))?(?:[ -]stop)?(?:[ -]?loss)?,? {_LINK}(?P<n>{N}) ?%|(?P<n2>{N}) ?% (?:trailing|trail)(?:[ -]stop)?(?:[ -]?loss)?\b|stop(?:[ -]?loss)? {_LINK}(?P<n3>{N}) ?% trailing\b",
         lambda m: {"exit": "trail", "share": float(m["n"] or m["n2"] or m["n3"]) / 100},
     ),
     (
@@ -169,6 +191,11 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         "exit",
         rf"(?:take[ -]?profits?|profit[ -](?:target|taking)|target(?: profit)?|tp|lock(?:ing)? in)\b,? ?{_LINK}\+?(?P<n>{N}) ?%(?: (?:profit|gain)s?)?(?: (?:above|over|from) {_ENTRY})?|(?P<n2>{N}) ?% (?:take[ -]?profit|profit target|target|tp)\b",
         lambda m: {"exit": "gain", "share": float(m["n"] or m["n2"]) / 100},
+    ),
+    (
+        "exitmoney",
+        r"(?:stop[ -]?loss(?:es)?|stops?|sl|take[ -]?profits?|profit targets?|target|tp)\b(?=[^.;,%]{0,20}?\$? ?[0-9]+(?![0-9.]* ?%))",
+        _fixed(),
     ),
     (
         "entered",
@@ -183,8 +210,8 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     # -- clock and calendar
     (
         "hours",
-        rf"(?:only |but )?(?:between|from) (?P<a>{_TIME}) (?:and|to|until|till|-) (?P<b>{_TIME})",
-        lambda m: {"start": _time(m["a"]), "end": _time(m["b"])},
+        rf"{_NOT_THEN}?(?:only |but )?(?:(?:between|from) (?P<a>{_TIME}) ?(?:and|to|until|till|-) ?(?P<b>{_TIME})|(?P<c>{_TIME}) ?(?:to|until|till|-) ?(?P<d>{_TIME}))",
+        _hours,
     ),
     (
         "time",
@@ -193,7 +220,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     (
         "days",
-        rf"(?:only |but )?(?:(?:on|every|each|during) )?(?:the )?(?:(?:{_DAY}(?:(?: ?, ?| and | or | & ){_DAY})*)(?<=day|ays)|weekdays?|weekends?)\b(?: only\b)?",
+        rf"{_NOT_THEN}?(?:only |but )?(?:(?:on|every|each|during|from|between) )?(?:the )?(?:(?P<from>{_DAY}) ?(?:to|through|thru|until|till|-) ?(?P<to>{_DAY})|(?:{_DAY}(?:(?: ?, ?| and | or | & ){_DAY})*)(?<=day|ays)|weekdays?|weekends?)\b(?: only\b)?",
         _days,
     ),
     # -- indicators
@@ -326,8 +353,15 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ("offset", rf"(?P<n>{N}) ?% (?:or more )?(?:(?P<up>{_UP})|{_DOWN}|off)\b", _percent),
     # -- sizes
     (
+        "risk",
+        rf"(?:(?:with|using|use|at) )?(?:(?:a |an )?(?:max(?:imum)? )?risk(?:s|ing)?\b(?: (?:of|is|per trade|=))*(?: \$? ?{N} ?%?)?|\$? ?{N} ?% (?:max(?:imum)? )?risk\b)",
+        _fixed(),
+    ),
+    ("currency", r"(?:euros?|eur|pounds?|gbp|yen|jpy|francs?|chf|rupees?|inr)\b", _fixed()),
+    ("scaled", rf"(?:per|for (?:each|every)) (?:\$ ?{N}|{N} ?%|{N} dollars?)", _fixed()),
+    (
         "size",
-        rf"(?:(?:with|using|use|invest(?:s|ing)?|risk(?:ing)?|put(?:ting)?|spend(?:ing)?|for|at) )?(?P<n>{N}) ?% {_CASH}{_EACH}(?: (?:in|on|to|for) each(?: trade)?)?",
+        rf"(?:(?:with|using|use|invest(?:s|ing)?|put(?:ting)?|spend(?:ing)?|for|at) )?(?P<n>{N}) ?% {_CASH}{_EACH}(?: (?:in|on|to|for) each(?: trade)?)?",
         lambda m: {"size": "cash", "n": float(m["n"]) / 100},
     ),
     (
@@ -350,7 +384,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     (
         "size",
-        rf"(?:with|using|use|allocat(?:e|ing)|invest(?:s|ing)?|spend(?:s|ing)?|put(?:ting)?) (?P<n>{N}) ?%(?! (?:stop|take|trailing|profit|tp|sl|target|below|above|rise|drop|fall|gain|loss))",
+        rf"(?:with|using|use|allocat(?:e|ing)|invest(?:s|ing)?|spend(?:s|ing)?|put(?:ting)?) (?P<n>{N}) ?%(?! (?:of|risk|stop|take|trailing|profit|tp|sl|target|below|above|rise|drop|fall|gain|loss))",
         lambda m: {"size": "cash", "n": float(m["n"]) / 100},
     ),
     (
@@ -385,6 +419,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         rf"(?:over|in|within|during|across) (?:the |a |an )?(?P<n>{N})[ -]?(?P<u>{UNIT})(?: window| period| lookback)?",
         lambda m: {"n": float(m["n"]), "unit": m["u"]},
     ),
+    ("lasting", r"for the (?:first|second|third|last) time\b", _fixed()),
     (
         "lasting",
         rf"(?:for|after|every|wait(?:s|ing)?|at least|until) (?:the next |at least )?(?P<n>{N})[ -]?(?P<u>{UNIT})",
@@ -446,13 +481,18 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         _fixed(touch=True),
     ),
     (
+        "between",
+        rf"(?:{_BE})?between \$? ?(?P<a>{N}) ?(?:%|dollars?)? ?(?:and|to|-) ?\$? ?(?P<b>{N})(?! ?%)(?! ?{TICKS}\b)",
+        lambda m: {"a": float(m["a"]), "b": float(m["b"])},
+    ),
+    (
         "beyond",
-        rf"(?:{_BE})?(?:>=|=>) ?|(?:{_BE}|{_MOVE} )?at (?:or above|least)\b",
+        rf"(?:{_BE})?(?:>=|=>) ?|(?:{_BE})?(?:greater|more|higher|larger) than or equal(?: to)?\b|(?:{_BE}|{_MOVE} )?at (?:or above|least)\b",
         _fixed(up=True, moving=False, inclusive=True),
     ),
     (
         "beyond",
-        rf"(?:{_BE})?(?:<=|=<) ?|(?:{_BE}|{_MOVE} )?at (?:or below|most)\b",
+        rf"(?:{_BE})?(?:<=|=<) ?|(?:{_BE})?(?:less|lower|smaller) than or equal(?: to)?\b|(?:{_BE}|{_MOVE} )?at (?:or below|most)\b",
         _fixed(up=False, moving=False, inclusive=True),
     ),
     (
@@ -526,8 +566,8 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     (
         "and",
-        r"(?:and(?: also| then)?|&|plus|as well as|but(?: only)?(?: if| when)?|provided(?: that)?|given(?: that)?)(?![a-z])(?: (?:if|when|only if|only when)\b)?",
-        _fixed(),
+        r"(?:and(?: also| (?P<then>then|later|afterwards))?|&|plus|as well as|but(?: only)?(?: if| when)?|provided(?: that)?|given(?: that)?)(?![a-z])(?: (?:if|when|only if|only when)\b)?",
+        lambda m: {"then": m["then"] is not None},
     ),
     ("or", r"or(?: else)?(?: if| when)?\b", _fixed()),
     ("versus", r"(?:vs\.?|versus|against)\b|/", _fixed()),
@@ -550,6 +590,12 @@ _WORD = re.compile(r"\$?[0-9][\w.]*%?|[^\W\d_][\w']*|[^\s\w]")
 _SIZED = re.compile(
     rf"(?:(?:with|using|use|(?:position |order |trade )?size(?: of| is|:)?) )*(?P<n>{N}) ?(?:units? of |of )?"
 )
+# Half a coin, as "1/2 BTC".
+_FRACTION = re.compile(r"(?P<n>[1-9]) ?/ ?(?P<of>[2-9]|10) (?:of )?(?:an? )?")
+
+
+def _amount(match: re.Match[str]) -> float:
+    return float(match["n"]) / float(match.groupdict().get("of") or 1)
 
 
 # "Over" that begins a span of time and compares nothing: "over the last 20 ticks", but "over the 20-tick EMA".
@@ -559,6 +605,7 @@ _SPAN = re.compile(
 )
 
 
+_PART = re.compile(rf"(?:(?:with|using|use|invest|spend|put) )?{N} ?% of (?:(?:my|the|its|all) )*")
 _COMPARING = frozenset({"beyond", "cross", "target", "at"})
 _LEVEL = re.compile(rf"\$ ?(?P<n>{N})(?: ?(?:dollars|usd[tc]?))?\b|(?P<n2>{N}) ?(?:dollars|usd[tc]?|bucks)\b")
 
@@ -591,11 +638,19 @@ def lex(text: str, symbols: Symbols) -> list[Chunk]:
             continue
         # "$500" is a size, but a level behind "below".
         level = _level(text, position) if chunks and chunks[-1].kind in _COMPARING else None
-        found, end = level or _next(text, position, symbol, ratio, symbols)
+        part = None if chunks and chunks[-1].kind == "sell" else _part_of_coin(text, position, symbol)
+        found, end = level or part or _next(text, position, symbol, ratio, symbols)
         if found is not None:
             chunks.append(found)
         position = end
     return chunks
+
+
+def _part_of_coin(text: str, position: int, symbol: re.Pattern[str]) -> tuple[Chunk, int] | None:
+    """Return "5% of my BTC" where nothing is sold: it says of no money how much to buy."""
+    match = _PART.match(text, position)
+    coin = symbol.match(text, match.end()) if match else None
+    return (Chunk("ofcoin", text[position : coin.end()]), coin.end()) if coin else None
 
 
 def _next(
@@ -607,13 +662,13 @@ def _next(
         pair = {"first": symbols.meant(first), "second": symbols.meant(second)}
         if pair["first"] != pair["second"]:
             return Chunk("ratio", found[0], dict(pair)), found.end()
-    sized = _SIZED.match(text, position)
-    if sized:
-        coin = symbol.match(text, sized.end())
-        if coin and not re.match(r" ?%", text[coin.end() :]):
+    for pattern in (_FRACTION, _SIZED):
+        sized = pattern.match(text, position)
+        coin = symbol.match(text, sized.end()) if sized else None
+        if sized and coin and not re.match(r" ?%", text[coin.end() :]):
             each = re.compile(_EACH).match(text, coin.end())
             end = each.end() if each else coin.end()
-            values: dict[str, Any] = {"size": "units", "n": float(sized["n"]), "symbol": symbols.meant(coin[0])}
+            values: dict[str, Any] = {"size": "units", "n": _amount(sized), "symbol": symbols.meant(coin[0])}
             return Chunk("size", text[position:end].strip(), values), end
     coin = symbol.match(text, position)
     if coin:

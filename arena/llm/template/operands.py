@@ -32,6 +32,13 @@ _NAMES = {"average": "average", "rsi": "RSI", "bollinger": "Bollinger bands", "e
 _COUNTED = ("ticks", "tick", "period", "bar", "candle", "step", "sample", "point", "price")
 
 
+def _is_free(window: Chunk, chunks: Sequence[Chunk]) -> bool:
+    """Say whether a span of time may be an indicator's look-back: not where it is that of a change of the price."""
+    place = next(n for n, c in enumerate(chunks) if c is window)
+    before = [c.kind for c in chunks[:place] if c.kind in {*OPERANDS, "move", "turn", "bollinger", "breakout"}]
+    return not before or before[-1] not in {"move", "macd"}
+
+
 class Operands:
     """Makes operands of chunks; remembers what "it" is, and which numbers have not been used yet."""
 
@@ -55,6 +62,8 @@ class Operands:
         self._widths = [c for c in chunks if c.kind == "deviations" and c["up"] is None and self._banded()]
         self._levels = [c for c in chunks if c.kind == "levels"] if "rsi" in self._has else []
         self._windows = [c for c in chunks if c.kind == "window"]
+        self._levels_used = not self._levels
+        self._free = not self._windows or _is_free(self._windows[0], chunks)
         self._used: list[Chunk] = []
         self._taken += [*self._widths, *self._levels]
         if self._ratio is not None:
@@ -95,7 +104,7 @@ class Operands:
             self._period_used = True
             found, its_unit = apart.pop()
             return self.steps(found, its_unit, least)
-        if kind != "change" and self._windows:
+        if kind != "change" and self._windows and self._free:
             self.use(self._windows[0])
             return self.steps(self._windows[0]["n"], self._windows[0]["unit"], least)
         default = _DEFAULTS[kind]
@@ -107,12 +116,14 @@ class Operands:
         self._used += [c for c in self._windows if (c["n"], c["unit"]) == (window["n"], window["unit"])]
 
     def refuse_unused(self) -> None:
-        """Refuse look-backs and spans that no indicator had use for."""
+        """Refuse look-backs, spans and pairs of levels that no indicator had use for."""
         left = [c.text for c in self._windows if not any(c is used for used in self._used)]
         if left:
             raise CannotReadError("", *left)
         if self._periods and not self._period_used:
             raise CannotReadError("", *(c.text for c in self._periods))
+        if not self._levels_used:
+            raise CannotReadError("", *(c.text for c in self._levels))
 
     def learn(self, setup: Sequence[Chunk]) -> None:
         """Take what is said before any condition as what the conditions speak of."""
@@ -244,6 +255,7 @@ class Operands:
             return None
         if len(self._levels) > 1:
             raise CannotReadError("It names two pairs of levels.", *(c.text for c in self._levels))
+        self._levels_used = True
         return self._levels[0]["a"], self._levels[0]["b"]
 
     def zone(self, *, high: bool) -> PriceLevel:

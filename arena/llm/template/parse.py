@@ -42,6 +42,16 @@ _DEFAULT_SIZES = {
     "hold": Size("cash", 1.0), "dca": Size("money", 50.0), "pairs": Size("cash", 0.5), "grid": Size("cash", 1.0),
 }  # fmt: skip
 _EVERY = r"\b(?:both|all|every|each)(?: of)?(?: the)?(?: coins?| symbols?| assets?| markets?| tokens?| cryptos?)\b"
+# Other wordings of what the rules say in one way.
+_SAME = (
+    (r"\b(?:else|otherwise) if\b|\belif\b", "if"),
+    (r"^\W*by (?=when|if|once)", "buy "),
+    (r"\beither (?=.*\bor\b)", ""),
+    (rf"\bat (\$? ?{NUMBER}) or (?:lower|less|below|under)\b", r"at or below \1"),
+    (rf"\bat (\$? ?{NUMBER}) or (?:higher|more|above|over)\b", r"at or above \1"),
+    (rf"\b(?:is )?(?:higher|more|greater|above) than (?:it was )?({NUMBER} \w+) ago\b", r"rises over the last \1"),
+    (rf"\b(?:is )?(?:lower|less|below) than (?:it was )?({NUMBER} \w+) ago\b", r"falls over the last \1"),
+)
 _SINGLE_HOLD = r"\bbuy(?:ing)?[ -]?(?:and|&|n|then)[ -]?hold(?:ing)?\b|\bhodl\w*"
 
 
@@ -66,6 +76,8 @@ def _read_signal(text: str, symbols: Symbols, interval: float) -> StrategyRules:
     # What was taken out as boilerplate is no gap in a phrase.
     text = re.sub(r"\x00+", " ", text)
     text = re.sub(r"(?<=\w)\s*/\s*(?=exit|sell)", " / ", text)
+    for pattern, plain in _SAME:
+        text = re.sub(pattern, plain, text)
     text = re.sub(r"\bbuy(?:ing)? (?:the |on )?dips?\b(?= ?[:;,.-])", " ", text)
     text, held = re.subn(_SINGLE_HOLD, "buy now", text)
     chunks = lex(text, symbols)

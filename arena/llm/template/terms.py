@@ -14,6 +14,7 @@ from arena.llm.template.rules import (
     Condition,
     Entered,
     Extreme,
+    Joined,
     Macd,
     Operand,
     Price,
@@ -28,7 +29,7 @@ from arena.llm.template.text import CannotReadError
 # Kinds of chunk that make a condition; one alone says nothing about when.
 TELLING = frozenset({
     "cross", "beyond", "target", "at", "turn", "zone", "move", "offset", "golden", "entered", "time", "deviations",
-    "extreme", "from",
+    "extreme", "from", "between",
 })  # fmt: skip
 _RELATIONS = frozenset({"cross", "beyond", "target", "at"})
 _EMPTY = frozenset({"when", "stop", "it", "now", "price", "reversion", "versus", "and", "or"})
@@ -94,6 +95,8 @@ class _Term:
             return self._offset()
         if "deviations" in kinds:
             return self._deviations()
+        if "between" in kinds:
+            return self._between()
         relations = self._of(*_RELATIONS)
         if len(relations) > 1:
             return self._two_relations(relations)
@@ -157,6 +160,22 @@ class _Term:
         self.operands.subject = score
         return Compare(score, "at_or_above" if up else "at_or_below", PriceLevel(chunk["n"] if up else -chunk["n"]))
 
+    def _between(self) -> Condition:
+        self._only("between", "rsi", "score", "macd", "number")
+        chunk = self._of("between")[0]
+        place = next(n for n, c in enumerate(self.chunks) if c is chunk)
+        subject = self._subject([c for c in self.chunks[:place] if c.kind in OPERANDS])
+        low, high = chunk["a"], chunk["b"]
+        if place + 1 < len([c for c in self.chunks if c.kind not in _EMPTY]) or not low < high:
+            raise CannotReadError("A range needs a lower and a higher value.", chunk.text)
+        if isinstance(subject, Rsi) and not 0 <= low < high <= 100:
+            raise CannotReadError("RSI levels lie between 0 and 100.", chunk.text)
+        return Joined(
+            (
+                Compare(subject, "at_or_above", PriceLevel(low)), Compare(subject, "at_or_below", PriceLevel(high)),
+            ), every=True,
+        )  # fmt: skip
+
     # -- crosses ------------------------------------------------------------------------------------------
 
     def _golden(self) -> Condition:
@@ -200,6 +219,9 @@ class _Term:
             raise CannotReadError("", *(extra or [turning[-1].text]))
         left = [c for c in self.chunks[:place] if c.kind in OPERANDS]
         right = [c for c in self.chunks[place + 1 :] if c.kind in OPERANDS]
+        if not right and [c.kind for c in left] == ["macd"]:
+            # "When the MACD crosses up": over its own line.
+            return self._made(self._subject(left), relation, self.operands.signal_line(), turning)
         # The other side first: "at RSI 25" says there what is looked at.
         target = self._target(right, relation, pronoun=self._pronoun(place))
         subject = self._subject(left)

@@ -23,6 +23,17 @@ _ONES_WORD = "|".join(_ONES)
 # "one" alone is mostly a pronoun; it counts only before something that is counted.
 _COUNTED = r"(?=[ -](?:%|percent|per cent|unit|bitcoin|btc|eth|minute|hour|second|coin|day|std|stand))"
 _SWAPS = (
+    (re.compile("[\u2264\u2a7d]"), "<="),
+    (re.compile("[\u2265\u2a7e]"), ">="),
+    (re.compile("\u2044"), "/"),
+    # Another currency than the dollar is a word, not a sign that is passed over.
+    (re.compile("\u20ac"), " euros "),
+    (re.compile("\u00a3"), " gbp "),
+    (re.compile("\u00a5"), " jpy "),
+    (re.compile("\u20b9"), " inr "),
+    (re.compile("\u20bf"), " btc "),
+    (re.compile("!=|\u2260"), " not "),
+    (re.compile("(?<=[0-9]) ?[*\u00d7] ?(?=[0-9])"), " times "),
     (re.compile(r"[\u2010-\u2015\u2212]"), "-"),
     (re.compile(r"[\u2018\u2019]"), "'"),
     (re.compile(r"\bper cent\b|\bpercent(?:age)?\b|\bpct\b"), "%"),
@@ -32,6 +43,9 @@ _SWAPS = (
     (re.compile(r"\bw/"), "with "),
     (re.compile(r"\b(last|past|previous) (?=(?:second|minute|hour|day|tick)\b)"), r"\1 1 "),
 )
+
+# Those before are made before numbers are written as digits.
+_WORDS_FIRST = next(n for n, (pattern, _) in enumerate(_SWAPS) if "per cent" in pattern.pattern) + 1
 
 
 class CannotReadError(Exception):
@@ -80,10 +94,10 @@ def normalised(raw: str) -> str:
     """Return the text in small letters, numbers as digits, anything odd as a space."""
     text = unicodedata.normalize("NFKC", raw[:LONGEST]).lower()
     text = "".join(" " if unicodedata.category(c).startswith(("C", "Z")) else c for c in text)
-    for pattern, plain in _SWAPS[:3]:
+    for pattern, plain in _SWAPS[:_WORDS_FIRST]:
         text = pattern.sub(plain, text)
     text = _numbers(text)
-    for pattern, plain in _SWAPS[3:]:
+    for pattern, plain in _SWAPS[_WORDS_FIRST:]:
         text = pattern.sub(plain, text)
     text = re.sub(r"\bhalf (?:a |of a |of )?(?=%|percent)", "0.5 ", text)
     return re.sub(r"[ ]{2,}", " ", text)

@@ -10,9 +10,9 @@ from arena.core.exchange import Rules
 from arena.engine.backtest.account import RecordedMarket
 from arena.engine.backtest.run import hash_source
 from arena.submissions.behaviour.conditions import Condition, walk
-from arena.submissions.behaviour.stage import Run, Stage
+from arena.submissions.behaviour.player import BotPlayer, Run
 from arena.submissions.behaviour.suite import Subject
-from arena.submissions.behaviour.tapes import Scene, cut, tapes_for
+from arena.submissions.behaviour.tapes import MarketSpec, cut, tapes_for
 from sandbox.pool import Pool
 
 # Bots that order the same on all of these do the same.
@@ -44,15 +44,15 @@ class Question:
         return {"text": self.text, "choices": [each.as_dict() for each in self.clusters]}
 
 
-def group_samples(pool: Pool, subjects: Sequence[Subject], scene: Scene, rules: Rules) -> Question | list[int]:
+def group_samples(pool: Pool, subjects: Sequence[Subject], spec: MarketSpec, rules: Rules) -> Question | list[int]:
     """Return the places of samples that all do the same, or the question that tells the clusters apart.
 
     Two samples do the same where their orders are equal, tick by tick, on three tapes.
     """
-    tapes = [tape for tape in tapes_for(scene) if tape.name in TELLING]
+    tapes = [tape for tape in tapes_for(spec) if tape.name in TELLING]
     # All by one name, so that chance is the same for each.
-    stages = [Stage(pool, each.program, "sample", hash_source(b"sample"), rules) for each in subjects]
-    runs = [[stage.play(tape.market) for tape in tapes] for stage in stages]
+    players = [BotPlayer(pool, each.program, "sample", hash_source(b"sample"), rules) for each in subjects]
+    runs = [[player.play(tape.market) for tape in tapes] for player in players]
     groups: dict[tuple[Any, ...], list[int]] = {}
     for place, played in enumerate(runs):
         groups.setdefault(tuple(_orders(run) for run in played), []).append(place)
@@ -63,7 +63,7 @@ def group_samples(pool: Pool, subjects: Sequence[Subject], scene: Scene, rules: 
     number, tick = _first_difference([[_orders(run) for run in runs[place]] for place in firsts])
     market = tapes[number].market
     words = [
-        _act(subjects[place], stages[place], market, runs[place][number], tick) for place in firsts
+        _act(subjects[place], players[place], market, runs[place][number], tick) for place in firsts
     ]  # fmt: skip
     clusters = tuple(Cluster(tuple(members), told) for members, told in zip(found, words, strict=True))
     choices = " ".join(f"({n}) {each.words}" for n, each in enumerate(clusters, 1))
@@ -88,9 +88,9 @@ def _first_difference(played: Sequence[Sequence[tuple[tuple[int, str, str, float
     return 0, 0
 
 
-def _act(subject: Subject, stage: Stage, market: RecordedMarket, run: Run, tick: int) -> str:
+def _act(subject: Subject, player: BotPlayer, market: RecordedMarket, run: Run, tick: int) -> str:
     """Say what a sample does at a tick and the condition that decides it."""
-    trace = stage.play(cut(market, tick + 1, {}), {tick}).traces.get(tick)
+    trace = player.play(cut(market, tick + 1, {}), {tick}).traces.get(tick)
     did = walk(subject.source, trace) if trace is not None else None
     orders = [order for order in run.orders if order.tick == tick]
     deciding = [each for each in did.conditions if each.guards_order] if did is not None else []

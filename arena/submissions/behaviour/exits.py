@@ -15,7 +15,7 @@ import numpy as np
 from arena.core.orders import Side
 from arena.submissions.behaviour.claims import Claims
 from arena.submissions.behaviour.findings import Check, Finding, Outcome
-from arena.submissions.behaviour.stage import Run, Stage
+from arena.submissions.behaviour.player import BotPlayer, Run
 from arena.submissions.behaviour.tapes import Tape, cut
 
 _BEYOND = 1.1  # of the claimed distance
@@ -39,18 +39,18 @@ class _Entry:
 
 
 def exit_findings(
-    stage: Stage, runs: Sequence[tuple[Tape, Run]], claims: Claims, shown: Shown, budget: float
+    player: BotPlayer, runs: Sequence[tuple[Tape, Run]], claims: Claims, shown: Shown, budget: float
 ) -> Iterator[Finding]:
     """Yield whether the claimed stop, take profit and cooldown are kept; nothing where none is claimed."""
     for check, share in ((Check.STOP, claims.stop_loss), (Check.TAKE_PROFIT, claims.take_profit)):
         if share is not None:
-            yield _left_at(check, share, stage, runs, shown, budget)
+            yield _left_at(check, share, player, runs, shown, budget)
     if claims.cooldown_ticks:
         yield _cooldown(claims.cooldown_ticks, runs, shown)
 
 
 def _left_at(
-    check: Check, share: float, stage: Stage, runs: Sequence[tuple[Tape, Run]], shown: Shown, budget: float
+    check: Check, share: float, player: BotPlayer, runs: Sequence[tuple[Tape, Run]], shown: Shown, budget: float
 ) -> Finding:
     """Move the price beyond the stop or the take profit right after an entry: the position must be sold."""
     falls = check is Check.STOP
@@ -58,7 +58,7 @@ def _left_at(
     picks = [entries[n] for n in sorted({0, len(entries) // 2, len(entries) - 1})][:_PICKS] if entries else []
     tried = 0
     for entry in picks:
-        if stage.cpu > budget:
+        if player.cpu > budget:
             break
         price = entry.low * (1.0 - _BEYOND * share) if falls else entry.high * (1.0 + _BEYOND * share)
         held = _patience(entry.run)
@@ -68,7 +68,7 @@ def _left_at(
         column = entry.tape.market.symbols.index(entry.symbol)
         row = entry.tape.market.marks[entry.tick, 1:].copy()
         row[column] = price
-        moved = stage.play(cut(entry.tape.market, last + 1, dict.fromkeys(range(entry.tick + 1, last + 1), row)))
+        moved = player.play(cut(entry.tape.market, last + 1, dict.fromkeys(range(entry.tick + 1, last + 1), row)))
         if moved.ending is not None:
             continue
         tried += 1

@@ -13,7 +13,7 @@ from arena.runtime.wire import read_reply, traced
 from arena.store.bulk import Row
 from arena.store.bundle import Bundle, event_models, tick_models
 from arena.submissions.behaviour.conditions import Condition, Walk, walk
-from arena.submissions.behaviour.stage import read_trace
+from arena.submissions.behaviour.player import read_trace
 from sandbox.pool import Pool
 from sandbox.talk.gather import gather
 from sandbox.talk.protocol import Kind

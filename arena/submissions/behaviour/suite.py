@@ -7,7 +7,7 @@ what was not seen by then cannot be told.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +23,9 @@ from arena.submissions.behaviour.claims import Amount, Claims, claims_of_words, 
 from arena.submissions.behaviour.exits import exit_findings
 from arena.submissions.behaviour.findings import Check, Finding, Outcome
 from arena.submissions.behaviour.indicators import found_as, known_kind, numbers_of
-from arena.submissions.behaviour.stage import Run, Stage
-from arena.submissions.behaviour.tapes import Scene, Tape, cut, slow, tapes_for, week
+from arena.submissions.behaviour.inline_values import with_names
+from arena.submissions.behaviour.player import BotPlayer, Run
+from arena.submissions.behaviour.tapes import MarketSpec, Tape, busy_week, cut, slow, tapes_for, week
 from sandbox.pool import Pool
 from sandbox.talk.verdict import Verdict
 
@@ -32,9 +33,11 @@ CPU_BUDGET = 2.0
 _SAMPLES = 24
 _TRADED_MOST = 0.9
 _SLACK = 1.05
-# Counterfactual ticks that are tried, and by how much their price is moved.
+# Orders whose tick is tried with another price, at first and where that is not clear, and the moves of the price.
 _PICKS = 3
+_MORE_PICKS = 9
 _MOVES = (0.9, 1.1)
+_SALES = frozenset({Check.STOP, Check.TAKE_PROFIT})
 _LONGEST_WARM_UP = 400
 _LEAST_TICKS = 800
 
@@ -107,47 +110,53 @@ def examine(
 
 class _Suite:
     def __init__(self, pool: Pool, subject: Subject, report: Report, facts: Facts, *, asked: bool) -> None:
-        self._subject, self._report, self._facts, self._asked = subject, report, facts, asked
+        self._pool, self._subject, self._report, self._facts, self._asked = pool, subject, report, facts, asked
         self._claims = merged(report.said, report.claims)
         self._tree = ast.parse(subject.source)
         source_hash = hash_source(subject.source.encode())
-        self._stage = Stage(pool, subject.program, subject.bot_name, source_hash, facts.rules)
+        self._player = BotPlayer(pool, subject.program, subject.bot_name, source_hash, facts.rules)
         self._runs: list[tuple[Tape, Run]] = []
         traded = tuple(dict.fromkeys([*(self._claims.symbols or subject.symbols), *subject.symbols]))
-        self._scene = Scene(traded[:8], facts.prices, facts.interval, self._warm_up(), levels=self._levels(traded[0]))
+        self._spec = MarketSpec(
+            traded[:8], facts.prices, facts.interval, self._warm_up(), levels=self._levels(traded[0])
+        )
         self._skipped = False
+        self._sold_by_exit = False
         self._lines: dict[tuple[str, int], tuple[int | None, dict[str, Any]]] = {}
 
     def run(self) -> None:
         """Play all tapes, then judge."""
-        for tape in tapes_for(self._scene):
+        for tape in tapes_for(self._spec):
             self._play(tape)
         if self._facts.last_ticks is not None and len(self._facts.last_ticks):
             self._play(Tape("season", self._facts.last_ticks))
         # A bot that waits for the clock, for bars or for a long move is given these before it is called idle.
         if not any(run.signals() for _, run in self._runs) or not self._sides_reached():
-            for make in (week, slow):
+            for make in (week, busy_week, slow):
                 if not self._sides_reached():
-                    self._play(self._affordable(make(self._scene)), 2 * CPU_BUDGET)
+                    self._play(self._affordable(make(self._spec)), 2 * CPU_BUDGET)
         report = self._report
+        exits = self._exits()
+        # An exit that no tape's own moves reach is tried by moving the price there.
+        self._sold_by_exit = any(each.outcome is Outcome.MET and each.check in _SALES for each in exits)
         report.findings = [
             self._runs_well(), self._trades(), self._both_sides(), *self._indicators(), self._on_time(),
-            self._order_size(), self._position(), *self._exits(), self._symbols(), self._accepted(), self._speed(),
+            self._order_size(), self._position(), *exits, self._symbols(), self._accepted(), self._speed(),
             self._calm(), self._scale(), *self._agreement(),
         ]  # fmt: skip
         report.tapes = [tape.name for tape, _ in self._runs]
         report.signals = {tape.name: run.signals() for tape, run in self._runs}
-        report.cpu_seconds = self._stage.cpu
+        report.cpu_seconds = self._player.cpu
 
     def _play(self, tape: Tape, budget: float = CPU_BUDGET) -> None:
-        if self._stage.cpu < budget:
-            self._runs.append((tape, self._stage.play(tape.market)))
+        if self._player.cpu < budget:
+            self._runs.append((tape, self._player.play(tape.market)))
         else:
             self._skipped = True
 
     def _affordable(self, tape: Tape) -> Tape:
         """Return a long tape, cut to what the bot can be played over within the budget once more."""
-        each = self._stage.cpu / max(1, sum(len(played) for played, _ in self._runs))
+        each = self._player.cpu / max(1, sum(len(played) for played, _ in self._runs))
         ticks = int(max(_LEAST_TICKS, CPU_BUDGET / max(each, 1e-9)))
         return tape if ticks >= len(tape) else Tape(tape.name, cut(tape.market, ticks, {}), tape.usual)
 
@@ -193,7 +202,8 @@ class _Suite:
         return any(isinstance(node, ast.Constant) and node.value == text for node in ast.walk(self._tree))
 
     def _reached(self) -> set[str]:
-        return {side for _, run in self._runs for _, _, side in run.signals()}
+        found = {side for _, run in self._runs for _, _, side in run.signals()}
+        return found | {"SELL"} if self._sold_by_exit else found
 
     def _sides_reached(self) -> bool:
         return self._meant <= self._reached() and bool(self._reached())
@@ -205,7 +215,7 @@ class _Suite:
         key = (tape.name, tick)
         if key not in self._lines:
             rows = min(tick + 1, len(tape))
-            trace = self._stage.play(cut(tape.market, rows, {}), {tick}).traces.get(tick)
+            trace = self._player.play(cut(tape.market, rows, {}), {tick}).traces.get(tick)
             line, values = None, {}
             for step in trace["steps"] if trace else ():
                 if step[0] == "ctx" and step[2] == "submit_order":
@@ -242,7 +252,7 @@ class _Suite:
         where = {Where.load: "while it is loaded", Where.init: "in init"}.get(error.where, f"at tick {tick}")
         often = f", at {ticks} of {len(tape)} ticks" if ticks > 1 else ""
         values: dict[str, Any] = {}
-        if error.where is Where.on_tick and self._stage.cpu < CPU_BUDGET:
+        if error.where is Where.on_tick and self._player.cpu < CPU_BUDGET:
             _, values = self._point(tape, tick)
         hard = error.where is not Where.on_tick or (tape.usual and ticks * 10 > len(tape))
         return Finding(
@@ -276,8 +286,9 @@ class _Suite:
         claimed = bool(self._claims.sides)
         if not missing:
             extra = sorted(reached - meant) if claimed else []
-            if extra:
-                tape, tick = next((t, n) for t, run in self._runs for n, _, side in run.signals() if side in extra)
+            shown = next(((t, n) for t, run in self._runs for n, _, side in run.signals() if side in extra), None)
+            if shown is not None:
+                tape, tick = shown
                 return self._shown(
                     Check.BOTH_SIDES, f"It places {extra[0]} orders, which was not said.",
                     f"Remove the {extra[0]} orders, or say in the claims that there are some.", tape, tick, hard=False,
@@ -320,12 +331,17 @@ class _Suite:
     def _sampled(self) -> tuple[list[int], dict[int, dict[str, set[float]]]]:
         """Return ticks in the later half of the swings, and the numbers that the bot's names had at them."""
         tape = self._runs[0][0]
-        if self._stage.cpu > 2 * CPU_BUDGET:
+        if self._player.cpu > 2 * CPU_BUDGET:
             return [], {}
         half = len(tape) // 2
         ticks = sorted(set(np.linspace(half, len(tape) - 1, _SAMPLES).astype(int).tolist()))
-        run = self._stage.play(tape.market, ticks)
-        numbers = {tick: numbers_of(trace) for tick, trace in run.traces.items()}
+        source, texts = with_names(self._subject.source)
+        named = self._pool.check(source.encode()) if texts else None
+        run = self._player.play(tape.market, ticks, program=named.program if named and named.accepted else None)
+        numbers = {
+            tick: {_told(name, texts): values for name, values in numbers_of(trace).items()}
+            for tick, trace in run.traces.items()
+        }
         return [tick for tick in ticks if tick in numbers], numbers
 
     def _look_back(
@@ -399,19 +415,25 @@ class _Suite:
         tape, run = (acts or self._runs)[0]
         ticks = [tick for tick in dict.fromkeys(tick for tick, _, _ in run.signals()) if tick > 2]
         unknown = Finding(Check.ON_TIME, Outcome.CANNOT_TELL, "Its orders do not show which tick triggers them.")
-        if len(ticks) < 2 or self._stage.cpu > 2 * CPU_BUDGET or run.ending is not None:
+        if len(ticks) < 2 or self._player.cpu > 2 * CPU_BUDGET or run.ending is not None:
             return unknown
-        picks = [ticks[n] for n in sorted({0, len(ticks) // 2, len(ticks) - 1})][:_PICKS]
-        for tick in picks:
-            if self._answers(tape, run, tick, tick):
-                return Finding(
-                    Check.ON_TIME, Outcome.MET, "Its orders answer to the price of the tick they are made at.",
-                    tape=tape.name, tick=tick,
-                )  # fmt: skip
-        late = [tick for tick in picks if self._answers(tape, run, tick, tick - 1)]
-        steps = np.diff(np.array(ticks))
-        regular = len(ticks) >= 3 and int(np.gcd.reduce(steps)) > 1
-        if len(late) < len(picks) or regular:
+        met = Finding(Check.ON_TIME, Outcome.MET, "Its orders answer to the price of the tick they are made at.")
+        late: list[int] = []
+        # Purchases from nothing come first: a sale may answer at once through the equity, which falls with the price.
+        for only in (self._entries(tape, run), dict.fromkeys(ticks)):
+            late = []
+            # A bot that decides by chance or by coarse steps answers to few prices: it is tried at more of its orders
+            # as long as some follow the tick before and none its own.
+            for picks in _spread(list(only), _PICKS, _MORE_PICKS):
+                for tick in picks:
+                    if self._answers(tape, run, tick, tick, only[tick]):
+                        return met
+                late += [tick for tick in picks if self._answers(tape, run, tick, tick - 1, only[tick])]
+                if not late or len(late) == len(picks):
+                    break
+            if len(late) > 1:
+                break
+        if len(late) < 2 or self._keeps_the_clock(tape, run, ticks):
             return unknown
         return self._shown(
             Check.ON_TIME, "It acts one tick late: its orders follow the price of the tick before, not this one's.",
@@ -419,18 +441,54 @@ class _Suite:
             hard=bool(self._claims.indicators),
         )  # fmt: skip
 
-    def _answers(self, tape: Tape, run: Run, ordered: int, changed: int) -> bool:
-        """Say whether other prices at tick `changed` change what is ordered at tick `ordered`."""
+    @staticmethod
+    def _entries(tape: Tape, run: Run) -> dict[int, str | None]:
+        """Return the ticks of purchases from nothing, each with the symbol whose price decides it.
+
+        That is None, every symbol's, where nothing at all was held. Those that may follow from an order of the tick
+        before, whose fill they waited for, are left out.
+        """
+        ordered = {tick for tick, _, _ in run.signals()}
+        found: dict[int, str | None] = {}
+        for tick, symbol, side in run.signals():
+            held = run.positions(tick)
+            if side == "BUY" and symbol not in held and tick - 1 not in ordered and symbol in tape.market.symbols:
+                found.setdefault(tick, symbol if held else None)
+        return {tick: symbol for tick, symbol in found.items() if tick > 2}
+
+    def _keeps_the_clock(self, tape: Tape, run: Run, ticks: Sequence[int]) -> bool:
+        """Say whether a bot acts at a regular time of the clock, and not at every so manyth tick.
+
+        Its bars are closed by the first tick after them, so that the price of the tick before is the right one.
+        """
+        step = int(np.gcd.reduce(np.diff(np.array(ticks))))
+        if len(ticks) < 3 or step == 1:
+            return False
+        rows = tape.market.rows.copy()
+        rows[:, 0] += self._spec.interval * (step // 2)
+        moved = self._player.play(RecordedMarket(tape.market.symbols, rows))
+        return {tick % step for tick, _, _ in moved.signals()} != {tick % step for tick, _, _ in run.signals()}
+
+    def _answers(self, tape: Tape, run: Run, ordered: int, changed: int, only: str | None) -> bool:
+        """Say whether other prices at tick `changed`, of one symbol or of all, change what is ordered at `ordered`."""
 
         def acts(found: Run) -> set[tuple[str, str]]:
             return {(symbol, side) for tick, symbol, side in found.signals() if tick == ordered}
 
         before = acts(run)
+        symbols = tape.market.symbols
         row, last = tape.market.rows[changed, 1:], tape.market.rows[changed - 1, 1:]
-        for other in (last, *(row * factor for factor in _MOVES)):
-            if self._stage.cpu > 2 * CPU_BUDGET:
+        others = [last, *(row * factor for factor in _MOVES)]
+        if only is not None:
+            others = [np.where([symbol == only for symbol in symbols], other, row) for other in others]
+        elif len(symbols) > 1:
+            # A ratio of two prices answers only where they part.
+            apart = np.where(np.arange(len(symbols)) % 2 == 0, *_MOVES)
+            others += [row * apart, row / apart]
+        for other in others:
+            if self._player.cpu > 2 * CPU_BUDGET:
                 break
-            if acts(self._stage.play(cut(tape.market, ordered + 1, {changed: other}))) != before:
+            if acts(self._player.play(cut(tape.market, ordered + 1, {changed: other}))) != before:
                 return True
         return False
 
@@ -493,7 +551,7 @@ class _Suite:
         def shown(check: Check, message: str, hint: str, tape: Tape, tick: int) -> Finding:
             return self._shown(check, message, hint, tape, tick, hard=True)
 
-        return list(exit_findings(self._stage, self._runs, self._claims, shown, 2 * CPU_BUDGET))
+        return list(exit_findings(self._player, self._runs, self._claims, shown, 2 * CPU_BUDGET))
 
     def _symbols(self) -> Finding:
         wanted = self._claims.symbols or self._subject.symbols
@@ -569,7 +627,7 @@ class _Suite:
     def _scale(self) -> Finding:
         runs = {tape.name: (tape, run) for tape, run in self._runs}
         size = self._claims.order_size
-        if self._claims.price_levels or self._scene.levels:
+        if self._claims.price_levels or self._spec.levels:
             return Finding(Check.SCALE, Outcome.MET, "It watches fixed prices, so their size matters.")
         if "tiny prices" not in runs or not runs["swings"][1].signals():
             return Finding(Check.SCALE, Outcome.CANNOT_TELL, "It places no order by which to tell.")
@@ -606,6 +664,22 @@ class _Suite:
                     "Do what the request says.", hard=True)
             for _, sentence in against
         ] or [Finding(Check.WORDS, Outcome.MET, "The claims agree with what was read of the words.")]  # fmt: skip
+
+
+def _told(name: str, texts: Mapping[str, str]) -> str:
+    """Return where a value stands as the bot's author wrote it."""
+    function, mark, inner = name.rpartition(": ")
+    first, dot, rest = inner.partition(".")
+    return f"{function}{mark}{clean_line(texts[first], 80)}{dot}{rest}" if first in texts else name
+
+
+def _spread(ticks: Sequence[int], *counts: int) -> Iterator[list[int]]:
+    """Yield as many ticks as each count says, spread over all and none twice."""
+    taken: set[int] = set()
+    for count in counts:
+        picks = [ticks[int(n)] for n in np.linspace(0, len(ticks) - 1, count)] if ticks else []
+        yield [tick for tick in dict.fromkeys(picks) if tick not in taken]
+        taken.update(picks)
 
 
 def _computed_names(tree: ast.Module) -> set[str]:

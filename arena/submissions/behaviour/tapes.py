@@ -40,7 +40,7 @@ class Tape:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class MarketSpec:
     """What tapes are made for: the symbols with their prices now, seconds a tick, the bot's warm-up in ticks.
 
     `levels` are prices that the bot watches, of its first symbol.
@@ -59,44 +59,53 @@ class Scene:
                                            else 100.0)  # fmt: skip
 
 
-def tapes_for(scene: Scene) -> list[Tape]:
-    """Return the tapes of a scene; the swings come first, which trigger what bots usually wait for."""
-    length = min(max(scene.warm_up, 20), _LONGEST // 4)
-    swings = _swings(scene, length)
+def tapes_for(spec: MarketSpec) -> list[Tape]:
+    """Return the tapes for a market; the swings come first, which trigger what bots usually wait for."""
+    length = min(max(spec.warm_up, 20), _LONGEST // 4)
+    swings = _swings(spec, length)
     made = [
         Tape("swings", swings),
-        Tape("calm", _market(scene, 3 * length, lambda n, rng: _noise(n, rng, 0.0002))),
-        Tape("trend up", _market(scene, 3 * length, lambda n, rng: np.arange(n) * 0.001 + _noise(n, rng, 0.0005))),
-        Tape("trend down", _market(scene, 3 * length, lambda n, rng: np.arange(n) * -0.001 + _noise(n, rng, 0.0005))),
-        Tape("crash", _market(scene, 3 * length, _crash), usual=False),
-        Tape("gap", _market(scene, 3 * length, _gaps)),
-        Tape("missing symbol", _without(scene, swings), usual=False),
-        Tape("flat", _market(scene, 2 * length, lambda n, _: np.zeros(n)), usual=False),
+        Tape("calm", _market(spec, 3 * length, lambda n, rng: _noise(n, rng, 0.0002))),
+        Tape("trend up", _market(spec, 3 * length, lambda n, rng: np.arange(n) * 0.001 + _noise(n, rng, 0.0005))),
+        Tape("trend down", _market(spec, 3 * length, lambda n, rng: np.arange(n) * -0.001 + _noise(n, rng, 0.0005))),
+        Tape("crash", _market(spec, 3 * length, _crash), usual=False),
+        Tape("gap", _market(spec, 3 * length, _gaps)),
+        Tape("missing symbol", _without(spec, swings), usual=False),
+        Tape("flat", _market(spec, 2 * length, lambda n, _: np.zeros(n)), usual=False),
         Tape("tiny prices", _scaled(swings, TINY), usual=False),
         Tape("huge prices", _scaled(swings, HUGE), usual=False),
         Tape("late start", _late(swings, length), usual=False),
     ]
-    if scene.levels:
-        made.append(Tape("levels", _levels(scene)))
+    if spec.levels:
+        made.append(Tape("levels", _levels(spec)))
     return made
 
 
-def week(scene: Scene) -> Tape:
+def week(spec: MarketSpec) -> Tape:
     """Return a tape of a week and a day in steps of 15 minutes, for bots that look at the clock or build bars."""
 
     def path(n: int, rng: np.random.Generator) -> Prices:
         return 0.06 * np.sin(np.arange(n) / 17.0) + _noise(n, rng, 0.002)
 
-    return Tape("week", _market(scene, _WEEK_TICKS, path, interval=max(_QUARTER, scene.interval)))
+    return Tape("week", _market(spec, _WEEK_TICKS, path, interval=max(_QUARTER, spec.interval)))
 
 
-def slow(scene: Scene, ticks: int = 4 * _LONGEST) -> Tape:
+def busy_week(spec: MarketSpec) -> Tape:
+    """Return such a week whose price turns every hour, for bots that act at few hours and on a signal besides."""
+
+    def path(n: int, rng: np.random.Generator) -> Prices:
+        return 0.03 * np.sin(np.arange(n) / 1.3) + _noise(n, rng, 0.001)
+
+    return Tape("busy week", _market(spec, _WEEK_TICKS, path, interval=max(_QUARTER, spec.interval)))
+
+
+def slow(spec: MarketSpec, ticks: int = 4 * _LONGEST) -> Tape:
     """Return a long tape of the season's own interval with large swings, for bots that are slow to act."""
 
     def path(n: int, rng: np.random.Generator) -> Prices:
         return 0.15 * np.sin(np.arange(n) / 300.0) + 0.03 * np.sin(np.arange(n) / 40.0) + _noise(n, rng, 0.001)
 
-    return Tape("long swings", _market(scene, ticks, path))
+    return Tape("long swings", _market(spec, ticks, path))
 
 
 def _noise(n: int, rng: np.random.Generator, size: float) -> Prices:
@@ -104,18 +113,18 @@ def _noise(n: int, rng: np.random.Generator, size: float) -> Prices:
 
 
 def _market(
-    scene: Scene, n: int, path: Callable[[int, np.random.Generator], Prices], interval: float | None = None
+    spec: MarketSpec, n: int, path: Callable[[int, np.random.Generator], Prices], interval: float | None = None
 ) -> RecordedMarket:
     """Return a market whose logarithmic prices follow a path; every other symbol follows it mirrored and weaker."""
-    columns = [_START + np.arange(n) * (interval or scene.interval)]
-    for number, symbol in enumerate(scene.symbols):
+    columns = [_START + np.arange(n) * (interval or spec.interval)]
+    for number, symbol in enumerate(spec.symbols):
         rng = np.random.default_rng(7 + number)
         along = path(n, rng) * (1.0, -0.6, 0.7, -0.4)[number % 4]
-        columns.append(scene.base(symbol) * np.exp(along))
-    return RecordedMarket(scene.symbols, np.column_stack(columns))
+        columns.append(spec.base(symbol) * np.exp(along))
+    return RecordedMarket(spec.symbols, np.column_stack(columns))
 
 
-def _swings(scene: Scene, length: int) -> RecordedMarket:
+def _swings(spec: MarketSpec, length: int) -> RecordedMarket:
     # Both short moves and moves as long as the look-back: an indicator of any length meets one that turns it.
     legs = [(change, max(6, length // share)) for share in (3, 1) for change in _SWINGS]
     total = min(2 * length + sum(ticks for _, ticks in legs), _LONGEST)
@@ -127,7 +136,7 @@ def _swings(scene: Scene, length: int) -> RecordedMarket:
         drift = np.pad(drift, (0, max(0, n - len(drift))))[:n]
         return np.asarray(np.cumsum(drift) + _noise(n, rng, 0.0004))
 
-    return _market(scene, total, path)
+    return _market(spec, total, path)
 
 
 def _crash(n: int, rng: np.random.Generator) -> Prices:
@@ -151,14 +160,14 @@ def _scaled(market: RecordedMarket, factor: float) -> RecordedMarket:
     return RecordedMarket(market.symbols, rows)
 
 
-def _without(scene: Scene, market: RecordedMarket) -> RecordedMarket:
+def _without(spec: MarketSpec, market: RecordedMarket) -> RecordedMarket:
     """Return the market with each symbol missing for a while, beside one that always has a price."""
     rows = np.column_stack([market.rows, np.full(len(market), 10.0)])
     quarter = len(market) // 4
     for column in range(1, 1 + len(market.symbols)):
         start = quarter + (column - 1) * quarter // max(1, len(market.symbols))
         rows[start : start + max(4, quarter // 4), column] = np.nan
-    return RecordedMarket((*market.symbols, *scene.extra[:1]), rows)
+    return RecordedMarket((*market.symbols, *spec.extra[:1]), rows)
 
 
 def _late(market: RecordedMarket, length: int) -> RecordedMarket:
@@ -169,15 +178,15 @@ def _late(market: RecordedMarket, length: int) -> RecordedMarket:
     return RecordedMarket((*market.symbols, "OTHERUSDT"), rows)
 
 
-def _levels(scene: Scene) -> RecordedMarket:
+def _levels(spec: MarketSpec) -> RecordedMarket:
     """Return prices that pass every watched level from both sides twice."""
-    low, high = min(scene.levels) * 0.97, max(scene.levels) * 1.03
+    low, high = min(spec.levels) * 0.97, max(spec.levels) * 1.03
     middle, half = (low + high) / 2, (high - low) / 2
-    n = 4 * max(scene.warm_up, 100)
+    n = 4 * max(spec.warm_up, 100)
     path = middle + half * np.sin(np.arange(n) / n * 2 * np.pi * 2.5)
-    columns = [_START + np.arange(n) * scene.interval]
-    columns += [path if number == 0 else np.full(n, scene.base(s)) for number, s in enumerate(scene.symbols)]
-    return RecordedMarket(scene.symbols, np.column_stack(columns))
+    columns = [_START + np.arange(n) * spec.interval]
+    columns += [path if number == 0 else np.full(n, spec.base(s)) for number, s in enumerate(spec.symbols)]
+    return RecordedMarket(spec.symbols, np.column_stack(columns))
 
 
 def cut(market: RecordedMarket, ticks: int, changed: Mapping[int, Sequence[float] | Prices]) -> RecordedMarket:

@@ -187,7 +187,7 @@ function drawExplanation(host, found) {
 /** The ticks around one, that one marked. */
 function pricesAround(around, tick) {
   const symbols = [...new Set(around.flatMap(({ prices: known }) => Object.keys(known)))];
-  return h("div", { class: "table-scroll tall", tabindex: "0", role: "region", "aria-label": "Prices around it" }, h("table", null,
+  return h("div", { class: "table-scroll tall", tabindex: "0", role: "group", "aria-label": "Prices around it" }, h("table", null,
     h("thead", null, h("tr", null, h("th", { scope: "col", class: "num" }, "Tick"), symbols.map((symbol) => h("th", { scope: "col", class: "num" }, symbol)))),
     h("tbody", null, around.map((one) => h("tr", { "aria-current": one.tick === tick ? "true" : null }, h("th", { scope: "row", class: "num" }, whole(one.tick)), symbols.map((symbol) => h("td", { class: "num" }, price(one.prices[symbol]))))))));
 }
@@ -277,21 +277,29 @@ async function optional(part, draw) {
 
 const shownValue = (value) => (typeof value === "number" ? number(value, Math.abs(value) < 1 ? 3 : 2) : Array.isArray(value) ? value.map(shownValue).join(" to ") : String(value));
 
-const UNITS = { "%": (value) => percent(value), seconds: (value) => duration(value), ratio: (value) => shownValue(value), probability: (value) => shownValue(value) };
+const UNITS = { "%": (value) => percent(value), seconds: (value) => duration(value), ratio: (value) => shownValue(value), "ratio a year": (value) => shownValue(value), "% a year": (value) => `${percent(value)} a year`, probability: (value) => shownValue(value), periods: (value) => plural(Math.round(value), "period") };
+/** What the figures of the score clock are called. */
+const FIGURES = {
+  sharpe: "Sharpe ratio", sortino: "Sortino ratio", calmar: "Calmar ratio", volatility_pct: "Volatility",
+  max_drawdown_pct: "Largest drawdown", drawdown_periods: "Length of it", drawdown_now_pct: "Drawdown now",
+  best_period_pct: "Best period", worst_period_pct: "Worst period", profit_factor: "Profit factor",
+  expectancy: "Expectancy", hit_rate_pct: "Sales with a gain", best_trade: "Best trade", worst_trade: "Worst trade",
+  holding_seconds: "Holding time", psr: "Probability of skill (PSR)", dsr: "The same after all tries (DSR)", min_track_record: "Track record needed",
+};
 
 /** What a rank means: the figures of the score clock, each with its formula, and how often its author has tried. */
 function drawTrust(found) {
   const { figures = [], trials, words, needs: wanted, sharpe_a_period_interval: interval, benchmark } = found;
   const value = (one) => (one.value === null ? one.needs ?? DASH : (UNITS[one.unit] ?? ((number_) => `${shownValue(number_)}${one.unit ? ` ${one.unit}` : ""}`))(one.value));
   const table = h("table", { id: "bot-figures" });
-  const scroll = h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": "Figures of the score clock" }, table);
+  const scroll = h("div", { class: "table-scroll", tabindex: "0", role: "group", "aria-label": "Figures of the score clock" }, table);
   new Table(table, { key: ({ name }) => name, caption: "Figures of the score clock", columns: [
-    { label: "Figure", text: ({ name }) => name.replaceAll("_", " ") },
+    { label: "Figure", text: ({ name }) => FIGURES[name] ?? name.replaceAll("_", " ") },
     { label: "Value", num: true, text: value },
     { label: "How", class: "wide", text: ({ formula, source }) => [formula, source].filter(Boolean).join("; ") },
   ] }).update(figures);
   $("bot-trust").replaceChildren(h("h3", null, "How sure is it?"),
-    h("p", null, guest([words, wanted].filter(Boolean).join(" "))),
+    h("p", null, guest(wanted && !words?.includes(wanted) ? [words, wanted].filter(Boolean).join(" ") : words)),
     trials ? h("p", { class: "hint" }, `${plural(trials.k, "try", "tries")} of this author (${number(trials.k_effective, 1)} really different): ${plural(trials.versions, "version")}, ${plural(trials.samples, "sample")}, ${plural(trials.repairs, "repair")} that reached a trial. The benchmark is ${benchmark}.`) : "",
     interval ? h("p", { class: "hint" }, `Sharpe of one period: between ${number(interval[0], 3)} and ${number(interval[1], 3)} (95 %, stationary bootstrap).`) : "",
     scroll,
@@ -305,7 +313,7 @@ function drawLineage({ items }) {
   $("bot-lineage").replaceChildren(h("h3", null, "Asked for in words"), h("ol", { class: "versions" }, asked.map((one) =>
     h("li", null, h("p", null, h("a", { href: path("bots", one.bot_id) }, guest(one.name)), one.asked_by ? [", asked by ", guest(one.asked_by)] : ""),
       h("blockquote", null, one.words),
-      one.diff ? h("details", null, h("summary", null, "What changed"), h("div", { class: "code-scroll", tabindex: "0", role: "region", "aria-label": `Changes of ${one.name}` }, diffView(one.diff))) : ""))));
+      one.diff ? h("details", null, h("summary", null, "What changed"), h("div", { class: "code-scroll", tabindex: "0", role: "group", "aria-label": `Changes of ${one.name}` }, diffView(one.diff))) : ""))));
 }
 
 /** What the bot does on made-up markets costs a run: it is asked for when somebody wants to see it. */

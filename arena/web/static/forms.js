@@ -149,8 +149,10 @@ export function promptForm() {
     h("button", { type: "button", class: "chip", title: text, click: () => { prompt.value = text; prompt.focus(); } }, name)));
 
   const send = whileBusy([$("submit-button")], async () => {
-    const fields = filled({ prompt: prompt.value.trim(), name: $("submit-name").value.trim(), author: $("submit-author").value.trim(), model: $("submit-model").value });
+    const fields = filled({ prompt: prompt.value.trim(), name: $("submit-name").value.trim(), author: $("submit-author").value.trim() });
     if (!fields.prompt) return refuse(prompt, result, "Say in a sentence or two what the bot should do.");
+    const problem = addChoice(fields);
+    if (problem) return refuse(...problem);
     showProblem(result, null);
     // The same words sent again after a lost answer carry the same key: one submission, not two.
     const text = JSON.stringify(fields);
@@ -158,8 +160,9 @@ export function promptForm() {
     try {
       const made = await write("POST", "/strategies", fields, { "Idempotency-Key": sent.key });
       keepAuthor();
-      rememberSubmission(made.id, fields.prompt);
-      location.assign(path("submissions", made.id));
+      (made.items ?? [made]).forEach(({ id }) => rememberSubmission(id, fields.prompt));
+      if (!made.items) location.assign(path("submissions", made.id));
+      else showSeveral(result, made.items);
     } catch (error) {
       showProblem(result, error);
     }
@@ -174,6 +177,34 @@ export function promptForm() {
   offerModels();
 }
 
+/** Put the chosen models and the number of samples into a request; return what is wrong with them, as `refuse` takes it. */
+function addChoice(fields) {
+  const result = $("submit-result");
+  const boxes = [...$("model-choice").querySelectorAll("input")];
+  const models = boxes.filter(({ checked }) => checked).map(({ value }) => value);
+  if (boxes.length > 0 && models.length === 0) return [boxes[0], result, "Choose at least one model."];
+  const samples = Number($("submit-samples").value);
+  if (!Number.isInteger(samples) || samples < 1 || samples > 10) {
+    $("several").open = true;
+    return [$("submit-samples"), result, "The number of bots from each model is a whole number from 1 to 10."];
+  }
+  if (models.length > 0) fields.models = models;
+  if (samples > 1) fields.samples = samples;
+  if (samples * Math.max(1, models.length) > 1) fields.keep = $("submit-keep").value;
+  return null;
+}
+
+/** Several submissions from the same words: each with its state and the way to it. */
+function showSeveral(host, items) {
+  const rows = items.map(({ id, model, status }) => ({ id, model, state: badge(h("span", { class: "badge" }), status) }));
+  host.replaceChildren(
+    h("p", { class: "good" }, `${plural(items.length, "bot")} are being written:`),
+    h("ul", { id: "several-made" }, ...rows.map(({ id, model, state }, n) =>
+      h("li", { "data-id": id }, h("a", { href: path("submissions", id) }, guest(`${model}, number ${n + 1}`)), " ", state))));
+  live.addEventListener("submission", ({ detail }) => rows.filter(({ id }) => id === detail.id).forEach(({ state }) => badge(state, detail.status)));
+  listOwn();
+}
+
 function refuse(field, host, sentence) {
   showProblem(host, new Error(sentence));
   field.focus();
@@ -182,7 +213,8 @@ function refuse(field, host, sentence) {
 function writerNote() {
   const writer = live.status?.generator;
   if (!writer) return;
-  $("writer-note").textContent = writer.kind === "model"
+  if (!$("model-choice").hidden) $("writer-note").textContent = "What is written is checked, and tried on a short market before it may trade.";
+  else $("writer-note").textContent = writer.kind === "model"
     ? `The code will be written by ${writer.model}, checked, and tried on a short market before it may trade.`
     : "No model is configured: a rule-based writer turns common strategies into code and says which words it could not use.";
 }
@@ -196,19 +228,20 @@ function listOwn() {
   live.addEventListener("submission", ({ detail }) => { if (states.has(detail.id)) badge(states.get(detail.id), detail.status); });
 }
 
-/** A choice of models with their prices, where the arena has more than one. */
+/** A choice of models with their prices, where the arena has more than one; how many bots each is to write. */
 async function offerModels() {
   const { items: models, budgets } = await get("/models").catch(() => ({ items: [], budgets: [] }));
   const left = budgets.filter(({ left: rest }) => typeof rest === "number");
   $("budget-note").hidden = left.length === 0;
   $("budget-note").textContent = `Left: ${left.map(({ scope, unit, left: rest }) => `${number(rest, unit === "tokens" ? 0 : 2)} ${unit} (${scope.replaceAll("_", " ")})`).join(", ")}.`;
+  $("several").hidden = models.length === 0;
   $("model-choice").hidden = models.length < 2;
   if (models.length < 2) return;
-  const words = ({ price_in: into, price_out: out }) => (typeof into === "number" ? `${number(into)} USD in and ${number(out)} USD out per million tokens` : "no price is known");
-  $("submit-model").replaceChildren(...models.map(({ name }) => h("option", { value: name }, name)));
-  const draw = () => { $("model-note").textContent = words(models.find(({ name }) => name === $("submit-model").value)); };
-  $("submit-model").addEventListener("change", draw);
-  draw();
+  const words = ({ model, price_in: into, price_out: out }) => (model === null ? "rules, no model: free" : typeof into === "number" ? `$${number(into)} in, $${number(out)} out per million tokens` : "no price is known");
+  $("model-choice").replaceChildren(h("legend", null, "Written by"), ...models.map((model) =>
+    h("label", { class: "check" }, h("input", { type: "checkbox", value: model.name, ...(model.default ? { checked: "" } : {}) }),
+      h("span", null, guest(model.name), h("span", { class: "optional" }, ` ${words(model)}`)))));
+  writerNote();
 }
 
 /** The place for a program: a file, a drop, or the editor with its check. */
@@ -346,7 +379,7 @@ function verdict(source, violations, jump) {
   const title = "The code with its violations";
   return h("div", null, violationList(source, violations, jump),
     h("details", null, h("summary", null, title),
-      h("div", { class: "code-scroll", tabindex: "0", role: "region", "aria-label": title }, codeView(source, violations))));
+      h("div", { class: "code-scroll", tabindex: "0", role: "group", "aria-label": title }, codeView(source, violations))));
 }
 
 /** Select a line of the text area and bring it into view. */

@@ -103,7 +103,7 @@ function tokens(usage) {
 }
 
 const fold = (name, title, content) => h("details", { "data-part": name }, h("summary", null, title),
-  h("div", { class: "code-scroll", tabindex: "0", role: "region", "aria-label": title }, content));
+  h("div", { class: "code-scroll", tabindex: "0", role: "group", "aria-label": title }, content));
 
 function attemptCard(attempt) {
   const violations = attempt.violations ?? [];

@@ -5,7 +5,7 @@ A meaning is a pair of plain rules over the whole history of prices, computed he
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from statistics import fmean, pstdev
 
@@ -279,6 +279,36 @@ MEANINGS: dict[str, tuple[Test, Test, list[str]]] = {
     "one of two conditions": (either(below(rsi(14), level(30)), below(price, LOWER)), above(rsi(14), level(70)), [
         "Buy when RSI is below 30 or price is below the lower Bollinger band, sell when RSI is above 70",
     ]),
+    "a range of RSI": (
+        both(above(rsi(14), level(35), or_at=True), below(rsi(14), level(45), or_at=True)), above(rsi(14), level(60)), [
+            "buy when RSI is between 35 and 45, sell above 60",
+            "if RSI is between 35 and 45 buy, else if RSI above 60 sell",
+        ],
+    ),
+    "a range of prices": (
+        both(above(price, level(97), or_at=True), below(price, level(99), or_at=True)), above(price, level(102), or_at=True),
+        ["buy between 97 and 99, sell at 102", "buy when the price is between $97 and $99, sell at 102 or higher"],
+    ),
+    "RSI beside a change of its own span": (
+        either(below(rsi(14), level(30)), below(change(10), level(-0.02), or_at=True)), above(rsi(14), level(70)), [
+            "buy when RSI < 30 or the price falls 2% in 10 ticks, sell when RSI > 70",
+            "buy when either the price falls 2% in 10 ticks or RSI < 30, sell when RSI > 70",
+        ],
+    ),
+    "RSI and MACD": (
+        both(below(rsi(14), level(50)), up(LINE, SIGNAL)), down(LINE, SIGNAL),
+        ["buy when RSI < 50 and MACD crosses up, sell when MACD crosses down"],
+    ),
+    "at or beyond levels of RSI": (below(rsi(14), level(30), or_at=True), above(rsi(14), level(70), or_at=True), [
+        "Buy when RSI is less than or equal to 30, sell when greater than or equal to 70",
+        "buy when RSI \u2264 30, sell when RSI \u2265 70",
+    ]),
+    "misspelt levels of RSI": (below(rsi(14), level(30)), above(rsi(14), level(70)), [
+        "by when rsi fals below 30 and sel when it rises abvoe 70",
+    ]),
+    "higher than before": (above(change(10), level(0)), below(change(10), level(0)), [
+        "buy when price is higher than it was 10 ticks ago, sell when it is lower than 10 ticks ago",
+    ]),
     "never sold": (below(price, level(98)), never, ["buy below 98"]),
 }  # fmt: skip
 SENTENCES = [(kind, sentence) for kind, (_, _, sentences) in MEANINGS.items() for sentence in sentences]
@@ -391,7 +421,10 @@ def test_hours_are_utc(sentence: str) -> None:
     ("sentence", "days"),
     [
         ("only on Mondays buy below 99 and sell above 101", {0}), ("on weekends: buy below 99, sell above 101", {5, 6}),
-        ("buy below 99 on Tuesdays and Thursdays, sell above 101", {1, 3}), ("weekdays only: buy below 99, sell above 101", {0, 1, 2, 3, 4}),
+        ("buy below 99 on Tuesdays and Thursdays, sell above 101", {1, 3}),
+        ("buy below 99, sell above 101, not on weekends", {0, 1, 2, 3, 4}), ("buy below 99 but not on Fridays, sell above 101", {0, 1, 2, 3, 5, 6}),
+        ("buy below 99, sell above 101, no trades on Sundays", {0, 1, 2, 3, 4, 5}), ("buy below 99 mon-wed, sell above 101", {0, 1, 2}),
+        ("from friday to monday, buy below 99, sell above 101", {0, 4, 5, 6}), ("weekdays only: buy below 99, sell above 101", {0, 1, 2, 3, 4}),
     ],
 )  # fmt: skip
 def test_days_are_those_that_are_named(sentence: str, days: set[int]) -> None:
@@ -400,17 +433,21 @@ def test_days_are_those_that_are_named(sentence: str, days: set[int]) -> None:
     assert bought == days
 
 
-def test_hours_bound_the_purchases() -> None:
+@pytest.mark.parametrize(
+    ("times", "hours"),
+    [("only between 9am and 5pm", range(9, 17)), ("except between 3am and 10pm", [22, 23, 0, 1, 2]), ("9am-5pm", range(9, 17))],
+)  # fmt: skip
+def test_hours_bound_both_sides(times: str, hours: Iterable[int]) -> None:
     prices = [(MONDAY + 600 * n, 98.0 if n % 2 == 0 else 102.0) for n in range(6 * 24)]
-    orders = at(prices, bot("buy below 99 and sell above 101, only between 9am and 5pm"))
-    hours = {int(time % 86_400 // 3600) for time, _ in orders}
-    assert hours == set(range(9, 17))
+    orders = at(prices, bot(f"buy below 99 and sell above 101, {times}"))
+    assert {int(time % 86_400 // 3600) for time, side in orders if side == "BUY"} == set(hours)
+    assert {int(time % 86_400 // 3600) for time, side in orders if side == "SELL"} == set(hours)
 
 
 @pytest.mark.parametrize(
     ("sentence", "size"),
     [
-        ("buy 0.3 BTC below 99", 0.3), ("buy $500 of BTC below 99", 500 / 98), ("buy below 99 with 25% of my cash", 2500 / 98),
+        ("buy 0.3 BTC below 99", 0.3), ("buy 1/2 BTC below 99", 0.5), ("buy \u00bd BTC below 99", 0.5), ("buy $500 of BTC below 99", 500 / 98), ("buy below 99 with 25% of my cash", 2500 / 98),
         ("buy 10% when the price is below 99", 1000 / 98), ("buy half my cash when the price is below 99", 5000 / 98),
         ("buy below 99 with twenty percent of cash", 2000 / 98), ("buy below 99, size 50%", 5000 / 98),
         ("buy below 99 with two units", 2.0), ("buy below 99, all in", 9900 / 98), ("spend $250 below 99: buy", 250 / 98),
@@ -424,6 +461,8 @@ def test_sizes_are_those_that_are_said(play, sentence: str, size: float) -> None
 EXITS = {
     "buy 1 BTC below 99, stop loss 2% trailing": [(0, "BUY"), (3, "SELL")],
     "Buy 1 BTC now with 2% trailing stop": [(0, "BUY"), (3, "SELL")],
+    "buy 1 BTC below 99 and trail the stop by 2%": [(0, "BUY"), (3, "SELL")],
+    "buy 1 BTC now and sell when it is up 3%": [(0, "BUY"), (2, "SELL")],
     "trailing stop of 2%, buy 1 BTC below 99": [(0, "BUY"), (3, "SELL")],
     "sells at 3% profit, buys 1 BTC below 99": [(0, "BUY"), (2, "SELL")],
     "buy 1 BTC below 99 and sell when it's up 3%": [(0, "BUY"), (2, "SELL")],
@@ -435,7 +474,7 @@ EXITS = {
 
 @pytest.mark.parametrize("sentence", EXITS)
 def test_exits_are_those_that_are_said(play, sentence: str) -> None:
-    path = [98.0, 98.0, 101.0, 98.9 if "trailing" in sentence else 99.5, 100.0, 100.0]
+    path = [98.0, 98.0, 101.0, 98.9 if "trail" in sentence else 99.5, 100.0, 100.0]
     assert play(bot(sentence), [{"BTCUSDT": p} for p in path]).turns() == EXITS[sentence]
 
 
@@ -515,8 +554,24 @@ DECLINED = {
     "buy unless RSI is above 70": "unless",
     "never buy below the 20 EMA": "never",
     "buy when RSI is not above 30": "not",
-    "buy when price is above the 20 EMA, except on Fridays": "except",
-    "buy when RSI is between 30 and 40": "between",
+    "buy when RSI is between 30 and 40": "does not say when to sell",
+    "buy when RSI is above 70 and below 30, sell at 5% profit": "never hold",
+    "buy when RSI is above 70 and RSI is below 30, sell at 5% profit": "never hold",
+    "buy when price falls below the 20 EMA but rises above the 50 EMA": "never hold",
+    "buy when price closes below the 20 EMA and then above it": "one after the other",
+    "buy when price is above the 20 EMA for the first time": "first time",
+    "EMA 20 cross, risk 1% of equity per trade": "risk",
+    "risk $50 per trade on RSI 30/70": "risk",
+    "buy when price is above the 20 EMA, size 1% per 1% above": "per 1%",
+    "EMA 20 cross with 0.5% of BTC": "0.5% of btc",
+    "buy when price crosses above 20 EMA with 5% of my BTC": "5% of my btc",
+    "buy \u20ac50 of BTC when RSI < 30": "EURO",
+    "buy \u00a350 of BTC when RSI < 30": "dollars",
+    "EMA 20 cross, stop loss at 58000": "percentage of the entry",
+    "EMA 20 cross, stop loss of $50": "percentage of the entry",
+    "buy when RSI < 30, 20/80, sell when RSI > 70": "20/80",
+    "buy when price falls below the average or MACD crosses up in the last 10 ticks": "last 10 ticks",
+    "sell when RSI > 70 but not on weekends": "not when to buy",
     "buy when price crosses the 20 EMA twice": "twice",
     "buy when price is above the 20 EMA for 3 ticks": "3 ticks",
     "buy when price is above the 20 EMA over 10 ticks": "10 ticks",
@@ -553,6 +608,9 @@ def test_every_sentence_that_is_offered_is_understood() -> None:
 
 LANGUAGES = {
     "Kaufe BTC wenn der Kurs über den 20er EMA steigt, verkaufe darunter": "nur Englisch",
+    "EMA 20 Kreuzung, Stop-Loss 2 %": "nur Englisch",
+    "cruce de medias 10/30": "solo entienden inglés",
+    "Croisement EMA 20 sur BTC": "que l'anglais",
     "RSI 14 unter 30 kaufen, über 70 verkaufen": "nur Englisch",
     "Compra cuando el RSI baje de 30 y vende cuando suba de 70": "solo entienden inglés",
     "Achète quand le RSI passe sous 30, vends au-dessus de 70": "que l'anglais",

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from arena.llm.template import Written, write_bot
 from arena.submissions.behaviour.claims import Amount, Claims, Indicator
 from arena.submissions.behaviour.findings import Check, Finding, Outcome
 from arena.submissions.behaviour.suite import Report
 from tests.arenas import bot_source
-from tests.submissions.behaviour.conftest import Examine
+from tests.submissions.behaviour.conftest import FACTS, Examine
 
 BOTS = Path(__file__).parents[3] / "bots"
 # A moving average that the price crosses; the parts in braces are where faults go.
@@ -108,6 +109,89 @@ def test_a_bot_that_acts_one_tick_late_is_found(claimed: bool, examined: Examine
     assert found.hard is claimed
 
 
+# Decides at every fifth tick; buys where the price has fallen below its mean, and sells above it.
+STEPS = """
+from collections import deque
+NAME = "Steps"
+SYMBOLS = ["BTCUSDT", "ETHUSDT"]
+values, state = deque(maxlen=40), {{"n": 0, "late": None}}
+def on_tick(ctx, tick):
+    bitcoin, ether = ctx.get_price("BTCUSDT"), ctx.get_price("ETHUSDT")
+    if bitcoin is None or ether is None:
+        return
+    value = {value}
+    {late}
+    values.append(value)
+    state["n"] += 1
+    if state["n"] % 5 or len(values) < 40:
+        return
+    mean, held = sum(values) / 40, ctx.get_position("BTCUSDT")
+    if value < mean and held == 0:
+        ctx.submit_order("BTCUSDT", "BUY", 0.01)
+    elif value > mean and held > 0:
+        ctx.submit_order("BTCUSDT", "SELL", held)
+"""
+LATE = "value, state['late'] = state['late'] or value, value"
+
+
+@pytest.mark.parametrize("value", ["bitcoin", "bitcoin / ether"])
+@pytest.mark.parametrize(("late", "outcome"), [("pass", Outcome.MET), (LATE, Outcome.NOT_MET)])
+def test_a_bot_that_decides_at_some_ticks_only_is_told_from_one_that_is_late(
+    value: str, late: str, outcome: Outcome, examined: Examine
+) -> None:
+    claims = Claims(indicators=(Indicator(name="its own"),))
+    assert of(examined(STEPS.format(value=value, late=late), claims), Check.ON_TIME).outcome is outcome
+
+
+def test_a_late_bot_whose_losses_end_its_trades_at_once_is_found(examined: Examine) -> None:
+    body = (
+        "p = ctx.get_price('BTCUSDT')\nheld = ctx.get_position('BTCUSDT')\nif p is None: return\n"
+        "mean = sum(prices[-20:]) / max(1, len(prices[-20:]))\n"
+        "if held and tick['bot']['equity'] < state['best'] * 0.99: ctx.submit_order('BTCUSDT', 'SELL', held)\n"
+        "elif len(prices) > 20 and prices[-1] > mean and not held: ctx.submit_order('BTCUSDT', 'BUY', 0.1)\n"
+        "elif len(prices) > 20 and prices[-1] < mean and held: ctx.submit_order('BTCUSDT', 'SELL', held)\n"
+        "state['best'] = max(state['best'] * 0.999, tick['bot']['equity'])\nprices.append(p)"
+    )
+    source = bot_source(body, top="prices, state = [], {'best': 0.0}")
+    found = of(examined(source, Claims(indicators=(Indicator(name="its own"),))), Check.ON_TIME)
+    assert found.outcome is Outcome.NOT_MET
+
+
+def test_bars_by_the_clock_close_with_the_tick_before(examined: Examine) -> None:
+    body = (
+        "p = ctx.get_price('BTCUSDT')\nbar = int(tick['time'] // 10)\nheld = ctx.get_position('BTCUSDT')\n"
+        "if bar != state.get('bar') and 'p' in state:\n"
+        "    closes.append(state['p'])\n    mean = sum(closes[-10:]) / 10\n"
+        "    if len(closes) > 10 and closes[-1] > mean and not held: ctx.submit_order('BTCUSDT', 'BUY', 0.01)\n"
+        "    if len(closes) > 10 and closes[-1] < mean and held: ctx.submit_order('BTCUSDT', 'SELL', held)\n"
+        "state['bar'] = bar\nif p is not None: state['p'] = p"
+    )
+    report = examined(bot_source(body, top="closes, state = [], {}"), Claims(indicators=(Indicator(name="its own"),)))
+    assert of(report, Check.ON_TIME).outcome is Outcome.CANNOT_TELL
+    assert report.hard == []
+
+
+@pytest.mark.parametrize(
+    ("window", "outcome", "words"),
+    [
+        ("prices[-20:]) / 20", Outcome.MET, "right value"),
+        ("prices[-21:]) / 21", Outcome.NOT_MET, "'on_tick: sum(prices[-21:]) / 21' shows"),
+        ("prices[-21:-1]) / 20", Outcome.NOT_MET, "the tick before"),
+    ],
+)
+def test_a_value_that_a_condition_computes_on_the_spot_is_read(
+    window: str, outcome: Outcome, words: str, examined: Examine
+) -> None:
+    body = (
+        "prices.append(ctx.get_price('BTCUSDT') or 0.0)\nheld = ctx.get_position('BTCUSDT')\n"
+        f"if len(prices) > 21 and prices[-1] > sum({window} and not held: ctx.submit_order('BTCUSDT', 'BUY', 0.01)\n"
+        f"if len(prices) > 21 and prices[-1] < sum({window} and held: ctx.submit_order('BTCUSDT', 'SELL', held)"
+    )
+    found = of(examined(bot_source(body, top="prices = []"), CLAIMS), Check.INDICATOR)
+    assert found.outcome is outcome
+    assert words in found.message
+
+
 def test_an_indicator_that_never_varies_is_named(examined: Examine) -> None:
     body = (
         "price = ctx.get_price('BTCUSDT')\nrsi = 40.0 + 10.0\nif rsi < 30:\n    ctx.submit_order('BTCUSDT', 'BUY', 1)"
@@ -162,6 +246,15 @@ def test_a_bot_of_the_clock_is_given_a_week(examined: Examine) -> None:
     )
     report = examined(bot_source(body, top="from datetime import datetime, timezone"))
     assert of(report, Check.BOTH_SIDES).outcome is Outcome.MET
+
+
+@pytest.mark.parametrize(
+    "words", ["buy ETH now and sell when it is up 100%", "EMA 20 cross, mondays only, between 9am and 11am"]
+)
+def test_what_happens_seldom_is_no_fault(words: str, examined: Examine) -> None:
+    written = write_bot(words, tuple(FACTS.prices))
+    assert isinstance(written, Written)
+    assert [each.message for each in examined(written.source, words=words).hard] == []
 
 
 def test_claims_that_contradict_the_words_are_a_finding(examined: Examine) -> None:

@@ -10,18 +10,18 @@ import pytest
 
 from arena.core.exchange import Rules
 from arena.runtime.trace import MOST_BYTES, shown
-from arena.submissions.behaviour.stage import Run, Stage, read_trace
-from arena.submissions.behaviour.tapes import Scene, tapes_for
+from arena.submissions.behaviour.player import BotPlayer, Run, read_trace
+from arena.submissions.behaviour.tapes import MarketSpec, tapes_for
 from sandbox.pool import Pool
 from tests.arenas import bot_source
 
-SWINGS = tapes_for(Scene(("BTCUSDT",), {"BTCUSDT": 100.0}))[0].market
+SWINGS = tapes_for(MarketSpec(("BTCUSDT",), {"BTCUSDT": 100.0}))[0].market
 
 
 def played(pool: Pool, source: str, *ticks: int) -> Run:
     checked = pool.check(source.encode())
     assert checked.accepted, checked.violations
-    return Stage(pool, checked.program, "Traced", "0" * 64, Rules()).play(SWINGS, ticks)
+    return BotPlayer(pool, checked.program, "Traced", "0" * 64, Rules()).play(SWINGS, ticks)
 
 
 def test_lines_values_and_questions_are_shown_in_order(pool: Pool) -> None:

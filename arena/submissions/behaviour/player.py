@@ -40,23 +40,31 @@ class Run:
         """Return the orders as they were made."""
         return self.account.ledger.orders
 
-    def wealth(self, tick: int) -> tuple[float, float]:
-        """Return cash and equity after the fills of a tick."""
-        market, cash = self.account.market, self.account.rules.starting_cash
+    def positions(self, tick: int) -> dict[str, float]:
+        """Return what is held of each symbol after the fills of a tick, without what was sold in full."""
         held: dict[str, float] = {}
         for trade in self.account.ledger.trades:
             if trade.tick > tick:
                 break
-            cash, held[trade.fill.symbol] = trade.fill.cash_after, trade.fill.position_after
-        prices = market.last_prices(tick)
-        return cash, cash + sum(size * prices.get(symbol, 0.0) for symbol, size in held.items())
+            held[trade.fill.symbol] = trade.fill.position_after
+        return {symbol: size for symbol, size in held.items() if size}
+
+    def wealth(self, tick: int) -> tuple[float, float]:
+        """Return cash and equity after the fills of a tick."""
+        cash = self.account.rules.starting_cash
+        for trade in self.account.ledger.trades:
+            if trade.tick > tick:
+                break
+            cash = trade.fill.cash_after
+        prices = self.account.market.last_prices(tick)
+        return cash, cash + sum(size * prices.get(symbol, 0.0) for symbol, size in self.positions(tick).items())
 
     def signals(self) -> list[tuple[int, str, str]]:
         """Return tick, symbol and side of every order that was well formed."""
         return [(order.tick, order.symbol, order.side) for order in self.orders if not order.at_once]
 
 
-class Stage:
+class BotPlayer:
     """One bot, ready to be played over any tape; `cpu` is what all its runs have used, in seconds."""
 
     def __init__(self, pool: Pool, program: bytes, bot_name: str, source_hash: str, rules: Rules) -> None:
@@ -64,17 +72,21 @@ class Stage:
         self._seed = seed_of(0, bot_name, source_hash)
         self.cpu = 0.0
 
-    def play(self, market: RecordedMarket, traced_ticks: Collection[int] = (), run: int = _RUN) -> Run:
+    def play(
+        self, market: RecordedMarket, traced_ticks: Collection[int] = (), run: int = _RUN, program: bytes | None = None
+    ) -> Run:
         """Play a market from its first tick; ticks that are traced are shown alone.
 
-        A bot that leaves its budget where it runs ahead is played again one tick at a time.
+        `program` is played in place of the bot's own: one that does the same and shows more of it. A bot that leaves
+        its budget where it runs ahead is played again one tick at a time.
         """
-        played = self._play(market, traced_ticks, run)
+        program = program or self._program
+        played = self._play(program, market, traced_ticks, run)
         if played.ending is not None and run > 1 and played.ending[1] in {Verdict.TIMEOUT, Verdict.OUTPUT_LIMIT}:
-            return self._play(market, traced_ticks, 1)
+            return self._play(program, market, traced_ticks, 1)
         return played
 
-    def _play(self, market: RecordedMarket, traced_ticks: Collection[int], run: int) -> Run:
+    def _play(self, program: bytes, market: RecordedMarket, traced_ticks: Collection[int], run: int) -> Run:
         account = BacktestAccount(self._bot_name, market, self._rules)
         start = Start(
             bot_name=self._bot_name, seed=self._seed, now=0.0, seen=False, prices={}, last_prices={},
@@ -83,7 +95,7 @@ class Stage:
         played = Run(account)
         alone = sorted(set(traced_ticks))
         limits = self._pool.limits
-        worker, ask = self._pool.spawn(self._program, start.pack())
+        worker, ask = self._pool.spawn(program, start.pack())
         try:
             answer = gather([ask])[0]
             if answer.payload is None:
