@@ -428,7 +428,8 @@ def read(server: Server, ids: dict[str, str], request: pytest.FixtureRequest) ->
 def test_axe_finds_no_serious_fault(read: Any, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    read.emulate_media(color_scheme=scheme)
+    # Colours that are still on their way from one scheme to the other have no contrast to measure.
+    read.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     # The scheme changes colours only: all other rules are looked at once.
     rules = None if scheme == "light" else {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
     options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
