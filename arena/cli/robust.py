@@ -27,6 +27,7 @@ def robust(
     interval: Annotated[float | None, typer.Option(help="Resample the market, seconds.")] = None,
     fee_bps: Annotated[float | None, typer.Option(help="Fee per fill, basis points; else FEE_BPS.")] = None,
     slippage_bps: Annotated[float | None, typer.Option(help="Slippage, basis points; else SLIPPAGE_BPS.")] = None,
+    delay: Annotated[int | None, typer.Option(help="Ticks from an order to its fill; else DELAY_TICKS.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bot's chance.")] = 0,
     as_json: AsJson = False,
     url: Url = "",
@@ -35,9 +36,9 @@ def robust(
     if Path(bot).is_file() or bot.endswith(".py"):
         if not data:
             raise typer.BadParameter(f"Name the market that {bot} is to play on: --data FILE.")
-        rules = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps)
+        rules = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps, delay_ticks=delay)
         found = _local(rules, Path(bot), data, interval, seed)
-    elif data or fee_bps is not None or slippage_bps is not None or interval is not None:
+    elif data or any(each is not None for each in (fee_bps, slippage_bps, delay, interval)):
         raise typer.BadParameter(f"{bot} is no file: the server's bots play on their own season and by its rules.")
     else:
         found = _remote(url, bot)

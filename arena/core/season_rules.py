@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-# An order fills at the tick after the one it was made at.
-DELAY_TICKS = 1
-
 
 @dataclass(frozen=True, slots=True)
 class SeasonRules:
@@ -22,6 +19,7 @@ class SeasonRules:
     fee_bps: float
     slippage_bps: float
     fills_a_day: int
+    delay_ticks: int
     interval: float
     score_interval: float
     benchmark: str
@@ -29,12 +27,11 @@ class SeasonRules:
     ends_at: float | None
     entry_deadline: float | None
     rules_version: int
-    delay_ticks: int = DELAY_TICKS
 
     @classmethod
     def of(cls, season: Mapping[str, Any]) -> SeasonRules:
         """Return the rules of a season's row."""
-        return cls(**{each.name: season[each.name] for each in fields(cls) if each.name != "delay_ticks"})
+        return cls(**{each.name: season[each.name] for each in fields(cls)})
 
     def document(self) -> dict[str, Any]:
         """Return the rules by name."""

@@ -79,7 +79,7 @@ class Engine:
         """
         self.season = season
         self.market = MarketState(symbols=tuple(sorted(source.symbols)))
-        self.rules = Rules(season.starting_cash, season.fee_bps, season.slippage_bps, season.fills_a_day)
+        self.rules = Rules.of(season.model_dump())
         self.beats = source.beats
         self.tick_seconds = 0.0
         chance = season_seeds(database, season.id).chance

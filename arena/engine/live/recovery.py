@@ -44,7 +44,7 @@ class Recovery:
     def run(self) -> None:
         """Rebuild market, scores and seats; a season without ticks is left as it is."""
         season = self._state.season
-        found = recover(self._database, season.id, STRIKE_WINDOW)
+        found = recover(self._database, season.id, STRIKE_WINDOW, self._state.rules.delay_ticks)
         bounds = score_bounds(self._database, season.id)
         if bounds is not None:
             self._scores.restore(*bounds, lambda: score_points(self._database, season.id))
