@@ -14,6 +14,7 @@ from arena import config
 from arena.cli.early import RUNTIME, taken
 from arena.cli.local import read_source
 from arena.cli.output import complain, console, errors, print_table, write_json
+from arena.core.lineage import lineage_of, with_lineage
 from arena.errors import GenerationError, SettingsError
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _progress() -> Any:
 
 def _tell(evolution: Evolution, folder: Folder, writers: str, json_out: Path | None, page: Path | None) -> None:
     """Write the result, the page, and the best bot of each kind; print the archive and what the curve says."""
-    from arena.submissions.evolution.curve import document
+    from arena.submissions.evolution.curve import document, tried_children
     from arena.web.evolution_page import write_evolution
 
     found = {**document(folder.children, evolution.spent(), evolution.stopped), "writers": writers}
@@ -188,11 +189,19 @@ def _tell(evolution: Evolution, folder: Folder, writers: str, json_out: Path | N
     best.mkdir(exist_ok=True)
     sources = {line["n"]: line["source"] for line in folder.children}
     kept = {f"{row['n']:04}.py": sources[row["n"]] for row in found["archive"]}
+    parents = {f"{line['n']:04}.py": line["parent"] for line in folder.children}
     for old in best.glob("[0-9]*.py"):
         if old.name not in kept:
             old.unlink()
+    before: dict[str, int] = {}
+    for line in folder.children:
+        if line["parent"] is None:
+            before |= lineage_of(line["source"])
+    tried = tried_children(folder.children)
     for name, source in kept.items():
-        (best / name).write_text(source, "utf-8")
+        # It tells wherever it is handed in how many it was chosen from; the first bots are told of as they are.
+        child = with_lineage(source, folder.run, tried, before) if parents[name] is not None else source
+        (best / name).write_text(child, "utf-8")
     if json_out is not None:
         write_json(json_out, found)
     if page is not None:

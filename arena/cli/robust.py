@@ -78,10 +78,11 @@ def show(found: dict[str, Any]) -> None:
     for each in (*found["costs"], *found["variants"]):
         console.print(f"  {each['words']}", markup=False, soft_wrap=True)
     for each in found["delays"]:
-        console.print(
-            f"  Fills {plural(each['ticks'], 'tick')} later, of the same orders: {each['return_pct']:+.2f} %.",
-            markup=False,
-        )
+        words = f"  Fills {plural(each['ticks'], 'tick')} later, of the same orders: {each['return_pct']:+.2f} %"
+        # What a server has found before it played them again has the first figure only.
+        if "played_again_pct" in each:
+            words += f"; played again so: {each['played_again_pct']:+.2f} %"
+        console.print(f"{words}.", markup=False)
     for name, word in (("own_chance", "Other draws of its own chance"), ("resampled", "Returns reordered")):
         values = ", ".join(f"{value:+.2f} %" for value in found[name]["return_pct"])
         console.print(f"  {word}: {values}.", markup=False, soft_wrap=True)
