@@ -81,8 +81,8 @@ def market(seed: int) -> RecordedMarket:
 def begun(database: Database, pool: Pool, seed: int, delay: int, sources: Sequence[str]) -> Hand:
     """Return a season of these bots before its first tick."""
     plan = replace(plan_of(), rules=Rules(fee_bps=7.0, slippage_bps=3.0, delay_ticks=delay))
-    source = ReplaySource(market(seed))
-    hand = Hand(database, pool, lambda _: source, plan)
+    recording = ReplaySource(market(seed))
+    hand = Hand(database, pool, lambda _: recording, plan)
     for source in sources:
         hand.admit(source)
     return hand

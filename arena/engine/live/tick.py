@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from arena.core.exchange import USUAL, Conditions, Holding, Rules, Stepped, step
 from arena.core.orders import Fill, Order, OrderStatus, Rejection
-from arena.core.scoring import RANKED_EVERY
 from arena.core.text import clean_line
 from arena.engine.live.season_scores import SeasonScores
 from arena.engine.live.standings import standings
@@ -307,34 +306,28 @@ class TickBuilder:
             for score in fresh:
                 score.benchmark_start = benchmark
 
-    def rank(
-        self,
-        scores: SeasonScores,
-        prices: Mapping[str, float],
-        *,
-        market: Row | None = None,
-        last: bool = False,
-    ) -> bool:
-        """Write equity rows and standings at every tenth tick; say whether this was one.
-
-        `market` is what a restart has to know of it; `prices` are what one unit of each symbol is worth.
-        """
-        if self.n % RANKED_EVERY and not last:
-            return False
-        shown = [update for update in self.updates.values() if update.life is not Life.RETIRED]
-        for update in shown:
+    def record_equity(self) -> None:
+        """Write a row of equity for every bot that is shown."""
+        for update in self._shown():
             seat, account, (equity, unrealized) = update.seat, update.account, update.valuation
             row = equity_row(
                 self.n, self.time, seat.name, equity=equity, realized=account.realized, unrealized=unrealized,
                 cash=account.cash,
             )  # fmt: skip
             self.writes.equity.append({**row, "season_id": self.season_id, "bot_id": seat.id})
-        rows, summary = standings(shown, self.season_id, self.n, self.time, self._rules.fills_a_day, scores, prices)
+
+    def rank(self, scores: SeasonScores, prices: Mapping[str, float], market: Row) -> None:
+        """Write the board; `prices` are what one unit of each symbol is worth, `market` is for a restart."""
+        rows, summary = standings(
+            self._shown(), self.season_id, self.n, self.time, self._rules.fills_a_day, scores, prices
+        )
         self.writes.standings += rows
         self.writes.summary.append({
             "season_id": self.season_id, "tick": self.n, "document": summary, "market": market,
         })  # fmt: skip
-        return True
+
+    def _shown(self) -> list[SeatUpdate]:
+        return [update for update in self.updates.values() if update.life is not Life.RETIRED]
 
     def entry_updates(self) -> None:
         """Write what has changed in the entries: error counts, last errors, and the chain of orders."""
