@@ -222,7 +222,8 @@ def step(
     stepped = []
     for holding in holdings:
         account, redeemed = redeem(holding.account, conditions.ended) if conditions.ended else (holding.account, ())
-        settled = settle(holding.bot_name, account, holding.due, prices, rules, conditions.barred, time)
-        value = mark(settled.account, last_prices)
-        stepped.append(Stepped(settled.account, redeemed, settled.outcomes, value))
+        outcomes: tuple[Fill | Rejection, ...] = ()
+        if holding.due:
+            account, outcomes = settle(holding.bot_name, account, holding.due, prices, rules, conditions.barred, time)
+        stepped.append(Stepped(account, redeemed, outcomes, mark(account, last_prices)))
     return stepped
