@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import telling
+from benchmarks import machine, telling
 
 ROOT = Path(__file__).parents[1]
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -110,7 +110,10 @@ def measure(ticks: int, rounds: int, before: Path | None) -> dict[str, Any]:
         name: {key: round(statistics.median(each[key] for each in found), 1) for key in found[0]}
         for name, found in taken.items()
     }
-    return {"question": "a recording played as a season", "bots": BOTS, "ticks": ticks, "rounds": rounds, **figures}
+    return {
+        "question": "a recording played as a season", "bots": BOTS, "ticks": ticks, "rounds": rounds, **figures,
+        "machine": f"{machine.in_words(machine.facts())}, load average {machine.load():.1f}",
+    }  # fmt: skip
 
 
 def main() -> None:

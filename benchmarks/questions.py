@@ -169,7 +169,7 @@ SEASON = Question(
     "`--before` names another tree of Arena, both were played in turn, in the same run.",
     (
         Goal("8 bots, everything recorded", "now/ticks_s", " ticks/s", 10_000,
-             "{} ticks/s before", ("before/ticks_s",)),
+             "{} ticks/s before; {} ticks, measured on {}", ("before/ticks_s", "ticks", "machine")),
         Goal("CPU time of the engine's thread, a tick", "now/engine_us_a_tick", " µs", None,
              "{} µs before", ("before/engine_us_a_tick",)),
     ),

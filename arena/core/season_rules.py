@@ -19,7 +19,6 @@ class SeasonRules:
     fee_bps: float
     slippage_bps: float
     fills_a_day: int
-    delay_ticks: int
     interval: float
     score_interval: float
     benchmark: str
@@ -27,6 +26,7 @@ class SeasonRules:
     ends_at: float | None
     entry_deadline: float | None
     rules_version: int
+    delay_ticks: int = 1
 
     @classmethod
     def of(cls, season: Mapping[str, Any]) -> SeasonRules:

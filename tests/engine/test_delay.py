@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from arena.core.exchange import Rules
 from arena.core.orders import Order, Side, Waiting
+from arena.core.season_rules import SeasonRules
 from arena.engine.backtest.account import RecordedMarket
 from arena.engine.backtest.run import BotSource, backtest
 from arena.engine.live.sources import ReplaySource
-from arena.engine.replay.proof import REPRODUCED, verify
+from arena.engine.replay.proof import DIFFERS, REPRODUCED, verify
 from arena.engine.seat import Life, seat_of, stored_seat
-from arena.store.bundle import StoredRecord
+from arena.errors import StoreError
+from arena.store.bundle import StoredRecord, open_bundle, read_bundle, write_bundle
 from sandbox.pool import Pool
 from tests.arenas import bot_source
 from tests.engine.conftest import Hand, plan_of
@@ -136,6 +139,24 @@ def test_what_an_older_version_has_stored_waits_for_the_next_tick() -> None:
     assert seat_of(stored) == (account, orders)
     assert seat_of([stored[0], [["A", "BUY", 2.0]]]) == (account, orders[:1])
     assert stored_seat(account._replace(cash=math.inf), orders) is None
+
+
+def test_a_bundle_holds_the_delay_and_a_proof_goes_by_it(deal: Deal, tmp_path: Path) -> None:
+    hand = deal(ReplaySource(rising(20)), plan_of(delay_ticks=3))
+    seat = hand.admit(COUNTER)
+    hand.tick(15)
+    assert SeasonRules.of(hand.season.model_dump()).document()["delay_ticks"] == 3
+    bundle = read_bundle(hand.database, hand.season_id, seat.id, "1.0")
+    write_bundle(bundle, tmp_path / "bot.zip")
+    found = open_bundle(tmp_path / "bot.zip")
+    assert verify(hand.pool, found).status == REPRODUCED
+    found.season["delay_ticks"] = 2
+    assert verify(hand.pool, found).status == DIFFERS
+    for wrong in (0, 101, 1.5, None):
+        bundle.season["delay_ticks"] = wrong
+        write_bundle(bundle, tmp_path / "bot.zip")
+        with pytest.raises(StoreError, match="delay"):
+            open_bundle(tmp_path / "bot.zip")
 
 
 def test_another_delay_is_another_season_and_the_usual_one_goes_on() -> None:
