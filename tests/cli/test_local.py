@@ -160,8 +160,8 @@ def test_the_report_says_what_it_was_played_by_and_holds_the_equity_curve(
 ) -> None:
     bot = write(tmp_path, "bot.py", bot_source(BUYER, name="Buyer"))
     done = run(
-        "backtest", bot, "--data", market, "--json", "out.json", "--fee-bps", "10", "--slippage-bps", "5", "--delay", "2",
-        "--cash", "500", "--seed", "9",
+        "backtest", bot, "--data", market, "--json", "out.json", "--fee-bps", "10", "--slippage-bps", "5",
+        "--delay", "2", "--cash", "500", "--seed", "9",
     )  # fmt: skip
     assert done.code == 0
     found = json.loads((tmp_path / "out.json").read_text())
