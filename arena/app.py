@@ -322,7 +322,12 @@ class Arena:
 
 def _facts(season: Season, settings: Settings) -> SeasonFacts:
     return SeasonFacts(
-        tuple(season.symbols), season.interval, season.starting_cash, season.fee_bps, settings.tick_cpu_soft
+        tuple(season.symbols),
+        season.interval,
+        season.starting_cash,
+        season.fee_bps,
+        settings.tick_cpu_soft,
+        season.delay_ticks,
     )
 
 

@@ -10,6 +10,7 @@ import os
 import re
 import urllib.parse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -24,7 +25,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from arena.core.exchange import Rules
+from arena.core.exchange import MAX_DELAY_TICKS, Rules
 from arena.data_sources import KNOWN_SOURCES, DataSources
 from arena.dates import read_length
 from arena.errors import SettingsError
@@ -98,6 +99,9 @@ class Settings(BaseSettings):
     tick_interval_seconds: float = Field(1.0, description="Seconds between two ticks.")
     fee_bps: float = Field(0.0, ge=0, le=1000, description="Fee per fill, basis points.")
     slippage_bps: float = Field(0.0, ge=0, le=1000, description="Slippage per fill, basis points.")
+    delay_ticks: int = Field(
+        1, ge=1, le=MAX_DELAY_TICKS, description="Ticks from an order to its fill; 1 is the next tick."
+    )
     score_interval: float = Field(
         0.0, ge=0, description="Seconds of one period of returns; 0 means 5 minutes, or ten ticks or a bar if longer."
     )
@@ -273,12 +277,12 @@ class Settings(BaseSettings):
     @property
     def rules(self) -> Rules:
         """Return the money rules."""
-        return Rules(self.starting_cash, self.fee_bps, self.slippage_bps)
+        return Rules(self.starting_cash, self.fee_bps, self.slippage_bps, delay_ticks=self.delay_ticks)
 
     @property
     def season_rules(self) -> Rules:
         """Return the money rules and what keeps one bot from filling the disk, which a backtest need not."""
-        return Rules(self.starting_cash, self.fee_bps, self.slippage_bps, self.max_fills_per_day)
+        return replace(self.rules, fills_a_day=self.max_fills_per_day)
 
     @property
     def limits(self) -> Limits:

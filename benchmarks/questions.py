@@ -161,6 +161,20 @@ START = Question(
     ),
 )  # fmt: skip
 
+SEASON = Question(
+    "season", "How quickly is a recording played as a season?",
+    "Eight shipped bots over one recording that waits for nothing, all of it recorded in SQLite. What ranks strangers "
+    "is played in lockstep: at each tick the engine asks every bot over its pipe and waits for all of them, which is "
+    "most of its time. Several ticks are one transaction, and the board is made four times a second at most. Where "
+    "`--before` names another tree of Arena, both were played in turn, in the same run.",
+    (
+        Goal("8 bots, everything recorded", "now/ticks_s", " ticks/s", 10_000,
+             "{} ticks/s before; {} ticks, measured on {}", ("before/ticks_s", "ticks", "machine")),
+        Goal("CPU time of the engine's thread, a tick", "now/engine_us_a_tick", " µs", None,
+             "{} µs before", ("before/engine_us_a_tick",)),
+    ),
+)  # fmt: skip
+
 MONTH = Question(
     "month", "Does a season of a month cost more than one of an hour?",
     "A season is made whose bots really played, a server is started on it, ended and started again. Beside the whole "
@@ -351,6 +365,6 @@ BEHAVIOUR = Question(
 )  # fmt: skip
 
 QUESTIONS = (
-    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, PAGES, START, MONTH, SNAPSHOTS, STORAGE, BOARD, WRITES, FILES,
-    GUARDS, TRICKS, QUEUE, INTAKE, BEHAVIOUR, FRAMES,
+    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, PAGES, START, SEASON, MONTH, SNAPSHOTS, STORAGE, BOARD, WRITES,
+    FILES, GUARDS, TRICKS, QUEUE, INTAKE, BEHAVIOUR, FRAMES,
 )  # fmt: skip

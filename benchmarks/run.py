@@ -51,6 +51,7 @@ BENCHES = {
     "readers": Bench("bench_readers", "", "--bots 20 --seconds 3"),
     "pages": Bench("bench_pages", "", "--bots 20 --spectators 20 --seconds 3 --rounds 1"),
     "start": Bench("bench_start", "", "--bots 10"),
+    "season": Bench("bench_season", "", "--ticks 2000 --rounds 1"),
     "month": Bench("bench_month", "", "--ticks 26000 --bots 3 --ages 0.1,1"),
     "snapshots": Bench("bench_snapshots", "", "10 --ticks 20"),
     "storage": Bench("bench_storage", "", "--rows 2600"),

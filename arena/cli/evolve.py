@@ -14,9 +14,11 @@ from arena import config
 from arena.cli.early import RUNTIME, taken
 from arena.cli.local import read_source
 from arena.cli.output import complain, console, errors, print_table, write_json
+from arena.core.lineage import lineage_of, with_lineage
 from arena.errors import GenerationError, SettingsError
 
 if TYPE_CHECKING:
+    from arena.core.exchange import Rules
     from arena.engine.backtest.market import RecordedMarket
     from arena.llm.models import Model
     from arena.submissions.evolution.budget import Budget
@@ -54,6 +56,7 @@ def evolve(
     page: Annotated[Path | None, typer.Option("--report", help="Write one HTML page that opens offline.")] = None,
     fee_bps: Annotated[float | None, typer.Option(help="Fee per fill, basis points; else FEE_BPS.")] = None,
     slippage_bps: Annotated[float | None, typer.Option(help="Slippage, basis points; else SLIPPAGE_BPS.")] = None,
+    delay: Annotated[int | None, typer.Option(help="Ticks from an order to its fill; else DELAY_TICKS.")] = None,
 ) -> None:
     """Breed bots: children of the best of each kind, chosen on train tapes; held-out tapes show overfitting."""
     from arena.submissions.evolution.evolve import Evolution, Plan, check_budget
@@ -62,7 +65,7 @@ def evolve(
     from arena.submissions.prompt_text import SeasonFacts
     from sandbox.pool import Pool
 
-    settings = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps)
+    settings = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps, delay_ticks=delay)
     starters = [(str(path), _text(path)) for path in parents]
     models, limit = _models(settings, model), _budget(budget)
     try:
@@ -75,11 +78,16 @@ def evolve(
     tapes = split_tapes(_read(data, interval, default), _read(held_out or [], interval, default), train_share)
     rules, market = settings.rules, tapes.train[0][1]
     conduct = {
-        "parents": [_digest(source.encode()) for _, source in starters], **_digests(tapes), "rules": list(rules.parts),
+        "parents": [_digest(source.encode()) for _, source in starters], **_digests(tapes), "rules": _conduct_of(rules),
         "seed": seed, "children": children,
     }  # fmt: skip
     facts = SeasonFacts(
-        tapes.symbols, market.interval or default, rules.starting_cash, rules.fee_bps, settings.limits.tick_cpu_soft
+        tapes.symbols,
+        market.interval or default,
+        rules.starting_cash,
+        rules.fee_bps,
+        settings.limits.tick_cpu_soft,
+        rules.delay_ticks,
     )
     with Folder(out, conduct) as folder:
         pool = Pool(RUNTIME, settings.limits, begun=taken(), tuned=settings.sandbox_tuning)
@@ -99,6 +107,12 @@ def evolve(
     if interrupted:
         complain(f"Interrupted; what was tried is in {out}, and the same command goes on from there.")
         raise typer.Exit(130)
+
+
+def _conduct_of(rules: Rules) -> list[float]:
+    """Return the rules as a folder keeps them; without the usual delay, so that folders of before it go on."""
+    *others, delay = rules.parts
+    return others if delay == 1 else [*others, delay]
 
 
 def _text(path: Path) -> str:
@@ -166,7 +180,7 @@ def _progress() -> Any:
 
 def _tell(evolution: Evolution, folder: Folder, writers: str, json_out: Path | None, page: Path | None) -> None:
     """Write the result, the page, and the best bot of each kind; print the archive and what the curve says."""
-    from arena.submissions.evolution.curve import document
+    from arena.submissions.evolution.curve import document, tried_children
     from arena.web.evolution_page import write_evolution
 
     found = {**document(folder.children, evolution.spent(), evolution.stopped), "writers": writers}
@@ -175,11 +189,19 @@ def _tell(evolution: Evolution, folder: Folder, writers: str, json_out: Path | N
     best.mkdir(exist_ok=True)
     sources = {line["n"]: line["source"] for line in folder.children}
     kept = {f"{row['n']:04}.py": sources[row["n"]] for row in found["archive"]}
+    parents = {f"{line['n']:04}.py": line["parent"] for line in folder.children}
     for old in best.glob("[0-9]*.py"):
         if old.name not in kept:
             old.unlink()
+    before: dict[str, int] = {}
+    for line in folder.children:
+        if line["parent"] is None:
+            before |= lineage_of(line["source"])
+    tried = tried_children(folder.children)
     for name, source in kept.items():
-        (best / name).write_text(source, "utf-8")
+        # It tells wherever it is handed in how many it was chosen from; the first bots are told of as they are.
+        child = with_lineage(source, folder.run, tried, before) if parents[name] is not None else source
+        (best / name).write_text(child, "utf-8")
     if json_out is not None:
         write_json(json_out, found)
     if page is not None:

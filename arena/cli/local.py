@@ -149,6 +149,7 @@ def backtest(
     slippage_bps: Annotated[
         float | None, typer.Option(help="Slippage per fill, basis points; else SLIPPAGE_BPS.")
     ] = None,
+    delay: Annotated[int | None, typer.Option(help="Ticks from an order to its fill; else DELAY_TICKS.")] = None,
     cash: Annotated[float | None, typer.Option(help="Cash each bot starts with; else STARTING_CASH.")] = None,
     db: Annotated[Path | None, typer.Option(help="Also write the tables into this SQLite file.")] = None,
     page: Annotated[
@@ -159,7 +160,7 @@ def backtest(
     ] = False,
 ) -> None:
     """Play bots, each in its own locked process, over a recorded market."""
-    settings = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps, starting_cash=cash)
+    settings = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps, delay_ticks=delay, starting_cash=cash)
     candidates = [(path, read_source(path)) for path in bots]
     files = _Files(data, interval, columns, zone, bar)
     with _played(settings, candidates, files, seed, lockstep=lockstep) as (seconds, market, results):
@@ -351,7 +352,8 @@ def _footnotes(rows: list[dict[str, Any]], found: dict[str, Any]) -> Iterator[st
     rules, hold = found["rules"], found["benchmark"]["return_pct"]
     yield (
         f"Cash {rules['starting_cash']:,.2f}, fee {rules['fee_bps']:g} bps, slippage {rules['slippage_bps']:g} bps, "
-        f"seed {found['seed']}." + ("" if hold is None else f" Buy and hold: {hold:+.2f} %.")
+        f"orders fill {plural(rules['delay_ticks'], 'tick')} later, seed {found['seed']}."
+        + ("" if hold is None else f" Buy and hold: {hold:+.2f} %.")
     )
     counted = {round(row["periods_a_year"]) for row in rows if row["sharpe"] is not None}
     for periods in sorted(counted):

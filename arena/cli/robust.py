@@ -27,6 +27,7 @@ def robust(
     interval: Annotated[float | None, typer.Option(help="Resample the market, seconds.")] = None,
     fee_bps: Annotated[float | None, typer.Option(help="Fee per fill, basis points; else FEE_BPS.")] = None,
     slippage_bps: Annotated[float | None, typer.Option(help="Slippage, basis points; else SLIPPAGE_BPS.")] = None,
+    delay: Annotated[int | None, typer.Option(help="Ticks from an order to its fill; else DELAY_TICKS.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bot's chance.")] = 0,
     as_json: AsJson = False,
     url: Url = "",
@@ -35,9 +36,9 @@ def robust(
     if Path(bot).is_file() or bot.endswith(".py"):
         if not data:
             raise typer.BadParameter(f"Name the market that {bot} is to play on: --data FILE.")
-        rules = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps)
+        rules = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps, delay_ticks=delay)
         found = _local(rules, Path(bot), data, interval, seed)
-    elif data or fee_bps is not None or slippage_bps is not None or interval is not None:
+    elif data or any(each is not None for each in (fee_bps, slippage_bps, delay, interval)):
         raise typer.BadParameter(f"{bot} is no file: the server's bots play on their own season and by its rules.")
     else:
         found = _remote(url, bot)
@@ -77,10 +78,11 @@ def show(found: dict[str, Any]) -> None:
     for each in (*found["costs"], *found["variants"]):
         console.print(f"  {each['words']}", markup=False, soft_wrap=True)
     for each in found["delays"]:
-        console.print(
-            f"  Fills {plural(each['ticks'], 'tick')} later, of the same orders: {each['return_pct']:+.2f} %.",
-            markup=False,
-        )
+        words = f"  Fills {plural(each['ticks'], 'tick')} later, of the same orders: {each['return_pct']:+.2f} %"
+        # What a server has found before it played them again has the first figure only.
+        if "played_again_pct" in each:
+            words += f"; played again so: {each['played_again_pct']:+.2f} %"
+        console.print(f"{words}.", markup=False)
     for name, word in (("own_chance", "Other draws of its own chance"), ("resampled", "Returns reordered")):
         values = ", ".join(f"{value:+.2f} %" for value in found[name]["return_pct"])
         console.print(f"  {word}: {values}.", markup=False, soft_wrap=True)

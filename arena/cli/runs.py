@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from arena import config
-from arena.cli.output import cell, complain, console, moment, plain, print_json, print_table
+from arena.cli.output import cell, complain, console, moment, plain, plural, print_json, print_table
 
 app = typer.Typer(help="The backtests that were kept by --keep.", no_args_is_help=True)
 
@@ -102,7 +102,7 @@ def _rules(report: dict[str, Any]) -> str:
     rules = report["rules"]
     return (
         f"cash {rules['starting_cash']:,.2f}, fee {rules['fee_bps']:g} bps, slippage {rules['slippage_bps']:g} bps, "
-        f"seed {report['seed']}, {report['mode']}"
+        f"orders fill {plural(rules.get('delay_ticks', 1), 'tick')} later, seed {report['seed']}, {report['mode']}"
     )
 
 

@@ -37,6 +37,7 @@ def tournament(
     page: Annotated[Path | None, typer.Option("--report", help="Write one HTML page that opens offline.")] = None,
     fee_bps: Annotated[float | None, typer.Option(help="Fee per fill, basis points; else FEE_BPS.")] = None,
     slippage_bps: Annotated[float | None, typer.Option(help="Slippage, basis points; else SLIPPAGE_BPS.")] = None,
+    delay: Annotated[int | None, typer.Option(help="Ticks from an order to its fill; else DELAY_TICKS.")] = None,
 ) -> None:
     """Rate bots over many short rounds: parts of tapes, and made-up windows from calm to crash."""
     from arena.engine.backtest.market import read_market
@@ -46,7 +47,7 @@ def tournament(
     from arena.trust.tournament_page import table_csv, write_page
     from sandbox.pool import Pool
 
-    settings = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps)
+    settings = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps, delay_ticks=delay)
     sources = [BotSource(str(path), read_source(path)) for path in bots]
     chosen = _tiers(tiers)
     tapes = [

@@ -188,6 +188,7 @@ class SeasonDocument(TypedDict):
     fee_bps: float
     slippage_bps: float
     fills_a_day: int
+    delay_ticks: int
     rules_version: int
     isolation: str
     opened_at: float

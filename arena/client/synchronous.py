@@ -250,11 +250,12 @@ class Arena:
     def backtest(
         self, bots: Sequence[str], tape: str, *, starting_cash: float | None = None, fee_bps: float | None = None,
         slippage_bps: float | None = None, interval: float | None = None, seed: int = 0,
+        delay_ticks: int | None = None,
     ) -> Backtest:  # fmt: skip
         """Play bots of the season over a market file; rules that are not given are those of the season."""
         body = told({
             "bots": list(bots), "tape": tape, "starting_cash": starting_cash, "fee_bps": fee_bps,
-            "slippage_bps": slippage_bps, "interval": interval, "seed": seed,
+            "slippage_bps": slippage_bps, "interval": interval, "seed": seed, "delay_ticks": delay_ticks,
         })  # fmt: skip
         made = self.write("POST", "/backtests", body)
         return Backtest(self, made["id"], made["job_id"])

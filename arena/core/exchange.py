@@ -1,4 +1,4 @@
-"""Settling: the orders of one tick are filled or rejected at the prices of the next.
+"""Settling: orders are filled or rejected at the prices of a later tick, the next one unless the rules say otherwise.
 
 Money moves in `settle`, and in `redeem` where a symbol has ended. Both are pure. The server calls them, and its result
 counts; a worker calls them beside the bot, to keep the mirror of the account that a run-ahead backtest needs.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from arena.core.ledger import Account, Valuation, mark
 from arena.core.orders import Fill, Order, Rejection, Side
@@ -19,14 +19,23 @@ RULES_VERSION = 1
 _BUY, _SELL = Side.BUY, Side.SELL
 
 
+# What `Rules` are made of: cash, fee, slippage, fills a day, delay in ticks.
+RuleParts = tuple[float, float, float, int, int]
+MAX_DELAY_TICKS = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of a season: starting cash, fee and slippage in basis points (1e-4), fills a day (0: any number)."""
+    """The rules of a season: starting cash, fee and slippage in basis points (1e-4), fills a day (0: any number).
+
+    An order fills `delay_ticks` ticks after the one it was made at.
+    """
 
     starting_cash: float = 10_000.0
     fee_bps: float = 0.0
     slippage_bps: float = 0.0
     fills_a_day: int = 0
+    delay_ticks: int = 1
     # What a market order's price is worse by: computed once, since every fill needs it.
     _dearer: float = field(init=False, repr=False, compare=False)
     _cheaper: float = field(init=False, repr=False, compare=False)
@@ -37,9 +46,17 @@ class Rules:
         object.__setattr__(self, "_cheaper", 1.0 - slip)
 
     @property
-    def parts(self) -> tuple[float, float, float, int]:
+    def parts(self) -> RuleParts:
         """Return what `Rules` are made of, to be sent along."""
-        return self.starting_cash, self.fee_bps, self.slippage_bps, self.fills_a_day
+        return self.starting_cash, self.fee_bps, self.slippage_bps, self.fills_a_day, self.delay_ticks
+
+    @classmethod
+    def of(cls, season: Mapping[str, Any]) -> Rules:
+        """Return the rules of a season's row."""
+        return cls(
+            season["starting_cash"], season["fee_bps"], season["slippage_bps"], season["fills_a_day"],
+            season["delay_ticks"],
+        )  # fmt: skip
 
     def fill_price(self, side: Side, price: float) -> float:
         """Return the price a market order gets: worse than `price` by the slippage."""
@@ -172,16 +189,16 @@ def _sell(
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A bot as the exchange sees it: a name, an account, and orders that wait."""
+    """A bot as the exchange sees it: a name, an account, and the orders that settle now."""
 
     bot_name: str
     account: Account
-    pending: tuple[Order, ...] = ()
+    due: tuple[Order, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
-    """One bot after a tick: settled and marked; nothing waits any more."""
+    """One bot after a tick: settled and marked."""
 
     account: Account
     redeemed: tuple[Fill, ...]
@@ -205,7 +222,8 @@ def step(
     stepped = []
     for holding in holdings:
         account, redeemed = redeem(holding.account, conditions.ended) if conditions.ended else (holding.account, ())
-        settled = settle(holding.bot_name, account, holding.pending, prices, rules, conditions.barred, time)
-        value = mark(settled.account, last_prices)
-        stepped.append(Stepped(settled.account, redeemed, settled.outcomes, value))
+        outcomes: tuple[Fill | Rejection, ...] = ()
+        if holding.due:
+            account, outcomes = settle(holding.bot_name, account, holding.due, prices, rules, conditions.barred, time)
+        stepped.append(Stepped(account, redeemed, outcomes, mark(account, last_prices)))
     return stepped

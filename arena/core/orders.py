@@ -1,7 +1,7 @@
 """What a bot may ask for, and what becomes of it.
 
 A request is checked in this order: count, side, size, symbol when it is
-made; price, position, cash when it is settled one tick later. What a bot does wrong is a value
+made; price, position, cash when it is settled at a later tick. What a bot does wrong is a value
 (`Rejection`), never an exception.
 """
 
@@ -28,7 +28,7 @@ _SIDES = {side.value: side for side in Side}
 
 
 class OrderStatus(StrEnum):
-    """Where an order stands; `PENDING` ones wait for the next tick."""
+    """Where an order stands; `PENDING` ones wait for the tick they settle at."""
 
     PENDING = "pending"
     FILLED = "filled"
@@ -38,11 +38,18 @@ class OrderStatus(StrEnum):
 
 
 class Order(NamedTuple):
-    """A well-formed market order that waits for the next tick."""
+    """A well-formed market order."""
 
     symbol: str
     side: Side
     size: float
+
+
+class Waiting(NamedTuple):
+    """An order that waits, and how many ticks after the last one it settles: at least 1."""
+
+    left: int
+    order: Order
 
 
 class Fill(NamedTuple):

@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-# An order fills at the tick after the one it was made at.
-DELAY_TICKS = 1
-
 
 @dataclass(frozen=True, slots=True)
 class SeasonRules:
@@ -29,12 +26,12 @@ class SeasonRules:
     ends_at: float | None
     entry_deadline: float | None
     rules_version: int
-    delay_ticks: int = DELAY_TICKS
+    delay_ticks: int = 1
 
     @classmethod
     def of(cls, season: Mapping[str, Any]) -> SeasonRules:
         """Return the rules of a season's row."""
-        return cls(**{each.name: season[each.name] for each in fields(cls) if each.name != "delay_ticks"})
+        return cls(**{each.name: season[each.name] for each in fields(cls)})
 
     def document(self) -> dict[str, Any]:
         """Return the rules by name."""

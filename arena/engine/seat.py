@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Protocol
 
 from arena.core.chain import link
 from arena.core.exchange import Rules, day_of
 from arena.core.ledger import Account, Position, Valuation
-from arena.core.orders import Order, Side
+from arena.core.orders import Order, Side, Waiting
 from arena.core.scoring import Score
 from arena.engine.discipline import StrikeRecord
 from arena.store.models import Bot, Entry, OrderRow, Standing, Trade
@@ -99,10 +101,11 @@ class RemoteHost(Protocol):
 
 @dataclass(slots=True)
 class Pending:
-    """An order that waits for the next tick, with the id of its row."""
+    """An order that waits, with the id of its row and the tick that it settles at."""
 
     id: int
     order: Order
+    due: int
 
 
 @dataclass(slots=True)
@@ -160,6 +163,10 @@ class Seat:
         """Say whether a worker stands for it, here or on another host."""
         return self.worker is not None or (self.host is not None and self.alive_there)
 
+    def waiting(self, last: int) -> list[Waiting]:
+        """Return its waiting orders as of the last tick."""
+        return [Waiting(each.due - last, each.order) for each in self.pending]
+
     @property
     def status(self) -> str:
         """Return the status that the board shows."""
@@ -182,8 +189,8 @@ class Seat:
 class SeatUpdate:
     """One seat as the tick being built leaves it; the seat itself changes in `apply`, once the tick is written.
 
-    `waiting` are the orders that settle at this tick, `pending` those made at it. `reason` is set where the
-    bot is quarantined.
+    `waiting` are the orders from before, in the order in which they are due, `pending` those made
+    at it. `reason` is set where the bot is quarantined.
     """
 
     seat: Seat
@@ -212,6 +219,15 @@ class SeatUpdate:
             seat.log_allowance, seat.pending, seat.started, seat.errors, seat.errors_in_a_row, seat.last_error,
             seat.good_tick, seat.rejection, seat.away,
         )  # fmt: skip
+
+    def take_due(self, n: int) -> list[Pending]:
+        """Return the orders that settle at tick `n`; they wait no more."""
+        waiting = self.waiting
+        if not waiting:
+            return waiting
+        count = bisect_right(waiting, n, key=attrgetter("due"))
+        self.waiting = waiting[count:]
+        return waiting[:count]
 
     def own_tally(self) -> OrderTally:
         """Return the tally to change; a copy is made at the first change of a tick."""
@@ -262,17 +278,19 @@ def account_of(stored: list[Any]) -> Account:
     return Account(cash, {symbol: Position(*pair) for symbol, pair in held.items()}, realized, fees, day, fills)
 
 
-def stored_seat(account: Account, waiting: Sequence[Order]) -> list[Any] | None:
+def stored_seat(account: Account, waiting: Sequence[Waiting]) -> list[Any] | None:
     """Return an account and its waiting orders as JSON keeps them, None where it cannot."""
     stored = stored_account(account)
-    orders = [[order.symbol, order.side.value, order.size] for order in waiting]
+    orders = [[order.symbol, order.side.value, order.size, left] for left, order in waiting]
     return None if stored is None else [stored, orders]
 
 
-def seat_of(stored: list[Any]) -> tuple[Account, list[Order]]:
+def seat_of(stored: list[Any]) -> tuple[Account, list[Waiting]]:
     """Return the account and the waiting orders that `stored_seat` has stored."""
     account, orders = stored
-    return account_of(account), [Order(symbol, Side(side), size) for symbol, side, size in orders]
+    # What an older version stored has no number of ticks: every order waited for the next one.
+    waiting = [Waiting(left[0] if left else 1, Order(symbol, Side(side), size)) for symbol, side, size, *left in orders]
+    return account_of(account), waiting
 
 
 def rebuilt_account(rules: Rules, trades: Iterable[Trade], before: Account | None = None) -> Account:
@@ -295,19 +313,22 @@ def restored_seat(
     entry: Entry,
     rules: Rules,
     trades: list[Trade],
-    pending: list[OrderRow],
+    pending: Sequence[tuple[OrderRow, int]],
     standing: Standing | None,
 ) -> Seat:
     """Return a seat as of the last recorded tick; its score is as of the last standings.
 
-    `trades` are those since the standings, or all where these do not hold the account.
+    `trades` are those since the standings, or all where these do not hold the account; `pending` are the orders that
+    wait, each with the tick that it settles at.
     """
     stored = None if standing is None or standing.account is None else account_of(standing.account)
     account = rebuilt_account(rules, trades, stored)
     score = Score(**standing.score) if standing is not None else Score(rules.starting_cash)
     life = Life(entry.status)
     tally = OrderTally(entry.orders_count, entry.orders_digest, entry.rejections_day, entry.rejections_today)
-    waiting = [Pending(row.id or 0, Order(row.symbol, Side(row.side), float(row.size or 0.0))) for row in pending]
+    waiting = [
+        Pending(row.id or 0, Order(row.symbol, Side(row.side), float(row.size or 0.0)), due) for row, due in pending
+    ]
     return Seat(
         bot, entry, account, score, life, waiting, equity=rules.starting_cash, tally=tally,
         recorded=tally.revision, errors=entry.errors, good_tick=entry.good_tick,

@@ -366,7 +366,8 @@ def _tied(one: Document, other: Document) -> bool:
 async def list_seasons() -> Answer:
     """List the seasons with market, rules and dates, newest first."""
     names = (
-        "number", "status", "feed", "symbols", "interval", "starting_cash", "fee_bps", "slippage_bps", "opened_at",
+        "number", "status", "feed", "symbols", "interval", "starting_cash", "fee_bps", "slippage_bps", "delay_ticks",
+        "opened_at",
         "closed_at", "starts_at", "ends_at", "entry_deadline",
     )  # fmt: skip
     rows = [{name: row[name] for name in names} for row in await CURRENT.get().seasons()]
@@ -381,6 +382,7 @@ async def run_backtest(
     tape: Annotated[str | None, Field(max_length=300, description="A market file; none: list them.")] = None,
     fee_bps: Annotated[float | None, Field(ge=0, le=1000, description="Else the season's.")] = None,
     slippage_bps: Annotated[float | None, Field(ge=0, le=1000, description="Else the season's.")] = None,
+    delay_ticks: Annotated[int | None, Field(ge=1, description="Ticks to a fill; else the season's.")] = None,
     starting_cash: Annotated[float | None, Field(gt=0, le=1e12, description="Else the season's.")] = None,
     interval: Annotated[float | None, Field(gt=0, description="Seconds a tick; else the file's.")] = None,
     seed: Annotated[int, Field(ge=0, description="Seed of the bots' chance.")] = 0,
@@ -392,7 +394,8 @@ async def run_backtest(
         step = "Call run_backtest with one of these as tape." if tapes else "Ask the operator for a market file."
         return _answer({"tapes": tapes}, "/backtest", step, flags=["nothing was played: no tape is named"])
     given = {
-        "fee_bps": fee_bps, "slippage_bps": slippage_bps, "starting_cash": starting_cash, "interval": interval
+        "fee_bps": fee_bps, "slippage_bps": slippage_bps, "delay_ticks": delay_ticks,
+        "starting_cash": starting_cash, "interval": interval,
     }  # fmt: skip
     wanted = {"bots": bots, "tape": tape, "seed": seed, **{k: v for k, v in given.items() if v is not None}}
     made = await services.backtest(wanted)

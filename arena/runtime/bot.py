@@ -68,7 +68,9 @@ class BotRuntime:
         self._rejections = 0
         self._log_bytes = 0
         self._logs_dropped = 0
-        self._pending: list[Order] = []
+        # Ticks of the runs before this one; orders that wait, each with the tick that it settles at, so counted.
+        self._shown = 0
+        self._pending: list[tuple[int, Order]] = []
         self._account = Account(0.0)
         self._sizes: dict[str, float] = {}
         self._prices: dict[str, float] = {}
@@ -113,6 +115,8 @@ class BotRuntime:
             if init is not None:
                 self._guarded(Where.init, init, self._ctx)
         self._end_tick()
+        # An order of `init` counts as made at the tick before the first.
+        self._shown += 1
         self._take_seat()
         return self._writer.finish(0, self._account.cash, self._account.realized)
 
@@ -139,7 +143,7 @@ class BotRuntime:
         """Return account, waiting orders and prices, as values that can be marshalled."""
         account = self._account
         held = {symbol: tuple(position) for symbol, position in account.positions.items()}
-        pending = [(order.symbol, order.side.value, order.size) for order in self._pending]
+        pending = [(due - self._shown, order.symbol, order.side.value, order.size) for due, order in self._pending]
         return (
             self._symbols, (account.cash, held, *account[2:]), pending, dict(self._prices), dict(self._last_prices),
             self._host.clock.now,
@@ -156,7 +160,7 @@ class BotRuntime:
         """Go on with the account, orders and prices that `state` returned."""
         symbols, (cash, held, *rest), pending, prices, last_prices, now = state
         self._use(Account(cash, {symbol: Position(*both) for symbol, both in held.items()}, *rest))
-        self._pending = [Order(symbol, Side(side), size) for symbol, side, size in pending]
+        self._pending = [(self._shown + due, Order(symbol, Side(side), size)) for due, symbol, side, size in pending]
         self._prices, self._last_prices = prices, last_prices
         self._host.clock.now = now
         self._know(tuple(symbols))
@@ -254,15 +258,20 @@ class BotRuntime:
                     if writer.size > _EARLY:
                         break
             self._last_prices = last_prices
+            self._shown += index + 1
             rows, whole = yield writer.finish(index + 1, cash, realized)
 
     def _settle(self, prices: dict[str, float]) -> None:
-        now = self._host.clock.now
-        settled = settle(self._bot_name, self._account, self._pending, prices, self._rules, time=now)
+        tick, waiting = self._shown + self._tick, self._pending
+        if waiting[0][0] > tick:
+            return
+        orders = [order for due, order in waiting if due <= tick]
+        settled = settle(self._bot_name, self._account, orders, prices, self._rules, time=self._host.clock.now)
         self._use(settled.account)
+        self._pending = waiting[len(orders) :]
 
     def _use(self, account: Account) -> None:
-        """Go on with an account that knows of every order so far."""
+        """Go on with an account from which on nothing settles that the bot has ordered so far."""
         self._account, self._sizes = account, account.sizes()
         self._pending = []
 
@@ -302,7 +311,7 @@ class BotRuntime:
             return self._sizes.get(symbol, 0.0)
 
         def submit_order(symbol: str, side: str, size: float) -> None:
-            """Submit a market order; it fills at the next tick."""
+            """Submit a market order; it fills at a later tick."""
             self._submit(symbol, side, size)
 
         def log(message: object) -> None:
@@ -323,7 +332,7 @@ class BotRuntime:
             if self._rejections <= MAX_REJECTIONS_PER_TICK:
                 self._writer.rejected(self._tick, outcome)
             return
-        self._pending.append(outcome)
+        self._pending.append((self._shown + self._tick + self._rules.delay_ticks, outcome))
         self._writer.order(self._tick, outcome)
 
     def _log_line(self, level: str, message: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from arena.core.exchange import Rules
 from arena.core.ledger import Account
 from arena.runtime.start import Start
 from arena.runtime.wire import pack_run
@@ -35,7 +36,7 @@ def rehearsal() -> tuple[bytes, list[tuple[bytes, list[bytes]]]]:
 
 def _performance(price: float) -> tuple[bytes, list[bytes]]:
     account = Account(10_000.0).bought("X", 1.0, 1.0, 0.0)
-    start = Start("rehearsal", 0, 0.0, True, {"X": price}, {"X": price}, ("X",), account, (10_000.0, 0.0, 0.0, 0))
+    start = Start("rehearsal", 0, 0.0, True, {"X": price}, {"X": price}, ("X",), account, Rules().parts)
     first = pack_run(struct.pack("<2d", 1.0, price), 1, ("X",), account, with_symbols=True)
     # At this one the orders of the first are filled.
     then = pack_run(struct.pack("<2d", 2.0, price), 1, ("X",), None, with_symbols=False, whole=True)

@@ -9,6 +9,7 @@ import marshal
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from arena.core.exchange import RuleParts
 from arena.core.ledger import Account, Position
 
 
@@ -24,7 +25,7 @@ class Start:
     last_prices: Mapping[str, float]
     symbols: tuple[str, ...]
     account: Account
-    rules: tuple[float, float, float, int]
+    rules: RuleParts
 
     def pack(self) -> bytes:
         """Return the bytes of a START frame's meta part."""

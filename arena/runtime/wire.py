@@ -2,9 +2,9 @@
 
 Everything is little endian. A run: u8 flags, u32 ticks, u16 symbols; with flag 1 the symbol table
 (u32 length, JSON list); with flag 2 the account (f64 cash, realized, fees, i32 day, fills, u16 count, then u16
-symbol index, f64 size, f64 average each); then per tick f64 time and one f64 price per symbol, NaN
-where a symbol has no price; flag 4 says that none is missing. Flag 8, on a run of one tick, asks for
-the lines that the bot runs and their values.
+symbol index, f64 size, f64 average each), from which on the worker's mirror settles no order of before; then per tick
+f64 time and one f64 price per symbol, NaN where a symbol has no price; flag 4 says that none is missing. Flag 8, on
+a run of one tick, asks for the lines that the bot runs and their values.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ from arena.store.queries import receipts, tick_span
 from arena.store.receipts import Signer, receipt_problems, seal_problems
 from arena.store.seasons import season_seeds
 
-FORMAT = 3
+FORMAT = 4
 _SEAL = "signature.json"
 _MAX_SEAL = 4096
 _BATCH = 500  # rows in memory at a time
@@ -291,8 +291,11 @@ def _read_file(archive: zipfile.ZipFile) -> Bundle:
         raise ValueError(f"its format is none of 1 to {FORMAT}; a newer arena may read it")
     if manifest["format"] == 1:
         _take_first_format(season, bot, entry)
-    if manifest["format"] < FORMAT:
+    if manifest["format"] < 3:
         _take_second_format(season)
+    if manifest["format"] < FORMAT:
+        # Before the fourth format every order filled at the next tick.
+        season.setdefault("delay_ticks", 1)
     check_facts(season, bot, entry)
     lists = {name: [orjson.loads(line) for line in members[f"{name}.jsonl"].splitlines()] for name in _LISTS}
     check_lists(lists, _LISTS)

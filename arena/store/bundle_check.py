@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, Table, TypeDecorator
 from sqlmodel import SQLModel
 
+from arena.core.exchange import MAX_DELAY_TICKS
 from arena.core.text import NAME_LIMIT, clean_line, clean_name
 from arena.store.bulk import Row, table_of
 from arena.store.models import Bot, Entry, Season
@@ -63,8 +64,7 @@ def check_facts(season: Any, bot: Any, entry: Any) -> None:
                 row[name] = clean_line(value)
     if not (season["starting_cash"] > 0 and season["interval"] > 0):
         raise ValueError("the season's cash and interval must be above 0")
-    if not (0 <= season["fee_bps"] <= 1000 and 0 <= season["slippage_bps"] <= 1000 and season["fills_a_day"] >= 0):
-        raise ValueError("the season's rules cannot be right")
+    _check_rules(season)
     runtime = season["runtime"].items()
     season["runtime"] = {clean_line(str(key), 40): clean_line(str(value), 80) for key, value in runtime}
     seed = bot.get("seed")
@@ -72,6 +72,13 @@ def check_facts(season: Any, bot: Any, entry: Any) -> None:
         raise ValueError("the bot's seed is missing")
     if entry["orders_count"] < 0 or entry["admitted_tick"] < 0:
         raise ValueError("the entry's counts cannot be negative")
+
+
+def _check_rules(season: Row) -> None:
+    if not (0 <= season["fee_bps"] <= 1000 and 0 <= season["slippage_bps"] <= 1000 and season["fills_a_day"] >= 0):
+        raise ValueError("the season's rules cannot be right")
+    if not 1 <= season["delay_ticks"] <= MAX_DELAY_TICKS:
+        raise ValueError("the season's delay in ticks cannot be right")
 
 
 def check_lists(lists: dict[str, list[Any]], models: dict[str, type[SQLModel]]) -> None:

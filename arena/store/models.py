@@ -50,7 +50,8 @@ class Season(SQLModel, table=True):
 
     `seed_sha256` is shown from the first tick on, `seed` itself is None until the season is closed. `fills_a_day`
     is how many fills a bot may have on a UTC day, 0 for any number. `score_interval` is the seconds of one period of
-    returns. No tick comes before `starts_at` or after `ends_at`, no bot after `entry_deadline`; None is no limit.
+    returns; an order fills `delay_ticks` ticks after the one it was made at. No tick comes before `starts_at`
+    or after `ends_at`, no bot after `entry_deadline`; None is no limit.
     """
 
     __tablename__ = "seasons"
@@ -74,6 +75,7 @@ class Season(SQLModel, table=True):
     seed_sha256: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     predictable: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
     fills_a_day: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    delay_ticks: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default="1"))
     score_interval: float = Field(default=300.0, sa_column=Column(Float, nullable=False, server_default="300"))
     benchmark: str = Field(
         default="equal weight", sa_column=Column(Text, nullable=False, server_default="equal weight")

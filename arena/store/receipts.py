@@ -24,8 +24,8 @@ from arena.store.bulk import Row, insert_rows, table_of
 from arena.store.models import Bot, Entry, Receipt, Season, Submission
 
 _RULES = (
-    "number", "feed", "symbols", "interval", "starting_cash", "fee_bps", "slippage_bps", "fills_a_day", "rules_version",
-    "score_interval", "benchmark", "seed_sha256",
+    "number", "feed", "symbols", "interval", "starting_cash", "fee_bps", "slippage_bps", "fills_a_day", "delay_ticks",
+    "rules_version", "score_interval", "benchmark", "seed_sha256",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from arena.store.moved import tick_batches
 
 _PAGE = 64
 _TICKS, _TRADES, _EVENTS, _POINTS = table_of(Tick), table_of(Trade), table_of(BotTick), table_of(ScorePoint)
+_ORDERS = table_of(OrderRow)
 _LAST_TICKS = (
     sql_select(_TICKS.c.time, _TICKS.c.prices)
     .where(_TICKS.c.season_id == bindparam("season"))
@@ -30,7 +31,8 @@ class Recovered:
     """The recorded state of a season's bots and market, read in a time that does not grow with the season.
 
     `trades` are those after a bot's standings, or all where its standings are of an older version, which did not keep
-    the account. `events` are the strikes of the last ticks, and all kills.
+    the account; `pending` are the orders that wait, each with the tick that it settles at. `events` are the strikes of
+    the last ticks, and all kills.
     """
 
     entries: list[tuple[Bot, Entry]]
@@ -38,15 +40,18 @@ class Recovered:
     market: dict[str, Any] | None
     market_tick: int
     trades: dict[str, list[Any]]
-    pending: dict[str, list[OrderRow]]
+    pending: dict[str, list[tuple[OrderRow, int]]]
     standings: dict[str, Standing]
     events: dict[str, list[tuple[int, str, str]]]
     rejected: dict[str, int]
     away: set[str]
 
 
-def recover(engine: Engine, season_id: str, strike_window: int = 100) -> Recovered:
-    """Read back what the engine needs to go on with a season; strikes are of the last `strike_window` ticks."""
+def recover(engine: Engine, season_id: str, strike_window: int = 100, delay: int = 1) -> Recovered:
+    """Read back what the engine needs to go on with a season; strikes are of the last `strike_window` ticks.
+
+    An order settles `delay` ticks after the one it was made at.
+    """
     with Session(engine, expire_on_commit=False) as session:
         entries = session.exec(
             select(Bot, Entry)
@@ -79,7 +84,8 @@ def recover(engine: Engine, season_id: str, strike_window: int = 100) -> Recover
     return Recovered(
         entries=[(bot, entry) for bot, entry in entries], last_tick=last,
         market=None if summary is None else summary.market, market_tick=-1 if summary is None else summary.tick,
-        trades={bot: rows for bot, rows in trades.items() if rows}, pending=_by_bot(pending), standings=standings,
+        trades={bot: rows for bot, rows in trades.items() if rows}, standings=standings,
+        pending=_by_bot(pending, _due(engine, season_id, pending, delay)),
         events=events, rejected=rejected, away=away,
     )  # fmt: skip
 
@@ -154,10 +160,42 @@ def trades_before(engine: Engine, season_id: str, bot_id: str, tick: int) -> lis
         return list(connection.execute(query))
 
 
-def _by_bot(rows: Sequence[Any]) -> dict[str, list[Any]]:
-    grouped: dict[str, list[Any]] = {}
-    for row in rows:
-        grouped.setdefault(row.bot_id, []).append(row)
+def orders_waiting_after(engine: Engine, season_id: str, bot_id: str, tick: int, delay: int) -> list[tuple[Any, int]]:
+    """Return a bot's orders that were made up to a tick and settled after it, each with the tick that it settled at.
+
+    Those that were rejected there are left out: they have changed nothing.
+    """
+    if delay == 1:
+        # Every order has settled before its bot can be loaded again.
+        return []
+    query = (
+        sql_select(_ORDERS)
+        .where(_ORDERS.c.season_id == season_id, _ORDERS.c.bot_id == bot_id)
+        .where(_ORDERS.c.tick <= tick, _ORDERS.c.tick > tick - delay, _ORDERS.c.status.in_(["pending", "filled"]))
+        .order_by(_ORDERS.c.id)
+    )
+    with engine.connect() as connection:
+        rows = list(connection.execute(query))
+    return [found for found in zip(rows, _due(engine, season_id, rows, delay), strict=True) if found[1] > tick]
+
+
+def _due(engine: Engine, season_id: str, orders: Sequence[Any], delay: int) -> list[int]:
+    """Return the tick that each of these orders settles at.
+
+    One that a bot made while it was loaded has the time of an earlier tick than the one it is recorded at, and counts
+    as made at the tick before that one.
+    """
+    if not orders:
+        return []
+    made = [order.tick for order in orders]
+    times = {tick.n: tick.time for tick in tick_rows(engine, season_id, min(made), max(made))}
+    return [order.tick + delay - (order.time != times.get(order.tick, order.time)) for order in orders]
+
+
+def _by_bot(rows: Sequence[OrderRow], due: Sequence[int]) -> dict[str, list[tuple[OrderRow, int]]]:
+    grouped: dict[str, list[tuple[OrderRow, int]]] = {}
+    for row, tick in zip(rows, due, strict=True):
+        grouped.setdefault(row.bot_id, []).append((row, tick))
     return grouped
 
 

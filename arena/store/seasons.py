@@ -93,6 +93,8 @@ class SeasonPlan:
             parts.append(self.benchmark)
         if self.score_interval != self._usual_score_interval():
             parts.append(self.score_interval)
+        if self.rules.delay_ticks != 1:
+            parts.append(f"delay {self.rules.delay_ticks}")
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -155,7 +157,7 @@ def _new_season(plan: SeasonPlan, number: int, runtime: dict[str, Any], note: st
         starting_cash=plan.rules.starting_cash, fee_bps=plan.rules.fee_bps,
         slippage_bps=plan.rules.slippage_bps, rules_version=RULES_VERSION,
         runtime=runtime, opened_at=opened, seed_sha256=commitment(market_seed),
-        predictable=plan.seed is not None, fills_a_day=plan.rules.fills_a_day,
+        predictable=plan.seed is not None, fills_a_day=plan.rules.fills_a_day, delay_ticks=plan.rules.delay_ticks,
         score_interval=plan.score_interval, benchmark=plan.benchmark,
         starts_at=dates.starts_at, ends_at=ends, entry_deadline=dates.entry_deadline,
     )  # fmt: skip

@@ -35,6 +35,7 @@ class SeasonFacts:
     cash: float
     fee_bps: float
     tick_cpu: float
+    delay_ticks: int = 1
 
 
 def ctx_reference() -> str:
@@ -73,8 +74,9 @@ def _template(name: str) -> Template:
 def system_message(facts: SeasonFacts) -> Message:
     """Return the first message of a conversation."""
     fee = f" plus a fee of {facts.fee_bps:g} basis points" if facts.fee_bps else ""
+    filling = "the next one" if facts.delay_ticks == 1 else f"the one {facts.delay_ticks} ticks later"
     text = _template("system.md").substitute(
-        ctx=ctx_reference(), tick=tick_reference(), modules=module_names(),
+        filling=filling, ctx=ctx_reference(), tick=tick_reference(), modules=module_names(),
         symbols=", ".join(facts.symbols), interval=f"{facts.interval:g}", cash=f"{facts.cash:g}",
         cpu_ms=f"{facts.tick_cpu * 1000:g}", max_orders=MAX_ORDERS_PER_TICK, fee_note=fee,
     )  # fmt: skip

@@ -9,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from sqlalchemy import Engine, select
 
+from arena.core.lineage import OPENING, tried_elsewhere
 from arena.core.statistics.variance import variance_shares
 from arena.store import queries
 from arena.store.bulk import table_of
-from arena.store.models import Attempt, Submission
+from arena.store.models import Attempt, Bot, Entry, Submission
 
 By = Literal["model", "prompt", "author", "origin"]
 
@@ -28,6 +29,9 @@ def board_groups(engine: Engine, season_id: str, by: By) -> dict[str, Any]:
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         groups[str(row[by] or "none")].append(row)
+    told = _evolved(engine, season_id)
+    for row in rows:
+        row["source"] = told.get(row["bot_id"], "")
     asked = [entry for entry in prompts.values() if by != "origin"]
     items = [_group(name, found, [e for e in asked if str(e[by] or "none") == name]) for name, found in groups.items()]
     items.sort(key=lambda item: (item["mean_return_pct"] is None, -(item["mean_return_pct"] or 0.0), item["name"]))
@@ -65,6 +69,18 @@ def _submissions(engine: Engine) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _evolved(engine: Engine, season_id: str) -> dict[str, str]:
+    """Return the programs of a season's bots that tell of an evolution."""
+    bots, entries = table_of(Bot), table_of(Entry)
+    query = (
+        select(bots.c.id, bots.c.source)
+        .join(entries, entries.c.bot_id == bots.c.id)
+        .where(entries.c.season_id == season_id, bots.c.source.startswith(OPENING, autoescape=True))
+    )
+    with engine.connect() as connection:
+        return {row.id: row.source for row in connection.execute(query)}
+
+
 def _group(name: str, rows: Sequence[dict[str, Any]], asked: Sequence[dict[str, Any]]) -> dict[str, Any]:
     returns = [float(row["return_pct"]) for row in rows if row["return_pct"] is not None]
     ended = [entry for entry in asked if entry["status"] in {"admitted", "rejected"}]
@@ -84,7 +100,8 @@ def _group(name: str, rows: Sequence[dict[str, Any]], asked: Sequence[dict[str, 
             100.0 * sum(entry["answers"] <= 1 for entry in admitted) / len(ended) if ended else None
         ),
         "repairs": sum(max(0, entry["answers"] - 1) for entry in asked),
-        "trials": sum(entry["tried"] for entry in asked) + len(by_hand),
+        "trials": sum(entry["tried"] for entry in asked) + len(by_hand)
+        + tried_elsewhere({row["source"] for row in rows if row["source"]}),
         "tokens_per_admitted_bot": tokens / len(admitted) if admitted else None,
         "usd_per_admitted_bot": None if not admitted or None in costs else sum(costs) / len(admitted),
     }  # fmt: skip

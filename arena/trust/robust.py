@@ -1,7 +1,8 @@
 """How much of a bot's result is the bot: what is left under costs, delays, and changes that should not matter.
 
-Costs and delays fill the orders that it made again, elsewhere or dearer. Everything else lets it play again: on prices
-of another scale, at other dates, under other names, from a later tick, with other draws of its own chance, in windows.
+Costs and delays fill the orders that it made again, later or dearer. Everything else, and later fills too, lets it
+play again: on prices of another scale, at other dates, under other names, from a later tick, with other draws of its
+own chance, in windows.
 A bot that carries the tape by heart loses what it had on a tape that says the same in other words.
 """
 
@@ -41,7 +42,7 @@ RESAMPLES = 4
 _BLOCK = 50.0  # ticks of one piece of a resampled tape, on average
 _MOST_BPS = 1000.0
 _STANDS_OUT = 3.0  # standard errors
-_STEPS = 7 + len(SEEDS) + WINDOWS + RESAMPLES
+_STEPS = 7 + len(DELAYS) + len(SEEDS) + WINDOWS + RESAMPLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,10 @@ def filled_again(orders: Sequence[OrderRecord], market: RecordedMarket, rules: R
 
 def _dearer(rules: Rules, cost: str, bps: float) -> Rules:
     return replace(rules, fee_bps=bps) if cost == "fee_bps" else replace(rules, slippage_bps=bps)
+
+
+def _later(rules: Rules, delay: int) -> Rules:
+    return replace(rules, delay_ticks=rules.delay_ticks + delay)
 
 
 def break_even(orders: Sequence[OrderRecord], market: RecordedMarket, rules: Rules, cost: str) -> float | None:
@@ -263,11 +268,15 @@ def robustness(
     found: Row = {
         "bot": plays.entry.bot_name, "ticks": len(market), "symbols": list(market.symbols), "mode": base.mode,
         "from": market.time(0), "to": market.time(len(market) - 1),
-        "rules": {"starting_cash": rules.starting_cash, "fee_bps": rules.fee_bps, "slippage_bps": rules.slippage_bps},
+        "rules": {"starting_cash": rules.starting_cash, "fee_bps": rules.fee_bps, "slippage_bps": rules.slippage_bps,
+                  "delay_ticks": rules.delay_ticks},
         "return_pct": base.return_pct, "buy_and_hold_pct": hold, "trades": base.trades,
         "costs": costs,
         "delays": [
-            {"ticks": delay, "return_pct": _pct(filled_again(base.orders, market, rules, delay), rules)}
+            {
+                "ticks": delay, "return_pct": _pct(filled_again(base.orders, market, rules, delay), rules),
+                "played_again_pct": plays.play(market, _later(rules, delay)).return_pct,
+            }
             for delay in DELAYS
         ],
         "variants": variants, "own_chance": {"seeds": len(seeds), "return_pct": seeds},

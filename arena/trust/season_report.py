@@ -159,9 +159,10 @@ def rules_words(rules: dict[str, Any]) -> str:
         for name, key in (("from", "starts_at"), ("bots until", "entry_deadline"), ("to", "ends_at"))
         if rules[key] is not None
     ]
+    delay = rules["delay_ticks"]
     return (
         f"Cash {rules['starting_cash']:,.2f}, fee {rules['fee_bps']:g} bps, slippage {rules['slippage_bps']:g} bps, "
-        f"orders fill {rules['delay_ticks']} tick later, returns every {rules['score_interval']:g} s, "
+        f"orders fill {delay} tick{'' if delay == 1 else 's'} later, returns every {rules['score_interval']:g} s, "
         f"compared with {rules['benchmark']}{''.join(f', {each}' for each in dates)}."
     )
 

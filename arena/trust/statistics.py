@@ -86,7 +86,7 @@ def bot_statistics(engine: Engine, season_id: str, bot_id: str) -> dict[str, Any
         "sharpe_a_period_interval": None if interval is None else list(interval),
         "trials": {
             "k": trials.count, "k_effective": effective, "versions": trials.versions, "samples": trials.samples,
-            "repairs": trials.repairs,
+            "repairs": trials.repairs, "evolved": trials.evolved,
         },
         "verdict": row["verdict"], "verdict_next": row["verdict_next"], "benchmark": season["benchmark"],
         "excess_pct": row["excess_pct"], "batches": row["batches"],

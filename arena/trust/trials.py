@@ -1,6 +1,7 @@
 """How often an author has tried: every program of one author and one prompt counts, kept or not.
 
-Counted from the arena's own rows: each version of a bot, each sample of a prompt, each repair that reached a trial.
+Counted from the arena's own rows: each version of a bot, each sample of a prompt, each repair that reached a trial; and
+from what evolved programs tell of themselves: each child that was tried beside them.
 Who shows only the best of many tries shows the luck of the draw; the deflated Sharpe ratio takes it away.
 """
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Engine, select
 
+from arena.core.lineage import OPENING, tried_elsewhere
 from arena.core.statistics.sharpe import effective_trials
 from arena.store.bulk import table_of
 from arena.store.models import Attempt, Bot, Submission
@@ -31,12 +33,13 @@ class Trials:
     versions: int
     samples: int
     repairs: int
+    evolved: int
     bots: tuple[str, ...]
 
     @property
     def count(self) -> int:
         """Return K, at least 1."""
-        return max(1, self.versions + self.samples + self.repairs)
+        return max(1, self.versions + self.samples + self.repairs + self.evolved)
 
 
 def trials_of(engine: Engine, bot_id: str) -> Trials:
@@ -56,12 +59,18 @@ def trials_of(engine: Engine, bot_id: str) -> Trials:
             .where(submissions.c.author == author)
             .order_by(submissions.c.id, attempts.c.n)
         ).all()
+        told = connection.execute(
+            select(bots.c.source_hash, bots.c.source).where(
+                bots.c.author == author, bots.c.source.startswith(OPENING, autoescape=True)
+            )
+        ).all()
     sources = {row.source_hash for row in own if row.submission_id is None}
     tried = [row for row in written if row.source is not None and _was_played(row.violations)]
     samples = {row.id for row in tried} | {row.submission_id for row in own if row.submission_id is not None}
     first = {row.id: row.n for row in reversed(tried)}
     repairs = sum(row.n != first[row.id] for row in tried)
-    return Trials(len(sources), len(samples), repairs, tuple(row.id for row in own))
+    evolved = tried_elsewhere({row.source_hash: row.source for row in told}.values())
+    return Trials(len(sources), len(samples), repairs, evolved, tuple(row.id for row in own))
 
 
 def _was_played(violations: Sequence[dict[str, Any]]) -> bool:

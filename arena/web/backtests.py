@@ -142,6 +142,7 @@ def ask_for_backtest(context: AppState, wanted: Wanted) -> tuple[str, Row | None
     facts = {
         "starting_cash": wanted.rules.starting_cash, "fee_bps": wanted.rules.fee_bps,
         "slippage_bps": wanted.rules.slippage_bps, "interval": wanted.interval,
+        **({} if wanted.rules.delay_ticks == 1 else {"delay_ticks": wanted.rules.delay_ticks}),
     }  # fmt: skip
     name = kept.run_id(list(sources.values()), hashes, facts, wanted.seed, "lockstep")
     if _is_kept(context, name):

@@ -16,12 +16,18 @@ def contract_document(context: AppState) -> dict[str, Any]:
     """Return the contract, an example, and the rules of the season that is played."""
     season = context.engine.season
     facts = SeasonFacts(
-        tuple(season.symbols), season.interval, season.starting_cash, season.fee_bps, context.settings.tick_cpu_soft
+        tuple(season.symbols),
+        season.interval,
+        season.starting_cash,
+        season.fee_bps,
+        context.settings.tick_cpu_soft,
+        season.delay_ticks,
     )
     text = system_message(facts)["content"]
     return {
         "text": text[text.index(_BEGINNING) :], "example": EXAMPLE.read_text("utf-8"), "season": season.number,
         "feed": season.feed, "symbols": season.symbols, "interval": season.interval,
         "starting_cash": season.starting_cash, "fee_bps": season.fee_bps, "slippage_bps": season.slippage_bps,
-        "fills_a_day": season.fills_a_day, "entry_problem": context.engine.entry_problem,
+        "fills_a_day": season.fills_a_day, "delay_ticks": season.delay_ticks,
+        "entry_problem": context.engine.entry_problem,
     }  # fmt: skip

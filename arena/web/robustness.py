@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from arena.core.exchange import Rules
@@ -60,7 +61,7 @@ def _found(context: AppState, season_id: str, bot_id: str, tick: int, told: Told
     source = next(version["source"] for version in versions if version["id"] == bot_id).encode()
     first = max(0, tick + 1 - MAX_TICKS)
     market = RecordedTicks.of(tick_rows(context.database, season_id, max(0, first - 1), tick)).market
-    rules = Rules(season["starting_cash"], season["fee_bps"], season["slippage_bps"])
+    rules = replace(Rules.of(season), fills_a_day=0)
     found = robustness(context.pool, source, market, rules, seed=season_id, told=told)
     before = int(row["admitted_tick"]) - first
     hindsight = None

@@ -78,6 +78,7 @@ def _wanted(context: AppState, body: schemas.BacktestRequest) -> Wanted:
         usual.starting_cash if body.starting_cash is None else body.starting_cash,
         usual.fee_bps if body.fee_bps is None else body.fee_bps,
         usual.slippage_bps if body.slippage_bps is None else body.slippage_bps,
+        delay_ticks=usual.delay_ticks if body.delay_ticks is None else body.delay_ticks,
     )
     return Wanted(tuple(body.bots), body.tape, rules, body.seed, body.interval)
 

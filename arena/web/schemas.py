@@ -117,6 +117,7 @@ class SeasonDetail(BaseModel):
     fee_bps: float
     slippage_bps: float
     fills_a_day: int = Field(0, description="Fills that a bot may have on a UTC day; 0 for any number.")
+    delay_ticks: int = Field(1, description="Ticks from an order to its fill.")
     rules_version: int
     isolation: str
     opened_at: float
@@ -293,6 +294,7 @@ class Contract(BaseModel):
     fee_bps: float
     slippage_bps: float
     fills_a_day: int
+    delay_ticks: int
     entry_problem: str | None = Field(description="Why no bot can come in any more, None while one can.")
 
 

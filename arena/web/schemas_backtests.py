@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from arena.core.exchange import MAX_DELAY_TICKS
+
 
 class Tape(BaseModel):
     """A market file of the server's folder."""
@@ -36,6 +38,7 @@ class BacktestRequest(BaseModel):
     starting_cash: float | None = Field(None, gt=0, le=1e12, allow_inf_nan=False)
     fee_bps: float | None = Field(None, ge=0, le=1000, allow_inf_nan=False)
     slippage_bps: float | None = Field(None, ge=0, le=1000, allow_inf_nan=False)
+    delay_ticks: int | None = Field(None, ge=1, le=MAX_DELAY_TICKS, description="Ticks from an order to its fill.")
     interval: float | None = Field(None, gt=0, le=31_536_000, allow_inf_nan=False, description="Seconds a tick.")
     seed: int = Field(0, ge=0, le=2**53, description="Seed of the bots' chance.")
 

@@ -28,6 +28,7 @@ class Trials(BaseModel):
     versions: int
     samples: int
     repairs: int = Field(description="Repairs that reached a trial.")
+    evolved: int = Field(0, description="Children of `arena evolve` that were tried beside those handed in.")
 
 
 class BotStatistics(BaseModel):

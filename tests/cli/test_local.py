@@ -161,13 +161,19 @@ def test_the_report_says_what_it_was_played_by_and_holds_the_equity_curve(
     bot = write(tmp_path, "bot.py", bot_source(BUYER, name="Buyer"))
     done = run(
         "backtest", bot, "--data", market, "--json", "out.json", "--fee-bps", "10", "--slippage-bps", "5",
-        "--cash", "500", "--seed", "9",
+        "--delay", "2", "--cash", "500", "--seed", "9",
     )  # fmt: skip
     assert done.code == 0
     found = json.loads((tmp_path / "out.json").read_text())
     assert found["span"] == {"first": 1_700_000_000.0, "last": 1_700_000_039.0}
     assert found["files"] == [str(market)]
-    assert found["rules"] == {"starting_cash": 500.0, "fee_bps": 10.0, "slippage_bps": 5.0, "interval": 1.0}
+    assert found["rules"] == {
+        "starting_cash": 500.0,
+        "fee_bps": 10.0,
+        "slippage_bps": 5.0,
+        "delay_ticks": 2,
+        "interval": 1.0,
+    }
     assert found["seed"] == 9
     held = (100 + 39 % 7) / (100 * 1.0005 * 1.001) - 1
     assert found["benchmark"] == {
@@ -183,7 +189,9 @@ def test_the_report_says_what_it_was_played_by_and_holds_the_equity_curve(
     assert "Buy and hold" in done.out
 
 
-@pytest.mark.parametrize(("flag", "value"), [("--fee-bps", "-1"), ("--slippage-bps", "x"), ("--cash", "0")])
+@pytest.mark.parametrize(
+    ("flag", "value"), [("--fee-bps", "-1"), ("--slippage-bps", "x"), ("--delay", "0"), ("--cash", "0")]
+)
 def test_rules_that_cannot_be_are_refused(run: Run, tmp_path: Path, market: Path, flag: str, value: str) -> None:
     bot = write(tmp_path, "bot.py", bot_source(BUYER))
     done = run("backtest", bot, "--data", market, flag, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,29 +71,30 @@ def fills(results: list[BacktestResult]) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-GIVEN = given(market=markets(), fee=st.sampled_from([0.0, 12.5]))
+GIVEN = given(market=markets(), fee=st.sampled_from([0.0, 12.5]), delay=st.sampled_from([3, 1, 2, 7]))
 
 
 @settings(max_examples=1, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @GIVEN
 def test_run_ahead_lockstep_and_a_season_agree_to_the_last_bit(
-    calm: Pool, facing: Pool, deal: Callable[..., Hand], market: RecordedMarket, fee: float
+    calm: Pool, facing: Pool, deal: Callable[..., Hand], market: RecordedMarket, fee: float, delay: int
 ) -> None:
-    assert_modes_agree(calm, facing, deal, market, fee)
+    assert_modes_agree(calm, facing, deal, market, Rules(10_000.0, fee, fee / 2, delay_ticks=delay))
 
 
 @pytest.mark.long  # the same of ten markets, each played in four ways and proved bot by bot
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @GIVEN
 def test_all_modes_agree_on_many_markets(
-    calm: Pool, facing: Pool, deal: Callable[..., Hand], market: RecordedMarket, fee: float
+    calm: Pool, facing: Pool, deal: Callable[..., Hand], market: RecordedMarket, fee: float, delay: int
 ) -> None:
-    assert_modes_agree(calm, facing, deal, market, fee)
+    assert_modes_agree(calm, facing, deal, market, Rules(10_000.0, fee, fee / 2, delay_ticks=delay))
 
 
-def assert_modes_agree(calm: Pool, facing: Pool, deal: Callable[..., Hand], market: RecordedMarket, fee: float) -> None:
-    rules = Rules(10_000.0, fee, fee / 2)
-    hand = deal(ReplaySource(market), plan_of(fee_bps=fee, slippage_bps=fee / 2), pool=calm)
+def assert_modes_agree(
+    calm: Pool, facing: Pool, deal: Callable[..., Hand], market: RecordedMarket, rules: Rules
+) -> None:
+    hand = deal(ReplaySource(market), replace(plan_of(), rules=rules), pool=calm)
     seed = hand.engine._state.chance
     ahead, lockstep = play(calm, market, rules, seed, 512), play(calm, market, rules, seed, 1)
     in_turn = play_in_turn(facing, market, rules, seed)

@@ -18,6 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from arena.core.exchange import Rules
+from arena.core.lineage import lineage_of
 from arena.core.statistics.ratios import moments
 from arena.core.statistics.sharpe import deflated_sharpe
 from arena.engine.backtest.market import RecordedMarket
@@ -396,6 +397,11 @@ def test_an_interrupted_command_keeps_what_is_there_and_goes_on(tape: Path) -> N
     assert "<h1" in (tape / "out.html").read_text("utf-8")
     best = sorted(path.name for path in (tape / "evolution" / "best").glob("*.py"))
     assert best == sorted(f"{row['n']:04}.py" for row in found["archive"])
+    # Two children were tried; the program that all began with is no child.
+    told = {path: lineage_of((tape / "evolution" / "best" / path).read_text("utf-8")) for path in best}
+    assert {path: list(lineage.values()) for path, lineage in told.items()} == {
+        path: [] if path == "0000.py" else [2] for path in best
+    }
 
 
 def test_the_command_asks_what_it_cannot_know(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,7 @@ def test_an_honest_bot_is_not_taken_for_one(pool: Pool, source: str) -> None:
     assert same["53 weeks later"] == same["symbols renamed"] == 100.0
     assert len(found["windows"]) == robust.WINDOWS
     assert [each["ticks"] for each in found["delays"]] == [1, 2, 5]
+    assert all(isinstance(each["played_again_pct"], float) for each in found["delays"])
 
 
 def test_other_draws_of_its_own_chance_are_played(pool: Pool) -> None:

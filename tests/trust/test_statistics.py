@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine as Database
 
 from arena.core.exchange import Rules
+from arena.core.lineage import with_lineage
 from arena.core.statistics.bootstrap import resampled_places, sharpe_interval
 from arena.core.statistics.variance import variance_shares
 from arena.store.bulk import insert_rows
@@ -209,6 +210,22 @@ def test_the_board_in_groups(database: Database) -> None:
     found = board_groups(database, season_id, "author")
     assert [(item["name"], item["bots"], item["never_traded"]) for item in found["items"]] == [("ann", 2, 2)]
     assert found["variance"] is None
+
+
+def test_children_tried_beside_an_evolved_bot_are_trials_of_its_author(database: Database) -> None:
+    season_id, _ = recorded(database, np.zeros((3, 1)), ["One"])
+    child = with_lineage("# child", "0123456789ab", 24, {"ba9876543210": 5})
+    later = with_lineage("# another", "0123456789ab", 40, {})
+    for name, author, source in (("Child", "eve", child), ("Later", "eve", later), ("Bob's", "bob", child)):
+        new = NewBot(name, author, "upload", source, name, ("A",))
+        bot = enrol(database, season_id, new, tick=0).bot.id
+    found = trials_of(database, bot)
+    # One version, 23 others of its run, 5 of the run that its parent came from.
+    assert (found.versions, found.evolved, found.count) == (1, 28, 29)
+    assert bot_statistics(database, season_id, bot)["trials"]["evolved"] == 28
+    groups = {item["name"]: item["trials"] for item in board_groups(database, season_id, "author")["items"]}
+    # Both of Eve's are of one run of 40 children by now, and count as versions.
+    assert groups == {"ann": 1, "bob": 29, "eve": 2 + 38 + 5}
 
 
 def test_a_group_counts_its_trials_and_what_an_admitted_bot_has_cost(database: Database) -> None:

@@ -7,12 +7,13 @@ price enters the worker.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from operator import itemgetter
 
 from arena.core.exchange import USUAL, Conditions, Rules, redeem, settle
 from arena.core.ledger import Account
-from arena.core.orders import Fill, Order, OrderStatus, Rejection, Side
+from arena.core.orders import Fill, Order, OrderStatus, Rejection, Side, Waiting
 from arena.core.scoring import Score
 from arena.core.text import clean_line
 from arena.engine.backtest.market import RecordedMarket
@@ -25,6 +26,7 @@ __all__ = ["BacktestAccount", "OrderRecord", "RecordedMarket", "TradeRecord", "r
 
 # Looked up once: an enumeration's attribute costs ten times a global.
 _SELL, _FILLED = Side.SELL, OrderStatus.FILLED
+_DUE = itemgetter(0)
 # So many ticks are marked at once: few calls of numpy, and its arrays stay in the CPU's cache.
 _MARKED_AT_ONCE = 4096
 
@@ -42,7 +44,9 @@ class BacktestAccount:
         self._marks = EquityMarker(market, self.score, self.ledger.equity, self.ledger.score_points)
         self.sent = 0
         self._settled = 0
-        self._pending: list[tuple[OrderRecord, Order]] = []
+        self._delay = rules.delay_ticks
+        # Orders that wait, in the order in which they are due: the tick that each settles at, its record, the order.
+        self._pending: list[tuple[int, OrderRecord, Order]] = []
         self._unread: tuple[bytes, int, int] | None = None
         self._columns = {symbol: i for i, symbol in enumerate(market.symbols, 1)}
         self._ticks = len(market)
@@ -51,13 +55,14 @@ class BacktestAccount:
         self._packer = RunPacker(market)
         self._special = self._packer.special_ticks
 
-    def begin_at(self, tick: int, account: Account, waiting: Sequence[Order]) -> None:
-        """Go on before `tick` with an account and the orders that wait for it; what was before is not in the record."""
+    def begin_at(self, tick: int, account: Account, waiting: Sequence[Waiting]) -> None:
+        """Go on before `tick` with an account and the orders that wait; what was before is not in the record."""
         self.sent = self._settled = self._marks.until = tick
         self.account = account
         time = self.market.time(tick - 1) if tick else 0.0
         self._pending = [
-            (OrderRecord(tick - 1, time, order.symbol, order.side.value, order.size), order) for order in waiting
+            (tick - 1 + left, OrderRecord(tick - 1, time, order.symbol, order.side.value, order.size), order)
+            for left, order in waiting
         ]
 
     # -- what goes to the worker ----------------------------------------------------------------
@@ -74,12 +79,17 @@ class BacktestAccount:
 
     def next_run(self, ticks: int) -> tuple[bytes, int]:
         """Return the next run of at most `ticks` ticks and its length."""
-        start, account = self.sent, None
-        if self._packer.needs_account(start):
-            self._settle_before(start + 1)
-            account = self.account
-        end = self._packer.end_of_run(start, ticks)
-        return self._packer.pack(start, end, account), end - start
+        start, packer = self.sent, self._packer
+        if not packer.needs_account(start):
+            end = packer.end_of_run(start, ticks)
+            return packer.pack(start, end, None), end - start
+        self._settle_before(start + 1)
+        untold = self._pending
+        # A worker that is told its account knows of no order before it: where one settles, it is told again.
+        end = packer.end_of_run(start, min(ticks, untold[0][0] - start) if untold else ticks)
+        run = packer.pack(start, end, self.account)
+        packer.mirrored = not untold
+        return run, end - start
 
     def next_tick(self) -> tuple[bytes, bytes | None]:
         """Return a run of the next tick alone, and the reply that says that nothing was done, where it is known.
@@ -92,6 +102,10 @@ class BacktestAccount:
         if self._pending:
             self._settle_before(n + 1)
         return self.market.alone(n), packer.quiet_reply(self.account)
+
+    def most_quiet_ticks(self, most: int) -> int:
+        """Return how many of the next `most` ticks come before an order settles."""
+        return min(most, self._pending[0][0] - self.sent) if self._pending else most
 
     def pass_ticks(self, count: int) -> None:
         """Take that nothing was done at the next `count` ticks, which have been sent."""
@@ -110,7 +124,8 @@ class BacktestAccount:
         # Before any tick the bot's clock stands at 0, which is no time for a line of a log.
         said = time if self.sent or not self._ticks else self.market.time(0)
         for deeds in reply.deeds.values():
-            self._note(deeds, self.sent, time, said)
+            # An order of theirs counts as made at the tick before.
+            self._note(deeds, self.sent, time, said, self.sent - 1 + self._delay)
 
     def take(self, payload: bytes, sent: int) -> int:
         """Take a run's reply and return the ticks it covers; ValueError for a protocol break."""
@@ -152,7 +167,8 @@ class BacktestAccount:
         for offset, deeds in reply.deeds.items():
             tick = start + offset
             self._settle_before(tick + 1)
-            self._note(deeds, tick, self._values[tick * self._width])
+            time = self._values[tick * self._width]
+            self._note(deeds, tick, time, time, tick + self._delay)
         self._settle_before(start + reply.done)
         self._compare(reply.cash, reply.realized)
 
@@ -179,17 +195,16 @@ class BacktestAccount:
         if self.finished:
             self._mark()
 
-    def _note(self, deeds: BotActions, tick: int, time: float, said: float | None = None) -> None:
-        said = time if said is None else said
+    def _note(self, deeds: BotActions, tick: int, time: float, said: float, due: int) -> None:
         for request in deeds.requests:
-            self._note_request(request, tick, time, said)
+            self._note_request(request, tick, time, said, due)
         self.ledger.note(self.bot_name, deeds, said, tick)
 
-    def _note_request(self, request: Order | Rejection, tick: int, time: float, said: float) -> None:
+    def _note_request(self, request: Order | Rejection, tick: int, time: float, said: float, due: int) -> None:
         if isinstance(request, Order):
             side = "SELL" if request.side is _SELL else "BUY"
             record = OrderRecord(tick, time, request.symbol, side, request.size)
-            self._pending.append((record, request))
+            self._pending.append((due, record, request))
         else:
             side = clean_line(request.side, 80)
             symbol = clean_line(request.symbol, 80)
@@ -201,17 +216,21 @@ class BacktestAccount:
     # -- settling -----------------------------------------------------------------------------------
 
     def _settle_before(self, end: int) -> None:
-        """Settle at the ticks before `end` that have not been; what waits does so at the first of them."""
+        """Settle at the ticks before `end` that have not been: where an order is due, or the market has conditions."""
         start, self._settled = self._settled, max(self._settled, end)
         if start >= end:
             return
-        if self._pending or start in self.market.conditions:
-            self._settle_at(start)
         if self._special:
-            for n in self._special[bisect_right(self._special, start) :]:
-                if n >= end:
-                    break
+            for n in self._special[bisect_left(self._special, start) : bisect_left(self._special, end)]:
+                self._settle_due(n)
                 self._settle_at(n)
+        if self._pending:
+            self._settle_due(end)
+
+    def _settle_due(self, end: int) -> None:
+        """Settle at each tick before `end` that an order is due at; none of these ticks has conditions."""
+        while self._pending and self._pending[0][0] < end:
+            self._settle_at(self._pending[0][0])
 
     def _settle_at(self, n: int) -> None:
         before, time = self.account, self._values[n * self._width]
@@ -220,18 +239,19 @@ class BacktestAccount:
             self.account, redeemed = redeem(self.account, conditions.ended)
             for fill in redeemed:
                 self._fill(n, time, fill)
-        if self._pending:
+        if self._pending and self._pending[0][0] <= n:
             self._settle_waiting(n, time, conditions)
         if self.account is not before:
             self._marks.changes(n, before)
 
     def _settle_waiting(self, n: int, time: float, conditions: Conditions) -> None:
-        waiting, self._pending = self._pending, []
-        orders = [order for _, order in waiting]
+        count = bisect_right(self._pending, n, key=_DUE)
+        waiting, self._pending = self._pending[:count], self._pending[count:]
+        orders = [order for _, _, order in waiting]
         self.account, outcomes = settle(
             self.bot_name, self.account, orders, self._prices_of(orders, n), self.rules, conditions.barred, time
         )
-        for (record, _), outcome in zip(waiting, outcomes, strict=True):
+        for (_, record, _), outcome in zip(waiting, outcomes, strict=True):
             if type(outcome) is Fill:
                 record.status, record.fill_time = _FILLED, time
                 record.fill_price, record.fill_size = outcome.price, outcome.size
@@ -272,7 +292,7 @@ class BacktestAccount:
         self._drop_pending(OrderStatus.CANCELLED)
 
     def _drop_pending(self, status: OrderStatus) -> None:
-        for record, _ in self._pending:
+        for _, record, _ in self._pending:
             record.status = status
         self._pending = []
 
@@ -283,9 +303,9 @@ class BacktestAccount:
         self._mark()
 
     @property
-    def waiting(self) -> list[Order]:
-        """Return the orders that wait for the next tick."""
-        return [order for _, order in self._pending]
+    def waiting(self) -> list[Waiting]:
+        """Return the orders that wait, in order."""
+        return [Waiting(due - self.sent + 1, order) for due, _, order in self._pending]
 
     @property
     def equity(self) -> float:

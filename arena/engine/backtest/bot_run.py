@@ -148,7 +148,8 @@ class BotRun:
         assert answer is not None
         self.take(answer)
         if answer is REPLY_AS_EXPECTED and not self.over:
-            passed, answer = turns.repeat(ask, self._market.each_alone(self._play.sent, most - 1))
+            most = self._play.most_quiet_ticks(most - 1)
+            passed, answer = turns.repeat(ask, self._market.each_alone(self._play.sent, most))
             self._play.pass_ticks(passed)
             if answer is not None:
                 self.take(answer)

@@ -32,6 +32,7 @@ _CONDUCT = (
     ("starting cash", ("report", "rules", "starting_cash")),
     ("fee in bps", ("report", "rules", "fee_bps")),
     ("slippage in bps", ("report", "rules", "slippage_bps")),
+    ("ticks from an order to its fill", ("report", "rules", "delay_ticks")),
     ("seconds a tick", ("report", "rules", "interval")),
     ("seed", ("report", "seed")),
     ("mode", ("report", "mode")),

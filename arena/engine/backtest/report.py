@@ -54,7 +54,7 @@ def document(
         "symbols": list(market.symbols),
         "rules": {
             "starting_cash": rules.starting_cash, "fee_bps": rules.fee_bps, "slippage_bps": rules.slippage_bps,
-            "interval": conduct.interval or tick_interval(market),
+            "delay_ticks": rules.delay_ticks, "interval": conduct.interval or tick_interval(market),
         },
         "seed": conduct.seed,
         "benchmark": benchmark(market, rules),

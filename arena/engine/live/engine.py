@@ -7,6 +7,7 @@ between two; `call` hands it work from other threads.
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import threading
 import time as real_time
@@ -44,9 +45,10 @@ from sandbox.pool import Pool
 log = logging.getLogger("arena.engine")
 T = TypeVar("T")
 
-# In a replay: ticks that are written in one transaction, and seconds after which they are in any case.
+# In a replay: ticks that are written in one transaction, and seconds after which they are in any case; the board is
+# made anew after as many seconds too, since whatever comes between is overwritten before anybody can read it.
 _MOST_UNWRITTEN = 512
-_UNWRITTEN_SECONDS = 0.1
+_UNWRITTEN_SECONDS = 0.25
 
 WAITING = "No prices available yet, waiting..."
 
@@ -79,7 +81,7 @@ class Engine:
         """
         self.season = season
         self.market = MarketState(symbols=tuple(sorted(source.symbols)))
-        self.rules = Rules(season.starting_cash, season.fee_bps, season.slippage_bps, season.fills_a_day)
+        self.rules = Rules.of(season.model_dump())
         self.beats = source.beats
         self.tick_seconds = 0.0
         chance = season_seeds(database, season.id).chance
@@ -106,7 +108,7 @@ class Engine:
         self._unrecorded = False
         self._limit = RateLimit()
         self._log_bytes = log_bytes_a_day
-        self._ranked_at = -1
+        self._ranked_at, self._ranked_time = -1, -math.inf
         self._gathering = False
         self._unwritten: list[TickBuilder] = []
         self._written_at = 0.0
@@ -156,7 +158,7 @@ class Engine:
         """
         self._state.phase = "recovering"
         try:
-            self._recovery.run()
+            self._ranked_at = self._recovery.run()
         finally:
             self._restored.set()
         self._revival.begin()
@@ -241,10 +243,7 @@ class Engine:
                 play_tick(self.supervisor, market, tick, builder)
             self.supervisor.spread(builder)
             builder.entry_updates()
-            worth = self._worth(last_prices, conditions.ended)
-            builder.score_point(self.scores, worth)
-            known = {"last_prices": last_prices, "ended": {**market.ended, **conditions.ended}}
-            ranked = builder.rank(self.scores, worth, market=known, last=last)
+            ranked = self._measure(builder, tick, started, last=last)
         self._unrecorded = True
         if not self._gathering and not self._record(builder):
             return
@@ -253,7 +252,8 @@ class Engine:
         take_tick(market, tick)
         if self.hosts:
             self.hosts.after_tick(recorded=not self._unrecorded)
-        self._ranked_at = n if ranked else self._ranked_at
+        if ranked:
+            self._ranked_at, self._ranked_time = n, started
         if self._gathering:
             self._unwritten.append(builder)
             if len(self._unwritten) >= _MOST_UNWRITTEN or started - self._written_at > _UNWRITTEN_SECONDS:
@@ -329,6 +329,20 @@ class Engine:
         settled = {**self.market.ended, **ended}
         return {**last_prices, **{symbol: price for symbol, price in settled.items() if price is not None}}
 
+    def _measure(self, builder: TickBuilder, tick: MarketTick, started: float, *, last: bool) -> bool:
+        """Write score points, equity and the board where this tick is one for them; say whether the board was."""
+        ended = tick.conditions.ended
+        worth = self._worth(tick.last_prices, ended)
+        builder.score_point(self.scores, worth)
+        if tick.n % RANKED_EVERY and not last:
+            return False
+        builder.record_equity()
+        if self._gathering and not last and started - self._ranked_time < _UNWRITTEN_SECONDS:
+            return False
+        known = {"last_prices": tick.last_prices, "ended": {**self.market.ended, **ended}}
+        builder.rank(self.scores, worth, known)
+        return True
+
     def _record(self, *builders: TickBuilder) -> bool:
         """Write ticks; where the database is away or full, the clock stands until it is back."""
         batch = [builder.writes for builder in builders]
@@ -359,11 +373,13 @@ class Engine:
     def _rank_last(self) -> None:
         """Write equity and standings of the season's last tick, where they have not been written."""
         market = self.market
-        if market.n < 0 or market.n % RANKED_EVERY == 0 or market.n == self._ranked_at:
+        if market.n < 0 or market.n == self._ranked_at:
             return
         builder = self._builder(market.n, market.time)
+        if market.n % RANKED_EVERY:
+            builder.record_equity()
         known = {"last_prices": market.last_prices, "ended": market.ended}
-        builder.rank(self.scores, self._worth(market.last_prices, {}), market=known, last=True)
+        builder.rank(self.scores, self._worth(market.last_prices, {}), known)
         self._record(builder)
 
     def _publish(self, *builders: TickBuilder) -> None:

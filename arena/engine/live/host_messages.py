@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, Field
 
+from arena.core.exchange import RuleParts
 from arena.core.ledger import Account, Position
 from arena.core.orders import Order, Side
 from arena.engine.seat import Pending
@@ -29,8 +30,8 @@ Large = Annotated[int, Field(ge=-(2**62), lt=2**62)]
 
 # Cash, positions as size and average, realised profit, fees, day, fills.
 AccountParts = tuple[float, dict[Text, tuple[float, float]], float, float, Count, Count]
-# Number, symbol, side, size. A host's own numbers are below zero, those of the record above.
-OrderParts = tuple[Large, Text, Text, float]
+# Number, symbol, side, size, the tick it settles at. A host's own numbers are below zero, those of the record above.
+OrderParts = tuple[Large, Text, Text, float, Count]
 
 
 class SeasonStart(NamedTuple):
@@ -38,7 +39,7 @@ class SeasonStart(NamedTuple):
 
     season_id: str
     isolation: str
-    rules: tuple[float, float, float, int]
+    rules: RuleParts
     log_bytes: int
     n: int
     time: float
@@ -206,9 +207,12 @@ def account_from(parts: AccountParts) -> Account:
 
 def order_parts(waiting: Sequence[Pending]) -> list[OrderParts]:
     """Return what waiting orders are made of."""
-    return [(each.id, each.order.symbol, each.order.side.value, each.order.size) for each in waiting]
+    return [(each.id, each.order.symbol, each.order.side.value, each.order.size, each.due) for each in waiting]
 
 
 def orders_from(parts: Sequence[OrderParts], known: Mapping[int, int]) -> list[Pending]:
     """Return waiting orders, by their numbers in the record where these are known."""
-    return [Pending(known.get(number, number), Order(symbol, Side(side), size)) for number, symbol, side, size in parts]
+    return [
+        Pending(known.get(number, number), Order(symbol, Side(side), size), due)
+        for number, symbol, side, size, due in parts
+    ]

@@ -59,7 +59,8 @@ class HostSeats:
         # Of a season a host knows what its seats need; the rest stays at the head.
         season = Season(
             id=start.season_id, number=0, key="", feed="", interval=0.0, starting_cash=rules.starting_cash,
-            fee_bps=rules.fee_bps, slippage_bps=rules.slippage_bps, rules_version=RULES_VERSION, opened_at=0.0,
+            fee_bps=rules.fee_bps, slippage_bps=rules.slippage_bps, delay_ticks=rules.delay_ticks,
+            rules_version=RULES_VERSION, opened_at=0.0,
         )  # fmt: skip
         self._pool = pool
         self._rules = rules

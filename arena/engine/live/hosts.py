@@ -548,6 +548,9 @@ def _take_change(part: TickBuilder, seat: Seat, change: SeatChange, known: dict[
     waiting = orders_from(change.pending, known)
     if any(pending.id not in numbered for pending in waiting):
         raise ValueError("an order that nobody has made waits")
+    due = [part.n, *(pending.due for pending in waiting), part.n + part.delay_ticks]
+    if due != sorted(due) or due[0] in due[1:]:
+        raise ValueError("an order waits for a tick that it cannot settle at")
     update.waiting, update.pending = [], waiting
     if change.tally != (seat.tally.orders, seat.tally.digest, seat.tally.day, seat.tally.rejected):
         update.tally = OrderTally(*change.tally)

@@ -41,10 +41,13 @@ class Recovery:
         self._roster = roster
         self._scores = scores
 
-    def run(self) -> None:
-        """Rebuild market, scores and seats; a season without ticks is left as it is."""
+    def run(self) -> int:
+        """Rebuild market, scores and seats, and return the tick of the stored board; -1 for none.
+
+        A season without ticks is left as it is.
+        """
         season = self._state.season
-        found = recover(self._database, season.id, STRIKE_WINDOW)
+        found = recover(self._database, season.id, STRIKE_WINDOW, self._state.rules.delay_ticks)
         bounds = score_bounds(self._database, season.id)
         if bounds is not None:
             self._scores.restore(*bounds, lambda: score_points(self._database, season.id))
@@ -63,6 +66,7 @@ class Recovery:
                 "Season %d goes on after tick %d with %d bots", season.number,
                 found.last_tick.n, len(found.entries),
             )  # fmt: skip
+        return found.market_tick
 
     # -- market and scores ----------------------------------------------------------------------------
 

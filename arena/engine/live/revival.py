@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Engine as Database
 
 from arena.core.ledger import Account
-from arena.core.orders import Order
+from arena.core.orders import Order, Side, Waiting
 from arena.core.seeds import seed_of
 from arena.engine.live.roster import Roster
 from arena.engine.replay.replayer import (
@@ -33,7 +33,7 @@ from arena.engine.replay.tape import TickTape
 from arena.engine.seat import Life, Seat, rebuilt_account, seat_of
 from arena.engine.state import SeasonState
 from arena.runtime.version import runtime_hash
-from arena.store.recovered import bot_events, trades_before
+from arena.store.recovered import bot_events, orders_waiting_after, trades_before
 from arena.store.snapshots import usable_snapshots
 from sandbox.pool import Pool
 from sandbox.talk.wait import WorkerSelector
@@ -55,7 +55,7 @@ class _Lost:
 
     seat: Seat
     account: Account
-    waiting: list[Order]
+    waiting: list[Waiting]
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ class Revival:
             if seat.life in _WANTED:
                 seat.reviving, seat.revived = True, 0.0
                 seat.life = Life.PAUSED if seat.life is Life.PAUSED else Life.RECOVERING
-                lost.append(_Lost(seat, seat.account, [waiting.order for waiting in seat.pending]))
+                lost.append(_Lost(seat, seat.account, seat.waiting(self._state.market.n)))
         if not lost:
             return
         lost.sort(key=lambda each: -each.seat.equity)
@@ -194,14 +194,22 @@ class Revival:
         seed = seed_of(state.chance, seat.bot.name, seat.bot.source_hash)
         newest = saved.popleft() if saved else None
         if newest is not None:
-            past, account = tape.since(newest.tick), newest.account
+            past, account, waiting = tape.since(newest.tick), newest.account, list[Waiting]()
         else:
-            past = tape.since(min(life.first - 1, life.loaded))
-            account = rebuilt_account(state.rules, trades_before(self._database, state.season.id, seat.id, life.first))
+            past = tape.since(life.loaded)
+            account, waiting = self._as_of(seat, life.loaded)
         way = Replayer(
-            self._pool, program, (seat.name, seed), state.rules, past, [life], account, saved=newest
+            self._pool, program, (seat.name, seed), state.rules, past, [life], account, saved=newest, waiting=waiting
         )  # fmt: skip
         return _CatchUp(lost, program, life, way, saved, from_snapshot=newest is not None)
+
+    def _as_of(self, seat: Seat, tick: int) -> tuple[Account, list[Waiting]]:
+        """Return the account after a tick and the orders that waited then, which workers before this one have made."""
+        season, rules = self._state.season.id, self._state.rules
+        account = rebuilt_account(rules, trades_before(self._database, season, seat.id, tick + 1))
+        rows = orders_waiting_after(self._database, season, seat.id, tick, rules.delay_ticks)
+        waiting = [Waiting(due - tick, Order(row.symbol, Side(row.side), float(row.size))) for row, due in rows]
+        return account, waiting
 
     def _saved(self, seat: Seat, life: WorkerLifetime, last: int) -> deque[SavedMemory]:
         """Return what the worker of this life remembered at the ticks at which it was saved, the newest first."""

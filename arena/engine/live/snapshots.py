@@ -152,7 +152,7 @@ class Snapshots:
             season_id=self._state.season.id, bot_id=seat.id, tick=self._state.market.n, saved_at=time.time(),
             runtime=runtime_hash(), source_hash=seat.bot.source_hash, size=len(data or b""),
             sha256=hashlib.sha256(data).hexdigest() if data is not None else "", problem=taken.problem, data=data,
-            seat=stored_seat(seat.account, [waiting.order for waiting in seat.pending]),
+            seat=stored_seat(seat.account, seat.waiting(self._state.market.n)),
         )  # fmt: skip
 
     def _allow_small_frames(self) -> None:

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from arena.core.exchange import USUAL, Conditions, Holding, Rules, Stepped, step
 from arena.core.orders import Fill, Order, OrderStatus, Rejection
-from arena.core.scoring import RANKED_EVERY
 from arena.core.text import clean_line
 from arena.engine.live.season_scores import SeasonScores
 from arena.engine.live.standings import standings
@@ -59,6 +58,7 @@ class TickBuilder:
         self.writes = TickWrites()
         self.updates = {seat.id: SeatUpdate.of(seat) for seat in seats}
         self.season_id = season_id
+        self.delay_ticks = rules.delay_ticks
         self._rules = rules
         self._recorder = recorder
         self._limit = limit
@@ -86,29 +86,31 @@ class TickBuilder:
     def settle(
         self, prices: Mapping[str, float], last_prices: Mapping[str, float], conditions: Conditions = USUAL
     ) -> None:
-        """Settle ended symbols, fill or reject the waiting orders at these prices, and mark every account."""
+        """Settle ended symbols, fill or reject the orders that are due at these prices, and mark every account."""
         updates = list(self.updates.values())
+        due = [update.take_due(self.n) for update in updates]
         self.writes.tick = {
             "season_id": self.season_id, "n": self.n, "time": self.time, "prices": dict(prices),
-            "conditions": _recorded_conditions(conditions, updates),
+            "conditions": _recorded_conditions(conditions, due),
         }  # fmt: skip
-        holdings = [Holding(u.seat.name, u.account, tuple(p.order for p in u.waiting)) for u in updates]
+        holdings = [
+            Holding(update.seat.name, update.account, tuple([each.order for each in orders]))
+            for update, orders in zip(updates, due, strict=True)
+        ]
         stepped = step(holdings, prices, last_prices, self._rules, conditions, self.time)
-        for update, after in zip(updates, stepped, strict=True):
-            self._settled(update, after)
+        for update, orders, after in zip(updates, due, stepped, strict=True):
+            self._settled(update, orders, after)
 
-    def _settled(self, update: SeatUpdate, after: Stepped) -> None:
+    def _settled(self, update: SeatUpdate, due: Sequence[Pending], after: Stepped) -> None:
         update.account, update.valuation = after.account, after.valuation
         for fill in after.redeemed:
             self.add_trade(update, None, fill)
             self.say(update.seat, "INFO", f"{fill.symbol} has ended: {fill.size:g} settled at {fill.price:g}")
-        if update.waiting:
-            waiting, update.waiting = update.waiting, []
-            for order, outcome in zip(waiting, after.outcomes, strict=True):
-                if isinstance(outcome, Fill):
-                    self._filled(update, order, outcome)
-                else:
-                    self._rejected_at_settlement(update, order, outcome)
+        for order, outcome in zip(due, after.outcomes, strict=True):
+            if isinstance(outcome, Fill):
+                self._filled(update, order, outcome)
+            else:
+                self._rejected_at_settlement(update, order, outcome)
         update.score.mark(after.valuation.equity, exposed=bool(after.account.positions))
 
     def _filled(self, update: SeatUpdate, waiting: Pending, fill: Fill) -> None:
@@ -140,13 +142,13 @@ class TickBuilder:
     # -- what bots did ------------------------------------------------------------------------------
 
     def note_start(self, seat: Seat, actions: BotActions) -> None:
-        """Take what load and init did; called before `settle`, so that the orders fill at this tick."""
+        """Take what load and init did; called before `settle`: the orders count as made at the tick before."""
         update, rejected = self.updates[seat.id], 0
         # The seat's own list stays as it is until the tick is written.
         update.waiting = list(update.waiting)
         for request in actions.requests:
             if isinstance(request, Order):
-                update.waiting.append(self._ordered(update, seat.launched[1], request))
+                update.waiting.append(self._ordered(update, seat.launched[1], request, self.n - 1))
             else:
                 rejected += 1
                 self._rejected_at_once(update, seat.launched[1], request, rejected)
@@ -160,7 +162,7 @@ class TickBuilder:
         update, rejected = self.updates[seat.id], 0
         for request in actions.requests:
             if isinstance(request, Order):
-                update.pending.append(self._ordered(update, self.time, request))
+                update.pending.append(self._ordered(update, self.time, request, self.n))
             else:
                 rejected += 1
                 self._rejected_at_once(update, self.time, request, rejected)
@@ -192,10 +194,10 @@ class TickBuilder:
             if update.errors_in_a_row <= FAILING_AFTER or update.errors_in_a_row % 100 == 0:
                 self._say_error(update, error, update.last_error)
 
-    def _ordered(self, update: SeatUpdate, time: float, order: Order) -> Pending:
+    def _ordered(self, update: SeatUpdate, time: float, order: Order, made: int) -> Pending:
         number = self._recorder.next_order_id()
         self._add_order(update, number, time, order, None)
-        return Pending(number, order)
+        return Pending(number, order, made + self.delay_ticks)
 
     def _rejected_at_once(self, update: SeatUpdate, time: float, request: Rejection, count: int) -> None:
         reason = clean_line(request.reason)
@@ -304,34 +306,28 @@ class TickBuilder:
             for score in fresh:
                 score.benchmark_start = benchmark
 
-    def rank(
-        self,
-        scores: SeasonScores,
-        prices: Mapping[str, float],
-        *,
-        market: Row | None = None,
-        last: bool = False,
-    ) -> bool:
-        """Write equity rows and standings at every tenth tick; say whether this was one.
-
-        `market` is what a restart has to know of it; `prices` are what one unit of each symbol is worth.
-        """
-        if self.n % RANKED_EVERY and not last:
-            return False
-        shown = [update for update in self.updates.values() if update.life is not Life.RETIRED]
-        for update in shown:
+    def record_equity(self) -> None:
+        """Write a row of equity for every bot that is shown."""
+        for update in self._shown():
             seat, account, (equity, unrealized) = update.seat, update.account, update.valuation
             row = equity_row(
                 self.n, self.time, seat.name, equity=equity, realized=account.realized, unrealized=unrealized,
                 cash=account.cash,
             )  # fmt: skip
             self.writes.equity.append({**row, "season_id": self.season_id, "bot_id": seat.id})
-        rows, summary = standings(shown, self.season_id, self.n, self.time, self._rules.fills_a_day, scores, prices)
+
+    def rank(self, scores: SeasonScores, prices: Mapping[str, float], market: Row) -> None:
+        """Write the board; `prices` are what one unit of each symbol is worth, `market` is for a restart."""
+        rows, summary = standings(
+            self._shown(), self.season_id, self.n, self.time, self._rules.fills_a_day, scores, prices
+        )
         self.writes.standings += rows
         self.writes.summary.append({
             "season_id": self.season_id, "tick": self.n, "document": summary, "market": market,
         })  # fmt: skip
-        return True
+
+    def _shown(self) -> list[SeatUpdate]:
+        return [update for update in self.updates.values() if update.life is not Life.RETIRED]
 
     def entry_updates(self) -> None:
         """Write what has changed in the entries: error counts, last errors, and the chain of orders."""
@@ -360,11 +356,11 @@ class TickBuilder:
                 log.log(level, "%s: %s%s", seat.name, line, more, extra={"bot": seat.name, "tick": self.n})
 
 
-def _recorded_conditions(conditions: Conditions, updates: Sequence[SeatUpdate]) -> Row | None:
+def _recorded_conditions(conditions: Conditions, due: Sequence[Sequence[Pending]]) -> Row | None:
     """Return the part of a tick's conditions that has mattered to any bot, None for a usual tick."""
     if not conditions:
         return None
-    asked = {waiting.order.symbol for update in updates for waiting in update.waiting} & conditions.barred.keys()
+    asked = {each.order.symbol for orders in due for each in orders} & conditions.barred.keys()
     barred = {symbol: conditions.barred[symbol] for symbol in sorted(asked)}
     found: dict[str, Any] = {"barred": barred, "ended": dict(conditions.ended)}
     return {name: value for name, value in found.items() if value} or None

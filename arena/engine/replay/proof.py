@@ -118,7 +118,7 @@ def _run(
     pool: Pool, record: Record, past: RecordedTicks, program: bytes, run: int, told: Callable[[float], None]
 ) -> Replayer:
     season, bot = record.season, record.bot
-    rules = Rules(season["starting_cash"], season["fee_bps"], season["slippage_bps"], season["fills_a_day"])
+    rules = Rules.of(season)
     lives = worker_lifetimes(event_models(record.events), record.last)
     way = Replayer(pool, program, (record.entry["bot_name"], int(bot["seed"])), rules, past, lives, run=run)
     total = max(len(past.market), 1)
@@ -218,10 +218,10 @@ def _difference(columns: Sequence[str], row: Row | None, other: Row | None) -> s
 
 
 def _settled(record: Record, rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield orders without the ends of those made at the last tick: in a running season they are younger."""
-    running = record.season["status"] != "closed"
+    """Yield orders without the ends of those that settle after the last tick: in a running season they are younger."""
+    running, settled = record.season["status"] != "closed", record.last - record.season["delay_ticks"]
     for row in rows:
-        yield {**row, **_OPEN} if running and row["tick"] == record.last else row
+        yield {**row, **_OPEN} if running and row["tick"] > settled else row
 
 
 def _orders(play: BacktestAccount, name: str, first: int) -> Iterator[OrderColumns]:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from arena.core.exchange import Conditions, Rules
 from arena.core.ledger import Account
-from arena.core.orders import Order
+from arena.core.orders import Waiting
 from arena.engine.backtest.account import BacktestAccount, RecordedMarket
 from arena.runtime.start import Start
 from arena.store.models import BotTick, Tick
@@ -188,7 +188,7 @@ class SavedMemory:
     tick: int
     data: bytes
     account: Account
-    waiting: Sequence[Order]
+    waiting: Sequence[Waiting]
 
 
 class Replayer:
@@ -210,10 +210,12 @@ class Replayer:
         run: int = RUN,
         alone: Collection[int] = (),
         saved: SavedMemory | None = None,
+        waiting: Sequence[Waiting] = (),
     ) -> None:
         """Prepare the way; ticks that are to be `alone` are shown in a run of their own.
 
-        It begins after the `saved` tick where a memory of the first of these lives is given.
+        It begins with an `account` and the orders that wait then, or after the `saved` tick where a memory of the first
+        of these lives is given.
         """
         self.over = False
         self.problem: str | None = None
@@ -221,7 +223,7 @@ class Replayer:
         self.worker: Worker | None = None
         self.play = BacktestAccount(bot[0], past.market, rules)
         if account is not None:
-            self.play.account = account
+            self.play.begin_at(0, account, waiting)
         self._pool, self._program = pool, program
         self._run = max(1, min(run, _RUN_BYTES // (8 + 8 * len(past.market.symbols))))
         self._name, self._seed = bot

@@ -74,7 +74,7 @@ def _trace(pool: Pool, bundle: Bundle, tick: int) -> dict[str, Any]:
         raise ConflictError(f"The present policy refuses the source: {checked.violations[0]['message']}")
     first = int(bundle.ticks[0]["n"])
     past = RecordedTicks.of(tick_models(bundle.ticks[: tick - first + 1]))
-    rules = Rules(season["starting_cash"], season["fee_bps"], season["slippage_bps"], season["fills_a_day"])
+    rules = Rules.of(season)
     lives = worker_lifetimes([each for each in event_models(bundle.events) if each.tick <= tick], tick)
     if not any(life.first <= tick < life.end and tick not in life.unseen for life in lives):
         raise NotFoundError(f"The bot was not asked at tick {tick}: it was not running, or was paused.")

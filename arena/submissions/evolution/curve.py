@@ -64,6 +64,12 @@ def _shown(line: Row) -> Row:
     }  # fmt: skip
 
 
+def tried_children(lines: Sequence[Row]) -> int:
+    """Return how many different programs were tried beside the first bots, refused ones too."""
+    first = {line["source"] for line in lines if line["parent"] is None}
+    return len({line["source"] for line in lines if line["source"]} - first)
+
+
 def curve(lines: Sequence[Row]) -> list[Row]:
     """Return a point after each line: what was spent, K, the best by the train tapes, and its figures on both sides."""
     points: list[Row] = []

@@ -6,8 +6,11 @@ A line is on the disk before anything is made of it, so that what was paid for i
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
+import re
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +28,10 @@ _WORDS = {
 
 
 class Folder:
-    """The folder, for one process at a time; `children` and `answers` are the lines that are there."""
+    """The folder, for one process at a time; `children` and `answers` are the lines that are there.
+
+    `run` tells this evolution from every other.
+    """
 
     def __init__(self, path: Path, conduct: Mapping[str, Any]) -> None:
         """Begin the folder, or go on with one of the same conduct; ConflictError says what differs."""
@@ -50,7 +56,8 @@ class Folder:
         if not place.exists():
             if (self.path / _CHILDREN).exists():
                 raise ConflictError(f"{place} is missing: name another folder by --out.")
-            place.write_text(json.dumps(conduct, indent=2) + "\n", "utf-8")
+            self.run = secrets.token_hex(6)
+            place.write_text(json.dumps({"run": self.run, **conduct}, indent=2) + "\n", "utf-8")
             return
         try:
             known = json.loads(place.read_text("utf-8"))
@@ -58,6 +65,10 @@ class Folder:
             known = None
         if not isinstance(known, dict):
             raise ConflictError(f"{place} is no JSON object: name another folder by --out.")
+        # An older version has given the folder no name.
+        nameless = hashlib.sha256(place.read_bytes()).hexdigest()[:12]
+        run = known.get("run")
+        self.run = run if isinstance(run, str) and re.fullmatch("[0-9a-f]{12}", run) else nameless
         # As JSON has it: a tuple is a list there.
         wanted = json.loads(json.dumps(conduct))
         other = [words for name, words in _WORDS.items() if known.get(name) != wanted[name]]

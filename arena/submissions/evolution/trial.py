@@ -195,8 +195,7 @@ def style_of(plays: Sequence[BacktestAccount]) -> str:
                 sells += 1
                 continue
             column = 1 + market.symbols.index(trade.fill.symbol)
-            # It was ordered a tick before it was filled.
-            ordered = max(0, trade.tick - 1)
+            ordered = max(0, trade.tick - play.rules.delay_ticks)
             change = market.marks[ordered, column] - market.marks[max(0, ordered - _LOOK_BACK), column]
             rises += bool(change > 0.0)
             falls += bool(change < 0.0)

@@ -300,7 +300,7 @@ function drawTrust(found) {
   ] }).update(figures);
   $("bot-trust").replaceChildren(h("h3", null, "How sure is it?"),
     h("p", null, guest(wanted && !words?.includes(wanted) ? [words, wanted].filter(Boolean).join(" ") : words)),
-    trials ? h("p", { class: "hint" }, `${plural(trials.k, "try", "tries")} of this author (${number(trials.k_effective, 1)} really different): ${plural(trials.versions, "version")}, ${plural(trials.samples, "sample")}, ${plural(trials.repairs, "repair")} that reached a trial. The benchmark is ${benchmark}.`) : "",
+    trials ? h("p", { class: "hint" }, `${plural(trials.k, "try", "tries")} of this author (${number(trials.k_effective, 1)} really different): ${plural(trials.versions, "version")}, ${plural(trials.samples, "sample")}, ${plural(trials.repairs, "repair")} that reached a trial${trials.evolved ? `, ${plural(trials.evolved, "other child", "other children")} of arena evolve` : ""}. The benchmark is ${benchmark}.`) : "",
     interval ? h("p", { class: "hint" }, `Sharpe of one period: between ${number(interval[0], 3)} and ${number(interval[1], 3)} (95 %, stationary bootstrap).`) : "",
     scroll,
     h("p", { class: "hint" }, h("a", { href: "/learn#figures" }, "What these mean")));
