@@ -211,7 +211,8 @@ class Hosts:
         return lost
 
     def _give_up(self, hosted: Hosted, reason: str) -> None:
-        log.error("Host '%s' is lost: %s", hosted.name, reason)
+        words = "Host '%s' is lost after tick %d, with %d bots: %s"
+        log.error(words, hosted.name, self._state.market.n, len(hosted.seats), reason)
         self._hosted.remove(hosted)
         hosted.host.close(reason)
 
