@@ -102,7 +102,9 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def test_each_node_of_a_cluster_plays_and_a_killed_one_loses_nothing(
     begin: Begin, agents: Agents, node: Any, tmp_path: Path
 ) -> None:
-    ray = load_ray() if _installed() else pytest.skip("the extra `ray` is not installed")
+    if not _installed():
+        pytest.skip("the extra `ray` is not installed")
+    ray = load_ray(safe_environment(tmp_path / "ray.token"))
     port = free_port()
     # Ray's sockets have long names, and a socket's name is short.
     head = node("127.0.0.1", port=port, temp=Path("/tmp") / f"arena-ray-{port}")
