@@ -61,8 +61,8 @@ def measure(bots: int = 8, ticks: int = 20_000, rounds: int = 5) -> dict[str, An
         entries = check_candidates(pool, [BotSource(f"{n}.py", SOURCE.encode()) for n in range(bots)])
         plays = FarmPlays(Farm(database, pool, {BACKTEST: BacktestWork()}, _PATIENCE))
         for turn in range(rounds):
-            for count in took:
-                took[count].append(_timed(folder, count, plays, (entries, market, rules), 2 * turn + count))
+            for count, seconds in took.items():
+                seconds.append(_timed(folder, count, plays, (entries, market, rules), 2 * turn + count))
     one, two = (statistics.median(took[count]) for count in took)
     ratios = [first / second for first, second in zip(took[1], took[2], strict=True)]
     return {
