@@ -8,6 +8,7 @@ together, so that twice is what cannot be passed.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import subprocess
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy import Engine as Database
+from sqlalchemy import text
 
 from arena.core.exchange import Rules
 from arena.engine.backtest.account import RecordedMarket
@@ -60,9 +63,9 @@ def measure(bots: int = 8, ticks: int = 20_000, rounds: int = 5) -> dict[str, An
         ends.callback(pool.stop)
         entries = check_candidates(pool, [BotSource(f"{n}.py", SOURCE.encode()) for n in range(bots)])
         plays = FarmPlays(Farm(database, pool, {BACKTEST: BacktestWork()}, _PATIENCE))
-        for turn in range(rounds):
+        for _ in range(rounds):
             for count, seconds in took.items():
-                seconds.append(_timed(folder, count, plays, (entries, market, rules), 2 * turn + count))
+                seconds.append(_timed(database, folder, count, plays, (entries, market, rules)))
     one, two = (statistics.median(took[count]) for count in took)
     ratios = [first / second for first, second in zip(took[1], took[2], strict=True)]
     return {
@@ -72,17 +75,32 @@ def measure(bots: int = 8, ticks: int = 20_000, rounds: int = 5) -> dict[str, An
     }  # fmt: skip
 
 
+def _takers(database: Database) -> int:
+    with database.connect() as connection:
+        return int(
+            connection.execute(text("SELECT count(DISTINCT taken_by) FROM farm_jobs WHERE taken_by > ''")).scalar_one()
+        )
+
+
 def _timed(
-    folder: str, count: int, plays: FarmPlays, what: tuple[list[CheckedBot], RecordedMarket, Rules], seed: int
+    database: Database,
+    folder: str,
+    count: int,
+    plays: FarmPlays,
+    what: tuple[list[CheckedBot], RecordedMarket, Rules],
 ) -> float:
-    """Return how long the backtest takes once so many workers have done something; a new seed is new work."""
+    """Return how long the backtest takes once every worker is up and has done something."""
     entries, market, rules = what
     workers = [_start(folder, place) for place in range(count)]
     try:
-        # Workers come up and read the market here.
-        plays(entries[: 2 * count], market, rules, seed=-1000 * seed - 1, run=LOCKSTEP)
+        with database.begin() as connection:
+            connection.execute(text("DELETE FROM farm_jobs"))
+        seeds = itertools.count()
+        while _takers(database) < count:
+            plays(entries[:count], market, rules, seed=next(seeds), run=LOCKSTEP)
         began = time.perf_counter()
-        plays(entries, market, rules, seed=seed, run=LOCKSTEP)
+        # A new seed is new work.
+        plays(entries, market, rules, seed=next(seeds), run=LOCKSTEP)
         return time.perf_counter() - began
     finally:
         for worker in workers:

@@ -226,7 +226,15 @@ class HostSoak:
         while len(self.joined()) < count:
             if time.monotonic() > end:
                 raise SystemExit(f"the machines do not join: {self.rows()}\n{self.tails()}")
+            self._start_ended()
             self.server.wait(0.1)
+
+    def _start_ended(self) -> None:
+        """Start again what has ended by itself: Ray gives its start up on a busy machine."""
+        for machine in self.hosts:
+            if machine.process is not None and machine.process.poll() is not None:
+                self.done["ended by itself"] += 1
+                machine.start()
 
     def until_all_play(self, patience: float = 240.0) -> None:
         """Wait until every bot is at work on a machine that has joined."""
@@ -306,9 +314,9 @@ class HostSoak:
         if self.ray:
             self.head.start()
             self.until_joined(1)
-        for machine in self.hosts:
+        for count, machine in enumerate(self.hosts, 2 if self.ray else 1):
             machine.start()
-        self.until_joined(self.machines)
+            self.until_joined(count)
         self.until_all_play()
         self.say(f"{self.machines} machines play after {self.server.ticks()} ticks")
         for n in range(kills):
