@@ -25,6 +25,8 @@ from arena.engine.live.memory_budget import budget
 from arena.engine.live.observer import Observer
 from arena.errors import ConflictError
 from arena.feeds.runner import FeedRunner
+from arena.hosts.backtests import FarmPlays
+from arena.hosts.farm import Farm
 from arena.hosts.link import HostLink
 from arena.hosts.listener import HostListener, tls_context
 from arena.llm.models import Models, models_of
@@ -48,6 +50,7 @@ from arena.submissions.samples import Samples
 from arena.submissions.store import SubmissionStore
 from arena.trust.season_report import keep_report
 from arena.web.context import AppState, SeasonRun
+from arena.web.farm import works
 from arena.web.jobs import Jobs
 from arena.web.measures import Measures
 from arena.web.reverify import Reverification
@@ -59,6 +62,9 @@ log = logging.getLogger("arena")
 T = TypeVar("T")
 
 RUNTIME = "arena.runtime.bot:BotRuntime"
+# Seconds until this machine takes what no other of the farm has; those look once a second.
+_FARM_PATIENCE = 2.0
+_FARM_JOBS = 8  # that are given to the farm at once
 _RESTORE_SECONDS = 60.0  # a database of an older version may take a while, once
 
 
@@ -85,6 +91,7 @@ class Arena:
         self._stopping = False
         self._closing: list[threading.Thread] = []
         self._listener: HostListener | None = None
+        self._farm: Farm | None = None
 
     def start(self) -> FastAPI:
         """Open the database, lock the sandbox, choose the market, start the clock; return the app to serve."""
@@ -102,6 +109,8 @@ class Arena:
         log.info("Bots are isolated at level %s: %s", confinement["level"], ", ".join(confinement["layers"]))
         feeds = self._on_stop(FeedRunner(), FeedRunner.stop)
         self._market = choose_market(settings, self._database, feeds)
+        if settings.farm:
+            self._farm = Farm(self._database, pool, works(), _FARM_PATIENCE)
         run = self._make_run()
         live = Broadcast()
         desk = self._make_desk(live)
@@ -114,7 +123,9 @@ class Arena:
             self._listener.start()
         pipeline.start()
         self._on_stop(Retention(self._database, settings.retention_equity_days), Retention.stop).start()
-        jobs = self._on_stop(Jobs(self._database, lambda data: self.broadcast.publish("job", data)), Jobs.stop)
+        at_once = 1 if self._farm is None else _FARM_JOBS
+        jobs = Jobs(self._database, lambda data: self.broadcast.publish("job", data), at_once)
+        self._on_stop(jobs, Jobs.stop)
         outbox = self._on_stop(Outbox(self._database, private=settings.webhooks_private), Outbox.stop)
         outbox.start()
         # Streams end first: a reader must not hold up the rest.
@@ -123,7 +134,7 @@ class Arena:
         self._context = AppState(
             settings=settings, database=self._database, pool=self._pool, run=run, broadcast=self.broadcast,
             desk=desk, pipeline=pipeline, jobs=jobs, signer=self.signer, outbox=outbox, status=self.status,
-            close_season=self.close_season, new_season=self.new_season, measures=self._measures,
+            close_season=self.close_season, new_season=self.new_season, measures=self._measures, farm=self._farm,
         )  # fmt: skip
         self._on_stop(Reverification(self._context, settings.reverify_hours), Reverification.stop)
         return create_app(self._context)
@@ -154,8 +165,9 @@ class Arena:
         engine = self._make_engine(season)
         most_of_owner = QuotaLimits.of(self.settings).bots
         intake = Intake(
-            self._database, self._pool, engine, self.settings.trial_ticks, self.settings.max_bots, most_of_owner
-        )
+            self._database, self._pool, engine, self.settings.trial_ticks, self.settings.max_bots, most_of_owner,
+            None if self._farm is None else FarmPlays(self._farm),
+        )  # fmt: skip
         drop_in = DropIn(_folder(self.settings), ROOT / "bots", self._database, engine, intake)
         thread = threading.Thread(target=engine.run, name="engine")
         return SeasonRun(season, engine, intake, drop_in, thread, notes)

@@ -205,6 +205,9 @@ class Settings(BaseSettings):
     reverify_hours: float = Field(
         0.0, ge=0, description="Hours after which every bot's record is proved again; 0 means never by itself."
     )
+    farm: bool = Field(
+        False, description="Whether proofs, backtests and trial runs go to the machines that run `arena farm run`."
+    )
     sandbox_uid_base: int = Field(20_000, gt=0, description="First user id for workers (as root).")
     sandbox_tuning: bool = Field(True, description="Whether the sandbox saves memory and time with its own tricks.")
     tick_cpu_soft: float = Field(0.1, gt=0, description="CPU seconds a bot may use in a tick.")

@@ -106,15 +106,19 @@ def _beats(season: Season, ticks: int) -> dict[str, list[float]]:
 def measure(bots: int = 1000, ticks: int = 60, counts: Sequence[int] = (0, 1, 2)) -> dict[str, Any]:
     """Play the season with each number of hosts and return the figures."""
     found: dict[str, Any] = {"question": "a live tick whose bots other hosts play", "bots": bots, "ticks": ticks}
-    for hosts in counts:
-        times = _play(bots, ticks, hosts)
-        name = f"{hosts}_hosts" if hosts else "alone"
+    plays = [(f"{hosts}_hosts" if hosts else "alone", hosts, bots) for hosts in counts]
+    if 2 in counts:
+        plays.append(("2_hosts_each", 2, 2 * bots))
+    for name, hosts, many in plays:
+        times = _play(many, ticks, hosts)
         found[f"tick_ms_p50_{name}"] = high(times["whole"], 0.5)
         found[f"tick_ms_p99_{name}"] = high(times["whole"])
-        found[f"head_us_a_bot_{name}"] = round(1e6 * statistics.median(times["head"]) / bots, 2)
+        found[f"head_us_a_bot_{name}"] = round(1e6 * statistics.median(times["head"]) / many, 2)
         if hosts:
             over = [whole - there for whole, there in zip(times["whole"], times["there"], strict=True)]
             found[f"beyond_the_slowest_host_ms_p50_{name}"] = high(over, 0.5)
+    if 0 in counts and 1 in counts:
+        found["over_local_ms_p50"] = round(found["tick_ms_p50_1_hosts"] - found["tick_ms_p50_alone"], 3)
     return found
 
 

@@ -224,6 +224,30 @@ STORAGE = Question(
         ("File, MB", "file_mb"))),),
 )  # fmt: skip
 
+HOSTS = Question(
+    "hosts", "What does it cost to play bots on other machines?",
+    "A season whose bots play here, then on one and on two host programs, each a process of its own with a pool of its "
+    "own, on this machine over loopback: they share its CPUs, which other machines would not. The head's cost is the "
+    "CPU time of its process in a tick, recording included.",
+    (
+        Goal("tick with one host, p50, beyond a tick that is played here", "over_local_ms_p50", " ms", 3,
+             "{} ms with a host, {} ms here", ("tick_ms_p50_1_hosts", "tick_ms_p50_alone"), at_most=True),
+        Goal("tick with one host beyond what that host takes, p50", "beyond_the_slowest_host_ms_p50_1_hosts", " ms",
+             None, "with two hosts {} ms", ("beyond_the_slowest_host_ms_p50_2_hosts",)),
+        Goal("head's CPU for a bot and tick, one host", "head_us_a_bot_1_hosts", " µs", 5,
+             "two hosts {} µs, no host {} µs", ("head_us_a_bot_2_hosts", "head_us_a_bot_alone"), at_most=True),
+        Goal("two hosts with 1,000 bots each: tick p99", "tick_ms_p99_2_hosts_each", " ms", None,
+             "p50 {} ms; head {} µs a bot", ("tick_ms_p50_2_hosts_each", "head_us_a_bot_2_hosts_each")),
+    ),
+)  # fmt: skip
+
+FARM = Question(
+    "farm", "Do two machines of the farm do twice as much as one?",
+    "One backtest of many bots in lockstep, a job a bot, taken by one `arena farm run` and by two, in turns, on this "
+    "machine.",
+    (Goal("two workers against one", "ratio", "x", 1.8, "{} s against {} s", ("two_s", "one_s")),),
+)  # fmt: skip
+
 BOARD = Question(
     "board", "How many people can look at the board?",
     "One worker process serves the leaderboard of a season; 16 connections ask again and again. The baseline is the "
@@ -365,6 +389,6 @@ BEHAVIOUR = Question(
 )  # fmt: skip
 
 QUESTIONS = (
-    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, PAGES, START, SEASON, MONTH, SNAPSHOTS, STORAGE, BOARD, WRITES,
-    FILES, GUARDS, TRICKS, QUEUE, INTAKE, BEHAVIOUR, FRAMES,
+    REPLAY, PEERS, LOCKSTEP, LIVE, OFFENDERS, READERS, PAGES, START, SEASON, MONTH, SNAPSHOTS, STORAGE, HOSTS, FARM,
+    BOARD, WRITES, FILES, GUARDS, TRICKS, QUEUE, INTAKE, BEHAVIOUR, FRAMES,
 )  # fmt: skip

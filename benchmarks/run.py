@@ -55,6 +55,8 @@ BENCHES = {
     "month": Bench("bench_month", "", "--ticks 26000 --bots 3 --ages 0.1,1"),
     "snapshots": Bench("bench_snapshots", "", "10 --ticks 20"),
     "storage": Bench("bench_storage", "", "--rows 2600"),
+    "hosts": Bench("hosts_cost", "1000", "20 --ticks 3"),
+    "farm": Bench("bench_farm", "", "--bots 2 --ticks 500 --rounds 1"),
     "board": Bench("bench_board", "", "--rounds 1 --seconds 0.2"),
     "writes": Bench("bench_writes", "", "--rounds 1 --rows 2000 --bots 100"),
     "files": Bench("bench_files", "", "--quick"),

@@ -114,6 +114,7 @@ class Soak:
     tick: float = 0.05
     done: Counter[str] = field(default_factory=Counter)
     process: subprocess.Popen[bytes] | None = None
+    settings: dict[str, str] = field(default_factory=dict)
 
     def prepare(self) -> None:
         """Fill the folder of bots."""
@@ -133,7 +134,7 @@ class Soak:
             **keep, "PORT": "0", "FEED": "synthetic", "TICK_INTERVAL_SECONDS": str(self.tick), "MIN_FREE_DISK": "0",
             "PYTHONPATH": str(ROOT), "BOTS_DIR": str(self.folder / "bots"), "TRIAL_TICKS": "40",
             # Of all bots together several in a second, so that kills meet the writing of one.
-            "SNAPSHOT_MINUTES": "0.02",
+            "SNAPSHOT_MINUTES": "0.02", **self.settings,
         }  # fmt: skip
         with (self.folder / "serve.log").open("ab") as log:
             self.process = subprocess.Popen(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,14 +43,15 @@ def up(
     db: Annotated[str, typer.Option(help="SQLite file; else the configured database.")] = "",
 ) -> None:
     """Start the head of a cluster beside the server, and keep a host program on each machine until Ctrl-C."""
-    from arena.config import tell_library
-    from arena.hosts.ray_cluster import load_ray, make_token, safe_environment, start_command
+    from arena.hosts.ray_cluster import check_ray, load_ray, make_token, safe_environment, start_command
 
-    ray = load_ray()
+    command = start_command(address, port=port)
+    check_ray()
     path = token_file.expanduser()
     make_token(path)
-    tell_library(safe_environment(path))
-    command = start_command(address, port=port)
+    ray = load_ray(safe_environment(path))
+    # What a service's manager ends it by: the head and the host programs end as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     complain(f"On each other machine: `arena cluster join {address}:{port} --address ITS_OWN`")
     complain(f"with a copy of {path}.")
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as head:  # noqa: S603 - Ray's own command
@@ -107,9 +110,9 @@ def join(
 ) -> None:
     """Join this machine to a cluster, whose head starts a host program here; ends with Ctrl-C."""
     from arena.config import tell_library
-    from arena.hosts.ray_cluster import load_ray, safe_environment, start_command
+    from arena.hosts.ray_cluster import check_ray, safe_environment, start_command
 
-    load_ray()
+    check_ray()
     tell_library(safe_environment(token_file.expanduser()))
     command = start_command(address, head=head if ":" in head else f"{head}:6379")
     os.execv(command[0], command)  # noqa: S606 - Ray's own command

@@ -29,13 +29,14 @@ def run(db: Db = "") -> None:
     from arena import config
     from arena.app import RUNTIME
     from arena.hosts.farm import FarmWorker
+    from arena.web.farm import works
     from sandbox.pool import Pool
 
     settings = config.load(db_path=db or None)
     database = opened(db)
     pool = Pool(RUNTIME, settings.limits, tuned=settings.sandbox_tuning)
     pool.start()
-    worker = FarmWorker(database, pool)
+    worker = FarmWorker(database, pool, works())
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     complain(f"{worker.name} takes work from the queue. Ctrl-C ends; what is under way is then taken by another.")
     try:
@@ -53,7 +54,8 @@ def verify(
     db: Db = "",
 ) -> None:
     """Have every bot's record of a season proved by the machines that run `arena farm run`."""
-    from arena.hosts.farm import VERIFY
+    from arena import config
+    from arena.hosts.farm import VERIFY, kind_of
     from arena.store import queries
     from arena.store.farm import farm_jobs, put_job
     from arena.store.recovered import recover
@@ -63,8 +65,9 @@ def verify(
     last = queries.last_tick(database, season["id"])
     if last is None:
         raise ArenaError(f"Season {number} has no tick yet: there is nothing to prove.")
+    kind = kind_of(VERIFY, config.load().limits)
     names = {
-        put_job(database, VERIFY, {"season_id": season["id"], "bot_id": bot.id, "tick": last["n"]}): entry.bot_name
+        put_job(database, kind, {"season_id": season["id"], "bot_id": bot.id, "tick": last["n"]}): entry.bot_name
         for bot, entry in recover(database, season["id"], 0).entries
     }
     complain(f"{plural(len(names), 'proof')} queued.")

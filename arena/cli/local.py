@@ -9,6 +9,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -31,6 +32,7 @@ from arena.cli.output import (
     stdout_too,
     write_json,
 )
+from arena.errors import NotFoundError
 
 db_app = typer.Typer(help="The database: its schema, and a copy of it.", no_args_is_help=True)
 config_app = typer.Typer(help="The settings.", no_args_is_help=True)
@@ -158,12 +160,16 @@ def backtest(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the run in RUNS_DIR; `arena runs` lists, shows and compares them.")
     ] = False,
+    cluster: Annotated[
+        bool,
+        typer.Option("--cluster", help="Have machines that run `arena farm run` on the configured database help."),
+    ] = False,
 ) -> None:
     """Play bots, each in its own locked process, over a recorded market."""
     settings = config.load(fee_bps=fee_bps, slippage_bps=slippage_bps, delay_ticks=delay, starting_cash=cash)
     candidates = [(path, read_source(path)) for path in bots]
     files = _Files(data, interval, columns, zone, bar)
-    with _played(settings, candidates, files, seed, lockstep=lockstep) as (seconds, market, results):
+    with _played(settings, candidates, files, seed, lockstep=lockstep, cluster=cluster) as (seconds, market, results):
         from arena.engine.backtest import report
         from arena.engine.backtest.run import ranked_results
 
@@ -240,12 +246,14 @@ def _played(
     seed: int,
     *,
     lockstep: bool,
+    cluster: bool,
 ) -> Iterator[tuple[float, Any, Any]]:
     """Play the bots; yield the seconds it took, the market, and the results, while the sandbox ends."""
     from concurrent.futures import ThreadPoolExecutor
 
     from sandbox.pool import Pool
 
+    database = _farm_database(settings) if cluster else None
     pool = Pool(RUNTIME, settings.limits, begun=taken(), pages=lockstep, tuned=settings.sandbox_tuning)
     notes: list[str] = []
     with ThreadPoolExecutor(1) as reader:
@@ -260,16 +268,37 @@ def _played(
             for note in notes:
                 complain(note)
             started = time.monotonic()
+            play = partial(play_entries, pool, pin=True) if database is None else _farm_plays(database, pool)
             with _progress(len(market) * len(entries)) as advance:
-                results = play_entries(
-                    pool, entries, market, settings.rules,
-                    seed=seed, run=1 if lockstep else RUN_AHEAD, progress=advance, pin=True,
-                )  # fmt: skip
+                results = play(
+                    entries, market, settings.rules, seed=seed, run=1 if lockstep else RUN_AHEAD, progress=advance
+                )
             seconds = time.monotonic() - started
             pool.hang_up()
             yield seconds, market, results
         finally:
             pool.stop()
+
+
+def _farm_database(settings: config.Settings) -> Any:
+    """Return the database that the farm's machines take work from."""
+    from arena.store.database import open_database, upgrade
+
+    if not settings.database_url and not Path(settings.db_path).is_file():
+        words = f"There is no database {settings.db_path} that machines could take work from; name one by "
+        raise NotFoundError(f"{words}DATABASE_URL or DB_PATH.")
+    database = open_database(settings.url)
+    upgrade(database)
+    return database
+
+
+def _farm_plays(database: Any, pool: Any) -> Any:
+    """Return what plays bots on every machine of the farm, this one among them."""
+    from arena.hosts.backtests import FarmPlays
+    from arena.hosts.farm import Farm
+    from arena.web.farm import works
+
+    return FarmPlays(Farm(database, pool, works(), patience=0.0))
 
 
 def _read_market(files: _Files, default_interval: float, notes: list[str]) -> Any:

@@ -197,7 +197,6 @@ class SeatUpdate:
     life: Life
     account: Account
     valuation: Valuation
-    score: Score
     tally: OrderTally
     log_allowance: LogAllowance
     waiting: list[Pending]
@@ -210,12 +209,14 @@ class SeatUpdate:
     away: bool
     pending: list[Pending] = field(default_factory=list)
     reason: str | None = None
+    _score: Score | None = None
+    _mark: tuple[float, bool] | None = None
 
     @classmethod
     def of(cls, seat: Seat) -> SeatUpdate:
         """Return an update that changes nothing yet."""
         return cls(
-            seat, seat.life, seat.account, Valuation(seat.equity, seat.unrealized), seat.score.copy(), seat.tally,
+            seat, seat.life, seat.account, Valuation(seat.equity, seat.unrealized), seat.tally,
             seat.log_allowance, seat.pending, seat.started, seat.errors, seat.errors_in_a_row, seat.last_error,
             seat.good_tick, seat.rejection, seat.away,
         )  # fmt: skip
@@ -228,6 +229,33 @@ class SeatUpdate:
         count = bisect_right(waiting, n, key=attrgetter("due"))
         self.waiting = waiting[count:]
         return waiting[:count]
+
+    @property
+    def score(self) -> Score:
+        """Return the score to read or change; a copy is made when it is first asked for in a tick."""
+        if self._score is None:
+            self._score = self.seat.score.copy()
+            if self._mark is not None:
+                self._score.mark(self._mark[0], exposed=self._mark[1])
+        return self._score
+
+    @property
+    def scored_ticks(self) -> int:
+        """Return how many ticks the score has, without a copy of it."""
+        return self.seat.score.ticks + (self._mark is not None) if self._score is None else self._score.ticks
+
+    @property
+    def rejected(self) -> int:
+        """Return how many orders were rejected, without a copy of the score."""
+        return (self._score or self.seat.score).rejected
+
+    def mark(self) -> None:
+        """Take this tick's equity into the score; at most ticks that is all, and the copy is spared."""
+        marked = self.valuation.equity, bool(self.account.positions)
+        if self._score is None and self._mark is None:
+            self._mark = marked
+        else:
+            self.score.mark(marked[0], exposed=marked[1])
 
     def own_tally(self) -> OrderTally:
         """Return the tally to change; a copy is made at the first change of a tick."""
@@ -248,7 +276,11 @@ class SeatUpdate:
         if self.reason is not None:
             seat.entry.status, seat.entry.reason = self.life.value, self.reason
         seat.life, seat.started, seat.away = self.life, self.started, self.away
-        seat.account, seat.score = self.account, self.score
+        seat.account = self.account
+        if self._score is not None:
+            seat.score = self._score
+        elif self._mark is not None:
+            seat.score.mark(self._mark[0], exposed=self._mark[1])
         seat.equity, seat.unrealized = self.valuation
         seat.pending = self.waiting + self.pending
         seat.tally, seat.recorded = self.tally, self.tally.revision

@@ -1,36 +1,54 @@
-"""Takes queued work and does it in this machine's own locked workers: proofs of bots' records."""
+"""Long work on any machine with the same database: who takes it, and who has it done.
+
+What is taken is done in this machine's own locked workers. What each kind of work is, its users say.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Engine as Database
+from sqlalchemy.exc import SQLAlchemyError
 
+from arena import __version__
 from arena.engine.replay.proof import UNPROVED, verify
 from arena.errors import ArenaError
+from arena.runtime.version import runtime_hash
 from arena.store.bulk import Row
 from arena.store.bundle import StoredRecord, mark_verified
-from arena.store.farm import end_job, keep_job, take_job
+from arena.store.farm import drop_jobs, end_job, farm_jobs, forget_jobs, keep_job, open_jobs, put_job, take_job
 from sandbox.pool import Pool
+from sandbox.process.limits import Limits
 
 log = logging.getLogger("arena.hosts")
 
 LEASE = 30.0  # seconds after which the work of a machine that is silent is taken by another
 _LOOK_AGAIN = 1.0
+_LOOK_FOR_RESULTS = 0.1
 
 VERIFY = "verify"
 Told = Callable[[float], None]
+Work = Callable[[Database, Pool, Mapping[str, Any], Told], dict[str, Any]]
 
 
 class _LostJobError(Exception):
     """Another machine has the work by now, or this one is to end."""
+
+
+def kind_of(work: str, limits: Limits) -> str:
+    """Return the name of a kind of work among machines: those of another version or other limits do not take it."""
+    own = {name: value for name, value in asdict(limits).items() if name not in {"uid_base", "uid_count", "nice"}}
+    facts = f"{__version__} {runtime_hash()} {sorted(own.items())}"
+    return f"{work} {hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 
 
 def prove(database: Database, pool: Pool, inputs: Mapping[str, Any], told: Told) -> dict[str, Any]:
@@ -41,15 +59,13 @@ def prove(database: Database, pool: Pool, inputs: Mapping[str, Any], told: Told)
     return asdict(proof)
 
 
-KINDS: dict[str, Callable[[Database, Pool, Mapping[str, Any], Told], dict[str, Any]]] = {VERIFY: prove}
-
-
 class FarmWorker:
-    """Does one job after the other until `stop`."""
+    """Does one job after the other until `stop`; `works` are the kinds that it takes."""
 
-    def __init__(self, database: Database, pool: Pool, lease: float = LEASE) -> None:
+    def __init__(self, database: Database, pool: Pool, works: Mapping[str, Work], lease: float = LEASE) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._database, self._pool, self._lease = database, pool, lease
+        self._works = {kind_of(work, pool.limits): do for work, do in works.items()}
         self._stopped = threading.Event()
 
     def stop(self) -> None:
@@ -59,19 +75,28 @@ class FarmWorker:
     def run(self) -> None:
         """Take and do what is queued, and look again where nothing is."""
         while not self._stopped.is_set():
-            if not self.do_one():
+            try:
+                done = self.do_one()
+            except SQLAlchemyError as error:
+                log.warning("The database does not answer: %s", type(error).__name__)
+                done = False
+            except Exception:
+                # The job is taken again when its lease is over, by this machine or another.
+                log.exception("A job has failed because of a fault of ours")
+                done = False
+            if not done:
                 self._stopped.wait(_LOOK_AGAIN)
 
-    def do_one(self) -> bool:
-        """Do the next job; False where there is none."""
-        job = take_job(self._database, self.name, list(KINDS), self._lease)
+    def do_one(self, among: Sequence[str] | None = None, told: Told = lambda _: None) -> bool:
+        """Do the next job, one of the ids `among` if these are named; False where there is none."""
+        job = take_job(self._database, self.name, list(self._works), self._lease, among)
         if job is None:
             return False
         lost, done = threading.Event(), threading.Event()
         keeper = threading.Thread(target=self._keep, args=(job, lost, done), name="farm lease")
         keeper.start()
         try:
-            self._do(job, lost)
+            self._do(job, lost, told)
         except _LostJobError:
             log.warning("Job %s is another's by now", job["id"])
         finally:
@@ -79,13 +104,14 @@ class FarmWorker:
             keeper.join()
         return True
 
-    def _do(self, job: Row, lost: threading.Event) -> None:
-        def told(_share: float) -> None:
+    def _do(self, job: Row, lost: threading.Event, told: Told) -> None:
+        def tell(share: float) -> None:
             if lost.is_set() or self._stopped.is_set():
                 raise _LostJobError
+            told(share)
 
         try:
-            result = KINDS[job["kind"]](self._database, self._pool, job["inputs"], told)
+            result = self._works[job["kind"]](self._database, self._pool, job["inputs"], tell)
         except ArenaError as error:
             end_job(self._database, job["id"], self.name, reason=str(error))
             return
@@ -94,6 +120,51 @@ class FarmWorker:
 
     def _keep(self, job: Row, lost: threading.Event, done: threading.Event) -> None:
         while not done.wait(self._lease / 3.0):
-            if not keep_job(self._database, job["id"], self.name, self._lease):
+            try:
+                held = keep_job(self._database, job["id"], self.name, self._lease)
+            except SQLAlchemyError:
+                # Nobody else can take the work while the database is away.
+                continue
+            if not held:
                 lost.set()
                 return
+
+
+class Farm:
+    """Has work done by whichever machine takes it first; this one takes what none has taken for `patience` seconds."""
+
+    def __init__(self, database: Database, pool: Pool, works: Mapping[str, Work], patience: float) -> None:
+        self.database, self.pool = database, pool
+        self._works, self._patience = works, patience
+
+    def do(self, work: str, inputs: Sequence[dict[str, Any]], told: Told = lambda _: None) -> list[dict[str, Any]]:
+        """Return the result of each of these inputs; ArenaError where one cannot be had.
+
+        `told` hears the share that is done, and may raise to give all of it up.
+        """
+        kind = kind_of(work, self.pool.limits)
+        worker = FarmWorker(self.database, self.pool, self._works)
+        forget_jobs(self.database)
+        ids = [put_job(self.database, kind, each) for each in inputs]
+        began = time.monotonic()
+        try:
+            while waiting := open_jobs(self.database, ids):
+                done = len(ids) - len(waiting)
+                told(done / len(ids))
+                patient = time.monotonic() - began < self._patience
+                if patient or not worker.do_one(ids, _within(told, done, len(ids))):
+                    time.sleep(_LOOK_FOR_RESULTS)
+        except BaseException:
+            drop_jobs(self.database, ids, worker.name)
+            raise
+        rows = farm_jobs(self.database, ids)
+        for job_id in ids:
+            row = rows.get(job_id)
+            if row is None or row["status"] != "done":
+                raise ArenaError("The work was taken back by another." if row is None else str(row["reason"]))
+        return [rows[job_id]["result"] for job_id in ids]
+
+
+def _within(told: Told, done: int, count: int) -> Told:
+    """Return what is told of one job, as its share of all."""
+    return lambda share: told((done + share) / count)

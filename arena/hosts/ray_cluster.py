@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.metadata
 import ipaddress
 import logging
 import os
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.config import environment as own_environment
+from arena.config import tell_library
 from arena.errors import ArenaError, SettingsError
 
 log = logging.getLogger("arena.hosts")
@@ -29,16 +31,22 @@ LEAST_RAY = (2, 52)
 _PAUSE = 5.0  # seconds before a program that has ended is started again
 
 
-def load_ray() -> Any:
-    """Return the library; a sentence where it is missing or too old."""
+def check_ray() -> None:
+    """Say in a sentence where the library is missing or too old; it is not loaded."""
     try:
-        ray = importlib.import_module("ray")
-    except ImportError:
+        found = importlib.metadata.version("ray")
+    except importlib.metadata.PackageNotFoundError:
         raise ArenaError("Ray is not installed: `pip install 'arena[ray]'`, or start `arena host` by hand.") from None
-    found = tuple(int(part) for part in ray.__version__.split(".")[:2])
-    if found < LEAST_RAY:
-        raise ArenaError(f"Ray {ray.__version__} has no token authentication: install 2.52 or later.")
-    return ray
+    if tuple(int(part) for part in found.split(".")[:2]) < LEAST_RAY:
+        raise ArenaError(f"Ray {found} has no token authentication: install 2.52 or later.")
+
+
+def load_ray(environment: Mapping[str, str]) -> Any:
+    """Return the library, with this environment: it reads where its token is while it is loaded, and never again."""
+    check_environment(environment)
+    check_ray()
+    tell_library(environment)
+    return importlib.import_module("ray")
 
 
 def make_token(path: Path) -> None:

@@ -5,11 +5,12 @@ A result is keyed by the hash of what it follows from, so that work done twice d
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, or_, select, update
+from sqlalchemy import Engine, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from arena.store.bulk import Row, insert_rows, table_of
@@ -18,17 +19,15 @@ from arena.store.models import FarmJob
 from arena.store.seasons import new_id
 
 ATTEMPTS = 3  # a job that three machines were lost with is not given to a fourth
+KEPT_SECONDS = 86_400.0  # that a result is found again
 
 _JOBS = table_of(FarmJob)
 
 
 def put_job(engine: Engine, kind: str, inputs: dict[str, Any]) -> str:
     """Queue work and return its id: that of the same work where it is there, queued anew if that has failed."""
-    key, now = key_of(kind, inputs), time.time()
-    row: Row = {
-        "id": new_id(), "kind": kind, "key": key, "inputs": inputs, "status": "queued", "taken_by": "",
-        "lease_until": 0.0, "attempts": 0, "reason": None, "result": None, "created_at": now, "updated_at": now,
-    }  # fmt: skip
+    row = _row(kind, inputs)
+    key, now = row["key"], row["created_at"]
     try:
         with engine.begin() as connection:
             insert_rows(connection, FarmJob, [row])
@@ -42,12 +41,48 @@ def put_job(engine: Engine, kind: str, inputs: dict[str, Any]) -> str:
     return str(row["id"])
 
 
-def take_job(engine: Engine, worker: str, kinds: Sequence[str], seconds: float) -> Row | None:
-    """Take the oldest work of these kinds that waits, or whose worker's lease has run out; None where there is none."""
+def put_result(engine: Engine, kind: str, inputs: dict[str, Any], result: dict[str, Any]) -> None:
+    """Store what others need for their work, to be found by `stored_result`."""
+    row = {**_row(kind, inputs), "status": "done", "result": result}
+    again = update(_JOBS).where(_JOBS.c.key == row["key"]).values(updated_at=row["created_at"])
+    with engine.begin() as connection:
+        if connection.execute(again).rowcount:
+            return
+    # Another that stores the same at this moment stores it as well.
+    with contextlib.suppress(IntegrityError), engine.begin() as connection:
+        insert_rows(connection, FarmJob, [row])
+
+
+def stored_result(engine: Engine, kind: str, inputs: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the result that these inputs have, None where there is none any more."""
+    wanted = select(_JOBS.c.result).where(_JOBS.c.key == key_of(kind, inputs), _JOBS.c.status == "done")
+    with engine.connect() as connection:
+        found: dict[str, Any] | None = connection.execute(wanted).scalar()
+        return found
+
+
+def _row(kind: str, inputs: dict[str, Any]) -> Row:
+    now = time.time()
+    return {
+        "id": new_id(), "kind": kind, "key": key_of(kind, inputs), "inputs": inputs, "status": "queued",
+        "taken_by": "", "lease_until": 0.0, "attempts": 0, "reason": None, "result": None, "created_at": now,
+        "updated_at": now,
+    }  # fmt: skip
+
+
+def take_job(
+    engine: Engine, worker: str, kinds: Sequence[str], seconds: float, among: Sequence[str] | None = None
+) -> Row | None:
+    """Take the oldest work of these kinds that waits, or whose worker's lease has run out; None where there is none.
+
+    It is one of the ids `among`, if these are named.
+    """
     now = time.time()
     free = or_(_JOBS.c.status == "queued", (_JOBS.c.status == "running") & (_JOBS.c.lease_until < now))
     # PostgreSQL lets takers pass each other's rows; SQLite has no such clause and one writer at a time.
     oldest = select(_JOBS).where(_JOBS.c.kind.in_(kinds), free).order_by(_JOBS.c.id).limit(1)
+    if among is not None:
+        oldest = oldest.where(_JOBS.c.id.in_(among))
     with engine.begin() as connection:
         row = connection.execute(oldest.with_for_update(skip_locked=True)).mappings().first()
         if row is None:
@@ -97,6 +132,27 @@ def farm_jobs(engine: Engine, ids: Sequence[str]) -> dict[str, Row]:
     with engine.connect() as connection:
         rows = connection.execute(select(_JOBS).where(_JOBS.c.id.in_(ids))).mappings()
         return {row["id"]: dict(row) for row in rows}
+
+
+def open_jobs(engine: Engine, ids: Sequence[str]) -> dict[str, str]:
+    """Return by id the status of those of these jobs that have not ended."""
+    wanted = select(_JOBS.c.id, _JOBS.c.status).where(_JOBS.c.id.in_(ids), _JOBS.c.status.in_(["queued", "running"]))
+    with engine.connect() as connection:
+        return {row.id: row.status for row in connection.execute(wanted)}
+
+
+def drop_jobs(engine: Engine, ids: Sequence[str], worker: str) -> None:
+    """Take work back that nobody waits for any more: what is queued, and what `worker` has begun."""
+    mine = or_(_JOBS.c.status == "queued", (_JOBS.c.status == "running") & (_JOBS.c.taken_by == worker))
+    with engine.begin() as connection:
+        connection.execute(delete(_JOBS).where(_JOBS.c.id.in_(ids), mine))
+
+
+def forget_jobs(engine: Engine) -> None:
+    """Delete what has ended, and has not been asked for, for a day."""
+    old = _JOBS.c.updated_at < time.time() - KEPT_SECONDS
+    with engine.begin() as connection:
+        connection.execute(delete(_JOBS).where(_JOBS.c.status.in_(["done", "failed"]), old))
 
 
 def _held(job_id: str, worker: str) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ import logging
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine as Database
@@ -75,14 +76,23 @@ class Intake:
     """Examines and admits programs; safe to use from several threads."""
 
     def __init__(
-        self, database: Database, pool: Pool, engine: Engine, trial_ticks: int, max_bots: int, most_of_owner: int = 0
+        self,
+        database: Database,
+        pool: Pool,
+        engine: Engine,
+        trial_ticks: int,
+        max_bots: int,
+        most_of_owner: int = 0,
+        play: Callable[[Sequence[CheckedBot], RecordedMarket, Rules], list[BacktestResult]] | None = None,
     ) -> None:
+        """Prepare; `play` plays trial runs elsewhere, as `play_entries` does here."""
         self._database = database
         self._pool = pool
         self._engine = engine
         self._trial_ticks = trial_ticks
         self._max_bots = max_bots
         self._most_of_owner = most_of_owner
+        self._play = play or partial(play_entries, pool)
         pool.keep_ready()
 
     # -- examining --------------------------------------------------------------------------------------
@@ -118,7 +128,7 @@ class Intake:
         market = self._trial_market(examined.symbols, recorded)
         # What was checked is what runs, here and after admission.
         entry = CheckedBot(BotSource("trial", source), examined.name, examined.symbols, examined.program)
-        result = play_entries(self._pool, [entry], market, self._engine.rules)[0]
+        result = self._play([entry], market, self._engine.rules)[0]
         self._judge_trial(examined, result, len(market))
         if result.play is not None:
             examined.trial = trial_preview(result.play, recorded=self._has_history(recorded))

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from arena.engine.backtest import kept, report
 from arena.engine.backtest.market import RecordedMarket, read_market
 from arena.engine.backtest.run import LOCKSTEP, BotSource, check_candidates, play_entries
 from arena.errors import ConflictError, MarketDataError, NotFoundError, TooLargeError
+from arena.hosts.backtests import FarmPlays
 from arena.store import queries
 from arena.store.bulk import Row
 from arena.store.jobs import JobStatus, newest_job
@@ -204,9 +206,8 @@ class _Work:
         told(0.0)
         started = time.monotonic()
         # Bots of strangers see one tick at a time: none finds a price to come in its process.
-        results = play_entries(
-            context.pool, entries, market, wanted.rules, seed=wanted.seed, run=LOCKSTEP, progress=progress
-        )  # fmt: skip
+        play = partial(play_entries, context.pool) if context.farm is None else FarmPlays(context.farm)
+        results = play(entries, market, wanted.rules, seed=wanted.seed, run=LOCKSTEP, progress=progress)
         conduct = report.Conduct([wanted.tape], wanted.rules, wanted.interval, wanted.seed)
         found = report.document(results, market, time.monotonic() - started, conduct)
         head = kept.head_of(found, self.hashes, self.sources, "", by=kept.BY_PAGE, name=self.name)

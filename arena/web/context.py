@@ -17,6 +17,7 @@ from arena.dates import SeasonDates
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.engine import Engine
 from arena.errors import ConflictError
+from arena.hosts.farm import Farm
 from arena.store import queries
 from arena.store.models import Season
 from arena.store.receipts import Signer
@@ -71,6 +72,7 @@ class AppState:
     new_season: Callable[[SeasonDates], dict[str, Any]]
     signer: Signer
     outbox: Outbox
+    farm: Farm | None = None  # where long work goes, None where this machine does it
     measures: Measures = field(default_factory=Measures)
 
     @property

@@ -48,15 +48,17 @@ class _Queued:
 
 
 class Jobs:
-    """The jobs of one server; callable from any thread. Its own thread lives while there is work."""
+    """The jobs of one server; callable from any thread. Its own threads live while there is work."""
 
-    def __init__(self, database: Database, on_change: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, database: Database, on_change: Callable[[dict[str, Any]], None], at_once: int = 1) -> None:
+        """Prepare; `at_once` jobs are done at the same time."""
         self._database = database
         self._on_change = on_change
         self._lock = threading.Lock()
         self._queue: deque[_Queued] = deque()
-        self._running: _Queued | None = None
-        self._thread: threading.Thread | None = None
+        self._at_once = at_once
+        self._running: list[_Queued] = []
+        self._threads: list[threading.Thread] = []
         self._stopped = False
         fail_unfinished(database, "The server was started anew before the job was done; ask again.")
 
@@ -70,16 +72,17 @@ class Jobs:
                 raise TooManyError(f"{MAX_QUEUED} jobs are waiting already; try again in a while.")
             row = add_job(self._database, kind, subject, inputs, owner_id=owner_id)
             self._queue.append(_Queued(row["id"], work))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._main_loop, name="jobs")
-                self._thread.start()
+            if len(self._threads) < self._at_once:
+                thread = threading.Thread(target=self._main_loop, name="jobs")
+                self._threads.append(thread)
+                thread.start()
         return row
 
     def cancel(self, job_id: str) -> Row:
         """Cancel a job; one that has ended stays as it is."""
         get_job(self._database, job_id)
         with self._lock:
-            for queued in [*self._queue, *([self._running] if self._running else [])]:
+            for queued in [*self._queue, *self._running]:
                 if queued.id == job_id:
                     queued.cancelled.set()
         self._store(job_id, status=JobStatus.CANCELLED.value)
@@ -89,20 +92,25 @@ class Jobs:
         """Cancel everything and end the thread."""
         with self._lock:
             self._stopped = True
-            for queued in [*self._queue, *([self._running] if self._running else [])]:
+            for queued in [*self._queue, *self._running]:
                 queued.cancelled.set()
-            thread = self._thread
-        if thread is not None:
+            threads = list(self._threads)
+        for thread in threads:
             thread.join(timeout=20)
 
     def _main_loop(self) -> None:
         while True:
             with self._lock:
-                self._running = self._queue.popleft() if self._queue else None
-                if self._running is None:
-                    self._thread = None
+                if not self._queue:
+                    self._threads.remove(threading.current_thread())
                     return
-            self._do(self._running)
+                queued = self._queue.popleft()
+                self._running.append(queued)
+            try:
+                self._do(queued)
+            finally:
+                with self._lock:
+                    self._running.remove(queued)
 
     def _do(self, queued: _Queued) -> None:
         # One that was cancelled while it waited has ended already.

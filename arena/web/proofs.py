@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
-from arena.engine.replay.proof import UNPROVED, verify
 from arena.errors import NotFoundError, TooLargeError
+from arena.hosts import farm
 from arena.store import queries
 from arena.store.bulk import Row
-from arena.store.bundle import StoredRecord, mark_verified, orders_of
+from arena.store.bundle import orders_of
 from arena.store.jobs import VERIFY, JobStatus, newest_job, proof_subject
 from arena.web.context import AppState, ChosenSeason
 from arena.web.jobs import Told
@@ -28,7 +27,7 @@ def ask_for_proof(context: AppState, season: ChosenSeason, bot_id: str, owner_id
         return known
     row = queries.bot_row(context.database, season.id, bot_id)
     inputs = {"season_id": season.id, "bot_id": bot_id, "source_hash": row["source_hash"], "tick": tick}
-    return context.jobs.ask(VERIFY, subject, inputs, lambda told: prove(context, season.id, bot_id, told), owner_id)
+    return context.jobs.ask(VERIFY, subject, inputs, lambda told: prove(context, inputs, told), owner_id)
 
 
 def last_tick(context: AppState, season: ChosenSeason) -> int:
@@ -39,17 +38,19 @@ def last_tick(context: AppState, season: ChosenSeason) -> int:
     return -1 if found is None else int(found["n"])
 
 
-def prove(context: AppState, season_id: str, bot_id: str, told: Told) -> dict[str, Any]:
-    """Run a bot again and return what has come out, kept for the board as well."""
-    if orders_of(context.database, season_id, bot_id) > MAX_ORDERS:
+def prove(context: AppState, inputs: dict[str, Any], told: Told) -> dict[str, Any]:
+    """Run a bot again, here or on the farm, and return what has come out, kept for the board as well."""
+    bot_id = inputs["bot_id"]
+    if orders_of(context.database, inputs["season_id"], bot_id) > MAX_ORDERS:
         raise TooLargeError(
             f"The record has more than {MAX_ORDERS:,} orders: run `arena verify` on the server's machine."
         )
-    proof = verify(context.pool, StoredRecord(context.database, season_id, bot_id), told)
-    if proof.status != UNPROVED:
-        mark_verified(context.database, season_id, bot_id, proof.tick, proof.status)
-        context.engine.roster.changed()
-    return {"bot_id": bot_id, **asdict(proof)}
+    if context.farm is None:
+        proof = farm.prove(context.database, context.pool, inputs, told)
+    else:
+        (proof,) = context.farm.do(farm.VERIFY, [inputs], told)
+    context.engine.roster.changed()
+    return {"bot_id": bot_id, **proof}
 
 
 def last_proof(context: AppState, season_id: str, bot_id: str) -> dict[str, Any]:

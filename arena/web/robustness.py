@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+
+from sqlalchemy import Engine as Database
 
 from arena.core.exchange import Rules
 from arena.engine.backtest.market import part_of_market
@@ -17,6 +20,7 @@ from arena.trust.robust import MIN_TICKS, play_once, robustness
 from arena.web.context import AppState, ChosenSeason
 from arena.web.jobs import Told
 from arena.web.proofs import last_tick
+from sandbox.pool import Pool
 
 ROBUST = "robust"  # the kind of these jobs
 MAX_TICKS = 100_000  # of the season's last ones, that are played over
@@ -33,7 +37,7 @@ def ask_for_robustness(context: AppState, season: ChosenSeason, bot_id: str) -> 
     # A tenth more ticks change little: what was found is shown until then.
     inputs = {"season_id": season.id, "bot_id": bot_id, "source_hash": row["source_hash"], "ticks": _rounded(tick + 1)}
     subject = proof_subject(season.id, bot_id)
-    return context.jobs.ask(ROBUST, subject, inputs, lambda told: _found(context, season.id, bot_id, tick, told))
+    return context.jobs.ask(ROBUST, subject, inputs, lambda told: _found(context, {**inputs, "tick": tick}, told))
 
 
 def _rounded(ticks: int) -> int:
@@ -55,18 +59,26 @@ def shown_robustness(context: AppState, season_id: str, bot_id: str) -> dict[str
     return found
 
 
-def _found(context: AppState, season_id: str, bot_id: str, tick: int, told: Told) -> dict[str, Any]:
-    season, row = queries.season_row(context.database, season_id), queries.bot_row(context.database, season_id, bot_id)
-    versions = queries.versions(context.database, bot_id)
+def _found(context: AppState, inputs: dict[str, Any], told: Told) -> dict[str, Any]:
+    if context.farm is not None:
+        return context.farm.do(ROBUST, [inputs], told)[0]
+    return robust_work(context.database, context.pool, inputs, told)
+
+
+def robust_work(database: Database, pool: Pool, inputs: Mapping[str, Any], told: Told) -> dict[str, Any]:
+    """Play a bot again in other ways on the ticks of its season up to `tick`; this machine or another of the farm."""
+    season_id, bot_id, tick = inputs["season_id"], inputs["bot_id"], inputs["tick"]
+    season, row = queries.season_row(database, season_id), queries.bot_row(database, season_id, bot_id)
+    versions = queries.versions(database, bot_id)
     source = next(version["source"] for version in versions if version["id"] == bot_id).encode()
     first = max(0, tick + 1 - MAX_TICKS)
-    market = RecordedTicks.of(tick_rows(context.database, season_id, max(0, first - 1), tick)).market
+    market = RecordedTicks.of(tick_rows(database, season_id, max(0, first - 1), tick)).market
     rules = replace(Rules.of(season), fills_a_day=0)
-    found = robustness(context.pool, source, market, rules, seed=season_id, told=told)
+    found = robustness(pool, source, market, rules, seed=season_id, told=told)
     before = int(row["admitted_tick"]) - first
     hindsight = None
     if before >= MIN_TICKS:
-        hindsight = play_once(context.pool, source, part_of_market(market, 0, before), rules, season_id)
+        hindsight = play_once(pool, source, part_of_market(market, 0, before), rules, season_id)
     return {**found, "record": _record(row["return_pct"], hindsight, before)}
 
 

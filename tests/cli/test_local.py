@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -131,6 +132,28 @@ def test_a_backtest_writes_all_it_is_asked_to(run: Run, tmp_path: Path, market: 
     assert second["violations"][0]["line"] == 1
     assert (third["name"], third["file"], third["errors"]) == ("Good #2", str(twin), 40)
     _check_tables(tmp_path)
+
+
+def test_a_backtest_on_the_cluster_writes_what_one_here_writes(
+    run: Run, tmp_path: Path, market: Path, migrated_sqlite: Path
+) -> None:
+    good = write(tmp_path, "good.py", bot_source(f"{BUYER}\nctx.log('here')", name="Good"))
+    bad = write(tmp_path, "bad.py", "import os; os.sep\n" + bot_source(name="Bad"))
+    told = ("backtest", good, good, bad, "--data", market, "--lockstep", "--json", "out.json", "--trades", "trades.csv",
+            "--orders", "orders.csv", "--logs", "logs.jsonl")  # fmt: skip
+    files = [tmp_path / name for name in ("trades.csv", "orders.csv", "logs.jsonl")]
+    assert run(*told).code == 3
+    here = [path.read_bytes() for path in files], {**json.loads((tmp_path / "out.json").read_text()), "seconds": 0}
+    done = run(*told, "--cluster", DB_PATH="nowhere.db")
+    assert done.code == 4
+    assert "There is no database nowhere.db that machines could take work from" in done.err
+    shutil.copy(migrated_sqlite, tmp_path / "farm.db")
+    # No other machine takes work: this one does all of it.
+    assert run(*told, "--cluster", DB_PATH="farm.db").code == 3
+    there = [path.read_bytes() for path in files], {**json.loads((tmp_path / "out.json").read_text()), "seconds": 0}
+    assert there == here
+    with sqlite3.connect(tmp_path / "farm.db") as connection:
+        assert connection.execute("SELECT count(*) FROM farm_jobs WHERE status = 'done'").fetchone() == (3,)
 
 
 def _check_tables(folder: Path) -> None:

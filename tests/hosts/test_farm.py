@@ -9,7 +9,7 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import text
 
 from arena.engine.replay.proof import REPRODUCED
-from arena.hosts.farm import VERIFY, FarmWorker
+from arena.hosts.farm import VERIFY, FarmWorker, kind_of, prove
 from arena.store.farm import ATTEMPTS, end_job, farm_jobs, keep_job, put_job, take_job
 from sandbox.pool import Pool
 from tests.arenas import bot_source
@@ -90,15 +90,14 @@ def test_work_that_machine_after_machine_was_lost_with_is_given_up(database: Dat
     assert (row["status"], row["reason"]) == ("failed", f"its worker was lost {ATTEMPTS} times")
 
 
-def test_two_machines_prove_the_records_of_a_season(begin: Begin, host_pools: list[Pool]) -> None:
+def test_two_machines_prove_the_records_of_a_season(begin: Begin, head_pool: Pool, host_pools: list[Pool]) -> None:
     hand = begin(Steady())
     seats = [hand.admit(bot_source(COUNTER, name=f"Counter {n}", top=f"n = {n}")) for n in range(4)]
     hand.tick(6)
-    jobs = [
-        put_job(hand.database, VERIFY, {"season_id": hand.season_id, "bot_id": seat.id, "tick": 5}) for seat in seats
-    ]
-    unknown = put_job(hand.database, VERIFY, {"season_id": hand.season_id, "bot_id": "nobody", "tick": 5})
-    workers = [FarmWorker(hand.database, pool) for pool in host_pools[:2]]
+    kind = kind_of(VERIFY, head_pool.limits)
+    jobs = [put_job(hand.database, kind, {"season_id": hand.season_id, "bot_id": seat.id, "tick": 5}) for seat in seats]
+    unknown = put_job(hand.database, kind, {"season_id": hand.season_id, "bot_id": "nobody", "tick": 5})
+    workers = [FarmWorker(hand.database, pool, {VERIFY: prove}) for pool in host_pools[:2]]
     threads = [threading.Thread(target=lambda worker=worker: [None for _ in iter(worker.do_one, False)])
                for worker in workers]  # fmt: skip
     for thread in threads:
@@ -112,7 +111,7 @@ def test_two_machines_prove_the_records_of_a_season(begin: Begin, host_pools: li
 
 
 def test_a_worker_that_has_nothing_to_do_ends_when_it_is_told(database: Database, head_pool: Pool) -> None:
-    worker = FarmWorker(database, head_pool)
+    worker = FarmWorker(database, head_pool, {})
     thread = threading.Thread(target=worker.run)
     thread.start()
     worker.stop()

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -102,7 +103,9 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def test_each_node_of_a_cluster_plays_and_a_killed_one_loses_nothing(
     begin: Begin, agents: Agents, node: Any, tmp_path: Path
 ) -> None:
-    ray = load_ray() if _installed() else pytest.skip("the extra `ray` is not installed")
+    if not _installed():
+        pytest.skip("the extra `ray` is not installed")
+    ray = load_ray(safe_environment(tmp_path / "ray.token"))
     port = free_port()
     # Ray's sockets have long names, and a socket's name is short.
     head = node("127.0.0.1", port=port, temp=Path("/tmp") / f"arena-ray-{port}")
@@ -137,6 +140,34 @@ def test_each_node_of_a_cluster_plays_and_a_killed_one_loses_nothing(
     finally:
         hosts.end()
         ray.shutdown()
+
+
+@pytest.mark.ray
+@pytest.mark.long
+def test_up_and_join_make_a_cluster_whose_machines_play(agents: Agents, tmp_path: Path) -> None:
+    if not _installed():
+        pytest.skip("the extra `ray` is not installed")
+    arena = [sys.executable, "-m", "arena", "cluster"]
+    shared = ["--address", "127.0.0.1", "--token-file", str(tmp_path / "ray.token")]
+    port, database = free_port(), str(tmp_path / "hosts.sqlite")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    more = {"SANDBOX_UID_BASE": "52000", "TICK_CPU_SOFT": "5", "TICK_CPU_HARD": "20"}
+    with ExitStack() as ends:
+
+        def start(*told: str) -> subprocess.Popen[bytes]:
+            process = subprocess.Popen(
+                [*arena, *told, *shared], env={**kept, **more}, stdout=subprocess.DEVNULL, start_new_session=True
+            )
+            ends.callback(end, process)
+            return process
+
+        up = start("up", "--server", agents.url, "--port", str(port), "--db", database)
+        until(lambda: len(agents.links) == 1, "the head's machine to play", 120)
+        start("join", f"127.0.0.1:{port}")
+        until(lambda: len(agents.links) == 2, "the other machine to play", 120)
+        up.send_signal(signal.SIGTERM)
+        until(lambda: up.poll() is not None, "the head to end", 120)
+        until(lambda: all(link.closed.is_set() for link in agents.links.values()), "its programs to end", 120)
 
 
 def _installed() -> bool:

@@ -76,6 +76,10 @@ class EquityCurve(Sequence[EquityValues]):
         """Add rows that are packed already: six doubles each."""
         self._values.frombytes(rows)
 
+    def packed(self) -> bytes:
+        """Return all rows as `extend` takes them."""
+        return self._values.tobytes()
+
     def __len__(self) -> int:
         return len(self._values) // self._WIDTH
 

@@ -10,7 +10,7 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -116,12 +116,16 @@ def play_entries(
     run: int = RUN_AHEAD,
     progress: Progress | None = None,
     pin: bool = False,
+    before: Mapping[str, int] | None = None,
 ) -> list[BacktestResult]:
-    """Play what has been checked; `pin` places workers and this thread on CPUs of their own meanwhile."""
+    """Play what has been checked; `pin` places workers and this thread on CPUs of their own meanwhile.
+
+    `before` says how many bots of a name come before these, where others of the same backtest are played elsewhere.
+    """
     results, stages = [], []
     # Over a page two processes look without a pause: each must have a CPU of its own.
     in_turn = run == LOCKSTEP and pin and pool.pages and len(os.sched_getaffinity(0)) > 1
-    taken: dict[str, int] = {}
+    taken = dict(before or {})
     for entry in entries:
         file, source = entry.candidate.file, entry.candidate.source
         if not entry.program:

@@ -265,7 +265,7 @@ def _has_changed(update: SeatUpdate) -> bool:
         or update.reason is not None
         or seat.record.strikes
         or seat.life is not Life.ACTIVE
-        or update.score.rejected != seat.score.rejected
+        or update.rejected != seat.score.rejected
     )
 
 
@@ -273,7 +273,7 @@ def _change(place: int, update: SeatUpdate) -> SeatChange:
     seat, tally, allowance = update.seat, update.tally, update.log_allowance
     return SeatChange(
         place, update.life.value, update.started, update.away, seat.worker is not None, update.errors,
-        update.errors_in_a_row, update.last_error, update.good_tick, update.rejection, update.score.rejected,
+        update.errors_in_a_row, update.last_error, update.good_tick, update.rejection, update.rejected,
         None if update.account is seat.account else account_parts(update.account),
         order_parts([*update.waiting, *update.pending]),
         (tally.orders, tally.digest, tally.day, tally.rejected), (allowance.day, allowance.used, allowance.dropped),

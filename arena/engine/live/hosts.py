@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from arena.core.ledger import Valuation
 from arena.core.orders import Fill, OrderStatus, Side
 from arena.core.seeds import seed_of
 from arena.engine.live.host_messages import (
@@ -211,7 +212,8 @@ class Hosts:
         return lost
 
     def _give_up(self, hosted: Hosted, reason: str) -> None:
-        log.error("Host '%s' is lost: %s", hosted.name, reason)
+        words = "Host '%s' is lost after tick %d, with %d bots: %s"
+        log.error(words, hosted.name, self._state.market.n, len(hosted.seats), reason)
         self._hosted.remove(hosted)
         hosted.host.close(reason)
 
@@ -490,8 +492,8 @@ def fill_part(part: TickBuilder, result: HostResult, numbers: dict[int, int], ti
     # The trades come before the marks, as they do where a seat is settled.
     for seat, (equity, unrealized) in zip(seats, _VALUE.iter_unpack(result.values), strict=True):
         update = part.updates[seat.id]
-        update.valuation = update.valuation._replace(equity=equity, unrealized=unrealized)
-        update.score.mark(equity, exposed=bool(update.account.positions))
+        update.valuation = Valuation(equity, unrealized)
+        update.mark()
     barred = {symbol: _of(tick.conditions.barred, symbol) for symbol in result.barred}
     said = {"barred": barred, "ended": dict(tick.conditions.ended)} if tick.conditions else {}
     part.writes.tick = {
@@ -542,7 +544,9 @@ def _take_change(part: TickBuilder, seat: Seat, change: SeatChange, known: dict[
     update.life, update.reason = Life(change.life), change.reason
     update.started, update.away = change.started, change.away
     update.errors, update.errors_in_a_row, update.last_error = change.errors, change.errors_in_a_row, change.last_error
-    update.good_tick, update.rejection, update.score.rejected = change.good_tick, change.rejection, change.rejected
+    update.good_tick, update.rejection = change.good_tick, change.rejection
+    if change.rejected != seat.score.rejected:
+        update.score.rejected = change.rejected
     if change.account is not None:
         update.account = account_from(change.account)
     waiting = orders_from(change.pending, known)

@@ -111,7 +111,7 @@ class TickBuilder:
                 self._filled(update, order, outcome)
             else:
                 self._rejected_at_settlement(update, order, outcome)
-        update.score.mark(after.valuation.equity, exposed=bool(after.account.positions))
+        update.mark()
 
     def _filled(self, update: SeatUpdate, waiting: Pending, fill: Fill) -> None:
         self.writes.order_ends.append({
@@ -300,7 +300,7 @@ class TickBuilder:
                     equities[update.seat.id] = update.valuation.equity
                     update.score.point(update.valuation.equity, self.time)
             self.writes.score_points.append(scores.point(self.n, self.time, equities, prices))
-        fresh = [update.score for update in self.updates.values() if update.score.ticks == 1]
+        fresh = [update.score for update in self.updates.values() if update.scored_ticks == 1]
         if fresh:
             benchmark = scores.benchmark_equity(prices)
             for score in fresh:
@@ -333,16 +333,20 @@ class TickBuilder:
         """Write what has changed in the entries: error counts, last errors, and the chain of orders."""
         for update in self.updates.values():
             seat, tally = update.seat, update.tally
-            before = (seat.errors, seat.last_error, seat.errors_in_a_row, seat.good_tick, seat.recorded)
-            after = (update.errors, update.last_error, update.errors_in_a_row, update.good_tick, tally.revision)
-            if before != after:
+            if (
+                update.errors != seat.errors
+                or tally.revision != seat.recorded
+                or update.good_tick != seat.good_tick
+                or update.errors_in_a_row != seat.errors_in_a_row
+                or update.last_error != seat.last_error
+            ):
                 self.writes.entries.append({
                     "season_id": self.season_id, "bot_id": seat.id,
                     "errors": update.errors, "last_error": update.last_error,
                     "errors_in_a_row": update.errors_in_a_row,
                     "orders_count": tally.orders, "orders_digest": tally.digest,
                     "rejections_day": tally.day, "rejections_today": tally.rejected,
-                    "good_tick": update.good_tick, "rejected": update.score.rejected,
+                    "good_tick": update.good_tick, "rejected": update.rejected,
                 })  # fmt: skip
 
     def apply(self) -> None:
