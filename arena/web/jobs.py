@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Response
 from sqlalchemy import Engine as Database
 
 from arena.core.text import clean_line
 from arena.errors import ArenaError
+from arena.people.quotas import Daily, DailyQuota, QuotaLimits
+from arena.people.rights import Caller
 from arena.store.bulk import Row
 from arena.store.jobs import JobStatus, add_job, change_job, fail_unfinished, get_job, job_with_key, key_of
 from arena.web import schemas
 from arena.web.problems import TooManyError
 from arena.web.text import json_bytes
 
+if TYPE_CHECKING:
+    from arena.web.context import AppState
+
 log = logging.getLogger("arena.web")
 
 MAX_QUEUED = 20
+MAX_OF_OWNER = 10  # of these, waiting for one user
 _STEP = 0.05  # of progress that is worth telling
 
 Told = Callable[[float], None]
@@ -36,6 +43,17 @@ def job_answer(row: Row, status: int = 200) -> Response:
     return Response(json_bytes(document), status, headers, media_type="application/json")
 
 
+def counted_job(context: AppState, caller: Caller, ask: Callable[[], Row]) -> Row:
+    """Ask for work that counts among a user's backtests of the day, unless it was known before."""
+    begun = time.time()
+    quota = DailyQuota(context.database, QuotaLimits.of(context.settings), Daily.BACKTESTS)
+    with quota.counted(caller) as take_back:
+        row = ask()
+        if row["created_at"] < begun:
+            take_back()
+    return row
+
+
 class CancelledJobError(Exception):
     """A job was cancelled while it ran; the runner catches it."""
 
@@ -44,6 +62,7 @@ class CancelledJobError(Exception):
 class _Queued:
     id: str
     work: Work
+    owner_id: str | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
@@ -68,8 +87,10 @@ class Jobs:
                 return known
             if len(self._queue) >= MAX_QUEUED or self._stopped:
                 raise TooManyError(f"{MAX_QUEUED} jobs are waiting already; try again in a while.")
+            if owner_id is not None and sum(one.owner_id == owner_id for one in self._queue) >= MAX_OF_OWNER:
+                raise TooManyError(f"{MAX_OF_OWNER} of your jobs are waiting already; wait for them.")
             row = add_job(self._database, kind, subject, inputs, owner_id=owner_id)
-            self._queue.append(_Queued(row["id"], work))
+            self._queue.append(_Queued(row["id"], work, owner_id))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._main_loop, name="jobs")
                 self._thread.start()

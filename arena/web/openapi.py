@@ -13,7 +13,7 @@ from arena.web.access import access_of
 from arena.web.schemas import Problem
 
 _ALWAYS = (400, 401, 403, 405, 408, 413, 421, 422, 429, 431, 500, 503)
-_OF_A_WRITE = (409, 415)
+_OF_A_WRITE = (404, 409, 415)
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _HEADERS = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
@@ -103,8 +103,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
 def _security(method: str, path: str) -> list[dict[str, list[str]]]:
     right = access_of(method.upper(), path).right
     schemes: list[dict[str, list[str]]] = [{"bearer": []}, {"session": []}]
-    # Nobody is asked for a read where READS=public, or for a write on this machine where no token is set.
-    return schemes if right in {Right.ADMIN, Right.SIGNED_IN} else [{}, *schemes]
+    # Nobody is asked for a read where READS=public, or for anything on this machine where no token is set.
+    return schemes if right is Right.SIGNED_IN else [{}, *schemes]
 
 
 def _explain(parameter: dict[str, Any]) -> None:

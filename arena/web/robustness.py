@@ -21,7 +21,7 @@ ROBUST = "robust"  # the kind of these jobs
 MAX_TICKS = 100_000  # of the season's last ones, that are played over
 
 
-def ask_for_robustness(context: AppState, season: ChosenSeason, bot_id: str) -> Row:
+def ask_for_robustness(context: AppState, season: ChosenSeason, bot_id: str, owner_id: str | None = None) -> Row:
     """Return the job that plays a bot again in other ways, or has done so on as many ticks."""
     tick = last_tick(context, season)
     if tick + 1 < MIN_TICKS:
@@ -32,7 +32,9 @@ def ask_for_robustness(context: AppState, season: ChosenSeason, bot_id: str) -> 
     # A tenth more ticks change little: what was found is shown until then.
     inputs = {"season_id": season.id, "bot_id": bot_id, "source_hash": row["source_hash"], "ticks": _rounded(tick + 1)}
     subject = proof_subject(season.id, bot_id)
-    return context.jobs.ask(ROBUST, subject, inputs, lambda told: _found(context, season.id, bot_id, tick, told))
+    return context.jobs.ask(
+        ROBUST, subject, inputs, lambda told: _found(context, season.id, bot_id, tick, told), owner_id
+    )
 
 
 def _rounded(ticks: int) -> int:

@@ -18,7 +18,7 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import insert, select
 
 from arena.client import ApiError, Arena
-from arena.errors import ArenaError, RefusedError
+from arena.errors import ArenaError, NotFoundError, RefusedError
 from arena.store.bulk import table_of
 from arena.store.database import open_database, upgrade
 from arena.store.webhooks import WebhookDelivery
@@ -299,7 +299,7 @@ def test_other_services_are_an_admins_and_their_addresses_are_hidden(database: D
     url = "tgram://123456789:abcdefg_hijklmnop/12315544/"
     with pytest.raises(RefusedError, match="Only an admin"):
         registry.add_webhook(database, url, [], owner_id="ada")
-    with pytest.raises(RefusedError, match="does not know"):
+    with pytest.raises(NotFoundError, match="does not know"):
         registry.add_webhook(database, "nonsense://x", [], owner_id=None, services=True)
     registry.add_webhook(database, url, [], owner_id=None, services=True)
     assert registry.list_webhooks(database)[0]["url"] == "tgram://…"
