@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
 from typing import Any
 
 from limits import RateLimitItemPerMinute
@@ -22,7 +19,7 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from arena.config import Settings
-from arena.errors import ArenaError, BusyError
+from arena.errors import BusyError
 from arena.people.rights import Caller
 from arena.store.bulk import table_of
 from arena.store.models import Bot, Entry
@@ -99,17 +96,6 @@ class DailyQuota:
                 f"You may {act} {self._limit} {things} a day ({setting}); it begins anew at {when}.",
                 resets_at - now, resets_at,
             )  # fmt: skip
-
-    @contextmanager
-    def counted(self, caller: Caller) -> Iterator[Callable[[], None]]:
-        """Count one more; it is taken back where an ArenaError refuses the work, or by calling what is yielded."""
-        self.take(caller)
-        take_back = partial(self.give_back, caller)
-        try:
-            yield take_back
-        except ArenaError:
-            take_back()
-            raise
 
     def give_back(self, caller: Caller, count: int = 1) -> None:
         """Count some less: what was refused is not counted."""

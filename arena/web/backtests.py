@@ -23,7 +23,7 @@ from arena.store.bulk import Row
 from arena.store.jobs import JobStatus, newest_job
 from arena.web.backtest_page import page_values, report_file
 from arena.web.context import AppState
-from arena.web.jobs import Told
+from arena.web.jobs import Asker, Told
 
 BACKTEST = "backtest"  # the kind of its jobs
 MAX_BOTS = 8
@@ -135,7 +135,7 @@ def runs_of(context: AppState) -> kept.KeptRuns:
     return kept.KeptRuns(Path(context.settings.runs_dir))
 
 
-def ask_for_backtest(context: AppState, wanted: Wanted, owner_id: str | None = None) -> tuple[str, Row | None]:
+def ask_for_backtest(context: AppState, wanted: Wanted, asker: Asker) -> tuple[str, Row | None]:
     """Return the run's id, and its job; no job where the same run is kept already."""
     path = tapes_of(context).path(wanted.tape)
     bots = [queries.find_bot(context.database, context.season_id, bot) for bot in dict.fromkeys(wanted.bots)]
@@ -161,7 +161,7 @@ def ask_for_backtest(context: AppState, wanted: Wanted, owner_id: str | None = N
     # A run that was removed since is played again: its inputs are told apart by the time they were asked for.
     inputs = {"run": name, "bots": list(sources), "tape": wanted.tape, "asked_at": time.time()}
     work = _Work(context, name, path, sources, hashes, wanted)
-    return name, context.jobs.ask(BACKTEST, name, inputs, work, owner_id)
+    return name, context.jobs.ask(BACKTEST, name, inputs, work, asker)
 
 
 def _is_kept(context: AppState, name: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -43,15 +42,21 @@ def job_answer(row: Row, status: int = 200) -> Response:
     return Response(json_bytes(document), status, headers, media_type="application/json")
 
 
-def counted_job(context: AppState, caller: Caller, ask: Callable[[], Row]) -> Row:
-    """Ask for work that counts among a user's backtests of the day, unless it was known before."""
-    begun = time.time()
-    quota = DailyQuota(context.database, QuotaLimits.of(context.settings), Daily.BACKTESTS)
-    with quota.counted(caller) as take_back:
-        row = ask()
-        if row["created_at"] < begun:
-            take_back()
-    return row
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for work; `count` counts it among what they may ask for, and raises where that is too much."""
+
+    owner_id: str | None = None
+    count: Callable[[], None] = lambda: None
+
+    @classmethod
+    def of(cls, context: AppState, caller: Caller) -> Asker:
+        """Return a caller whose new jobs count among the backtests of the day."""
+        quota = DailyQuota(context.database, QuotaLimits.of(context.settings), Daily.BACKTESTS)
+        return cls(caller.user_id, lambda: quota.take(caller))
+
+
+NOBODY = Asker()
 
 
 class CancelledJobError(Exception):
@@ -79,7 +84,7 @@ class Jobs:
         self._stopped = False
         fail_unfinished(database, "The server was started anew before the job was done; ask again.")
 
-    def ask(self, kind: str, subject: str, inputs: dict[str, Any], work: Work, owner_id: str | None = None) -> Row:
+    def ask(self, kind: str, subject: str, inputs: dict[str, Any], work: Work, asker: Asker = NOBODY) -> Row:
         """Queue work, or return the job that does or has done the same; TooManyError where many wait already."""
         with self._lock:
             known = job_with_key(self._database, key_of(kind, inputs))
@@ -87,10 +92,12 @@ class Jobs:
                 return known
             if len(self._queue) >= MAX_QUEUED or self._stopped:
                 raise TooManyError(f"{MAX_QUEUED} jobs are waiting already; try again in a while.")
-            if owner_id is not None and sum(one.owner_id == owner_id for one in self._queue) >= MAX_OF_OWNER:
+            owner = asker.owner_id
+            if owner is not None and sum(one.owner_id == owner for one in self._queue) >= MAX_OF_OWNER:
                 raise TooManyError(f"{MAX_OF_OWNER} of your jobs are waiting already; wait for them.")
-            row = add_job(self._database, kind, subject, inputs, owner_id=owner_id)
-            self._queue.append(_Queued(row["id"], work, owner_id))
+            asker.count()
+            row = add_job(self._database, kind, subject, inputs, owner_id=owner)
+            self._queue.append(_Queued(row["id"], work, owner))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._main_loop, name="jobs")
                 self._thread.start()

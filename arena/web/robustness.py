@@ -14,14 +14,14 @@ from arena.store.jobs import JobStatus, newest_job, proof_subject
 from arena.store.recovered import tick_rows
 from arena.trust.robust import MIN_TICKS, play_once, robustness
 from arena.web.context import AppState, ChosenSeason
-from arena.web.jobs import Told
+from arena.web.jobs import Asker, Told
 from arena.web.proofs import last_tick
 
 ROBUST = "robust"  # the kind of these jobs
 MAX_TICKS = 100_000  # of the season's last ones, that are played over
 
 
-def ask_for_robustness(context: AppState, season: ChosenSeason, bot_id: str, owner_id: str | None = None) -> Row:
+def ask_for_robustness(context: AppState, season: ChosenSeason, bot_id: str, asker: Asker) -> Row:
     """Return the job that plays a bot again in other ways, or has done so on as many ticks."""
     tick = last_tick(context, season)
     if tick + 1 < MIN_TICKS:
@@ -33,7 +33,7 @@ def ask_for_robustness(context: AppState, season: ChosenSeason, bot_id: str, own
     inputs = {"season_id": season.id, "bot_id": bot_id, "source_hash": row["source_hash"], "ticks": _rounded(tick + 1)}
     subject = proof_subject(season.id, bot_id)
     return context.jobs.ask(
-        ROBUST, subject, inputs, lambda told: _found(context, season.id, bot_id, tick, told), owner_id
+        ROBUST, subject, inputs, lambda told: _found(context, season.id, bot_id, tick, told), asker
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -19,7 +18,7 @@ from arena.web.access import Known
 from arena.web.answers import answer
 from arena.web.backtests import TAPE_NAME, Wanted, ask_for_backtest, kept_run, last_job, runs_of, tapes_of
 from arena.web.context import AppState, Ctx, Waiting
-from arena.web.jobs import job_answer
+from arena.web.jobs import Asker, job_answer
 
 router = APIRouter(tags=["backtests"])
 
@@ -90,12 +89,7 @@ async def ask_backtest(
 
 def ask(context: AppState, body: schemas.BacktestRequest, caller: Caller) -> schemas.BacktestAsked:
     """Ask for a backtest; there is no job where it is kept already."""
-    begun = time.time()
-    quota = DailyQuota(context.database, QuotaLimits.of(context.settings), Daily.BACKTESTS)
-    with quota.counted(caller) as take_back:
-        name, job = ask_for_backtest(context, _wanted(context, body), caller.user_id)
-        if job is None or job["created_at"] < begun:
-            take_back()
+    name, job = ask_for_backtest(context, _wanted(context, body), Asker.of(context, caller))
     return schemas.BacktestAsked(id=name, address=f"/backtests/{name}", job_id=None if job is None else job["id"])
 
 

@@ -121,7 +121,7 @@ def _add(context: AppState, body: WebhookRequest, caller: Caller) -> Response:
 @router.post("/{webhook_id}/test", response_model=WebhookTest)
 async def test(request: Request, webhook_id: str, context: Ctx, lines: Waiting) -> Response:
     """Send an event `test` at once and say what the receiver answered."""
-    return await answer(lines.writes, request, _test, context, webhook_id)
+    return await answer(lines.webhook_tests, request, _test, context, webhook_id)
 
 
 def _test(context: AppState, webhook_id: str) -> WebhookTest:

@@ -16,6 +16,9 @@ from arena.errors import ArenaError, RefusedError
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# What the library of some Python takes for the open internet: protocol assignments (a cloud's metadata at 192.0.0.192),
+# the relays of 6to4, and addresses for documents.
+_RESERVED = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
 _MAX_URL = 2000
 _GROUP = "[0-9A-Fa-f]{1,4}"
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -71,7 +74,7 @@ def is_public(ip: Ip) -> bool:
         # Everything else there is, such as fec0::/10, ::/96 or 64:ff9b:1::/48, is some network's own.
         if ip not in _GLOBAL_UNICAST:
             return False
-    return ip.is_global and not ip.is_multicast
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _RESERVED)
 
 
 def resolve(url: str, *, private: bool) -> Target:
@@ -86,6 +89,6 @@ def resolve(url: str, *, private: bool) -> Target:
     for one in found:
         if not private and not is_public(ipaddress.ip_address(str(one).partition("%")[0])):
             raise ForbiddenAddressError(
-                f"{host} is an address of a private network ({one}): set WEBHOOKS_PRIVATE=on to send there."
+                f"{host} is an address of a private network: set WEBHOOKS_PRIVATE=on to send there."
             )
     return Target(host, port, str(found[0]))
