@@ -26,7 +26,6 @@ from arena.store.models import Bot, Entry
 from arena.store.people import QuotaUse
 
 
-
 class Daily(StrEnum):
     """What is counted by the day."""
 

@@ -102,7 +102,9 @@ def _facts(part: Path) -> tuple[int, int]:
         except (sqlite3.OperationalError, TypeError):
             raise StoreError("The file is no database of an arena.") from None
     if revision not in known_revisions():
-        raise StoreError(f"The backup was made by a newer arena (its schema is {revision}): install that version first.")
+        raise StoreError(
+            f"The backup was made by a newer arena (its schema is {revision}): install that version first."
+        )
     return number, -1 if last is None else last
 
 

@@ -32,9 +32,7 @@ def ask_for_robustness(context: AppState, season: ChosenSeason, bot_id: str, ask
     # A tenth more ticks change little: what was found is shown until then.
     inputs = {"season_id": season.id, "bot_id": bot_id, "source_hash": row["source_hash"], "ticks": _rounded(tick + 1)}
     subject = proof_subject(season.id, bot_id)
-    return context.jobs.ask(
-        ROBUST, subject, inputs, lambda told: _found(context, season.id, bot_id, tick, told), asker
-    )
+    return context.jobs.ask(ROBUST, subject, inputs, lambda told: _found(context, season.id, bot_id, tick, told), asker)
 
 
 def _rounded(ticks: int) -> int:

@@ -62,7 +62,7 @@ async def _exchange(address: str, name: str, headers: dict[str, str], body: byte
     """Return a receiver's status and the beginning of what it says; TimeoutError where all of it takes too long."""
     async with (
         asyncio.timeout(_SECONDS),
-        httpx2.AsyncClient(timeout=None, trust_env=False, follow_redirects=False) as client,  # noqa: S113 - limited as a whole
+        httpx2.AsyncClient(timeout=None, trust_env=False, follow_redirects=False) as client,
         client.stream("POST", address, content=body, headers=headers, extensions={"sni_hostname": name}) as answer,
     ):
         read = b""

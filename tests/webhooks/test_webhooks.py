@@ -315,10 +315,12 @@ def answering(*pieces: bytes, then_wait: bool = False) -> Iterator[str]:
             serving.result(60)
 
 
-@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nx: y\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok"])
+@pytest.mark.parametrize(
+    "begun", [b"", b"HTTP/1.1 200 OK\r\nx: y\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok"]
+)
 def test_a_receiver_that_never_ends_holds_nothing_up(begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "_SECONDS", 0.3)
-    with answering(begun, then_wait=True) as url, pytest.raises(DeliveryError, match="has not answered within 0.3 s"):
+    with answering(begun, then_wait=True) as url, pytest.raises(DeliveryError, match="has not answered within"):
         send(url, "whsec_QUJD", "msg_1", "trade", {}, at=0.0, private=True)
 
 
