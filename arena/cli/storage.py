@@ -1,4 +1,4 @@
-"""`arena season archive` and `arena season export`, a season's rows as files, `arena db backup` and `arena db restore`."""
+"""`arena season archive` and `arena season export`, a season's rows as files, and `arena db backup` and `restore`."""
 
 from __future__ import annotations
 

@@ -227,7 +227,16 @@ class _Work:
 
     def _market(self, notes: list[str]) -> RecordedMarket:
         interval = self.context.settings.tick_interval_seconds
-        market = read_market([str(self.path)], self.wanted.interval, interval, notes.append, most_cells=MAX_CELLS)
+        tape, path = self.wanted.tape, str(self.path)
+
+        def note(words: str) -> None:
+            notes.append(words.replace(path, tape))
+
+        try:
+            market = read_market([path], self.wanted.interval, interval, note, most_cells=MAX_CELLS)
+        except MarketDataError as error:
+            # Where the server keeps its files is nobody else's business.
+            raise MarketDataError(str(error).replace(path, tape)) from None
         if not len(market):
             raise MarketDataError(f"{self.wanted.tape} holds no tick.")
         if len(market) * len(self.sources) > MAX_STEPS:

@@ -7,23 +7,18 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import Response
 from sqlalchemy import Engine as Database
 
 from arena.core.text import clean_line
 from arena.errors import ArenaError
-from arena.people.quotas import Daily, DailyQuota, QuotaLimits
-from arena.people.rights import Caller
 from arena.store.bulk import Row
 from arena.store.jobs import JobStatus, add_job, change_job, fail_unfinished, get_job, job_with_key, key_of
 from arena.web import schemas
 from arena.web.problems import TooManyError
 from arena.web.text import json_bytes
-
-if TYPE_CHECKING:
-    from arena.web.context import AppState
 
 log = logging.getLogger("arena.web")
 
@@ -48,12 +43,6 @@ class Asker:
 
     owner_id: str | None = None
     count: Callable[[], None] = lambda: None
-
-    @classmethod
-    def of(cls, context: AppState, caller: Caller) -> Asker:
-        """Return a caller whose new jobs count among the backtests of the day."""
-        quota = DailyQuota(context.database, QuotaLimits.of(context.settings), Daily.BACKTESTS)
-        return cls(caller.user_id, lambda: quota.take(caller))
 
 
 NOBODY = Asker()

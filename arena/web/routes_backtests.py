@@ -18,7 +18,7 @@ from arena.web.access import Known
 from arena.web.answers import answer
 from arena.web.backtests import TAPE_NAME, Wanted, ask_for_backtest, kept_run, last_job, runs_of, tapes_of
 from arena.web.context import AppState, Ctx, Waiting
-from arena.web.jobs import Asker, job_answer
+from arena.web.jobs import job_answer
 
 router = APIRouter(tags=["backtests"])
 
@@ -89,7 +89,7 @@ async def ask_backtest(
 
 def ask(context: AppState, body: schemas.BacktestRequest, caller: Caller) -> schemas.BacktestAsked:
     """Ask for a backtest; there is no job where it is kept already."""
-    name, job = ask_for_backtest(context, _wanted(context, body), Asker.of(context, caller))
+    name, job = ask_for_backtest(context, _wanted(context, body), context.asker(caller))
     return schemas.BacktestAsked(id=name, address=f"/backtests/{name}", job_id=None if job is None else job["id"])
 
 

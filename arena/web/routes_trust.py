@@ -19,7 +19,7 @@ from arena.web import schemas_trust as schemas
 from arena.web.access import Known
 from arena.web.answers import answer, tagged
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
-from arena.web.jobs import Asker, job_answer
+from arena.web.jobs import job_answer
 from arena.web.robustness import ask_for_robustness, shown_robustness
 from arena.web.schemas import BoardItem, JobDetail, SeasonDetail
 from arena.web.text import json_bytes
@@ -97,7 +97,7 @@ async def ask_robust(
 
 def _ask_robust(context: AppState, season: ChosenSeason, bot_id: str, caller: Caller) -> Row:
     found = queries.find_bot(context.database, season.id, bot_id)
-    return ask_for_robustness(context, season, found, Asker.of(context, caller))
+    return ask_for_robustness(context, season, found, context.asker(caller))
 
 
 @router.get("/leaderboard/signed", response_model=schemas.SignedBoard)
