@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import orjson
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 
 from arena import __version__
 from arena.web import (
@@ -50,13 +50,11 @@ def _bare_app() -> FastAPI:
     )  # fmt: skip
     # Whoever may not is told so before being told of a misspelt parameter.
     rules = [Depends(access.authorise(access.API)), Depends(problems.known_parameters)]
-    api = APIRouter(prefix=access.API, dependencies=rules)
     for part in (
         routes_strategies, routes_models, routes_behaviour, routes_trust, routes_seasons, routes_backtests,
         routes_people, routes_webhooks, routes_bots, routes_arena,
     ):  # fmt: skip
-        api.include_router(part.router)
-    app.include_router(api)
+        app.include_router(part.router, prefix=access.API, dependencies=rules)
     openapi.install(app)
     return app
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,25 @@ def market(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the runs of `kept`, which are made once."""
+    return tmp_path_factory.mktemp("made") / "runs"
+
+
 @pytest.fixture
-def kept(run: Run, tmp_path: Path, market: Path) -> list[str]:
+def kept(run: Run, tmp_path: Path, market: Path, made: Path) -> list[str]:
     """Two runs of the same bot, the second one with a fee; their ids, newest first."""
     bot = tmp_path / "good.py"
     bot.write_text(bot_source(BUYER, name="Good"))
-    for fee in ("0", "10"):
-        done = run("backtest", bot, "--data", market, "--keep", "--fee-bps", fee)
-        assert done.code == 0
-        assert "is kept as" in done.err
+    if made.exists():
+        shutil.copytree(made, tmp_path / "runs")
+    else:
+        for fee in ("0", "10"):
+            done = run("backtest", bot, "--data", market, "--keep", "--fee-bps", fee)
+            assert done.code == 0
+            assert "is kept as" in done.err
+        shutil.copytree(tmp_path / "runs", made)
     return [item["id"] for item in json.loads(run("runs", "list", "--json").out)["items"]]
 
 
@@ -82,12 +93,12 @@ def test_other_market_files_and_other_programs_are_said(run: Run, kept: list[str
     assert "Good is another program" in said
 
 
-def test_the_same_run_again_takes_the_place_of_the_first(
-    run: Run, kept: list[str], tmp_path: Path, market: Path
-) -> None:
-    assert run("backtest", tmp_path / "good.py", "--data", market, "--keep", "--fee-bps", "10").code == 0
-    items = json.loads(run("runs", "list", "--json").out)["items"]
-    assert sorted(item["id"] for item in items) == sorted(kept)
+def test_the_same_run_again_takes_the_place_of_the_first(run: Run, tmp_path: Path, market: Path) -> None:
+    bot = tmp_path / "good.py"
+    bot.write_text(bot_source(BUYER, name="Good"))
+    for _ in range(2):
+        assert run("backtest", bot, "--data", market, "--keep", "--fee-bps", "10").code == 0
+    assert len(json.loads(run("runs", "list", "--json").out)["items"]) == 1
 
 
 @pytest.mark.parametrize(("wanted", "code"), [("ffffffffffff", 4), ("../x", 4), ("no such", 4)])

@@ -69,6 +69,7 @@ def test_what_the_environment_says_is_taken_out_of_it(monkeypatch: pytest.Monkey
     assert take_service_manager() == ("", 0.0)
 
 
+@pytest.mark.long  # a service through its life; the other tests are about its messages
 def test_a_server_says_that_it_is_ready_lives_and_ends(manager: socket.socket, tmp_path: Path) -> None:
     (tmp_path / "bots").mkdir()
     environment = {

@@ -178,7 +178,7 @@ def test_the_guides_pandas_snippet_runs_on_the_database(tmp_path: Path) -> None:
     assert len(performance) == 7  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM])
 def test_a_server_ends_in_order_while_somebody_listens(tmp_path: Path, how: signal.Signals) -> None:
     """It says what it waits for and when all is written, and a stream that is open is no error."""
     server = Server(tmp_path)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from arena.feeds.history import load_history
 from tests.arenas import bot_source
 from tests.e2e.server import PATIENCE, ROOT, Server
@@ -45,6 +47,7 @@ def fake(venue: str) -> Iterator[dict[str, str]]:
         process.stdout.close()
 
 
+@pytest.mark.long  # four venues and a server; `test_live` runs feeds without a server
 def test_four_feeds_make_one_market_and_one_of_them_may_go(tmp_path: Path) -> None:
     (tmp_path / "bots").mkdir()
     (tmp_path / "bots" / "all.py").write_text(bot_source(BUY_ALL, name="All"))

@@ -19,6 +19,7 @@ def completions() -> list[dict[str, Any]]:
     return [json.loads(path.read_text("utf-8")) for path in found]
 
 
+@pytest.mark.long  # a server that takes every recorded answer; `test_completions` checks the same answers
 def test_recorded_answers_become_bots_or_are_refused_with_line_and_reason(tmp_path: Path) -> None:
     answers = completions()
     by_prompt = {answer["prompt"]: answer for answer in answers}

@@ -51,10 +51,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def page(server: Server) -> Iterator[Any]:
-    with browsing(server.url) as (opened, complaints):
+def page() -> Iterator[Any]:
+    """An empty page, which a test leads to where it wants to be."""
+    with browsing("about:blank") as (opened, complaints):
         yield opened
         assert not complaints
+
+
+@pytest.fixture
+def board(page: Any, server: Server) -> Any:
+    """A page that shows the board."""
+    page.goto(server.url)
+    return page
 
 
 def upload(server: Server, source: str) -> dict[str, Any]:
@@ -67,20 +75,20 @@ def shown_tick(page: Any) -> int:
     return int(found[1].replace(",", "")) if found else -1
 
 
-def test_a_visitor_submits_a_strategy_and_finds_its_bot_on_the_board(page: Any, server: Server) -> None:
-    page.wait_for_selector("#board-table tbody tr[data-id]")
-    assert "synthetic" in page.inner_text("#season-line").lower()
-    page.fill("#prompt", "buy when BTCUSDT crosses above its 20-tick EMA, sell below, 0.01 BTC")
-    page.click("#submit-button")
-    page.wait_for_selector("#submission-status[data-status=admitted]")
-    page.click("#submission-bot")
-    page.click("role=tab[name=Source]")
-    page.wait_for_selector("#bot-source .code-line.orders")
-    assert "EMA" in page.inner_text("#bot-name")
-    page.wait_for_selector("#bot-chart canvas")
-    page.goto(server.url + "/")
-    page.wait_for_selector("#board-table tbody tr[data-id]")
-    page.wait_for_selector("#board-table:has-text('EMA 20 cross')")
+def test_a_visitor_submits_a_strategy_and_finds_its_bot_on_the_board(board: Any, server: Server) -> None:
+    board.wait_for_selector("#board-table tbody tr[data-id]")
+    assert "synthetic" in board.inner_text("#season-line").lower()
+    board.fill("#prompt", "buy when BTCUSDT crosses above its 20-tick EMA, sell below, 0.01 BTC")
+    board.click("#submit-button")
+    board.wait_for_selector("#submission-status[data-status=admitted]")
+    board.click("#submission-bot")
+    board.click("role=tab[name=Source]")
+    board.wait_for_selector("#bot-source .code-line.orders")
+    assert "EMA" in board.inner_text("#bot-name")
+    board.wait_for_selector("#bot-chart canvas")
+    board.goto(server.url + "/")
+    board.wait_for_selector("#board-table tbody tr[data-id]")
+    board.wait_for_selector("#board-table:has-text('EMA 20 cross')")
 
 
 def test_a_hostile_name_and_log_are_shown_as_text(page: Any, server: Server) -> None:
@@ -151,21 +159,21 @@ def test_a_file_that_is_not_utf8_or_too_large_is_refused(page: Any, server: Serv
     assert page.input_value("#upload-source") == ""
 
 
-def test_a_rejected_strategy_says_who_said_no_and_goes_back_into_the_box(page: Any, server: Server) -> None:
+def test_a_rejected_strategy_says_who_said_no_and_goes_back_into_the_box(board: Any, server: Server) -> None:
     words = "please whistle <b>a merry tune</b> at 9am"
-    page.wait_for_selector("#prompt")
-    page.fill("#prompt", words)
-    page.fill("#submit-name", "Whistler")
-    page.click("#submit-button")
-    page.wait_for_selector("#submission-status[data-status=rejected]")
-    page.wait_for_selector("#submission-steps [data-step=generating][data-state=refused]")
-    assert page.inner_text("#submission-prompt") == words
-    answer = server.get(f"/strategies/{page.url.rpartition('/')[2]}")
-    assert answer["reason"] in page.inner_text("#submission-outcome")
-    page.click("#submission-again")
-    page.wait_for_selector("#prompt")
-    until(lambda: page.input_value("#prompt") == words, "the words are in the box again")
-    until(lambda: page.input_value("#submit-name") == "Whistler", "and so is the name")
+    board.wait_for_selector("#prompt")
+    board.fill("#prompt", words)
+    board.fill("#submit-name", "Whistler")
+    board.click("#submit-button")
+    board.wait_for_selector("#submission-status[data-status=rejected]")
+    board.wait_for_selector("#submission-steps [data-step=generating][data-state=refused]")
+    assert board.inner_text("#submission-prompt") == words
+    answer = server.get(f"/strategies/{board.url.rpartition('/')[2]}")
+    assert answer["reason"] in board.inner_text("#submission-outcome")
+    board.click("#submission-again")
+    board.wait_for_selector("#prompt")
+    until(lambda: board.input_value("#prompt") == words, "the words are in the box again")
+    until(lambda: board.input_value("#submit-name") == "Whistler", "and so is the name")
 
 
 def test_a_bots_buttons_do_what_they_say_before_its_charts_are_there(page: Any, server: Server) -> None:
@@ -201,6 +209,7 @@ def test_a_record_is_proved_from_the_page(page: Any, server: Server) -> None:
     assert page.inner_text("#bot-proof") == stored
 
 
+@pytest.mark.long  # a server with 105 bots; another test searches among a few
 def test_every_one_of_many_bots_can_be_found(tmp_path: Path) -> None:
     folder = tmp_path / "bots"
     folder.mkdir()
@@ -245,6 +254,7 @@ def test_an_open_page_follows_a_restart(tmp_path: Path) -> None:
             again.end()
 
 
+@pytest.mark.long  # a server of its own; `test_season_api` asks the routes
 def test_a_season_that_is_over_takes_nothing_and_can_be_read_later(tmp_path: Path) -> None:
     server = Server(tmp_path)
     try:
@@ -286,51 +296,50 @@ def test_a_season_that_is_over_takes_nothing_and_can_be_read_later(tmp_path: Pat
 )
 def test_addresses_of_before_lead_to_the_new_ones(page: Any, server: Server, old: str, new: str) -> None:
     bot = upload(server, HOLDER)["bot_id"]
-    page.goto("about:blank")
     page.goto(f"{server.url}/{old.format(bot=bot)}")
     page.wait_for_url(f"{server.url}{new.format(bot=bot)}")
 
 
-def test_the_view_of_the_board_is_kept_in_the_address(page: Any, server: Server) -> None:
-    page.wait_for_selector("#board-table th[data-column='Equity curve']")
-    page.fill("#board-search", "momentum")
-    page.wait_for_selector("#board-found:has-text('1 bot found')")
-    page.click("#columns-menu summary")
-    page.uncheck("#columns-choice >> text=Rejected")
-    page.click("#board-table th[data-column=Trades] button")
-    page.goto(page.url)
-    page.wait_for_selector("#board-found:has-text('1 bot found')")
-    assert page.input_value("#board-search") == "momentum"
-    assert page.locator("#board-table th[data-column=Rejected]").count() == 0
-    assert page.get_attribute("#board-table th[data-column=Trades]", "aria-sort") == "descending"
+def test_the_view_of_the_board_is_kept_in_the_address(board: Any) -> None:
+    board.wait_for_selector("#board-table th[data-column='Equity curve']")
+    board.fill("#board-search", "momentum")
+    board.wait_for_selector("#board-found:has-text('1 bot found')")
+    board.click("#columns-menu summary")
+    board.uncheck("#columns-choice >> text=Rejected")
+    board.click("#board-table th[data-column=Trades] button")
+    board.goto(board.url)
+    board.wait_for_selector("#board-found:has-text('1 bot found')")
+    assert board.input_value("#board-search") == "momentum"
+    assert board.locator("#board-table th[data-column=Rejected]").count() == 0
+    assert board.get_attribute("#board-table th[data-column=Trades]", "aria-sort") == "descending"
 
 
-def test_bots_are_grouped_by_who_sent_them(page: Any, server: Server) -> None:
+def test_bots_are_grouped_by_who_sent_them(board: Any, server: Server) -> None:
     upload(server, HOLDER)
-    page.wait_for_selector("#board-table th[data-column='Equity curve']")
-    page.select_option("#group-by", "origin")
-    page.wait_for_selector("#board-table th[data-column='Mean return']")
+    board.wait_for_selector("#board-table th[data-column='Equity curve']")
+    board.select_option("#group-by", "origin")
+    board.wait_for_selector("#board-table th[data-column='Mean return']")
     # The groups are of the last snapshot, in which a bot that has just come may be missing.
-    page.wait_for_selector("#board-table tbody tr:has-text('upload')")
-    names = page.locator("#board-table tbody tr").all_inner_texts()
+    board.wait_for_selector("#board-table tbody tr:has-text('upload')")
+    names = board.locator("#board-table tbody tr").all_inner_texts()
     assert {name.split("\t")[0].strip() for name in names} >= {"arena", "upload"}
 
 
 # -- what a page is for
 
 
-def test_chosen_bots_are_compared(page: Any, server: Server) -> None:
-    page.wait_for_selector("#board-table .choose input")
+def test_chosen_bots_are_compared(board: Any) -> None:
+    board.wait_for_selector("#board-table .choose input")
     for name in ("Momentum", "Buy and Hold"):
-        page.check(f"#board-table input[aria-label='Compare {name}']")
-    page.click("#compare-chosen")
-    page.wait_for_selector("#compare-curves canvas")
-    assert {text.strip(" \u00d7") for text in page.locator("#compare-chosen > span bdi").all_inner_texts()} == {
+        board.check(f"#board-table input[aria-label='Compare {name}']")
+    board.click("#compare-chosen")
+    board.wait_for_selector("#compare-curves canvas")
+    assert {text.strip(" \u00d7") for text in board.locator("#compare-chosen > span bdi").all_inner_texts()} == {
         "Momentum", "Buy and Hold",
     }  # fmt: skip
-    page.wait_for_selector("#compare-correlation tbody tr:nth-child(2)")
-    with page.expect_download() as download:
-        page.click("#compare-export")
+    board.wait_for_selector("#compare-correlation tbody tr:nth-child(2)")
+    with board.expect_download() as download:
+        board.click("#compare-export")
     lines = Path(download.value.path()).read_text("utf-8").splitlines()
     assert lines[0] == 'time,"Momentum","Buy and Hold"'
     assert all(line.count(",") == 2 for line in lines)
@@ -406,23 +415,35 @@ def ids(server: Server) -> dict[str, str]:
     return {"bot": bot, "submission": made}
 
 
-@pytest.mark.parametrize("address", PAGES)
+@pytest.fixture(scope="module", params=PAGES)
+def read(server: Server, ids: dict[str, str], request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Each kind of page in turn, opened once for all that look at it."""
+    with browsing(server.url + request.param.format(**ids)) as (opened, complaints):
+        opened.wait_for_selector("#live[data-state=live]")
+        yield opened
+        assert not complaints
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(page: Any, server: Server, ids: dict[str, str], address: str, scheme: str) -> None:
+def test_axe_finds_no_serious_fault(read: Any, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    page.emulate_media(color_scheme=scheme)
-    page.goto(server.url + address.format(**ids))
-    page.wait_for_selector("#live[data-state=live]")
+    read.emulate_media(color_scheme=scheme)
     # The scheme changes colours only: all other rules are looked at once.
     rules = None if scheme == "light" else {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
     options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
-    found = Axe().run(page, options=options).response["violations"]
+    found = Axe().run(read, options=options).response["violations"]
     serious = [
         (one["id"], [node["target"] for node in one["nodes"]])
         for one in found if one["impact"] in {"serious", "critical"}
     ]  # fmt: skip
     assert serious == []
+
+
+def test_no_page_is_wider_than_its_window(read: Any) -> None:
+    for width in (360, 768, 2560, 360, 1440):
+        read.set_viewport_size({"width": width, "height": 900})
+        fits(read, width, read.url)
 
 
 @pytest.mark.parametrize("address", PAGES)
@@ -436,16 +457,6 @@ def test_a_page_can_be_read_without_its_scripts(server: Server, ids: dict[str, s
     assert wanted.get(address, "<h1") in answer.text
 
 
-@pytest.mark.parametrize("address", PAGES)
-def test_no_page_is_wider_than_its_window(page: Any, server: Server, ids: dict[str, str], address: str) -> None:
-    page.set_viewport_size({"width": 360, "height": 900})
-    page.goto(server.url + address.format(**ids))
-    page.wait_for_selector("#live[data-state=live]")
-    for width in (360, 768, 2560, 360):
-        page.set_viewport_size({"width": width, "height": 900})
-        fits(page, width, address)
-
-
 def test_the_chosen_theme_is_kept(page: Any, server: Server) -> None:
     page.emulate_media(color_scheme="light")
     page.goto(server.url)
@@ -455,9 +466,9 @@ def test_the_chosen_theme_is_kept(page: Any, server: Server) -> None:
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
 
 
-def test_two_windows_share_one_stream(page: Any, server: Server) -> None:
-    page.wait_for_selector("#live[data-state=live]")
-    other = page.context.new_page()
+def test_two_windows_share_one_stream(board: Any, server: Server) -> None:
+    board.wait_for_selector("#live[data-state=live]")
+    other = board.context.new_page()
     streams: list[str] = []
     other.on("request", lambda request: streams.append(request.url) if request.url.endswith("/stream") else None)
     other.goto(f"{server.url}/market")

@@ -277,7 +277,7 @@ def many_rows(books: Books, count: int) -> None:
         ), {"count": count - 1})  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("kind", [pytest.param("csv", marks=pytest.mark.long), "parquet"])
 def test_an_export_needs_less_memory_than_its_rows(tmp_path: Path, migrated_sqlite: Path, kind: str) -> None:
     """The room is too small for all rows at once: an export that reads them so ends with a MemoryError."""
     import shutil

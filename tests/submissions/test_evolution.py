@@ -362,6 +362,7 @@ def tape(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long  # in two processes; the test of pieces and of a whole does the same in one
 def test_an_interrupted_command_keeps_what_is_there_and_goes_on(tape: Path) -> None:
     answers = [fenced(CHILD), Scripted("late", hang=600.0)]
     command = [sys.executable, "-m", "arena", "evolve", "--from", "parent.py", "--data", "tape.csv", "--rounds", "2"]

@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from arena.llm.fake import FakeModelServer, Scripted
 from arena.submissions.fair import FairQueue
 from tests.arenas import BUYER, PATIENCE, Running, bot_source, running, settings_for, until
@@ -106,6 +108,7 @@ main()
 """
 
 
+@pytest.mark.long  # two servers; `test_queue` kills in every other state
 def test_a_kill_between_enrolment_and_the_last_word_leaves_one_bot(tmp_path: Path) -> None:
     prompt = "buy when the price crosses above its 20-tick EMA, sell below, 0.01 BTC"
     settings = settings_for(tmp_path)

@@ -19,6 +19,7 @@ _NEEDED = 1 << 30  # bytes that its code, its threads and their stores of memory
 _LOADED = 896 << 20  # bytes that are left of them to take once its code is there
 _SPARE = 128 << 20  # bytes that it takes to write once it is there
 _WRITTEN = 64  # bytes that it takes to write a row
+_KEPT = 24  # bytes that it takes to put the time and the price of a row beside all others, and to look through them
 _READ = 256  # bytes that it takes to read one from columns, which are in memory all at once, and to copy them
 
 
@@ -47,6 +48,17 @@ def require_room_for_rows(label: str, rows: int) -> None:
         raise MarketDataError(
             f"{label} has {rows:,} rows, which take about {needed >> 20:,} MiB of memory, and this machine has "
             f"{free >> 20:,} MiB left: split it, or convert it to .csv.gz elsewhere."
+        )
+
+
+def require_room_for_prices(label: str, rows: int) -> None:
+    """Raise MarketDataError if a line of all prices of so many rows could not be put together."""
+    needed, free = rows * _KEPT, min(_left(), free_memory())
+    if needed > free:
+        raise MarketDataError(
+            f"{label} has more than {rows:,} rows, and memory for no more of them: it would take {needed >> 20:,} MiB, "
+            f"and {free >> 20:,} MiB are left. Split it, or thin it: "
+            "`arena data convert` with --interval keeps one price a tick."
         )
 
 

@@ -17,11 +17,13 @@ from itertools import pairwise
 import numpy as np
 
 from arena.feeds.files.columns import Layout
+from arena.feeds.files.memory import require_room_for_prices
 from arena.feeds.files.naming import clean
 from arena.feeds.files.report import Bools, Codes, Floats, Report, Rows
 from arena.feeds.files.times import EARLIEST
 
 UNJUST = 10  # late rows per early row from which the early row is the wrong one
+_ROOM_EVERY = 4_000_000  # rows after which it is looked whether there is memory for more
 _MOSTLY = 0.9  # share of steps that must go back for a file to be newest-first
 
 
@@ -201,11 +203,18 @@ class Flow:
         self._judges: dict[int, Judge] = {}
         self._lines: dict[int, SymbolPrices] = {}
         survey = Survey()
+        looked = 0
         for number, rows in enumerate(self._rows(report)):
+            if (count := self._kept()) >= looked + _ROOM_EVERY:
+                require_room_for_prices(report.name, looked := count)
             survey.add(rows.times, rows.codes, self._names[rows.symbols[0]])
             self._add(rows, number)
         self._reconsider(survey, report)
         report.count("out_of_order", sum(judge.late for judge in self._judges.values()))
+
+    def _kept(self) -> int:
+        """Return how many prices are in memory."""
+        return sum(line.kept for line in self._lines.values())
 
     def lines(self) -> dict[str, SymbolPrices]:
         """Return the lines by symbol; rows without symbols come back under the empty name."""
@@ -430,6 +439,7 @@ class SymbolPrices:
     grid: float | None = None
     backward: bool = False
     rows: int = 0
+    kept: int = 0  # rows in `parts`
     moving: int = 0  # steps in time that are not zero
     silent: int = 0  # bars without volume
     again: int = 0  # trades that say what a row before them said
@@ -451,7 +461,9 @@ class SymbolPrices:
         self._take_steps(times)
         self.rows += len(times)
         self.first, self.last = min(self.first, float(times[0])), max(self.last, float(times[-1]))
-        self.parts.append((times, prices) if self.grid is None else thinned(times, prices, self.grid))
+        part = (times, prices) if self.grid is None else thinned(times, prices, self.grid)
+        self.kept += len(part[0])
+        self.parts.append(part)
 
     def _take_steps(self, times: Floats) -> None:
         if self.rows:

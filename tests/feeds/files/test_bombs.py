@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from arena.errors import MarketDataError
-from arena.feeds.files import memory
+from arena.feeds.files import memory, series
 from arena.feeds.files.sources import most_of_zstandard
 from arena.feeds.history import load_history
 
@@ -41,6 +41,21 @@ def test_rows_of_parquet_that_memory_cannot_hold_are_refused(tmp_path: Path, mon
     assert "has 1,000 rows" in refusal(path)
     told.write_text("MemTotal: 500 kB\nMemAvailable: 250 kB\n", "ascii")
     assert len(load_history([f"A={path}"], interval=None).times) == 1000
+
+
+def test_more_prices_than_memory_has_room_for_are_refused_while_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "A.csv"
+    # More than one block of text, so that it is looked between two of them.
+    path.write_text("time,id,price,amount\n" + "".join(f"{START + n},{n},1.5,1\n" for n in range(400_000)))
+    told = tmp_path / "meminfo"
+    told.write_text("MemTotal: 9000 kB\nMemAvailable: 3000 kB\n", "ascii")
+    monkeypatch.setattr(memory, "MEMORY", told)
+    monkeypatch.setattr(series, "_ROOM_EVERY", 100_000)
+    assert "and memory for no more of them" in refusal(path)
+    # What a grid does not show is not kept.
+    assert len(load_history([f"A={path}"], interval=60.0).times) > 6_000
 
 
 def test_one_long_text_in_many_rows_of_parquet_is_refused(tmp_path: Path) -> None:
