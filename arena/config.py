@@ -164,6 +164,13 @@ class Settings(BaseSettings):
     submissions_per_day: int = Field(
         100, ge=0, description="Strategies and uploads of a user on a UTC day, with accounts; 0: any number."
     )
+    tapes_per_day: int = Field(
+        50, ge=0, description="Market files a user may upload on a UTC day, with accounts; 0: any number."
+    )
+    backtests_per_day: int = Field(
+        200, ge=0,
+        description="Backtests and checks of robustness of a user on a UTC day, with accounts; 0: any number.",
+    )  # fmt: skip
     requests_per_minute: int = Field(
         0, ge=0, description="Requests a minute of a user, or of an address without one; 0 means any number."
     )

@@ -71,6 +71,10 @@ class BusyError(ArenaError):
         super().__init__(message)
 
 
+class MissingLibraryError(ArenaError):
+    """What is asked for needs a library that is not installed."""
+
+
 class ServerUnreachableError(ArenaError):
     """The server does not answer, or what answers is no arena."""
 

@@ -34,7 +34,7 @@ from arena.cli.output import (
 )
 from arena.errors import NotFoundError
 
-db_app = typer.Typer(help="The database: its schema, and a copy of it.", no_args_is_help=True)
+db_app = typer.Typer(help="The database: its schema, a copy of it, and the way back.", no_args_is_help=True)
 config_app = typer.Typer(help="The settings.", no_args_is_help=True)
 
 _SHOWN = 100  # places of a source's line

@@ -1,4 +1,4 @@
-"""`arena season archive` and `arena season export`, a season's rows as files, and `arena db backup`."""
+"""`arena season archive` and `arena season export`, a season's rows as files, and `arena db backup` and `restore`."""
 
 from __future__ import annotations
 
@@ -95,6 +95,31 @@ def backup(
     console.print(f"{made.path}: {made.size:,} bytes{more}", markup=False, soft_wrap=True)
     complain(
         f"The key {settings.key_file} is no part of it: keep a copy of that elsewhere, where nobody else reads it."
+    )
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `arena db backup` has written.", show_default=False)],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Keep a database that is there under another name, and restore.")
+    ] = False,
+    db: Db = "",
+) -> None:
+    """Bring a backup back, checked first, with the server stopped; the season goes on when it starts."""
+    from arena.store.restore import pg_restore_words, restore
+
+    settings = _settings(db)
+    if settings.database_url:
+        raise StoreError(pg_restore_words(settings.url, file))
+    with errors.status("The backup is being checked and copied."):
+        done = restore(file, Path(settings.db_path), replace=replace)
+    for path in done.before:
+        complain(f"What was there is kept as {path}.")
+    more = f", with {plural(done.archives, 'archive file')}" if done.archives else ""
+    where = f"season {done.season}, " + (f"up to tick {done.tick:,}" if done.tick >= 0 else "no tick yet")
+    console.print(f"{done.path}: {where}{more}", markup=False, soft_wrap=True)
+    complain(
+        f"The key {settings.key_file} is no part of a backup: with the old one in place receipts keep their signature."
     )
 
 

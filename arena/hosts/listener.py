@@ -6,8 +6,10 @@ import contextlib
 import http
 import ipaddress
 import logging
+import socket
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -19,11 +21,14 @@ from websockets.sync.server import Server, ServerConnection, serve
 
 from arena.errors import ArenaError, NotFoundError, SettingsError
 from arena.hosts.link import LEASE, PING_EVERY, PING_WAIT, HostLink, read_envelope
-from arena.hosts.wire import MAX_MESSAGE, Envelope, Hello, decode, encode
+from arena.hosts.wire import MAX_HELLO, MAX_MESSAGE, Envelope, Hello, decode, encode
 from arena.runtime.version import runtime_hash
 from arena.store.hosts import HostState, end_all_leases, end_lease, host_of, renew_lease, take_lease
 
 log = logging.getLogger("arena.hosts")
+
+# Connections; a host has one.
+_OF_ADDRESS, _IN_ALL = 64, 512
 
 
 def tls_context(certificate: str, key: str) -> ssl.SSLContext:
@@ -72,6 +77,7 @@ class HostListener:
             )  # fmt: skip
         except OSError as error:
             raise ArenaError(f"Cannot listen for hosts on {host}:{port}: {error.strerror}. See HOSTS_LISTEN.") from None
+        self._server.handler = _few_at_once(self._server)
         self._thread = threading.Thread(target=self._server.serve_forever, name="hosts")
 
     @property
@@ -104,16 +110,19 @@ class HostListener:
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refuse who shows no token of a host, before anything else is read."""
-        words = request.headers.get("Authorization", "")
-        if host_of(self._database, words.removeprefix("Bearer ").strip()) is None:
+        if self._host_of(request) is None:
             text = "This needs a host's token: `arena hosts add NAME` makes one.\n"
             return connection.respond(http.HTTPStatus.UNAUTHORIZED, text)
         return None
 
+    def _host_of(self, request: Request) -> str | None:
+        """Return whose token a request shows, once; None where it is nobody's."""
+        shown = request.headers.get_all("Authorization")
+        return host_of(self._database, shown[0].removeprefix("Bearer ").strip()) if len(shown) == 1 else None
+
     def _serve(self, connection: ServerConnection) -> None:
         assert connection.request is not None
-        words = connection.request.headers.get("Authorization", "")
-        name = host_of(self._database, words.removeprefix("Bearer ").strip())
+        name = self._host_of(connection.request)
         try:
             link = None if name is None else self._joined(connection, name)
         except (ConnectionClosed, TimeoutError, ValueError, OSError) as error:
@@ -123,7 +132,10 @@ class HostListener:
             self._hold(connection, link)
 
     def _joined(self, connection: ServerConnection, name: str) -> HostLink | None:
-        first = read_envelope(connection.recv(timeout=PING_WAIT))
+        data = connection.recv(timeout=PING_WAIT)
+        if len(data) > MAX_HELLO:
+            raise ValueError(f"its first message has more than {MAX_HELLO} bytes")
+        first = read_envelope(data)
         hello = decode(first.content, Hello)
         refusal = _refusal(hello)
         if refusal:
@@ -173,6 +185,35 @@ class HostListener:
         self._detach(link, reason)
         with contextlib.suppress(SQLAlchemyError):
             end_lease(self._database, link.name, link.fence, state, reason)
+
+
+def _few_at_once(server: Server) -> Callable[[socket.socket, Any], None]:
+    """Return the server's handler of connections, which hangs up on more than so many of one address, or in all.
+
+    Each connection takes threads and a descriptor of the server's, before anybody has shown a token.
+    """
+    handle, lock, present = server.handler, threading.Lock(), Counter[str]()
+
+    def handled(sock: socket.socket, peer: Any) -> None:
+        address = str(peer[0])
+        with lock:
+            room = present[address] < _OF_ADDRESS and present.total() < _IN_ALL
+            if room:
+                present[address] += 1
+        if not room:
+            sock.close()
+            with server.lock:
+                server.handler_threads.discard(threading.current_thread())
+            return
+        try:
+            handle(sock, peer)
+        finally:
+            with lock:
+                present[address] -= 1
+                if not present[address]:
+                    del present[address]
+
+    return handled
 
 
 def _refusal(hello: Hello) -> str:

@@ -5,15 +5,17 @@ What comes over the wire is not trusted: a message of another form is a ValueErr
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgpack  # type: ignore[import-untyped]
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
 # Bytes of a message: programs and memories of a few bots, or the lines of some ten thousand.
 MAX_MESSAGE = 64 << 20
+# Of the first one, which comes from somebody who has not been let in yet; to unpack a large one can take half a minute.
+MAX_HELLO = 4096
 
 
 class Hello(NamedTuple):
@@ -22,10 +24,10 @@ class Hello(NamedTuple):
     `fence` is the token of the lease that it had before, 0 for none.
     """
 
-    level: str
-    runtime: str
-    capacity: int
-    fence: int
+    level: Annotated[str, Field(max_length=10)]
+    runtime: Annotated[str, Field(max_length=200)]
+    capacity: Annotated[int, Field(ge=0, lt=2**62)]
+    fence: Annotated[int, Field(ge=0, lt=2**62)]
 
 
 class Envelope(NamedTuple):

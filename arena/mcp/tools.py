@@ -325,7 +325,9 @@ async def list_leaderboard(
     sort: Annotated[str, Field(max_length=40, description="Column to sort by.")] = "rank",
     order: Literal["asc", "desc"] = "asc",
     limit: Annotated[int, Field(ge=1, le=200)] = 20,
-    season: Annotated[int | None, Field(ge=1, description="Number of a past season; none: the present one.")] = None,
+    season: Annotated[
+        int | None, Field(ge=1, le=10**9, description="Number of a past season; none: the present one.")
+    ] = None,
 ) -> Answer:
     """List the ranked bots with what their ranks mean."""
     board = await CURRENT.get().leaderboard(sort, order, limit, season)

@@ -1,6 +1,6 @@
-"""Quotas of users: bots at once, strategies a UTC day, requests a minute; those of addresses that show no account.
+"""Quotas of users: bots at once, work of each kind a UTC day, requests a minute; those of addresses without account.
 
-An admin has no quota of bots and strategies. Tokens and money of models are the budgets' of an author's name, which
+An admin has no quota but that of requests. Tokens and money of models are the budgets' of an author's name, which
 is the user's.
 """
 
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from limits import RateLimitItemPerMinute
@@ -24,7 +25,20 @@ from arena.store.bulk import table_of
 from arena.store.models import Bot, Entry
 from arena.store.people import QuotaUse
 
-SUBMISSIONS = "submissions"
+
+class Daily(StrEnum):
+    """What is counted by the day."""
+
+    SUBMISSIONS = "submissions"
+    TAPES = "tapes"
+    BACKTESTS = "backtests"
+
+
+_WORDS = {
+    Daily.SUBMISSIONS: ("hand in", "strategies and bots", "SUBMISSIONS_PER_DAY"),
+    Daily.TAPES: ("upload", "market files", "TAPES_PER_DAY"),
+    Daily.BACKTESTS: ("ask for", "backtests and checks of robustness", "BACKTESTS_PER_DAY"),
+}
 _DAY = 86_400
 _USE, _BOTS, _ENTRIES = table_of(QuotaUse), table_of(Bot), table_of(Entry)
 _GONE = ("retired", "quarantined")
@@ -35,25 +49,30 @@ class QuotaLimits:
     """The quotas; 0 means any number."""
 
     bots: int = 0
-    submissions_a_day: int = 0
     requests_a_minute: int = 0
+    daily: dict[Daily, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings) -> QuotaLimits:
         """Return the quotas of the settings; those of users are of use with accounts only."""
         return cls(
             settings.bots_per_user if settings.accounts else 0,
-            settings.submissions_per_day if settings.accounts else 0,
             settings.requests_per_minute,
-        )
+            {
+                Daily.SUBMISSIONS: settings.submissions_per_day,
+                Daily.TAPES: settings.tapes_per_day,
+                Daily.BACKTESTS: settings.backtests_per_day,
+            } if settings.accounts else {},
+        )  # fmt: skip
 
 
 class DailyQuota:
-    """Counts strategies and uploads of a user on a UTC day, in the database, so that a restart forgets nothing."""
+    """Counts what a user does on a UTC day, in the database, so that a restart forgets nothing."""
 
-    def __init__(self, database: Engine, limits: QuotaLimits) -> None:
+    def __init__(self, database: Engine, limits: QuotaLimits, kind: Daily = Daily.SUBMISSIONS) -> None:
         self._database = database
-        self._limit = limits.submissions_a_day
+        self._kind = kind
+        self._limit = limits.daily.get(kind, 0)
 
     def take(self, caller: Caller, count: int = 1) -> None:
         """Count some more; BusyError where they would be too many, which tells when the quota begins anew."""
@@ -61,8 +80,8 @@ class DailyQuota:
             return
         now = time.time()
         make = postgresql.insert if self._database.dialect.name == "postgresql" else sqlite.insert
-        fresh = make(_USE).values(subject=caller.user_id, quota=SUBMISSIONS, day=day_name(now), used=0)
-        mine = (_USE.c.subject == caller.user_id, _USE.c.quota == SUBMISSIONS, _USE.c.day == day_name(now))
+        fresh = make(_USE).values(subject=caller.user_id, quota=self._kind, day=day_name(now), used=0)
+        mine = self._mine(caller.user_id)
         with self._database.begin() as connection:
             connection.execute(fresh.on_conflict_do_nothing())
             # One statement: of many that come at once, no more than fit are let through.
@@ -71,23 +90,26 @@ class DailyQuota:
         if not fits:
             resets_at = (now // _DAY + 1) * _DAY
             when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(resets_at))
+            act, things, setting = _WORDS[self._kind]
             raise BusyError(
-                f"You may hand in {self._limit} strategies and bots a day (SUBMISSIONS_PER_DAY); "
-                f"it begins anew at {when}.", resets_at - now, resets_at,
+                f"You may {act} {self._limit} {things} a day ({setting}); it begins anew at {when}.",
+                resets_at - now, resets_at,
             )  # fmt: skip
 
     def give_back(self, caller: Caller, count: int = 1) -> None:
         """Count some less: what was refused is not counted."""
         if self._limit and caller.user_id is not None and not caller.admin:
-            mine = (_USE.c.subject == caller.user_id, _USE.c.quota == SUBMISSIONS, _USE.c.day == day_name(time.time()))
             with self._database.begin() as connection:
+                mine = self._mine(caller.user_id)
                 connection.execute(update(_USE).where(*mine, _USE.c.used >= count).values(used=_USE.c.used - count))
 
     def used(self, user_id: str) -> int:
-        """Return how many a user has handed in today."""
-        mine = (_USE.c.subject == user_id, _USE.c.quota == SUBMISSIONS, _USE.c.day == day_name(time.time()))
+        """Return how many there were today of a user."""
         with self._database.connect() as connection:
-            return int(connection.execute(select(_USE.c.used).where(*mine)).scalar() or 0)
+            return int(connection.execute(select(_USE.c.used).where(*self._mine(user_id))).scalar() or 0)
+
+    def _mine(self, user_id: str) -> tuple[Any, ...]:
+        return (_USE.c.subject == user_id, _USE.c.quota == self._kind, _USE.c.day == day_name(time.time()))
 
 
 def day_name(now: float) -> str:
@@ -111,12 +133,17 @@ def quota_documents(database: Engine, limits: QuotaLimits, season_id: str, calle
         return []
     now = time.time()
     free = caller.admin
-    submissions = DailyQuota(database, limits).used(caller.user_id)
+    daily = [
+        {
+            "quota": f"{kind} a day", "limit": (limits.daily.get(kind) or None) if not free else None,
+            "used": DailyQuota(database, limits, kind).used(caller.user_id), "resets_at": (now // _DAY + 1) * _DAY,
+        }
+        for kind in Daily
+    ]  # fmt: skip
     bots = running_bots(database, season_id, caller.user_id)
     return [
         {"quota": "bots", "limit": (limits.bots or None) if not free else None, "used": bots, "resets_at": None},
-        {"quota": "submissions a day", "limit": (limits.submissions_a_day or None) if not free else None,
-         "used": submissions, "resets_at": (now // _DAY + 1) * _DAY},
+        *daily,
         {"quota": "requests a minute", "limit": limits.requests_a_minute or None, "used": None, "resets_at": None},
     ]  # fmt: skip
 

@@ -44,9 +44,11 @@ def make_token(
         "revoked_at": None,
     }  # fmt: skip
     with database.begin() as connection:
-        if connection.execute(in_use).scalar_one() >= MAX_TOKENS:
-            raise ConflictError(f"{account.name} has {MAX_TOKENS} tokens already: revoke one first.")
+        # Of many that come at once, each sees those before it: this row is written, or the user's held, by one of them.
+        connection.execute(select(_USERS.c.id).where(_USERS.c.id == account.id).with_for_update())
         insert_rows(connection, ApiToken, [row])
+        if connection.execute(in_use).scalar_one() > MAX_TOKENS:
+            raise ConflictError(f"{account.name} has {MAX_TOKENS} tokens already: revoke one first.")
     return token, {name: row[name] for name in (column.name for column in _SHOWN)}
 
 

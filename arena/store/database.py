@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,21 @@ assert packed
 def open_database(url: str) -> Engine:
     """Return an engine for the URL; StoreError says why it cannot be used."""
     try:
-        engine = _engine(make_url(url))
+        address = make_url(url)
+        _make_private(address)
+        engine = _engine(address)
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
     except (SQLAlchemyError, ImportError) as error:
         raise StoreError(f"The database cannot be opened: {error}") from error
     return engine
+
+
+def _make_private(url: URL) -> None:
+    """Make a new SQLite file its owner's alone: it holds secrets of webhooks, and seeds."""
+    if url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"} and "uri" not in url.query:
+        with contextlib.suppress(OSError):
+            os.close(os.open(str(url.database), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def own_connections(database: Engine) -> Engine:
@@ -65,6 +76,16 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def known_revisions() -> set[str]:
+    """Return the revisions of the schema that this version knows."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
 
 
 def upgrade(engine: Engine) -> None:

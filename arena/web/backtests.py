@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -24,7 +25,7 @@ from arena.store.bulk import Row
 from arena.store.jobs import JobStatus, newest_job
 from arena.web.backtest_page import page_values, report_file
 from arena.web.context import AppState
-from arena.web.jobs import Told
+from arena.web.jobs import Asker, Told
 
 BACKTEST = "backtest"  # the kind of its jobs
 MAX_BOTS = 8
@@ -37,6 +38,15 @@ MAX_TAPES = 500  # listed
 UPLOADS = "uploads"
 _ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".feather", ".arrow", ".arena", ".log")
 _PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst")
+
+
+def _in_any_case(words: tuple[str, ...]) -> str:
+    spelt = ("".join(f"[{c}{c.upper()}]" if c.isalpha() else re.escape(c) for c in word) for word in words)
+    return f"(?:{'|'.join(spelt)})"
+
+
+# How the name of an upload ends.
+TAPE_NAME = f"(?:{_in_any_case(_ENDINGS)}{_in_any_case(_PACKED)}?|{_in_any_case(('.zip',))})$"
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -60,14 +70,12 @@ class Tapes:
     def items(self) -> list[Row]:
         """Return the files by name with their sizes; what lies deeper than one folder is left out."""
         found = [path for pattern in ("*", "*/*") for path in self._folder.glob(pattern) if _is_tape(path)]
-        rows = [
-            {
-                "name": path.relative_to(self._folder).as_posix(),
-                "bytes": path.stat().st_size,
-                "uploaded": path.parent.name == UPLOADS,
-            }
-            for path in found
-        ]
+        rows = []
+        for path in found:
+            # An upload may be making room for another one at this moment.
+            with contextlib.suppress(FileNotFoundError):
+                name, size = path.relative_to(self._folder).as_posix(), path.stat().st_size
+                rows.append({"name": name, "bytes": size, "uploaded": path.parent.name == UPLOADS})
         return sorted(rows, key=lambda row: (row["uploaded"], row["name"]))[:MAX_TAPES]
 
     def path(self, name: str) -> Path:
@@ -84,9 +92,10 @@ class Tapes:
 
     async def receive(self, name: str, pieces: AsyncIterator[bytes]) -> Row:
         """Write an upload into the folder under its hash and name; the oldest uploads make room."""
-        safe = _ODD.sub("-", Path(name).name).strip("-.")[-80:]
-        if not safe or not _has_ending(safe):
+        if not re.search(TAPE_NAME, name):
             raise MarketDataError(f"The file's name should end in {', '.join(_ENDINGS)}, or one of these packed.")
+        safe = _ODD.sub("-", Path(name).name).strip("-.")[-80:]
+        safe = safe if _has_ending(safe) else f"tape.{safe}"
         place = self._folder / UPLOADS
         place.mkdir(parents=True, exist_ok=True)
         made = place / f".{uuid.uuid4().hex}"
@@ -128,7 +137,7 @@ def runs_of(context: AppState) -> kept.KeptRuns:
     return kept.KeptRuns(Path(context.settings.runs_dir))
 
 
-def ask_for_backtest(context: AppState, wanted: Wanted) -> tuple[str, Row | None]:
+def ask_for_backtest(context: AppState, wanted: Wanted, asker: Asker) -> tuple[str, Row | None]:
     """Return the run's id, and its job; no job where the same run is kept already."""
     path = tapes_of(context).path(wanted.tape)
     bots = [queries.find_bot(context.database, context.season_id, bot) for bot in dict.fromkeys(wanted.bots)]
@@ -155,7 +164,7 @@ def ask_for_backtest(context: AppState, wanted: Wanted) -> tuple[str, Row | None
     # A run that was removed since is played again: its inputs are told apart by the time they were asked for.
     inputs = {"run": name, "bots": list(sources), "tape": wanted.tape, "asked_at": time.time()}
     work = _Work(context, name, path, sources, hashes, wanted)
-    return name, context.jobs.ask(BACKTEST, name, inputs, work)
+    return name, context.jobs.ask(BACKTEST, name, inputs, work, asker)
 
 
 def _is_kept(context: AppState, name: str) -> bool:
@@ -220,7 +229,16 @@ class _Work:
 
     def _market(self, notes: list[str]) -> RecordedMarket:
         interval = self.context.settings.tick_interval_seconds
-        market = read_market([str(self.path)], self.wanted.interval, interval, notes.append, most_cells=MAX_CELLS)
+        tape, path = self.wanted.tape, str(self.path)
+
+        def note(words: str) -> None:
+            notes.append(words.replace(path, tape))
+
+        try:
+            market = read_market([path], self.wanted.interval, interval, note, most_cells=MAX_CELLS)
+        except MarketDataError as error:
+            # Where the server keeps its files is nobody else's business.
+            raise MarketDataError(str(error).replace(path, tape)) from None
         if not len(market):
             raise MarketDataError(f"{self.wanted.tape} holds no tick.")
         if len(market) * len(self.sources) > MAX_STEPS:

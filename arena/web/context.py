@@ -18,6 +18,8 @@ from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.engine import Engine
 from arena.errors import ConflictError
 from arena.hosts.farm import Farm
+from arena.people.quotas import Daily, DailyQuota, QuotaLimits
+from arena.people.rights import Caller
 from arena.store import queries
 from arena.store.models import Season
 from arena.store.receipts import Signer
@@ -25,7 +27,7 @@ from arena.submissions.dropin import DropIn
 from arena.submissions.intake import Intake
 from arena.submissions.pipeline import Pipeline
 from arena.submissions.store import SubmissionStore
-from arena.web.jobs import Jobs
+from arena.web.jobs import Asker, Jobs
 from arena.web.limits import ConcurrencyLimits
 from arena.web.measures import Measures
 from arena.webhooks.outbox import Outbox
@@ -99,6 +101,11 @@ class AppState:
     def public_key(self) -> str:
         """Return the key that receipts and documents are checked with."""
         return self.signer.public
+
+    def asker(self, caller: Caller) -> Asker:
+        """Return a caller whose new jobs count among the backtests of the day."""
+        quota = DailyQuota(self.database, QuotaLimits.of(self.settings), Daily.BACKTESTS)
+        return Asker(caller.user_id, lambda: quota.take(caller))
 
     def refuse_if_closed(self) -> None:
         """Take no strategy into a season that plays no more; ConflictError says what to do."""

@@ -23,6 +23,7 @@ from arena.web.text import json_bytes
 log = logging.getLogger("arena.web")
 
 MAX_QUEUED = 20
+MAX_OF_OWNER = 10  # of these, waiting for one user
 _STEP = 0.05  # of progress that is worth telling
 
 Told = Callable[[float], None]
@@ -36,6 +37,17 @@ def job_answer(row: Row, status: int = 200) -> Response:
     return Response(json_bytes(document), status, headers, media_type="application/json")
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for work; `count` counts it among what they may ask for, and raises where that is too much."""
+
+    owner_id: str | None = None
+    count: Callable[[], None] = lambda: None
+
+
+NOBODY = Asker()
+
+
 class CancelledJobError(Exception):
     """A job was cancelled while it ran; the runner catches it."""
 
@@ -44,6 +56,7 @@ class CancelledJobError(Exception):
 class _Queued:
     id: str
     work: Work
+    owner_id: str | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
@@ -62,7 +75,7 @@ class Jobs:
         self._stopped = False
         fail_unfinished(database, "The server was started anew before the job was done; ask again.")
 
-    def ask(self, kind: str, subject: str, inputs: dict[str, Any], work: Work, owner_id: str | None = None) -> Row:
+    def ask(self, kind: str, subject: str, inputs: dict[str, Any], work: Work, asker: Asker = NOBODY) -> Row:
         """Queue work, or return the job that does or has done the same; TooManyError where many wait already."""
         with self._lock:
             known = job_with_key(self._database, key_of(kind, inputs))
@@ -70,8 +83,12 @@ class Jobs:
                 return known
             if len(self._queue) >= MAX_QUEUED or self._stopped:
                 raise TooManyError(f"{MAX_QUEUED} jobs are waiting already; try again in a while.")
-            row = add_job(self._database, kind, subject, inputs, owner_id=owner_id)
-            self._queue.append(_Queued(row["id"], work))
+            owner = asker.owner_id
+            if owner is not None and sum(one.owner_id == owner for one in self._queue) >= MAX_OF_OWNER:
+                raise TooManyError(f"{MAX_OF_OWNER} of your jobs are waiting already; wait for them.")
+            asker.count()
+            row = add_job(self._database, kind, subject, inputs, owner_id=owner)
+            self._queue.append(_Queued(row["id"], work, owner))
             if len(self._threads) < self._at_once:
                 thread = threading.Thread(target=self._main_loop, name="jobs")
                 self._threads.append(thread)

@@ -113,6 +113,8 @@ class ConcurrencyLimits:
     downloads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit("downloads", 32, 0, 8))
     streams: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit("live streams", 400, 0, 100))
     writes: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit("writes", 8, 100, 50))
+    # They wait for strangers, and must hold up no writes.
+    webhook_tests: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit("webhook tests", 2, 10, 3))
 
     @classmethod
     def of(cls, streams_per_address: int) -> ConcurrencyLimits:

@@ -165,7 +165,7 @@ class LocalServices:
     async def backtest(self, wanted: Document) -> Document:
         """Ask for a backtest."""
         body = _valid(schemas_backtests.BacktestRequest, wanted)
-        made = _dumped(ask, body)
+        made = _dumped(ask, body, self.caller)
         return await self._do("POST", "/backtests", self.lines.writes, made, made=lambda run: str(run["id"]))
 
     async def backtest_run(self, run_id: str) -> Document:

@@ -12,8 +12,8 @@ from arena.people.rights import Right
 from arena.web.access import access_of
 from arena.web.schemas import Problem
 
-_ALWAYS = (400, 401, 403, 405, 408, 413, 421, 422, 429, 431, 500, 503)
-_OF_A_WRITE = (409, 415)
+_ALWAYS = (400, 401, 403, 405, 408, 409, 413, 421, 422, 429, 431, 500, 503)
+_OF_A_WRITE = (404, 415)
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _HEADERS = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
@@ -63,6 +63,7 @@ _PARAMETERS: dict[str, tuple[str, Any]] = {
     "until": ("Unix seconds: nothing after.", 1790086400.0),
     "report": ("Whether it is tried on made-up markets.", True),
     "idempotency-key": ("A key of your own: the same request is done once.", "order-2026-11-30-1"),
+    "X-Request-ID": ("A name of your own for this request: the answer and the log have it.", "order-2026-11-30-1"),
     "Last-Event-ID": ("Id of the last event that was received.", "a1b2c3d4-17"),
 }
 
@@ -103,8 +104,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
 def _security(method: str, path: str) -> list[dict[str, list[str]]]:
     right = access_of(method.upper(), path).right
     schemes: list[dict[str, list[str]]] = [{"bearer": []}, {"session": []}]
-    # Nobody is asked for a read where READS=public, or for a write on this machine where no token is set.
-    return schemes if right in {Right.ADMIN, Right.SIGNED_IN} else [{}, *schemes]
+    # Nobody is asked for a read where READS=public, or for anything on this machine where no token is set.
+    return schemes if right is Right.SIGNED_IN else [{}, *schemes]
 
 
 def _explain(parameter: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ from arena.errors import (
     BusyError,
     ConflictError,
     MarketDataError,
+    MissingLibraryError,
     NotFoundError,
     RefusedError,
     TooLargeError,
@@ -47,6 +48,7 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (RefusedError, 422),
     (MarketDataError, 422),
     (SandboxError, 503),
+    (MissingLibraryError, 503),
     (ArenaError, 500),
 )
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -11,7 +11,7 @@ from arena.store.bulk import Row
 from arena.store.bundle import orders_of
 from arena.store.jobs import VERIFY, JobStatus, newest_job, proof_subject
 from arena.web.context import AppState, ChosenSeason
-from arena.web.jobs import Told
+from arena.web.jobs import Asker, Told
 
 FRESH_TICKS = 10
 MAX_ORDERS = 1_000_000  # that are held in memory, a few hundred MB
@@ -27,7 +27,7 @@ def ask_for_proof(context: AppState, season: ChosenSeason, bot_id: str, owner_id
         return known
     row = queries.bot_row(context.database, season.id, bot_id)
     inputs = {"season_id": season.id, "bot_id": bot_id, "source_hash": row["source_hash"], "tick": tick}
-    return context.jobs.ask(VERIFY, subject, inputs, lambda told: prove(context, inputs, told), owner_id)
+    return context.jobs.ask(VERIFY, subject, inputs, lambda told: prove(context, inputs, told), Asker(owner_id))
 
 
 def last_tick(context: AppState, season: ChosenSeason) -> int:

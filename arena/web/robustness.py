@@ -18,7 +18,7 @@ from arena.store.jobs import JobStatus, newest_job, proof_subject
 from arena.store.recovered import tick_rows
 from arena.trust.robust import MIN_TICKS, play_once, robustness
 from arena.web.context import AppState, ChosenSeason
-from arena.web.jobs import Told
+from arena.web.jobs import Asker, Told
 from arena.web.proofs import last_tick
 from sandbox.pool import Pool
 
@@ -26,7 +26,7 @@ ROBUST = "robust"  # the kind of these jobs
 MAX_TICKS = 100_000  # of the season's last ones, that are played over
 
 
-def ask_for_robustness(context: AppState, season: ChosenSeason, bot_id: str) -> Row:
+def ask_for_robustness(context: AppState, season: ChosenSeason, bot_id: str, asker: Asker) -> Row:
     """Return the job that plays a bot again in other ways, or has done so on as many ticks."""
     tick = last_tick(context, season)
     if tick + 1 < MIN_TICKS:
@@ -37,7 +37,9 @@ def ask_for_robustness(context: AppState, season: ChosenSeason, bot_id: str) -> 
     # A tenth more ticks change little: what was found is shown until then.
     inputs = {"season_id": season.id, "bot_id": bot_id, "source_hash": row["source_hash"], "ticks": _rounded(tick + 1)}
     subject = proof_subject(season.id, bot_id)
-    return context.jobs.ask(ROBUST, subject, inputs, lambda told: _found(context, {**inputs, "tick": tick}, told))
+    return context.jobs.ask(
+        ROBUST, subject, inputs, lambda told: _found(context, {**inputs, "tick": tick}, told), asker
+    )
 
 
 def _rounded(ticks: int) -> int:

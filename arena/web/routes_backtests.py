@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
 from arena.core.exchange import Rules
 from arena.engine.backtest.kept import BY_PAGE, title
+from arena.errors import ArenaError
+from arena.people.quotas import Daily, DailyQuota, QuotaLimits
+from arena.people.rights import Caller
 from arena.web import schemas_backtests as schemas
+from arena.web.access import Known
 from arena.web.answers import answer
-from arena.web.backtests import Wanted, ask_for_backtest, kept_run, last_job, runs_of, tapes_of
+from arena.web.backtests import TAPE_NAME, Wanted, ask_for_backtest, kept_run, last_job, runs_of, tapes_of
 from arena.web.context import AppState, Ctx, Waiting
 from arena.web.jobs import job_answer
 
@@ -31,14 +36,28 @@ def tape_list(context: AppState) -> schemas.TapeList:
     return schemas.TapeList.model_validate({"items": tapes_of(context).items()})
 
 
-@router.post("/tapes", response_model=schemas.Tape, status_code=201)
+@router.post(
+    "/tapes", response_model=schemas.Tape, status_code=201,
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {
+        "schema": {"type": "string", "format": "binary", "minLength": 1},
+    }}}},
+)  # fmt: skip
 async def upload_tape(
-    request: Request, context: Ctx, lines: Waiting,
-    name: Annotated[str, Query(min_length=1, max_length=200, description="The file's name with its ending.")],
+    request: Request, context: Ctx, lines: Waiting, caller: Known,
+    name: Annotated[str, Query(
+        min_length=1, max_length=200, description="The file's name with its ending.", examples=["btc-2026-11.csv"],
+        json_schema_extra={"pattern": TAPE_NAME},
+    )],
 ) -> dict[str, Any]:  # fmt: skip
     """Take a market file, the body as it is, at most 32 MiB; the newest 20 are kept."""
+    quota = DailyQuota(context.database, QuotaLimits.of(context.settings), Daily.TAPES)
     async with lines.writes.place(request):
-        return await tapes_of(context).receive(name, request.stream())
+        await run_in_threadpool(quota.take, caller)
+        try:
+            return await tapes_of(context).receive(name, request.stream())
+        except ArenaError:
+            await run_in_threadpool(quota.give_back, caller)
+            raise
 
 
 @router.get("/backtests", response_model=schemas.BacktestList)
@@ -59,16 +78,18 @@ def _backtests(context: AppState) -> schemas.BacktestList:
 
 
 @router.post("/backtests", response_model=schemas.BacktestAsked, status_code=202)
-async def ask_backtest(request: Request, body: schemas.BacktestRequest, context: Ctx, lines: Waiting) -> Response:
+async def ask_backtest(
+    request: Request, body: schemas.BacktestRequest, context: Ctx, lines: Waiting, caller: Known
+) -> Response:
     """Play up to eight bots of the season over a market file, in lockstep; the same twice is played once."""
-    document = await lines.writes.run(request, ask, context, body)
+    document = await lines.writes.run(request, ask, context, body, caller)
     headers = {"location": f"/api/v1/backtests/{document.id}"}
     return Response(document.model_dump_json(), 202, headers, media_type="application/json")
 
 
-def ask(context: AppState, body: schemas.BacktestRequest) -> schemas.BacktestAsked:
+def ask(context: AppState, body: schemas.BacktestRequest, caller: Caller) -> schemas.BacktestAsked:
     """Ask for a backtest; there is no job where it is kept already."""
-    name, job = ask_for_backtest(context, _wanted(context, body))
+    name, job = ask_for_backtest(context, _wanted(context, body), context.asker(caller))
     return schemas.BacktestAsked(id=name, address=f"/backtests/{name}", job_id=None if job is None else job["id"])
 
 

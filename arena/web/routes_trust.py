@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from arena.errors import NotFoundError
+from arena.people.rights import Caller
 from arena.store import queries
 from arena.store.bulk import Row
 from arena.store.receipts import receipt_problems, sealed
@@ -15,6 +16,7 @@ from arena.trust.groups import By, board_groups
 from arena.trust.season_report import keep_report, report_csv, report_page
 from arena.trust.statistics import bot_statistics
 from arena.web import schemas_trust as schemas
+from arena.web.access import Known
 from arena.web.answers import answer, tagged
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.jobs import job_answer
@@ -86,13 +88,16 @@ def _robust(context: AppState, season: ChosenSeason, bot_id: str) -> schemas.Rob
 
 
 @router.post("/bots/{bot_id}/robust", status_code=202, response_model=JobDetail)
-async def ask_robust(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
+async def ask_robust(
+    request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting, caller: Known
+) -> Response:
     """Play a bot again over its season's ticks as a job: dearer, later, renamed, rescaled, in windows."""
-    return job_answer(await lines.writes.run(request, _ask_robust, context, season, bot_id), 202)
+    return job_answer(await lines.writes.run(request, _ask_robust, context, season, bot_id, caller), 202)
 
 
-def _ask_robust(context: AppState, season: ChosenSeason, bot_id: str) -> Row:
-    return ask_for_robustness(context, season, queries.find_bot(context.database, season.id, bot_id))
+def _ask_robust(context: AppState, season: ChosenSeason, bot_id: str, caller: Caller) -> Row:
+    found = queries.find_bot(context.database, season.id, bot_id)
+    return ask_for_robustness(context, season, found, context.asker(caller))
 
 
 @router.get("/leaderboard/signed", response_model=schemas.SignedBoard)

@@ -7,6 +7,7 @@ differently the second time gains nothing.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -14,7 +15,19 @@ from urllib.parse import urlsplit
 from arena.errors import ArenaError, RefusedError
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# What the library of some Python takes for the open internet: protocol assignments (a cloud's metadata at 192.0.0.192),
+# the relays of 6to4, and addresses for documents.
+_RESERVED = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
 _MAX_URL = 2000
+_GROUP = "[0-9A-Fa-f]{1,4}"
+_NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
+_WEB = r"[Hh][Tt][Tt][Pp][Ss]?://({})(:[1-9][0-9]{{0,3}}|:[1-5][0-9]{{4}}|:6[0-4][0-9]{{3}})?([/?#][!-~]*)?"
+_WEB_ADDRESS = re.compile(_WEB.format(rf"{_NAME}|\[[0-9A-Fa-f:.]+\]"))
+# What the address of a webhook looks like in the API's document: that of a web server, or one of Apprise. The ways to
+# write an IPv6 address are more than a pattern can hold; others are taken as well.
+_FULL = rf"\[({_GROUP}:){{7}}{_GROUP}\]"
+ADDRESS = "^(" + _WEB.format(f"{_NAME}|{_FULL}") + "|(?!https?:)[a-z][a-z0-9+.-]*://[!-~]+)$"
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -44,8 +57,10 @@ def check_url(url: str) -> None:
         raise RefusedError("An address begins with https:// or http:// and names a host.")
     if parts.username is not None or parts.password is not None:
         raise RefusedError("An address with a name or password in it is not taken: events are signed instead.")
-    if any(ord(each) <= 32 or ord(each) == 127 for each in url):
-        raise RefusedError("An address holds no spaces or control characters.")
+    if any(ord(each) <= 32 or ord(each) >= 127 for each in url):
+        raise RefusedError("An address holds no spaces or control characters, and other letters as %.. or xn--.")
+    if not _WEB_ADDRESS.fullmatch(url):
+        raise RefusedError("This is no address; it should look like https://example.org/hook.")
 
 
 def is_public(ip: Ip) -> bool:
@@ -56,7 +71,10 @@ def is_public(ip: Ip) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
-    return ip.is_global and not ip.is_multicast
+        # Everything else there is, such as fec0::/10, ::/96 or 64:ff9b:1::/48, is some network's own.
+        if ip not in _GLOBAL_UNICAST:
+            return False
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _RESERVED)
 
 
 def resolve(url: str, *, private: bool) -> Target:
@@ -71,6 +89,6 @@ def resolve(url: str, *, private: bool) -> Target:
     for one in found:
         if not private and not is_public(ipaddress.ip_address(str(one).partition("%")[0])):
             raise ForbiddenAddressError(
-                f"{host} is an address of a private network ({one}): set WEBHOOKS_PRIVATE=on to send there."
+                f"{host} is an address of a private network: set WEBHOOKS_PRIVATE=on to send there."
             )
     return Target(host, port, str(found[0]))

@@ -6,9 +6,10 @@ Their addresses hold keys, and some name hosts that nothing checks, so that only
 from __future__ import annotations
 
 import importlib.util
+import logging
 from typing import Any
 
-from arena.errors import ArenaError, RefusedError
+from arena.errors import ArenaError, MissingLibraryError, NotFoundError
 
 _TITLE = "Arena: {event}"
 
@@ -21,16 +22,18 @@ def is_service(url: str) -> bool:
 
 def _library() -> Any:
     if importlib.util.find_spec("apprise") is None:
-        raise RefusedError("Such an address needs a library that is not installed: pip install 'arena[notify]'.")
+        raise MissingLibraryError("Such an address needs a library that is not installed: pip install 'arena[notify]'.")
     import apprise
 
+    # Its own lines hold the addresses, and those hold keys; what comes of an event is told by us.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     return apprise
 
 
 def check_service(url: str) -> None:
     """Refuse an address that Apprise does not know."""
     if not _library().Apprise().add(url):
-        raise RefusedError(
+        raise NotFoundError(
             "Apprise does not know this address: https://github.com/caronc/apprise lists those it knows."
         )
 

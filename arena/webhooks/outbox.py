@@ -18,7 +18,7 @@ from arena.store.webhooks import WebhookDelivery
 from arena.webhooks.collecting import WAITING, Collector
 from arena.webhooks.events import EventKind
 from arena.webhooks.notify import is_service, notify
-from arena.webhooks.registry import get_webhook, list_rows
+from arena.webhooks.registry import get_webhook, rows_to_tell
 from arena.webhooks.sending import send
 
 log = logging.getLogger("arena.webhooks")
@@ -64,7 +64,7 @@ class Outbox:
         idle = False
         while not self._stopped.wait(_EVERY):
             try:
-                hooks = list_rows(self._database, everybodys=True)
+                hooks = rows_to_tell(self._database)
                 if hooks:
                     self._collector.collect(hooks)
                     self._send_due(hooks)

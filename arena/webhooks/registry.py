@@ -13,6 +13,7 @@ from sqlalchemy import Engine, delete, func, select
 from arena.errors import ConflictError, NotFoundError, RefusedError
 from arena.store.bulk import Row, insert_rows, table_of
 from arena.store.models import Trade
+from arena.store.people import User
 from arena.store.seasons import new_id
 from arena.store.webhooks import Webhook, WebhookDelivery
 from arena.webhooks.addresses import check_url
@@ -21,7 +22,7 @@ from arena.webhooks.notify import check_service, is_service
 
 MAX_WEBHOOKS = 20  # of one owner
 _SHOWN = 20  # deliveries of one webhook
-_HOOKS, _DELIVERIES, _TRADES = table_of(Webhook), table_of(WebhookDelivery), table_of(Trade)
+_HOOKS, _DELIVERIES, _TRADES, _USERS = (table_of(each) for each in (Webhook, WebhookDelivery, Trade, User))
 
 
 def add_webhook(
@@ -38,16 +39,19 @@ def add_webhook(
         check_service(url)
     else:
         check_url(url)
-    if len(list_rows(database, owner_id)) >= MAX_WEBHOOKS:
-        raise ConflictError(f"There are {MAX_WEBHOOKS} webhooks already: remove one first.")
     row: Row = {
         "id": new_id(), "owner_id": owner_id, "url": url, "bot_id": bot_id, "events": sorted(set(events)),
         "secret": f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}", "created_at": time.time(),
     }  # fmt: skip
     with database.connect() as connection:
         row["after_trade"] = connection.execute(select(func.max(_TRADES.c.id))).scalar() or 0
+    mine = select(func.count()).select_from(_HOOKS).where(_HOOKS.c.owner_id == owner_id)
     with database.begin() as connection:
+        # Of many that come at once, each sees those before it: this row is written, or the user's held, by one of them.
+        connection.execute(select(_USERS.c.id).where(_USERS.c.id == owner_id).with_for_update())
         insert_rows(connection, Webhook, [row])
+        if connection.execute(mine).scalar_one() > MAX_WEBHOOKS:
+            raise ConflictError(f"There are {MAX_WEBHOOKS} webhooks already: remove one first.")
     return row
 
 
@@ -58,6 +62,13 @@ def list_rows(database: Engine, owner_id: str | None = None, *, everybodys: bool
         query = query.where(_HOOKS.c.owner_id == owner_id)
     with database.connect() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def rows_to_tell(database: Engine) -> list[Row]:
+    """Return the webhooks that are told of events: all but those of users who are disabled."""
+    query = select(_HOOKS).outerjoin(_USERS, _USERS.c.id == _HOOKS.c.owner_id).where(_USERS.c.disabled_at.is_(None))
+    with database.connect() as connection:
+        return [dict(row) for row in connection.execute(query.order_by(_HOOKS.c.id)).mappings()]
 
 
 def list_webhooks(database: Engine, owner_id: str | None = None, *, everybodys: bool = False) -> list[Row]:

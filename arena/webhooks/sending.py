@@ -6,6 +6,7 @@ what follows `whsec_`, in base 64.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -21,7 +22,7 @@ from arena.core.text import clean_line
 from arena.errors import ArenaError
 from arena.webhooks.addresses import Target, resolve
 
-_SECONDS = 10.0
+_SECONDS = 10.0  # of a whole delivery: a receiver that sends a byte now and then holds nothing up
 _MOST_READ = 2048  # bytes of an answer
 
 
@@ -43,21 +44,34 @@ def send(url: str, secret: str, name: str, event: str, data: dict[str, Any], *, 
     now = int(time.time())
     headers = {
         "host": _host(url), "content-type": "application/json", "user-agent": f"Arena/{__version__}",
+        "accept-encoding": "identity",
         "webhook-id": name, "webhook-timestamp": str(now), "webhook-signature": signature(secret, name, now, body),
     }  # fmt: skip
     try:
-        with (
-            httpx2.Client(timeout=_SECONDS, trust_env=False, follow_redirects=False) as client,
-            client.stream(
-                "POST", _by_ip(url, target), content=body, headers=headers, extensions={"sni_hostname": target.host}
-            ) as answer,
-        ):
-            said = _beginning(answer)
+        status, said = asyncio.run(_exchange(_by_ip(url, target), target.host, headers, body))
+    except TimeoutError:
+        raise DeliveryError(f"{target.host} has not answered within {_SECONDS:g} s.") from None
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise DeliveryError(f"{target.host} was not reached: {clean_line(str(error), 300)}") from None
-    if not 200 <= answer.status_code < 300:
-        raise DeliveryError(f"HTTP {answer.status_code} {said}".strip())
-    return f"HTTP {answer.status_code} {said}".strip()
+    if not 200 <= status < 300:
+        raise DeliveryError(f"HTTP {status} {said}".strip())
+    return f"HTTP {status} {said}".strip()
+
+
+async def _exchange(address: str, name: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:
+    """Return a receiver's status and the beginning of what it says; TimeoutError where all of it takes too long."""
+    async with (
+        asyncio.timeout(_SECONDS),
+        httpx2.AsyncClient(timeout=None, trust_env=False, follow_redirects=False) as client,
+        client.stream("POST", address, content=body, headers=headers, extensions={"sni_hostname": name}) as answer,
+    ):
+        read = b""
+        # As it comes: what is packed would be unpacked to any size.
+        async for piece in answer.aiter_raw():
+            read += piece
+            if len(read) >= _MOST_READ:
+                break
+        return answer.status_code, clean_line(read[:_MOST_READ].decode("utf-8", "replace"), 200)
 
 
 def _host(url: str) -> str:
@@ -70,12 +84,3 @@ def _by_ip(url: str, target: Target) -> str:
     parts = urlsplit(url)
     host = f"[{target.ip}]" if ":" in target.ip else target.ip
     return urlunsplit((parts.scheme, f"{host}:{target.port}", parts.path or "/", parts.query, ""))
-
-
-def _beginning(answer: httpx2.Response) -> str:
-    end, read = time.monotonic() + _SECONDS, b""
-    for piece in answer.iter_bytes():
-        read += piece
-        if len(read) >= _MOST_READ or time.monotonic() > end:
-            break
-    return clean_line(read[:_MOST_READ].decode("utf-8", "replace"), 200)

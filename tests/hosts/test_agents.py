@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import socket
 import ssl
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,13 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as some
 from sqlalchemy import Engine as Database
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from arena.engine.live.host_messages import HostResult, HostTick
 from arena.engine.live.seat_host import HostLostError
 from arena.errors import AuthError, ConflictError, NotFoundError, RefusedError, SettingsError
+from arena.hosts import listener
 from arena.hosts.agent import HostAgent
 from arena.hosts.listener import HostListener, tls_context
 from arena.hosts.wire import Envelope, Hello, decode, encode
@@ -109,6 +112,34 @@ def test_a_connection_without_a_hosts_token_is_refused_before_anything_is_read(a
     assert refused.value.response.status_code == 401
 
 
+def test_two_tokens_in_one_request_are_none(agents: Agents, caplog: pytest.LogCaptureFixture) -> None:
+    token = ("Authorization", f"Bearer {add_host(agents.database, 'one')}")
+    with pytest.raises(InvalidStatus) as refused:
+        connect(agents.url, proxy=None, additional_headers=[token, token]).__enter__()
+    assert refused.value.response.status_code == 401
+    assert "Traceback" not in caplog.text
+
+
+def test_connections_that_show_nothing_are_few(agents: Agents, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "_OF_ADDRESS", 3)
+    address = ("127.0.0.1", int(agents.url.rpartition(":")[2].partition("/")[0]))
+    with ExitStack() as idle:
+        for _ in range(3):
+            idle.enter_context(socket.create_connection(address))
+        with socket.create_connection(address, timeout=60) as one_more:
+            assert one_more.recv(1) == b""
+    token = add_host(agents.database, "one")
+
+    def joined() -> bool:
+        try:
+            with dial(agents, token):
+                return True
+        except (InvalidHandshake, OSError):
+            return False
+
+    until(joined, "there is room again")
+
+
 def test_a_machine_whose_token_is_unknown_is_told_so(agents: Agents, host_pools: list[Pool]) -> None:
     agent = HostAgent(agents.url, "arena_host_" + "x" * 43, host_pools[0], ROOM, "A")
     with pytest.raises(AuthError, match="arena hosts add"):
@@ -133,7 +164,10 @@ def test_a_host_that_may_not_play_is_refused_in_a_sentence(agents: Agents, told:
     assert list_hosts(agents.database)[0]["state"] == "added"
 
 
-@pytest.mark.parametrize("first", [b"", b"\xc1", "words", encode(["hello"]), encode(Envelope("hello", 0, b"\x00"))])
+@pytest.mark.parametrize("first", [
+    b"", b"\xc1", "words", encode(["hello"]), encode(Envelope("hello", 0, b"\x00")), hello(capacity=2**63),
+    hello(capacity=-1), b"\x93\xa5hello\x00\xdd\x00\x0f\x42\x40" + b"\x90" * 1_000_000,
+])  # fmt: skip
 def test_a_first_message_of_another_form_ends_the_connection(agents: Agents, first: bytes | str) -> None:
     with dial(agents, add_host(agents.database, "one")) as connection:
         connection.send(first)

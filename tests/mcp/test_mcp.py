@@ -267,6 +267,14 @@ def test_the_page_names_every_tool() -> None:
     assert set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) == TOOLS
 
 
+def test_a_number_that_no_database_holds_is_refused_in_words(live: Running) -> None:
+    arguments = {"name": "list_leaderboard", "arguments": {"season": 2**70}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": arguments}
+    answer = live.client.post("/mcp", json=body, headers={"accept": "application/json, text/event-stream"}).json()
+    assert answer["result"]["isError"]
+    assert "season" in answer["result"]["content"][0]["text"]
+
+
 def test_only_posts_are_taken(live: Running) -> None:
     assert live.client.get("/mcp").status_code == 405
     assert live.client.delete("/mcp").status_code == 405

@@ -28,7 +28,10 @@ OPERATOR = {"authorization": f"Bearer {TOKEN}"}
 @pytest.fixture(scope="module")
 def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("accounts")
-    settings = settings_for(folder, accounts=True, arena_token=TOKEN, submissions_per_day=6, bots_per_user=3)
+    settings = settings_for(
+        folder, accounts=True, arena_token=TOKEN, submissions_per_day=6, bots_per_user=3, tapes_per_day=2,
+        backtests_per_day=2,
+    )  # fmt: skip
     with running(settings, folder) as found:
         yield found
 
@@ -366,6 +369,37 @@ def test_a_day_has_so_many_submissions_and_a_race_lets_no_more_through(arena: Ru
     assert "SUBMISSIONS_PER_DAY" in refused.json()["detail"]
     quota.give_back(caller)
     assert hand_in(1) == 202
+
+
+def test_a_day_has_so_many_market_files_and_backtests(arena: Running, user: accounts.Account) -> None:
+    headers = bearer(arena, user)
+    rows = "".join(f"{1767225600 + 60 * n},BTCUSDT,{100 + n}\n" for n in range(5))
+
+    def upload(number: int) -> httpx2.Response:
+        content = f"time,symbol,price\n{rows}{1767226000 + number},BTCUSDT,99\n".encode()
+        return arena.api("POST", f"/tapes?name={number}.csv", content=content, headers=headers)
+
+    assert arena.api("POST", "/tapes?name=prices.exe", content=b"x", headers=headers).status_code == 422
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(upload, range(8)))
+    assert sorted(one.status_code for one in answers) == [201] * 2 + [429] * 6
+    assert any("TAPES_PER_DAY" in one.json()["detail"] for one in answers if one.status_code == 429)
+    tape = next(one.json()["name"] for one in answers if one.status_code == 201)
+    made = arena.api("POST", "/bots", json={"source": bot_source(name=f"{user.name}-tested")}, headers=headers)
+
+    def ask(seed: int) -> httpx2.Response:
+        body = {"bots": [made.json()["bot_id"]], "tape": tape, "seed": seed}
+        return arena.api("POST", "/backtests", json=body, headers=headers)
+
+    asked = [ask(seed) for seed in range(3)]
+    assert [one.status_code for one in asked] == [202, 202, 429]
+    assert "BACKTESTS_PER_DAY" in asked[2].json()["detail"]
+    # The same once more costs nothing, and who has asked may cancel.
+    assert ask(0).status_code == 202
+    job = asked[1].json()["job_id"]
+    assert arena.api("DELETE", f"/jobs/{job}", headers=headers).status_code == 200
+    shown = {one["quota"]: one["used"] for one in arena.api("GET", "/me", headers=headers).json()["quotas"]}
+    assert (shown["tapes a day"], shown["backtests a day"]) == (2, 2)
 
 
 # -- what was done

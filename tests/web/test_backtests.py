@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +187,26 @@ def test_runs_of_the_command_line_are_not_shown(live: Running, own_name: str, ta
 def test_a_guarded_arena_takes_no_files_and_plays_nothing_without_its_token(guarded: Running) -> None:
     assert guarded.api("POST", "/tapes?name=x.csv", content=b"time,symbol,price\n").status_code == 401
     assert guarded.api("POST", "/backtests", json={"bots": ["x"], "tape": "x.csv"}).status_code == 401
+
+
+@pytest.mark.parametrize(("name", "taken"), [
+    ("prices.csv", True), ("X.CSV.GZ", True), (".csv", True), ("行情.jsonl", True), ("a.zip", True), ("a/b.csv", True),
+    ("prices.exe", False), ("csv", False), ("a.csv.rar", False), ("a.b2", False),
+])  # fmt: skip
+def test_the_document_says_which_names_of_files_are_taken(live: Running, name: str, *, taken: bool) -> None:
+    parameters = live.client.get("/openapi.json").json()["paths"]["/api/v1/tapes"]["post"]["parameters"]
+    (pattern,) = [one["schema"]["pattern"] for one in parameters if one["name"] == "name"]
+    assert bool(re.search(pattern, name)) == taken
+    answer = live.api("POST", "/tapes", params={"name": name}, content=b"x")
+    assert answer.status_code == (201 if taken else 422), answer.text
+
+
+def test_a_file_that_cannot_be_read_does_not_tell_where_the_server_keeps_it(live: Running, own_name: str) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("1.csv", "")
+    bot = live.upload(bot_source(name=own_name))["bot_id"]
+    tape = live.api("POST", "/tapes?name=empty.zip", content=packed.getvalue()).json()["name"]
+    job = live.job(f"/jobs/{live.api('POST', '/backtests', json={'bots': [bot], 'tape': tape}).json()['job_id']}")
+    assert job["status"] == "failed"
+    assert job["reason"].startswith(f"{tape} is an empty zip file")

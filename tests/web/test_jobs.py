@@ -14,7 +14,7 @@ from sqlalchemy import Engine as Database
 from arena.errors import NotFoundError, StoreError
 from arena.store.jobs import JobStatus, add_job, fail_unfinished, get_job, job_with_key, key_of
 from arena.web import jobs as web_jobs
-from arena.web.jobs import Jobs, Told
+from arena.web.jobs import Asker, Jobs, Told
 from arena.web.problems import TooManyError
 from tests.arenas import BUYER, PATIENCE, Running, bot_source, running, settings_for, until
 from tests.conftest import TOKEN
@@ -118,6 +118,29 @@ def test_only_so_many_jobs_wait(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> 
         jobs.ask("long", "x", {"n": number}, work)
     with pytest.raises(TooManyError):
         jobs.ask("long", "x", {"n": 3}, work)
+    go_on.set()
+
+
+def test_one_user_does_not_fill_the_line_and_only_new_work_is_counted(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_jobs, "MAX_OF_OWNER", 2)
+    begun, go_on, counted = threading.Event(), threading.Event(), []
+
+    def work(_: Told) -> dict[str, Any]:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        return {}
+
+    ada, bob = Asker("ada", lambda: counted.append("ada")), Asker("bob", lambda: counted.append("bob"))
+    jobs.ask("long", "x", {"n": 0}, work)
+    assert begun.wait(PATIENCE)
+    for number in (1, 2, 1):
+        jobs.ask("long", "x", {"n": number}, work, ada)
+    with pytest.raises(TooManyError, match="of your jobs"):
+        jobs.ask("long", "x", {"n": 3}, work, ada)
+    jobs.ask("long", "x", {"n": 3}, work, bob)
+    assert counted == ["ada", "ada", "bob"]
     go_on.set()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import ipaddress
 import json
 import re
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,16 +21,19 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import insert, select
 
 from arena.client import ApiError, Arena
-from arena.errors import ArenaError, RefusedError
+from arena.errors import ArenaError, ConflictError, NotFoundError, RefusedError
+from arena.people import tokens
+from arena.people.accounts import add_user, disable_user
 from arena.store.bulk import table_of
 from arena.store.database import open_database, upgrade
 from arena.store.webhooks import WebhookDelivery
-from arena.webhooks import registry
+from arena.webhooks import registry, sending
 from arena.webhooks.addresses import ForbiddenAddressError, check_url, is_public, resolve
 from arena.webhooks.collecting import WAITING
 from arena.webhooks.events import ASKED, EventKind, Happening
 from arena.webhooks.notify import in_words
 from arena.webhooks.outbox import DELIVERED, FAILED, PAUSES, Outbox
+from arena.webhooks.sending import DeliveryError, send
 from tests.arenas import BUYER, Running, bot_source, running, settings_for, until
 
 DELIVERIES = table_of(WebhookDelivery)
@@ -194,7 +200,8 @@ def test_what_is_no_webhook_is_refused_in_a_sentence(live: Running, body: dict[s
 @pytest.mark.parametrize("ip", [
     "127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
     "255.255.255.255", "192.0.2.1", "::1", "::", "fe80::1", "fd00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-    "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1",
+    "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "::7f00:1", "fec0::1", "64:ff9b:1::7f00:1", "3fff::1",
+    "192.0.0.192", "192.88.99.1",
 ])  # fmt: skip
 def test_addresses_that_are_not_public(ip: str) -> None:
     assert not is_public(ipaddress.ip_address(ip))
@@ -285,6 +292,75 @@ def test_a_dead_receiver_is_given_up_and_a_restart_goes_on(database: Database, r
     assert shown["deliveries"][0]["answer"] == "HTTP 500 ok"
 
 
+@contextmanager
+def answering(*pieces: bytes, then_wait: bool = False) -> Iterator[str]:
+    """A server that answers one request with these bytes, and may then say nothing more until the end."""
+    over = threading.Event()
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65_536)
+            for piece in pieces:
+                connection.sendall(piece)
+            if then_wait:
+                over.wait(60)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as beside:
+        serving = beside.submit(serve)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        finally:
+            over.set()
+            serving.result(60)
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"HTTP/1.1 200 OK\r\nx: y\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok"]
+)
+def test_a_receiver_that_never_ends_holds_nothing_up(begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_SECONDS", 0.3)
+    with answering(begun, then_wait=True) as url, pytest.raises(DeliveryError, match="has not answered within"):
+        send(url, "whsec_QUJD", "msg_1", "trade", {}, at=0.0, private=True)
+
+
+def test_a_packed_answer_is_not_unpacked() -> None:
+    packed = gzip.compress(b"0" * 5_000_000)
+    head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(packed)}\r\n\r\n".encode()
+    with answering(head, packed) as url:
+        said = send(url, "whsec_QUJD", "msg_1", "trade", {}, at=0.0, private=True)
+    assert "000" not in said
+
+
+def test_a_disabled_user_is_told_of_nothing_more(database: Database) -> None:
+    ada = add_user(database, "ada")
+    hooks = [registry.add_webhook(database, "https://e.org", [], owner_id=each)["id"] for each in (None, ada.id)]
+    assert [row["id"] for row in registry.rows_to_tell(database)] == hooks
+    disable_user(database, ada.id)
+    assert [row["id"] for row in registry.rows_to_tell(database)] == hooks[:1]
+
+
+def test_of_many_at_once_no_more_webhooks_and_tokens_come_to_be_than_fit(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "MAX_WEBHOOKS", 2)
+    monkeypatch.setattr(tokens, "MAX_TOKENS", 2)
+    ada = add_user(database, "ada")
+
+    def add(number: int) -> bool:
+        try:
+            if number % 2:
+                registry.add_webhook(database, "https://e.org", [], owner_id=ada.id)
+            else:
+                tokens.make_token(database, ada, "x", ["read"])
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(12) as pool:
+        assert sum(pool.map(add, range(24))) == 4
+
+
 def test_an_owner_has_so_many_webhooks(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "MAX_WEBHOOKS", 1)
     registry.add_webhook(database, "https://example.org", [], owner_id="ada")
@@ -299,7 +375,7 @@ def test_other_services_are_an_admins_and_their_addresses_are_hidden(database: D
     url = "tgram://123456789:abcdefg_hijklmnop/12315544/"
     with pytest.raises(RefusedError, match="Only an admin"):
         registry.add_webhook(database, url, [], owner_id="ada")
-    with pytest.raises(RefusedError, match="does not know"):
+    with pytest.raises(NotFoundError, match="does not know"):
         registry.add_webhook(database, "nonsense://x", [], owner_id=None, services=True)
     registry.add_webhook(database, url, [], owner_id=None, services=True)
     assert registry.list_webhooks(database)[0]["url"] == "tgram://…"
