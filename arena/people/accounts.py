@@ -9,7 +9,7 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from arena.core.names import skeleton
@@ -18,9 +18,10 @@ from arena.errors import ConflictError, NotFoundError, RefusedError
 from arena.people.credentials import hash_of, new_secret
 from arena.people.rights import ALL_SCOPES, USER_SCOPES, Scope
 from arena.store.bulk import Row, insert_rows, table_of
-from arena.store.models import Bot
+from arena.store.models import Bot, Trade
 from arena.store.people import ApiToken, SignInLink, User, UserSession
 from arena.store.seasons import new_id
+from arena.store.webhooks import Webhook
 
 LINK_SECONDS = 24 * 3600.0
 MIN_PASSWORD, MAX_PASSWORD = 12, 200
@@ -32,7 +33,7 @@ RESERVED = frozenset(
 )  # fmt: skip
 
 _USERS, _LINKS, _SESSIONS, _TOKENS = (table_of(one) for one in (User, SignInLink, UserSession, ApiToken))
-_BOTS = table_of(Bot)
+_BOTS, _TRADES, _WEBHOOKS = (table_of(one) for one in (Bot, Trade, Webhook))
 # Argon2id takes 64 MiB each time: two at once, the others wait.
 _hashing = threading.BoundedSemaphore(2)
 
@@ -133,8 +134,11 @@ def disable_user(database: Engine, user_id: str) -> None:
 
 
 def enable_user(database: Engine, user_id: str) -> None:
-    """Let a user in again."""
+    """Let a user in again; the user's webhooks are told of trades from now on."""
     with database.begin() as connection:
+        newest = connection.execute(select(func.max(_TRADES.c.id))).scalar() or 0
+        disabled = select(_USERS.c.id).where(_USERS.c.id == user_id, _USERS.c.disabled_at.is_not(None))
+        connection.execute(update(_WEBHOOKS).where(_WEBHOOKS.c.owner_id.in_(disabled)).values(after_trade=newest))
         connection.execute(update(_USERS).where(_USERS.c.id == user_id).values(disabled_at=None))
 
 

@@ -10,7 +10,6 @@ from fastapi.responses import FileResponse
 
 from arena.core.exchange import Rules
 from arena.engine.backtest.kept import BY_PAGE, title
-from arena.errors import ArenaError
 from arena.people.quotas import Daily, DailyQuota, QuotaLimits
 from arena.people.rights import Caller
 from arena.web import schemas_backtests as schemas
@@ -55,7 +54,8 @@ async def upload_tape(
         await run_in_threadpool(quota.take, caller)
         try:
             return await tapes_of(context).receive(name, request.stream())
-        except ArenaError:
+        except BaseException:
+            # What is refused, too large or broken off is not counted.
             await run_in_threadpool(quota.give_back, caller)
             raise
 

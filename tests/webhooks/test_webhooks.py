@@ -18,14 +18,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine as Database
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from arena.client import ApiError, Arena
 from arena.errors import ArenaError, ConflictError, NotFoundError, RefusedError
 from arena.people import tokens
-from arena.people.accounts import add_user, disable_user
-from arena.store.bulk import table_of
+from arena.people.accounts import add_user, disable_user, enable_user
+from arena.store.bulk import insert_rows, table_of
 from arena.store.database import open_database, upgrade
+from arena.store.models import Trade
 from arena.store.webhooks import WebhookDelivery
 from arena.webhooks import registry, sending
 from arena.webhooks.addresses import ForbiddenAddressError, check_url, is_public, resolve
@@ -338,6 +339,27 @@ def test_a_disabled_user_is_told_of_nothing_more(database: Database) -> None:
     assert [row["id"] for row in registry.rows_to_tell(database)] == hooks
     disable_user(database, ada.id)
     assert [row["id"] for row in registry.rows_to_tell(database)] == hooks[:1]
+
+
+def test_who_is_let_in_again_is_not_told_of_trades_before(database: Database) -> None:
+    ada = add_user(database, "ada")
+    registry.add_webhook(database, "https://e.org", [], owner_id=ada.id)
+    trade = {
+        "time": 1e9, "bot_name": "A", "symbol": "BTCUSDT", "side": "BUY", "size": 1.0, "price": 1.0, "cash_after": 1.0,
+        "position_after": 1.0, "fee": 0.0, "realized_pnl": 0.0, "season_id": "s", "bot_id": "b", "tick": 1,
+    }  # fmt: skip
+    disable_user(database, ada.id)
+    with database.begin() as connection:
+        insert_rows(connection, Trade, [trade])
+    enable_user(database, ada.id)
+    [hook] = registry.rows_to_tell(database)
+    with database.connect() as connection:
+        assert hook["after_trade"] == connection.execute(select(func.max(table_of(Trade).c.id))).scalar_one()
+    # Who was never away keeps the place.
+    with database.begin() as connection:
+        insert_rows(connection, Trade, [{**trade, "tick": 2}])
+    enable_user(database, ada.id)
+    assert registry.rows_to_tell(database) == [hook]
 
 
 def test_of_many_at_once_no_more_webhooks_and_tokens_come_to_be_than_fit(
