@@ -117,7 +117,7 @@ def _live(settings: Settings, database: Database, runner: FeedRunner) -> Chosen:
 
     def make(season: Season) -> TickSource:
         recorder.begin(season)
-        return LiveSource(market, symbols, season.interval)
+        return LiveSource(market, symbols, season.interval, season.delay_ticks)
 
     return Chosen(make, plan, note, recorder.end)
 

@@ -95,12 +95,14 @@ def test_orders_of_several_ticks_wait_through_stops(deal: Deal, calm: Pool, *, m
 
 
 def test_orders_of_a_worker_that_has_died_still_fill_and_the_next_one_is_brought_back_with_them(deal: Deal) -> None:
+    # It remembers what it held, and orders by that: a worker that was brought back with a wrong account would show.
     body = (
-        'global n\nn += 1\nctx.submit_order("BTCUSDT", "BUY", 0.01 * n)\n'
+        'global n, held\nn += 1\nheld += ctx.get_position("BTCUSDT")\n'
+        'ctx.submit_order("BTCUSDT", "BUY", 0.01 * n + held)\n'
         "if tick['prices']['BTCUSDT'] == 103.0:\n    while True: pass"
     )
     hand = deal(ReplaySource(rising(40)), plan_of(delay_ticks=8))
-    seat = hand.admit(bot_source(body, top="n = 0"))
+    seat = hand.admit(bot_source(body, top="n = held = 0"))
     hand.tick(4)
     assert hand.engine.roster.get(seat.id).life is Life.RESTARTING
     hand.tick(2)

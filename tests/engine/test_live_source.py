@@ -93,6 +93,17 @@ def test_orders_that_waited_across_a_gap_are_barred_once(market: LiveMarket) -> 
     assert not LiveSource(market, SYMBOLS, 600.0).conditions(START + 510.0, before).barred
 
 
+def test_with_a_delay_a_gap_bars_every_order_of_before_it_and_none_of_after(market: LiveMarket) -> None:
+    source = LiveSource(market, SYMBOLS, 10.0, 3)
+    barred = []
+    for n, time in ((4, START + 500.0), (5, START + 510.0), (6, START + 520.0), (7, START + 530.0)):
+        tell(market, BTC, 100.0, time)
+        before = START if n == 4 else time - 10.0
+        barred.append(source.conditions(time, MarketState(n=n - 1, time=before)).barred.get(BTC))
+    # Orders of ticks 1 to 3 are due at ticks 4 to 6.
+    assert barred == [f"Order on {BTC} waited across a gap of 490 s"] * 3 + [None]
+
+
 def test_an_end_is_told_until_the_engine_has_settled_it(market: LiveMarket) -> None:
     source = LiveSource(market, SYMBOLS, 10.0)
     tell(market, BTC, 0.5, START)

@@ -7,6 +7,8 @@ take long, are brought back meanwhile (`revival.py`).
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
+from typing import Any
 
 from sqlalchemy import Engine as Database
 
@@ -132,9 +134,12 @@ class Recovery:
         account = rebuilt_account(self._state.rules, before, stored)
         known = self._state.market.last_prices if found.market is None else found.market["last_prices"]
         score, last_prices = seat.score, dict(known)
+        made: dict[int, list[Any]] = defaultdict(list)
+        for trade in trades:
+            made[trade.tick].append(trade)
         for tick in ticks:
             last_prices.update(tick.prices)
-            for trade in (trade for trade in trades if trade.tick == tick.n):
+            for trade in made.get(tick.n, ()):
                 score.fill(trade.price * trade.size, trade.realized_pnl, is_sell=trade.side == "SELL")
                 account = account.after(trade)
             value = mark(account, last_prices)

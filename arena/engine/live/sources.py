@@ -73,11 +73,15 @@ class LiveSource:
 
     waits_for_bots = False
 
-    def __init__(self, market: LiveMarket, symbols: tuple[str, ...], interval: float) -> None:
+    def __init__(self, market: LiveMarket, symbols: tuple[str, ...], interval: float, delay_ticks: int = 1) -> None:
+        """Prepare; `delay_ticks` is how many ticks an order waits."""
         self.beats: Beats = LiveBeats(interval)
         self.deadline: float | None = live_deadline(interval)
         self._market = market
         self._interval = interval
+        self._delay = delay_ticks
+        self._gap = 0.0  # seconds of the last gap
+        self._gap_until = -1  # the last tick at which an order of before it is due
         self.symbols = symbols
 
     def prices_at(self, n: int, time: float, previous: Mapping[str, float]) -> dict[str, float]:
@@ -88,12 +92,12 @@ class LiveSource:
     def conditions(self, time: float, market: MarketState) -> Conditions:
         """Return what has ended since the last tick, and what cannot be traded.
 
-        That is what is halted, stale or of a closed market, and everything after a gap.
+        That is what is halted, stale or of a closed market, and after a gap everything that was ordered before it.
         """
         found = self._market.resolutions_at(time)
         ended = {name: end.price for name, end in found.items() if name not in market.ended}
         barred = {name: f"Market {name} has ended. {found[name].detail}".rstrip() for name in ended}
-        waited = time - market.time - self._interval if market.n >= 0 else 0.0
+        waited = self._waited(time, market)
         for name, news in self._market.freshness(time).items():
             if name in found:
                 continue
@@ -105,6 +109,15 @@ class LiveSource:
             elif waited > news.limit:
                 barred[name] = f"Order on {name} waited across a gap of {waited:.0f} s"
         return Conditions(barred, ended)
+
+    def _waited(self, time: float, market: MarketState) -> float:
+        """Return the seconds of the gap that lies between now and the orders that are due."""
+        if market.n < 0:
+            return 0.0
+        here = time - market.time - self._interval
+        if here > 0 and (here >= self._gap or market.n >= self._gap_until):
+            self._gap, self._gap_until = here, market.n + self._delay
+        return self._gap if market.n < self._gap_until else here
 
     def status(self) -> dict[str, Any]:
         """Return the feeds' states."""

@@ -223,7 +223,8 @@ class Replayer:
         self.worker: Worker | None = None
         self.play = BacktestAccount(bot[0], past.market, rules)
         if account is not None:
-            self.play.begin_at(0, account, waiting)
+            # The record may begin before: these orders wait after the tick at which the first worker was loaded.
+            self.play.begin_at(lives[0].loaded + 1 - past.base, account, waiting)
         self._pool, self._program = pool, program
         self._run = max(1, min(run, _RUN_BYTES // (8 + 8 * len(past.market.symbols))))
         self._name, self._seed = bot
