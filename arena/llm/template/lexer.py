@@ -135,19 +135,24 @@ def _days(m: re.Match[str]) -> dict[str, Any]:
     else:
         found = [day for day, name in enumerate(_DAYS) if re.search(rf"\b{name}", text)]
     days = set(range(7)) - set(found) if m["no"] else set(found)
-    return {"days": tuple(sorted(days)), "both_sides": _for_both_sides(m["no"])}
+    return {"days": tuple(sorted(days)), "no": bool(m["no"]), "both_sides": _is_of_trading(m)}
 
 
 def _hours(m: re.Match[str]) -> dict[str, Any]:
     start, end = _time(m["a"] or m["c"]), _time(m["b"] or m["d"])
     if m["no"]:
         start, end = end, start
-    return {"start": start, "end": end, "both_sides": _for_both_sides(m["no"])}
+    return {"start": start, "end": end, "no": bool(m["no"]), "both_sides": _is_of_trading(m)}
 
 
-def _for_both_sides(no: str | None) -> bool:
-    """Say whether times that are excluded hold for purchases and sales alike: "no trades on Fridays"."""
-    return no is not None and re.search("but|trad|order|anything", no) is not None
+def _is_of_trading(m: re.Match[str]) -> bool:
+    """Say whether times hold for purchases and sales alike: "no trades on Fridays", "trade only on weekdays"."""
+    clause = _CLAUSE.split(m.string[max(0, m.start() - 80) : m.start()])[-1]
+    return re.search("trad|order|anything", f"{clause} {m['no'] or ''}") is not None
+
+
+# What begins another clause than the one that a time stands in.
+_CLAUSE = re.compile(r"[.;:,]|\b(?:buy|sell|exit|when|if)\w*")
 
 
 def _percent(m: re.Match[str]) -> dict[str, Any]:

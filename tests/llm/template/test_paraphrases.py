@@ -588,6 +588,15 @@ DECLINED = {
     "0-tick EMA cross": "whole number",
     "sell half at 3% profit": "",
     "buy when ETH rises 1% in 10 ticks, sell BTC when it falls": "one symbol",
+    "RSI 30/70 not on Fridays between 2pm and 4pm": "not on fridays, between 2pm and 4pm",
+    "RSI 30/70, no trades between 2pm and 4pm on Fridays": "no trades between 2pm and 4pm, on fridays",
+    "EMA 20 cross, no trades on Fridays and weekends": "weekends",
+    "RSI 30/70 between 9am and 10am and between 3pm and 4pm": "between 3pm and 4pm",
+    "EMA 20 cross between 9am and 10am or between 3pm and 4pm": "or, between 3pm and 4pm",
+    "buy when RSI < 30, sell when RSI > 70 or on Friday": "or, on friday",
+    "buy when RSI < 30, sell on Friday or when RSI > 70": "on friday, or when",
+    "buy when MACD crosses up or on Mondays, sell when MACD crosses down": "or, on mondays",
+    "Bollinger bands, not on Fridays or between 2pm and 4pm": "not on fridays, or",
 }
 
 
@@ -597,6 +606,47 @@ def test_what_cannot_be_built_is_declined_with_the_reason(sentence: str) -> None
     assert isinstance(answer, NotUnderstood), answer
     assert DECLINED[sentence] in answer.reason
     assert "A sentence that is understood: '" in answer.reason
+
+
+_WEEK = "it is Monday or Tuesday or Wednesday or Thursday or Friday (UTC)"
+_DAY = "it is between 09:00 and 17:00 UTC"
+_EITHER_SIDE = "buy when RSI < 30, sell when RSI > 70"
+# How often a time stands in the two rules that a sentence says, and what is noted of it.
+TIMES = {
+    f"{_EITHER_SIDE}, only on weekdays between 9am and 5pm": (2, 2, "buys and sells by its signals only"),
+    f"{_EITHER_SIDE} only between 9am and 5pm on weekdays": (2, 2, "buys and sells by its signals only"),
+    f"{_EITHER_SIDE}. Trade only Monday to Friday from 9am to 5pm": (2, 2, "buys and sells by its signals only"),
+    f"Trade only on weekdays between 9am and 5pm: {_EITHER_SIDE}": (2, 2, "buys and sells by its signals only"),
+    f"{_EITHER_SIDE}, not on weekends and not between 5pm and 9am": (2, 2, "buys and sells by its signals only"),
+    f"{_EITHER_SIDE} but only on weekdays": (2, 0, "buys and sells by its signals only"),
+    f"{_EITHER_SIDE} on weekdays between 9am and 5pm": (1, 1, ""),
+    "buy when RSI < 30. Only trade on weekdays. Sell when RSI > 70": (2, 0, "buys and sells by its signals only"),
+    "buy when RSI < 30 on weekdays, sell when RSI > 70": (1, 0, ""),
+    "buy on weekdays, sell on Saturdays, only between 9am and 5pm": (1, 2, "buys and sells by its signals only"),
+    "EMA 20 cross, only on weekdays between 9am and 5pm": (2, 2, "buys and sells by its signals only"),
+    "buy when RSI < 30. No trades on weekends.": (2, 0, "buys and sells by its signals only"),
+    "Only trade on weekdays: buy when price crosses above the 20 SMA": (2, 0, "buys and sells by its signals only"),
+    "buy when RSI < 30, only on weekdays": (1, 0, "It buys only at those times; it sells at any time."),
+    "buy when RSI < 30 with 2% stop loss; no trades on weekends": (
+        1, 0, "It buys only at those times; stops and targets are followed at any time.",
+    ),
+    f"{_EITHER_SIDE} with 2% stop loss; no trades on weekends": (2, 0, "; stops and targets are followed at any time."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", TIMES)
+def test_times_hold_for_the_sides_that_they_are_said_of(sentence: str) -> None:
+    days, hours, note = TIMES[sentence]
+    answer = write_bot(sentence, MARKET)
+    assert isinstance(answer, Written), answer
+    assert (answer.summary.count(_WEEK), answer.summary.count(_DAY)) == (days, hours)
+    assert note in answer.summary
+
+
+def test_a_day_taken_out_of_others_is_out_of_both_rules() -> None:
+    answer = write_bot(f"{_EITHER_SIDE} only on weekdays except Friday", MARKET)
+    assert isinstance(answer, Written), answer
+    assert answer.source.count("in (0, 1, 2, 3, 4)") == answer.source.count("in (0, 1, 2, 3, 5, 6)") == 2
 
 
 def test_every_sentence_that_is_offered_is_understood() -> None:
