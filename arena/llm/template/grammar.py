@@ -569,6 +569,10 @@ class _Reader:
         """Refuse an indicator that is named and stands in neither rule."""
         placed = [operand for condition in (buys, *(sale.when for sale in sales)) for operand in operands(condition)]
         periods = {o.period for o in placed if isinstance(o, Average | ZScore)}
+        averages = {o.period for o in placed if isinstance(o, Average)}
+        if any(isinstance(o, ZScore) and o.period in averages for o in placed):
+            words = [c.text for c in self._chunks if c.kind in {"score", "average", "pair"}]
+            raise CannotReadError("The look-back of an average is no look-back of a z-score: give it its own.", *words)
         for chunk in self._chunks:
             kinds = _PLACED.get(chunk.kind)
             if kinds is None:
@@ -577,6 +581,8 @@ class _Reader:
                 [chunk["n"]] if chunk.kind == "average" else [chunk["a"], chunk["b"]] if chunk.kind == "pair" else []
             )
             steps = {self.operands.steps(n, chunk["unit"]) for n in numbers if n}
+            if chunk.kind == "rsi" and chunk["n"] and not any(o == self.operands.rsi(chunk) for o in placed):
+                raise CannotReadError("", chunk.text)
             if not any(isinstance(operand, kinds) for operand in placed) or not steps <= periods:
                 raise CannotReadError("", chunk.text)
 

@@ -263,8 +263,8 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     (
         "rsi",
-        rf"(?:(?P<n>{N})[ -]?(?:{UNIT})?[ -]?)?(?:rsi|relative strength(?: index)?)\b(?: ?\( ?(?P<n1>{N})(?: ?{TICKS})? ?\)| (?:with )?(?:a )?(?:period|length)(?: of)? (?P<n2>{N})| (?:over|of) (?P<n3>{N}) {TICKS})?|rsi(?P<n4>{N})",
-        lambda m: {"n": next((float(m[k]) for k in ("n", "n1", "n2", "n3", "n4") if m[k]), None)},
+        rf"(?:(?P<n>{N})[ -]?(?P<u>{UNIT})?[ -]?)?(?:rsi|relative strength(?: index)?)\b(?: ?\( ?(?P<n1>{N})(?: ?{TICKS})? ?\)| (?:with )?(?:a )?(?:period|length)(?: of)? (?P<n2>{N})| (?:over|of) (?P<n3>{N}) {TICKS})?|rsi(?P<n4>{N})",
+        lambda m: {"n": next((float(m[k]) for k in ("n", "n1", "n2", "n3", "n4") if m[k]), None), "unit": m["u"]},
     ),
     (
         "macd",
@@ -274,13 +274,16 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ("signal", r"(?:its |the )?(?:macd )?signal lines?\b|(?:its |the )?signal\b(?! (?:to|is|of|when|bot))", _fixed()),
     (
         "band",
-        r"(?:the |its )*(?P<which>upper|lower|middle|mid|top|bottom|cent(?:re|er))(?: (?:(?:[0-9]+ ?[,/] ?[0-9.]+ )?bollinger|bb))? ?(?:bands?|lines?)?\b(?! channel| donchian)",
+        r"(?:the |its )*(?P<which>upper|lower|middle|mid|top|bottom|cent(?:re|er))(?: (?:bollinger|bb))? ?(?:bands?|lines?)?\b(?! channel| donchian)",
         lambda m: {"which": {"upper": 1, "top": 1, "lower": -1, "bottom": -1}.get(m["which"], 0)},
     ),
     (
         "bollinger",
-        rf"(?:(?P<n>{N})[ -]?(?:{TICKS})?[ -])?(?:bollinger(?:'s)?|bbands?|bb)(?: bands?)?\b(?: ?\(? ?(?P<a>{N})(?: {TICKS})? ?(?:,|/|\s) ?(?P<b>{N})(?: ?{_STD})? ?\)?)?",
-        lambda m: {"n": _number(m) or (m["a"] and float(m["a"])) or None, "width": m["b"] and float(m["b"])},
+        rf"(?:(?P<n>{N})(?: ?[,/] ?(?P<w>{N}))?[ -]?(?:{TICKS})?[ -])?(?:bollinger(?:'s)?|bbands?|bb)(?: bands?)?\b(?: ?\(? ?(?P<a>{N})(?: {TICKS})? ?(?:,|/|\s) ?(?P<b>{N})(?: ?{_STD})? ?\)?)?",
+        lambda m: {
+            "n": _number(m) or (m["a"] and float(m["a"])) or None,
+            "width": float(m["w"] or m["b"] or 0) or None,
+        },
     ),
     (
         "extreme",

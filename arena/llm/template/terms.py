@@ -86,8 +86,9 @@ class _Term:
         if "zone" in kinds:
             self._only("zone", "rsi")
             chunk = self._of("zone")[0]
+            named = [*self._of("rsi"), None][0]
             return Compare(
-                self.operands.rsi(), "above" if chunk["up"] else "below", self.operands.zone(high=chunk["up"])
+                self.operands.rsi(named), "above" if chunk["up"] else "below", self.operands.zone(high=chunk["up"])
             )
         if "move" in kinds:
             return self._move()
@@ -267,7 +268,7 @@ class _Term:
                 raise CannotReadError("It does not say what the price is compared with.", *(() if pronoun else (word,)))
             return self.operands.reference
         if len(chunks) == 2 and chunks[0].kind == "rsi" and chunks[1].kind == "number":
-            self.operands.subject = self.operands.rsi()
+            self.operands.subject = self.operands.rsi(chunks[0])
             return PriceLevel(chunks[1]["n"])
         if len(chunks) == 2 and chunks[0].kind == "macd" and chunks[1].kind in {"signal", "number"}:
             chunks = chunks[1:]
@@ -372,7 +373,7 @@ class _Term:
             return None
         found = [c for c in self.chunks if c.kind not in _EMPTY]
         if "rsi" in kinds and len(found) == 2 and found[1].kind == "number":
-            rsi, level = self.operands.rsi(), PriceLevel(found[1]["n"])
+            rsi, level = self.operands.rsi(found[0]), PriceLevel(found[1]["n"])
             self.operands.subject = rsi
             return Compare(rsi, "at_or_below" if self.buying else "at_or_above", level)
         if len(found) == 1:

@@ -309,6 +309,16 @@ MEANINGS: dict[str, tuple[Test, Test, list[str]]] = {
     "higher than before": (above(change(10), level(0)), below(change(10), level(0)), [
         "buy when price is higher than it was 10 ticks ago, sell when it is lower than 10 ticks ago",
     ]),
+    "two look-backs of RSI": (down(rsi(7), level(30)), up(rsi(21), level(60)), [
+        "Buy 0.5 BTC when RSI(7) crosses under 30, sell all when RSI(21) crosses over 60",
+        "when RSI 7 crosses below 30 buy, when RSI 21 crosses above 60 sell",
+        "sell when the 21-tick RSI crosses above 60, buy when the 7-tick RSI crosses below 30",
+    ]),
+    "two look-backs of RSI on one side": (
+        both(below(rsi(7), level(40)), below(rsi(21), level(45))), above(rsi(7), level(70)), [
+            "buy when RSI 7 below 40 and RSI 21 below 45, sell when RSI 7 above 70",
+        ],
+    ),
     "never sold": (below(price, level(98)), never, ["buy below 98"]),
 }  # fmt: skip
 SENTENCES = [(kind, sentence) for kind, (_, _, sentences) in MEANINGS.items() for sentence in sentences]
@@ -588,11 +598,20 @@ DECLINED = {
     "0-tick EMA cross": "whole number",
     "sell half at 3% profit": "",
     "buy when ETH rises 1% in 10 ticks, sell BTC when it falls": "one symbol",
+    "buy when RSI(7) is below 20 and RSI(21) is below 40, sell when the RSI is above 80": "which of the RSIs",
+    "buy when MACD(12,26,9) is positive, sell when MACD(5,35,5) is negative": "macd(12,26,9), macd(5,35,5)",
+    "sell when MACD(5,35,5) is negative, buy when MACD(12,26,9) is positive": "macd(5,35,5), macd(12,26,9)",
+    "buy below the lower 20 Bollinger band; sell at the upper 50 Bollinger band": "20 bollinger band, 50 bollinger",
+    "buy below the lower 50,3 bollinger band, sell above the upper 20,2 bollinger band": "50,3 bollinger band, 20,2",
+    "buy when z-score is below -2 and price above the 200 SMA, sell when z-score above 0": "200 sma",
+    "buy when the 14-day RSI is below 30, sell above 70": "14-day rsi",
+    "buy when the 5 minute RSI is below 30, sell above 70": "length of its bars",
+    "2 hour RSI 30/70": "2 hour rsi",
     "RSI 30/70 not on Fridays between 2pm and 4pm": "not on fridays, between 2pm and 4pm",
     "RSI 30/70, no trades between 2pm and 4pm on Fridays": "no trades between 2pm and 4pm, on fridays",
     "EMA 20 cross, no trades on Fridays and weekends": "weekends",
     "RSI 30/70 between 9am and 10am and between 3pm and 4pm": "between 3pm and 4pm",
-    "EMA 20 cross between 9am and 10am or between 3pm and 4pm": "or, between 3pm and 4pm",
+    "EMA 20 cross between 9am and 10am or between 3pm and 4pm": "between 9am and 10am, or",
     "buy when RSI < 30, sell when RSI > 70 or on Friday": "or, on friday",
     "buy when RSI < 30, sell on Friday or when RSI > 70": "on friday, or when",
     "buy when MACD crosses up or on Mondays, sell when MACD crosses down": "or, on mondays",
