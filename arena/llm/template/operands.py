@@ -33,10 +33,11 @@ _COUNTED = ("ticks", "tick", "period", "bar", "candle", "step", "sample", "point
 
 
 def _is_free(window: Chunk, chunks: Sequence[Chunk]) -> bool:
-    """Say whether a span of time may be an indicator's look-back: not where it is that of a change of the price."""
+    """Say whether a span of time may be an indicator's look-back: not where it is that of a change."""
     place = next(n for n, c in enumerate(chunks) if c is window)
     before = [c.kind for c in chunks[:place] if c.kind in {*OPERANDS, "move", "turn", "bollinger", "breakout"}]
-    return not before or before[-1] not in {"move", "macd"}
+    after = [c.kind for c in chunks[place + 1 :] if c.kind not in {"price", "it", "symbol", "stop"}]
+    return before[-1:] not in (["move"], ["macd"], ["turn"]) and after[:1] not in (["move"], ["turn"])
 
 
 class Operands:

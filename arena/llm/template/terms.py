@@ -432,6 +432,11 @@ class _Term:
         if isinstance(subject, Price):
             change: Change = self.operands.change(self.window)
             return Compare(change, "above" if chunk["up"] else "below", PriceLevel(0.0))
+        if self._window_chunk is not None:
+            # An indicator is compared with its last value, not with that of some ticks ago.
+            raise CannotReadError(
+                "I can follow the change over several ticks of the price only.", chunk.text, self._window_chunk.text
+            )
         self.operands.subject = subject
         if isinstance(subject, Macd) and sign:
             zero = self.operands.signal_line() if self.operands.histogram else PriceLevel(0.0)

@@ -309,6 +309,9 @@ MEANINGS: dict[str, tuple[Test, Test, list[str]]] = {
     "higher than before": (above(change(10), level(0)), below(change(10), level(0)), [
         "buy when price is higher than it was 10 ticks ago, sell when it is lower than 10 ticks ago",
     ]),
+    "a change and an RSI without a look-back": (below(change(5), level(0)), above(rsi(14), level(75)), [
+        "buy when BTC is lower than 5 ticks ago, sell when RSI > 75",
+    ]),
     "two look-backs of RSI": (down(rsi(7), level(30)), up(rsi(21), level(60)), [
         "Buy 0.5 BTC when RSI(7) crosses under 30, sell all when RSI(21) crosses over 60",
         "when RSI 7 crosses below 30 buy, when RSI 21 crosses above 60 sell",
@@ -607,6 +610,10 @@ DECLINED = {
     "buy when the 14-day RSI is below 30, sell above 70": "14-day rsi",
     "buy when the 5 minute RSI is below 30, sell above 70": "length of its bars",
     "2 hour RSI 30/70": "2 hour rsi",
+    "buy when RSI is lower than 5 ticks ago, sell when RSI > 70": "of the price only",
+    "buy when RSI falls over the last 5 ticks, sell when RSI > 70": "of the price only",
+    "buy when the z-score is higher than it was 5 ticks ago, sell when it is below 0": "of the price only",
+    "buy when the 20 EMA is higher than 5 ticks ago, sell below the 20 EMA": "of the price only",
     "RSI 30/70 not on Fridays between 2pm and 4pm": "not on fridays, between 2pm and 4pm",
     "RSI 30/70, no trades between 2pm and 4pm on Fridays": "no trades between 2pm and 4pm, on fridays",
     "EMA 20 cross, no trades on Fridays and weekends": "weekends",
