@@ -309,9 +309,6 @@ MEANINGS: dict[str, tuple[Test, Test, list[str]]] = {
     "higher than before": (above(change(10), level(0)), below(change(10), level(0)), [
         "buy when price is higher than it was 10 ticks ago, sell when it is lower than 10 ticks ago",
     ]),
-    "a change and an RSI without a look-back": (below(change(5), level(0)), above(rsi(14), level(75)), [
-        "buy when BTC is lower than 5 ticks ago, sell when RSI > 75",
-    ]),
     "two look-backs of RSI": (down(rsi(7), level(30)), up(rsi(21), level(60)), [
         "Buy 0.5 BTC when RSI(7) crosses under 30, sell all when RSI(21) crosses over 60",
         "when RSI 7 crosses below 30 buy, when RSI 21 crosses above 60 sell",
@@ -673,6 +670,18 @@ def test_a_day_taken_out_of_others_is_out_of_both_rules() -> None:
     answer = write_bot(f"{_EITHER_SIDE} only on weekdays except Friday", MARKET)
     assert isinstance(answer, Written), answer
     assert answer.source.count("in (0, 1, 2, 3, 4)") == answer.source.count("in (0, 1, 2, 3, 5, 6)") == 2
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["buy when BTC is higher than 5 ticks ago, sell when RSI > 70",
+     "buy when over the last 5 ticks the price rises, sell when RSI > 70"],
+)  # fmt: skip
+def test_the_span_of_a_change_is_no_look_back(sentence: str) -> None:
+    answer = write_bot(sentence, MARKET)
+    assert isinstance(answer, Written), answer
+    assert "the change over 5 ticks" in answer.summary
+    assert "the 14-tick RSI" in answer.summary
 
 
 def test_every_sentence_that_is_offered_is_understood() -> None:
