@@ -41,7 +41,7 @@ from arena.llm.template.text import CannotReadError
 OPPOSITE = "It contradicts itself: it would buy and sell on the same condition."
 _VERBS = frozenset({"buy", "sell", "own", "both"})
 _TIMES = frozenset({"hours", "days"})
-_GLOBAL = frozenset({"bar", "ticklength", "exit", "size", "period", "symbol", "allsymbols", "naked"})
+_GLOBAL = frozenset({"bar", "ticklength", "exit", "size", "period", "symbol", "allsymbols", "naked", "often"})
 # What may stand before the sides: the indicators that they speak of.
 _AFTER_PERIOD = frozenset(
     {"", "stop", "when", "bar", "beyond", "cross", "turn", "levels", "symbol", "allsymbols", "zone"}
@@ -69,6 +69,7 @@ _REASONS = {
     "risk": "A size that follows from the risk is not known here: say how much each order buys, such as 5% of cash.",
     "scaled": "Every purchase has one size here; it cannot grow with something else.",
     "exitmoney": "A stop or a target is a percentage of the entry here: write '3% stop loss' or '5% take profit'.",
+    "exitsignal": "A stop or a target is a percentage of the entry here; for a sale by a signal say 'sell when'.",
     "currency": "Money is counted in dollars here: write $50.",
     "zoned": "Times are read as UTC here: give them in UTC.",
     "unknown": "",
@@ -254,6 +255,11 @@ class _Reader:
             if not known:
                 raise CannotReadError("It says to buy and not when: name a condition, or say 'buy and hold'.")
             buys = AtStart()
+        if self._global["often"] and not isinstance(buys, AtStart):
+            raise CannotReadError(
+                "I cannot count how often a bot buys: it buys again whenever its rule says so and nothing is held.",
+                *(c.text for c in self._global["often"]),
+            )
         if inverted:
             buys, sells = self._turned_round(buys, sells, said_when=said_when)
         self._settle_touches(buys, sells)

@@ -199,7 +199,12 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     (
         "exitmoney",
-        r"(?:stop[ -]?loss(?:es)?|stops?|sl|take[ -]?profits?|profit targets?|target|tp)\b(?=[^.;,%]{0,20}?\$? ?[0-9]+(?![0-9.]* ?%))",
+        rf"(?:stop[ -]?loss(?:es)?|stops?|sl|take[ -]?profits?|profit targets?|target|tp)\b(?= ?{_LINK}(?:(?:price|level|order|near|below|above|under|over|around) ?)*\$? ?{N}(?![0-9.]* ?%))",
+        _fixed(),
+    ),
+    (
+        "exitsignal",
+        r"(?:stop[ -]?loss(?:es)?|stops?|sl|tak(?:e|ing)[ -]?profits?|profit targets?|target|tp)\b(?=,? (?:when|if|once|whenever|as soon|at|on|after|below|above)\b)",
         _fixed(),
     ),
     (
@@ -362,7 +367,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     # -- sizes
     (
         "risk",
-        rf"(?:(?:with|using|use|at) )?(?:(?:a |an )?(?:max(?:imum)? )?risk(?:s|ing)?\b(?: (?:of|is|per trade|=))*(?: \$? ?{N} ?%?)?|\$? ?{N} ?% (?:max(?:imum)? )?risk\b)",
+        rf"(?:(?:with|using|use|at) )?(?:(?:a |an )?(?:max(?:imum)? )?risk(?:s|ing)?\b(?: (?:of|is|=))* (?:per (?:trade|order|position)|\$? ?{N} ?%?)|\$? ?{N} ?% (?:max(?:imum)? )?risk\b)",
         _fixed(),
     ),
     ("currency", r"(?:euros?|eur|pounds?|gbp|yen|jpy|francs?|chf|rupees?|inr)\b", _fixed()),
@@ -428,6 +433,15 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         lambda m: {"n": float(m["n"]), "unit": m["u"]},
     ),
     ("lasting", r"for the (?:first|second|third|last) time\b", _fixed()),
+    (
+        "often",
+        (
+            r"(?:(?:only|just|exactly|at most|no more than|but|not more than|single) )+(?:once|(?:1|one) (?:single )?time)\b"
+            r"|once(?= (?:only|when|if|at|per|each|every|and|then|in|today)\b| ?(?:[.;,:)]|$))"
+            r"|(?:the )?(?:very )?(?:first|second|third|last|next) time\b"
+        ),
+        _fixed(),
+    ),
     (
         "lasting",
         rf"(?:for|after|every|wait(?:s|ing)?|at least|until) (?:the next |at least )?(?P<n>{N})[ -]?(?P<u>{UNIT})",
