@@ -264,6 +264,7 @@ class _Reader:
             buys, sells = self._turned_round(buys, sells, said_when=said_when)
         self._settle_touches(buys, sells)
         sales = [*sells, *exits]
+        self._refuse_unknown_sides(buys, sells)
         default = [] if sales or isinstance(buys, AtStart) else self._default_sale(buys)
         self._refuse_contradictions(buys, [*sales, *default])
         times = [*filters, *self._times]
@@ -318,6 +319,29 @@ class _Reader:
             raise CannotReadError(
                 f"It does not say from which side the price comes to {level:g}: say 'rises to' or 'falls to'."
             )
+
+    def _refuse_unknown_sides(self, buys: Condition, sells: list[Sale]) -> None:
+        """Refuse a value that the price comes to from a side that nothing tells."""
+        compared = [each for when in (buys, *(s.when for s in sells)) for each in terms(when)]
+        for left, level, words in self.operands.undirected:
+            others = [
+                each.right.value
+                for each in compared
+                if isinstance(each, Compare) and each.left == left and isinstance(each.right, PriceLevel)
+            ]
+            if any(other not in {level, 0.0} for other in others):
+                raise CannotReadError(f"It does not say in which way {level:g} is crossed: above or below?", words)
+        upward = [each for each in terms(buys) if isinstance(each, Compare) and each.relation in UPWARD]
+        reached = [c.text for c in self._chunks if c.kind == "at"]
+        for sale in sells if upward and reached else ():
+            how = sale.when
+            if isinstance(how, Compare) and how.left == Price() and how.relation == "at_or_above":
+                middle = isinstance(how.right, Average) or (isinstance(how.right, Band) and not how.right.width)
+                if middle:
+                    raise CannotReadError(
+                        f"It does not say from which side the price comes to {how.right.words()}: say 'rises to' "
+                        "or 'falls to'.".replace("@", "tick"), *reached,
+                    )  # fmt: skip
 
     def _default_sale(self, buys: Condition) -> list[Sale]:
         lefts = [each.left for each in terms(buys) if isinstance(each, Compare) and isinstance(each.right, PriceLevel)]

@@ -544,6 +544,11 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         r"at (?=(?:the |a |an |its |\$)?(?:upper|lower|middle|mid\b|mean|average|\$?[0-9.]+(?= ?(?:,|;|$|and\b|sell|buy|or\b|\.(?: |$)|with|when|dollars|usd))|rsi|oversold|overbought))",
         _fixed(touch=False),
     ),
+    (
+        "at",
+        rf"at (?=(?:the |a |an |its )?(?:{N}[ -]?(?:{UNIT})?[ -]?{_AVERAGE}(?! ?cross)|{_AVERAGE} ?\(? ?{N}(?: ?{UNIT})? ?\)?(?! ?cross)|{_AVERAGE}(?! ?\(?[0-9]| ?cross)))",
+        _fixed(touch=False),
+    ),
     # -- who does what
     (
         "short",

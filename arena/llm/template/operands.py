@@ -54,6 +54,8 @@ class Operands:
         self.reference: Operand | None = None
         self.window: int | None = None
         self.histogram = False
+        # Crosses of a number that are said without a direction: the number and the words.
+        self.undirected: list[tuple[Operand, float, str]] = []
         self._averages = [c for c in chunks if c.kind == "average"]
         self._macds = [c for c in chunks if c.kind == "macd"]
         self._bollingers = [c for c in chunks if c.kind == "bollinger"]

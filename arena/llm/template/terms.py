@@ -32,6 +32,7 @@ TELLING = frozenset({
     "extreme", "from", "between",
 })  # fmt: skip
 _RELATIONS = frozenset({"cross", "beyond", "target", "at"})
+_PRICES = Average | Band | Extreme
 _EMPTY = frozenset({"when", "stop", "it", "now", "price", "reversion", "versus", "and", "or"})
 
 
@@ -226,6 +227,9 @@ class _Term:
         # The other side first: "at RSI 25" says there what is looked at.
         target = self._target(right, relation, pronoun=self._pronoun(place))
         subject = self._subject(left)
+        if not left and relation.kind == "at" and isinstance(subject, Rsi | Macd) and isinstance(target, _PRICES):
+            # "Buy when the RSI is below 30, sell at the 50 SMA": the price is what can be at an average.
+            subject = Price()
         if not right and isinstance(subject, Macd) and not isinstance(target, Macd | PriceLevel):
             # "When the MACD crosses under": its own line, not what something else was compared with.
             target = self.operands.signal_line()
@@ -330,6 +334,8 @@ class _Term:
                 raise CannotReadError("", turning[0].text)
             return "crosses_above" if way else "crosses_below"
         if chunk.kind == "cross":
+            if up is None and isinstance(right, PriceLevel):
+                self.operands.undirected.append((left, right.value, chunk.text))
             return "crosses_above" if (self.buying if up is None else up) else "crosses_below"
         if chunk.kind == "beyond":
             if up is None:

@@ -237,6 +237,7 @@ MEANINGS: dict[str, tuple[Test, Test, list[str]]] = {
     ]),
     "under its mean": (below(price, times(sma(20), 0.99), or_at=True), above(price, sma(20), or_at=True), [
         "Buy when price is 1% below its 20 tick average, sell at the average",
+        "buy when the price is 1% below its 20-tick average, sell at its 20-tick average",
         "buy 1% under the 20 SMA, sell when it is back at the 20 SMA",
         "when price is 1% below the 20-tick mean buy, sell when price returns to the mean",
     ]),
@@ -309,6 +310,11 @@ MEANINGS: dict[str, tuple[Test, Test, list[str]]] = {
     ]),
     "higher than before": (above(change(10), level(0)), below(change(10), level(0)), [
         "buy when price is higher than it was 10 ticks ago, sell when it is lower than 10 ticks ago",
+    ]),
+    "until an average is reached": (below(rsi(14), level(35)), above(price, sma(50), or_at=True), [
+        "buy BTC when RSI < 35, sell at the 50 SMA",
+        "buy BTC when RSI < 35, sell at its 50-tick average",
+        "buy BTC when RSI < 35, sell at SMA 50",
     ]),
     "two look-backs of RSI": (down(rsi(7), level(30)), up(rsi(21), level(60)), [
         "Buy 0.5 BTC when RSI(7) crosses under 30, sell all when RSI(21) crosses over 60",
@@ -624,6 +630,13 @@ DECLINED = {
     "EMA 20 cross, target price of $70000": "percentage of the entry",
     "Low risk: buy BTC when RSI < 30, sell when RSI > 70": "could not use these words: low, risk",
     "EMA 20 cross, 1% risk": "follows from the risk",
+    "buy when price crosses above the 20 EMA, sell at the 50 SMA": "from which side",
+    "buy when price is above the upper band, sell when it touches the 50 SMA": "from which side",
+    "buy at the 50 SMA": "from which side",
+    "buy when the price crosses 60000, sell when it crosses 65000": "above or below?",
+    "sell when it crosses 65000, buy when the price crosses above 60000": "above or below?",
+    "buy when the price crosses 60000, sell when it falls below 55000": "60000 is crossed",
+    "buy when RSI crosses 30, sell when RSI crosses 70": "above or below?",
     "RSI 30/70 not on Fridays between 2pm and 4pm": "not on fridays, between 2pm and 4pm",
     "RSI 30/70, no trades between 2pm and 4pm on Fridays": "no trades between 2pm and 4pm, on fridays",
     "EMA 20 cross, no trades on Fridays and weekends": "weekends",
