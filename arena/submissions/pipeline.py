@@ -325,7 +325,8 @@ class Pipeline:
 
     def _from_template(self, submission: Submission) -> Attempt:
         purse = Purse(self._facts.cash, self._intake.prices)
-        written = write_bot(submission.prompt, self._facts.symbols, self._facts.interval, purse)
+        facts = self._facts
+        written = write_bot(submission.prompt, facts.symbols, facts.interval, purse, facts.delay_ticks)
         if isinstance(written, NotUnderstood):
             raise Rejected(written.reason)
         prompt_hash = words.hash_messages([{"role": "user", "content": submission.prompt}])

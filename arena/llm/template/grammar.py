@@ -40,7 +40,8 @@ from arena.llm.template.text import CannotReadError
 
 OPPOSITE = "It contradicts itself: it would buy and sell on the same condition."
 _VERBS = frozenset({"buy", "sell", "own", "both"})
-_GLOBAL = frozenset({"bar", "ticklength", "exit", "size", "period", "symbol", "allsymbols", "naked"})
+_TIMES = frozenset({"hours", "days"})
+_GLOBAL = frozenset({"bar", "ticklength", "exit", "size", "period", "symbol", "allsymbols", "naked", "often"})
 # What may stand before the sides: the indicators that they speak of.
 _AFTER_PERIOD = frozenset(
     {"", "stop", "when", "bar", "beyond", "cross", "turn", "levels", "symbol", "allsymbols", "zone"}
@@ -68,6 +69,7 @@ _REASONS = {
     "risk": "A size that follows from the risk is not known here: say how much each order buys, such as 5% of cash.",
     "scaled": "Every purchase has one size here; it cannot grow with something else.",
     "exitmoney": "A stop or a target is a percentage of the entry here: write '3% stop loss' or '5% take profit'.",
+    "exitsignal": "A stop or a target is a percentage of the entry here; for a sale by a signal say 'sell when'.",
     "currency": "Money is counted in dollars here: write $50.",
     "zoned": "Times are read as UTC here: give them in UTC.",
     "unknown": "",
@@ -78,6 +80,7 @@ def read_rules(chunks: list[Chunk], symbols: Symbols, interval: float, *, all_in
     """Return the rules that the chunks say, or raise CannotReadError with what could not be placed."""
     chunks = _with_periods(_with_percents(chunks))
     _refuse(chunks)
+    _refuse_unclear_times(chunks)
     reader = _Reader(chunks, symbols, interval)
     return reader.rules(all_in=all_in)
 
@@ -124,6 +127,22 @@ def _refuse(chunks: Sequence[Chunk]) -> None:
             raise CannotReadError(reason, *dict.fromkeys([*found, *also]))
 
 
+def _refuse_unclear_times(chunks: Sequence[Chunk]) -> None:
+    """Refuse times that are joined by "or", and times that an excluded one may or may not take with it."""
+    near = [c for c in chunks if c.kind not in {"stop", "and", "when", "it"}]
+    for one, two in pairwise(near):
+        times = [c for c in (one, two) if c.kind in _TIMES]
+        if times and "or" in {one.kind, two.kind}:
+            raise CannotReadError(
+                "I cannot join a time and something else by 'or': say at which times the bot may trade.",
+                one.text, two.text,
+            )  # fmt: skip
+        if len(times) == 2 and one["no"] and not two["no"] and "only" not in two.text:
+            raise CannotReadError("It does not say whether both times are excluded or one of them.", one.text, two.text)
+        if len(times) == 2 and one.kind == two.kind and not one["no"] and not two["no"]:
+            raise CannotReadError("It names two times, and I cannot tell which of them holds.", one.text, two.text)
+
+
 class _Reader:
     def __init__(self, chunks: list[Chunk], symbols: Symbols, interval: float) -> None:
         self._symbols = symbols
@@ -135,6 +154,7 @@ class _Reader:
         self._chunks = self._without_globals(chunks)
         self._named = self._named_symbols(chunks)
         self._times: list[Condition] = []
+        self._trading = any(c["both_sides"] for c in chunks if c.kind in _TIMES)
 
     # -- what is said once for all ------------------------------------------------------------------------
 
@@ -235,16 +255,23 @@ class _Reader:
             if not known:
                 raise CannotReadError("It says to buy and not when: name a condition, or say 'buy and hold'.")
             buys = AtStart()
+        if self._global["often"] and not isinstance(buys, AtStart):
+            raise CannotReadError(
+                "I cannot count how often a bot buys: it buys again whenever its rule says so and nothing is held.",
+                *(c.text for c in self._global["often"]),
+            )
         if inverted:
             buys, sells = self._turned_round(buys, sells, said_when=said_when)
         self._settle_touches(buys, sells)
         sales = [*sells, *exits]
+        self._refuse_unknown_sides(buys, sells)
         default = [] if sales or isinstance(buys, AtStart) else self._default_sale(buys)
         self._refuse_contradictions(buys, [*sales, *default])
         times = [*filters, *self._times]
         if times:
-            buys, sales = self._at_times(buys, sales, times)
-        sales += default
+            buys, sales = self._at_times(buys, sales, default, times)
+        else:
+            sales += default
         self.operands.refuse_unused()
         self._refuse_unplaced(buys, sales)
         return StrategyRules(
@@ -253,16 +280,22 @@ class _Reader:
         )  # fmt: skip
 
     def _at_times(
-        self, buys: Condition, sells: list[Sale], filters: Sequence[Condition]
+        self, buys: Condition, sells: list[Sale], default: list[Sale], filters: Sequence[Condition]
     ) -> tuple[Condition, list[Sale]]:
-        """Return both sides' rules, followed only at certain times; stops and targets are followed at any."""
-        sides = "buys and sells by its signals" if sells else "buys"
-        self._notes.append(f"It {sides} only at those times.")
+        """Return both sides' rules, followed only at certain times; stops and targets are followed at any.
+
+        A sale that nothing was said about follows them only where they are said of trading as a whole.
+        """
+        protective = [sale for sale in sells if any(isinstance(each, Entered) for each in terms(sale.when))]
+        timed = [sale for sale in [*sells, *default] if sale not in protective and (self._trading or sale in sells)]
+        sides = "buys and sells by its signals" if timed else "buys"
+        note = f"It {sides} only at those times"
+        note += "; stops and targets are followed at any time" if protective else ""
+        self._notes.append(note + ("; it sells at any time." if default and not timed else "."))
         kept = [
-            sale if any(isinstance(each, Entered) for each in terms(sale.when))
-            else replace(sale, when=Joined((sale.when, *filters), every=True))
-            for sale in sells
-        ]  # fmt: skip
+            replace(sale, when=Joined((sale.when, *filters), every=True)) if sale in timed else sale
+            for sale in [*sells, *default]
+        ]
         return Joined((buys, *filters), every=True), kept
 
     def _settle_touches(self, buys: Condition, sells: list[Sale]) -> None:
@@ -286,6 +319,29 @@ class _Reader:
             raise CannotReadError(
                 f"It does not say from which side the price comes to {level:g}: say 'rises to' or 'falls to'."
             )
+
+    def _refuse_unknown_sides(self, buys: Condition, sells: list[Sale]) -> None:
+        """Refuse a value that the price comes to from a side that nothing tells."""
+        compared = [each for when in (buys, *(s.when for s in sells)) for each in terms(when)]
+        for left, level, words in self.operands.undirected:
+            others = [
+                each.right.value
+                for each in compared
+                if isinstance(each, Compare) and each.left == left and isinstance(each.right, PriceLevel)
+            ]
+            if any(other not in {level, 0.0} for other in others):
+                raise CannotReadError(f"It does not say in which way {level:g} is crossed: above or below?", words)
+        upward = [each for each in terms(buys) if isinstance(each, Compare) and each.relation in UPWARD]
+        reached = [c.text for c in self._chunks if c.kind == "at"]
+        for sale in sells if upward and reached else ():
+            how = sale.when
+            if isinstance(how, Compare) and how.left == Price() and how.relation == "at_or_above":
+                middle = isinstance(how.right, Average) or (isinstance(how.right, Band) and not how.right.width)
+                if middle:
+                    raise CannotReadError(
+                        f"It does not say from which side the price comes to {how.right.words()}: say 'rises to' "
+                        "or 'falls to'.".replace("@", "tick"), *reached,
+                    )  # fmt: skip
 
     def _default_sale(self, buys: Condition) -> list[Sale]:
         lefts = [each.left for each in terms(buys) if isinstance(each, Compare) and isinstance(each.right, PriceLevel)]
@@ -410,18 +466,30 @@ class _Reader:
     def _with_global_filters(
         parts: list[tuple[Chunk, list[Chunk]]],
     ) -> tuple[list[tuple[Chunk, list[Chunk]]], list[Condition]]:
-        """Take out the times at the end, behind a comma or with "only": they hold for both sides."""
-        verb, chunks = parts[-1]
+        """Take out the times that hold for both sides.
+
+        These are the times that are said of trading, and all those at the end where they stand behind a comma, or
+        where one of them says "only" or "but not".
+        """
         found: list[Condition] = []
-        while chunks and chunks[-1].kind in {"hours", "days", "stop", "and"}:
-            last = chunks[-1]
-            if last.kind in {"hours", "days"}:
-                apart = len(chunks) > 1 and chunks[-2].kind == "stop"
-                if not apart and "only" not in last.text and not last["both_sides"]:
-                    break
-                found += _Reader._filters([last])
-            chunks = chunks[:-1]
-        return [*parts[:-1], (verb, chunks)], found
+        kept: list[tuple[Chunk, list[Chunk]]] = []
+        for verb, chunks in parts:
+            found += _Reader._filters([c for c in chunks if c["both_sides"]])
+            kept.append((verb, [c for c in chunks if not c["both_sides"]]))
+        verb, chunks = kept[-1]
+        start = len(chunks)
+        while start and chunks[start - 1].kind in {*_TIMES, "stop", "and"}:
+            start -= 1
+        if all(c.kind in {"when", "it", "stop", "and"} for c in chunks[:start]):
+            # "Sell on Fridays, only between 9am and 5pm": the day is when to sell.
+            times = (n for n, c in enumerate(chunks) if c.kind in _TIMES)
+            start = min(next(times, -1) + 1, len(chunks)) or len(chunks)
+        last = chunks[start:]
+        apart = bool(last) and last[0].kind == "stop"
+        if apart or any("only" in c.text or c.text.startswith("but") for c in last):
+            found += _Reader._filters(last)
+            kept[-1] = (verb, chunks[:start])
+        return kept, found
 
     @staticmethod
     def _waiting(buys: Condition, sells: list[Sale], waiting: list[float]) -> list[Sale]:
@@ -531,6 +599,10 @@ class _Reader:
         """Refuse an indicator that is named and stands in neither rule."""
         placed = [operand for condition in (buys, *(sale.when for sale in sales)) for operand in operands(condition)]
         periods = {o.period for o in placed if isinstance(o, Average | ZScore)}
+        averages = {o.period for o in placed if isinstance(o, Average)}
+        if any(isinstance(o, ZScore) and o.period in averages for o in placed):
+            words = [c.text for c in self._chunks if c.kind in {"score", "average", "pair"}]
+            raise CannotReadError("The look-back of an average is no look-back of a z-score: give it its own.", *words)
         for chunk in self._chunks:
             kinds = _PLACED.get(chunk.kind)
             if kinds is None:
@@ -539,6 +611,8 @@ class _Reader:
                 [chunk["n"]] if chunk.kind == "average" else [chunk["a"], chunk["b"]] if chunk.kind == "pair" else []
             )
             steps = {self.operands.steps(n, chunk["unit"]) for n in numbers if n}
+            if chunk.kind == "rsi" and chunk["n"] and not any(o == self.operands.rsi(chunk) for o in placed):
+                raise CannotReadError("", chunk.text)
             if not any(isinstance(operand, kinds) for operand in placed) or not steps <= periods:
                 raise CannotReadError("", chunk.text)
 

@@ -68,9 +68,10 @@ Intent = Hold | Rebalance | Dca | Grid | Pairs
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A plan understood in full."""
+    """A plan understood in full; its orders fill `delay` ticks later."""
 
     intent: Intent
     symbol: str
     size: Size
     notes: tuple[str, ...]
+    delay: int = 1

@@ -135,19 +135,24 @@ def _days(m: re.Match[str]) -> dict[str, Any]:
     else:
         found = [day for day, name in enumerate(_DAYS) if re.search(rf"\b{name}", text)]
     days = set(range(7)) - set(found) if m["no"] else set(found)
-    return {"days": tuple(sorted(days)), "both_sides": _for_both_sides(m["no"])}
+    return {"days": tuple(sorted(days)), "no": bool(m["no"]), "both_sides": _is_of_trading(m)}
 
 
 def _hours(m: re.Match[str]) -> dict[str, Any]:
     start, end = _time(m["a"] or m["c"]), _time(m["b"] or m["d"])
     if m["no"]:
         start, end = end, start
-    return {"start": start, "end": end, "both_sides": _for_both_sides(m["no"])}
+    return {"start": start, "end": end, "no": bool(m["no"]), "both_sides": _is_of_trading(m)}
 
 
-def _for_both_sides(no: str | None) -> bool:
-    """Say whether times that are excluded hold for purchases and sales alike: "no trades on Fridays"."""
-    return no is not None and re.search("but|trad|order|anything", no) is not None
+def _is_of_trading(m: re.Match[str]) -> bool:
+    """Say whether times hold for purchases and sales alike: "no trades on Fridays", "trade only on weekdays"."""
+    clause = _CLAUSE.split(m.string[max(0, m.start() - 80) : m.start()])[-1]
+    return re.search("trad|order|anything", f"{clause} {m['no'] or ''}") is not None
+
+
+# What begins another clause than the one that a time stands in.
+_CLAUSE = re.compile(r"[.;:,]|\b(?:buy|sell|exit|when|if)\w*")
 
 
 def _percent(m: re.Match[str]) -> dict[str, Any]:
@@ -194,7 +199,12 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     (
         "exitmoney",
-        r"(?:stop[ -]?loss(?:es)?|stops?|sl|take[ -]?profits?|profit targets?|target|tp)\b(?=[^.;,%]{0,20}?\$? ?[0-9]+(?![0-9.]* ?%))",
+        rf"(?:stop[ -]?loss(?:es)?|stops?|sl|take[ -]?profits?|profit targets?|target|tp)\b(?= ?{_LINK}(?:(?:price|level|order|near|below|above|under|over|around) ?)*\$? ?{N}(?![0-9.]* ?%))",
+        _fixed(),
+    ),
+    (
+        "exitsignal",
+        r"(?:stop[ -]?loss(?:es)?|stops?|sl|tak(?:e|ing)[ -]?profits?|profit targets?|target|tp)\b(?=,? (?:when|if|once|whenever|as soon|at|on|after|below|above)\b)",
         _fixed(),
     ),
     (
@@ -258,8 +268,8 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     (
         "rsi",
-        rf"(?:(?P<n>{N})[ -]?(?:{UNIT})?[ -]?)?(?:rsi|relative strength(?: index)?)\b(?: ?\( ?(?P<n1>{N})(?: ?{TICKS})? ?\)| (?:with )?(?:a )?(?:period|length)(?: of)? (?P<n2>{N})| (?:over|of) (?P<n3>{N}) {TICKS})?|rsi(?P<n4>{N})",
-        lambda m: {"n": next((float(m[k]) for k in ("n", "n1", "n2", "n3", "n4") if m[k]), None)},
+        rf"(?:(?P<n>{N})[ -]?(?P<u>{UNIT})?[ -]?)?(?:rsi|relative strength(?: index)?)\b(?: ?\( ?(?P<n1>{N})(?: ?{TICKS})? ?\)| (?:with )?(?:a )?(?:period|length)(?: of)? (?P<n2>{N})| (?:over|of) (?P<n3>{N}) {TICKS})?|rsi(?P<n4>{N})",
+        lambda m: {"n": next((float(m[k]) for k in ("n", "n1", "n2", "n3", "n4") if m[k]), None), "unit": m["u"]},
     ),
     (
         "macd",
@@ -269,13 +279,16 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ("signal", r"(?:its |the )?(?:macd )?signal lines?\b|(?:its |the )?signal\b(?! (?:to|is|of|when|bot))", _fixed()),
     (
         "band",
-        r"(?:the |its )*(?P<which>upper|lower|middle|mid|top|bottom|cent(?:re|er))(?: (?:(?:[0-9]+ ?[,/] ?[0-9.]+ )?bollinger|bb))? ?(?:bands?|lines?)?\b(?! channel| donchian)",
+        r"(?:the |its )*(?P<which>upper|lower|middle|mid|top|bottom|cent(?:re|er))(?: (?:bollinger|bb))? ?(?:bands?|lines?)?\b(?! channel| donchian)",
         lambda m: {"which": {"upper": 1, "top": 1, "lower": -1, "bottom": -1}.get(m["which"], 0)},
     ),
     (
         "bollinger",
-        rf"(?:(?P<n>{N})[ -]?(?:{TICKS})?[ -])?(?:bollinger(?:'s)?|bbands?|bb)(?: bands?)?\b(?: ?\(? ?(?P<a>{N})(?: {TICKS})? ?(?:,|/|\s) ?(?P<b>{N})(?: ?{_STD})? ?\)?)?",
-        lambda m: {"n": _number(m) or (m["a"] and float(m["a"])) or None, "width": m["b"] and float(m["b"])},
+        rf"(?:(?P<n>{N})(?: ?[,/] ?(?P<w>{N}))?[ -]?(?:{TICKS})?[ -])?(?:bollinger(?:'s)?|bbands?|bb)(?: bands?)?\b(?: ?\(? ?(?P<a>{N})(?: {TICKS})? ?(?:,|/|\s) ?(?P<b>{N})(?: ?{_STD})? ?\)?)?",
+        lambda m: {
+            "n": _number(m) or (m["a"] and float(m["a"])) or None,
+            "width": float(m["w"] or m["b"] or 0) or None,
+        },
     ),
     (
         "extreme",
@@ -354,7 +367,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     # -- sizes
     (
         "risk",
-        rf"(?:(?:with|using|use|at) )?(?:(?:a |an )?(?:max(?:imum)? )?risk(?:s|ing)?\b(?: (?:of|is|per trade|=))*(?: \$? ?{N} ?%?)?|\$? ?{N} ?% (?:max(?:imum)? )?risk\b)",
+        rf"(?:(?:with|using|use|at) )?(?:(?:a |an )?(?:max(?:imum)? )?risk(?:s|ing)?\b(?: (?:of|is|=))* (?:per (?:trade|order|position)|\$? ?{N} ?%?)|\$? ?{N} ?% (?:max(?:imum)? )?risk\b)",
         _fixed(),
     ),
     ("currency", r"(?:euros?|eur|pounds?|gbp|yen|jpy|francs?|chf|rupees?|inr)\b", _fixed()),
@@ -420,6 +433,15 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         lambda m: {"n": float(m["n"]), "unit": m["u"]},
     ),
     ("lasting", r"for the (?:first|second|third|last) time\b", _fixed()),
+    (
+        "often",
+        (
+            r"(?:(?:only|just|exactly|at most|no more than|but|not more than|single) )+(?:once|(?:1|one) (?:single )?time)\b"
+            r"|once(?= (?:only|when|if|at|per|each|every|and|then|in|today)\b| ?(?:[.;,:)]|$))"
+            r"|(?:the )?(?:very )?(?:first|second|third|last|next) time\b"
+        ),
+        _fixed(),
+    ),
     (
         "lasting",
         rf"(?:for|after|every|wait(?:s|ing)?|at least|until) (?:the next |at least )?(?P<n>{N})[ -]?(?P<u>{UNIT})",
@@ -520,6 +542,11 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     (
         "at",
         r"at (?=(?:the |a |an |its |\$)?(?:upper|lower|middle|mid\b|mean|average|\$?[0-9.]+(?= ?(?:,|;|$|and\b|sell|buy|or\b|\.(?: |$)|with|when|dollars|usd))|rsi|oversold|overbought))",
+        _fixed(touch=False),
+    ),
+    (
+        "at",
+        rf"at (?=(?:the |a |an |its )?(?:{N}[ -]?(?:{UNIT})?[ -]?{_AVERAGE}(?! ?cross)|{_AVERAGE} ?\(? ?{N}(?: ?{UNIT})? ?\)?(?! ?cross)|{_AVERAGE}(?! ?\(?[0-9]| ?cross)))",
         _fixed(touch=False),
     ),
     # -- who does what

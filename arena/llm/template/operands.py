@@ -33,10 +33,11 @@ _COUNTED = ("ticks", "tick", "period", "bar", "candle", "step", "sample", "point
 
 
 def _is_free(window: Chunk, chunks: Sequence[Chunk]) -> bool:
-    """Say whether a span of time may be an indicator's look-back: not where it is that of a change of the price."""
+    """Say whether a span of time may be an indicator's look-back: not where it is that of a change."""
     place = next(n for n, c in enumerate(chunks) if c is window)
     before = [c.kind for c in chunks[:place] if c.kind in {*OPERANDS, "move", "turn", "bollinger", "breakout"}]
-    return not before or before[-1] not in {"move", "macd"}
+    after = [c.kind for c in chunks[place + 1 :] if c.kind not in {"price", "it", "symbol", "stop"}]
+    return before[-1:] not in (["move"], ["macd"], ["turn"]) and after[:1] not in (["move"], ["turn"])
 
 
 class Operands:
@@ -53,11 +54,13 @@ class Operands:
         self.reference: Operand | None = None
         self.window: int | None = None
         self.histogram = False
+        # Crosses of a number that are said without a direction: the number and the words.
+        self.undirected: list[tuple[Operand, float, str]] = []
         self._averages = [c for c in chunks if c.kind == "average"]
-        self._given = {c.kind: c for c in chunks if c.kind in {"rsi", "macd", "bollinger", "score", "momentum"}}
-        for chunk in chunks:
-            if chunk.kind == "rsi" and chunk["n"]:
-                self._given["rsi"] = chunk
+        self._macds = [c for c in chunks if c.kind == "macd"]
+        self._bollingers = [c for c in chunks if c.kind == "bollinger"]
+        self._rsis = [c for c in chunks if c.kind == "rsi" and c["n"]]
+        self._refuse_two_sets(chunks)
         self._ratio = next((c for c in chunks if c.kind == "ratio"), None)
         self._widths = [c for c in chunks if c.kind == "deviations" and c["up"] is None and self._banded()]
         self._levels = [c for c in chunks if c.kind == "levels"] if "rsi" in self._has else []
@@ -68,6 +71,14 @@ class Operands:
         self._taken += [*self._widths, *self._levels]
         if self._ratio is not None:
             self._taken.append(self._ratio)
+
+    @staticmethod
+    def _refuse_two_sets(chunks: Sequence[Chunk]) -> None:
+        """Refuse two MACDs or Bollinger bands with different look-backs: a bot follows one of each."""
+        for kind, name, numbers in (("macd", "MACDs", "abc"), ("bollinger", "Bollinger bands", "n")):
+            numbered = [c for c in chunks if c.kind == kind and c[numbers[0]]]
+            if len({tuple(c[number] for number in numbers) for c in numbered}) > 1:
+                raise CannotReadError(f"It names two {name} with different look-backs.", *(c.text for c in numbered))
 
     def took(self, chunk: Chunk) -> bool:
         """Tell whether a chunk belongs to an indicator and not to a condition of its own."""
@@ -152,7 +163,7 @@ class Operands:
             case "average":
                 return self.average(chunk)
             case "rsi":
-                return self.rsi()
+                return self.rsi(chunk)
             case "macd":
                 return self.macd()
             case "signal":
@@ -193,14 +204,27 @@ class Operands:
             raise CannotReadError("A crossover needs two different look-backs.", chunk.text)
         return Average(chunk["type"], a), Average(chunk["type"], b)
 
-    def rsi(self) -> Rsi:
-        """Return the RSI."""
-        given = self._given.get("rsi")
-        return Rsi(self.period("rsi", given["n"] if given else None))
+    def rsi(self, chunk: Chunk | None = None) -> Rsi:
+        """Return the RSI; one without a number is the one that has been named with its own."""
+        own = chunk if chunk is not None and chunk["n"] else None
+        numbered = {(c["n"], c["unit"]): c for c in self._rsis}
+        if own is None and len(numbered) > 1:
+            raise CannotReadError("It does not say which of the RSIs is meant.", *(c.text for c in numbered.values()))
+        given = own or next(iter(numbered.values()), None)
+        if given is None:
+            return Rsi(self.period("rsi"))
+        n, unit = given["n"], given["unit"]
+        if unit and not unit.startswith(_COUNTED) and SECONDS[unit[0]] != self._step:
+            raise CannotReadError(
+                f"It does not say whether '{n:g} {unit}' is the RSI's look-back or the length of its bars: "
+                "write 'RSI(14) on 5 minute bars', or its look-back in ticks.",
+                given.text,
+            )
+        return Rsi(self.period("rsi", n))
 
     def macd(self) -> Macd:
         """Return the MACD line."""
-        given = self._given.get("macd")
+        given = next((c for c in self._macds if c["a"]), None)
         if given is None or not given["a"]:
             self._notes.append("No look-backs were given, so the MACD uses 12, 26 and 9.")
             return Macd(12, 26, 9)
@@ -216,10 +240,8 @@ class Operands:
 
     def band(self, which: int) -> Band:
         """Return a Bollinger band: upper 1, middle 0, lower -1."""
-        given = self._given.get("bollinger")
-        widths = {c["n"] for c in self._widths}
-        if given is not None and given["width"]:
-            widths.add(given["width"])
+        given = next((c for c in self._bollingers if c["n"]), None)
+        widths = {c["n"] for c in self._widths} | {c["width"] for c in self._bollingers if c["width"]}
         if len(widths) > 1 or not all(0 < width <= 10 for width in widths):
             raise CannotReadError("Bollinger bands need one width, above 0 and at most 10 deviations.")
         if not widths:
@@ -333,7 +355,8 @@ class Operands:
             self._notes.append("No levels were given, so they are 30 and 70.")
         if not 0 < low < high < 100:
             raise CannotReadError("RSI levels lie between 0 and 100, the lower one first.", f"{low:g}/{high:g}")
-        return Compare(self.rsi(), "below", PriceLevel(low)), Compare(self.rsi(), "above", PriceLevel(high))
+        rsi = self.rsi()
+        return Compare(rsi, "below", PriceLevel(low)), Compare(rsi, "above", PriceLevel(high))
 
     def _named_reversion(self, chunks: Sequence[Chunk], numbers: list[float]) -> tuple[Condition, Condition]:
         stds = [c["n"] for c in chunks if c.kind == "deviations"] + [abs(n) for n in numbers]

@@ -310,8 +310,8 @@ class _Measures:
         return f'price <= memory["{start}"] * (1 - {literal(share)})'
 
 
-def write_rules(rules: StrategyRules) -> WrittenBot:
-    """Return the bot that follows the rules."""
+def write_rules(rules: StrategyRules, delay: int = 1) -> WrittenBot:
+    """Return the bot that follows the rules; its orders fill `delay` ticks later."""
     unit = "bar" if rules.bar else "tick"
     measures = _Measures(unit)
     strategy, label = kind_of(rules)
@@ -333,7 +333,7 @@ def write_rules(rules: StrategyRules) -> WrittenBot:
     ratio = measures.ratio
     condition_arguments = "memory, now, before, time, last_time"
     source = render(
-        "rules", said=said, name=name, strategy=strategy.replace("_", " "),
+        "rules", delay=delay, said=said, name=name, strategy=strategy.replace("_", " "),
         imports=_merged(measures.imports), symbols=", ".join(f'"{s}"' for s in rules.symbols),
         constants=[*measures.constants, constant], state=[f'"{k}": {v}' for k, v in measures.state.items()],
         bars=rules.bar is not None, helpers=measures.helpers, measures=measures.lines,

@@ -34,7 +34,7 @@ def dca(i: Dca, request: Request) -> Plan:
     name = f"DCA {i.interval} {request.symbol}"
     return _plan(
         "dca", "dca", said, name, [request.symbol],
-        symbol=request.symbol, interval=i.interval, constant=constant, amount=amount,
+        delay=request.delay, symbol=request.symbol, interval=i.interval, constant=constant, amount=amount,
     )  # fmt: skip
 
 
@@ -48,11 +48,14 @@ def amount_of(size: Size) -> tuple[str, str]:
     return f"CASH_SHARE = {share}  # of the cash, spent each time", "cash * CASH_SHARE / price"
 
 
-def hold(i: Hold, _request: Request) -> Plan:
+def hold(i: Hold, request: Request) -> Plan:
     """Return the bot that buys a portfolio once."""
     name = f"Buy and Hold {_mix(i.weights)}"
     said = f"Buys {_shares(i.weights)} with its starting cash and keeps them."
-    return _plan("hold", "buy_and_hold", said, name, [s for s, _ in i.weights], weights=_items(i.weights))
+    return _plan(
+        "hold", "buy_and_hold", said, name, [s for s, _ in i.weights],
+        delay=request.delay, weights=_items(i.weights),
+    )  # fmt: skip
 
 
 def _items(weights: Weights) -> str:
@@ -67,7 +70,7 @@ def _shares(weights: Weights) -> str:
     return " and ".join(f"{weight * 100:.4g}% {symbol}" for symbol, weight in weights)
 
 
-def rebalance(i: Rebalance, _request: Request) -> Plan:
+def rebalance(i: Rebalance, request: Request) -> Plan:
     """Return the bot that keeps its weights."""
     name = f"Rebalance {_mix(i.weights)}"
     when = f"every {i.interval} ticks" if i.interval > 1 else "at any tick"
@@ -75,7 +78,7 @@ def rebalance(i: Rebalance, _request: Request) -> Plan:
     said = f"Keeps {_shares(i.weights)} of its equity, restored {when}{drift}."
     return _plan(
         "rebalance", "rebalance", said, name, [s for s, _ in i.weights],
-        weights=_items(i.weights), interval=i.interval, drift=literal(i.drift or 0.0005),
+        delay=request.delay, weights=_items(i.weights), interval=i.interval, drift=literal(i.drift or 0.0005),
     )  # fmt: skip
 
 
@@ -104,7 +107,7 @@ def grid(i: Grid, request: Request) -> Plan:
     return _plan(
         "grid", "grid", said, name, [request.symbol], imports="import math",
         symbol=request.symbol, levels=i.levels, constants=f"{constants}\n{constant}", ranged=ranged, amount=lot,
-        moved="price" if ranged else "anchor * (1 + STEP) ** passed",
+        moved="price" if ranged else "anchor * (1 + STEP) ** passed", delay=request.delay,
     )  # fmt: skip
 
 
@@ -120,4 +123,5 @@ def pairs(i: Pairs, request: Request) -> Plan:
         "pairs", "pairs", said, name, [i.first, i.second],
         imports="from collections import deque\nfrom statistics import fmean, pstdev",
         first=i.first, second=i.second, period=i.period, entry=literal(i.entry), constant=constant, amount=amount,
+        delay=request.delay,
     )  # fmt: skip

@@ -32,6 +32,7 @@ TELLING = frozenset({
     "extreme", "from", "between",
 })  # fmt: skip
 _RELATIONS = frozenset({"cross", "beyond", "target", "at"})
+_PRICES = Average | Band | Extreme
 _EMPTY = frozenset({"when", "stop", "it", "now", "price", "reversion", "versus", "and", "or"})
 
 
@@ -86,8 +87,9 @@ class _Term:
         if "zone" in kinds:
             self._only("zone", "rsi")
             chunk = self._of("zone")[0]
+            named = [*self._of("rsi"), None][0]
             return Compare(
-                self.operands.rsi(), "above" if chunk["up"] else "below", self.operands.zone(high=chunk["up"])
+                self.operands.rsi(named), "above" if chunk["up"] else "below", self.operands.zone(high=chunk["up"])
             )
         if "move" in kinds:
             return self._move()
@@ -225,6 +227,9 @@ class _Term:
         # The other side first: "at RSI 25" says there what is looked at.
         target = self._target(right, relation, pronoun=self._pronoun(place))
         subject = self._subject(left)
+        if not left and relation.kind == "at" and isinstance(subject, Rsi | Macd) and isinstance(target, _PRICES):
+            # "Buy when the RSI is below 30, sell at the 50 SMA": the price is what can be at an average.
+            subject = Price()
         if not right and isinstance(subject, Macd) and not isinstance(target, Macd | PriceLevel):
             # "When the MACD crosses under": its own line, not what something else was compared with.
             target = self.operands.signal_line()
@@ -267,7 +272,7 @@ class _Term:
                 raise CannotReadError("It does not say what the price is compared with.", *(() if pronoun else (word,)))
             return self.operands.reference
         if len(chunks) == 2 and chunks[0].kind == "rsi" and chunks[1].kind == "number":
-            self.operands.subject = self.operands.rsi()
+            self.operands.subject = self.operands.rsi(chunks[0])
             return PriceLevel(chunks[1]["n"])
         if len(chunks) == 2 and chunks[0].kind == "macd" and chunks[1].kind in {"signal", "number"}:
             chunks = chunks[1:]
@@ -329,6 +334,8 @@ class _Term:
                 raise CannotReadError("", turning[0].text)
             return "crosses_above" if way else "crosses_below"
         if chunk.kind == "cross":
+            if up is None and isinstance(right, PriceLevel):
+                self.operands.undirected.append((left, right.value, chunk.text))
             return "crosses_above" if (self.buying if up is None else up) else "crosses_below"
         if chunk.kind == "beyond":
             if up is None:
@@ -372,7 +379,7 @@ class _Term:
             return None
         found = [c for c in self.chunks if c.kind not in _EMPTY]
         if "rsi" in kinds and len(found) == 2 and found[1].kind == "number":
-            rsi, level = self.operands.rsi(), PriceLevel(found[1]["n"])
+            rsi, level = self.operands.rsi(found[0]), PriceLevel(found[1]["n"])
             self.operands.subject = rsi
             return Compare(rsi, "at_or_below" if self.buying else "at_or_above", level)
         if len(found) == 1:
@@ -431,6 +438,11 @@ class _Term:
         if isinstance(subject, Price):
             change: Change = self.operands.change(self.window)
             return Compare(change, "above" if chunk["up"] else "below", PriceLevel(0.0))
+        if self._window_chunk is not None:
+            # An indicator is compared with its last value, not with that of some ticks ago.
+            raise CannotReadError(
+                "I can follow the change over several ticks of the price only.", chunk.text, self._window_chunk.text
+            )
         self.operands.subject = subject
         if isinstance(subject, Macd) and sign:
             zero = self.operands.signal_line() if self.operands.histogram else PriceLevel(0.0)

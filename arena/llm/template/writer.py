@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arena.llm.template.intents import Dca, Grid, Hold, Pairs, Rebalance, Request, Size
 from arena.llm.template.languages import declined_in, language_of
@@ -70,17 +70,18 @@ class NotUnderstood:
 
 
 def write_bot(
-    prompt: str, symbols: Sequence[str], interval: float = 1.0, purse: Purse | None = None
+    prompt: str, symbols: Sequence[str], interval: float = 1.0, purse: Purse | None = None, delay_ticks: int = 1
 ) -> Written | NotUnderstood:
     """Write a bot for the market's symbols from a description; the same words give the same bot.
 
-    `interval` is the seconds between two ticks, and `purse` refuses sizes that could never be paid.
+    `interval` is the seconds between two ticks, `purse` refuses sizes that could never be paid, and an
+    order fills `delay_ticks` ticks later: until then the bot orders nothing more of what it has ordered.
     """
     try:
         found = parse(prompt, symbols, interval)
         if isinstance(found, StrategyRules):
             _refuse_unpaid(found.size, found.symbols, purse)
-            bot = write_rules(found)
+            bot = write_rules(found, delay_ticks)
             return Written(bot.source, " ".join([*bot.said, *found.notes]), bot.strategy)
         _refuse_unpaid(found.size, (found.symbol,), purse)
     except CannotReadError as error:
@@ -88,10 +89,11 @@ def write_bot(
         if language is not None:
             return NotUnderstood(declined_in(language), _shown(error.unused))
         return NotUnderstood(_reason(error, prompt), _shown(error.unused))
-    plan = _plan(found)
+    plan = _plan(replace(found, delay=delay_ticks))
     if plan is None:
         assert isinstance(found.intent, Hold)
-        bot = write_rules(StrategyRules((found.intent.weights[0][0],), AtStart(), (), found.size, notes=found.notes))
+        rules = StrategyRules((found.intent.weights[0][0],), AtStart(), (), found.size, notes=found.notes)
+        bot = write_rules(rules, delay_ticks)
         return Written(bot.source, " ".join([*bot.said, *found.notes]), bot.strategy)
     return Written(plan.source, " ".join([plan.said, *found.notes]), plan.strategy)
 

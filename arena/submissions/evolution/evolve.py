@@ -95,7 +95,8 @@ class Evolution:
         if not self._plan.models:
             for number in open_numbers:
                 chance = np.random.default_rng([self._plan.seed, number, 1])
-                source, by = variation(parents[number]["source"], self._facts.symbols, self._facts.interval, chance)
+                facts, parent = self._facts, parents[number]["source"]
+                source, by = variation(parent, facts.symbols, facts.interval, chance, facts.delay_ticks)
                 self._keep(number, parents[number]["n"], Answer(by, source, "", "", 0, 0.0))
         else:
             self._asked(open_numbers, parents, archive)

@@ -115,7 +115,9 @@ def request_for(facts: words.SeasonFacts, parent: Row, empty: Sequence[Kind]) ->
 # -- without a model ----------------------------------------------------------------------------------------------
 
 
-def variation(source: str, symbols: Sequence[str], interval: float, chance: np.random.Generator) -> tuple[str, str]:
+def variation(
+    source: str, symbols: Sequence[str], interval: float, chance: np.random.Generator, delay_ticks: int = 1
+) -> tuple[str, str]:
     """Return a child without a model, and what made it: other numbers in its parent, or the rule-based writer.
 
     The same draws give the same child.
@@ -125,7 +127,7 @@ def variation(source: str, symbols: Sequence[str], interval: float, chance: np.r
     places = _numbers(source)
     if not places or chance.random() < _FRESH:
         for place in chance.permutation(len(UNDERSTOOD)):
-            written = write_bot(UNDERSTOOD[place], symbols, interval)
+            written = write_bot(UNDERSTOOD[place], symbols, interval, delay_ticks=delay_ticks)
             if isinstance(written, Written):
                 return changed(written.source, _numbers(written.source), chance), RULE_BASED
     return changed(source, places, chance), OTHER_NUMBERS

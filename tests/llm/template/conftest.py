@@ -1,4 +1,4 @@
-"""A market of one bot in plain Python: orders fill at the next tick's prices."""
+"""A market of one bot in plain Python: orders fill at the next tick's prices, or `delay` ticks later."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def _settle(played: Played, queued: list[tuple[str, str, float]], n: int, prices
             played.rejected.append((n, symbol, side, size))
 
 
-def play(source: str, market: Sequence[dict[str, float]], cash: float = 10_000.0) -> Played:
+def play(source: str, market: Sequence[dict[str, float]], cash: float = 10_000.0, delay: int = 1) -> Played:
     played = Played(cash=cash)
     now: dict[str, float] = {}
-    queued: list[tuple[str, str, float]] = []
+    queued: list[tuple[int, tuple[str, str, float]]] = []
     tick_number = -1
 
     def submit_order(symbol: str, side: str, size: float) -> None:
-        queued.append((symbol, side, size))
+        queued.append((tick_number + delay, (symbol, side, size)))
         played.orders.append((tick_number, symbol, side, size))
 
     ctx = SimpleNamespace(
@@ -73,8 +73,9 @@ def play(source: str, market: Sequence[dict[str, float]], cash: float = 10_000.0
     for tick_number, prices in enumerate(market):
         now.clear()
         now.update(prices)
-        waiting, queued[:] = list(queued), []
-        _settle(played, waiting, tick_number, prices)
+        due = [order for when, order in queued if when <= tick_number]
+        queued[:] = [each for each in queued if each[0] > tick_number]
+        _settle(played, due, tick_number, prices)
         bot = {"cash": played.cash, "positions": dict(played.positions)}
         names["on_tick"](ctx, {"time": float(tick_number), "prices": dict(prices), "bot": bot})
     return played

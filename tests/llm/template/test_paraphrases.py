@@ -237,6 +237,7 @@ MEANINGS: dict[str, tuple[Test, Test, list[str]]] = {
     ]),
     "under its mean": (below(price, times(sma(20), 0.99), or_at=True), above(price, sma(20), or_at=True), [
         "Buy when price is 1% below its 20 tick average, sell at the average",
+        "buy when the price is 1% below its 20-tick average, sell at its 20-tick average",
         "buy 1% under the 20 SMA, sell when it is back at the 20 SMA",
         "when price is 1% below the 20-tick mean buy, sell when price returns to the mean",
     ]),
@@ -304,11 +305,27 @@ MEANINGS: dict[str, tuple[Test, Test, list[str]]] = {
         "buy when RSI \u2264 30, sell when RSI \u2265 70",
     ]),
     "misspelt levels of RSI": (below(rsi(14), level(30)), above(rsi(14), level(70)), [
+        "buy BTC once RSI is below 30, sell once it is above 70",
         "by when rsi fals below 30 and sel when it rises abvoe 70",
     ]),
     "higher than before": (above(change(10), level(0)), below(change(10), level(0)), [
         "buy when price is higher than it was 10 ticks ago, sell when it is lower than 10 ticks ago",
     ]),
+    "until an average is reached": (below(rsi(14), level(35)), above(price, sma(50), or_at=True), [
+        "buy BTC when RSI < 35, sell at the 50 SMA",
+        "buy BTC when RSI < 35, sell at its 50-tick average",
+        "buy BTC when RSI < 35, sell at SMA 50",
+    ]),
+    "two look-backs of RSI": (down(rsi(7), level(30)), up(rsi(21), level(60)), [
+        "Buy 0.5 BTC when RSI(7) crosses under 30, sell all when RSI(21) crosses over 60",
+        "when RSI 7 crosses below 30 buy, when RSI 21 crosses above 60 sell",
+        "sell when the 21-tick RSI crosses above 60, buy when the 7-tick RSI crosses below 30",
+    ]),
+    "two look-backs of RSI on one side": (
+        both(below(rsi(7), level(40)), below(rsi(21), level(45))), above(rsi(7), level(70)), [
+            "buy when RSI 7 below 40 and RSI 21 below 45, sell when RSI 7 above 70",
+        ],
+    ),
     "never sold": (below(price, level(98)), never, ["buy below 98"]),
 }  # fmt: skip
 SENTENCES = [(kind, sentence) for kind, (_, _, sentences) in MEANINGS.items() for sentence in sentences]
@@ -588,6 +605,47 @@ DECLINED = {
     "0-tick EMA cross": "whole number",
     "sell half at 3% profit": "",
     "buy when ETH rises 1% in 10 ticks, sell BTC when it falls": "one symbol",
+    "buy when RSI(7) is below 20 and RSI(21) is below 40, sell when the RSI is above 80": "which of the RSIs",
+    "buy when MACD(12,26,9) is positive, sell when MACD(5,35,5) is negative": "macd(12,26,9), macd(5,35,5)",
+    "sell when MACD(5,35,5) is negative, buy when MACD(12,26,9) is positive": "macd(5,35,5), macd(12,26,9)",
+    "buy below the lower 20 Bollinger band; sell at the upper 50 Bollinger band": "20 bollinger band, 50 bollinger",
+    "buy below the lower 50,3 bollinger band, sell above the upper 20,2 bollinger band": "50,3 bollinger band, 20,2",
+    "buy when z-score is below -2 and price above the 200 SMA, sell when z-score above 0": "200 sma",
+    "buy when the 14-day RSI is below 30, sell above 70": "14-day rsi",
+    "buy when the 5 minute RSI is below 30, sell above 70": "length of its bars",
+    "2 hour RSI 30/70": "2 hour rsi",
+    "buy when RSI is lower than 5 ticks ago, sell when RSI > 70": "of the price only",
+    "buy when RSI falls over the last 5 ticks, sell when RSI > 70": "of the price only",
+    "buy when the z-score is higher than it was 5 ticks ago, sell when it is below 0": "of the price only",
+    "buy when the 20 EMA is higher than 5 ticks ago, sell below the 20 EMA": "of the price only",
+    "buy BTC when RSI < 30 only once, sell when RSI > 70": "only once",
+    "buy BTC just once when RSI < 30, sell when RSI > 70": "just once",
+    "buy BTC once when RSI < 30, sell when RSI > 70": "once",
+    "buy BTC the first time RSI < 30, sell when RSI > 70": "the first time",
+    "EMA 20 cross once": "once",
+    "RSI 30/70, but only one time": "but only one time",
+    "buy BTC when RSI < 30, take profit when RSI > 70": "for a sale by a signal say 'sell when'",
+    "buy BTC when RSI < 30, stop loss at the lower Bollinger band": "for a sale by a signal say 'sell when'",
+    "EMA 20 cross, tp 70000": "percentage of the entry",
+    "EMA 20 cross, target price of $70000": "percentage of the entry",
+    "Low risk: buy BTC when RSI < 30, sell when RSI > 70": "could not use these words: low, risk",
+    "EMA 20 cross, 1% risk": "follows from the risk",
+    "buy when price crosses above the 20 EMA, sell at the 50 SMA": "from which side",
+    "buy when price is above the upper band, sell when it touches the 50 SMA": "from which side",
+    "buy at the 50 SMA": "from which side",
+    "buy when the price crosses 60000, sell when it crosses 65000": "above or below?",
+    "sell when it crosses 65000, buy when the price crosses above 60000": "above or below?",
+    "buy when the price crosses 60000, sell when it falls below 55000": "60000 is crossed",
+    "buy when RSI crosses 30, sell when RSI crosses 70": "above or below?",
+    "RSI 30/70 not on Fridays between 2pm and 4pm": "not on fridays, between 2pm and 4pm",
+    "RSI 30/70, no trades between 2pm and 4pm on Fridays": "no trades between 2pm and 4pm, on fridays",
+    "EMA 20 cross, no trades on Fridays and weekends": "weekends",
+    "RSI 30/70 between 9am and 10am and between 3pm and 4pm": "between 3pm and 4pm",
+    "EMA 20 cross between 9am and 10am or between 3pm and 4pm": "between 9am and 10am, or",
+    "buy when RSI < 30, sell when RSI > 70 or on Friday": "or, on friday",
+    "buy when RSI < 30, sell on Friday or when RSI > 70": "on friday, or when",
+    "buy when MACD crosses up or on Mondays, sell when MACD crosses down": "or, on mondays",
+    "Bollinger bands, not on Fridays or between 2pm and 4pm": "not on fridays, or",
 }
 
 
@@ -597,6 +655,59 @@ def test_what_cannot_be_built_is_declined_with_the_reason(sentence: str) -> None
     assert isinstance(answer, NotUnderstood), answer
     assert DECLINED[sentence] in answer.reason
     assert "A sentence that is understood: '" in answer.reason
+
+
+_WEEK = "it is Monday or Tuesday or Wednesday or Thursday or Friday (UTC)"
+_DAY = "it is between 09:00 and 17:00 UTC"
+_EITHER_SIDE = "buy when RSI < 30, sell when RSI > 70"
+# How often a time stands in the two rules that a sentence says, and what is noted of it.
+TIMES = {
+    f"{_EITHER_SIDE}, only on weekdays between 9am and 5pm": (2, 2, "buys and sells by its signals only"),
+    f"{_EITHER_SIDE} only between 9am and 5pm on weekdays": (2, 2, "buys and sells by its signals only"),
+    f"{_EITHER_SIDE}. Trade only Monday to Friday from 9am to 5pm": (2, 2, "buys and sells by its signals only"),
+    f"Trade only on weekdays between 9am and 5pm: {_EITHER_SIDE}": (2, 2, "buys and sells by its signals only"),
+    f"{_EITHER_SIDE}, not on weekends and not between 5pm and 9am": (2, 2, "buys and sells by its signals only"),
+    f"{_EITHER_SIDE} but only on weekdays": (2, 0, "buys and sells by its signals only"),
+    f"{_EITHER_SIDE} on weekdays between 9am and 5pm": (1, 1, ""),
+    "buy when RSI < 30. Only trade on weekdays. Sell when RSI > 70": (2, 0, "buys and sells by its signals only"),
+    "buy when RSI < 30 on weekdays, sell when RSI > 70": (1, 0, ""),
+    "buy on weekdays, sell on Saturdays, only between 9am and 5pm": (1, 2, "buys and sells by its signals only"),
+    "EMA 20 cross, only on weekdays between 9am and 5pm": (2, 2, "buys and sells by its signals only"),
+    "buy when RSI < 30. No trades on weekends.": (2, 0, "buys and sells by its signals only"),
+    "Only trade on weekdays: buy when price crosses above the 20 SMA": (2, 0, "buys and sells by its signals only"),
+    "buy when RSI < 30, only on weekdays": (1, 0, "It buys only at those times; it sells at any time."),
+    "buy when RSI < 30 with 2% stop loss; no trades on weekends": (
+        1, 0, "It buys only at those times; stops and targets are followed at any time.",
+    ),
+    f"{_EITHER_SIDE} with 2% stop loss; no trades on weekends": (2, 0, "; stops and targets are followed at any time."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", TIMES)
+def test_times_hold_for_the_sides_that_they_are_said_of(sentence: str) -> None:
+    days, hours, note = TIMES[sentence]
+    answer = write_bot(sentence, MARKET)
+    assert isinstance(answer, Written), answer
+    assert (answer.summary.count(_WEEK), answer.summary.count(_DAY)) == (days, hours)
+    assert note in answer.summary
+
+
+def test_a_day_taken_out_of_others_is_out_of_both_rules() -> None:
+    answer = write_bot(f"{_EITHER_SIDE} only on weekdays except Friday", MARKET)
+    assert isinstance(answer, Written), answer
+    assert answer.source.count("in (0, 1, 2, 3, 4)") == answer.source.count("in (0, 1, 2, 3, 5, 6)") == 2
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["buy when BTC is higher than 5 ticks ago, sell when RSI > 70",
+     "buy when over the last 5 ticks the price rises, sell when RSI > 70"],
+)  # fmt: skip
+def test_the_span_of_a_change_is_no_look_back(sentence: str) -> None:
+    answer = write_bot(sentence, MARKET)
+    assert isinstance(answer, Written), answer
+    assert "the change over 5 ticks" in answer.summary
+    assert "the 14-tick RSI" in answer.summary
 
 
 def test_every_sentence_that_is_offered_is_understood() -> None:

@@ -35,8 +35,17 @@ SENTENCES = [
 ]  # fmt: skip
 
 
-def source_of(sentence: str) -> str:
-    answer = write_bot(sentence, MARKET)
+# One sentence for each template, for a season whose orders fill later than at the next tick.
+DELAYED = [
+    "RSI 30/70 for every coin", "EMA 3/6 crossover on 5 second candles with a 2% trailing stop",
+    "grid with 10 levels 0.5% apart, $500 per level", "DCA $50 every 100 ticks into BTC",
+    "buy and hold 60/40 BTC/ETH", "rebalance 50/50 BTC and ETH every 10 ticks",
+    "trade the ETH/BTC ratio reversion over 60 ticks",
+]  # fmt: skip
+
+
+def source_of(sentence: str, delay_ticks: int = 1) -> str:
+    answer = write_bot(sentence, MARKET, delay_ticks=delay_ticks)
     assert isinstance(answer, Written), (sentence, answer)
     return answer.source
 
@@ -72,6 +81,18 @@ def test_a_bot_passes_the_checker_and_runs(pool, wave, sentence: str) -> None:
     assert not result.endings
 
 
+@pytest.mark.parametrize("sentence", DELAYED, ids=lambda s: s[:50])
+def test_a_bot_whose_orders_fill_later_runs_too(pool, wave, sentence: str) -> None:
+    source = source_of(sentence, 5).encode()
+    checked = pool.check(source)
+    assert checked.accepted, checked.violations
+    name, symbols = read_facts(checked.facts)
+    entry = CheckedBot(BotSource("bot", source), name, symbols, checked.program)
+    (result,) = play_entries(pool, [entry], market(wave), Rules(10_000.0, 0.0, 0.0, delay_ticks=5), seed=1)
+    assert result.play is not None
+    assert result.play.ledger.errors == 0
+
+
 def test_every_template_is_among_them() -> None:
     assert {path.name.split(".")[0] for path in TEMPLATES.glob("*.jinja")} == {
         "rules", "dca", "grid", "hold", "pairs", "rebalance",
@@ -83,6 +104,8 @@ def test_every_template_is_among_them() -> None:
 def test_the_bots_are_clean_python(tmp_path: Path) -> None:
     for number, sentence in enumerate(SENTENCES):
         (tmp_path / f"bot_{number}.py").write_text(source_of(sentence), "utf-8")
+    for number, sentence in enumerate(DELAYED):
+        (tmp_path / f"delayed_{number}.py").write_text(source_of(sentence, 5), "utf-8")
     ruff = shutil.which("ruff", path=Path(sys.executable).parent)
     assert ruff is not None
     checks = "E4,E7,E9,F,W,I,B,UP"
