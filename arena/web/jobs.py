@@ -98,11 +98,13 @@ class Jobs:
     def cancel(self, job_id: str) -> Row:
         """Cancel a job; one that has ended stays as it is."""
         get_job(self._database, job_id)
+        # What cannot be stored as cancelled keeps its place.
+        self._store(job_id, status=JobStatus.CANCELLED.value)
         with self._lock:
             for queued in [*self._queue, *self._running]:
                 if queued.id == job_id:
                     queued.cancelled.set()
-        self._store(job_id, status=JobStatus.CANCELLED.value)
+            self._queue = deque(queued for queued in self._queue if queued.id != job_id)
         return get_job(self._database, job_id)
 
     def stop(self) -> None:

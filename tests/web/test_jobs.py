@@ -114,10 +114,14 @@ def test_only_so_many_jobs_wait(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> 
 
     jobs.ask("long", "x", {"n": 0}, work)
     assert begun.wait(PATIENCE)
-    for number in (1, 2):
-        jobs.ask("long", "x", {"n": number}, work)
+    rows = [jobs.ask("long", "x", {"n": number}, work) for number in (1, 2)]
     with pytest.raises(TooManyError):
         jobs.ask("long", "x", {"n": 3}, work)
+    # One that is cancelled leaves its place to another.
+    jobs.cancel(rows[0]["id"])
+    jobs.ask("long", "x", {"n": 3}, work)
+    with pytest.raises(TooManyError):
+        jobs.ask("long", "x", {"n": 4}, work)
     go_on.set()
 
 
