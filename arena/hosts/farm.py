@@ -136,6 +136,8 @@ class Farm:
     def __init__(self, database: Database, pool: Pool, works: Mapping[str, Work], patience: float) -> None:
         self.database, self.pool = database, pool
         self._works, self._patience = works, patience
+        # This machine does one job at a time, however many ask: its clock needs the processor as well.
+        self._own = threading.Lock()
 
     def do(self, work: str, inputs: Sequence[dict[str, Any]], told: Told = lambda _: None) -> list[dict[str, Any]]:
         """Return the result of each of these inputs; ArenaError where one cannot be had.
@@ -152,7 +154,7 @@ class Farm:
                 done = len(ids) - len(waiting)
                 told(done / len(ids))
                 patient = time.monotonic() - began < self._patience
-                if patient or not worker.do_one(ids, _within(told, done, len(ids))):
+                if patient or not self._do_own(worker, ids, _within(told, done, len(ids))):
                     time.sleep(_LOOK_FOR_RESULTS)
         except BaseException:
             drop_jobs(self.database, ids, worker.name)
@@ -163,6 +165,15 @@ class Farm:
             if row is None or row["status"] != "done":
                 raise ArenaError("The work was taken back by another." if row is None else str(row["reason"]))
         return [rows[job_id]["result"] for job_id in ids]
+
+    def _do_own(self, worker: FarmWorker, ids: Sequence[str], told: Told) -> bool:
+        """Do one of these jobs here; False where there is none to take, or this machine is at another."""
+        if not self._own.acquire(blocking=False):
+            return False
+        try:
+            return worker.do_one(ids, told)
+        finally:
+            self._own.release()
 
 
 def _within(told: Told, done: int, count: int) -> Told:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import Engine as Database
 from sqlalchemy import text
 
 from arena.engine.replay.proof import REPRODUCED
-from arena.hosts.farm import VERIFY, FarmWorker, kind_of, prove
+from arena.hosts.farm import VERIFY, Farm, FarmWorker, Told, kind_of, prove
 from arena.store.farm import ATTEMPTS, end_job, farm_jobs, keep_job, put_job, take_job
 from sandbox.pool import Pool
-from tests.arenas import bot_source
+from tests.arenas import PATIENCE, bot_source, until
 from tests.engine.conftest import Steady
 from tests.hosts.conftest import Begin
 from tests.hosts.seasons import COUNTER
@@ -108,6 +110,38 @@ def test_two_machines_prove_the_records_of_a_season(begin: Begin, head_pool: Poo
     assert [rows[job]["result"]["status"] for job in jobs] == [REPRODUCED] * 4
     assert rows[unknown]["status"] == "failed"
     assert {rows[job]["taken_by"] for job in jobs} <= {worker.name for worker in workers}
+
+
+def test_who_asks_does_one_job_at_a_time_however_many_ask(database: Database, head_pool: Pool) -> None:
+    begun, looked, both = threading.Event(), threading.Event(), threading.Event()
+    done: list[int] = []
+
+    def square(_: Database, __: Pool, inputs: Mapping[str, Any], ___: Told) -> dict[str, Any]:
+        if begun.is_set() and not looked.is_set():
+            both.set()
+        begun.set()
+        # The other has looked for its work again and again by then, or has begun it.
+        until(lambda: looked.is_set() or both.is_set(), "the other to look", 2 * PATIENCE)
+        done.append(inputs["of"])
+        return {"is": inputs["of"] ** 2}
+
+    farm = Farm(database, head_pool, {"square": square}, patience=0.0)
+    first: list[dict[str, Any]] = []
+    thread = threading.Thread(target=lambda: first.extend(farm.do("square", [{"of": 2}])))
+    thread.start()
+    assert begun.wait(PATIENCE)
+    looks: list[float] = []
+
+    def told(share: float) -> None:
+        looks.append(share)
+        if len(looks) == 3:
+            looked.set()
+
+    assert farm.do("square", [{"of": 3}], told) == [{"is": 9}]
+    thread.join()
+    assert first == [{"is": 4}]
+    assert not both.is_set()
+    assert sorted(done) == [2, 3]
 
 
 def test_a_worker_that_has_nothing_to_do_ends_when_it_is_told(database: Database, head_pool: Pool) -> None:
