@@ -10,7 +10,7 @@ import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Engine as Database
 
@@ -36,8 +36,13 @@ from arena.store.farm import put_result, stored_result
 from sandbox.pool import Pool
 from sandbox.talk.verdict import Verdict
 
+T = TypeVar("T")
+
 BACKTEST = "backtest"
 _MARKET = "market"  # the kind of the rows that hold markets
+_FORM = 2  # of a result: one of another form is not taken for it
+# Rows that are packed in one piece: to read one holds the interpreter, so that a beat of the clock waits for it.
+_PART = 2000
 _MOST_PACKED = 256 << 20  # bytes of a packed market or result; PostgreSQL takes some more in one value
 
 Number = int | float | None
@@ -52,15 +57,22 @@ class MarketParts(NamedTuple):
     before: dict[str, float]
 
 
+OrderFields = tuple[int, float, str, str, Number, str, str | None, Number, Number, Number, bool, int]
+LogFields = tuple[float, str, str]
+
+
 class PlayParts(NamedTuple):
-    """What a bot's play has left behind: orders as in `OrderRecord`; `equity` and `points` are doubles."""
+    """What a bot's play has left behind; `equity` and `points` are doubles.
+
+    Orders (as in `OrderRecord`), trades and logs are packed by themselves, some at a time.
+    """
 
     sent: int
     account: AccountParts
     score: dict[str, Number]
-    orders: list[tuple[int, float, str, str, Number, str, str | None, Number, Number, Number, bool, int]]
-    trades: list[TradeRecord]
-    logs: list[tuple[float, str, str]]
+    orders: list[bytes]
+    trades: list[bytes]
+    logs: list[bytes]
     equity: bytes
     points: bytes
     overflow: int
@@ -146,7 +158,7 @@ class FarmPlays:
         for entry in playing:
             inputs.append({
                 "market": digest, "source": base64.b64encode(entry.candidate.source).decode(), "seed": seed, "run": run,
-                "before": taken[entry.bot_name], "rules": list(rules.parts),
+                "before": taken[entry.bot_name], "rules": list(rules.parts), "form": _FORM,
             })  # fmt: skip
             taken[entry.bot_name] += 1
         found = iter(self._farm.do(BACKTEST, inputs, _in_ticks(progress, len(market) * len(entries))) if inputs else [])
@@ -218,14 +230,8 @@ def _parts(result: BacktestResult) -> bytes:
         result.mode, result.note,
         PlayParts(
             play.sent, account_parts(play.account), play.score.state(),
-            [
-                (
-                    each.tick, each.time, each.symbol, each.side, each.size, each.status.value, each.reason,
-                    each.fill_time, each.fill_price, each.fill_size, each.at_once, each.settled,
-                )
-                for each in kept.orders
-            ],
-            kept.trades, kept.logs, kept.equity.packed(), kept.score_points.tobytes(), kept.overflow, kept.errors,
+            _packed_rows(kept.orders, _fields), _packed_rows(kept.trades), _packed_rows(kept.logs),
+            kept.equity.packed(), kept.score_points.tobytes(), kept.overflow, kept.errors,
             kept.error_ticks, kept.last_error, kept.load_failed,
         ),
     ))  # fmt: skip
@@ -237,14 +243,11 @@ def _result_from(parts: ResultParts, entry: CheckedBot, market: RecordedMarket, 
     play.sent, play.account = kept.sent, account_from(kept.account)
     play.score = Score(**kept.score)  # type: ignore[arg-type]
     play.ledger = RunRecord(
-        [
-            OrderRecord(
-                n, time, symbol, side, size, OrderStatus(status), reason, fill_time, price, filled, at_once, settled
-            )
-            for n, time, symbol, side, size, status, reason, fill_time, price, filled, at_once, settled in kept.orders
-        ],
-        kept.trades, kept.logs, overflow=kept.overflow, errors=kept.errors, error_ticks=kept.error_ticks,
-        last_error=kept.last_error, load_failed=kept.load_failed,
+        [_order(fields) for part in kept.orders for fields in decode(part, list[OrderFields])],
+        [trade for part in kept.trades for trade in decode(part, list[TradeRecord])],
+        [line for part in kept.logs for line in decode(part, list[LogFields])],
+        overflow=kept.overflow, errors=kept.errors, error_ticks=kept.error_ticks, last_error=kept.last_error,
+        load_failed=kept.load_failed,
     )  # fmt: skip
     play.ledger.equity.extend(kept.equity)
     play.ledger.score_points.frombytes(kept.points)
@@ -253,3 +256,22 @@ def _result_from(parts: ResultParts, entry: CheckedBot, market: RecordedMarket, 
         parts.name, entry.candidate.file, parts.status, entry.symbols, play=play, endings=endings, mode=parts.mode,
         note=parts.note,
     )  # fmt: skip
+
+
+def _packed_rows(rows: Sequence[T], fields: Callable[[T], object] = lambda row: row) -> list[bytes]:
+    parts = (rows[begin : begin + _PART] for begin in range(0, len(rows), _PART))
+    return [encode([fields(row) for row in part]) for part in parts]
+
+
+def _fields(order: OrderRecord) -> OrderFields:
+    return (
+        order.tick, order.time, order.symbol, order.side, order.size, order.status.value, order.reason,
+        order.fill_time, order.fill_price, order.fill_size, order.at_once, order.settled,
+    )  # fmt: skip
+
+
+def _order(fields: OrderFields) -> OrderRecord:
+    n, time, symbol, side, size, status, reason, fill_time, price, filled, at_once, settled = fields
+    return OrderRecord(
+        n, time, symbol, side, size, OrderStatus(status), reason, fill_time, price, filled, at_once, settled
+    )

@@ -25,7 +25,7 @@ from arena.errors import ArenaError
 from arena.runtime.version import runtime_hash
 from arena.store.bulk import Row
 from arena.store.bundle import StoredRecord, mark_verified
-from arena.store.farm import drop_jobs, end_job, farm_jobs, forget_jobs, keep_job, open_jobs, put_job, take_job
+from arena.store.farm import drop_jobs, end_job, farm_jobs, forget_jobs, job_states, keep_job, put_job, take_job
 from sandbox.pool import Pool
 from sandbox.process.limits import Limits
 
@@ -34,6 +34,8 @@ log = logging.getLogger("arena.hosts")
 LEASE = 30.0  # seconds after which the work of a machine that is silent is taken by another
 _LOOK_AGAIN = 1.0
 _LOOK_FOR_RESULTS = 0.1
+
+_ENDED = frozenset({"done", "failed"})
 
 VERIFY = "verify"
 Told = Callable[[float], None]
@@ -136,6 +138,8 @@ class Farm:
     def __init__(self, database: Database, pool: Pool, works: Mapping[str, Work], patience: float) -> None:
         self.database, self.pool = database, pool
         self._works, self._patience = works, patience
+        # This machine does one job at a time, however many ask: its clock needs the processor as well.
+        self._own = threading.Lock()
 
     def do(self, work: str, inputs: Sequence[dict[str, Any]], told: Told = lambda _: None) -> list[dict[str, Any]]:
         """Return the result of each of these inputs; ArenaError where one cannot be had.
@@ -148,21 +152,38 @@ class Farm:
         ids = [put_job(self.database, kind, each) for each in inputs]
         began = time.monotonic()
         try:
-            while waiting := open_jobs(self.database, ids):
-                done = len(ids) - len(waiting)
+            while True:
+                states = job_states(self.database, ids)
+                # Another that asked for the same work may have taken it back, as nobody's.
+                ids = [
+                    job_id if job_id in states else put_job(self.database, kind, each)
+                    for job_id, each in zip(ids, inputs, strict=True)
+                ]
+                done = sum(states.get(job_id) in _ENDED for job_id in ids)
+                if done == len(ids):
+                    rows = farm_jobs(self.database, ids)
+                    if len(rows) == len(set(ids)):
+                        break
                 told(done / len(ids))
                 patient = time.monotonic() - began < self._patience
-                if patient or not worker.do_one(ids, _within(told, done, len(ids))):
+                if patient or not self._do_own(worker, ids, _within(told, done, len(ids))):
                     time.sleep(_LOOK_FOR_RESULTS)
         except BaseException:
             drop_jobs(self.database, ids, worker.name)
             raise
-        rows = farm_jobs(self.database, ids)
-        for job_id in ids:
-            row = rows.get(job_id)
-            if row is None or row["status"] != "done":
-                raise ArenaError("The work was taken back by another." if row is None else str(row["reason"]))
+        for row in rows.values():
+            if row["status"] != "done":
+                raise ArenaError(str(row["reason"]))
         return [rows[job_id]["result"] for job_id in ids]
+
+    def _do_own(self, worker: FarmWorker, ids: Sequence[str], told: Told) -> bool:
+        """Do one of these jobs here; False where there is none to take, or this machine is at another."""
+        if not self._own.acquire(blocking=False):
+            return False
+        try:
+            return worker.do_one(ids, told)
+        finally:
+            self._own.release()
 
 
 def _within(told: Told, done: int, count: int) -> Told:

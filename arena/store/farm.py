@@ -26,19 +26,24 @@ _JOBS = table_of(FarmJob)
 
 def put_job(engine: Engine, kind: str, inputs: dict[str, Any]) -> str:
     """Queue work and return its id: that of the same work where it is there, queued anew if that has failed."""
-    row = _row(kind, inputs)
-    key, now = row["key"], row["created_at"]
-    try:
-        with engine.begin() as connection:
-            insert_rows(connection, FarmJob, [row])
-    except IntegrityError:
+    while True:
+        row = _row(kind, inputs)
+        with contextlib.suppress(IntegrityError):
+            with engine.begin() as connection:
+                insert_rows(connection, FarmJob, [row])
+            return str(row["id"])
+        same, now = _JOBS.c.key == row["key"], row["created_at"]
         with engine.begin() as connection:
             connection.execute(
-                update(_JOBS).where(_JOBS.c.key == key, _JOBS.c.status == "failed")
-                .values(status="queued", attempts=0, reason=None, updated_at=now)
+                update(_JOBS).where(same, _JOBS.c.status == "failed")
+                .values(status="queued", attempts=0, reason=None)
             )  # fmt: skip
-            return str(connection.execute(select(_JOBS.c.id).where(_JOBS.c.key == key)).scalar_one())
-    return str(row["id"])
+            # Who asks keeps it from being forgotten meanwhile.
+            connection.execute(update(_JOBS).where(same).values(updated_at=now))
+            found = connection.execute(select(_JOBS.c.id).where(same)).scalar()
+        # Where the row has gone between the two, because nobody else wants it any more, it is queued after all.
+        if found is not None:
+            return str(found)
 
 
 def put_result(engine: Engine, kind: str, inputs: dict[str, Any], result: dict[str, Any]) -> None:
@@ -134,11 +139,11 @@ def farm_jobs(engine: Engine, ids: Sequence[str]) -> dict[str, Row]:
         return {row["id"]: dict(row) for row in rows}
 
 
-def open_jobs(engine: Engine, ids: Sequence[str]) -> dict[str, str]:
-    """Return by id the status of those of these jobs that have not ended."""
-    wanted = select(_JOBS.c.id, _JOBS.c.status).where(_JOBS.c.id.in_(ids), _JOBS.c.status.in_(["queued", "running"]))
+def job_states(engine: Engine, ids: Sequence[str]) -> dict[str, str]:
+    """Return the status of each of these jobs that is there, by id."""
     with engine.connect() as connection:
-        return {row.id: row.status for row in connection.execute(wanted)}
+        rows = connection.execute(select(_JOBS.c.id, _JOBS.c.status).where(_JOBS.c.id.in_(ids)))
+        return {row.id: row.status for row in rows}
 
 
 def drop_jobs(engine: Engine, ids: Sequence[str], worker: str) -> None:
@@ -149,10 +154,9 @@ def drop_jobs(engine: Engine, ids: Sequence[str], worker: str) -> None:
 
 
 def forget_jobs(engine: Engine) -> None:
-    """Delete what has ended, and has not been asked for, for a day."""
-    old = _JOBS.c.updated_at < time.time() - KEPT_SECONDS
+    """Delete what nobody has asked for or been at work on for a day, ended or not: who asked has gone."""
     with engine.begin() as connection:
-        connection.execute(delete(_JOBS).where(_JOBS.c.status.in_(["done", "failed"]), old))
+        connection.execute(delete(_JOBS).where(_JOBS.c.updated_at < time.time() - KEPT_SECONDS))
 
 
 def _held(job_id: str, worker: str) -> tuple[Any, ...]:

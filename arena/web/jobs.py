@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -11,6 +12,7 @@ from typing import Any
 
 from fastapi import Response
 from sqlalchemy import Engine as Database
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from arena.core.text import clean_line
 from arena.errors import ArenaError
@@ -25,6 +27,9 @@ log = logging.getLogger("arena.web")
 MAX_QUEUED = 20
 MAX_OF_OWNER = 10  # of these, waiting for one user
 _STEP = 0.05  # of progress that is worth telling
+_TRIES, _AGAIN = 60, 1.0  # to store what has become of a job, and the seconds between two
+
+_FAULT = "A fault of the arena; its log says more."
 
 Told = Callable[[float], None]
 Work = Callable[[Told], dict[str, Any]]
@@ -73,6 +78,7 @@ class Jobs:
         self._running: list[_Queued] = []
         self._threads: list[threading.Thread] = []
         self._stopped = False
+        self._ending = threading.Event()
         fail_unfinished(database, "The server was started anew before the job was done; ask again.")
 
     def ask(self, kind: str, subject: str, inputs: dict[str, Any], work: Work, asker: Asker = NOBODY) -> Row:
@@ -98,17 +104,20 @@ class Jobs:
     def cancel(self, job_id: str) -> Row:
         """Cancel a job; one that has ended stays as it is."""
         get_job(self._database, job_id)
+        # What cannot be stored as cancelled keeps its place.
+        self._store(job_id, status=JobStatus.CANCELLED.value)
         with self._lock:
             for queued in [*self._queue, *self._running]:
                 if queued.id == job_id:
                     queued.cancelled.set()
-        self._store(job_id, status=JobStatus.CANCELLED.value)
+            self._queue = deque(queued for queued in self._queue if queued.id != job_id)
         return get_job(self._database, job_id)
 
     def stop(self) -> None:
         """Cancel everything and end the thread."""
         with self._lock:
             self._stopped = True
+            self._ending.set()
             for queued in [*self._queue, *self._running]:
                 queued.cancelled.set()
             threads = list(self._threads)
@@ -125,13 +134,16 @@ class Jobs:
                 self._running.append(queued)
             try:
                 self._do(queued)
+            except Exception:
+                # The others must not wait for ever because of one; what is still open has failed at the next start.
+                log.exception("What has become of job %s could not be stored", queued.id)
             finally:
                 with self._lock:
                     self._running.remove(queued)
 
     def _do(self, queued: _Queued) -> None:
         # One that was cancelled while it waited has ended already.
-        if not self._store(queued.id, status=JobStatus.RUNNING.value):
+        if not self._store_again(queued, status=JobStatus.RUNNING.value):
             return
         told = 0.0
 
@@ -141,20 +153,40 @@ class Jobs:
                 raise CancelledJobError
             if progress >= told + _STEP:
                 told = progress
-                self._store(queued.id, progress=progress)
+                # Progress that is not stored is no reason to give the work up.
+                with contextlib.suppress(SQLAlchemyError):
+                    self._store(queued.id, progress=progress)
 
         try:
             result = queued.work(tell)
         except CancelledJobError:
-            self._store(queued.id, status=JobStatus.CANCELLED.value)
+            self._store_again(queued, status=JobStatus.CANCELLED.value)
         except ArenaError as error:
-            self._store(queued.id, status=JobStatus.FAILED.value, reason=clean_line(str(error), 2000))
+            self._store_again(queued, status=JobStatus.FAILED.value, reason=clean_line(str(error), 2000))
         except Exception:
             log.exception("A job has failed because of a fault of ours")
-            reason = "A fault of the arena; its log says more."
-            self._store(queued.id, status=JobStatus.FAILED.value, reason=reason)
+            self._store_again(queued, status=JobStatus.FAILED.value, reason=_FAULT)
         else:
-            self._store(queued.id, status=JobStatus.DONE.value, progress=1.0, result=result)
+            self._store_result(queued, result)
+
+    def _store_result(self, queued: _Queued, result: dict[str, Any]) -> None:
+        try:
+            self._store_again(queued, status=JobStatus.DONE.value, progress=1.0, result=result)
+        except Exception:
+            # Such as a value that JSON cannot say, or more than a column holds.
+            log.exception("The result of job %s could not be stored", queued.id)
+            self._store_again(queued, status=JobStatus.FAILED.value, reason=_FAULT)
+
+    def _store_again(self, queued: _Queued, **values: Any) -> bool:
+        """Store what has become of a job, again and again while the database does not answer."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self._store(queued.id, **values)
+            except DBAPIError as error:
+                log.warning("The state of job %s could not be stored yet: %s", queued.id, type(error.orig).__name__)
+            if self._ending.wait(_AGAIN):
+                break
+        return self._store(queued.id, **values)
 
     def _store(self, job_id: str, **values: Any) -> bool:
         changed = change_job(self._database, job_id, **values)

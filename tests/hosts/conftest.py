@@ -69,12 +69,12 @@ def begin(migrated_sqlite: Path, tmp_path: Path, head_pool: Pool) -> Iterator[Be
     """Begin seasons of the same market, each over a database of its own and with these hosts."""
     with ExitStack() as ends:
 
-        def make(source: TickSource, hosts: Sequence[SeatHost] = (), minutes: float = 0.0) -> Hand:
+        def make(source: TickSource, hosts: Sequence[SeatHost] = (), minutes: float = 0.0, delay: int = 1) -> Hand:
             path = tmp_path / f"{len(list(tmp_path.glob('*.db')))}.db"
             shutil.copy(migrated_sqlite, path)
             database = open_database(f"sqlite:///{path}")
             ends.callback(database.dispose)
-            hand = Hand(database, head_pool, lambda _: source, plan_of(fee_bps=10.0))
+            hand = Hand(database, head_pool, lambda _: source, plan_of(fee_bps=10.0, delay_ticks=delay))
             ends.callback(partial(_stop, hand))
             if minutes:
                 hand.snapshot_minutes = minutes

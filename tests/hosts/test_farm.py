@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
+import pytest
+from sqlalchemy import Connection, event, text
 from sqlalchemy import Engine as Database
-from sqlalchemy import text
 
 from arena.engine.replay.proof import REPRODUCED
-from arena.hosts.farm import VERIFY, FarmWorker, kind_of, prove
-from arena.store.farm import ATTEMPTS, end_job, farm_jobs, keep_job, put_job, take_job
+from arena.hosts.farm import VERIFY, Farm, FarmWorker, Told, kind_of, prove
+from arena.store.farm import ATTEMPTS, drop_jobs, end_job, farm_jobs, forget_jobs, keep_job, put_job, take_job
 from sandbox.pool import Pool
-from tests.arenas import bot_source
+from tests.arenas import PATIENCE, bot_source, until
 from tests.engine.conftest import Steady
 from tests.hosts.conftest import Begin
 from tests.hosts.seasons import COUNTER
@@ -108,6 +111,92 @@ def test_two_machines_prove_the_records_of_a_season(begin: Begin, head_pool: Poo
     assert [rows[job]["result"]["status"] for job in jobs] == [REPRODUCED] * 4
     assert rows[unknown]["status"] == "failed"
     assert {rows[job]["taken_by"] for job in jobs} <= {worker.name for worker in workers}
+
+
+def square(_: Database, __: Pool, inputs: Mapping[str, Any], ___: Told) -> dict[str, Any]:
+    """Return the square of a number, as a kind of work."""
+    return {"is": inputs["of"] ** 2}
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_work_that_another_who_asked_takes_back_is_done_all_the_same(
+    database: Database, head_pool: Pool, after: int
+) -> None:
+    farm = Farm(database, head_pool, {"square": square}, patience=0.0)
+    looks: list[float] = []
+
+    def told(share: float) -> None:
+        # The other has queued the same work, and is cancelled before it has begun.
+        if len(looks) == after:
+            kind = kind_of("square", head_pool.limits)
+            drop_jobs(database, [put_job(database, kind, {"of": number}) for number in (2, 3, 4)], "another")
+        looks.append(share)
+
+    assert farm.do("square", [{"of": 2}, {"of": 3}, {"of": 4}], told) == [{"is": 4}, {"is": 9}, {"is": 16}]
+
+
+def test_work_is_queued_where_it_goes_while_it_is_asked_for(database: Database) -> None:
+    first = put_job(database, "square", {"of": 3})
+    gone: list[str] = []
+
+    def take_back(connection: Connection, _: object, statement: str, *__: object) -> None:
+        # Just after the row was found to be there.
+        if statement.startswith("UPDATE farm_jobs") and not gone:
+            gone.append(statement)
+            connection.exec_driver_sql("DELETE FROM farm_jobs")
+
+    event.listen(database, "before_cursor_execute", take_back)
+    again = put_job(database, "square", {"of": 3})
+    assert gone
+    assert again != first
+    assert farm_jobs(database, [again])[again]["status"] == "queued"
+
+
+def test_what_nobody_asks_for_any_more_is_forgotten_ended_or_not(database: Database) -> None:
+    ids = [put_job(database, "square", {"of": number}) for number in range(4)]
+    assert take_job(database, "lost", ["square"], 30.0)
+    assert take_job(database, "one", ["square"], 30.0)
+    assert end_job(database, ids[1], "one", result={"is": 1})
+    with database.begin() as connection:
+        connection.execute(text("UPDATE farm_jobs SET updated_at = 1"))
+    # One is asked for again in time, and so is one that has its result.
+    assert put_job(database, "square", {"of": 1}) == ids[1]
+    assert put_job(database, "square", {"of": 3}) == ids[3]
+    forget_jobs(database)
+    rows = farm_jobs(database, ids)
+    assert {job_id: row["status"] for job_id, row in rows.items()} == {ids[1]: "done", ids[3]: "queued"}
+
+
+def test_who_asks_does_one_job_at_a_time_however_many_ask(database: Database, head_pool: Pool) -> None:
+    begun, looked, both = threading.Event(), threading.Event(), threading.Event()
+    done: list[int] = []
+
+    def slow_square(_: Database, __: Pool, inputs: Mapping[str, Any], ___: Told) -> dict[str, Any]:
+        if begun.is_set() and not looked.is_set():
+            both.set()
+        begun.set()
+        # The other has looked for its work again and again by then, or has begun it.
+        until(lambda: looked.is_set() or both.is_set(), "the other to look", 2 * PATIENCE)
+        done.append(inputs["of"])
+        return {"is": inputs["of"] ** 2}
+
+    farm = Farm(database, head_pool, {"square": slow_square}, patience=0.0)
+    first: list[dict[str, Any]] = []
+    thread = threading.Thread(target=lambda: first.extend(farm.do("square", [{"of": 2}])))
+    thread.start()
+    assert begun.wait(PATIENCE)
+    looks: list[float] = []
+
+    def told(share: float) -> None:
+        looks.append(share)
+        if len(looks) == 3:
+            looked.set()
+
+    assert farm.do("square", [{"of": 3}], told) == [{"is": 9}]
+    thread.join()
+    assert first == [{"is": 4}]
+    assert not both.is_set()
+    assert sorted(done) == [2, 3]
 
 
 def test_a_worker_that_has_nothing_to_do_ends_when_it_is_told(database: Database, head_pool: Pool) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgpack  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 from sqlalchemy import Engine as Database
@@ -30,6 +31,7 @@ from arena.errors import ArenaError, TooLargeError
 from arena.hosts import backtests
 from arena.hosts.backtests import BACKTEST, BacktestWork, FarmPlays
 from arena.hosts.farm import Farm, FarmWorker, kind_of
+from arena.hosts.wire import decode
 from arena.store.database import open_database, upgrade
 from arena.store.farm import forget_jobs, take_job
 from arena.web.farm import works
@@ -88,8 +90,10 @@ def takers(database: Database, work: str) -> set[str]:
 
 @pytest.mark.parametrize("run", [LOCKSTEP, RUN_AHEAD])
 def test_backtests_of_two_machines_equal_those_of_this_one(
-    database: Database, head_pool: Pool, host_pools: list[Pool], run: int
+    database: Database, head_pool: Pool, host_pools: list[Pool], run: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # So few rows a part that there are several, the last one not full.
+    monkeypatch.setattr(backtests, "_PART", 7)
     market, bots, moved = tape(), entries(head_pool), list[int]()
     here = play_entries(head_pool, bots, market, RULES, seed=7, run=run)
     assert {result.status for result in here} == {"ok", "refused", "no_market"}
@@ -143,6 +147,20 @@ def test_machines_with_other_limits_do_not_take_the_work(database: Database, hea
     assert kind_of(BACKTEST, replace(head_pool.limits, uid_base=1, nice=0)) == own
     assert kind_of(BACKTEST, replace(head_pool.limits, memory_bytes=1)) != own
     assert take_job(database, "one", [own], 30.0) is None
+
+
+def test_a_result_is_read_some_rows_at_a_time(head_pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backtests, "_PART", 7)
+    market, bots = tape(), entries(head_pool)
+    (first,) = [entry for entry in bots if entry.candidate.file == "0.py"]
+    (result,) = play_entries(head_pool, [first], market, RULES, seed=7)
+    assert result.play is not None
+    kept = result.play.ledger
+    parts = decode(backtests._parts(result), backtests.ResultParts).play
+    for rows, packed in ((kept.orders, parts.orders), (kept.trades, parts.trades), (kept.logs, parts.logs)):
+        counts = [len(msgpack.unpackb(part)) for part in packed]
+        assert sum(counts) == len(rows) > 7
+        assert max(counts) == 7
 
 
 def test_what_the_queue_cannot_hold_is_said(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine as Database
+from sqlalchemy import text
 
 from arena.errors import NotFoundError, StoreError
 from arena.store.jobs import JobStatus, add_job, fail_unfinished, get_job, job_with_key, key_of
@@ -114,10 +115,14 @@ def test_only_so_many_jobs_wait(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> 
 
     jobs.ask("long", "x", {"n": 0}, work)
     assert begun.wait(PATIENCE)
-    for number in (1, 2):
-        jobs.ask("long", "x", {"n": number}, work)
+    rows = [jobs.ask("long", "x", {"n": number}, work) for number in (1, 2)]
     with pytest.raises(TooManyError):
         jobs.ask("long", "x", {"n": 3}, work)
+    # One that is cancelled leaves its place to another.
+    jobs.cancel(rows[0]["id"])
+    jobs.ask("long", "x", {"n": 3}, work)
+    with pytest.raises(TooManyError):
+        jobs.ask("long", "x", {"n": 4}, work)
     go_on.set()
 
 
@@ -142,6 +147,53 @@ def test_one_user_does_not_fill_the_line_and_only_new_work_is_counted(
     jobs.ask("long", "x", {"n": 3}, work, bob)
     assert counted == ["ada", "ada", "bob"]
     go_on.set()
+
+
+def test_a_database_that_is_away_for_a_while_stops_no_job(
+    database: Database, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(web_jobs, "_AGAIN", 0.02)
+
+    def rename(old: str, new: str) -> None:
+        with database.begin() as connection:
+            connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+    def work(tell: Told) -> dict[str, Any]:
+        rename("jobs", "jobs_away")
+        tell(0.5)
+        return {"answer": 42}
+
+    first = jobs.ask("long", "x", {"n": 1}, work)
+    until(lambda: "could not be stored yet" in caplog.text, "the end of the job to be tried")
+    rename("jobs_away", "jobs")
+    done = ended(database, first["id"])
+    assert (done["status"], done["result"]) == ("done", {"answer": 42})
+    second = jobs.ask("long", "x", {"n": 2}, lambda _: {})
+    assert ended(database, second["id"])["status"] == "done"
+
+
+def test_a_result_that_cannot_be_stored_is_a_failure_and_the_next_job_is_done(database: Database, jobs: Jobs) -> None:
+    first = jobs.ask("long", "x", {"n": 1}, lambda _: {"answer": object()})
+    second = jobs.ask("long", "x", {"n": 2}, lambda _: {})
+    found = ended(database, first["id"])
+    assert (found["status"], found["reason"]) == ("failed", "A fault of the arena; its log says more.")
+    assert ended(database, second["id"])["status"] == "done"
+
+
+def test_a_listener_that_breaks_down_does_not_stop_the_jobs(database: Database) -> None:
+    broken: list[dict[str, Any]] = []
+
+    def listen(data: dict[str, Any]) -> None:
+        if not broken:
+            broken.append(data)
+            raise ZeroDivisionError
+
+    jobs = Jobs(database, listen)
+    jobs.ask("long", "x", {"n": 1}, lambda _: {})
+    until(lambda: broken, "the first job")
+    second = jobs.ask("long", "x", {"n": 2}, lambda _: {})
+    assert ended(database, second["id"])["status"] == "done"
+    jobs.stop()
 
 
 def test_jobs_that_a_server_left_behind_have_failed(database: Database) -> None:

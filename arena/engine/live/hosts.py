@@ -251,8 +251,15 @@ class Hosts:
         builder = self._part_of([], tick, numbers)
         mapped = join(builder, seats, parts, numbers)
         for hosted, known in zip(heard, mapped[1:], strict=False):
-            hosted.numbers = known
+            hosted.numbers = self._still_named(hosted, known, builder)
         return builder
+
+    @staticmethod
+    def _still_named(hosted: Hosted, known: dict[int, int], builder: TickBuilder) -> dict[int, int]:
+        """Return the host's own numbers of the orders that wait after this tick; older ones it names no more."""
+        updates = [builder.updates[seat.id] for seat in hosted.asked]
+        waiting = {pending.id for update in updates for pending in (*update.waiting, *update.pending)}
+        return {own: number for own, number in {**hosted.numbers, **known}.items() if number in waiting}
 
     def _send(self, hosted: Hosted, tick: MarketTick) -> bool:
         # Those that have yet to start wait their turn; a memory does not, or its bot would miss this tick.
