@@ -166,7 +166,7 @@ class Arena:
         most_of_owner = QuotaLimits.of(self.settings).bots
         intake = Intake(
             self._database, self._pool, engine, self.settings.trial_ticks, self.settings.max_bots, most_of_owner,
-            None if self._farm is None else FarmPlays(self._farm),
+            None if self._farm is None else FarmPlays(self._farm, short=True),
         )  # fmt: skip
         drop_in = DropIn(_folder(self.settings), ROOT / "bots", self._database, engine, intake)
         thread = threading.Thread(target=engine.run, name="engine")

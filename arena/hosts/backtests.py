@@ -136,10 +136,10 @@ class BacktestWork:
 
 
 class FarmPlays:
-    """Plays as `play_entries` does, one job a bot."""
+    """Plays as `play_entries` does, one job a bot; `short` plays do not wait until this machine has done a long one."""
 
-    def __init__(self, farm: Farm) -> None:
-        self._farm = farm
+    def __init__(self, farm: Farm, *, short: bool = False) -> None:
+        self._farm, self._short = farm, short
 
     def __call__(
         self,
@@ -161,7 +161,8 @@ class FarmPlays:
                 "before": taken[entry.bot_name], "rules": list(rules.parts), "form": _FORM,
             })  # fmt: skip
             taken[entry.bot_name] += 1
-        found = iter(self._farm.do(BACKTEST, inputs, _in_ticks(progress, len(market) * len(entries))) if inputs else [])
+        told = _in_ticks(progress, len(market) * len(entries))
+        found = iter(self._farm.do(BACKTEST, inputs, told, short=self._short) if inputs else [])
         results = []
         for entry in entries:
             file = entry.candidate.file

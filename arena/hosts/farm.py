@@ -141,10 +141,13 @@ class Farm:
         # This machine does one job at a time, however many ask: its clock needs the processor as well.
         self._own = threading.Lock()
 
-    def do(self, work: str, inputs: Sequence[dict[str, Any]], told: Told = lambda _: None) -> list[dict[str, Any]]:
+    def do(
+        self, work: str, inputs: Sequence[dict[str, Any]], told: Told = lambda _: None, *, short: bool = False
+    ) -> list[dict[str, Any]]:
         """Return the result of each of these inputs; ArenaError where one cannot be had.
 
-        `told` hears the share that is done, and may raise to give all of it up.
+        `told` hears the share that is done, and may raise to give all of it up. `short` work is done here beside a long
+        job, where no other machine has taken it.
         """
         kind = kind_of(work, self.pool.limits)
         worker = FarmWorker(self.database, self.pool, self._works)
@@ -166,7 +169,7 @@ class Farm:
                         break
                 told(done / len(ids))
                 patient = time.monotonic() - began < self._patience
-                if patient or not self._do_own(worker, ids, _within(told, done, len(ids))):
+                if patient or not self._do_own(worker, ids, _within(told, done, len(ids)), short=short):
                     time.sleep(_LOOK_FOR_RESULTS)
         except BaseException:
             drop_jobs(self.database, ids, worker.name)
@@ -176,8 +179,10 @@ class Farm:
                 raise ArenaError(str(row["reason"]))
         return [rows[job_id]["result"] for job_id in ids]
 
-    def _do_own(self, worker: FarmWorker, ids: Sequence[str], told: Told) -> bool:
+    def _do_own(self, worker: FarmWorker, ids: Sequence[str], told: Told, *, short: bool) -> bool:
         """Do one of these jobs here; False where there is none to take, or this machine is at another."""
+        if short:
+            return worker.do_one(ids, told)
         if not self._own.acquire(blocking=False):
             return False
         try:

@@ -199,6 +199,29 @@ def test_who_asks_does_one_job_at_a_time_however_many_ask(database: Database, he
     assert sorted(done) == [2, 3]
 
 
+def test_short_work_does_not_wait_for_a_long_job_of_this_machine(database: Database, head_pool: Pool) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def square(_: Database, __: Pool, inputs: Mapping[str, Any], ___: Told) -> dict[str, Any]:
+        if inputs["of"] == 2:
+            begun.set()
+            assert go_on.wait(PATIENCE)
+        return {"is": inputs["of"] ** 2}
+
+    farm = Farm(database, head_pool, {"square": square}, patience=0.0)
+    first: list[dict[str, Any]] = []
+    thread = threading.Thread(target=lambda: first.extend(farm.do("square", [{"of": 2}])))
+    thread.start()
+    try:
+        assert begun.wait(PATIENCE)
+        assert farm.do("square", [{"of": 3}], short=True) == [{"is": 9}]
+        assert first == []
+    finally:
+        go_on.set()
+        thread.join()
+    assert first == [{"is": 4}]
+
+
 def test_a_worker_that_has_nothing_to_do_ends_when_it_is_told(database: Database, head_pool: Pool) -> None:
     worker = FarmWorker(database, head_pool, {})
     thread = threading.Thread(target=worker.run)
