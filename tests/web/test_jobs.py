@@ -232,7 +232,7 @@ def test_a_proof_is_a_job_with_an_address_and_a_stream(live: Running, own_name: 
     assert seen[-1]["status"] == "done"
     assert [one["progress"] for one in seen] == sorted(one["progress"] for one in seen)
     job = live.client.get(location).json()
-    assert job["result"]["status"] == "reproduced"
+    assert job["result"]["status"] == "reproduced", job["result"]
     assert live.get(f"/bots/{own_name}/verify") == job["result"]
     assert live.api("DELETE", location.removeprefix("/api/v1")).json()["status"] == "done"
 
