@@ -86,7 +86,7 @@ const gain = (label, field, title) => ({ ...amount(label, field, title), text: (
 const share = (label, field, title) => ({ ...amount(label, field, title), text: (bot) => percent(bot[field], 1) });
 
 function who(bot) {
-  return h("div", { class: "who" }, h("span", null, botLink(bot.bot_id, bot.name, season), isOwn(bot.bot_id) ? h("span", { class: "mine" }, "mine") : null),
+  return h("div", { class: "who" }, h("span", { class: "who-name" }, botLink(bot.bot_id, bot.name, season), isOwn(bot.bot_id) ? h("span", { class: "mine" }, "mine") : null),
     h("small", { title: provenance(bot) }, provenance(bot)),
     bot.note ? h("small", { class: "bot-note", title: bot.note }, bot.note) : null,
     bot.status === "active" ? null : badge(h("span", { class: "badge" }), bot.status),

@@ -234,7 +234,7 @@ async function offerModels() {
   const left = budgets.filter(({ left: rest }) => typeof rest === "number");
   $("budget-note").hidden = left.length === 0;
   $("budget-note").textContent = `Left: ${left.map(({ scope, unit, left: rest }) => `${number(rest, unit === "tokens" ? 0 : 2)} ${unit} (${scope.replaceAll("_", " ")})`).join(", ")}.`;
-  $("several").hidden = models.length === 0;
+  $("several").hidden = models.every(({ model }) => model === null); // rules write the same bot each time
   $("model-choice").hidden = models.length < 2;
   if (models.length < 2) return;
   const words = ({ model, price_in: into, price_out: out }) => (model === null ? "rules, no model: free" : typeof into === "number" ? `$${number(into)} in, $${number(out)} out per million tokens` : "no price is known");
