@@ -1,8 +1,8 @@
-# install · run · test · test-long · test-perf · coverage · check · pictures · screenshots · bench · soak · test-versions · lock · openapi · client · clean
+# install · run · test · test-system · test-long · test-perf · coverage · check · pictures · screenshots · bench · soak · test-versions · lock · openapi · client · clean
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev run test test-long test-perf coverage check pictures screenshots bench soak test-versions lock openapi client clean
+.PHONY: install install-dev run test test-system test-long test-perf coverage check pictures screenshots bench soak test-versions lock openapi client clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -25,6 +25,10 @@ run: install
 test: install-dev
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
+# Whole servers, browsers, clusters and kills: what a change of the engine or the pages wants before it is merged.
+test-system: install-dev
+	$(BIN)/python -m pytest -m 'system and not perf and not long' -n 3 --dist worksteal
+
 # The few tests whose cost is their content: soaks, and everything of a kind where `make test` takes a part.
 test-long: install-dev
 	$(BIN)/python -m pytest -m long -n 3 --dist worksteal
@@ -36,7 +40,7 @@ test-perf: install-dev
 # Branches of the core, the sandbox and the engine. Tracing slows the tests, so it is not part of `make test`.
 coverage: install-dev
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 3 --dist worksteal --timeout 300
+	$(BIN)/coverage run -m pytest -m 'not perf and not long' -n 3 --dist worksteal --timeout 300
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --sort=cover
 
