@@ -71,6 +71,8 @@ _REASONS = {
     "exitmoney": "A stop or a target is a percentage of the entry here: write '3% stop loss' or '5% take profit'.",
     "exitsignal": "A stop or a target is a percentage of the entry here; for a sale by a signal say 'sell when'.",
     "currency": "Money is counted in dollars here: write $50.",
+    "session": "This market never opens or closes: give a time, such as 9:30 (UTC).",
+    "apart": "It does not say from what the distance is measured: say 1% below the 20 SMA, or falls 1% over 10 ticks.",
     "zoned": "Times are read as UTC here: give them in UTC.",
     "unknown": "",
 }
@@ -420,6 +422,7 @@ class _Reader:
         buys: Condition | None = None
         sells: list[Sale] = []
         waiting: list[float] = []
+        unsaid: list[str] = []
         inverted = any(c.kind == "opposite" for c in setup)
         setup = [c for c in setup if c.kind != "opposite"]
         for verb, given in parts:
@@ -449,8 +452,13 @@ class _Reader:
                 sells.append(Sale(found, share))
             else:
                 waiting.append(share)
+                unsaid += [] if opposite else [verb.text]
         if buys is None and filters:
             raise CannotReadError("It says at which times to trade and not when to buy.")
+        if buys is not None and unsaid and not sells:
+            raise CannotReadError(
+                "It says to sell and not when: name a condition, or say 'sell on the opposite'.", *unsaid
+            )
         if buys is not None:
             sells += self._waiting(buys, sells, waiting)
             self._times = filters

@@ -37,7 +37,11 @@ _SWAPS = (
     (re.compile(r"[\u2010-\u2015\u2212]"), "-"),
     (re.compile(r"[\u2018\u2019]"), "'"),
     (re.compile(r"\bper cent\b|\bpercent(?:age)?\b|\bpct\b"), "%"),
+    # A comma behind a lone zero is a decimal one.
+    (re.compile(r"(?<![\w.,])0,(?=[0-9]+(?![\w,]))"), "0."),
     (re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))"), ""),
+    # "5000$" is "$5000".
+    (re.compile(r"(?<![\w.$])([0-9]+(?:\.[0-9]+)?) ?\$(?! ?[0-9])"), r"$\1"),
     (re.compile(r"[^\w\s.,;:/%$()+=<>&'-]"), " "),
     (re.compile(r"\bas long as\b"), "while"),
     (re.compile(r"\bw/"), "with "),
