@@ -371,6 +371,11 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         rf"(?:(?:a|an|any|every) )?(?P<n>{N}) ?%(?: price)? (?:(?P<up>rise|rally|jump|increase|upmove|pump|climb)|(?:drop|fall|dip|decline|decrease|crash|dump|pullback|correction|sell-?off))s?\b",
         lambda m: {**_percent(m), "state": False},
     ),
+    (
+        "moved",
+        rf"(?:{_RISE}|{_FALL}|(?:goes |go |moves? |is |are )?(?:up|down))(?: (?:by|more than|at least|another|a))* (?:\$ ?{N}|{N} ?(?:dollars?|usd[tc]?|bucks|points)\b)(?! (?:or more )?of\b)",
+        _fixed(),
+    ),
     # "Buy back 2% lower": neither a band nor a size.
     (
         "apart",

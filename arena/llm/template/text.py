@@ -118,6 +118,7 @@ def _numbers(text: str) -> str:
         lambda m: str(_ONES.get(m[1], 1) * (100 if m[2] == "hundred" else 1000)),
         text,
     )
+    text = re.sub(r"\b([0-9]{1,3})[ -]thousand\b", lambda m: f"{int(m[1]) * 1000}", text)
     text = re.sub(rf"\bone\b{_COUNTED}", "1", text)
     words = "|".join(word for word in _ONES if word != "one")
     text = re.sub(rf"\b({words})\b", lambda m: str(_ONES[m[1]]), text)
