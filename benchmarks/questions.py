@@ -368,12 +368,14 @@ QUEUE = Question(
 
 INTAKE = Question(
     "intake", "How many answers of models become bots, and after how many repairs?",
-    "Recorded answers of models through the loopback model, which breaks a rule so many times before it gives them.",
+    "Recorded answers of models through the loopback model, which breaks a rule so many times before it gives them; "
+    "then a few of them after one answer with each of the faults that models and their servers have. One at a time.",
     (Goal("admitted of the recorded answers, given at once", "rows/0 bad answers first/admitted", "", None,
           "of {}", ("rows/0 bad answers first/prompts",)),),
-    (Table("By how often the model answers badly first.", "rows", (
+    (Table("By what the model gives before the recorded answer.", "rows", (
         ("Case", ""), ("Prompts", "prompts"), ("At once", "at_first"), ("After 1", "after_1"), ("After 2", "after_2"),
-        ("Afresh", "afresh"), ("Refused", "rejected"), ("Tokens a bot", "tokens_per_admitted"),
+        ("Afresh", "afresh"), ("Continued", "continued"),
+        ("Refused", "rejected"), ("Refused though sound", "refused_sound"), ("Tokens a bot", "tokens_per_admitted"),
         ("Seconds a bot", "seconds_per_admitted"))),),
 )  # fmt: skip
 

@@ -63,7 +63,7 @@ BENCHES = {
     "guards": Bench("bench_guards", "", "--rounds 3 --ticks 5000"),
     "tricks": Bench("bench_tricks", "", "--bots 10 --rounds 1"),
     "queue": Bench("bench_queue", "", "--count 8 --seconds 0.2 --bots 2"),
-    "intake": Bench("bench_intake"),
+    "intake": Bench("bench_intake", "", "--prompts 2 --spoilt 1"),
     "behaviour": Bench("bench_behaviour", "", "--bots 1"),
     "frames": Bench("fuzz_frames", "1000000", "5000"),
 }

@@ -116,7 +116,7 @@ def write_stubs(folder: Path) -> list[Path]:
 
 
 def try_bot(
-    file: Annotated[Path, typer.Argument(help="A bot file.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="A bot file; - is stdin.", show_default=False)],
     prompt: Annotated[
         str, typer.Option("--prompt", help="What it is to do, in words; the bot is checked against them.")
     ] = "",

@@ -40,7 +40,8 @@ config_app = typer.Typer(help="The settings.", no_args_is_help=True)
 _SHOWN = 100  # places of a source's line
 _PASSWORD = re.compile(r"(://[^/@\s\"]*?:)[^/@\s\"]+@")  # that of a URL
 
-Files = Annotated[list[Path], typer.Argument(help="Bot files.", show_default=False)]
+_MOST_READ = 1 << 20  # bytes of a bot file; the check refuses one that is longer
+Files = Annotated[list[Path], typer.Argument(help="Bot files; - is stdin.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -53,9 +54,12 @@ def register(app: typer.Typer) -> None:
 
 
 def read_source(path: Path) -> bytes:
-    """Return a file's bytes; a file that cannot be read is a wrong argument."""
+    """Return the bytes of a bot file, or of stdin for `-`; a file that cannot be read is a wrong argument."""
     try:
-        return path.read_bytes()
+        if str(path) == "-":
+            return sys.stdin.buffer.read(_MOST_READ)
+        with path.open("rb") as file:
+            return file.read(_MOST_READ)
     except OSError as error:
         raise typer.BadParameter(f"{path}: {error.strerror}") from None
 

@@ -33,6 +33,7 @@ _OPENAI = "https://api.openai.com/v1"
 _RETRIED = frozenset({408, 409, 425, 429})
 _MAX_ADAPTIONS = 8
 _LEAST_ANSWER = 256
+_LAST_PORT = 65_535
 # A shorter key (ollama's "x", "none") is no secret, and its letters would stand in many a word.
 _SHORTEST_SECRET = 8
 
@@ -276,8 +277,13 @@ class ModelServer:
             base = httpx2.URL((self.base_url or _OPENAI).rstrip("/"))
         except (httpx2.InvalidURL, UnicodeError):
             raise no_address(self.base_url) from None
-        if base.scheme not in {"http", "https"} or not base.host:
+        if base.scheme not in {"http", "https"} or not base.host or (base.port or 0) > _LAST_PORT:
             raise no_address(self.base_url)
+        if re.search(r"[^ -~]|\A | \Z", self.api_key):
+            raise GenerationError(
+                "The key of the model server cannot be sent: it begins or ends with a blank, or holds a line break or "
+                "a letter beyond ASCII. Check OPENAI_API_KEY, or the variable that api_key_env names."
+            )
         timeout = httpx2.Timeout(self.timeout)
         http = httpx2.AsyncClient(transport=BoundedTransport(), timeout=timeout, follow_redirects=False)
         headers: dict[str, Any] = {"accept-encoding": "gzip"}

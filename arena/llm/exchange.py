@@ -6,6 +6,7 @@ The body is unpacked piece by piece, so that a small answer that unpacks to giga
 from __future__ import annotations
 
 import functools
+import re
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -113,8 +114,9 @@ def _cause(error: BaseException) -> str:
 
 
 def no_address(url: str) -> GenerationError:
-    """Return the error about a base URL that is none."""
-    return GenerationError(f"OPENAI_BASE_URL is no web address: {clean_line(url, 100)}.")
+    """Return the error about a base URL that is none; a password in it is not shown."""
+    shown = clean_line(re.sub(r"//[^/]*@", "//***@", url), 100)
+    return GenerationError(f"OPENAI_BASE_URL is no web address: {shown}.")
 
 
 def _unpacking(encoding: str) -> Callable[[bytes], Iterable[bytes]]:
@@ -143,13 +145,15 @@ def _redirected(request: httpx2.Request, location: str) -> httpx2.Request:
 
 def _same_host(asked: httpx2.URL, location: str) -> httpx2.URL:
     """Return where a redirect leads; GenerationError where that is another host."""
+    if not location:
+        raise GenerationError("The model server redirects and does not say where: check OPENAI_BASE_URL.")
     try:
         target = asked.join(location)
     except (httpx2.InvalidURL, UnicodeError):
         raise GenerationError("The model server redirects to something that is no web address.") from None
     secured = asked.scheme == "http" and target.scheme == "https" and asked.port is None and target.port is None
     same = target.host == asked.host and (secured or (target.scheme, target.port) == (asked.scheme, asked.port))
-    if not location or not same:
+    if not same:
         where = clean_line(f"{target.scheme}://{target.netloc.decode('ascii', 'replace').rpartition('@')[2]}", 100)
         raise GenerationError(
             f"The model server redirects to another host ({where}), which would get the prompt and the key: "

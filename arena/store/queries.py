@@ -143,6 +143,22 @@ def bot_row(engine: Engine, season_id: str, bot_id: str) -> Row:
     return row
 
 
+def last_season_of(engine: Engine, bot_id: str) -> str:
+    """Return the id of the newest season that a bot is in; NotFoundError where there is no such bot."""
+    seasons = table_of(Season)
+    found = _rows(
+        engine,
+        select(_ENTRIES.c.season_id)
+        .join(seasons, seasons.c.id == _ENTRIES.c.season_id)
+        .where(_ENTRIES.c.bot_id == bot_id)
+        .order_by(seasons.c.number.desc())
+        .limit(1),
+    )
+    if not found:
+        raise NotFoundError(f"There is no bot {bot_id}.")
+    return str(found[0]["season_id"])
+
+
 # Of each column above: its name there, its table, and its name in that table.
 _BOT_ROW_SOURCES = [
     (str(each.key), column.table, str(column.key))

@@ -21,6 +21,7 @@ from arena.errors import RefusedError
 from arena.feeds.synthetic import SyntheticMarket
 from arena.runtime.contract import read_facts
 from arena.store.behaviour import report_of, save_report
+from arena.store.queries import source_of
 from arena.store.recovered import last_ticks
 from arena.store.seasons import Enrolled, NewBot
 from arena.submissions import findings
@@ -152,7 +153,11 @@ class Intake:
 
     def material(self, bot_id: str) -> dict[str, str]:
         """Return what a model is given of a bot that it is to change."""
-        return revision_material(self._database, self._engine.season.id, bot_id)
+        return revision_material(self._database, bot_id)
+
+    def source_of(self, bot_id: str) -> str:
+        """Return a bot's program."""
+        return source_of(self._database, bot_id)
 
     def stored_report(self, subject: str) -> dict[str, Any] | None:
         """Return the report on a bot or a submission, None where there is none yet."""

@@ -365,8 +365,13 @@ class Pipeline:
 
     def _find_misbehaviour(self, submission: Submission, attempt: Attempt, examined: Examined) -> None:
         """Hold what the bot does against what was asked for; only hard findings keep it from being admitted."""
+        parent = self._desk.parent_of(submission.id)
+        if parent is not None and (attempt.source or "").strip() == self._intake.source_of(parent).strip():
+            hint = "Change what the words ask for, and answer with the whole file."
+            examined.violations = [problem("unchanged", "The new version is the bot as it was.", hint)]
+            return
         # The words of a revision say what changes, and not all that the bot does.
-        said = submission.prompt if self._desk.parent_of(submission.id) is None else ""
+        said = submission.prompt if parent is None else ""
         report = self._intake.behaviour(examined, attempt.source or "", said, attempt.completion or "")
         self._intake.keep_report(submission.id, report.as_dict())
         examined.violations = [each.as_violation() for each in report.hard]

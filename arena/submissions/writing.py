@@ -19,6 +19,7 @@ from arena.store.models import Attempt, Submission
 from arena.submissions import prompt_text as words
 from arena.submissions.extract import extract_bot
 from arena.submissions.store import SubmissionStore
+from arena.submissions.syntax import parse
 
 LEAKED = "The answer repeats the arena's key of the model server; it was masked, and the bot is refused."
 # Seconds between two events about the text of an answer.
@@ -195,6 +196,21 @@ def _read(attempt: Attempt, answer: Completion, before: str | None) -> None:
     attempt.source = found.source
     if answer.cut and not found.closed:
         attempt.error = "The answer was cut off at the length limit (OPENAI_MAX_TOKENS, OPENAI_MAX_TOKENS_LIMIT)."
+    elif found.source is not None and not found.closed and _FENCE.search(answer.text) and _breaks_off(found.source):
+        # Some servers cut at the end of their context and call it a whole answer.
+        attempt.error = "The answer was cut off within its code, though the server calls it whole."
+
+
+def _breaks_off(source: str) -> bool:
+    """Tell whether a source ends in the middle of a statement."""
+    try:
+        parse(source)
+    except SyntaxError as error:
+        open_end = re.search("never closed|unterminated triple", str(error.msg)) is not None
+        return open_end or (error.lineno or 0) >= len(source.rstrip().splitlines())
+    except ValueError:
+        return False
+    return False
 
 
 def joined(begun: str, rest: str) -> str:

@@ -72,7 +72,7 @@ class RevisionRequest(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"words": "Sell when the price falls 3 % below the entry."}]}
     )
 
-    words: str = Field(min_length=1, max_length=20_000, description="What is to change, in plain words.")
+    words: str = Field(min_length=1, max_length=20_000, pattern=r"\S", description="What is to change, in plain words.")
     author: str = Field("local", max_length=80, description="Who asks; with accounts it is your own name.")
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         None, description="Model to write it; else the configured one."

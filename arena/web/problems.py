@@ -207,6 +207,7 @@ _SENTENCES = {
     "literal_error": "{where} must be one of {expected}.",
     "string_too_long": "{where} must have at most {max_length} characters.",
     "string_too_short": "{where} must have at least {min_length} characters.",
+    "string_pattern_mismatch": "{where} holds nothing but blanks.",
     "string_unicode": "{where} holds half of a surrogate pair, which is no text.",
     "string_type": "{where} must be a text.",
     "too_long": "{where} must have at most {max_length} entries.",

@@ -32,7 +32,7 @@ class StrategyRequest(_Request):
         json_schema_extra={"examples": [{"prompt": "Buy BTC when it falls 2 % in an hour, sell 1 % higher."}]},
     )
 
-    prompt: str = Field(min_length=1, max_length=20_000, description="The strategy in plain words.")
+    prompt: str = Field(min_length=1, max_length=20_000, pattern=r"\S", description="The strategy in plain words.")
     name: str | None = Field(None, max_length=80, description="Name of the bot; else the writer's.")
     author: str = Field("local", max_length=80, description="Who hands it in; with accounts it is your own name.")
     model: ModelName | None = Field(None, description="Model to write it; else the configured one.")

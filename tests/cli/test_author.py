@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 from pathlib import Path
 
@@ -100,3 +101,31 @@ def test_the_caret_stands_under_what_is_wrong(run: Run, tmp_path: Path, line: st
     shown = run("check", write(tmp_path, "bad.py", source)).out.splitlines()
     caret = next(number for number, text in enumerate(shown) if text.strip() == "|" or text.strip().endswith("^"))
     assert shown[caret - 1][shown[caret].index("^") :].startswith(name)
+
+
+@pytest.mark.parametrize("command", ["check", "try"])
+def test_a_bot_file_may_come_from_stdin(run: Run, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    source = b'NAME = "From afar"\r\nSYMBOLS = ["BTCUSDT"]\r\ndef on_tick(ctx, tick):\r\n\tctx.submit_order(\r\n'
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(source)))
+    done = run(command, "-")
+    assert done.code == 3
+    assert done.out.startswith("-: refused")
+    assert "4:18" in done.out
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "NAME is missing"),
+        (b"\xff\xfeN\x00", "not valid UTF-8"),
+        (b'NAME = "\xe9"\n', "not valid UTF-8"),
+        (b"#" * (2 << 20), "larger than 64 KiB"),
+    ],
+    ids=["empty", "utf-16", "latin-1", "long"],
+)
+def test_a_strange_file_is_refused_in_words(run: Run, tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "strange.py").write_bytes(content)
+    done = run("check", "strange.py")
+    assert done.code == 3
+    assert words in done.out
+    assert "Traceback" not in done.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import threading
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -190,10 +191,61 @@ def test_a_connection_cut_in_the_middle_is_told() -> None:
     assert "broke off after 10 bytes" in complaint(short)
 
 
-@pytest.mark.parametrize("url", ["nonsense", "ftp://x/v1", "http://", "http://[::1", "\x00"])
+@pytest.mark.parametrize(
+    "url",
+    ["nonsense", "ftp://x/v1", "http://", "http://[::1", "\x00", "http://127.0.0.1:99999/v1", "https://127.0.0.1:1/v1"],
+)
 def test_a_base_url_of_nonsense_is_told(url: str) -> None:
     with pytest.raises(GenerationError, match=r"OPENAI_BASE_URL|cannot be reached"):
         ModelServer(url, KEY, retries=0).complete("m", MESSAGES)
+
+
+def test_the_password_of_an_address_that_is_none_is_not_shown() -> None:
+    with pytest.raises(GenerationError, match=r"no web address: http://\*\*\*@127") as caught:
+        ModelServer("http://me:secret@127.0.0.1:99999/v1", KEY, retries=0).complete("m", MESSAGES)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "key", ["sk-\n1234567890", "schl\u00fcssel-123456", " sk-1234567890", "sk-1234567890 ", "sk\x00-12345"]
+)
+def test_a_key_that_no_header_can_hold_is_told_and_not_shown(key: str) -> None:
+    with FakeModelServer(in_order([Scripted("x")])) as server:
+        with pytest.raises(GenerationError, match="cannot be sent") as caught:
+            ModelServer(server.base_url, key, retries=0).complete("m", MESSAGES)
+        assert not server.requests
+    assert key.strip() not in str(caught.value)
+
+
+RAW = {
+    "SSH-2.0-OpenSSH_9.0\r\n": "broke off after 0 bytes",
+    "HTTP/1.1 abc OK\r\n\r\n": "broke off after 0 bytes",
+    "HTTP/1.1 204 No Content\r\n\r\n": "HTTP 204",
+    "HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n{}": "broke off after 0 bytes",
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nabc": "broke off after 0 bytes",
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n20\r\nabc": "broke off after 3 bytes",
+    f"HTTP/1.1 200 OK\r\nx: {'a' * 300_000}\r\n\r\n": "broke off after 0 bytes",
+    "HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n": "does not say where",
+    "HTTP/1.1 302 Found\r\nlocation: file:///etc/passwd\r\ncontent-length: 0\r\n\r\n": "another host (file://)",
+}
+
+
+@pytest.mark.parametrize("raw", RAW, ids=range(len(RAW)))
+def test_what_is_no_http_ends_in_a_sentence(raw: str) -> None:
+    def answers() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(raw.encode())
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=answers, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        with pytest.raises(GenerationError) as caught:
+            ModelServer(url, KEY, retries=0).complete("m", MESSAGES)
+        thread.join(PATIENCE)
+    assert RAW[raw] in str(caught.value)
 
 
 # -- size and time

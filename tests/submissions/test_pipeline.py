@@ -179,6 +179,15 @@ def test_open_code_at_the_length_limit_is_asked_for_with_more_room(studio: Studi
     assert [request["max_tokens"] for request in studio.model.requests] == [8000, 16_000, 32_000]
 
 
+def test_an_answer_that_breaks_off_though_its_server_calls_it_whole_goes_on(studio: Studio, own_name: str) -> None:
+    source = bot_source(BUYER, name=own_name)
+    at = source.index("submit_order") + len("submit_order(")
+    done = studio.submit("a bot", Scripted(f"```python\n{source[:at]}"), Scripted(f"{source[at:]}```\n"))
+    assert done["status"] == "admitted", done["reason"]
+    assert [attempt["kind"] for attempt in done["attempts"]] == ["first", "continue"]
+    assert done["attempts"][0]["violations"][0]["rule"] == "cut-off"
+
+
 @pytest.mark.system
 @pytest.mark.parametrize("again", ["", "```python\n", "    ctx.sub"])
 def test_an_answer_that_was_cut_within_its_code_goes_on(studio: Studio, own_name: str, again: str) -> None:

@@ -71,6 +71,9 @@ _REASONS = {
     "exitmoney": "A stop or a target is a percentage of the entry here: write '3% stop loss' or '5% take profit'.",
     "exitsignal": "A stop or a target is a percentage of the entry here; for a sale by a signal say 'sell when'.",
     "currency": "Money is counted in dollars here: write $50.",
+    "session": "This market never opens or closes: give a time, such as 9:30 (UTC).",
+    "moved": "How far the price moves is a percentage here: say falls 1% over 10 ticks.",
+    "apart": "It does not say from what the distance is measured: say 1% below the 20 SMA, or falls 1% over 10 ticks.",
     "zoned": "Times are read as UTC here: give them in UTC.",
     "unknown": "",
 }
@@ -152,6 +155,7 @@ class _Reader:
         self._bar = self._bar_seconds()
         self.operands = Operands(chunks, self._bar or interval, self._notes)
         self._chunks = self._without_globals(chunks)
+        self._ratio = [c.text for c in chunks if c.kind == "ratio"]
         self._named = self._named_symbols(chunks)
         self._times: list[Condition] = []
         self._trading = any(c["both_sides"] for c in chunks if c.kind in _TIMES)
@@ -420,6 +424,7 @@ class _Reader:
         buys: Condition | None = None
         sells: list[Sale] = []
         waiting: list[float] = []
+        unsaid: list[str] = []
         inverted = any(c.kind == "opposite" for c in setup)
         setup = [c for c in setup if c.kind != "opposite"]
         for verb, given in parts:
@@ -449,8 +454,13 @@ class _Reader:
                 sells.append(Sale(found, share))
             else:
                 waiting.append(share)
+                unsaid += [] if opposite else [verb.text]
         if buys is None and filters:
             raise CannotReadError("It says at which times to trade and not when to buy.")
+        if buys is not None and unsaid and not sells:
+            raise CannotReadError(
+                "It says to sell and not when: name a condition, or say 'sell on the opposite'.", *unsaid
+            )
         if buys is not None:
             sells += self._waiting(buys, sells, waiting)
             self._times = filters
@@ -603,6 +613,10 @@ class _Reader:
         if any(isinstance(o, ZScore) and o.period in averages for o in placed):
             words = [c.text for c in self._chunks if c.kind in {"score", "average", "pair"}]
             raise CannotReadError("The look-back of an average is no look-back of a z-score: give it its own.", *words)
+        if self._ratio and any(not isinstance(o, ZScore | PriceLevel) for o in placed):
+            raise CannotReadError(
+                "A ratio can be compared with its own mean only, in standard deviations.", *self._ratio
+            )
         for chunk in self._chunks:
             kinds = _PLACED.get(chunk.kind)
             if kinds is None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arena.llm.template.symbols import Symbols
+from arena.llm.template.text import CannotReadError
 from arena.llm.template.vocabulary import EMPTY_WORDS
 
 N = r"(?:[0-9]{1,12}(?:\.[0-9]{1,10})?|\.[0-9]{1,10})(?![0-9.]*[0-9])"
@@ -23,7 +24,7 @@ _DOWN = r"(?:below|under(?:neath)?|beneath|lower than|less than|south of)"
 _RISE = r"(?:ris(?:es?|en|ing)|rose|climb(?:s|ed|ing)?|gain(?:s|ed|ing)?|increas(?:es?|ed|ing)|jump(?:s|ed)?|rall(?:y|ies|ied)|pumps?)"
 _FALL = (
     r"(?:fall(?:s|en|ing)?|fell|drop(?:s|ped|ping)?|dip(?:s|ped)?|declin(?:es?|ed|ing)|decreas(?:es?|ed|ing)"
-    r"|los(?:es?|t)|slip(?:s|ped)?|sink(?:s)?|crash(?:es|ed)?|dumps?|tank(?:s)?)"
+    r"|los(?:es?|t)|slip(?:s|ped)?|sink(?:s)?|crash(?:es|ed)?|dumps?(?! (?:it|all|everything|my|the|when|if|at)\b)|tank(?:s)?)"
 )
 _BE = r"(?:(?:is|are|'s|was|stays?|trad(?:es|ing)|sits?|remains?|holds?|been|has been|currently) ?)"
 _MOVE = rf"(?:clos(?:es?|ed|ing)|go(?:es|ing)?|went|gets?|moves?|moving|breaks?(?: out)?|breaking|pushes|comes?|{_RISE}|{_FALL}|returns?|turns?|bounces?)"
@@ -117,10 +118,12 @@ def _time(text: str) -> int:
         return 0
     m = re.match(r"([0-9]{1,2})(?::([0-9]{2}))? ?(am|pm)?", text)
     assert m is not None
-    hour = int(m[1])
+    hour, minute = int(m[1]), int(m[2] or 0)
+    if not (1 <= hour <= 12 if m[3] else hour * 60 + minute <= 1440) or minute > 59:
+        raise CannotReadError("There is no such time of day: write 9:30 or 5pm.", m[0].strip())
     if m[3]:
         hour = hour % 12 + (12 if m[3] == "pm" else 0)
-    return hour * 60 + int(m[2] or 0)
+    return hour * 60 + minute
 
 
 def _days(m: re.Match[str]) -> dict[str, Any]:
@@ -333,6 +336,11 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         _fixed(),
     ),
     (
+        "session",
+        r"(?:(?:at|on|near|before|after|around|until|till) )?(?:the |each |every )?(?:daily |next )?(?:(?:market|trading|session|day|us|nyse|exchange|wall street)(?:'s)? ?(?:open(?:ing)?s?|clos(?:es?|ing)|hours|session)(?: bell)?(?! prices?)|(?:opening|closing) bell|open of the (?:market|day|session))\b|(?:at|on) (?:the )?open(?:ing)?\b",
+        _fixed(),
+    ),
+    (
         "zoned",
         r"(?:est|edt|cet|cest|pst|pdt|cst|bst|jst|local time|(?:new york|ny|london|tokyo|frankfurt|eastern|pacific)(?: time)?)\b",
         _fixed(),
@@ -362,6 +370,17 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         "move",
         rf"(?:(?:a|an|any|every) )?(?P<n>{N}) ?%(?: price)? (?:(?P<up>rise|rally|jump|increase|upmove|pump|climb)|(?:drop|fall|dip|decline|decrease|crash|dump|pullback|correction|sell-?off))s?\b",
         lambda m: {**_percent(m), "state": False},
+    ),
+    (
+        "moved",
+        rf"(?:{_RISE}|{_FALL}|(?:goes |go |moves? |is |are )?(?:up|down))(?: (?:by|more than|at least|another|a))* (?:\$ ?{N}|{N} ?(?:dollars?|usd[tc]?|bucks|points)\b)(?! (?:or more )?of\b)",
+        _fixed(),
+    ),
+    # "Buy back 2% lower": neither a band nor a size.
+    (
+        "apart",
+        rf"(?P<n>{N}) ?% (?:lower|higher|cheaper|dearer|deeper|more expensive)\b(?! than\b| (?:bollinger|bb|bands?|line)\b)",
+        _fixed(),
     ),
     ("offset", rf"(?P<n>{N}) ?% (?:or more )?(?:(?P<up>{_UP})|{_DOWN}|off)\b", _percent),
     # -- sizes
@@ -567,7 +586,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     (
         "sell",
-        r"(?:sell(?:s|ing)?|sold|exit(?:s|ing)?|liquidat(?:e|es|ing)|get(?:s|ting)? out|dump(?:s)? (?:it|all)|go(?:es)? to cash|move(?:s)? to cash|unload|offload|close(?:s)?(?= (?:it|the|my|position|positions|out|trade|when|if|on|at|after|once|all|everything)\b(?! or))|flat(?= (?:below|under|above|over|when|if)))(?: out| off)?(?: of)?(?: (?:the |my |its |our )?(?:position|trade|holding|coins?|stack))?(?: (?:it|it all|all|everything|all of it|the lot))?\b",
+        r"(?:sell(?:s|ing)?|sold|exit(?:s|ing)?|liquidat(?:e|es|ing)|get(?:s|ting)? out|dumps?(?= (?:it|all|everything|my|the|when|if|at)\b)|go(?:es)? to cash|move(?:s)? to cash|unload|offload|close(?:s)?(?= (?:it|the|my|position|positions|out|trade|when|if|on|at|after|once|all|everything)\b(?! or))|flat(?= (?:below|under|above|over|when|if)))(?: out| off)?(?: of)?(?: (?:the |my |its |our )?(?:position|trade|holding|coins?|stack))?(?: (?:it|it all|all|everything|all of it|the lot))?\b",
         _fixed(),
     ),
     (
@@ -575,7 +594,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
         r"(?:buy(?:s|ing)?(?: in| back)?|bought|go(?:es|ing)? long(?: on)?|long|enter(?:s|ing)?(?: long| a long| a position| the market)?|purchas(?:e|es|ing)|accumulat(?:e|es)|get in|open(?:s)? (?:a )?(?:long|position))\b",
         _fixed(),
     ),
-    ("now", r"(?:now|immediately|right away|at once|straight away|at the start|at market open)\b", _fixed()),
+    ("now", r"(?:now|immediately|right away|at once|straight away|at the start)\b", _fixed()),
     (
         "never",
         r"(?:don'?t|do not|does not|doesn'?t|dont|never|not|no|unless|without|except|excluding|instead(?: of)?|avoid(?:ing)?|ignore|isn'?t|aren'?t|cannot|can'?t|won'?t|neither|nor|hardly|rather than|until|till)\b",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -114,6 +115,8 @@ class Operands:
         if apart:
             self._period_used = True
             found, its_unit = apart.pop()
+            if kind == "rsi" and not re.search("period|length|look|window", self._periods[0].text):
+                self._refuse_chart(found, its_unit, self._periods[0].text)
             return self.steps(found, its_unit, least)
         if kind != "change" and self._windows and self._free:
             self.use(self._windows[0])
@@ -214,13 +217,17 @@ class Operands:
         if given is None:
             return Rsi(self.period("rsi"))
         n, unit = given["n"], given["unit"]
-        if unit and not unit.startswith(_COUNTED) and SECONDS[unit[0]] != self._step:
+        self._refuse_chart(n, unit, given.text)
+        return Rsi(self.period("rsi", n))
+
+    def _refuse_chart(self, n: float, unit: str | None, words: str) -> None:
+        """Refuse "the 5m RSI": the RSI of a 5-minute chart, or one that looks back 5 minutes."""
+        if unit and not unit.startswith(_COUNTED) and (SECONDS[unit[0]] != self._step or self._step >= SECONDS["m"]):
             raise CannotReadError(
                 f"It does not say whether '{n:g} {unit}' is the RSI's look-back or the length of its bars: "
                 "write 'RSI(14) on 5 minute bars', or its look-back in ticks.",
-                given.text,
+                words,
             )
-        return Rsi(self.period("rsi", n))
 
     def macd(self) -> Macd:
         """Return the MACD line."""

@@ -164,7 +164,7 @@ class Compare:
         """Return the condition in words."""
         right = self.right.words()
         if isinstance(self.left, Change) and isinstance(self.right, PriceLevel):
-            right = f"{self.right.value * 100:.6g}%"
+            right = f"{self.right.value * 100 + 0.0:.6g}%"
         return f"{self.left.words()} {_WORDS[self.relation]} {right}"
 
 

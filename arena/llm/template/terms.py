@@ -205,8 +205,14 @@ class _Term:
         return Compare(fast, "crosses_above" if up else "crosses_below", slow)
 
     def _two_relations(self, relations: list[Chunk]) -> Condition:
-        first, second = relations
-        if first.kind == "cross" and first["up"] is None and second.kind == "beyond" and not second["moving"]:
+        first, second = relations[:2]
+        if (
+            len(relations) == 2
+            and first.kind == "cross"
+            and first["up"] is None
+            and second.kind == "beyond"
+            and not second["moving"]
+        ):
             self.chunks = [c for c in self.chunks if c is not second]
             first.values["up"] = second["up"]
             return self._compared(first)
@@ -313,6 +319,8 @@ class _Term:
             raise CannotReadError("It does not say which two look-backs are meant.", relation.text)
         if not _comparable(left, right):
             raise CannotReadError(f"{left.words()} cannot be compared with {right.words()}.".replace("@", "tick"))
+        if isinstance(left, PriceLevel):
+            raise CannotReadError("It compares a number with a number.", left.words(), right.words())
         if isinstance(left, Price) and isinstance(right, Price):
             raise CannotReadError("It compares the price with itself.", relation.text)
         if isinstance(left, Price | Average) and isinstance(right, PriceLevel) and right.value <= 0:

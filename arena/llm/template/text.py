@@ -37,7 +37,11 @@ _SWAPS = (
     (re.compile(r"[\u2010-\u2015\u2212]"), "-"),
     (re.compile(r"[\u2018\u2019]"), "'"),
     (re.compile(r"\bper cent\b|\bpercent(?:age)?\b|\bpct\b"), "%"),
+    # A comma behind a lone zero is a decimal one.
+    (re.compile(r"(?<![\w.,])0,(?=[0-9]+(?![\w,]))"), "0."),
     (re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))"), ""),
+    # "5000$" is "$5000".
+    (re.compile(r"(?<![\w.$])([0-9]+(?:\.[0-9]+)?) ?\$(?! ?[0-9])"), r"$\1"),
     (re.compile(r"[^\w\s.,;:/%$()+=<>&'-]"), " "),
     (re.compile(r"\bas long as\b"), "while"),
     (re.compile(r"\bw/"), "with "),
@@ -114,6 +118,7 @@ def _numbers(text: str) -> str:
         lambda m: str(_ONES.get(m[1], 1) * (100 if m[2] == "hundred" else 1000)),
         text,
     )
+    text = re.sub(r"\b([0-9]{1,3})[ -]thousand\b", lambda m: f"{int(m[1]) * 1000}", text)
     text = re.sub(rf"\bone\b{_COUNTED}", "1", text)
     words = "|".join(word for word in _ONES if word != "one")
     text = re.sub(rf"\b({words})\b", lambda m: str(_ONES[m[1]]), text)

@@ -10,7 +10,7 @@ from arena.llm.template.intents import Dca, Grid, Hold, Pairs, Rebalance, Reques
 from arena.llm.template.languages import declined_in, language_of
 from arena.llm.template.parse import parse
 from arena.llm.template.render import size_words, write_rules
-from arena.llm.template.rules import AtStart, StrategyRules
+from arena.llm.template.rules import AtStart, Compare, Price, PriceLevel, StrategyRules, terms
 from arena.llm.template.source_plans import Plan, dca, grid, hold, pairs, rebalance
 from arena.llm.template.text import CannotReadError
 
@@ -81,6 +81,7 @@ def write_bot(
         found = parse(prompt, symbols, interval)
         if isinstance(found, StrategyRules):
             _refuse_unpaid(found.size, found.symbols, purse)
+            _refuse_hours(found, purse)
             bot = write_rules(found, delay_ticks)
             return Written(bot.source, " ".join([*bot.said, *found.notes]), bot.strategy)
         _refuse_unpaid(found.size, (found.symbol,), purse)
@@ -126,6 +127,22 @@ def _refuse_unpaid(size: Size, symbols: Sequence[str], purse: Purse | None) -> N
             f"{words} {costs_words}, and the bot starts with ${purse.cash:,.0f}, so it could never buy: "
             "say a smaller size."
         )
+
+
+def _refuse_hours(found: StrategyRules, purse: Purse | None) -> None:
+    """Refuse "buy at 9 and sell at 17" where these are no prices of the market, and may be hours."""
+    price = purse.prices.get(found.symbols[0], 0.0) if purse is not None else 0.0
+    for when in (found.buy, *(sale.when for sale in found.sales)):
+        for each in terms(when):
+            if not isinstance(each, Compare) or not isinstance(each.right, PriceLevel) or each.left != Price():
+                continue
+            level = each.right.value
+            if each.relation.startswith("at_or_") and level <= 24 and level == int(level) and price > 100 * level:
+                raise CannotReadError(
+                    f"{found.symbols[0]} costs about ${price:,.0f} now, which is far from {level:g}: "
+                    f"for a time of day write {level:.0f}:00.",
+                    f"{level:g}",
+                )
 
 
 def _reason(error: CannotReadError, prompt: str) -> str:

@@ -15,8 +15,12 @@ _LOG_LINES, _FINDINGS = 40, 12
 _MAX_DIFF = 64 * 1024
 
 
-def revision_material(database: Engine, season_id: str, bot_id: str) -> dict[str, str]:
-    """Return what the words of `prompts/revise.md` are filled with, the request itself apart."""
+def revision_material(database: Engine, bot_id: str) -> dict[str, str]:
+    """Return what the words of `prompts/revise.md` are filled with, the request itself apart.
+
+    Results and log are those of the bot's own season, which may have ended.
+    """
+    season_id = queries.last_season_of(database, bot_id)
     report = report_of(database, bot_id) or {}
     findings = [
         f"- {each['check']}: {each['message']}"

@@ -306,6 +306,7 @@ MEANINGS: dict[str, tuple[Test, Test, list[str]]] = {
     ]),
     "misspelt levels of RSI": (below(rsi(14), level(30)), above(rsi(14), level(70)), [
         "buy BTC once RSI is below 30, sell once it is above 70",
+        "buy BTC when RSI dips under 30 and dump it when RSI goes over 70",
         "by when rsi fals below 30 and sel when it rises abvoe 70",
     ]),
     "higher than before": (above(change(10), level(0)), below(change(10), level(0)), [
@@ -598,6 +599,25 @@ DECLINED = {
     "buy when price is below 100 and sell when price is below 100": "contradict",
     "buy when the price crosses above the 20 EMA, sell when it crosses above the 20 EMA": "contradict",
     "sell when RSI is above 70": "never when to buy",
+    "buy 0.01 BTC at RSI 30, at RSI 25, at RSI 20": "join them",
+    "buy when RSI < 30 RSI < 25 RSI < 20": "two conditions into one",
+    "buy when price > 5 > 4 > 3": "two conditions into one",
+    "sell BTC when RSI > 70 and buy back 2% lower": "from what the distance is measured",
+    "buy when RSI < 30, sell 3% higher": "from what the distance is measured",
+    "buy when it is 1% cheaper": "from what the distance is measured",
+    "buy BTC at market open": "never opens",
+    "buy at the open and sell at the close": "never opens",
+    "buy when RSI < 30 during US market hours": "never opens",
+    "buy at 25:00": "no such time",
+    "buy at 9:75": "no such time",
+    "buy at 13pm, sell at 5pm": "no such time",
+    "buy when RSI < 30, sell all": "to sell and not when",
+    "buy 5 at 60": "a number with a number",
+    "buy BTC if the price drops by 500 dollars in 10 ticks": "a percentage here",
+    "buy BTC if the price drops more than $500": "a percentage here",
+    "buy when BTC is up 100 points": "a percentage here",
+    "buy ETH when ETH/BTC is below 0.05": "its own mean only",
+    "buy ETH when ETH/BTC is 2% below its mean": "its own mean only",
     "RSI 14 with a period of 20 and a length of 30": "",
     "EMA 20 cross with a period of 30": "30",
     "buy 0.1 BTC or 0.2 BTC when RSI is below 30": "two different sizes",
@@ -753,6 +773,24 @@ def test_a_size_that_could_never_be_paid_is_told_before_it_is_built(sentence: st
     assert isinstance(answer, Written) is fits
     if isinstance(answer, NotUnderstood):
         assert "could never buy" in answer.reason
+
+
+@pytest.mark.parametrize(
+    "sentence", ["buy when 5m RSI < 30", "buy when 5 minute RSI < 30", "buy when RSI(5m) < 30", "1h RSI 30/70"]
+)
+def test_a_chart_is_not_taken_for_the_look_back_of_the_rsi(sentence: str) -> None:
+    answer = write_bot(sentence, MARKET, 60.0)
+    assert isinstance(answer, NotUnderstood), answer
+    assert "look-back or the length of its bars" in answer.reason
+    assert isinstance(write_bot("buy when RSI with a 5 minute period < 30", MARKET, 60.0), Written)
+
+
+def test_hours_without_a_unit_are_no_prices() -> None:
+    purse = Purse(10_000.0, {"BTCUSDT": 69_000.0, "ETHUSDT": 20.0})
+    answer = write_bot("buy BTC at 9 and sell at 17", MARKET, purse=purse)
+    assert isinstance(answer, NotUnderstood), answer
+    assert "for a time of day write 9:00" in answer.reason
+    assert isinstance(write_bot("buy ETH at 9 and sell at 17", MARKET, purse=purse), Written)
 
 
 # -- nothing is passed over

@@ -156,6 +156,36 @@ def test_a_revision_is_a_new_entrant_with_its_lineage(studio: Studio, own_name: 
     assert studio.arena.get(f"/bots/{done['bot_id']}")["equity"] is not None
 
 
+def test_a_revision_that_changes_nothing_is_asked_for_again(studio: Studio, own_name: str) -> None:
+    studio.submit(WORDS, cross(own_name))
+    studio.script(cross(own_name), cross(own_name, size="0.02"))
+    asked = studio.arena.api("POST", f"/bots/{own_name}/revise", json={"words": "twice as much"})
+    done = studio.arena.ended(asked.json()["id"])
+    assert done["status"] == "admitted", done["reason"]
+    assert [[each["rule"] for each in attempt["violations"]] for attempt in done["attempts"]] == [["unchanged"], []]
+
+
+def test_blanks_are_no_words(studio: Studio) -> None:
+    blank = studio.arena.api("POST", "/strategies", json={"prompt": " \n\t"})
+    assert (blank.status_code, "'prompt' holds nothing but blanks." in blank.text) == (422, True)
+
+
+def test_a_bot_of_an_earlier_season_is_revised_with_its_own_results(tmp_path: Path, own_name: str) -> None:
+    with (
+        FakeModelServer(in_order([Scripted("x")])) as model,
+        running(settings_for(tmp_path, openai_base_url=model.base_url, openai_model="m"), tmp_path) as arena,
+    ):
+        other = Studio(arena, model)
+        first = other.submit(WORDS, cross(own_name))
+        assert arena.api("POST", "/seasons", json={}).json()["season"] == 2
+        other.script(cross(own_name, size="0.02"))
+        asked = arena.api("POST", f"/bots/{first['bot_id']}/revise?season=1", json={"words": "twice as much"})
+        done = arena.ended(asked.json()["id"])
+        assert done["status"] == "admitted", done["reason"]
+        assert cross(own_name) in model.requests[-1]["messages"][-1]["content"]
+        assert arena.get(f"/bots/{done['bot_id']}")["name"].startswith(own_name)
+
+
 @pytest.mark.system
 def test_a_bot_that_does_nothing_it_should_is_not_admitted_when_repairs_end(studio: Studio, own_name: str) -> None:
     never = cross(own_name).replace("price > mean", "price > mean * 2")
