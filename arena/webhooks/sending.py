@@ -83,7 +83,7 @@ def _authorities() -> ssl.SSLContext:
 
 
 def _why(error: BaseException) -> str:
-    """Return why a receiver was not reached; what is wrong with a certificate stands below what libraries made of it."""
+    """Return why a receiver was not reached; a certificate that is not taken stands below what libraries made of it."""
     below: BaseException | None = error
     while below is not None and not isinstance(below, ssl.SSLCertVerificationError):
         below = below.__cause__ or below.__context__
