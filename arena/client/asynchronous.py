@@ -138,13 +138,13 @@ class AsyncArena:
         body = told({"words": words, "author": author, "model": model})
         return AsyncSubmission(self, await self.write("POST", await self._bot(bot, "/revise"), body))
 
-    async def lineage(self, bot: str) -> Table[dict[str, Any]]:
+    async def lineage(self, bot: str, *, season: int | None = None) -> Table[dict[str, Any]]:
         """Return a bot's versions: who asked for each, by which words, and what changed."""
-        return await self._list(await self._bot(bot, "/lineage"))
+        return await self._list(await self._bot(bot, "/lineage"), season=season)
 
-    async def behaviour(self, bot: str) -> dict[str, Any]:
+    async def behaviour(self, bot: str, *, season: int | None = None) -> dict[str, Any]:
         """Return what a bot does on made-up markets."""
-        return cast("dict[str, Any]", await self.read(await self._bot(bot, "/behaviour")))
+        return cast("dict[str, Any]", await self.read(await self._bot(bot, "/behaviour"), season=season))
 
     async def statistics(self, bot: str, *, season: int | None = None) -> dict[str, Any]:
         """Return a bot's figures with formula and source, its trials, and what luck explains."""

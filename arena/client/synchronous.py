@@ -137,13 +137,13 @@ class Arena:
         body = told({"words": words, "author": author, "model": model})
         return Submission(self, self.write("POST", self._bot(bot, "/revise"), body))
 
-    def lineage(self, bot: str) -> Table[dict[str, Any]]:
+    def lineage(self, bot: str, *, season: int | None = None) -> Table[dict[str, Any]]:
         """Return a bot's versions: who asked for each, by which words, and what changed."""
-        return self._list(self._bot(bot, "/lineage"))
+        return self._list(self._bot(bot, "/lineage"), season=season)
 
-    def behaviour(self, bot: str) -> dict[str, Any]:
+    def behaviour(self, bot: str, *, season: int | None = None) -> dict[str, Any]:
         """Return what a bot does on made-up markets."""
-        return cast("dict[str, Any]", self.read(self._bot(bot, "/behaviour")))
+        return cast("dict[str, Any]", self.read(self._bot(bot, "/behaviour"), season=season))
 
     def statistics(self, bot: str, *, season: int | None = None) -> dict[str, Any]:
         """Return a bot's figures with formula and source, its trials, and what luck explains."""

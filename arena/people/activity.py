@@ -13,16 +13,15 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import IntegrityError
 
 from arena.core.text import clean_line
 from arena.people.rights import Caller
 from arena.store.bulk import Row, insert_rows, table_of
+from arena.store.database import wait_turn
 from arena.store.people import Activity
 
 _ACTIVITY = table_of(Activity)
 _ORDER = ("n", "time", "actor", "actor_id", "by", "address", "action", "object", "outcome", "detail", "previous")
-_TRIES = 50
 COMMAND_LINE = Caller("command", "command line")
 
 
@@ -45,21 +44,13 @@ def record(database: Engine, caller: Caller, address: str, deed: Deed) -> Row:
         "detail": {name: clean_line(str(value), 300) for name, value in deed.detail.items()},
     }  # fmt: skip
     last = select(_ACTIVITY.c.n, _ACTIVITY.c.hash).order_by(_ACTIVITY.c.n.desc()).limit(1)
-    for attempt in range(_TRIES):
-        with database.connect() as connection:
-            before = connection.execute(last).first()
+    with database.begin() as connection:
+        wait_turn(connection, "activity")
+        before = connection.execute(last).first()
         row = {"n": 0 if before is None else before.n + 1, **values, "previous": "" if before is None else before.hash}
         row["hash"] = hash_of(row)
-        try:
-            with database.begin() as connection:
-                insert_rows(connection, Activity, [row])
-        except IntegrityError:
-            # Another has taken the number meanwhile.
-            if attempt == _TRIES - 1:
-                raise
-        else:
-            return row
-    raise AssertionError("the last try returns or raises")
+        insert_rows(connection, Activity, [row])
+    return row
 
 
 def hash_of(row: Row) -> str:

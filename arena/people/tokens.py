@@ -14,6 +14,7 @@ from arena.people.accounts import Account
 from arena.people.credentials import hash_of, is_token, new_token
 from arena.people.rights import Caller, Scope
 from arena.store.bulk import Row, insert_rows, table_of
+from arena.store.database import wait_turn
 from arena.store.people import ApiToken, User
 from arena.store.seasons import new_id
 
@@ -44,8 +45,7 @@ def make_token(
         "revoked_at": None,
     }  # fmt: skip
     with database.begin() as connection:
-        # Of many that come at once, each sees those before it: this row is written, or the user's held, by one of them.
-        connection.execute(select(_USERS.c.id).where(_USERS.c.id == account.id).with_for_update())
+        wait_turn(connection, f"tokens of {account.id}")
         insert_rows(connection, ApiToken, [row])
         if connection.execute(in_use).scalar_one() > MAX_TOKENS:
             raise ConflictError(f"{account.name} has {MAX_TOKENS} tokens already: revoke one first.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -24,19 +24,25 @@ from arena.web.context import AppState, Ctx, Waiting
 from arena.web.forms import open_form
 from arena.web.limits import ConcurrencyLimits
 from arena.web.pages import page_values, templates
-from arena.web.security import COOKIE, CSRF_COOKIE, Tokens, refused, session_value
+from arena.web.security import COOKIE, CSRF_COOKIE, Tokens, cookie_name, refused, session_cookie, session_value
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(authorise(""))])
 
 _COOKIE_SECONDS = int(sessions.LONGEST)
+SameSite = Literal["lax", "strict"]
 
 
-def set_cookies(request: Request, answer: Response, secret: str, csrf: str) -> None:
-    """Give a browser its session, and what its page sends with each change, which scripts may read."""
-    secure = request.url.scheme == "https"
-    common: dict[str, Any] = {"samesite": "lax", "path": "/", "max_age": _COOKIE_SECONDS, "secure": secure}
-    answer.set_cookie(COOKIE, secret, httponly=True, **common)
-    answer.set_cookie(CSRF_COOKIE, csrf, httponly=False, **common)
+def set_cookies(request: Request, answer: Response, secret: str, csrf: str = "", samesite: SameSite = "lax") -> None:
+    """Give a browser its session, and what its page sends with each change, which scripts may read.
+
+    Over TLS alone where the request came so.
+    """
+    for name, value in ((COOKIE, secret), (CSRF_COOKIE, csrf)):
+        if value:
+            answer.set_cookie(
+                cookie_name(request.scope, name), value, max_age=_COOKIE_SECONDS, path="/", samesite=samesite,
+                secure=request.url.scheme == "https", httponly=name == COOKIE,
+            )  # fmt: skip
 
 
 def _local(address: str) -> str:
@@ -115,7 +121,7 @@ async def sign_in(request: Request, context: Ctx, lines: Waiting) -> Response:
         return await _again(request, context, lines, entry, sentence, 401)
     if account.admin:
         door.right(request.scope)
-    before = request.cookies.get(COOKIE, "")
+    before = session_cookie(request.scope)
     address = request.client.host if request.client else ""
     secret = await lines.writes.run(request, sessions.open_session, context.database, account, address, before)
     answer = RedirectResponse(entry.following, 303)
@@ -137,10 +143,7 @@ async def _by_arena_token(request: Request, context: AppState, lines: Concurrenc
     if refusal is not None:
         return await _again(request, context, lines, entry, refusal[1], refusal[0])
     answer = RedirectResponse(entry.following, 303)
-    answer.set_cookie(
-        COOKIE, session_value(entry.token), httponly=True, samesite="strict", path="/", max_age=_COOKIE_SECONDS,
-        secure=request.url.scheme == "https",
-    )  # fmt: skip
+    set_cookies(request, answer, session_value(entry.token), samesite="strict")
     return answer
 
 
@@ -169,10 +172,12 @@ async def _checked_form(request: Request) -> FormData:
 async def sign_out(request: Request, context: Ctx) -> Response:
     """End the session of this browser."""
     await _checked_form(request)
-    await run_in_threadpool(sessions.close_session, context.database, request.cookies.get(COOKIE, ""))
+    await run_in_threadpool(sessions.close_session, context.database, session_cookie(request.scope))
     answer = RedirectResponse("/", 303)
     for name in (COOKIE, CSRF_COOKIE):
-        answer.delete_cookie(name, path="/")
+        answer.delete_cookie(
+            cookie_name(request.scope, name), path="/", secure=request.url.scheme == "https", samesite="lax"
+        )
     return answer
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import IO, ParamSpec
 
 from fastapi import Request, Response
 from pydantic import BaseModel
@@ -41,10 +41,29 @@ def tagged(request: Request, body: bytes, kind: str = JSON) -> Response:
     if request.method not in {"GET", "HEAD"}:
         return Response(body, media_type=kind)
     tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "Accept"}
+    return unchanged(request, tag) or Response(body, 200, tag_headers(tag), media_type=kind)
+
+
+def tag_headers(tag: str) -> dict[str, str]:
+    """Return what an answer with a tag says of itself."""
+    return {"etag": tag, "cache-control": "private, no-cache", "vary": "Accept"}
+
+
+def unchanged(request: Request, tag: str) -> Response | None:
+    """Return the answer to who names this tag and so has the rest already, None to others."""
     if matches(request.headers.get("if-none-match", ""), tag):
-        return Response(None, 304, headers)
-    return Response(body, 200, headers, media_type=kind)
+        return Response(None, 304, tag_headers(tag))
+    return None
+
+
+def file_tag(file: IO[bytes]) -> str:
+    """Return the tag of a file, which is at its start afterwards."""
+    file.seek(0)
+    digest = hashlib.blake2b(digest_size=12)
+    while piece := file.read(1 << 20):
+        digest.update(piece)
+    file.seek(0)
+    return f'"{digest.hexdigest()}"'
 
 
 def matches(given: str, tag: str) -> bool:

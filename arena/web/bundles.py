@@ -18,6 +18,7 @@ from starlette.responses import Response
 from arena import __version__
 from arena.errors import TooLargeError
 from arena.store.bundle import copy_bundle
+from arena.web.answers import file_tag, tag_headers, unchanged
 from arena.web.context import AppState, ChosenSeason
 from arena.web.limits import ConcurrencyLimits, Placed
 from arena.web.proofs import last_tick
@@ -34,6 +35,7 @@ class BundleFile:
 
     def __init__(self, file: IO[bytes]) -> None:
         self.size = file.seek(0, os.SEEK_END)
+        self.tag = file_tag(file)
         self._descriptor = os.dup(file.fileno())
         weakref.finalize(self, os.close, self._descriptor)
 
@@ -65,7 +67,11 @@ class Bundles:
                 if found is None:
                     found = await run_in_threadpool(self._written, context, season.id, bot_id)
                     self._keep(key, found)
+        known = unchanged(request, found.tag)
+        if known is not None:
+            return known
         headers = {
+            **tag_headers(found.tag),
             "content-disposition": f'attachment; filename="arena-{bot_id}.zip"',
             "content-length": str(found.size),
         }

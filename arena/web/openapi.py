@@ -31,7 +31,7 @@ _SCHEMES = {
     "session": {
         "type": "apiKey", "in": "cookie", "name": "arena_session",
         "description": "A browser that is signed in; with accounts, a change also sends X-CSRF-Token with what the "
-                       "cookie arena_csrf holds.",
+                       "cookie arena_csrf holds. Over TLS the names of both begin with __Host-.",
     },
 }  # fmt: skip
 _TABLES: dict[str, Any] = {

@@ -17,13 +17,14 @@ from arena.store import queries
 from arena.store.curves import equity_curve
 from arena.store.jobs import FINAL, get_job
 from arena.web import schemas
+from arena.web.account_pages import set_cookies
 from arena.web.answers import answer, tagged
 from arena.web.board import BoardCache, as_json
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.contract import contract_document
 from arena.web.jobs import job_answer
 from arena.web.limits import ConcurrencyLimits, Placed
-from arena.web.security import COOKIE, CSRF_COOKIE, refused, session_value
+from arena.web.security import refused, session_value
 from arena.web.tables import PARQUET, table_bytes, wanted_table
 from arena.web.text import json_bytes
 
@@ -223,12 +224,8 @@ async def session(request: Request, body: schemas.SessionRequest, context: Ctx) 
         return refused(refusal)
     value = session_value(context.settings.arena_token.get_secret_value())
     response = Response(status_code=204)
-    # Over TLS alone where the request came so; with accounts the page must send the second one with each change.
-    common: dict[str, Any] = {"samesite": "strict", "path": "/", "max_age": 30 * 86400}
-    common["secure"] = request.url.scheme == "https"
-    response.set_cookie(COOKIE, value, httponly=True, **common)
-    if context.settings.accounts:
-        response.set_cookie(CSRF_COOKIE, csrf_of(value), httponly=False, **common)
+    # With accounts the page must send the second one with each change.
+    set_cookies(request, response, value, csrf_of(value) if context.settings.accounts else "", samesite="strict")
     return response
 
 

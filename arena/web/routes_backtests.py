@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,7 +15,7 @@ from arena.people.quotas import Daily, DailyQuota, QuotaLimits
 from arena.people.rights import Caller
 from arena.web import schemas_backtests as schemas
 from arena.web.access import Known
-from arena.web.answers import answer
+from arena.web.answers import answer, file_tag, tag_headers, tagged, unchanged
 from arena.web.backtests import TAPE_NAME, Wanted, ask_for_backtest, kept_run, last_job, runs_of, tapes_of
 from arena.web.context import AppState, Ctx, Waiting
 from arena.web.jobs import job_answer
@@ -107,15 +108,15 @@ def _wanted(context: AppState, body: schemas.BacktestRequest) -> Wanted:
 @router.get("/backtests/{run_id}", response_model=schemas.BacktestRun)
 async def backtest(request: Request, run_id: str, context: Ctx, lines: Waiting) -> Response:
     """Return a kept backtest, or its job while there is nothing kept yet."""
-    return await lines.reads.run(request, _backtest, context, run_id)
+    return await lines.reads.run(request, _backtest, request, context, run_id)
 
 
-def _backtest(context: AppState, run_id: str) -> Response:
+def _backtest(request: Request, context: AppState, run_id: str) -> Response:
     job = last_job(context, run_id)
     if job is not None and job["status"] != "done":
         return job_answer(job, 202)
     found = schemas.BacktestRun.model_validate(kept_run(context, run_id))
-    return Response(found.model_dump_json(), media_type="application/json")
+    return tagged(request, found.model_dump_json().encode())
 
 
 @router.get(
@@ -124,10 +125,14 @@ def _backtest(context: AppState, run_id: str) -> Response:
 )  # fmt: skip
 async def backtest_file(request: Request, run_id: str, name: str, context: Ctx, lines: Waiting) -> Response:
     """Download one file of a kept backtest: run.json, report.html, trades.csv, orders.csv or logs.jsonl."""
-    return await lines.reads.run(request, _file, context, run_id, name)
+    path, tag = await lines.reads.run(request, _file, context, run_id, name)
+    return unchanged(request, tag) or FileResponse(
+        path, headers=tag_headers(tag), media_type=_TYPES[path.suffix], filename=f"backtest-{run_id}-{name}"
+    )
 
 
-def _file(context: AppState, run_id: str, name: str) -> Response:
+def _file(context: AppState, run_id: str, name: str) -> tuple[Path, str]:
     kept_run(context, run_id)
     path = runs_of(context).file(run_id, name)
-    return FileResponse(path, media_type=_TYPES[path.suffix], filename=f"backtest-{run_id}-{name}")
+    with path.open("rb") as file:
+        return path, file_tag(file)

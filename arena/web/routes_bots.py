@@ -18,7 +18,7 @@ from arena.store.snapshots import snapshot_state
 from arena.submissions.intake import problem
 from arena.web import schemas
 from arena.web.access import Known
-from arena.web.answers import answer
+from arena.web.answers import answer, tagged
 from arena.web.behaviour_schemas import BehaviourReportDetail
 from arena.web.bundles import Bundles
 from arena.web.context import AppState, Chosen, ChosenSeason, Ctx, Waiting
@@ -176,9 +176,10 @@ def _list(context: AppState, season: ChosenSeason, name: str | None) -> schemas.
 
 
 @router.get("/{bot_id}/source", response_class=PlainTextResponse)
-async def source(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> str:
+async def source(request: Request, bot_id: str, context: Ctx, season: Chosen, lines: Waiting) -> Response:
     """Return a bot's source."""
-    return await lines.reads.run(request, bot_source, context, season, bot_id)
+    found = await lines.reads.run(request, bot_source, context, season, bot_id)
+    return tagged(request, found.encode("utf-8", "replace"), "text/plain; charset=utf-8")
 
 
 def bot_source(context: AppState, season: ChosenSeason, bot_id: str) -> str:

@@ -70,10 +70,10 @@ async def season_report(
     """Return what may be said of a closed season, made once and signed; as a page or a table it has no signature."""
     made = await lines.tables.run(request, keep_report, context.database, number, context.signer)
     if form == "html":
-        return Response(report_page(made["report"]), media_type="text/html; charset=utf-8")
+        return tagged(request, report_page(made["report"]).encode(), "text/html; charset=utf-8")
     if form == "csv":
-        return Response(report_csv(made["report"]), media_type="text/csv; charset=utf-8")
-    return Response(json_bytes(made), media_type="application/json")
+        return tagged(request, report_csv(made["report"]).encode(), "text/csv; charset=utf-8")
+    return tagged(request, json_bytes(made))
 
 
 @router.get("/bots/{bot_id}/robust", response_model=schemas.Robustness)
@@ -103,7 +103,7 @@ def _ask_robust(context: AppState, season: ChosenSeason, bot_id: str, caller: Ca
 @router.get("/leaderboard/signed", response_model=schemas.SignedBoard)
 async def signed_board(request: Request, context: Ctx, season: Chosen, lines: Waiting) -> Response:
     """Return the whole board as it was last ranked, signed: season, rules, summary and rows."""
-    return Response(await lines.tables.run(request, _signed_board, context, season), media_type="application/json")
+    return tagged(request, await lines.tables.run(request, _signed_board, context, season))
 
 
 def _signed_board(context: AppState, season: ChosenSeason) -> bytes:

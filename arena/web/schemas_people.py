@@ -39,7 +39,12 @@ class DisqualifyRequest(_Request):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "One of forty copies of one program."}]})
 
-    reason: str = Field(min_length=1, max_length=500, description="A sentence that everybody can read.")
+    reason: str = Field(
+        min_length=1,
+        max_length=500,
+        pattern=r"\w",
+        description="A sentence that everybody can read: it holds a letter.",
+    )
 
 
 class UserItem(BaseModel):

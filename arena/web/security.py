@@ -46,6 +46,9 @@ MAX_TAPE_BODY = 32 << 20
 TAPES = "/api/v1/tapes"
 COOKIE = "arena_session"
 CSRF_COOKIE = "arena_csrf"
+# A browser takes a cookie of such a name from this very host over TLS alone, so that no other site under the same
+# domain can plant one.
+_HOST_ONLY = "__Host-"
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::[0-9]{1,5})?")
 FREE_GUESSES = 10  # wrong tokens in a row before an address has to wait
 LONGEST_WAIT = 300.0
@@ -191,7 +194,7 @@ class SecurityMiddleware:
             state = scope.setdefault("state", {})
             state["caller"] = caller
             if self._accounts and caller.user_id is not None:
-                state["still_in"] = self._still_in(caller, headers)
+                state["still_in"] = self._still_in(caller, scope, headers)
             answer = answer or self._forbidden(scope, headers, caller)
         if answer is not None:
             await self._refuse(answer, scope, headers)(scope, receive, dressed)
@@ -213,7 +216,7 @@ class SecurityMiddleware:
             return 404, "There is nothing at this address."
         if int(_digits(headers.get("content-length"))) > _most(scope):
             return 413, _too_large(scope)
-        return None if scope["method"] in SAFE else self._foreign(headers, host)
+        return None if scope["method"] in SAFE else self._foreign(headers, host, scope["scheme"])
 
     def _unknown_host(self, host: str) -> Refusal | None:
         if _host_name(host) not in self._hosts:
@@ -221,9 +224,10 @@ class SecurityMiddleware:
         return None
 
     @staticmethod
-    def _foreign(headers: Headers, host: str) -> Refusal | None:
+    def _foreign(headers: Headers, host: str, scheme: str) -> Refusal | None:
         origin = headers.get("origin")
-        if origin is not None and _site(origin) != host:
+        # A page that came without TLS may be anybody's between here and there. A proxy that ends TLS need not say so.
+        if origin is not None and (_site(origin) != host or (scheme == "https" and origin.startswith("http:"))):
             return 403, "A page of another site may not write here."
         if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
             return 403, "A page of another site may not write here."
@@ -242,22 +246,22 @@ class SecurityMiddleware:
     async def _caller(self, scope: AsgiScope, headers: Headers) -> tuple[Caller, Refusal | None]:
         """Return who makes a request, or why nobody finds out."""
         safe, path = scope["method"] in SAFE, scope["path"]
-        asked = self._members_only or is_guarded(path) or self._rate.limited or self._is_own_page(path, headers)
+        asked = self._members_only or is_guarded(path) or self._rate.limited or self._is_own_page(scope, headers)
         if safe and (not asked or _is_public_file(path)):
             # A public read: nobody asks, and a token that has become wrong does no harm.
             return ANONYMOUS, None
         kind, _, given = headers.get("authorization", "").partition(" ")
         bearer = given.strip() if kind.lower() == "bearer" else ""
-        cookie = _cookie(headers, COOKIE)
+        cookie = session_cookie(scope)
         if self._accounts:
             return await self._with_accounts(scope, bearer, cookie)
         return self._without_accounts(scope, bearer, cookie)
 
-    def _is_own_page(self, path: str, headers: Headers) -> bool:
+    def _is_own_page(self, scope: AsgiScope, headers: Headers) -> bool:
         """Say whether this may be a page of somebody signed in, whose name its head shows."""
-        if not self._accounts or path.startswith(("/api/", "/metrics")) or "authorization" in headers:
+        if not self._accounts or scope["path"].startswith(("/api/", "/metrics")) or "authorization" in headers:
             return False
-        cookie = _cookie(headers, COOKIE)
+        cookie = session_cookie(scope)
         # The arena's own cookie is nobody's account, and a wrong one would count as a guess at each page.
         return bool(cookie) and _ARENAS_COOKIE.fullmatch(cookie) is None
 
@@ -300,10 +304,10 @@ class SecurityMiddleware:
             self._tokens.right(scope)
         return caller, None
 
-    def _still_in(self, caller: Caller, headers: Headers) -> Callable[[], bool]:
+    def _still_in(self, caller: Caller, scope: AsgiScope, headers: Headers) -> Callable[[], bool]:
         """Return what tells whether a caller would still be let in by what this request has shown."""
         if caller.by == "session":
-            return partial(user_sessions.is_open, self._database, _cookie(headers, COOKIE))
+            return partial(user_sessions.is_open, self._database, session_cookie(scope))
         return partial(
             user_tokens.is_of_use, self._database, headers.get("authorization", "").partition(" ")[2].strip()
         )
@@ -318,7 +322,7 @@ class SecurityMiddleware:
             return None
         if caller.by == "session" and caller.csrf and path not in FORMS and not _is_account_form(path):
             if not _same(headers.get("x-csrf-token", ""), caller.csrf):
-                return 403, "Send X-CSRF-Token with what the cookie arena_csrf holds: a page of this site can read it."
+                return 403, f"Send X-CSRF-Token with what the cookie {cookie_name(scope, CSRF_COOKIE)} holds."
             return None
         return None if caller.known or path in _WITHOUT_TOKEN or path in FORMS else self._unknown()
 
@@ -409,12 +413,20 @@ def _digits(text: str | None) -> str:
     return text if text and text.isascii() and text.isdigit() and len(text) < 16 else "0"
 
 
-def _cookie(headers: Headers, name: str) -> str:
-    for part in headers.get("cookie", "").split(";"):
-        key, _, value = part.strip().partition("=")
-        if key == name:
-            return value
-    return ""
+def cookie_name(scope: AsgiScope, name: str) -> str:
+    """Return what a cookie is called: over TLS a name that only this host can set."""
+    return f"{_HOST_ONLY}{name}" if scope["scheme"] == "https" else name
+
+
+def session_cookie(scope: AsgiScope) -> str:
+    """Return the session that a browser shows, "" where it shows none, or two: then one of them was planted."""
+    wanted, found = cookie_name(scope, COOKIE), set()
+    for line in Headers(scope=scope).getlist("cookie"):
+        for part in line.split(";"):
+            name, _, value = part.strip().partition("=")
+            if name == wanted:
+                found.add(value)
+    return found.pop() if len(found) == 1 else ""
 
 
 class BodyTooLargeError(HTTPException):

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, delete, func, select
 
 from arena.errors import ConflictError, NotFoundError, RefusedError
 from arena.store.bulk import Row, insert_rows, table_of
+from arena.store.database import wait_turn
 from arena.store.models import Trade
 from arena.store.people import User
 from arena.store.seasons import new_id
@@ -47,8 +48,7 @@ def add_webhook(
         row["after_trade"] = connection.execute(select(func.max(_TRADES.c.id))).scalar() or 0
     mine = select(func.count()).select_from(_HOOKS).where(_HOOKS.c.owner_id == owner_id)
     with database.begin() as connection:
-        # Of many that come at once, each sees those before it: this row is written, or the user's held, by one of them.
-        connection.execute(select(_USERS.c.id).where(_USERS.c.id == owner_id).with_for_update())
+        wait_turn(connection, f"webhooks of {owner_id}")
         insert_rows(connection, Webhook, [row])
         if connection.execute(mine).scalar_one() > MAX_WEBHOOKS:
             raise ConflictError(f"There are {MAX_WEBHOOKS} webhooks already: remove one first.")

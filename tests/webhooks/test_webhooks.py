@@ -216,7 +216,8 @@ def test_addresses_that_are_public(ip: str) -> None:
 
 
 @pytest.mark.parametrize("url", [
-    "http://127.0.0.1/", "http://127.1/", "http://0x7f000001/", "http://2130706433/", "http://[::1]/", "http://localhost/",
+    "http://127.0.0.1/", "http://127.1/", "http://0x7f000001/", "http://2130706433/", "http://0177.0.0.1/",
+    "http://[::1]/", "http://localhost/",
     "http://[::ffff:127.0.0.1]:8000/", "http://0/", "http://169.254.169.254/latest/meta-data/",
 ])  # fmt: skip
 def test_every_way_to_write_a_private_address_is_seen(url: str) -> None:

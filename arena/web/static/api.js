@@ -16,7 +16,7 @@ export const path = (...parts) => `/${parts.map((part) => encodeURIComponent(par
 
 /** With accounts a change needs what the arena has given this page to read. */
 function proof() {
-  const found = /(?:^|; )arena_csrf=([0-9a-f]+)/.exec(document.cookie);
+  const found = /(?:^|; )(?:__Host-)?arena_csrf=([0-9a-f]+)/.exec(document.cookie);
   return found ? { "X-CSRF-Token": found[1] } : {};
 }
 

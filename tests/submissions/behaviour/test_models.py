@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from arena.client import Arena
 from arena.llm.fake import FakeModelServer, Scripted, in_order
 from tests.arenas import bot_source, running, settings_for, until
 from tests.submissions.behaviour.conftest import Studio
@@ -102,6 +103,36 @@ def test_samples_that_differ_are_told_apart_by_a_question_that_can_be_answered(s
     assert lives.pop(kept) != "retired"
     assert list(lives.values()) == ["retired"]
     assert studio.arena.api("POST", f"/strategies/{done[0]['id']}/answer", json={"choice": 1}).status_code == 409
+
+
+def test_a_question_is_answered_by_the_client(studio: Studio, own_name: str) -> None:
+    studio.script(cross(own_name), cross(own_name, sell="price < mean * 0.99"))
+    with Arena(studio.arena.url) as arena:
+        made = [one.wait(60) for one in arena.submit_several("a cross", samples=2)]
+        question(studio, dict(made[0].document))
+        assert len(made[0].question()["choices"]) == 2
+        assert made[1].answer(1)["chosen"] == 1
+        assert [one.bot()["status"] == "retired" for one in made].count(True) == 1
+
+
+@pytest.mark.parametrize("transport", ["over_http", "over_stdio"])
+def test_a_question_is_answered_by_an_agent(studio: Studio, own_name: str, transport: str) -> None:
+    agents = pytest.importorskip("tests.mcp.test_mcp", reason="the extra 'mcp' is not installed")
+    done = group(studio, "a cross", cross(own_name), cross(own_name, sell="price < mean * 0.99"))
+    asked = question(studio, done[0])
+
+    async def play() -> None:
+        async with getattr(agents, transport)(studio.arena.url) as client:
+            shown = await agents.call(client, "answer_question", submission_id=done[0]["id"])
+            assert (shown["result"]["question"], shown["flags"]) == (asked["question"], ["not answered yet"])
+            assert "from 1 to 2" in await agents.refused(
+                client, "answer_question", submission_id=done[0]["id"], choice=3
+            )
+            answered = await agents.call(client, "answer_question", submission_id=done[0]["id"], choice=2)
+            assert (answered["result"]["chosen"], answered["flags"]) == (2, [])
+
+    agents.run(play)
+    assert statuses(studio, done) == [False, True]
 
 
 @pytest.mark.system
