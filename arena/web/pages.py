@@ -311,6 +311,7 @@ def _backtest(context: AppState, wanted: str) -> Values:
     rows = [row for row in queries.board(context.database, context.season_id) if row["status"] != "retired"]
     return {
         **_frame(context), "bots": rows, "wanted": [part.strip() for part in wanted.split(",")],
+        "delay_ticks": context.engine.rules.delay_ticks,
         "tapes": tapes_of(context).items(), "data_dir": context.settings.data_dir, "upload_mib": MAX_TAPE_BODY >> 20,
         "runs": [_run_row(head) for head in runs_of(context).heads(BY_PAGE)[:_FIRST_ROWS]],
     }  # fmt: skip
@@ -354,6 +355,7 @@ def _tournaments(context: AppState, wanted: str) -> Values:
     rows = [row for row in queries.board(context.database, context.season_id) if row["status"] != "retired"]
     return {
         **_frame(context), "bots": rows, "wanted": [part.strip() for part in wanted.split(",")],
+        "delay_ticks": context.engine.rules.delay_ticks,
         "tapes": tapes_of(context).items(), "tiers": _TIER_WORDS,
         "kept": [head_of(each) for each in kept_tournaments(context)[:_FIRST_ROWS]],
     }  # fmt: skip
