@@ -49,16 +49,16 @@ def on_tick(ctx, tick):
         ctx.submit_order("BTCUSDT", "BUY", 0.02)
         ctx.submit_order("BTCUSDT", "BUY", 1000)
 """
-WRONG = """import os
-
-NAME = "Curious"
+WRONG = """NAME = "Curious"
 SYMBOLS = ["BTCUSDT"]
 
 
 def on_tick(ctx, tick):
     price = ctx.get_price("BTCUSDT")
-    if price is not None and os.environ.get("DEBUG"):
-        print(price.__class__)
+    if price is None:
+        return
+    open("prices.txt", "a").write(f"{price}")
+    ctx.log(eval("price * 2"))
     ctx.submit_order("BTCUSDT", "BUY", 0.01)
 """
 
@@ -99,8 +99,7 @@ def _check(page: Any, scene: Scene) -> None:
     page.fill("#upload-source", WRONG)
     page.click("#check-button")
     page.wait_for_selector("#upload-result .violations li")
-    page.locator("#upload-source").scroll_into_view_if_needed()
-    page.evaluate("document.getElementById('upload-title').scrollIntoView()")
+    page.locator("#upload").evaluate("(node) => scrollBy(0, node.getBoundingClientRect().top - 16)")
     _take(page, "check", 900)
 
 
@@ -130,7 +129,11 @@ def _season(page: Any, scene: Scene) -> None:
 
 def _api(page: Any, scene: Scene) -> None:
     page.goto(f"{scene.server.url}/docs")
-    page.click("#operations-bots-bot_detail_api_v1_bots__bot_id__get, .opblock:has-text('/bots/{bot_id}')")
+    route = page.locator(".opblock:has([data-path='/api/v1/leaderboard'])")
+    route.locator(".opblock-summary-control").click()
+    page.wait_for_selector(".opblock.is-open .responses-table")
+    page.mouse.move(0, 0)
+    route.evaluate("(node) => { document.activeElement.blur(); scrollBy(0, node.getBoundingClientRect().top - 150); }")
     _take(page, "api", 900)
 
 
@@ -257,7 +260,7 @@ def _played(server: Server) -> Scene:
 def main(only: list[str]) -> None:
     """Play, and take all pictures or those that are named."""
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder), TICK_INTERVAL_SECONDS="0.15", FEE_BPS="1")
+        server = Server(Path(folder), TICK_INTERVAL_SECONDS="0.2", FEE_BPS="1")
         try:
             scene = _played(server)
             for name, picture in PICTURES.items():
