@@ -88,7 +88,7 @@ def main(out: Path, only: str = "") -> None:
                 "submit": ("/submit", "#prompt-examples button"),
                 "submission": (f"/submissions/{submission}", "#submission-steps li"),
                 "compare": (f"/compare?bots={bot},Momentum,Buy and Hold", "#compare-curves canvas"),
-                "market": ("/market", "#market-chart canvas"),
+                "market": ("/market", "#market-feeds tbody tr"),
                 "seasons": ("/seasons", "#seasons"),
                 "learn": ("/learn", ".api"),
                 "backtest": ("/backtest", "#backtest-tape"),
