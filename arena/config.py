@@ -183,7 +183,7 @@ class Settings(BaseSettings):
     )
     bots_dir: str = Field("bots", description="Drop-in folder of bots.")
     data_dir: str = Field("data", description="Folder of the market files that backtests on the page may choose from.")
-    runs_dir: str = Field("runs", description="Folder of the backtests that are kept.")
+    runs_dir: str = Field("runs", description="Folder of the backtests and tournaments that are kept.")
     max_bots: int = Field(2000, gt=0, description="Most bots that may run at once.")
     trial_ticks: int = Field(300, gt=0, description="Ticks of the trial run before admission.")
     question_minutes: float = Field(

@@ -42,6 +42,7 @@ from arena.store.models import VIEWS, EquityRow, Season, Tick, Trade
 from arena.store.seasons import SeasonPlan, resume_or_open
 from arena.submissions.states import Status
 from arena.web.security import SecurityMiddleware, Tokens
+from docs.images.take import MOST_BYTES, PICTURES
 from sandbox.language.rules import RULES
 from sandbox.talk.protocol import Kind
 from sandbox.talk.verdict import Verdict
@@ -508,9 +509,16 @@ def test_every_page_and_picture_is_reached_from_the_readme() -> None:
     # The words sent to models are reached by the page beside them.
     inner = {ROOT / "prompts" / f"{name}.md" for name in ("system", "request", "repair", "continue", "revise")}
     assert sorted(set(PAGES) - found - inner) == []
-    pictures = set((ROOT / "docs" / "images").glob("*.png"))
-    assert pictures
-    assert pictures <= {link for page in found for link in linked(page)}
+    named = {link for page in found for link in linked(page) if link.parent == ROOT / "docs" / "images"}
+    # Each is there, is named, and is remade by `make pictures`.
+    assert named == set((ROOT / "docs" / "images").glob("*.webp"))
+    assert {picture.stem for picture in named} == set(PICTURES)
+    assert [picture.name for picture in named if picture.stat().st_size > MOST_BYTES] == []
+
+
+@pytest.mark.parametrize("name", ["user", "bot-author", "operator", "api", "analysis", "backtest", "trust"])
+def test_every_guide_has_a_picture(name: str) -> None:
+    assert [link for link in linked(ROOT / "docs" / f"{name}.md") if link.suffix == ".webp"]
 
 
 def test_the_readme_is_short() -> None:

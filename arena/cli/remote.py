@@ -102,8 +102,10 @@ def _report(items: list[dict[str, Any]], *, as_json: bool) -> None:
         for item in items:
             if item["reason"]:
                 complain(f"{_refused_by(item)}{item['reason']}")
-            bot = f"  bot {item['bot_id']}" if item["bot_id"] else ""
-            console.print(f"{item['status']}  submission {item['id']}{bot}", soft_wrap=True)
+            line, bot = f"{item['status']}  submission {item['id']}", f"bot {item['bot_id']}"
+            # An id that a terminal breaks over two lines cannot be copied.
+            between = "\n" if console.is_terminal and len(line) + len(bot) + 2 > console.width else "  "
+            console.print(f"{line}{between}{bot}" if item["bot_id"] else line, soft_wrap=True)
     statuses = {item["status"] for item in items}
     if "failed" in statuses:
         raise typer.Exit(1)

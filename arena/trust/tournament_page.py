@@ -34,7 +34,12 @@ def _cell(value: Any) -> str:
 
 
 def write_page(path: Path, found: Row) -> None:
-    """Write the page: what it means, the table, the regimes, every round, and the formulas."""
+    """Write the page as a file that opens offline."""
+    path.write_text(page_text(found), encoding="utf-8")
+
+
+def page_text(found: Row) -> str:
+    """Return the page: what it means, the table, the regimes, every round, and the formulas."""
     names = {row["file"]: row["name"] for row in found["table"]}
     regimes, bands = found["regimes"], list(dict.fromkeys(b for row in found["table"] for b in row["bands"]))
     table = "".join(f"<tr>{''.join(_cell(row[name]) for name in COLUMNS)}</tr>" for row in found["table"])
@@ -52,7 +57,7 @@ def write_page(path: Path, found: Row) -> None:
     def heads(words: Any) -> str:
         return "".join(f'<th scope="col">{html.escape(str(word))}</th>' for word in words)
 
-    path.write_text(
+    return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Tournament</title>'
         "<style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:80rem}table{border-collapse:collapse}"
         "td,th{padding:.2rem .6rem;text-align:right;border-bottom:1px solid #ccc}</style>"
@@ -62,6 +67,5 @@ def write_page(path: Path, found: Row) -> None:
         f"<h2>Mean return by regime, %</h2><table><thead><tr>{heads(['bot', *regimes, *bands])}</tr></thead>"
         f"<tbody>{by_regime}</tbody></table>"
         f"<h2>Rounds, return %</h2><table><thead><tr>{heads(['#', 'market', *(names[f] for f in found['bots'])])}</tr>"
-        f"</thead><tbody>{rounds}</tbody></table><h2>Formulas</h2><dl>{formulas}</dl></html>\n",
-        encoding="utf-8",
+        f"</thead><tbody>{rounds}</tbody></table><h2>Formulas</h2><dl>{formulas}</dl></html>\n"
     )

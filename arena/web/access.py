@@ -64,6 +64,7 @@ TABLE: dict[tuple[str, str], Access] = {
     ("POST", f"{API}/bots/{{bot_id}}/robust"): _bot(Right.SUBMIT, "ask for robustness"),
     ("POST", f"{API}/tapes"): Access(Right.SUBMIT, "upload tape"),
     ("POST", f"{API}/backtests"): Access(Right.SUBMIT, "ask for backtest"),
+    ("POST", f"{API}/tournaments"): Access(Right.SUBMIT, "ask for tournament"),
     ("POST", f"{API}/bots/{{bot_id}}/pause"): _bot(Right.OWN, "pause bot"),
     ("POST", f"{API}/bots/{{bot_id}}/resume"): _bot(Right.OWN, "resume bot"),
     ("POST", f"{API}/bots/{{bot_id}}/revise"): _bot(Right.OWN, "revise bot"),

@@ -8,7 +8,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -140,15 +140,7 @@ def runs_of(context: AppState) -> kept.KeptRuns:
 def ask_for_backtest(context: AppState, wanted: Wanted, asker: Asker) -> tuple[str, Row | None]:
     """Return the run's id, and its job; no job where the same run is kept already."""
     path = tapes_of(context).path(wanted.tape)
-    bots = [queries.find_bot(context.database, context.season_id, bot) for bot in dict.fromkeys(wanted.bots)]
-    rows = [queries.bot_row(context.database, context.season_id, bot) for bot in bots]
-    names = [row["name"] for row in rows]
-    # A retired bot may have the name of another.
-    sources = {
-        row["name"] if names.count(row["name"]) == 1 else f"{row['name']} ({row['bot_id'][:8]})":
-            queries.source_of(context.database, row["bot_id"]).encode()
-        for row in rows
-    }  # fmt: skip
+    sources = sources_of(context, wanted.bots)
     hashes = {wanted.tape: kept.file_hashes([str(path)])[str(path)]}
     facts = {
         "starting_cash": wanted.rules.starting_cash, "fee_bps": wanted.rules.fee_bps,
@@ -163,8 +155,21 @@ def ask_for_backtest(context: AppState, wanted: Wanted, asker: Asker) -> tuple[s
         return name, running
     # A run that was removed since is played again: its inputs are told apart by the time they were asked for.
     inputs = {"run": name, "bots": list(sources), "tape": wanted.tape, "asked_at": time.time()}
-    work = _Work(context, name, path, sources, hashes, wanted)
+    work = _Work(context, name, sources, hashes, wanted)
     return name, context.jobs.ask(BACKTEST, name, inputs, work, asker)
+
+
+def sources_of(context: AppState, wanted: Sequence[str]) -> dict[str, bytes]:
+    """Return the programs of bots of the season, given by ids or names, each once, by the names they are shown by."""
+    bots = dict.fromkeys(queries.find_bot(context.database, context.season_id, bot) for bot in wanted)
+    rows = [queries.bot_row(context.database, context.season_id, bot) for bot in bots]
+    names = [row["name"] for row in rows]
+    # A retired bot may have the name of another.
+    return {
+        row["name"] if names.count(row["name"]) == 1 else f"{row['name']} ({row['bot_id'][:8]})":
+            queries.source_of(context.database, row["bot_id"]).encode()
+        for row in rows
+    }  # fmt: skip
 
 
 def _is_kept(context: AppState, name: str) -> bool:
@@ -194,7 +199,6 @@ def last_job(context: AppState, name: str) -> Row | None:
 class _Work:
     context: AppState
     name: str
-    path: Path
     sources: dict[str, bytes]
     hashes: dict[str, str | None]
     wanted: Wanted
@@ -228,22 +232,30 @@ class _Work:
         return {"run": self.name}
 
     def _market(self, notes: list[str]) -> RecordedMarket:
-        interval = self.context.settings.tick_interval_seconds
-        tape, path = self.wanted.tape, str(self.path)
-
-        def note(words: str) -> None:
-            notes.append(words.replace(path, tape))
-
-        try:
-            market = read_market([path], self.wanted.interval, interval, note, most_cells=MAX_CELLS)
-        except MarketDataError as error:
-            # Where the server keeps its files is nobody else's business.
-            raise MarketDataError(str(error).replace(path, tape)) from None
-        if not len(market):
-            raise MarketDataError(f"{self.wanted.tape} holds no tick.")
+        market = tape_market(self.context, self.wanted.tape, self.wanted.interval, notes.append, MAX_CELLS)
         if len(market) * len(self.sources) > MAX_STEPS:
             raise TooLargeError(
                 f"{len(market):,} ticks for {len(self.sources)} bots are more than {MAX_STEPS:,} in all: choose fewer "
                 "bots, a longer interval, or play it by `arena backtest`."
             )
         return market
+
+
+def tape_market(
+    context: AppState, tape: str, interval: float | None, note: Callable[[str], None], most_cells: int
+) -> RecordedMarket:
+    """Read a listed market file; what is said of it names it as it is listed."""
+    # Where the server keeps its files is nobody else's business.
+    path = str(tapes_of(context).path(tape))
+
+    def shown(words: str) -> str:
+        return words.replace(path, tape)
+
+    usual = context.settings.tick_interval_seconds
+    try:
+        market = read_market([path], interval, usual, lambda words: note(shown(words)), most_cells=most_cells)
+    except MarketDataError as error:
+        raise MarketDataError(shown(str(error))) from None
+    if not len(market):
+        raise MarketDataError(f"{tape} holds no tick.")
+    return market

@@ -59,6 +59,7 @@ _PARAMETERS: dict[str, tuple[str, Any]] = {
     "actor": ("Whose deeds are shown.", "ada"),
     "format": ("json, which is signed, or html or csv.", "json"),
     "run_id": ("Id of a backtest that was kept.", "3f9a1c7be042"),
+    "tournament_id": ("Id of a tournament that was kept.", "3f9a1c7be042"),
     "since": ("Unix seconds: nothing before.", 1790000000.0),
     "until": ("Unix seconds: nothing after.", 1790086400.0),
     "report": ("Whether it is tried on made-up markets.", True),

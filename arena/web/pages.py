@@ -26,6 +26,8 @@ from arena.web.robustness import last_robustness
 from arena.web.season_files import FILES as SEASON_FILES
 from arena.web.season_files import report_at_hand
 from arena.web.security import MAX_TAPE_BODY
+from arena.web.tournaments import head_of, kept_tournament, kept_tournaments
+from arena.web.tournaments import last_job as last_tournament_job
 from arena.web.views import up_to_date, with_life
 
 P = ParamSpec("P")
@@ -38,6 +40,11 @@ _MARKETS = {
     "synthetic": ("made-up prices", "Prices are made up by a random process; they are no real market's."),
     "replay": ("replayed prices", "Recorded prices are played again."),
 }
+_TIER_WORDS = (
+    ("calm", "small steps without a direction"), ("trend", "a drift one way"), ("jumps", "now and then a large step"),
+    ("crash", "a fall of 15 to 35 %, of which a third comes back"), ("halt", "times in which nothing can trade"),
+    ("whipsaw", "turns that a follower of trends pays for"), ("thin", "prices that come seldom"),
+)  # fmt: skip
 _EXAMPLE = """NAME = "Dip Buyer"
 SYMBOLS = ["BTCUSDT"]
 
@@ -304,6 +311,7 @@ def _backtest(context: AppState, wanted: str) -> Values:
     rows = [row for row in queries.board(context.database, context.season_id) if row["status"] != "retired"]
     return {
         **_frame(context), "bots": rows, "wanted": [part.strip() for part in wanted.split(",")],
+        "delay_ticks": context.engine.rules.delay_ticks,
         "tapes": tapes_of(context).items(), "data_dir": context.settings.data_dir, "upload_mib": MAX_TAPE_BODY >> 20,
         "runs": [_run_row(head) for head in runs_of(context).heads(BY_PAGE)[:_FIRST_ROWS]],
     }  # fmt: skip
@@ -333,6 +341,53 @@ def _backtest_run(context: AppState, run_id: str) -> Values:
     # The page's own frame has a version and a season; what the run shows stands beside them.
     shown = template_values(runs_of(context).page(head["id"]))
     return {**shown, **frame, "run_id": run_id}
+
+
+@router.get("/tournaments", response_class=HTMLResponse)
+async def tournaments(
+    request: Request, context: Ctx, lines: Waiting, bots: Annotated[str, Query(max_length=2000)] = ""
+) -> Response:
+    """Show what a tournament can be made of, and those that were kept; bots may be chosen by the address."""
+    return await _page(lines, request, context, "tournaments.html", _tournaments, bots)
+
+
+def _tournaments(context: AppState, wanted: str) -> Values:
+    rows = [row for row in queries.board(context.database, context.season_id) if row["status"] != "retired"]
+    return {
+        **_frame(context), "bots": rows, "wanted": [part.strip() for part in wanted.split(",")],
+        "delay_ticks": context.engine.rules.delay_ticks,
+        "tapes": tapes_of(context).items(), "tiers": _TIER_WORDS,
+        "kept": [head_of(each) for each in kept_tournaments(context)[:_FIRST_ROWS]],
+    }  # fmt: skip
+
+
+@router.get("/tournaments/{tournament_id}", response_class=HTMLResponse)
+async def tournament(request: Request, tournament_id: str, context: Ctx, lines: Waiting) -> Response:
+    """Show a tournament: how far it is, and once it is done, what came out."""
+    return await _page(lines, request, context, "tournament.html", _tournament, tournament_id)
+
+
+def _tournament(context: AppState, tournament_id: str) -> Values:
+    frame = _frame(context)
+    job = last_tournament_job(context, tournament_id)
+    if job is not None and job["status"] != "done":
+        return {**frame, "job": job}
+    found = kept_tournament(context, tournament_id)
+    table = found["report"]["table"]
+    bands = list(dict.fromkeys(band for row in table for band in row["bands"]))
+    return {**found, **frame, "bands": bands, **_spans(table)}
+
+
+def _spans(table: list[Values]) -> Values:
+    """Return where the intervals are drawn in 160 units of width, by file, and where nought is."""
+    known = [row for row in table if row["difference_low_pct"] is not None]
+    most = max((max(abs(row["difference_low_pct"]), abs(row["difference_high_pct"])) for row in known), default=0.0)
+
+    def place(value: float) -> float:
+        return round(80.0 + 72.0 * value / (most or 1.0), 1)
+
+    columns = ("difference_low_pct", "mean_difference_pct", "difference_high_pct")
+    return {"spans": {row["file"]: [place(row[name]) for name in columns] for row in known}, "zero": 80}
 
 
 @router.get("/market", response_class=HTMLResponse)

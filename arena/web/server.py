@@ -25,6 +25,7 @@ from arena.web import (
     routes_people,
     routes_seasons,
     routes_strategies,
+    routes_tournaments,
     routes_trust,
     routes_webhooks,
 )
@@ -52,7 +53,7 @@ def _bare_app() -> FastAPI:
     rules = [Depends(access.authorise(access.API)), Depends(problems.known_parameters)]
     for part in (
         routes_strategies, routes_models, routes_behaviour, routes_trust, routes_seasons, routes_backtests,
-        routes_people, routes_webhooks, routes_bots, routes_arena,
+        routes_tournaments, routes_people, routes_webhooks, routes_bots, routes_arena,
     ):  # fmt: skip
         app.include_router(part.router, prefix=access.API, dependencies=rules)
     openapi.install(app)

@@ -273,3 +273,14 @@ def test_a_bot_opened_in_the_dashboard_fits_its_screen_and_is_cleaned() -> None:
 )
 def test_a_sparkline_spans_its_own_range(values: list[float], shown: str) -> None:
     assert sparkline(values) == shown
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_an_id_is_never_broken_over_two_lines_of_a_terminal(columns: int) -> None:
+    bot, submission = (f"{number:08d}-0000-7000-8000-000000000000" for number in (1, 2))
+    item = {"status": "admitted", "id": submission, "bot_id": bot, "reason": None}
+    code = f"from arena.cli.remote import _report; _report([{item!r}], as_json=False)"
+    lines = on_terminal(sys.executable, "-c", code, columns=columns).splitlines()
+    assert [line for line in lines if submission in line] == [line for line in lines if "submission" in line]
+    assert [line for line in lines if f"bot {bot}" in line] == lines[-1:]
+    assert all(len(line) <= max(columns, 57) for line in lines)

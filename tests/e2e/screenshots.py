@@ -33,17 +33,21 @@ def on_tick(ctx, tick):
 WIDTHS = {"desktop": (1440, 900), "phone": (390, 844)}
 
 
-def played(server: Server, ticks: int) -> tuple[str, str]:
-    """Send bots, wait for so many ticks, and return a bot and a submission worth looking at."""
+def played(server: Server, ticks: int) -> tuple[str, str, str]:
+    """Send bots, play a tournament, wait for so many ticks; return a bot, a submission, and the tournament."""
     with httpx2.Client(trust_env=False, timeout=60, base_url=f"{server.url}/api/v1") as client:
         made = [client.post("/strategies", json={"prompt": words, "author": "ada"}).json()["id"] for words in PROMPTS]
         for change in ("", "# a second version\n"):
             client.post("/bots", json={"source": change + GREEDY, "author": "grace"}).raise_for_status()
     final = {"admitted", "rejected", "failed"}
     server.wait_for(lambda: all(server.get(f"/strategies/{one}")["status"] in final for one in made), 120)
+    with httpx2.Client(trust_env=False, timeout=60, base_url=f"{server.url}/api/v1") as client:
+        wanted = {"bots": ["Momentum", "Buy and Hold", "Mean Reversion"], "rounds": 14, "ticks": 120}
+        asked = client.post("/tournaments", json=wanted).raise_for_status().json()
+    server.wait_for(lambda: server.get(f"/jobs/{asked['job_id']}")["status"] == "done", 240)
     start = server.get("/status")["tick"]["n"]
     server.wait_for(lambda: server.get("/status")["tick"]["n"] > start + ticks, 600)
-    return server.get(f"/strategies/{made[0]}")["bot_id"], made[0]
+    return server.get(f"/strategies/{made[0]}")["bot_id"], made[0], asked["id"]
 
 
 @contextlib.contextmanager
@@ -75,7 +79,7 @@ def main(out: Path, only: str = "") -> None:
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder), BOTS_DIR=str(ROOT / "bots"), TICK_INTERVAL_SECONDS="0.1", FEE_BPS="1")
         try:
-            bot, submission = played(server, 400)
+            bot, submission, tournament = played(server, 400)
             pages = {
                 "board": ("/", "#curves canvas"),
                 "bot": (f"/bots/{bot}", "#bot-chart canvas"),
@@ -84,10 +88,12 @@ def main(out: Path, only: str = "") -> None:
                 "submit": ("/submit", "#prompt-examples button"),
                 "submission": (f"/submissions/{submission}", "#submission-steps li"),
                 "compare": (f"/compare?bots={bot},Momentum,Buy and Hold", "#compare-curves canvas"),
-                "market": ("/market", "#market-chart canvas"),
+                "market": ("/market", "#market-feeds tbody tr"),
                 "seasons": ("/seasons", "#seasons"),
                 "learn": ("/learn", ".api"),
                 "backtest": ("/backtest", "#backtest-tape"),
+                "tournaments": ("/tournaments", "#tournament-form"),
+                "tournament": (f"/tournaments/{tournament}", "#ratings"),
                 "missing": ("/bots/nobody", "#missing"),
             }
             with launched() as browser:

@@ -104,7 +104,11 @@ def test_the_api_documentation_works_offline(page: Any, server: Server) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(server.url + "/docs")
-    page.wait_for_selector(".opblock-summary")
+    page.click(".opblock-get .opblock-summary-control >> nth=0")
+    page.wait_for_selector(".opblock.is-open .responses-table")
+    assert serious(page, "light") == []
+    page.set_viewport_size({"width": 360, "height": 900})
+    fits(page, 360, page.url)
     assert all(url.startswith(server.url) for url in asked if not url.startswith("data:"))
 
 
@@ -402,17 +406,20 @@ def test_charts_and_pages_break_no_rule_of_what_may_run(page: Any, server: Serve
 # -- everyone can read them
 
 PAGES = ["/", "/bots/{bot}", "/submit", "/submissions/{submission}", "/compare?bots={bot},Momentum", "/market",
-         "/seasons", "/seasons/1", "/learn", "/bots/{bot}#tab-source", "/backtest"]  # fmt: skip
+         "/seasons", "/seasons/1", "/learn", "/bots/{bot}#tab-source", "/backtest", "/tournaments",
+         "/tournaments/{tournament}"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def ids(server: Server) -> dict[str, str]:
-    """Return a bot with a curve, and a submission that has ended."""
+    """Return a bot with a curve, a submission that has ended, and a tournament."""
     bot = upload(server, HOLDER)["bot_id"]
     made = server.post("/strategies", {"prompt": "whistle a merry tune"})["id"]
     server.wait_for(lambda: server.get(f"/strategies/{made}")["status"] == "rejected")
     server.wait_for(lambda: server.get(f"/bots/{bot}/equity")["items"])
-    return {"bot": bot, "submission": made}
+    asked = server.post("/tournaments", {"bots": [bot, "Momentum"], "tiers": ["calm"], "rounds": 5, "ticks": 60})
+    server.wait_for(lambda: server.get(f"/jobs/{asked['job_id']}")["status"] == "done")
+    return {"bot": bot, "submission": made, "tournament": asked["id"]}
 
 
 @pytest.fixture(scope="module", params=PAGES)
@@ -424,21 +431,47 @@ def read(server: Server, ids: dict[str, str], request: pytest.FixtureRequest) ->
         assert not complaints
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(read: Any, scheme: str) -> None:
+def serious(page: Any, scheme: str) -> list[Any]:
+    """Return the serious faults that axe finds on a page in light or dark."""
     from axe_playwright_python.sync_playwright import Axe
 
     # Colours that are still on their way from one scheme to the other have no contrast to measure.
-    read.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     # The scheme changes colours only: all other rules are looked at once.
     rules = None if scheme == "light" else {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
     options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
-    found = Axe().run(read, options=options).response["violations"]
-    serious = [
+    found = Axe().run(page, options=options).response["violations"]
+    return [
         (one["id"], [node["target"] for node in one["nodes"]])
         for one in found if one["impact"] in {"serious", "critical"}
     ]  # fmt: skip
-    assert serious == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(read: Any, scheme: str) -> None:
+    assert serious(read, scheme) == []
+    # Who wants no motion gets none.
+    assert read.evaluate("document.getAnimations().filter(({ playState }) => playState === 'running').length") == 0
+
+
+def test_the_pages_of_an_account_can_be_read_by_everyone(tmp_path: Path) -> None:
+    running = Server(tmp_path, ACCOUNTS="on")
+    try:
+        with browsing(f"{running.url}/sign-in") as (page, complaints):
+            assert [serious(page, scheme) for scheme in ("light", "dark")] == [[], []]
+            told = running.arena("users", "add", "ada").stdout
+            page.goto(re.findall(r"http\S+", told)[0])
+            page.click("main form button")
+            page.wait_for_url(f"{running.url}/")
+            page.goto(f"{running.url}/account")
+            page.wait_for_selector("main h1:has-text('ada')")
+            assert [serious(page, scheme) for scheme in ("light", "dark")] == [[], []]
+            for width in (360, 2560):
+                page.set_viewport_size({"width": width, "height": 900})
+                fits(page, width, page.url)
+            assert not complaints
+    finally:
+        running.end()
 
 
 def test_no_page_is_wider_than_its_window(read: Any) -> None:

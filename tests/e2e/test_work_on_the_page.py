@@ -113,6 +113,23 @@ def test_a_backtest_is_made_on_the_page_and_has_an_address(server: Server) -> No
         assert complaints == []
 
 
+def test_a_tournament_is_made_on_the_page_and_has_an_address(server: Server) -> None:
+    other = server.post("/bots", {"source": SAMPLES[0].replace("Sample", "Holder")})["bot_id"]
+    with browsing(f"{server.url}/tournaments?bots={other}") as (page, complaints):
+        page.click("#tournament-button")
+        page.wait_for_selector("#tournament-problem:has-text('at least two bots')")
+        page.check("label:has-text('Trader') input")
+        page.check("label:has-text('minutes.csv') input")
+        page.fill("#tournament-rounds", "8")
+        page.fill("#tournament-ticks", "60")
+        page.click("#tournament-button")
+        page.wait_for_url("**/tournaments/*")
+        page.wait_for_selector("#ratings tbody tr >> nth=1")
+        assert page.locator("#rounds tbody tr").count() == 8
+        assert page.inner_text("#rounds tbody tr >> nth=0").startswith("1\tminutes.csv")
+        assert complaints == []
+
+
 def test_a_market_file_is_uploaded_and_chosen(server: Server, tmp_path: Path) -> None:
     own = tmp_path / "mine.csv"
     own.write_text("time,symbol,price\n1767225600,BTCUSDT,1\n1767225660,BTCUSDT,2\n")
@@ -153,4 +170,42 @@ def test_the_page_of_a_season_opens_its_downloads(server: Server) -> None:
             page.click("#season-downloads a:has-text('CSV') >> nth=0")
         assert download.value.suggested_filename == "season-1-board.csv"
         assert page.get_attribute("nav a[aria-current]", "href") == "/seasons"
+        assert complaints == []
+
+
+def test_the_way_from_the_board_to_a_submission_needs_no_mouse(server: Server) -> None:
+    with browsing(server.url) as (page, complaints):
+
+        def reach(wanted: str, key: str = "Tab") -> None:
+            """Press a key until the focus is where it is wanted, and see that it is in sight there."""
+            page.wait_for_selector(wanted)
+            for _ in range(150):
+                page.keyboard.press(key)
+                if page.evaluate("(wanted) => document.activeElement.matches(wanted)", wanted):
+                    break
+            seen = page.evaluate("""() => {
+                const box = document.activeElement.getBoundingClientRect();
+                const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+                return { inside: box.bottom > 0 && box.top < innerHeight && box.width > 0, outlineStyle, outlineWidth };
+            }""")
+            assert page.evaluate("(wanted) => document.activeElement.matches(wanted)", wanted), wanted
+            assert seen["inside"], wanted
+            assert (seen["outlineStyle"], seen["outlineWidth"]) != ("none", "0px"), wanted
+
+        page.wait_for_selector("#board-table tbody tr[data-id]")
+        reach("#board-table tbody a[href^='/bots/']")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/bots/*")
+        reach("#bot-trades tbody button")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".explained .findings li")
+        reach("#bot-compare", "Shift+Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/compare?bots=*")
+        reach("nav a[href='/submit']")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/submit")
+        reach("#prompt")
+        page.keyboard.type("hold a little")
+        reach("#submit-button")
         assert complaints == []

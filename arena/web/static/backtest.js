@@ -2,27 +2,7 @@
 
 import { send, write } from "./api.js";
 import { $, h, showProblem } from "./dom.js";
-
-const MOST = 8;
-const boxes = () => [...document.querySelectorAll("#backtest-bots input")];
-
-/** A number of a field, null where it is empty; a text that is no number is said. */
-function read(id, label) {
-  const text = $(id).value.trim().replace(",", ".");
-  if (text === "") return null;
-  const value = Number(text);
-  if (!Number.isFinite(value)) throw new Error(`${label} is no number: ${text}`);
-  return value;
-}
-
-function listenBoxes() {
-  const bound = () => {
-    const full = boxes().filter(({ checked }) => checked).length >= MOST;
-    for (const box of boxes()) box.disabled = full && !box.checked;
-  };
-  $("backtest-bots").addEventListener("change", bound);
-  bound();
-}
+import { boundBoxes, checked, read } from "./fields.js";
 
 async function upload(file) {
   if (!file) return;
@@ -53,13 +33,14 @@ $("backtest-form").addEventListener("submit", async (event) => {
   const problem = $("backtest-problem");
   showProblem(problem, null);
   try {
-    const bots = boxes().filter(({ checked }) => checked).map(({ value }) => value);
+    const bots = checked("backtest-bots");
     const tape = $("backtest-tape").value;
     if (!tape) throw new Error("Choose a market file, or upload one.");
     if (bots.length === 0) throw new Error("Choose at least one bot.");
     const wanted = {
       bots, tape, seed: read("backtest-seed", "The seed") ?? 0, fee_bps: read("backtest-fee", "The fee"), slippage_bps: read("backtest-slippage", "The slippage"),
       starting_cash: read("backtest-cash", "The starting cash"), interval: read("backtest-interval", "Seconds a tick"),
+      delay_ticks: read("backtest-delay", "The delay"),
     };
     $("backtest-button").disabled = true;
     const { address } = await write("POST", "/backtests", wanted);
@@ -71,5 +52,5 @@ $("backtest-form").addEventListener("submit", async (event) => {
   }
 });
 
-listenBoxes();
+boundBoxes("backtest-bots", 8);
 listenDrop();

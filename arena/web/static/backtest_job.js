@@ -1,9 +1,9 @@
-// A backtest while it is played: how far it is, and its page once it is done.
+// A backtest or a tournament while it is played: how far it is, and its page once it is done.
 
 import { get, write } from "./api.js";
 import { $, badge } from "./dom.js";
 
-const job = $("backtest-job").dataset.job;
+const job = $("job").dataset.job;
 let began = null;
 
 function draw({ status, progress, reason }) {

@@ -4,6 +4,9 @@ import { $, badge, h, pairs, time } from "./dom.js";
 import { DASH, duration, number, plural, price, when, whole } from "./format.js";
 import { live } from "./live.js";
 
+/** Seconds between two ticks, a fraction of a few seconds as it is. */
+const beat = (seconds) => (seconds < 10 ? `${Number(seconds.toPrecision(3))} s` : duration(seconds));
+
 // Where a bot is not locked in by every layer, players should know; why is for the operator.
 const PARTLY = "Bots are not locked in by every layer here; the operator's log says which one is missing.";
 // Who writes the code stands among the facts.
@@ -35,13 +38,13 @@ const cost = (bps, name) => (bps === 0 ? `no ${name}` : `${name} ${number(bps, N
 function rules(season) {
   if (!season) return null;
   const costs = `${cost(season.fee_bps, "fees")}, ${cost(season.slippage_bps, "slippage")}`;
-  return withNote(`start ${number(season.starting_cash)}`, `a tick every ${duration(season.interval)}; ${costs}`);
+  return withNote(`start ${number(season.starting_cash)}`, `a tick every ${beat(season.interval)}; ${costs}`);
 }
 
 /** The season in one line, as the server writes it too. */
 function line(season) {
   const fees = season.fee_bps === 0 ? "no fees" : `fees ${season.fee_bps} bps`;
-  return `${season.feed.replaceAll(",", ", ")} market, a tick every ${duration(season.interval)}, start ${whole(season.starting_cash)}, ${fees}, isolation level ${season.isolation}`;
+  return `${season.feed.replaceAll(",", ", ")} market, a tick every ${beat(season.interval)}, start ${whole(season.starting_cash)}, ${fees}, isolation level ${season.isolation}`;
 }
 
 function population(bots) {

@@ -29,13 +29,13 @@ function draw() {
   $("bell").setAttribute("aria-label", unread ? `${plural(unread, "new notice")} about your bots` : "Notices about your bots");
   $("bell-empty").hidden = all.length > 0;
   $("bell-list").replaceChildren(...all.map(({ at, text, link, name }) =>
-    h("li", null, h("a", { href: link }, name ? [guest(name), ": "] : "", text), h("small", null, time(at, when(at))))));
+    h("li", null, h("a", { href: link }, name ? [guest(name), " "] : "", text), h("small", null, time(at, when(at))))));
 }
 
 /** What a bot has become since it was last looked at, in a sentence; null where there is nothing to tell. */
 function change(before, now) {
   if (before.status && before.status !== now.status && !["active", "starting"].includes(now.status)) return `is ${now.status.replaceAll("_", " ")}.`;
-  if (now.verified && before.verified !== now.verified) return `its record was run again: ${now.verified}.`;
+  if (now.verified && before.verified !== now.verified) return `was run again, and its record comes out ${now.verified === "reproduced" ? "the same" : "otherwise"}.`;
   // Within a tie a change of place says nothing.
   const tied = typeof now.tie_first === "number" && before.rank >= now.tie_first && before.rank <= now.tie_last;
   if (before.rank && now.rank && before.rank !== now.rank && !tied && Math.abs(before.rank - now.rank) >= 3) return `went from rank ${before.rank} to ${now.rank}.`;

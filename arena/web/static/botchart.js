@@ -49,13 +49,13 @@ export class BotChart {
     this.made = true;
     const library = await charts();
     Object.assign(this, await makeChart(this.host, "Price with the bot's trades, equity, drawdown"), { library });
-    const { AreaSeries, LineSeries, createSeriesMarkers } = library;
+    const { BaselineSeries, LineSeries, createSeriesMarkers } = library;
     const quiet = { lastValueVisible: false, priceLineVisible: false, autoscaleInfoProvider: withRoom };
     const money = { type: "custom", formatter: (value) => number(value), minMove: 0.01 };
     this.addPrice();
     this.equitySeries = this.chart.addSeries(LineSeries, { ...quiet, color: colour("s0"), lineWidth: 2, priceFormat: money }, 1);
     this.holdSeries = this.chart.addSeries(LineSeries, { ...quiet, color: colour("soft"), lineWidth: 1, lineStyle: 2, priceFormat: money }, 1);
-    this.drawdownSeries = this.chart.addSeries(AreaSeries, { ...quiet, lineColor: colour("down"), topColor: faded("down", 0.04), bottomColor: faded("down", 0.3), lineWidth: 1, priceFormat: { type: "custom", formatter: (value) => percent(value, this.digits), minMove: 1e-6 } }, 2);
+    this.drawdownSeries = this.chart.addSeries(BaselineSeries, { ...quiet, ...this.fallLook(), baseValue: { type: "price", price: 0 }, lineWidth: 1, priceFormat: { type: "custom", formatter: (value) => percent(value, this.digits), minMove: 1e-6 } }, 2);
     this.createSeriesMarkers = createSeriesMarkers;
     this.chart.panes().forEach((pane, index) => pane.setStretchFactor(STRETCH[index]));
     this.chart.subscribeCrosshairMove((event) => this.read(event));
@@ -90,10 +90,16 @@ export class BotChart {
     this.markers = null;
   }
 
+  /** What is filled is the fall itself, from the last peak down to the curve: where there is none, nothing is. */
+  fallLook() {
+    const [none, line] = [faded("down", 0), colour("down")];
+    return { topFillColor1: none, topFillColor2: none, bottomFillColor1: faded("down", 0.06), bottomFillColor2: faded("down", 0.3), topLineColor: line, bottomLineColor: line };
+  }
+
   repaint() {
     this.equitySeries.applyOptions({ color: colour("s0") });
     this.holdSeries.applyOptions({ color: colour("soft") });
-    this.drawdownSeries.applyOptions({ lineColor: colour("down"), topColor: faded("down", 0.04), bottomColor: faded("down", 0.3) });
+    this.drawdownSeries.applyOptions(this.fallLook());
     if (!this.asBars) this.priceSeries.applyOptions({ color: colour("text") });
     this.drawMarkers();
   }

@@ -52,8 +52,10 @@ export async function makeChart(host, label, options = {}) {
     ...base, autoSize: true,
     localization: { locale: "en-GB", timeFormatter: when },
     handleScroll: { vertTouchDrag: false },
-    timeScale: { ...base.timeScale, timeVisible: true, secondsVisible: true, rightOffset: 2, minBarSpacing: 0.001, tickMarkFormatter: tickMark },
+    // The first label is moved into sight where nothing lies before it.
+    timeScale: { ...base.timeScale, timeVisible: true, secondsVisible: true, rightOffset: 2, minBarSpacing: 0.001, fixLeftEdge: true, tickMarkFormatter: tickMark },
     ...options,
+    rightPriceScale: { ...base.rightPriceScale, ...options.rightPriceScale },
   });
   const repaint = () => { chart.applyOptions(look()); host.dispatchEvent(new Event("repaint")); };
   document.addEventListener("theme", repaint);
@@ -148,7 +150,7 @@ export class Curves {
 
   async build() {
     const { LineSeries } = await charts();
-    const made = await makeChart(this.host, this.label, { rightPriceScale: { ...this.scale, borderColor: colour("line") } });
+    const made = await makeChart(this.host, this.label, { rightPriceScale: this.scale });
     Object.assign(this, made, { LineSeries });
     this.chart.subscribeCrosshairMove((event) => this.read(event));
     this.host.addEventListener("repaint", () => { for (const line of this.lines.values()) line.series.applyOptions({ color: slotColour(line.slot) }); });
