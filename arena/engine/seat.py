@@ -282,8 +282,10 @@ class SeatUpdate:
         elif self._mark is not None:
             seat.score.mark(self._mark[0], exposed=self._mark[1])
         seat.equity, seat.unrealized = self.valuation
-        seat.pending = self.waiting + self.pending
-        seat.tally, seat.recorded = self.tally, self.tally.revision
+        if self.pending or self.waiting is not seat.pending:
+            seat.pending = self.waiting + self.pending
+        if self.tally is not seat.tally:
+            seat.tally, seat.recorded = self.tally, self.tally.revision
         seat.log_allowance = self.log_allowance
         seat.good_tick, seat.rejection = self.good_tick, self.rejection
         seat.errors, seat.errors_in_a_row, seat.last_error = self.errors, self.errors_in_a_row, self.last_error
