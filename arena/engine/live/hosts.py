@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from arena.core.ledger import Valuation
-from arena.core.orders import Fill, OrderStatus, Side
+from arena.core.orders import MAX_ORDERS_PER_TICK, Fill, OrderStatus, Side
 from arena.core.seeds import seed_of
 from arena.engine.live.host_messages import (
     Admission,
@@ -39,8 +39,10 @@ from arena.engine.live.tick import Numbers, TickBuilder
 from arena.engine.seat import RUNNING, Life, LogAllowance, OrderTally, Seat
 from arena.engine.state import SeasonState
 from arena.errors import NotFoundError
+from arena.runtime.reply import MAX_REJECTIONS_PER_TICK
 from sandbox.errors import SandboxError
 from sandbox.pool import Pool
+from sandbox.process.limits import Limits
 from sandbox.talk.gather import gather
 from sandbox.talk.snapshot import SnapshotReply, read_restored, read_snapshot
 from sandbox.talk.verdict import Verdict
@@ -295,8 +297,9 @@ class Hosts:
             tick.n, tick.time, dict(tick.prices), dict(tick.conditions.barred), dict(tick.conditions.ended),
             self._supervisor.deadline, admit, hosted.removed, lives, self._due(hosted), hosted.giving,
         )  # fmt: skip
+        most = most_said(hosted.asked, len(message.save) + len(message.give), self._pool.limits)
         try:
-            hosted.host.send(message)
+            hosted.host.send(message, most)
         except HostLostError as error:
             self._lose(hosted, str(error))
             return False
@@ -488,6 +491,21 @@ class Hosts:
 
 # -- a host's answer, which is read as hostile ------------------------------------------------------------------
 
+# Bytes: of an answer beside what bots say, of an order that waits, around a memory, and of any answer. A bot's rows
+# may be so many times as long as its own reply.
+_BESIDE, _WAITING, _AROUND, _MOST = 1 << 20, 256, 4096, 64 << 20
+_AS_ROWS = 3
+# Rows of each kind that one seat can cause at a tick: twice what a reply may hold, since a bot may start at it as well.
+_ROWS = 2 * (MAX_ORDERS_PER_TICK + MAX_REJECTIONS_PER_TICK)
+
+
+def most_said(seats: Sequence[Seat], memories: int, limits: Limits) -> int:
+    """Return how many bytes a host's answer may take, by the seats and the memories that it was asked for."""
+    waiting = sum(len(seat.pending) for seat in seats if seat.pending)
+    said = _BESIDE + len(seats) * _AS_ROWS * limits.frame_bytes + waiting * _WAITING
+    return min(said + memories * (limits.snapshot_bytes + _AROUND), _MOST)
+
+
 _ORDER_STATES = frozenset({OrderStatus.PENDING.value, OrderStatus.REJECTED.value, OrderStatus.CANCELLED.value})
 _ENDS = frozenset({OrderStatus.FILLED.value, OrderStatus.REJECTED.value, OrderStatus.CANCELLED.value})
 _EVENTS = frozenset({"start", "restarted", "recovering", "recovered", "skipped", "late", "killed", "quarantined"})
@@ -503,6 +521,10 @@ def fill_part(part: TickBuilder, result: HostResult, numbers: dict[int, int], ti
         raise ValueError("it says nothing of some seats")
     waited = [(place, seat) for place, seat in enumerate(seats) if seat.pending]
     known = {**numbers, **{pending.id: pending.id for _, seat in waited for pending in seat.pending}}
+    rows = result.orders, result.order_ends, result.dropped, result.trades, result.events, result.logs, result.taints
+    most = len(seats) * _ROWS + len(known)
+    if len(result.changes) > len(seats) or any(len(kind) > most for kind in rows):
+        raise ValueError("it says more than its seats can have done")
     new = {order.number for order in result.orders}
     if len(new) != len(result.orders) or any(number >= 0 for number in new) or new & known.keys():
         raise ValueError("it numbers orders twice")
