@@ -318,6 +318,8 @@ class Hosts:
         )  # fmt: skip
 
     def _receive(self, hosted: Hosted, tick: MarketTick, began: float) -> TickBuilder | None:
+        # Made while the host is at work.
+        part = self._part_of(hosted.asked, tick, OwnNumbers())
         deadline = self._supervisor.deadline
         left = None
         if deadline is not None:
@@ -325,7 +327,6 @@ class Hosts:
             left = max(0.0, began + patience - time.monotonic())
         try:
             result = hosted.host.receive(left)
-            part = self._part_of(hosted.asked, tick, OwnNumbers())
             fill_part(part, result, hosted.numbers, tick)
         except (HostLostError, ValueError) as error:
             self._lose(hosted, str(error))

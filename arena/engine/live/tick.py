@@ -56,7 +56,7 @@ class TickBuilder:
         self.n = n
         self.time = time
         self.writes = TickWrites()
-        self.updates = {seat.id: SeatUpdate.of(seat) for seat in seats}
+        self.updates = {seat.id: SeatUpdate(seat) for seat in seats}
         self.season_id = season_id
         self.delay_ticks = rules.delay_ticks
         self._rules = rules
