@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import shutil
 import tempfile
@@ -27,6 +28,17 @@ _shared: list[Running] = []
 # An example, or drawing one, may take as long as it likes: on a busy machine a process is stopped for seconds.
 settings.register_profile("arena", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("arena")
+
+
+# Thousands of test items live as long as the run. Looking through them for cycles again and again costs four of the
+# eleven seconds in which they are collected, and something at every full collection of garbage afterwards.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Count what has been collected as lasting, and look for cycles among the rest from now on."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

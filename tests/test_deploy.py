@@ -132,6 +132,7 @@ def test_the_image_runs_as_nobody_and_is_asked_for_its_health(live: Running) -> 
     assert live.client.get(path).status_code == 200
 
 
+@pytest.mark.system
 def test_the_entry_proves_the_sandbox_and_runs_the_command() -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for words in (["version"], ["serve", "--help"]):

@@ -61,6 +61,7 @@ def test_try_shows_what_is_not_met_and_refuses_nothing(run: Run, tmp_path: Path)
     assert "✗ trades: It never places an order" in done.out
 
 
+@pytest.mark.system
 def test_try_holds_a_file_against_its_own_claims_and_those_of_a_file(run: Run, tmp_path: Path) -> None:
     claim = {"order_size": {"kind": "units", "value": 0.0001}}
     own = write(tmp_path, "own.py", bot_source(BUYER, top=f"CLAIMS = {claim}"))

@@ -16,6 +16,7 @@ from tests.arenas import BUYER, bot_source, running, settings_for, until
 from tests.cli.conftest import Run
 
 
+@pytest.mark.system
 def test_a_season_goes_on_from_a_backup_that_was_made_while_it_ran(run: Run, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.arenas import Running
 from tests.e2e.server import PATIENCE, ROOT
 
@@ -32,6 +34,7 @@ def read_until(terminal: int, seen: bytes, *wanted: bytes) -> bytes:
     return seen
 
 
+@pytest.mark.system
 def test_a_first_start_shows_its_progress_and_the_address(tmp_path: Path) -> None:
     (tmp_path / "bots").mkdir()
     terminal, theirs = pty.openpty()

@@ -70,6 +70,7 @@ def test_help_of_everything_is_there(run: Run) -> None:
 # -- check -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.system
 def test_check_tells_the_place_the_reason_and_the_hint(run: Run, tmp_path: Path) -> None:
     good = write(tmp_path, "good.py", bot_source())
     bad = write(tmp_path, "bad.py", "import os; os.sep\n" + bot_source())
@@ -87,6 +88,7 @@ def test_check_tells_the_place_the_reason_and_the_hint(run: Run, tmp_path: Path)
     assert violation["message"] in " ".join(shown.out.split())
 
 
+@pytest.mark.system
 def test_check_warns_of_an_import_that_was_left_out(run: Run, tmp_path: Path) -> None:
     idle = write(tmp_path, "idle.py", "import os\n" + bot_source())
     done = run("check", idle, "--json")
@@ -134,6 +136,7 @@ def test_a_backtest_writes_all_it_is_asked_to(run: Run, tmp_path: Path, market: 
     _check_tables(tmp_path)
 
 
+@pytest.mark.system
 def test_a_backtest_on_the_cluster_writes_what_one_here_writes(
     run: Run, tmp_path: Path, market: Path, migrated_sqlite: Path
 ) -> None:
@@ -241,6 +244,7 @@ def test_what_init_says_and_does_wrong_bears_the_time_of_the_first_tick(run: Run
     assert {line["time"] for line in lines} == {1_700_000_000.0}
 
 
+@pytest.mark.system
 def test_a_result_beyond_belief_is_played_again_in_lockstep_and_said_so(run: Run, tmp_path: Path) -> None:
     rows = "".join(f"{1_700_000_000 + n},BTCUSDT,{110 if n % 2 else 100}\n" for n in range(60))
     market = write(tmp_path, "market.csv", "time,symbol,price\n" + rows)
@@ -283,6 +287,7 @@ def test_a_market_without_the_bots_symbols_is_told(run: Run, tmp_path: Path, mar
     assert json.loads((tmp_path / "out.json").read_text())["bots"][0]["status"] == "no_market"
 
 
+@pytest.mark.system
 def test_a_symbol_that_cannot_be_guessed_exits_2_and_names_the_flag(run: Run, tmp_path: Path) -> None:
     data = write(
         tmp_path, "mystery.csv", "time,open,high,low,close,volume\n1700000000,1,2,1,2,5\n1700000060,1,2,1,2,5\n"

@@ -7,12 +7,15 @@ import sqlite3
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.arenas import bot_source, running, settings_for, until
 from tests.cli.conftest import Run
 
 EAGER = 'import random\nctx.submit_order("BTCUSDT", random.choice(["BUY", "SELL"]), 0.001)'
 
 
+@pytest.mark.system
 def test_a_record_is_proved_marked_and_carried_away(tmp_path: Path, run: Run) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena:
         seat = arena.admitted(bot_source(EAGER, name="Eager"))
@@ -60,6 +63,7 @@ def test_what_is_not_there_is_said(tmp_path: Path, run: Run) -> None:
     assert "not a bundle" in done.err
 
 
+@pytest.mark.system
 def test_a_hostile_bundle_ends_in_a_sentence(tmp_path: Path, run: Run) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena:
         arena.admitted(bot_source(EAGER, name="Eager"))

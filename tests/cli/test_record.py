@@ -105,6 +105,7 @@ def test_ctrl_c_ends_a_recording_with_everything_in_the_file(tmp_path: Path) -> 
     play(scene)
 
 
+@pytest.mark.system
 def test_a_recorder_killed_in_the_middle_leaves_a_file_that_is_read_and_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
 

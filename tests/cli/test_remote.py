@@ -145,6 +145,7 @@ def test_an_unknown_bot_exits_4(live: Running, run: Run, command: str) -> None:
     assert "nobody" in done.err
 
 
+@pytest.mark.system
 def test_a_write_without_the_token_exits_5(guarded: Running, run: Run) -> None:
     done = run("submit", EMA, "--url", guarded.url)
     assert done.code == 5

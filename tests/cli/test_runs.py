@@ -61,6 +61,7 @@ def test_runs_are_listed_and_shown_by_the_start_of_an_id(run: Run, kept: list[st
     assert json.loads(run("runs", "show", kept[1], "--json").out)["report"]["rules"]["fee_bps"] == 0
 
 
+@pytest.mark.system
 def test_a_run_of_many_bots_names_the_first_two_in_the_list(run: Run, market: Path, tmp_path: Path) -> None:
     bots = [tmp_path / f"bot_{n}.py" for n in range(4)]
     for n, bot in enumerate(bots):
@@ -82,6 +83,7 @@ def test_a_comparison_says_what_differs_and_by_how_much(run: Run, kept: list[str
     assert bot["same_program"]
 
 
+@pytest.mark.system
 def test_other_market_files_and_other_programs_are_said(run: Run, kept: list[str], tmp_path: Path) -> None:
     (tmp_path / "good.py").write_text(bot_source(BUYER, name="Good") + "\n# changed\n")
     other = tmp_path / "other.csv"
@@ -93,6 +95,7 @@ def test_other_market_files_and_other_programs_are_said(run: Run, kept: list[str
     assert "Good is another program" in said
 
 
+@pytest.mark.system
 def test_the_same_run_again_takes_the_place_of_the_first(run: Run, tmp_path: Path, market: Path) -> None:
     bot = tmp_path / "good.py"
     bot.write_text(bot_source(BUYER, name="Good"))

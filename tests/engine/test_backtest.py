@@ -130,6 +130,7 @@ def test_orders_of_the_last_tick_expire(calm: Pool) -> None:
     assert [row["fill_time"] for row in rows] == [row["time"] + 60 for row in rows[:4]] + [None]
 
 
+@pytest.mark.system
 def test_a_bot_over_its_budget_is_judged_in_lockstep(pool: Pool) -> None:
     body = f"{BUY}\nif tick['time'] == 1_700_000_180.0:\n    while True: pass"
     (result,) = backtest(pool, own(bot_source(body)), seeded(20), RULES)
@@ -139,6 +140,7 @@ def test_a_bot_over_its_budget_is_judged_in_lockstep(pool: Pool) -> None:
     assert [order.tick for order in result.play.ledger.orders] == [n for n in range(20) if n != 3]
 
 
+@pytest.mark.system
 def test_an_endless_loop_ends_in_quarantine_and_hurts_nobody(pool: Pool) -> None:
     market = seeded(25)
     alone = backtest(pool, own(bot_source(BUY, name="Good")), market, RULES)

@@ -83,6 +83,7 @@ def test_a_busy_bot_is_skipped_until_it_has_answered(deal: Deal) -> None:
     assert seat.life is Life.ACTIVE
 
 
+@pytest.mark.system
 def test_three_strikes_are_quarantine_and_the_position_stays(deal: Deal) -> None:
     hand = deal(Steady({"BTCUSDT": 100.0}, {"BTCUSDT": 100.0}, {"BTCUSDT": 110.0}))
     body = f"global calls\ncalls += 1\nif calls == 0: {BUY}\nif calls in (2, 3, 4):\n    {SPIN}"
@@ -117,6 +118,7 @@ def test_a_native_crash_quarantines_every_bot_of_that_source_for_good(deal: Deal
         hand.admit(source, author="someone else", origin="generated")
 
 
+@pytest.mark.system
 def test_an_endless_loop_is_killed_restarted_later_and_then_quarantined(deal: Deal) -> None:
     hand = deal(Steady())
     seat = hand.admit(bot_source("ctx.log('here')\nwhile True: pass"))
@@ -129,6 +131,7 @@ def test_an_endless_loop_is_killed_restarted_later_and_then_quarantined(deal: De
     assert any("strike 1 of 3" in message for message in messages(hand, "WARNING"))
 
 
+@pytest.mark.system
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: only root may give a share back")
 def test_a_bot_with_a_strike_starts_behind_the_others_until_it_answers_in_time(deal: Deal) -> None:
     market = Steady()
@@ -201,6 +204,7 @@ def test_a_retired_bot_leaves_the_board_and_its_queued_orders_are_cancelled(deal
             change(seat.id)
 
 
+@pytest.mark.system
 def test_orders_of_a_bot_that_is_quarantined_while_it_loads_are_cancelled(deal: Deal) -> None:
     hand = deal(Steady())
     top = "def init(ctx):\n    if ctx.get_price('BTCUSDT') is not None:\n        while True: pass\n"
@@ -231,6 +235,7 @@ def mortal(file_database: Database) -> Iterator[Hand]:
 COUNTER = "global n\nn += 1\nctx.log(f'tick {n}')"
 
 
+@pytest.mark.system
 def test_bots_survive_the_end_of_the_process_that_starts_them(mortal: Hand, caplog: pytest.LogCaptureFixture) -> None:
     seat = mortal.admit(bot_source(f"{COUNTER}\n{BUY.replace('1.0', '0.001')}", top="n = 0"))
     mortal.tick(5)
@@ -249,6 +254,7 @@ def test_bots_survive_the_end_of_the_process_that_starts_them(mortal: Hand, capl
     assert messages(mortal, "INFO")[-2:] == ["tick 6", "tick 7"]
 
 
+@pytest.mark.system
 def test_a_death_in_the_middle_of_a_tick_costs_no_strike(mortal: Hand) -> None:
     seat = mortal.admit(bot_source())
     mortal.tick(3)

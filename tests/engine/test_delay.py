@@ -63,6 +63,7 @@ def test_an_order_fills_so_many_ticks_later(calm: Pool, delay: int) -> None:
     assert (trade.tick, trade.fill.price) == (2 + delay, 102.0 + delay)
 
 
+@pytest.mark.system
 def test_what_waits_at_the_end_of_a_backtest_has_expired(calm: Pool) -> None:
     for run in (1, 512):
         (result,) = backtest(calm, [BotSource("c.py", COUNTER.encode())], rising(9), Rules(delay_ticks=4), run=run)
@@ -94,6 +95,7 @@ def test_orders_of_several_ticks_wait_through_stops(deal: Deal, calm: Pool, *, m
     assert proofs(hand)[0].startswith(REPRODUCED), proofs(hand)
 
 
+@pytest.mark.system
 def test_orders_of_a_worker_that_has_died_still_fill_and_the_next_one_is_brought_back_with_them(deal: Deal) -> None:
     # It remembers what it held, and orders by that: a worker that was brought back with a wrong account would show.
     body = (

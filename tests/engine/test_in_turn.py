@@ -34,6 +34,7 @@ def in_turn(
     return results
 
 
+@pytest.mark.system
 def test_turns_are_run_ahead_byte_for_byte(calm: Pool, facing: Pool) -> None:
     market = seeded(1300)
     talker = own(bot_source(f"ctx.log('x' * 900)\n{BUY.replace('0.01', '0.001')}", name="Talker"))
@@ -72,6 +73,7 @@ def test_the_slow_are_put_off_and_lose_nothing(
     assert stepped == ([] if bots == 1 else [bots])
 
 
+@pytest.mark.system
 def test_quiet_bots_that_think_for_long_are_put_off_too(facing: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     stepped, step = [], backtests._play_in_step
 
@@ -145,6 +147,7 @@ def test_a_market_may_end_while_a_bot_is_out(strict: Pool) -> None:
     assert (result.status, [tick for tick, *_ in result.endings]) == ("ok", [5])
 
 
+@pytest.mark.system
 def test_an_endless_loop_ends_in_quarantine_and_hurts_nobody(strict: Pool) -> None:
     market = seeded(25)
     alone = in_turn(strict, own(bot_source(BUY, name="Good")), market)

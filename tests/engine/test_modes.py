@@ -74,6 +74,7 @@ def fills(results: list[BacktestResult]) -> dict[str, list[tuple[Any, ...]]]:
 GIVEN = given(market=markets(), fee=st.sampled_from([0.0, 12.5]), delay=st.sampled_from([3, 1, 2, 7]))
 
 
+@pytest.mark.system
 @settings(max_examples=1, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @GIVEN
 def test_run_ahead_lockstep_and_a_season_agree_to_the_last_bit(

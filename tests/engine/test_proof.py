@@ -36,6 +36,7 @@ def prove(hand: Hand, seat: Seat) -> Proof:
     return verify(hand.pool, StoredRecord(hand.database, hand.season_id, seat.id))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("fee", [0.0, 7.5])
 def test_every_shipped_bot_is_reproduced_bit_for_bit(deal: Deal, fee: float) -> None:
     hand = deal(plan=plan_of(fee_bps=fee, slippage_bps=fee / 3))
@@ -63,6 +64,7 @@ def accepted_answers() -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.system
 @pytest.mark.skipif(not ANSWERS.is_dir(), reason="the recorded answers are not here")
 def test_every_accepted_answer_of_a_model_is_reproduced_after_a_restart(deal: Deal) -> None:
     hand = deal()
@@ -80,6 +82,7 @@ def test_every_accepted_answer_of_a_model_is_reproduced_after_a_restart(deal: De
         assert proof.status == REPRODUCED, (seat.name, proof.findings)
 
 
+@pytest.mark.system
 def test_pauses_late_answers_kills_and_restarts_are_applied_not_decided_again(deal: Deal) -> None:
     hand = deal()
     late = hand.admit(bot_source(f"{TRADER}\nglobal n\nn += 1\nif n == 14:\n    {SPIN}", name="Late", top="n = 0"))

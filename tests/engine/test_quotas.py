@@ -189,6 +189,7 @@ def test_the_memory_of_all_bots_is_the_setting_or_a_share_of_the_machine() -> No
 # -- disk, seasons, submissions ----------------------------------------------------------------------------
 
 
+@pytest.mark.system
 def test_a_full_disk_is_said_by_its_name(tmp_path: Path) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena:
         arena.ticks(1)
@@ -221,6 +222,7 @@ def test_a_submission_is_admitted_once_whatever_was_written_about_it(deal: Deal)
         assert connection.execute(text("SELECT count(*) FROM entries")).scalar() == 1
 
 
+@pytest.mark.system
 def test_the_status_and_the_board_tell_the_commitment_and_not_the_seed(tmp_path: Path) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena:
         arena.ticks(1)

@@ -152,6 +152,7 @@ def assert_stops_change_nothing(
         hand.engine.stop()
 
 
+@pytest.mark.system
 def test_a_season_stopped_cleanly_and_killed_is_the_season_that_was_not(
     fresh: Callable[[], Database], plain: Pool
 ) -> None:

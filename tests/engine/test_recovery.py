@@ -84,6 +84,7 @@ def uninterrupted(
     database.dispose()
 
 
+@pytest.mark.system
 def test_an_interrupted_season_ends_exactly_like_a_whole_one(
     database: Database, calm: Pool, uninterrupted: dict[str, Any]
 ) -> None:
@@ -149,6 +150,7 @@ def test_a_paused_bot_stays_paused_and_wakes_where_it_was(deal: Deal) -> None:
     assert hand.rows("SELECT message FROM logs WHERE season_id = :season ORDER BY id DESC LIMIT 1") == [("call 3",)]
 
 
+@pytest.mark.system
 def test_retired_and_quarantined_bots_stay_out_and_their_accounts_exact(deal: Deal) -> None:
     hand = deal(Steady({"BTCUSDT": 100.0}, {"BTCUSDT": 100.0}, {"BTCUSDT": 130.0}))
     buy = 'ctx.submit_order("BTCUSDT", "BUY", 1.0)'
@@ -169,6 +171,7 @@ def test_retired_and_quarantined_bots_stay_out_and_their_accounts_exact(deal: De
     assert after["Bad"].equity == 10_030.0
 
 
+@pytest.mark.system
 def test_strikes_and_restarts_are_remembered(deal: Deal) -> None:
     hand = deal(Steady())
     body = f"global n\nn += 1\nif n == 2:\n    {SPIN}\nif n == 4:\n    while True: pass"
@@ -206,6 +209,7 @@ def test_a_bot_that_a_newer_policy_refuses_keeps_its_account(deal: Deal) -> None
     assert hand.engine.roster.get(other.id).status == "active"
 
 
+@pytest.mark.system
 def test_a_bot_that_cannot_catch_up_starts_afresh_with_its_account(deal: Deal) -> None:
     """Its globals are lost where they cannot be rebuilt; its money never is."""
     from sqlalchemy import text

@@ -204,6 +204,7 @@ def test_what_a_host_says_under_another_lease_does_not_count(agents: Agents) -> 
         assert link.receive(60.0) == EMPTY
 
 
+@pytest.mark.system
 def test_a_host_that_was_given_up_ends_its_workers_and_joins_again(
     begin: Begin, agents: Agents, host_pools: list[Pool]
 ) -> None:

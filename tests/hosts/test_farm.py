@@ -93,6 +93,7 @@ def test_work_that_machine_after_machine_was_lost_with_is_given_up(database: Dat
     assert (row["status"], row["reason"]) == ("failed", f"its worker was lost {ATTEMPTS} times")
 
 
+@pytest.mark.system
 def test_two_machines_prove_the_records_of_a_season(begin: Begin, head_pool: Pool, host_pools: list[Pool]) -> None:
     hand = begin(Steady())
     seats = [hand.admit(bot_source(COUNTER, name=f"Counter {n}", top=f"n = {n}")) for n in range(4)]

@@ -189,6 +189,7 @@ def test_a_bot_that_dies_on_its_host_is_started_there_again(begin: Begin, host_p
     prove(hand, [seat])
 
 
+@pytest.mark.system
 def test_a_host_whose_own_zygote_dies_gives_its_bots_back_and_goes_on(
     begin: Begin, agents: Agents, tmp_path: Path
 ) -> None:

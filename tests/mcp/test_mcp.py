@@ -75,6 +75,7 @@ async def refused(client: Client, tool: str, **arguments: Any) -> str:
     return found.content[0].text
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("transport", [over_http, over_stdio], ids=["http", "stdio"])
 def test_an_agent_takes_part_from_words_to_an_explained_trade(live: Running, own_name: str, transport: Any) -> None:
     async def play() -> None:
@@ -208,6 +209,7 @@ def test_clients_of_both_protocols_are_served(live: Running, mode: str) -> None:
 # -- rights
 
 
+@pytest.mark.system
 def test_tools_ask_for_the_right_of_the_route_that_does_the_same(guarded: Running, own_name: str) -> None:
     async def play() -> None:
         source = bot_source(name=own_name)
@@ -287,6 +289,7 @@ def test_agents_are_told_where_the_tools_are(live: Running) -> None:
     assert live.client.get(f"{live.url}/api/v1/contract").json()["example"].startswith('"""')
 
 
+@pytest.mark.system
 def test_tools_know_owners_scopes_and_members(tmp_path: Path) -> None:
     """With accounts: another's bot stays untouched, a narrow token does little, and reads are the members'."""
     settings = settings_for(tmp_path, accounts=True, arena_token=TOKEN, reads="members")

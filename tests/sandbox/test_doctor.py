@@ -52,6 +52,7 @@ def examine_elsewhere(python: str, before: str = "pass", **options: Any) -> dict
     return json.loads(done.stdout)
 
 
+@pytest.mark.system
 def test_no_act_is_open(findings: Findings) -> None:
     assert [row.act for row in findings.acts if row.verdict == "OPEN"] == []
     assert findings.level in {"A", "B"}
@@ -96,6 +97,7 @@ def test_nothing_stays_behind(findings: Findings, folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.system
 def test_without_seccomp_no_bot_runs_and_the_note_says_so() -> None:
     before = "from tests.sandbox.broken_lockdowns import refuse_call, _PRCTL; refuse_call(_PRCTL, 22)()"
     found = examine_elsewhere(sys.executable, before)
@@ -104,6 +106,7 @@ def test_without_seccomp_no_bot_runs_and_the_note_says_so() -> None:
     assert any("does not allow seccomp filters" in note for note in found["notes"])
 
 
+@pytest.mark.system
 def test_without_landlock_the_level_is_b() -> None:
     before = "from tests.sandbox.broken_lockdowns import refuse_call; refuse_call(444)()"
     found = examine_elsewhere(sys.executable, before)
@@ -126,6 +129,7 @@ def test_an_examination_that_cannot_start_means_no_bots(monkeypatch: pytest.Monk
     assert "cannot start the examination" in found.notes[0]
 
 
+@pytest.mark.system
 @pytest.mark.skipif(os.geteuid() != 0, reason="already an ordinary user")
 @pytest.mark.skipif(not DISTRO_PYTHON.exists(), reason="no Python that another user may read")
 def test_an_ordinary_user_s_host_is_examined_as_well() -> None:

@@ -95,6 +95,7 @@ def test_a_zygote_that_nobody_takes_ends_with_whoever_began_it() -> None:
     assert gone([handle])
 
 
+@pytest.mark.system
 def test_when_the_zygote_dies_its_workers_die_and_a_new_one_serves() -> None:
     deaths: list[bool] = []
     pool = Pool(RUNTIME, on_zygote_death=lambda: deaths.append(True))
@@ -147,6 +148,7 @@ def burn(pool: Pool, seconds: float, times: int) -> WorkerReply:
         worker.close()
 
 
+@pytest.mark.system
 def test_an_honest_bot_outlives_its_first_cpu_allowance() -> None:
     pool = Pool(RUNTIME, Limits(lifetime_cpu=1))
     pool.start()
@@ -188,6 +190,7 @@ def test_a_soft_miss_leaves_no_mark_on_the_scheduling() -> None:
     assert before == after
 
 
+@pytest.mark.system
 @as_root
 @pytest.mark.skipif(not DISTRO_PYTHON.exists(), reason="no Python that another user may read")
 def test_a_soft_miss_leaves_no_mark_where_the_server_is_an_ordinary_user() -> None:

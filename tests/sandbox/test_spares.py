@@ -80,6 +80,7 @@ def test_readers_give_their_slots_to_bots_when_there_are_no_others() -> None:
         pool.stop()
 
 
+@pytest.mark.system
 def test_none_is_handed_out_that_died_with_its_zygote(pool: Pool) -> None:
     filled(pool)
     os.kill(pool.zygote_pid or 0, signal.SIGKILL)

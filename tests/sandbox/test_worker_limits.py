@@ -114,6 +114,7 @@ def test_a_native_crash_quarantines(bots: Pool) -> None:
     assert signal.SIGSEGV.name in answer.reason
 
 
+@pytest.mark.system
 def test_a_source_that_never_finishes_loading_is_refused(bots: Pool) -> None:
     checked = bots.check(bot("pass", top="while True:\n    pass"))
     assert [violation["rule"] for violation in checked.violations] == ["load-limit"]

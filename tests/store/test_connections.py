@@ -41,6 +41,7 @@ def test_a_database_in_memory_is_its_one_connections_own() -> None:
     assert own_connections(database) is database
 
 
+@pytest.mark.system
 def test_the_clock_goes_on_while_readers_hold_every_connection(tmp_path: Path) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena, ExitStack() as stack:
         use_up(stack, arena.arena.database)

@@ -31,6 +31,7 @@ def admitted(arena: Running, **more: Any) -> dict[str, Any]:
     return done
 
 
+@pytest.mark.system
 def test_a_budget_of_the_day_that_is_used_up_refuses_with_its_reset(tmp_path: Path) -> None:
     with FakeModelServer(writer) as model:
         settings = settings_for(
@@ -56,6 +57,7 @@ def test_a_budget_of_the_day_that_is_used_up_refuses_with_its_reset(tmp_path: Pa
             assert sent(arena).status_code == 429
 
 
+@pytest.mark.system
 def test_a_budget_of_an_author_leaves_others_alone(tmp_path: Path) -> None:
     with FakeModelServer(writer) as model:
         settings = settings_for(
@@ -70,6 +72,7 @@ def test_a_budget_of_an_author_leaves_others_alone(tmp_path: Path) -> None:
             assert arena.get("/models")["budgets"][0]["left"] is None
 
 
+@pytest.mark.system
 def test_what_is_under_way_counts_before_its_answer(tmp_path: Path) -> None:
     free = threading.Event()
 
@@ -92,6 +95,7 @@ def test_what_is_under_way_counts_before_its_answer(tmp_path: Path) -> None:
             admitted(arena)
 
 
+@pytest.mark.system
 def test_a_submission_beyond_its_budget_is_not_repaired(tmp_path: Path) -> None:
     def bad(_request: dict[str, Any], number: int) -> Scripted:
         return Scripted(f"```python\nimport os\nx = {number}\n{bot_source('os.getcwd()')}```\n")
@@ -108,6 +112,7 @@ def test_a_submission_beyond_its_budget_is_not_repaired(tmp_path: Path) -> None:
             assert "budget of 600 tokens is used up" in done["reason"]
 
 
+@pytest.mark.system
 def test_dollars_are_counted_by_the_model_s_prices(tmp_path: Path) -> None:
     with FakeModelServer(writer) as model:
         models = {"dear": {"model": "d", "base_url": model.base_url, "price_in": 2_000, "price_out": 4_000}}

@@ -51,6 +51,7 @@ def test_a_file_with_an_underscore_is_nobodys_bot(watched: Running, own_name: st
     assert status(watched, f"{own_name} hidden") is None
 
 
+@pytest.mark.system
 def test_a_changed_file_is_the_next_version(watched: Running, own_name: str) -> None:
     drop(watched, own_name, bot_source(name=own_name))
     becomes(watched, own_name, "active")
@@ -119,6 +120,7 @@ def test_a_folder_between_the_files_is_no_bot(watched: Running, own_name: str) -
     becomes(watched, own_name, "active")
 
 
+@pytest.mark.system
 def test_a_restart_finds_the_folder_as_it_has_become(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     names = ("Stays", "Goes", "Sleeps", "Changes")

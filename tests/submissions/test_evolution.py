@@ -137,6 +137,7 @@ def test_the_budget_is_kept(played: Played) -> None:
     assert all(request["max_tokens"] <= 1250 for request in played.requests)
 
 
+@pytest.mark.system
 def test_a_model_is_told_of_the_train_tapes_only(played: Played) -> None:
     text = played.requests[0]["messages"][1]["content"]
     parent = played.children[0]
@@ -195,6 +196,7 @@ def test_a_folder_is_for_one_conduct_and_one_process(tmp_path: Path) -> None:
         Folder(tmp_path / "f", CONDUCT)
 
 
+@pytest.mark.system
 def test_without_a_model_children_are_the_same_in_pieces_and_at_once(bench: Bench, tmp_path: Path) -> None:
     found = []
     for name, pieces in (("at once", [2]), ("in pieces", [1, 2])):

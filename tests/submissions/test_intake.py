@@ -67,6 +67,7 @@ def test_a_symbol_that_a_market_lacks_comes_with_the_setting_of_that_market(feed
     assert remedy_of(feed) == remedy
 
 
+@pytest.mark.system
 def test_a_full_arena_says_so(tmp_path: Path) -> None:
     with running(settings_for(tmp_path, max_bots=1), tmp_path) as arena:
         arena.upload(bot_source(name="First"))
@@ -77,12 +78,14 @@ def test_a_full_arena_says_so(tmp_path: Path) -> None:
         assert arena.upload(bot_source(name="Second"))["name"] == "Second"
 
 
+@pytest.mark.system
 def test_a_full_arena_still_takes_the_next_version(tmp_path: Path) -> None:
     with running(settings_for(tmp_path, max_bots=1), tmp_path) as arena:
         arena.upload(bot_source(name="First"))
         assert arena.upload(bot_source("x = 1", name="First"))["name"] == "First v2"
 
 
+@pytest.mark.system
 @pytest.mark.postgres
 def test_a_whole_arena_runs_on_postgresql_and_goes_on_after_a_restart(tmp_path: Path, postgres_url) -> None:
     url = postgres_url().replace("postgresql+psycopg://", "postgresql://")

@@ -39,6 +39,7 @@ def post(arena: Running, prompt: str = "a bot", author: str = "local") -> str:
     return str(taken.json()["id"])
 
 
+@pytest.mark.system
 def test_a_new_season_while_a_bot_is_written_gets_it_once(tmp_path: Path) -> None:
     writer = Writer()
     with FakeModelServer(writer) as model:
@@ -60,6 +61,7 @@ def test_a_new_season_while_a_bot_is_written_gets_it_once(tmp_path: Path) -> Non
             assert seat.entry.season_id == season["id"]
 
 
+@pytest.mark.system
 def test_a_closed_season_takes_nothing_and_the_next_one_does(tmp_path: Path) -> None:
     writer = Writer()
     with FakeModelServer(writer) as model:
@@ -76,6 +78,7 @@ def test_a_closed_season_takes_nothing_and_the_next_one_does(tmp_path: Path) -> 
             assert len(model.requests) == 1
 
 
+@pytest.mark.system
 def test_an_answer_that_was_stored_is_not_asked_for_again(tmp_path: Path) -> None:
     writer = Writer()
     with FakeModelServer(writer) as model:
@@ -135,6 +138,7 @@ def test_a_kill_between_enrolment_and_the_last_word_leaves_one_bot(tmp_path: Pat
         assert len(arena.arena.engine.roster.seats()) == 1
 
 
+@pytest.mark.system
 def test_many_submissions_of_one_author_do_not_keep_another_waiting(tmp_path: Path) -> None:
     turns, asked = threading.Semaphore(0), []
 

@@ -179,6 +179,7 @@ def test_open_code_at_the_length_limit_is_asked_for_with_more_room(studio: Studi
     assert [request["max_tokens"] for request in studio.model.requests] == [8000, 16_000, 32_000]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("again", ["", "```python\n", "    ctx.sub"])
 def test_an_answer_that_was_cut_within_its_code_goes_on(studio: Studio, own_name: str, again: str) -> None:
     source = bot_source(f"{BUYER}\nctx.submit_order('BTCUSDT', 'SELL', 0.0001)", name=own_name)
@@ -289,6 +290,7 @@ def test_a_failure_while_repairing_keeps_what_was_there(studio: Studio, own_name
     assert done["attempts"][0]["violations"]
 
 
+@pytest.mark.system
 def test_several_models_and_samples_are_one_submission_each(studio: Studio, own_name: str) -> None:
     studio.model.requests.clear()
     studio.model.script = lambda request, n: answer(
@@ -356,6 +358,7 @@ def test_the_system_message_names_what_a_writer_must_know(studio: Studio, own_na
     assert "$" not in re.sub(r"`[^`]*`", "", text)
 
 
+@pytest.mark.system
 def test_a_bot_over_its_limits_is_not_admitted_by_its_trial(studio: Studio, own_name: str) -> None:
     endless = answer(bot_source("while True: pass", name=own_name))
     done = studio.submit("a bot", endless, answer(bot_source(BUYER, name=own_name)))
@@ -363,6 +366,7 @@ def test_a_bot_over_its_limits_is_not_admitted_by_its_trial(studio: Studio, own_
     assert (done["status"], len(done["attempts"])) == ("admitted", 2)
 
 
+@pytest.mark.system
 def test_a_stop_leaves_work_for_the_next_start(tmp_path: Path) -> None:
     begun, answered = threading.Event(), threading.Event()
 

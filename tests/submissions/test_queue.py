@@ -123,6 +123,7 @@ def test_what_is_withdrawn_is_not_given_out() -> None:
 # -- bounds
 
 
+@pytest.mark.system
 def test_a_full_queue_answers_429_with_the_time_to_wait_and_takes_nothing(tmp_path: Path) -> None:
     writer = Writer()
     with FakeModelServer(writer) as model:
@@ -145,6 +146,7 @@ def test_a_full_queue_answers_429_with_the_time_to_wait_and_takes_nothing(tmp_pa
             assert len(model.requests) == 5
 
 
+@pytest.mark.system
 def test_a_repeated_request_is_answered_even_where_the_queue_is_full(tmp_path: Path) -> None:
     writer = Writer()
     with FakeModelServer(writer) as model:
@@ -159,6 +161,7 @@ def test_a_repeated_request_is_answered_even_where_the_queue_is_full(tmp_path: P
             arena.ended(first.json()["id"])
 
 
+@pytest.mark.system
 def test_each_model_is_asked_no_more_at_once_than_it_bears(tmp_path: Path) -> None:
     writer = Writer()
     with FakeModelServer(writer) as model:
@@ -194,6 +197,7 @@ def test_what_is_being_written_is_cancelled_and_its_connection_closed(tmp_path: 
             assert (again.status_code, again.json()["status"]) == (200, "cancelled")
 
 
+@pytest.mark.system
 def test_what_waits_is_cancelled_and_nobody_is_asked(tmp_path: Path) -> None:
     writer = Writer()
     with FakeModelServer(writer) as model:
@@ -211,6 +215,7 @@ def test_what_waits_is_cancelled_and_nobody_is_asked(tmp_path: Path) -> None:
             assert len(model.requests) == 2
 
 
+@pytest.mark.system
 def test_what_has_ended_is_not_cancelled(tmp_path: Path) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena:
         done = arena.submit("please whistle")
@@ -220,6 +225,7 @@ def test_what_has_ended_is_not_cancelled(tmp_path: Path) -> None:
         assert arena.api("POST", "/strategies/nobody/cancel").status_code == 404
 
 
+@pytest.mark.system
 def test_a_cancelled_one_stays_so_after_a_restart(tmp_path: Path) -> None:
     with FakeModelServer(lambda *_: Scripted("x", hang=60.0)) as model:
         settings = settings_for(tmp_path, openai_base_url=model.base_url, openai_model="m")
@@ -256,6 +262,7 @@ main()
 _LONG = [pytest.param(state, marks=pytest.mark.long) for state in ("generating", "validating", "repairing", "testing")]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("state", ["saved", "admitted", *_LONG])
 def test_a_kill_in_any_state_loses_and_doubles_nothing(tmp_path: Path, state: str) -> None:
     def script(request: dict[str, Any], _number: int) -> Scripted:
@@ -290,6 +297,7 @@ def test_a_kill_in_any_state_loses_and_doubles_nothing(tmp_path: Path, state: st
             assert len(arena.arena.engine.roster.seats()) == 1
 
 
+@pytest.mark.system
 def test_a_fault_of_ours_is_tried_again_and_told_at_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip

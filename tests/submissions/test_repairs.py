@@ -84,6 +84,7 @@ def test_the_same_refusal_again_ends_the_repairs(studio: Studio) -> None:
     assert [one["kind"] for one in done["attempts"]] == ["first", "repair", "fresh"]
 
 
+@pytest.mark.system
 def test_a_model_that_takes_no_temperature_is_asked_afresh_without(studio: Studio, own_name: str) -> None:
     given = iter([bad(1, own_name), bad(1, own_name), answer(bot_source(BUYER, name=own_name))])
 

@@ -13,6 +13,7 @@ from arena.trust import audit
 from arena.trust.audit import ATTACKS, Finding
 
 
+@pytest.mark.system
 def test_no_attack_gains_rank() -> None:
     found = audit.audit(boards=6, periods=60)
     assert [each.attack for each in found] == list(ATTACKS)

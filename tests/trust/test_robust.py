@@ -95,6 +95,7 @@ def test_the_edge_ends_where_the_fee_eats_what_a_holder_gains(pool: Pool) -> Non
     assert break_even(orders_of(pool, HOLDER, falling)[1], falling, RULES, "fee_bps") is None
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("key", "lost"), [("tick", "ticks later"), ("time", "53 weeks later"), ("price", "prices x 1.7")]
 )
@@ -108,6 +109,7 @@ def test_a_bot_that_knows_the_tape_by_heart_is_found(pool: Pool, key: str, lost:
     assert max(found["resampled"]["return_pct"]) < found["return_pct"] / 2
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("source", [HOLDER, FLIPPER], ids=["holder", "flipper"])
 def test_an_honest_bot_is_not_taken_for_one(pool: Pool, source: str) -> None:
     market = tape()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.arenas import BUYER, Running, bot_source, running, settings_for, until
 
 
@@ -51,6 +53,7 @@ def test_groups_of_the_board(live: Running, own_name: str) -> None:
     assert answer.status_code == 422
 
 
+@pytest.mark.system
 def test_how_robust_a_bot_is_is_a_job_and_stands_on_its_page(tmp_path: Path) -> None:
     data = tmp_path / "market.csv"
     rows = "".join(f"{1_700_000_000 + 60 * n},BTCUSDT,{100 + n % 7}\n" for n in range(260))

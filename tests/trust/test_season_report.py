@@ -69,6 +69,7 @@ def test_the_command_writes_each_format_and_signs(
     assert is_signed(document["report"], document["signature"], document["key"])
 
 
+@pytest.mark.system
 def test_a_report_is_proved_by_its_signature_and_by_the_database(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,7 @@ def sources(*texts: str) -> list[BotSource]:
     return [BotSource(f"{n}.py", text.encode()) for n, text in enumerate(texts)]
 
 
+@pytest.mark.system
 def test_who_is_better_in_every_round_is_rated_higher_and_told_apart(pool: Pool) -> None:
     rounds = draw_rounds([("rise", rising())], ["BTCUSDT"], 8, 100, 0, [])
     assert len({each.words for each in rounds}) > 1

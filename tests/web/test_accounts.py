@@ -95,6 +95,7 @@ def test_of_many_who_use_a_link_at_once_one_is_let_in(arena: Running, user: acco
     assert [one is not None for one in found].count(True) == 1
 
 
+@pytest.mark.system
 def test_a_password_signs_in(arena: Running, user: accounts.Account, browser: httpx2.Client) -> None:
     accounts.set_password(arena.arena.database, user.id, PASSWORD)
     wrong = browser.post("/sign-in", data={"name": user.name, "password": PASSWORD + "x"})
@@ -181,6 +182,7 @@ def test_a_token_at_a_page_for_people_gets_a_page(browser: httpx2.Client) -> Non
     assert "a token is not enough" in answer.text
 
 
+@pytest.mark.system
 def test_a_disabled_user_is_out_at_once(arena: Running, user: accounts.Account, browser: httpx2.Client) -> None:
     accounts.set_password(arena.arena.database, user.id, PASSWORD)
     headers, link = bearer(arena, user), link_of(arena, user)
@@ -456,6 +458,7 @@ def test_members_alone_may_read(members: Running) -> None:
             assert client.get(path).status_code == 200, path
 
 
+@pytest.mark.system
 def test_a_browser_is_led_to_sign_in_and_back(members: Running) -> None:
     with at(members, "127.8.0.2") as client:
         led = client.get("/seasons?x=1", headers={"accept": "text/html"})
@@ -553,6 +556,7 @@ def test_the_head_of_a_page_names_who_is_signed_in(
     assert arena.api("GET", "/me", headers=OPERATOR).status_code == 200
 
 
+@pytest.mark.system
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 def test_a_real_browser_signs_in_and_out(arena: Running, user: accounts.Account) -> None:
@@ -630,6 +634,7 @@ def test_a_stream_ends_with_what_opened_it(club: Running, way: str) -> None:
             one.close()
 
 
+@pytest.mark.system
 def test_a_session_does_not_let_the_password_be_guessed(
     arena: Running, user: accounts.Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,6 +143,7 @@ def test_a_check_without_a_report_only_reads_the_source(live: Running, own_name:
     assert found["report"] is None
 
 
+@pytest.mark.system
 def test_a_bot_that_never_returns_is_refused_by_its_trial(live: Running) -> None:
     found = problem(live.api("POST", "/bots", json={"source": bot_source("while True: pass", name="Spinner")}), 422)
     assert "trial" in found["violations"][0]["message"]

@@ -142,6 +142,7 @@ def test_a_client_that_drips_a_head_is_not_waited_for(strict: Running) -> None:
             raise AssertionError("a slow head is waited for without end")
 
 
+@pytest.mark.system
 def test_an_answer_that_is_not_read_is_given_up(strict: Running) -> None:
     seat = strict.admitted(bot_source("for _ in range(60):\n    ctx.log('x' * 400)", name="Writer"))
     until(lambda: len(strict.get(f"/bots/{seat.id}/logs?limit=1000")["items"]) >= 900, "a long log")
@@ -154,6 +155,7 @@ def test_an_answer_that_is_not_read_is_given_up(strict: Running) -> None:
         until(lambda: not [one for one in server if one.client == mine], "the server has hung up")
 
 
+@pytest.mark.system
 def test_one_address_has_only_so_many_connections(tmp_path: Path) -> None:
     # It waits long for a head: on a slow machine none of those that are let in must be sent away for that.
     limits = ConnectionLimits(head_seconds=PATIENCE, per_address=8, connections=20)
@@ -185,6 +187,7 @@ def test_what_is_no_request_is_a_problem(live: Running) -> None:
     assert b"application/problem+json" in answer
 
 
+@pytest.mark.system
 def test_the_clock_goes_on_beside_them(tmp_path: Path) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena, contextlib.ExitStack() as stack:
         lines = [stack.enter_context(line_to(arena)) for _ in range(100)]

@@ -238,6 +238,7 @@ def test_a_key_is_for_one_request_of_one_author(live: Running, own_name: str) ->
     assert "Idempotency-Key" in problem(ask(f"{own_name} group", samples=3), 422)
 
 
+@pytest.mark.system
 def test_a_closed_season_takes_no_strategies(tmp_path: Path) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena:
         arena.api("POST", "/seasons/close")

@@ -58,6 +58,7 @@ def test_the_same_orders_of_two_owners_are_flagged(arena: Running, people: dict[
     assert [one["kind"] for one in arena.get("/integrity")["items"]] == ["same orders"]
 
 
+@pytest.mark.system
 def test_a_name_that_imitates_anothers_is_refused(arena: Running, people: dict[str, dict[str, str]]) -> None:
     arena.admitted_as(bot_source("x = 2", name="Momentum"), people["ada"])
     for name in ("M\u043ementum", "MOMENTUM", "Momenturn", "Moment_um", "M\u043ementum v2"):

@@ -237,6 +237,7 @@ def test_a_proof_is_a_job_with_an_address_and_a_stream(live: Running, own_name: 
     assert live.api("DELETE", location.removeprefix("/api/v1")).json()["status"] == "done"
 
 
+@pytest.mark.system
 def test_a_proof_is_not_repeated_before_the_season_has_moved_on(tmp_path: Path) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena:
         seat = arena.admitted(bot_source(BUYER, name="Once"))

@@ -96,6 +96,7 @@ def events_of(arena: Running, submission_id: str) -> list[tuple[str, dict[str, A
     return found
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("pace", [0.0, None], ids=["streams", "does not stream"])
 def test_the_answer_is_told_while_it_is_written(tmp_path: Path, pace: float | None) -> None:
     free = threading.Event()
@@ -130,6 +131,7 @@ def test_the_answer_is_told_while_it_is_written(tmp_path: Path, pace: float | No
 # -- the command line
 
 
+@pytest.mark.system
 def test_models_are_listed_in_the_terminal(two_models: tuple[Running, FakeModelServer]) -> None:
     arena, _ = two_models
     shown = CliRunner().invoke(app, ["models", "--url", arena.url, "--json"])
@@ -144,6 +146,7 @@ def test_a_submission_is_followed_with_the_model_s_words(two_models: tuple[Runni
     assert "admitted  submission" in shown.stdout.replace("\n", " ")
 
 
+@pytest.mark.system
 def test_a_submission_is_cancelled_from_the_terminal(tmp_path: Path) -> None:
     with FakeModelServer(lambda *_: Scripted("x", hang=60.0)) as model:
         settings = settings_for(tmp_path, openai_base_url=model.base_url, openai_model="m")

@@ -11,6 +11,7 @@ from arena.web.reverify import Reverification
 from tests.arenas import BUYER, bot_source, running, settings_for, until
 
 
+@pytest.mark.system
 def test_what_differs_when_it_is_run_again_is_marked_on_the_board(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -31,6 +32,7 @@ def test_what_differs_when_it_is_run_again_is_marked_on_the_board(
         again.stop()
 
 
+@pytest.mark.system
 def test_it_runs_by_itself_where_it_is_asked_for(tmp_path: Path) -> None:
     with running(settings_for(tmp_path, reverify_hours=0.0002), tmp_path) as arena:
         arena.admitted(bot_source(BUYER))

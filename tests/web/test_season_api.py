@@ -10,6 +10,7 @@ from arena.store.receipts import is_signed
 from tests.arenas import BUYER, Running, bot_source, running, settings_for, until
 
 
+@pytest.mark.system
 def test_a_season_is_closed_and_the_next_opens_with_the_same_bots(tmp_path: Path) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena:
         seat = arena.admitted(bot_source(BUYER, name="Carried"))
@@ -26,6 +27,7 @@ def test_a_season_is_closed_and_the_next_opens_with_the_same_bots(tmp_path: Path
         assert arena.seat("Carried").account.cash <= 10_000.0
 
 
+@pytest.mark.system
 def test_a_recording_is_played_by_the_bots_of_the_folder_from_its_first_tick(tmp_path: Path) -> None:
     data = tmp_path / "market.csv"
     rows = "".join(f"{1_700_000_000 + n},BTCUSDT,{100 + n % 7}\n" for n in range(45))
@@ -45,6 +47,7 @@ def test_a_recording_is_played_by_the_bots_of_the_folder_from_its_first_tick(tmp
         assert arena.client.get("/readyz").status_code == 200
 
 
+@pytest.mark.system
 def test_a_past_season_can_be_read_by_its_number(tmp_path: Path) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena:
         seat = arena.admitted(bot_source(f"{BUYER}\nctx.log('here')", name="Carried"))
@@ -69,6 +72,7 @@ def test_a_past_season_can_be_read_by_its_number(tmp_path: Path) -> None:
         assert arena.api("GET", "/bots/Only Then/source?season=1").status_code == 200
 
 
+@pytest.mark.system
 def test_the_board_of_a_named_season_does_not_become_that_of_the_next(tmp_path: Path) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena:
         arena.admitted(bot_source(name="First"))
@@ -104,6 +108,7 @@ def test_a_name_is_found_without_its_case_where_it_is_the_only_one(live: Running
     assert "write the name exactly" in answer.json()["detail"]
 
 
+@pytest.mark.system
 def test_a_season_begins_at_its_start_ends_at_its_end_and_writes_its_report(tmp_path: Path) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena:
         arena.admitted(bot_source(BUYER, name="Carried"))
@@ -141,6 +146,7 @@ def test_a_season_begins_at_its_start_ends_at_its_end_and_writes_its_report(tmp_
         assert "returns every 300 s" in page.text
 
 
+@pytest.mark.system
 def test_seasons_of_a_length_follow_each_other(tmp_path: Path) -> None:
     with running(settings_for(tmp_path, season_length="2s"), tmp_path) as arena:
         # On a busy machine the season may be over before its bot has started: the season, not a seat, is waited for.

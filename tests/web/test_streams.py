@@ -85,6 +85,7 @@ def test_a_stream_from_many_submissions_hears_only_its_own(live: Running, own_na
             assert {data["id"] for _, data in events(stream)} == {location.rpartition("/")[2]}
 
 
+@pytest.mark.system
 def test_streams_end_when_the_arena_ends(tmp_path: Path) -> None:
     ended = threading.Event()
     begun = threading.Event()

@@ -118,6 +118,7 @@ def test_the_page_names_every_event_and_every_pause() -> None:
     assert PAUSES == (5, 30, 120, 600, 3600, 4 * 3600, 12 * 3600)
 
 
+@pytest.mark.system
 def test_what_happens_is_told_signed_and_once(telling: Running, receiver: Receiver) -> None:
     with Arena(telling.url) as arena:
         hook = arena.add_webhook(receiver.url)
@@ -157,6 +158,7 @@ def test_what_happens_is_told_signed_and_once(telling: Running, receiver: Receiv
     assert receiver.got[0][0]["host"].startswith("localhost:")
 
 
+@pytest.mark.system
 def test_only_what_is_asked_for_is_told(telling: Running, receiver: Receiver) -> None:
     with Arena(telling.url) as arena:
         arena.upload(bot_source(BUYER, name="Other one"))

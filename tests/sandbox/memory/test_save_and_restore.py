@@ -44,6 +44,7 @@ def accepted() -> Iterator[tuple[str, bytes]]:
             yield path.stem, (whole or blocks or [told["completion"]])[-1].encode()
 
 
+@pytest.mark.system
 @pytest.mark.skipif(not ANSWERS, reason="the shared answers are not beside this project")
 def test_answers_of_models_go_on_as_they_were(bots: Pool) -> None:
     told = {name: compare(bots, source, at(name, 110), 120) for name, source in accepted()}
@@ -103,6 +104,7 @@ def as_function(body: str) -> str:
     )
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("form", [as_module, as_function], ids=["as a module", "while it runs"])
 def test_programs_of_the_language_tests_go_on_or_are_named(bots: Pool, form) -> None:  # type: ignore[no-untyped-def]
     told: dict[str, str] = {}

@@ -101,6 +101,7 @@ def test_what_is_not_there_is_not_found(live: Running, own_name: str, address: s
     assert live.api("GET", f"/bots/{own_name}/{address}").status_code == 404
 
 
+@pytest.mark.system
 def test_a_bot_has_a_report_and_so_has_a_check(live: Running, own_name: str) -> None:
     source = bot_source("ctx.submit_order('BTCUSDT', 'BUY', 1e9)", name=own_name)
     checked = live.api("POST", "/bots/check", json={"source": source}).json()

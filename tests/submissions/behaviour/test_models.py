@@ -104,6 +104,7 @@ def test_samples_that_differ_are_told_apart_by_a_question_that_can_be_answered(s
     assert studio.arena.api("POST", f"/strategies/{done[0]['id']}/answer", json={"choice": 1}).status_code == 409
 
 
+@pytest.mark.system
 def test_a_question_that_nobody_answers_is_decided_for_what_most_samples_do(tmp_path: Path, own_name: str) -> None:
     slow = cross(own_name, sell="price < mean * 0.99")
     with FakeModelServer(in_order([Scripted("x")])) as model:
@@ -155,6 +156,7 @@ def test_a_revision_is_a_new_entrant_with_its_lineage(studio: Studio, own_name: 
     assert studio.arena.get(f"/bots/{done['bot_id']}")["equity"] is not None
 
 
+@pytest.mark.system
 def test_a_bot_that_does_nothing_it_should_is_not_admitted_when_repairs_end(studio: Studio, own_name: str) -> None:
     never = cross(own_name).replace("price > mean", "price > mean * 2")
     done = studio.submit(WORDS, never, never + "# again\n", never + "# and again\n", never + "# fresh\n")

@@ -201,6 +201,7 @@ def test_an_indicator_that_never_varies_is_named(examined: Examine) -> None:
     assert "'on_tick: rsi' is 50 at every tick" in found.message
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("body", "check", "hard"),
     [
