@@ -50,7 +50,7 @@ from arena.submissions.samples import Samples
 from arena.submissions.store import SubmissionStore
 from arena.trust.season_report import keep_report
 from arena.web.context import AppState, SeasonRun
-from arena.web.farm import works
+from arena.web.farm import report_maker, works
 from arena.web.jobs import Jobs
 from arena.web.measures import Measures
 from arena.web.reverify import Reverification
@@ -295,7 +295,7 @@ class Arena:
 
     def _close_books(self, number: int, came_to_its_end: bool) -> None:  # noqa: FBT001 - a thread's target
         try:
-            keep_report(self._database, number, self.signer)
+            keep_report(self._database, number, self.signer, report_maker(self._farm))
         except Exception:
             log.exception("The report of season %d could not be written", number, extra={"season": number})
         if came_to_its_end and self.engine.followed:

@@ -1,8 +1,8 @@
 """How much sooner are many backtests done where two machines of the farm play them instead of one?
 
 The bots of one backtest are played in lockstep by one `arena farm run`, then by two, each a process with a pool of its
-own on this machine; who asks plays none. Rounds take turns. A machine of two CPUs has one for each worker and its bot
-together, so that twice is what cannot be passed.
+own and one CPU for it and its bots; who asks plays none. Rounds take turns. Two CPUs are two such machines, so that
+twice is what cannot be passed.
 """
 
 from __future__ import annotations
@@ -38,11 +38,15 @@ _PATIENCE = 600.0
 
 
 def _start(folder: str, place: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "arena", "farm", "run", "--db", f"{folder}/farm.db"],
         env={**os.environ, "SANDBOX_UID_BASE": str(40_000 + 5_000 * place), "LOG_LEVEL": "ERROR"},
         stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[1],
     )  # fmt: skip
+    # All that it starts has this one CPU as well.
+    cpus = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(process.pid, {cpus[place % len(cpus)]})
+    return process
 
 
 def _market(ticks: int) -> RecordedMarket:
@@ -51,7 +55,7 @@ def _market(ticks: int) -> RecordedMarket:
     return RecordedMarket(("BTCUSDT",), rows)
 
 
-def measure(bots: int = 8, ticks: int = 20_000, rounds: int = 5) -> dict[str, Any]:
+def measure(bots: int = 16, ticks: int = 20_000, rounds: int = 5) -> dict[str, Any]:
     """Play the backtest in turns on one worker and on two, and return the figures."""
     market, rules, took = _market(ticks), Rules(), {1: list[float](), 2: list[float]()}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as ends:
@@ -112,7 +116,7 @@ def _timed(
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bots", type=int, default=8)
+    parser.add_argument("--bots", type=int, default=16)
     parser.add_argument("--ticks", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)

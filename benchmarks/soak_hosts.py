@@ -4,9 +4,9 @@
     python -m benchmarks.soak_hosts --kills 10 --ray
 
 A real server plays the synthetic market; host programs play its bots, each behind a cable that can be cut or held.
-With `--ray` the nodes of a cluster do: `arena cluster up` and `arena cluster join`. In the end every bot's record is
-run again from the first tick: it must be reproduced, no order filled twice. No bot may have missed a tick but those
-whose own host, worker or server had failed.
+With `--ray` the nodes of a cluster do: `arena cluster up` and `arena cluster join`; its head is restarted too. In the
+end every bot's record is run again from the first tick: it must be reproduced, no order filled twice. No bot may have
+missed a tick but those whose own host, worker or server had failed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from arena.store.database import open_database, upgrade
 from arena.store.hosts import add_host
@@ -57,15 +57,21 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
+class Connection(NamedTuple):
+    """Both ends of a connection, and whether bytes pass now."""
+
+    near: socket.socket
+    far: socket.socket
+    passes: threading.Event
+
+
 class Cable:
-    """Carries the bytes of one host's connections to the server, until it is cut or held."""
+    """Carries the bytes of hosts' connections to the server, until it is cut or held."""
 
     def __init__(self, port: int) -> None:
         self._to = port
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self._ends: set[socket.socket] = set()
-        self._passes = threading.Event()
-        self._passes.set()
+        self._connections: list[Connection] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -73,19 +79,29 @@ class Cable:
         """Return where the host connects."""
         return int(self._listening.getsockname()[1])
 
-    def cut(self) -> None:
-        """End every connection at once."""
-        for end in list(self._ends):
+    def choose(self, rng: random.Random) -> list[Connection]:
+        """Return one of the present connections, none where there is none."""
+        present = list(self._connections)
+        return [rng.choice(present)] if present else []
+
+    @staticmethod
+    def cut(chosen: list[Connection]) -> None:
+        """End these connections at once."""
+        for end in [end for each in chosen for end in (each.near, each.far)]:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
-    def hold(self) -> None:
-        """Carry nothing more, without a word to either end."""
-        self._passes.clear()
+    @staticmethod
+    def hold(chosen: list[Connection]) -> None:
+        """Carry nothing more of these, without a word to either end."""
+        for each in chosen:
+            each.passes.clear()
 
-    def go_on(self) -> None:
+    @staticmethod
+    def go_on(chosen: list[Connection]) -> None:
         """Carry what has waited, and all that follows."""
-        self._passes.set()
+        for each in chosen:
+            each.passes.set()
 
     def _accept(self) -> None:
         while True:
@@ -96,19 +112,20 @@ class Cable:
                 near.close()
                 continue
             far.settimeout(None)
-            self._ends |= {near, far}
+            made = Connection(near, far, threading.Event())
+            made.passes.set()
+            self._connections.append(made)
             for pair in ((near, far), (far, near)):
-                threading.Thread(target=self._carry, args=pair, daemon=True).start()
+                threading.Thread(target=self._carry, args=(made, *pair), daemon=True).start()
 
-    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+    def _carry(self, made: Connection, one: socket.socket, other: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := one.recv(65_536):
-                self._passes.wait()
+                made.passes.wait()
                 other.sendall(data)
-        for end in (one, other):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            self._ends.discard(end)
+        self.cut([made])
+        with contextlib.suppress(ValueError):
+            self._connections.remove(made)
 
 
 @dataclass
@@ -119,7 +136,6 @@ class Machine:
     command: list[str]
     environment: dict[str, str]
     log: Path
-    cable: Cable | None = None
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -172,6 +188,8 @@ class HostSoak:
         told = {"HOSTS_LISTEN": f"127.0.0.1:{self.port}", "TICK_CPU_SOFT": "5", "TICK_CPU_HARD": "20"}
         self.server = Soak(self.folder, self.rng, 1.0, settings=told)
         self.hosts: list[Machine] = []
+        # By Ray all machines are told the same address of the server: each has a connection of its own on this cable.
+        self.cables = [Cable(self.port) for _ in range(1 if self.ray else self.machines)]
 
     def prepare(self) -> None:
         """Fill the folder of bots and let machines in."""
@@ -189,23 +207,25 @@ class HostSoak:
             token = self.folder / f"host-{place}.token"
             token.write_text(add_host(database, f"host-{place}"), "ascii")
             token.chmod(0o600)
-            cable = Cable(self.port)
-            command = [*arena, "host", "--server", f"ws://127.0.0.1:{cable.port}", "--token-file", str(token)]
+            server = f"ws://127.0.0.1:{self.cables[place].port}"
+            command = [*arena, "host", "--server", server, "--token-file", str(token)]
             environment = {**more, "SANDBOX_UID_BASE": str(50_000 + 2_000 * place)}
-            self.hosts.append(Machine(f"host-{place}", command, environment, self.folder / f"host-{place}.log", cable))
+            self.hosts.append(Machine(f"host-{place}", command, environment, self.folder / f"host-{place}.log"))
         database.dispose()
 
     def _prepare_cluster(self, arena: list[str], more: dict[str, str]) -> None:
         port, token = free_port(), self.folder / "ray.token"
         shared = ["--address", "127.0.0.1", "--token-file", str(token)]
         up = [
-            *arena, "cluster", "up", "--server", f"ws://127.0.0.1:{self.port}", "--port", str(port),
+            *arena, "cluster", "up", "--server", f"ws://127.0.0.1:{self.cables[0].port}", "--port", str(port),
             "--db", str(self.folder / "lab.db"), *shared,
         ]  # fmt: skip
         self.head = Machine("cluster head", up, {**more, "SANDBOX_UID_BASE": "60000"}, self.folder / "up.log")
         for place in range(self.machines - 1):
             join = [*arena, "cluster", "join", f"127.0.0.1:{port}", *shared]
-            environment = {**more, "SANDBOX_UID_BASE": str(50_000 + 2_000 * place)}
+            # A node that misses the head's old process keeps the new one on the same machine from starting.
+            quick = {"RAY_gcs_rpc_server_reconnect_timeout_s": "5"}
+            environment = {**more, **quick, "SANDBOX_UID_BASE": str(50_000 + 2_000 * place)}
             self.hosts.append(Machine(f"node-{place}", join, environment, self.folder / f"node-{place}.log"))
 
     # -- what is known ------------------------------------------------------------------------------------
@@ -231,7 +251,7 @@ class HostSoak:
 
     def _start_ended(self) -> None:
         """Start again what has ended by itself: Ray gives its start up on a busy machine."""
-        for machine in self.hosts:
+        for machine in [*self.hosts, *([self.head] if self.ray else [])]:
             if machine.process is not None and machine.process.poll() is not None:
                 self.done["ended by itself"] += 1
                 machine.start()
@@ -267,17 +287,22 @@ class HostSoak:
 
     def cut_cable(self) -> None:
         """End a machine's connection."""
-        machine = self.rng.choice(self.hosts)
-        assert machine.cable is not None
-        machine.cable.cut()
+        cable = self.rng.choice(self.cables)
+        cable.cut(cable.choose(self.rng))
 
     def hold_cable(self) -> None:
         """Cut a machine off without a word, shorter or longer than its lease; what has waited comes late."""
-        machine = self.rng.choice(self.hosts)
-        assert machine.cable is not None
-        machine.cable.hold()
+        cable = self.rng.choice(self.cables)
+        chosen = cable.choose(self.rng)
+        cable.hold(chosen)
         self.server.wait(self.rng.uniform(0.2, 12.0))
-        machine.cable.go_on()
+        cable.go_on(chosen)
+
+    def restart_head_of_cluster(self) -> None:
+        """Kill the head of the cluster with its machine's host program, and start it again after a while."""
+        self.head.kill()
+        self.server.wait(self.rng.uniform(0.0, 4.0))
+        self.head.start()
 
     def kill_zygote_of_host(self) -> None:
         """Kill the process that starts a machine's bots, and all of its bots with it."""
@@ -306,8 +331,10 @@ class HostSoak:
     def run(self, kills: int) -> None:
         """Let `kills` things go wrong."""
         acts = [self.kill_host] * 14 + [self.freeze_host] * 12 + [self.kill_server] * 4
-        if not self.ray:
-            acts += [self.cut_cable] * 7 + [self.hold_cable] * 9
+        acts += [self.cut_cable] * 7 + [self.hold_cable] * 9
+        if self.ray:
+            acts += [self.restart_head_of_cluster] * 5
+        else:
             acts += [self.kill_zygote_of_host] * 2 + [self.kill_worker_of_host] * 2
         self.server.start()
         self.server.until_bots()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ TokenFile = Annotated[Path, typer.Option(help="The cluster's token; made by `up`
 _TOKEN = Path("~/.arena/ray.token")
 _UP_SECONDS = 90.0
 _TEND_EVERY = 5.0
+_WHY = "Ray says above why. Where a cluster of before is still running on this machine, `ray stop` ends it."
 
 
 def register(root: typer.Typer) -> None:
@@ -88,8 +90,16 @@ def _tend(ray: Any, head: subprocess.Popen[bytes], address: str, options: list[s
 
 
 def connect(ray: Any, head: subprocess.Popen[bytes], address: str) -> None:
-    """Join the cluster of a head that has just been started."""
+    """Join the cluster of a head that has just been started; ArenaError where it ends or does not come up."""
     end = time.monotonic() + _UP_SECONDS
+    host, _, port = address.rpartition(":")
+    # Ray itself would try for minutes where nobody listens.
+    while not _listens(host, int(port)):
+        if head.poll() is not None:
+            raise ArenaError(f"The cluster's head has ended at its start: {_WHY}")
+        if time.monotonic() > end:
+            raise ArenaError(f"The cluster's head does not listen on {address}: {_WHY}")
+        time.sleep(0.2)
     while True:
         try:
             ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
@@ -100,6 +110,14 @@ def connect(ray: Any, head: subprocess.Popen[bytes], address: str) -> None:
             time.sleep(0.5)
         else:
             return
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 @app.command("join")

@@ -150,6 +150,7 @@ def _end_with_stdin() -> None:
 
 def _play(settings: Any, server: str, token: str, tls: Any, memory_mb: int, level: str) -> None:
     from arena.app import RUNTIME
+    from arena.engine.live.garbage import keep_for_good
     from arena.engine.live.memory_budget import budget
     from arena.hosts.agent import HostAgent
     from sandbox.pool import Pool
@@ -168,6 +169,7 @@ def _play(settings: Any, server: str, token: str, tls: Any, memory_mb: int, leve
     try:
         agent = HostAgent(server, token, pool, budget(memory_mb), level, tls)
         agents.append(agent)
+        keep_for_good()
         # SIGTERM ends as Ctrl-C does: the bots end, and the server moves on without them.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         agent.run(lambda: complain(f"Joined {server} at isolation level {level}. Ctrl-C leaves."))

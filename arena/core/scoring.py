@@ -101,8 +101,9 @@ class Score:
         self.ticks += 1
         self.exposed_ticks += exposed
         # The starting cash counts: what the first tick costs is a drawdown.
-        self.peak = max(self.peak, self.starting_cash, equity)
-        if self.peak > 0.0:
+        if self.peak < self.starting_cash or self.peak < equity:
+            self.peak = max(self.peak, self.starting_cash, equity)
+        if equity < self.peak and self.peak > 0.0:
             self.max_drawdown = max(self.max_drawdown, (self.peak - equity) / self.peak)
 
     def mark_many(self, equity: Floats, *, exposed: bool) -> None:

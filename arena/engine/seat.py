@@ -185,7 +185,7 @@ class Seat:
         return Life.ACTIVE.value if self.life in RUNNING else self.life.value
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class SeatUpdate:
     """One seat as the tick being built leaves it; the seat itself changes in `apply`, once the tick is written.
 
@@ -207,19 +207,21 @@ class SeatUpdate:
     good_tick: bool
     rejection: str
     away: bool
-    pending: list[Pending] = field(default_factory=list)
-    reason: str | None = None
-    _score: Score | None = None
-    _mark: tuple[float, bool] | None = None
+    pending: list[Pending]
+    reason: str | None
+    _score: Score | None
+    _mark: tuple[float, bool] | None
 
-    @classmethod
-    def of(cls, seat: Seat) -> SeatUpdate:
-        """Return an update that changes nothing yet."""
-        return cls(
-            seat, seat.life, seat.account, Valuation(seat.equity, seat.unrealized), seat.tally,
-            seat.log_allowance, seat.pending, seat.started, seat.errors, seat.errors_in_a_row, seat.last_error,
-            seat.good_tick, seat.rejection, seat.away,
-        )  # fmt: skip
+    def __init__(self, seat: Seat) -> None:
+        """Make one that changes nothing yet; one by one, because it happens for every bot at every tick."""
+        self.seat, self.life, self.account = seat, seat.life, seat.account
+        self.valuation = Valuation(seat.equity, seat.unrealized)
+        self.tally, self.log_allowance = seat.tally, seat.log_allowance
+        self.waiting, self.started, self.errors = seat.pending, seat.started, seat.errors
+        self.errors_in_a_row, self.last_error = seat.errors_in_a_row, seat.last_error
+        self.good_tick, self.rejection, self.away = seat.good_tick, seat.rejection, seat.away
+        self.pending, self.reason = [], None
+        self._score, self._mark = None, None
 
     def take_due(self, n: int) -> list[Pending]:
         """Return the orders that settle at tick `n`; they wait no more."""
@@ -282,8 +284,10 @@ class SeatUpdate:
         elif self._mark is not None:
             seat.score.mark(self._mark[0], exposed=self._mark[1])
         seat.equity, seat.unrealized = self.valuation
-        seat.pending = self.waiting + self.pending
-        seat.tally, seat.recorded = self.tally, self.tally.revision
+        if self.pending or self.waiting is not seat.pending:
+            seat.pending = self.waiting + self.pending
+        if self.tally is not seat.tally:
+            seat.tally, seat.recorded = self.tally, self.tally.revision
         seat.log_allowance = self.log_allowance
         seat.good_tick, seat.rejection = self.good_tick, self.rejection
         seat.errors, seat.errors_in_a_row, seat.last_error = self.errors, self.errors_in_a_row, self.last_error

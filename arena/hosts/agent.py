@@ -10,6 +10,7 @@ from collections.abc import Callable
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
+from arena.engine.live.garbage import gc_paused
 from arena.engine.live.host_messages import HostTick, SeasonStart
 from arena.engine.live.host_seats import HostSeats
 from arena.errors import AuthError, RefusedError
@@ -106,8 +107,8 @@ class HostAgent:
                     seats = HostSeats(self._pool, decode(message.content, SeasonStart))
                 elif message.kind == "tick" and seats is not None:
                     self._revive_if_lost()
-                    result = seats.play(decode(message.content, HostTick))
-                    connection.send(encode(Envelope("result", fence, encode(result))))
+                    with gc_paused():
+                        connection.send(encode(Envelope("result", fence, _played(seats, message.content))))
                 else:
                     raise ValueError(f"the server sent {message.kind[:20]!r} out of turn")
         except ConnectionClosed as error:
@@ -120,3 +121,7 @@ class HostAgent:
         if self._zygote_died.is_set():
             self._zygote_died.clear()
             self._pool.restart_zygote()
+
+
+def _played(seats: HostSeats, tick: bytes) -> bytes:
+    return encode(seats.play(decode(tick, HostTick)))

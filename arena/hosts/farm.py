@@ -32,7 +32,8 @@ from sandbox.process.limits import Limits
 log = logging.getLogger("arena.hosts")
 
 LEASE = 30.0  # seconds after which the work of a machine that is silent is taken by another
-_LOOK_AGAIN = 1.0
+# Seconds between two looks at the queue: at first, since much of it comes in one go, and in the end.
+_SOON, _LOOK_AGAIN = 0.05, 1.0
 _LOOK_FOR_RESULTS = 0.1
 
 _ENDED = frozenset({"done", "failed"})
@@ -75,7 +76,8 @@ class FarmWorker:
         self._stopped.set()
 
     def run(self) -> None:
-        """Take and do what is queued, and look again where nothing is."""
+        """Take and do what is queued, and look again where nothing is, less and less often."""
+        pause = _SOON
         while not self._stopped.is_set():
             try:
                 done = self.do_one()
@@ -87,7 +89,8 @@ class FarmWorker:
                 log.exception("A job has failed because of a fault of ours")
                 done = False
             if not done:
-                self._stopped.wait(_LOOK_AGAIN)
+                self._stopped.wait(pause)
+            pause = _SOON if done else min(2.0 * pause, _LOOK_AGAIN)
 
     def do_one(self, among: Sequence[str] | None = None, told: Told = lambda _: None) -> bool:
         """Do the next job, one of the ids `among` if these are named; False where there is none."""

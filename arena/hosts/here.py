@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from arena.engine.live.host_messages import HostResult, HostTick, SeasonStart
 from arena.engine.live.host_seats import HostSeats
-from arena.engine.live.seat_host import HostLostError
-from arena.hosts.wire import decode, encode
+from arena.engine.live.seat_host import HostLostError, too_much
+from arena.hosts.wire import decode, decode_rows, encode
 from sandbox.pool import Pool
 
 
@@ -19,22 +19,26 @@ class HostHere:
         self._pool = pool
         self._seats: HostSeats | None = None
         self._tick: bytes | None = None
+        self._most = 0
 
     def open(self, season: SeasonStart) -> None:
         """Begin a season."""
         self.close("another season begins")
         self._seats = HostSeats(self._pool, decode(encode(season), SeasonStart))
 
-    def send(self, tick: HostTick) -> None:
+    def send(self, tick: HostTick, most: int) -> None:
         """Keep a tick for `receive`."""
-        self._tick = encode(tick)
+        self._tick, self._most = encode(tick), most
 
     def receive(self, seconds: float | None) -> HostResult:
         """Play the tick."""
         del seconds
         if self._seats is None or self._tick is None:
             raise HostLostError("it is closed")
-        return decode(encode(self._seats.play(decode(self._tick, HostTick))), HostResult)
+        said = encode(self._seats.play(decode(self._tick, HostTick)))
+        if len(said) > self._most:
+            raise HostLostError(too_much(self._most))
+        return decode_rows(said, HostResult)
 
     def close(self, reason: str) -> None:
         """End its workers."""

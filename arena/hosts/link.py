@@ -7,17 +7,19 @@ import struct
 import threading
 
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 from websockets.sync.connection import Connection
 
 from arena.engine.live.host_messages import HostResult, HostTick, SeasonStart
-from arena.engine.live.seat_host import HostLostError
-from arena.hosts.wire import Envelope, Hello, decode, encode
+from arena.engine.live.seat_host import HostLostError, too_much
+from arena.hosts.wire import Envelope, Hello, decode_rows, encode
 
 # Seconds. A connection whose other end does not answer a ping so long is closed by both.
 PING_EVERY, PING_WAIT = 2.0, 6.0
 LEASE = PING_EVERY + PING_WAIT
 # A host that does not read is lost; the clock does not wait for it.
 _SEND_SECONDS = 2
+_AROUND = 64  # bytes of an envelope beside its content
 
 
 class HostLink:
@@ -31,14 +33,17 @@ class HostLink:
         self.closed = threading.Event()
         self.reason = ""
         self._connection = connection
+        self._most = 0
         connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", _SEND_SECONDS, 0))
 
     def open(self, season: SeasonStart) -> None:
         """Begin a season there."""
         self._send("season", season)
 
-    def send(self, tick: HostTick) -> None:
-        """Send a tick."""
+    def send(self, tick: HostTick, most: int) -> None:
+        """Send a tick; an answer longer than `most` bytes ends the connection before it is read."""
+        self._most = most
+        self._connection.protocol.max_message_size = most + _AROUND
         self._send("tick", tick)
 
     def receive(self, seconds: float | None) -> HostResult:
@@ -49,8 +54,10 @@ class HostLink:
         except TimeoutError:
             raise HostLostError(f"it gave no answer within {seconds or 0.0:.1f} s") from None
         except (ConnectionClosed, OSError) as error:
+            if isinstance(error, ConnectionClosed) and error.sent and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
+                raise HostLostError(too_much(self._most)) from None
             raise HostLostError(f"its connection has ended ({type(error).__name__})") from None
-        return decode(_content(data, "result", self.fence), HostResult)
+        return decode_rows(_content(data, "result", self.fence), HostResult)
 
     def close(self, reason: str) -> None:
         """End the connection; the host ends its workers as soon as it learns of it, at the latest with its lease."""
@@ -89,4 +96,4 @@ def read_envelope(data: str | bytes) -> Envelope:
     """Return what a message is; ValueError where it is none."""
     if isinstance(data, str):
         raise ValueError("text, where messages are bytes")  # noqa: TRY004 - of the wire, not of a type
-    return decode(data, Envelope)
+    return decode_rows(data, Envelope)

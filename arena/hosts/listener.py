@@ -21,7 +21,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 
 from arena.errors import ArenaError, NotFoundError, SettingsError
 from arena.hosts.link import LEASE, PING_EVERY, PING_WAIT, HostLink, read_envelope
-from arena.hosts.wire import MAX_HELLO, MAX_MESSAGE, Envelope, Hello, decode, encode
+from arena.hosts.wire import MAX_HELLO, Envelope, Hello, decode, encode
 from arena.runtime.version import runtime_hash
 from arena.store.hosts import HostState, end_all_leases, end_lease, host_of, renew_lease, take_lease
 
@@ -29,6 +29,8 @@ log = logging.getLogger("arena.hosts")
 
 # Connections; a host has one.
 _OF_ADDRESS, _IN_ALL = 64, 512
+# Messages of a connection that wait to be read; a host sends one for each that it got.
+_WAITING = 4
 
 
 def tls_context(certificate: str, key: str) -> ssl.SSLContext:
@@ -72,8 +74,8 @@ class HostListener:
         try:
             self._server: Server = serve(
                 self._serve, host, port, ssl=tls, process_request=self._admit, compression=None,
-                max_size=MAX_MESSAGE, ping_interval=PING_EVERY, ping_timeout=PING_WAIT, close_timeout=1.0,
-                server_header=None, logger=logging.getLogger("arena.hosts.wire"),
+                max_size=MAX_HELLO, ping_interval=PING_EVERY, ping_timeout=PING_WAIT, close_timeout=1.0,
+                server_header=None, max_queue=_WAITING, logger=logging.getLogger("arena.hosts.wire"),
             )  # fmt: skip
         except OSError as error:
             raise ArenaError(f"Cannot listen for hosts on {host}:{port}: {error.strerror}. See HOSTS_LISTEN.") from None

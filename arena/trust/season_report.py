@@ -6,6 +6,7 @@ import csv
 import html
 import io
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -79,12 +80,14 @@ def kept_report(engine: Engine, season_id: str) -> dict[str, Any] | None:
     return None if known is None else known["result"]
 
 
-def keep_report(engine: Engine, number: int, signer: Signer) -> dict[str, Any]:
-    """Return the signed report of a closed season; it is made once, and then read."""
+def keep_report(
+    engine: Engine, number: int, signer: Signer, make: Callable[[Engine, int], dict[str, Any]] = season_report
+) -> dict[str, Any]:
+    """Return the signed report of a closed season; it is made once, by `make`, and then read."""
     season = queries.season_by_number(engine, number)
     if (kept := kept_report(engine, season["id"])) is not None:
         return kept
-    made = signed_report(season_report(engine, number), signer)
+    made = signed_report(make(engine, number), signer)
     add_job(engine, REPORT, season["id"], {"season_id": season["id"]}, result=made)
     return made
 

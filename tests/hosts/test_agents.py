@@ -6,6 +6,7 @@ import datetime as dt
 import ipaddress
 import socket
 import ssl
+import tracemalloc
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,13 @@ from sqlalchemy import Engine as Database
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from arena.engine.live.host_messages import HostResult, HostTick
+from arena.engine.live.host_messages import HostResult, HostTick, Memory, OrderMade
 from arena.engine.live.seat_host import HostLostError
 from arena.errors import AuthError, ConflictError, NotFoundError, RefusedError, SettingsError
 from arena.hosts import listener
 from arena.hosts.agent import HostAgent
 from arena.hosts.listener import HostListener, tls_context
-from arena.hosts.wire import Envelope, Hello, decode, encode
+from arena.hosts.wire import Envelope, Hello, decode, decode_rows, encode
 from arena.runtime.version import runtime_hash
 from arena.store.database import open_database
 from arena.store.hosts import (
@@ -300,6 +301,55 @@ def test_bytes_that_are_no_result_are_a_sentence_and_never_anything_else(data: b
 def test_other_shapes_are_refused_the_same_way(shape: object) -> None:
     with pytest.raises(ValueError, match="message"):
         decode(bytes(msgpack.packb(shape)), HostResult)
+
+
+LISTS = b"\x90" * (8 << 20)
+LIES = {
+    "a list of nothing": b"\xdd" + len(LISTS).to_bytes(4, "big") + LISTS,
+    "rows of nothing": b"\x9e\x01\xc4\x00\xdd" + len(LISTS).to_bytes(4, "big") + LISTS + bytes(12),
+    "a row of more than a row": b"\x9e\x01\xc4\x00\x91\x91\xdd" + len(LISTS).to_bytes(4, "big") + LISTS + bytes(11),
+    "a row of many such": b"\x9e\x01\xc4\x00\x91\x98"
+    + 8 * (b"\xdd" + (1 << 20).to_bytes(4, "big") + LISTS[: 1 << 20]) + bytes(11),
+    "an envelope of it": b"\x93\xa6result\xdd" + len(LISTS).to_bytes(4, "big") + LISTS + b"\x00",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("told", LIES)
+def test_a_long_lie_is_refused_before_much_of_it_is_unpacked(told: str) -> None:
+    data = LIES[told]
+    kind = Envelope if "envelope" in told else HostResult
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="message"):
+            decode_rows(data, kind)  # type: ignore[type-var]
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A copy of it, and of a piece; each list would have taken 56 bytes.
+    assert most < 4 * len(data)
+
+
+def test_a_long_answer_is_read_as_a_short_one_is() -> None:
+    line = "x" * 100
+    long = EMPTY._replace(
+        n=7, values=bytes(2 << 20), logs=[(4, n, "INFO", line) for n in range(20_000)],
+        memories=[Memory("one", bytes(3 << 20), ""), Memory("two", None, "it was at work")],
+        orders=[OrderMade(1, 0, -1, 1.5, "BTCUSDT", "BUY", 0.1, "pending", None)],
+    )  # fmt: skip
+    assert decode_rows(encode(long), HostResult) == decode(encode(long), HostResult) == long
+
+
+def test_a_host_that_sends_more_than_it_was_asked_for_is_lost_unread(agents: Agents) -> None:
+    with dial(agents, add_host(agents.database, "one")) as connection:
+        connection.send(hello())
+        link = agents.link("one")
+        link.send(HostTick(0, 0.0, {}, {}, {}, None, [], [], [], [], []), 1000)
+        connection.send(encode(Envelope("result", link.fence, encode(EMPTY._replace(values=bytes(900))))))
+        assert link.receive(60.0).values == bytes(900)
+        link.send(HostTick(1, 0.0, {}, {}, {}, None, [], [], [], [], []), 1000)
+        connection.send(encode(Envelope("result", link.fence, encode(EMPTY._replace(values=bytes(2000))))))
+        with pytest.raises(HostLostError, match=r"more than the 1,000 bytes that its bots can say at a tick"):
+            link.receive(60.0)
 
 
 def test_doubles_come_over_with_every_bit() -> None:

@@ -255,6 +255,8 @@ FALSE = {
     ),
     "a number that no column holds": lambda result: spoken(result, errors=2**31),
     "a text that no database takes": lambda result: spoken(result, last_error="a\x00b"),
+    "a seat twice": lambda result: result._replace(changes=result.changes * 2),
+    "more than its bots can have done": lambda result: result._replace(events=[(0, 0, "skipped", "")] * 3000),
     "a life of its own": lambda result: result._replace(
         changes=[change._replace(life="immortal") for change in result.changes]
     ),
@@ -281,14 +283,30 @@ def test_a_host_that_says_what_it_may_not_is_given_up_and_the_clock_goes_on(
     prove(hand, seats)
 
 
+def test_a_bot_that_says_all_it_may_is_not_its_hosts_loss(begin: Begin, host_pools: list[Pool]) -> None:
+    loud = bot_source(
+        'for n in range(1200): ctx.submit_order("BTCUSDT", "up", 1.0)\n'
+        'for n in range(200): ctx.log("\N{BLACK CHESS KING}" * 10 + str(n))',
+        name="Loud",
+    )  # fmt: skip
+    alone = begin(Steady(), delay=2)
+    hand = begin(Steady(), [HostHere("host", host_pools[0], ROOM)], delay=2)
+    for each in (alone, hand):
+        each.admit(loud)
+        each.tick(3)
+    assert record(hand) == record(alone)
+    assert [row["bots"] for row in hand.engine.hosts.rows()] == [1]
+    assert len(record(hand)["orders"]) == 1000
+
+
 class Weak(HostHere):
     """A host that has proved less than the season asks for."""
 
     def open(self, season: SeasonStart) -> None:
         raise AssertionError(season)
 
-    def send(self, tick: HostTick) -> None:
-        raise AssertionError(tick)
+    def send(self, tick: HostTick, most: int) -> None:
+        raise AssertionError(tick, most)
 
 
 def test_a_host_below_the_level_of_the_season_takes_no_bots(begin: Begin, host_pools: list[Pool]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from typing import Any
 import pytest
 
 from arena.cli.cluster import connect
-from arena.engine.seat import Life
-from arena.errors import SettingsError
+from arena.engine.live.host_messages import HostResult
+from arena.engine.seat import Life, Seat
+from arena.errors import ArenaError, SettingsError
+from arena.hosts.link import HostLink
 from arena.hosts.ray_cluster import (
     RayHosts,
     check_address,
@@ -28,7 +31,7 @@ from arena.hosts.ray_cluster import (
 )
 from arena.store.hosts import renew_token
 from tests.arenas import bot_source, until
-from tests.engine.conftest import Steady
+from tests.engine.conftest import Hand, Steady
 from tests.hosts.conftest import Agents, Begin
 from tests.hosts.seasons import COUNTER
 from tests.hosts.test_losses import calls, prove
@@ -83,6 +86,8 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with ExitStack() as ends:
 
         def start(*told: Any, **more: Any) -> subprocess.Popen[bytes]:
+            if "temp" in more:
+                ends.callback(shutil.rmtree, more["temp"], ignore_errors=True)
             command = start_command(*told, **more)
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
             ends.callback(end, process)
@@ -98,48 +103,139 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def test_a_head_that_ends_at_its_start_is_told_of_at_once() -> None:
+    head = subprocess.Popen([sys.executable, "-c", ""])
+    with pytest.raises(ArenaError, match="has ended at its start"):
+        connect(None, head, f"127.0.0.1:{free_port()}")
+
+
+class Cluster:
+    """A cluster on loopback whose machines play one season."""
+
+    def __init__(self, ray: Any, agents: Agents, node: Any) -> None:
+        self.ray, self.agents, self.node = ray, agents, node
+        self.port = free_port()
+        self.heads = 0
+
+    def start_head(self) -> str:
+        """Start the head, and return the name that its machine plays under."""
+        self.heads += 1
+        # Ray's sockets have long names, and a socket's name is short.
+        temp = Path("/tmp") / f"arena-ray-{self.port}-{self.heads}"
+        self.head = self.node("127.0.0.1", port=self.port, temp=temp)
+        connect(self.ray, self.head, f"127.0.0.1:{self.port}")
+        self.hosts = RayHosts(
+            self.ray, lambda name: renew_token(self.agents.database, name), ["--server", self.agents.url],
+            {"SANDBOX_UID_BASE": "52000", "TICK_CPU_SOFT": "5", "TICK_CPU_HARD": "20", "PYTHONPATH": str(Path.cwd())},
+        )  # fmt: skip
+        (name,) = self.hosts.tend()
+        return name
+
+    def join(self, head: str) -> tuple[subprocess.Popen[bytes], str]:
+        """Let another node join, and return the name that it plays under too."""
+        process = self.node("127.0.0.1", head=f"127.0.0.1:{self.port}")
+        names = until(lambda: found if len(found := self.hosts.tend()) == 2 else None, "the second node")
+        (name,) = set(names) - {head}
+        return process, name
+
+    def leave(self) -> None:
+        """End the programs, and be no part of it any more."""
+        self.hosts.end()
+        self.ray.shutdown()
+
+
+def add(hand: Hand, link: HostLink) -> Seat:
+    """Let a host play, and one more bot, which it gets because it has none yet."""
+    hand.engine.hosts.join(link)
+    count = len(hand.engine.roster.seats())
+    seat = hand.admit(bot_source(COUNTER, name=f"Counter {count}", top=f"n = {count}"))
+    hand.tick(2)
+    assert seat.host is not None
+    assert seat.host.name == link.name
+    return seat
+
+
+def lose(hand: Hand, seats: Sequence[Seat], deadline: float | None = None) -> None:
+    """Play the tick at which a host is missed, and those until its bots are at work again."""
+    hand.tick(deadline=deadline)
+    assert [seat.life for seat in seats] == [Life.RECOVERING] * len(seats)
+    hand.tick()
+    hand.engine.wait_for_bots()
+    hand.tick(2)
+    assert [seat.life for seat in seats] == [Life.ACTIVE] * len(seats)
+
+
+def kill_in_the_next_tick(link: HostLink, node: subprocess.Popen[bytes], program: int) -> None:
+    """Have a node and its host program killed when the program has got the next tick, and not answered it yet."""
+    receive = link.receive
+
+    def killed(seconds: float | None) -> HostResult:
+        end(node)
+        os.kill(program, signal.SIGKILL)
+        return receive(seconds)
+
+    os.kill(program, signal.SIGSTOP)
+    link.receive = killed  # type: ignore[method-assign]
+
+
 @pytest.mark.ray
-@pytest.mark.long
-def test_each_node_of_a_cluster_plays_and_a_killed_one_loses_nothing(
+@pytest.mark.system
+def test_nodes_are_drained_cut_off_frozen_and_killed_and_the_head_started_again_and_nothing_is_lost(
     begin: Begin, agents: Agents, node: Any, tmp_path: Path
 ) -> None:
     if not _installed():
         pytest.skip("the extra `ray` is not installed")
-    ray = load_ray(safe_environment(tmp_path / "ray.token"))
-    port = free_port()
-    # Ray's sockets have long names, and a socket's name is short.
-    head = node("127.0.0.1", port=port, temp=Path("/tmp") / f"arena-ray-{port}")
-    connect(ray, head, f"127.0.0.1:{port}")
-    hosts = RayHosts(
-        ray, lambda name: renew_token(agents.database, name), ["--server", agents.url],
-        {"SANDBOX_UID_BASE": "52000", "TICK_CPU_SOFT": "5", "TICK_CPU_HARD": "20", "PYTHONPATH": str(Path.cwd())},
-    )  # fmt: skip
+    cluster = Cluster(load_ray(safe_environment(tmp_path / "ray.token")), agents, node)
+    first = cluster.start_head()
     try:
-        (first,) = hosts.tend()
-        hand = begin(Steady(), [agents.link(first)])
-        seats = [hand.admit(bot_source(COUNTER, name=f"Counter {n}", top=f"n = {n}")) for n in range(2)]
+        hand = begin(Steady())
+        honest = add(hand, agents.link(first))
+        second, other = cluster.join(first)
+        link = agents.link(other)
+        seats = [add(hand, link)]
+
+        # Drained, so that it can leave: its bot misses nothing.
+        hand.engine.hosts.drain(other)
         hand.tick(3)
-        second = node("127.0.0.1", head=f"127.0.0.1:{port}")
-        names = until(lambda: found if len(found := hosts.tend()) == 2 else None, "the second node")
-        (other,) = set(names) - {first}
-        hand.engine.hosts.join(agents.link(other))
-        seats += [hand.admit(bot_source(COUNTER, name=f"Counter {n}", top=f"n = {n}")) for n in range(2, 4)]
-        hand.tick(3)
-        assert [seat.host.name for seat in seats if seat.host is not None] == [first, first, other, other]
-        end(second)
-        # Its actor ends once it misses the node, and the host program with the actor.
-        until(lambda: other in {name for name, _ in agents.gone} or None, "the host to be lost")
-        hand.tick()
-        hand.tick()
-        hand.engine.wait_for_bots()
-        until(lambda: [first] == hosts.tend() or None, "the cluster to miss the node")
-        hand.tick(4)
-        assert [seat.life for seat in seats] == [Life.ACTIVE] * 4
-        assert calls(hand, seats[0]) == list(range(hand.engine.market.n + 1))
-        prove(hand, seats)
+        assert [row["bots"] for row in hand.engine.hosts.rows()] == [2, 0]
+        assert calls(hand, seats[0])[-5:] == list(range(hand.engine.market.n - 4, hand.engine.market.n + 1))
+        hand.engine.hosts.leave(link, "it is drained")
+        link = agents.link(other, after=link.fence)
+        seats = [add(hand, link)]
+
+        # Cut off, which Ray does not see: the program joins again, under another lease.
+        link._connection.socket.shutdown(socket.SHUT_RDWR)
+        lose(hand, seats)
+        assert cluster.hosts.tend() == sorted([first, other])
+        link = agents.link(other, after=link.fence)
+        seats.append(add(hand, link))
+
+        # Frozen for longer than the deadline, and then let go on.
+        pid = cluster.hosts.pids()[other]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            lose(hand, seats[-1:], deadline=5.0)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        link = agents.link(other, after=link.fence)
+        seats.append(add(hand, link))
+
+        kill_in_the_next_tick(link, second, cluster.hosts.pids()[other])
+        lose(hand, seats[-1:])
+        until(lambda: [first] == cluster.hosts.tend(), "the cluster to miss the node")
+        assert calls(hand, honest) == list(range(hand.engine.market.n + 1))
+
+        # With the cluster's head its machine's program ends; the next head starts another.
+        link = agents.links[first]
+        end(cluster.head)
+        until(link.closed.is_set, "the host to be lost")
+        cluster.leave()
+        lose(hand, [honest, *seats])
+        add(hand, agents.link(cluster.start_head()))
+        assert all(seat.host is not None for seat in hand.engine.roster.seats())
+        prove(hand, hand.engine.roster.seats())
     finally:
-        hosts.end()
-        ray.shutdown()
+        cluster.leave()
 
 
 @pytest.mark.ray

@@ -234,37 +234,45 @@ class Engine:
         last_prices = {**market.last_prices, **prices}
         for seat in self.supervisor.restart_due(self.roster.seats(), n):
             self.supervisor.launch(seat)
-        tick = MarketTick(n, time, prices, last_prices, conditions)
         with garbage.gc_paused():
-            if self.hosts:
-                builder = self.hosts.play(tick, self.roster.seats(), self._journal.recorder)
-            else:
-                builder = self._builder(n, time)
-                play_tick(self.supervisor, market, tick, builder)
-            self.supervisor.spread(builder)
-            builder.entry_updates()
-            ranked = self._measure(builder, tick, started, last=last)
+            # All that it makes of each seat is gone again at its return: no collection falls due for it.
+            done = self._play(MarketTick(n, time, prices, last_prices, conditions), started, last=last)
+        if not done:
+            return
+        if conditions.barred.keys() != self._barred:
+            self._barred = set(conditions.barred)
+            self._broadcast.publish("status", {})
+        self.tick_seconds = real_time.monotonic() - started
+        self._observer.ticked(self.tick_seconds)
+
+    def _play(self, tick: MarketTick, started: float, *, last: bool) -> bool:
+        """Play, record and publish one tick; False where it could not be recorded before the end."""
+        market = self.market
+        if self.hosts:
+            builder = self.hosts.play(tick, self.roster.seats(), self._journal.recorder)
+        else:
+            builder = self._builder(tick.n, tick.time)
+            play_tick(self.supervisor, market, tick, builder)
+        self.supervisor.spread(builder)
+        builder.entry_updates()
+        ranked = self._measure(builder, tick, started, last=last)
         self._unrecorded = True
         if not self._gathering and not self._record(builder):
-            return
+            return False
         self._unrecorded = self._gathering
         builder.apply()
         take_tick(market, tick)
         if self.hosts:
             self.hosts.after_tick(recorded=not self._unrecorded)
         if ranked:
-            self._ranked_at, self._ranked_time = n, started
+            self._ranked_at, self._ranked_time = tick.n, started
         if self._gathering:
             self._unwritten.append(builder)
             if len(self._unwritten) >= _MOST_UNWRITTEN or started - self._written_at > _UNWRITTEN_SECONDS:
                 self._flush()
         else:
             self._publish(builder)
-        if conditions.barred.keys() != self._barred:
-            self._barred = set(conditions.barred)
-            self._broadcast.publish("status", {})
-        self.tick_seconds = real_time.monotonic() - started
-        self._observer.ticked(self.tick_seconds)
+        return True
 
     def _save_memories(self, beat: float) -> None:
         """Have the memory of some bots saved while there is nothing else to do until the next beat."""
@@ -351,6 +359,7 @@ class Engine:
             # The phase last: who reads it from another thread finds the reason too.
             self._state.problem = problem.reason
             self._state.phase = "waiting"
+            garbage.end_pause()
             # A restart would not bring the database back: the process is told to be alive.
             self._observer.beat()
             if self._calls.wait(1.0):

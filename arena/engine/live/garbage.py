@@ -19,9 +19,17 @@ def keep_for_good() -> None:
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Let no collection begin meanwhile; one that falls due comes afterwards."""
+    """Let no collection begin meanwhile; one that falls due comes afterwards.
+
+    What was made meanwhile and is given back before the end makes none fall due.
+    """
     gc.disable()
     try:
         yield
     finally:
         gc.enable()
+
+
+def end_pause() -> None:
+    """Allow collections from now on: what was to be short has to wait for something else."""
+    gc.enable()

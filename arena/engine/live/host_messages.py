@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, NamedTuple
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, FailFast, Field
 
 from arena.core.exchange import RuleParts
 from arena.core.ledger import Account, Position
@@ -175,20 +175,23 @@ class Memory(NamedTuple):
 
 
 class HostResult(NamedTuple):
-    """What a tick has done on a host; `values` are equity and unrealised profit of each seat, as doubles."""
+    """What a tick has done on a host; `values` are equity and unrealised profit of each seat, as doubles.
+
+    Lists are read up to their first fault: a host that lies makes no work beyond that.
+    """
 
     n: Count
     values: bytes
-    changes: list[SeatChange]
-    orders: list[OrderMade]
-    order_ends: list[OrderEnd]
-    dropped: list[Large]
-    trades: list[TradeMade]
-    events: list[tuple[int, int, Text, Text]]  # phase, seat, event, detail
-    logs: list[tuple[int, int, Text, Text]]  # phase, seat, level, line
-    taints: list[tuple[int, int, Text]]  # phase, seat, reason
-    barred: list[Text]  # symbols that orders met which could not be traded
-    memories: list[Memory]
+    changes: Annotated[list[SeatChange], FailFast()]
+    orders: Annotated[list[OrderMade], FailFast()]
+    order_ends: Annotated[list[OrderEnd], FailFast()]
+    dropped: Annotated[list[Large], FailFast()]
+    trades: Annotated[list[TradeMade], FailFast()]
+    events: Annotated[list[tuple[int, int, Text, Text]], FailFast()]  # phase, seat, event, detail
+    logs: Annotated[list[tuple[int, int, Text, Text]], FailFast()]  # phase, seat, level, line
+    taints: Annotated[list[tuple[int, int, Text]], FailFast()]  # phase, seat, reason
+    barred: Annotated[list[Text], FailFast()]  # symbols that orders met which could not be traded
+    memories: Annotated[list[Memory], FailFast()]
     seconds: float
     memory: Large  # bytes that the workers take
 

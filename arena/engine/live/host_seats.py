@@ -8,6 +8,7 @@ from __future__ import annotations
 import array
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 
 from arena.core.exchange import RULES_VERSION, Conditions, Rules
@@ -27,7 +28,7 @@ from arena.engine.live.host_messages import (
     order_parts,
     orders_from,
 )
-from arena.engine.live.memory_budget import memory_of
+from arena.engine.live.memory_budget import memories_of
 from arena.engine.live.play import MarketTick, OwnNumbers, play_tick, take_tick
 from arena.engine.live.supervisor import Supervisor
 from arena.engine.live.tick import TickBuilder
@@ -43,7 +44,7 @@ from sandbox.talk.snapshot import read_restored, read_snapshot
 from sandbox.talk.worker import Worker
 
 _SAVE_SECONDS = 0.25  # that the memories asked for at one tick may take together
-_MEASURED_EVERY = 10  # ticks between two readings of the workers' memory
+_MEASURED = 16  # workers whose memory is read at one tick, in turns: to read it of all takes as long as the tick
 
 
 class HostSeats:
@@ -70,7 +71,8 @@ class HostSeats:
         self._limit = RateLimit()
         self._seats: dict[str, Seat] = {}
         self._large: list[Worker] = []
-        self._memory = 0
+        self._memory: dict[str, int] = {}
+        self._to_measure: deque[str] = deque()
 
     def play(self, tick: HostTick) -> HostResult:
         """Play one tick with the seats that are there after the comings and goings before it."""
@@ -137,6 +139,8 @@ class HostSeats:
         seat.record.strikes.extend(come.strikes)
         seat.record.restarts, seat.record.restart_at = come.restarts, come.restart_at
         self._seats[seat.id] = seat
+        # It has just come, so that its memory is read at this very tick.
+        self._to_measure.appendleft(seat.id)
         return "" if come.snapshot is None or self._restore(seat, come.snapshot) else seat.id
 
     def _restore(self, seat: Seat, snapshot: bytes) -> bool:
@@ -153,6 +157,7 @@ class HostSeats:
 
     def _remove(self, bot_id: str) -> None:
         seat = self._seats.pop(bot_id, None)
+        self._memory.pop(bot_id, None)
         if seat is not None:
             self._supervisor.end(seat)
 
@@ -228,14 +233,20 @@ class HostSeats:
                 for phase, row in _phased(builder, 3, writes.logs)
             ],
             [(phase, index[seat.id], reason) for phase, seat, reason in builder.taints],
-            list(conditions.get("barred", {})), [], 0.0, self._measured(tick.n),
+            list(conditions.get("barred", {})), [], 0.0, self._measured(),
         )  # fmt: skip
 
-    def _measured(self, n: int) -> int:
-        if n % _MEASURED_EVERY == 0 or not self._memory:
-            workers = [seat.worker.pid for seat in self._seats.values() if seat.worker is not None]
-            self._memory = memory_of(workers, self._pool.zygote_pid)
-        return self._memory
+    def _measured(self) -> int:
+        """Return the bytes that the workers take, each as it was when its turn was last."""
+        if not self._to_measure:
+            self._to_measure.extend(self._seats)
+        turn = [self._to_measure.popleft() for _ in range(min(_MEASURED, len(self._to_measure)))]
+        pids = {
+            seat.id: seat.worker.pid for seat in map(self._seats.get, turn)
+            if seat is not None and seat.worker is not None
+        }  # fmt: skip
+        self._memory.update(zip(pids, memories_of(pids.values(), self._pool.zygote_pid), strict=True))
+        return sum(self._memory.values())
 
 
 def _phased(builder: TickBuilder, kind: int, rows: Sequence[Row]) -> list[tuple[int, Row]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from arena.core.ledger import Valuation
-from arena.core.orders import Fill, OrderStatus, Side
+from arena.core.orders import MAX_ORDERS_PER_TICK, Fill, OrderStatus, Side
 from arena.core.seeds import seed_of
 from arena.engine.live.host_messages import (
     Admission,
@@ -39,8 +39,10 @@ from arena.engine.live.tick import Numbers, TickBuilder
 from arena.engine.seat import RUNNING, Life, LogAllowance, OrderTally, Seat
 from arena.engine.state import SeasonState
 from arena.errors import NotFoundError
+from arena.runtime.reply import MAX_REJECTIONS_PER_TICK
 from sandbox.errors import SandboxError
 from sandbox.pool import Pool
+from sandbox.process.limits import Limits
 from sandbox.talk.gather import gather
 from sandbox.talk.snapshot import SnapshotReply, read_restored, read_snapshot
 from sandbox.talk.verdict import Verdict
@@ -52,6 +54,7 @@ _MOVES = 4  # bots that change their host at one tick: each costs a snapshot and
 _STARTS = 16  # bots that a host starts at one tick: each costs a process
 _SAVES = 8  # memories of a host that are saved at one tick
 _MOVE_SECONDS = 0.25
+_PLAYED = RUNNING - {Life.RECOVERING}
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 # Hosts whose loads (0 to 1, or seats) differ by less are left alone.
 _UNEVEN, _UNEVEN_SEATS = 0.25, 8
@@ -59,7 +62,11 @@ _UNEVEN, _UNEVEN_SEATS = 0.25, 8
 
 @dataclass(eq=False, slots=True)
 class Hosted:
-    """A host with what the head knows of it; `seats` are in the order of admission when a tick is sent."""
+    """A host with what the head knows of it.
+
+    `ordered` are its `seats` in the order of admission, None where that has yet to be found out; `asked` are those of
+    them that the present tick was sent to.
+    """
 
     host: SeatHost
     name: str
@@ -69,6 +76,7 @@ class Hosted:
     lives: dict[str, Life] = field(default_factory=dict)
     numbers: dict[int, int] = field(default_factory=dict)
     asked: list[Seat] = field(default_factory=list)
+    ordered: list[Seat] | None = None
     giving: list[str] = field(default_factory=list)
     memories: list[Memory] = field(default_factory=list)
     draining: bool = False
@@ -77,18 +85,23 @@ class Hosted:
 
     def forget(self, seat: Seat) -> None:
         """Have the seat's worker there ended."""
-        if self.seats.pop(seat.id, None) is None:
+        if not self.drop(seat):
             return
-        self.lives.pop(seat.id, None)
         if seat.id in self.coming:
             del self.coming[seat.id]
         else:
             self.removed.append(seat.id)
 
+    def drop(self, seat: Seat) -> bool:
+        """Take the seat off the list; False where it is not on it."""
+        self.ordered = None
+        self.lives.pop(seat.id, None)
+        return self.seats.pop(seat.id, None) is not None
+
     def take(self, seat: Seat, snapshot: bytes | None) -> None:
         """Have the seat played there from the next tick on."""
         seat.host, seat.alive_there = self, snapshot is not None
-        self.seats[seat.id] = seat
+        self.seats[seat.id], self.ordered = seat, None
         self.coming[seat.id] = snapshot
 
     def load(self, deadline: float | None) -> float:
@@ -99,6 +112,12 @@ class Hosted:
     def capacity(self) -> int:
         """Return how many bytes its workers may take."""
         return self.host.capacity
+
+    def in_order(self) -> list[Seat]:
+        """Return its seats in the order of admission."""
+        if self.ordered is None:
+            self.ordered = sorted(self.seats.values(), key=lambda seat: seat.place)
+        return self.ordered
 
     @property
     def has_room(self) -> bool:
@@ -220,10 +239,10 @@ class Hosts:
     @staticmethod
     def _orphans(hosted: Hosted) -> list[Seat]:
         """Return the seats of a host that is gone; they have no worker any more."""
-        orphans = sorted(hosted.seats.values(), key=lambda seat: seat.place)
+        orphans = hosted.in_order()
         for seat in orphans:
             seat.host, seat.alive_there = None, False
-        hosted.seats.clear()
+        hosted.seats, hosted.ordered = {}, None
         return orphans
 
     # -- one tick -------------------------------------------------------------------------------------------
@@ -258,26 +277,29 @@ class Hosts:
     def _still_named(hosted: Hosted, known: dict[int, int], builder: TickBuilder) -> dict[int, int]:
         """Return the host's own numbers of the orders that wait after this tick; older ones it names no more."""
         updates = [builder.updates[seat.id] for seat in hosted.asked]
-        waiting = {pending.id for update in updates for pending in (*update.waiting, *update.pending)}
+        busy = [update for update in updates if update.pending or update.waiting]
+        waiting = {pending.id for update in busy for pending in (*update.waiting, *update.pending)}
         return {own: number for own, number in {**hosted.numbers, **known}.items() if number in waiting}
 
     def _send(self, hosted: Hosted, tick: MarketTick) -> bool:
         # Those that have yet to start wait their turn; a memory does not, or its bot would miss this tick.
         begin = [bot_id for bot_id, snapshot in hosted.coming.items() if snapshot is None]
         waiting = set(begin[_STARTS:])
-        there = [seat for seat in hosted.seats.values() if seat.id not in waiting]
-        hosted.asked = sorted(there, key=lambda seat: seat.place)
+        asked = hosted.in_order()
+        hosted.asked = [seat for seat in asked if seat.id not in waiting] if waiting else asked
         lives = [
             (seat.id, seat.life.value) for seat in hosted.asked
-            if seat.id not in hosted.coming and hosted.lives.get(seat.id) is not seat.life
+            if hosted.lives.get(seat.id) is not seat.life and seat.id not in hosted.coming
         ]  # fmt: skip
-        admit = [self._admission(seat, hosted.coming[seat.id]) for seat in hosted.asked if seat.id in hosted.coming]
+        come = [seat for seat in hosted.asked if seat.id in hosted.coming] if hosted.coming else []
+        admit = [self._admission(seat, hosted.coming[seat.id]) for seat in come]
         message = HostTick(
             tick.n, tick.time, dict(tick.prices), dict(tick.conditions.barred), dict(tick.conditions.ended),
             self._supervisor.deadline, admit, hosted.removed, lives, self._due(hosted), hosted.giving,
         )  # fmt: skip
+        most = most_said(hosted.asked, len(message.save) + len(message.give), self._pool.limits)
         try:
-            hosted.host.send(message)
+            hosted.host.send(message, most)
         except HostLostError as error:
             self._lose(hosted, str(error))
             return False
@@ -296,6 +318,8 @@ class Hosts:
         )  # fmt: skip
 
     def _receive(self, hosted: Hosted, tick: MarketTick, began: float) -> TickBuilder | None:
+        # Made while the host is at work.
+        part = self._part_of(hosted.asked, tick, OwnNumbers())
         deadline = self._supervisor.deadline
         left = None
         if deadline is not None:
@@ -303,15 +327,15 @@ class Hosts:
             left = max(0.0, began + patience - time.monotonic())
         try:
             result = hosted.host.receive(left)
-            part = self._part_of(hosted.asked, tick, OwnNumbers())
             fill_part(part, result, hosted.numbers, tick)
         except (HostLostError, ValueError) as error:
             self._lose(hosted, str(error))
             return None
         hosted.seconds, hosted.memory, hosted.memories = result.seconds, result.memory, result.memories
-        for seat in hosted.asked:
-            hosted.coming.pop(seat.id, None)
-        hosted.lives = {seat.id: part.updates[seat.id].life for seat in hosted.asked}
+        if hosted.coming:
+            for seat in hosted.asked:
+                hosted.coming.pop(seat.id, None)
+        hosted.lives = {bot_id: update.life for bot_id, update in part.updates.items()}
         return part
 
     def _lose(self, hosted: Hosted, reason: str) -> None:
@@ -343,7 +367,7 @@ class Hosts:
                     kept.append((seat, SnapshotReply(memory.data, memory.problem)))
             for bot_id in giving:
                 self._take_given(hosted, memories.get(bot_id))
-            for seat in list(hosted.seats.values()):
+            for seat in [each for each in hosted.seats.values() if each.life is not Life.ACTIVE]:
                 self._look_after(hosted, seat)
         self._snapshots.keep(kept)
 
@@ -352,8 +376,7 @@ class Hosts:
         seat = hosted.seats.get(memory.bot_id) if memory is not None else None
         if memory is None or seat is None or (memory.data is None and not memory.problem):
             return
-        del hosted.seats[seat.id]
-        hosted.lives.pop(seat.id, None)
+        hosted.drop(seat)
         seat.host, seat.alive_there = None, False
         if memory.data is None:
             self._bring_back(seat)
@@ -384,7 +407,7 @@ class Hosts:
 
     def _look_after(self, hosted: Hosted, seat: Seat) -> None:
         """Take a seat back that has no place on a host any more: ended, or without its worker for no fault of its."""
-        if seat.life in RUNNING - {Life.RECOVERING} or (seat.life is Life.PAUSED and seat.alive_there):
+        if seat.life in _PLAYED or (seat.life is Life.PAUSED and seat.alive_there):
             return
         hosted.forget(seat)
         seat.host, seat.alive_there = None, False
@@ -460,12 +483,29 @@ class Hosts:
 
     def _due(self, hosted: Hosted) -> list[str]:
         """Return the bots of a host whose memory is to be saved after this tick."""
+        if not self._snapshots.are_kept:
+            return []
         ready = [seat for seat in hosted.asked if seat.id not in hosted.coming and seat.id not in hosted.giving]
         free = [seat for seat in ready if seat.alive_there and seat.life is Life.ACTIVE and not seat.away]
         return [seat.id for seat in self._snapshots.due_elsewhere(free, _SAVES)]
 
 
 # -- a host's answer, which is read as hostile ------------------------------------------------------------------
+
+# Bytes: of an answer beside what bots say, of an order that waits, around a memory, and of any answer. A bot's rows
+# may be so many times as long as its own reply.
+_BESIDE, _WAITING, _AROUND, _MOST = 1 << 20, 256, 4096, 64 << 20
+_AS_ROWS = 3
+# Rows of each kind that one seat can cause at a tick: twice what a reply may hold, since a bot may start at it as well.
+_ROWS = 2 * (MAX_ORDERS_PER_TICK + MAX_REJECTIONS_PER_TICK)
+
+
+def most_said(seats: Sequence[Seat], memories: int, limits: Limits) -> int:
+    """Return how many bytes a host's answer may take, by the seats and the memories that it was asked for."""
+    waiting = sum(len(seat.pending) for seat in seats if seat.pending)
+    said = _BESIDE + len(seats) * _AS_ROWS * limits.frame_bytes + waiting * _WAITING
+    return min(said + memories * (limits.snapshot_bytes + _AROUND), _MOST)
+
 
 _ORDER_STATES = frozenset({OrderStatus.PENDING.value, OrderStatus.REJECTED.value, OrderStatus.CANCELLED.value})
 _ENDS = frozenset({OrderStatus.FILLED.value, OrderStatus.REJECTED.value, OrderStatus.CANCELLED.value})
@@ -480,7 +520,12 @@ def fill_part(part: TickBuilder, result: HostResult, numbers: dict[int, int], ti
         raise ValueError(f"it answered tick {result.n} to tick {tick.n}")
     if len(result.values) != _VALUE.size * len(seats):
         raise ValueError("it says nothing of some seats")
-    known = {**numbers, **{seat_order.id: seat_order.id for seat in seats for seat_order in seat.pending}}
+    waited = [(place, seat) for place, seat in enumerate(seats) if seat.pending]
+    known = {**numbers, **{pending.id: pending.id for _, seat in waited for pending in seat.pending}}
+    rows = result.orders, result.order_ends, result.dropped, result.trades, result.events, result.logs, result.taints
+    most = len(seats) * _ROWS + len(known)
+    if len(result.changes) > len(seats) or any(len(kind) > most for kind in rows):
+        raise ValueError("it says more than its seats can have done")
     new = {order.number for order in result.orders}
     if len(new) != len(result.orders) or any(number >= 0 for number in new) or new & known.keys():
         raise ValueError("it numbers orders twice")
@@ -492,14 +537,13 @@ def fill_part(part: TickBuilder, result: HostResult, numbers: dict[int, int], ti
         for symbol in held:
             _of(tick.last_prices, symbol)
     changed = {change.seat for change in result.changes}
-    if any(seat.pending for place, seat in enumerate(seats) if place not in changed):
+    if any(place not in changed for place, _ in waited):
         raise ValueError("it says nothing of orders that waited")
     _take_rows(part, result, known)
     part.taints = [(_phase(phase), _at(seats, seat), reason) for phase, seat, reason in result.taints]
     # The trades come before the marks, as they do where a seat is settled.
-    for seat, (equity, unrealized) in zip(seats, _VALUE.iter_unpack(result.values), strict=True):
-        update = part.updates[seat.id]
-        update.valuation = Valuation(equity, unrealized)
+    for update, value in zip(part.updates.values(), _VALUE.iter_unpack(result.values), strict=True):
+        update.valuation = Valuation._make(value)
         update.mark()
     barred = {symbol: _of(tick.conditions.barred, symbol) for symbol in result.barred}
     said = {"barred": barred, "ended": dict(tick.conditions.ended)} if tick.conditions else {}

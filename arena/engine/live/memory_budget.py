@@ -28,8 +28,13 @@ def budget(mebibytes: int) -> int:
 
 def memory_of(workers: Iterable[int], zygote: int | None) -> int:
     """Return about how many bytes workers take of their own: what each has beyond the zygote it was forked from."""
+    return sum(memories_of(workers, zygote))
+
+
+def memories_of(workers: Iterable[int], zygote: int | None) -> list[int]:
+    """Return the same of each."""
     inherited = _anonymous(zygote) if zygote is not None else 0
-    return sum(max(_anonymous(pid) - inherited, _LEAST) for pid in workers)
+    return [max(_anonymous(pid) - inherited, _LEAST) for pid in workers]
 
 
 def _anonymous(pid: int) -> int:

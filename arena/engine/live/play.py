@@ -14,7 +14,7 @@ from arena.core.exchange import Conditions
 from arena.engine.live.supervisor import Supervisor
 from arena.engine.live.tick import Numbers, TickBuilder
 from arena.engine.live.tick_payload import TickPayload
-from arena.engine.seat import Seat
+from arena.engine.seat import Seat, SeatUpdate
 from arena.engine.state import MarketState
 
 # Phases of a tick, as `TickBuilder.end_phase` counts them: absences, starts, settling, late answers, answers.
@@ -73,7 +73,9 @@ def join(
     builder: TickBuilder, seats: Sequence[Seat], parts: Sequence[TickBuilder], numbers: Numbers
 ) -> list[dict[int, int]]:
     """Put the parts of a tick into one builder; return of each part which order has which number in the record."""
-    found = {name: update for part in parts for name, update in part.updates.items()}
+    found: dict[str, SeatUpdate] = {}
+    for part in parts:
+        found.update(part.updates)
     builder.seats = seats
     builder.updates = {seat.id: found[seat.id] for seat in builder.seats}
     mapped: list[dict[int, int]] = [{} for _ in parts]
@@ -85,8 +87,8 @@ def join(
             end["id"] = known.get(end["id"], end["id"])
         builder.writes.order_ends += part.writes.order_ends
         builder.writes.orders_dropped += [known.get(number, number) for number in part.writes.orders_dropped]
-        for update in part.updates.values():
-            for pending in (*update.waiting, *update.pending):
+        for update in part.updates.values() if known else ():
+            for pending in (*update.waiting, *update.pending) if update.pending or update.waiting else ():
                 pending.id = known.get(pending.id, pending.id)
     builder.taints = sorted(
         (taint for part in parts for taint in part.taints), key=lambda taint: (taint[0], taint[1].place)

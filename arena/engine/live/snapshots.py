@@ -75,6 +75,11 @@ class Snapshots:
         deadline = None if left is None else min(left * _SHARE, _LONGEST)
         self._save(ready[:_AT_ONCE], deadline)
 
+    @property
+    def are_kept(self) -> bool:
+        """Say whether memories are saved at all."""
+        return bool(self._period)
+
     def due_elsewhere(self, seats: Sequence[Seat], most: int) -> list[Seat]:
         """Return the bots of another host whose turn it is, the longest due first; a host saves them itself."""
         if not self._period:

@@ -56,7 +56,7 @@ class TickBuilder:
         self.n = n
         self.time = time
         self.writes = TickWrites()
-        self.updates = {seat.id: SeatUpdate.of(seat) for seat in seats}
+        self.updates = {seat.id: SeatUpdate(seat) for seat in seats}
         self.season_id = season_id
         self.delay_ticks = rules.delay_ticks
         self._rules = rules
@@ -300,7 +300,8 @@ class TickBuilder:
                     equities[update.seat.id] = update.valuation.equity
                     update.score.point(update.valuation.equity, self.time)
             self.writes.score_points.append(scores.point(self.n, self.time, equities, prices))
-        fresh = [update.score for update in self.updates.values() if update.scored_ticks == 1]
+        new = [update for update in self.updates.values() if update.seat.score.ticks < 2]
+        fresh = [update.score for update in new if update.scored_ticks == 1]
         if fresh:
             benchmark = scores.benchmark_equity(prices)
             for score in fresh:
@@ -335,7 +336,7 @@ class TickBuilder:
             seat, tally = update.seat, update.tally
             if (
                 update.errors != seat.errors
-                or tally.revision != seat.recorded
+                or (tally is not seat.tally and tally.revision != seat.recorded)
                 or update.good_tick != seat.good_tick
                 or update.errors_in_a_row != seat.errors_in_a_row
                 or update.last_error != seat.last_error
