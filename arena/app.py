@@ -103,7 +103,7 @@ class Arena:
         upgrade(self._database)
         self.signer = read_key(Path(settings.key_file))
         # A recording that nobody waits for is played a block of ticks at a time, over a page shared with each worker.
-        pages = settings.feed == "replay" and not settings.replay_speed
+        pages = settings.feed.startswith("replay:") and not settings.replay_speed
         pool = Pool(
             RUNTIME, settings.limits, on_zygote_death=self._zygote_died, pages=pages, tuned=settings.sandbox_tuning
         )

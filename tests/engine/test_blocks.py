@@ -15,7 +15,8 @@ from sqlalchemy import Engine as Database
 
 from arena.core.exchange import Conditions, Rules
 from arena.engine.backtest.account import RecordedMarket
-from arena.engine.live.blocks import Block
+from arena.engine.live import engine, supervisor
+from arena.engine.live.blocks import Block, BlockLengths
 from arena.engine.live.sources import ReplaySource
 from arena.engine.replay.proof import REPRODUCED, verify
 from arena.store.bundle import StoredRecord
@@ -112,6 +113,14 @@ def played_by_hand(hand: Hand) -> None:
     hand.engine.finish()
 
 
+@pytest.fixture(autouse=True)
+def long_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Play blocks of 64 ticks, however slow the machine is just now."""
+    monkeypatch.setattr(BlockLengths, "next", lambda *_: 64)
+    monkeypatch.setattr(supervisor, "_AHEAD_SECONDS", 60.0)
+    monkeypatch.setattr(engine, "_LAST_BLOCK_SECONDS", 60.0)
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count how many ticks at once bots have answered."""
@@ -188,14 +197,14 @@ def test_what_is_handed_over_in_a_block_is_done_when_it_ends(
     fresh: Make, facing: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hand = begun(fresh(), facing, 1)
-    engine, seat = hand.engine, hand.engine.roster.seats()[0]
+    clock, seat = hand.engine, hand.engine.roster.seats()[0]
     ends: list[int] = []
     play = Block.play
 
     def handing_over(self: Block, *told: Any) -> Any:
-        if not ends and self.end - engine.market.n > 16:
+        if not ends and self.end - clock.market.n > 16:
             ends.append(self.end)
-            engine.call(lambda: engine.roster.pause(seat.id))
+            clock.call(lambda: clock.roster.pause(seat.id))
         return play(self, *told)
 
     monkeypatch.setattr(Block, "play", handing_over)
@@ -203,4 +212,18 @@ def test_what_is_handed_over_in_a_block_is_done_when_it_ends(
         played(hand)
         assert hand.events(seat)[-1] == (ends[0], "paused")
     finally:
-        engine.stop()
+        clock.stop()
+
+
+@pytest.mark.parametrize(("by_blocks", "at_once", "most"), [(10_000, 1_000, True), (1_000, 10_000, False)])
+def test_the_quicker_way_of_asking_is_kept(
+    monkeypatch: pytest.MonkeyPatch, by_blocks: int, at_once: int, *, most: bool
+) -> None:
+    monkeypatch.undo()
+    lengths, n, now, ticks = BlockLengths(), 0, 100.0, {True: 0, False: 0}
+    while now < 120.0:
+        length = lengths.next(n, now)
+        ticks[length > 1] += length
+        n, now = n + length, now + length / (by_blocks if length > 1 else at_once)
+    assert (ticks[True] > 10 * ticks[False]) is most
+    assert (ticks[False] > 10 * ticks[True]) is not most

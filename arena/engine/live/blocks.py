@@ -16,14 +16,21 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from arena.core.exchange import USUAL, Rules, settle
-from arena.core.ledger import Account
+from arena.core.ledger import Account, worth
 from arena.core.orders import Order
 from arena.engine.live.tick_payload import TickPayload
-from arena.engine.seat import Seat
+from arena.engine.seat import Life, Seat
 from arena.runtime.wire import quiet_reply, read_reply
 from sandbox.talk.page_channel import PageChannel
 from sandbox.talk.request import REPLY_AS_EXPECTED, WorkerReply, WorkerRequest
 from sandbox.talk.worker import Worker
+
+# Ticks of a block at most, and seconds that one may take.
+_LONGEST, _BLOCK_SECONDS = 256, 0.1
+# Seconds for which a way of asking is kept, and for which the other one is tried then.
+_KEPT, _TRIED = 2.0, 0.1
+# Who is not asked; paused bots are, once they are resumed.
+_AT_REST = frozenset({Life.PAUSED, Life.QUARANTINED, Life.RETIRED, Life.REFUSED})
 
 
 class BlockTick(NamedTuple):
@@ -34,15 +41,51 @@ class BlockTick(NamedTuple):
     payload: TickPayload
 
 
+class BlockLengths:
+    """Says how many ticks the next block has; 1 asks all bots at once, which is quicker where others use the CPUs.
+
+    Both ways are tried from time to time and the quicker one is kept: the record does not depend on it.
+    """
+
+    def __init__(self) -> None:
+        self._longest = 1
+        self._last = 0.0
+        self._by_blocks = self._trying = True
+        self._began: tuple[int, float] | None = None
+        self._rates = {True: 0.0, False: 0.0}
+
+    def next(self, n: int, now: float) -> int:
+        """Return how many ticks there are from tick n on; `now` is the monotonic clock's."""
+        if self._began is None:
+            self._began = n, now
+        first, began = self._began
+        if now - began >= (_TRIED if self._trying else _KEPT):
+            self._rates[self._by_blocks] = (n - first) / (now - began)
+            # What has been tried is left again where it was no quicker; what was kept is held against the other way.
+            quicker = self._rates[self._by_blocks] > self._rates[not self._by_blocks]
+            if not (self._trying and quicker):
+                self._by_blocks = not self._by_blocks
+            self._trying = not self._trying
+            self._began = n, now
+        if not self._by_blocks:
+            return 1
+        quick = now - self._last < _BLOCK_SECONDS
+        self._longest = min(2 * self._longest, _LONGEST) if quick else max(self._longest // 2, 2)
+        self._last = now
+        return self._longest
+
+
 @dataclass(slots=True)
 class _Answered:
     """What a worker has answered already: all ticks before `until`, with `replies` where it did anything.
 
-    `settled` are the ticks at which orders of its were due.
+    `settled` are the ticks at which orders of its were due. From `plain_until` on there is more to its replies than
+    what a bot has done.
     """
 
     worker: Worker
     until: int
+    plain_until: int
     replies: dict[int, WorkerReply] = field(default_factory=dict)
     settled: set[int] = field(default_factory=set)
 
@@ -95,7 +138,7 @@ class Block:
         first, replies, settled = n, dict[int, WorkerReply](), set[int]()
         channel, pending = self._channel(seat, request.worker), list(waiting)
         # Whether the worker knows this very account, and whether it has just answered that it did nothing.
-        known = True
+        known, plain = True, True
         try:
             reply: WorkerReply | None = channel.begin(request)
             while True:
@@ -105,6 +148,7 @@ class Block:
                         replies[n] = reply
                         orders = _orders_of(reply)
                         if orders is None:
+                            plain = False
                             n += 1
                             break
                         known = not orders
@@ -128,7 +172,7 @@ class Block:
                     n += passed
         finally:
             channel.stop_polling()
-        self._answered[seat.id] = _Answered(request.worker, n, replies, settled)
+        self._answered[seat.id] = _Answered(request.worker, n, n if plain else n - 1, replies, settled)
         return replies.get(first, REPLY_AS_EXPECTED)
 
     def _channel(self, seat: Seat, worker: Worker) -> PageChannel:
@@ -159,12 +203,40 @@ class Block:
         self._answered.pop(seat.id, None)
         self._channels.pop(seat.id, None)
 
-    def is_idle(self, seat: Seat, n: int) -> bool:
-        """Say whether tick n does nothing to a seat but to mark its account."""
-        answered = self._answered.get(seat.id)
-        if answered is None or answered.worker is not seat.worker:
-            return False
-        return n < answered.until and n not in answered.replies and n not in answered.settled
+    def busy_seats(self, seats: Sequence[Seat], n: int) -> list[Seat] | None:
+        """Return the seats to which tick n does more than mark their accounts.
+
+        None where all seats must be looked at: at a tick outside the block, and where a bot is not simply playing.
+        """
+        if not self._first <= n < self.end:
+            return None
+        busy = []
+        for seat in seats:
+            answered = self._answered.get(seat.id)
+            if seat.away or not seat.score.ticks:
+                return None
+            if seat.life is Life.ACTIVE:
+                if answered is None or answered.worker is not seat.worker or not n < answered.plain_until:
+                    return None
+                # A bot whose last tick was an error has to be written again after a good one.
+                if n in answered.replies or n in answered.settled or seat.last_error or not seat.good_tick:
+                    busy.append(seat)
+            elif seat.life in _AT_REST:
+                if seat.pending:
+                    busy.append(seat)
+            else:
+                return None
+        return busy
+
+
+def mark_idle(seats: Sequence[Seat], busy: Sequence[Seat], last_prices: Mapping[str, float]) -> None:
+    """Take a tick that does nothing else to the seats that are not `busy`: value their accounts."""
+    others = {seat.id for seat in busy}
+    for seat in seats:
+        if seat.id not in others:
+            positions = seat.account.positions
+            seat.equity, seat.unrealized = worth(seat.account.cash, positions, last_prices)
+            seat.score.mark(seat.equity, exposed=bool(positions))
 
 
 def _due(waiting: tuple[int, Order]) -> int:

@@ -21,7 +21,7 @@ from sqlalchemy import Engine as Database
 from arena.core.exchange import Rules
 from arena.core.scoring import RANKED_EVERY
 from arena.engine.live import garbage
-from arena.engine.live.blocks import BlockTick
+from arena.engine.live.blocks import BlockLengths, BlockTick, mark_idle
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.calls import CallQueue
 from arena.engine.live.hosts import Hosts
@@ -51,9 +51,8 @@ T = TypeVar("T")
 # made anew after as many seconds too, since whatever comes between is overwritten before anybody can read it.
 _MOST_UNWRITTEN = 512
 _UNWRITTEN_SECONDS = 0.25
-# In a replay that waits for nothing, ticks that bots are asked for one after the other, at most, and seconds that this
-# may take; at a stop all bots come to the end of it, if that takes no longer than so many seconds.
-_LONGEST_BLOCK, _BLOCK_SECONDS, _LAST_BLOCK_SECONDS = 256, 0.1, 2.0
+# Seconds that the rest of a block may take at a stop.
+_LAST_BLOCK_SECONDS = 2.0
 
 WAITING = "No prices available yet, waiting..."
 
@@ -117,7 +116,7 @@ class Engine:
         self._gathering = False
         self._unwritten: list[TickBuilder] = []
         self._written_at = 0.0
-        self._block_length, self._block_end, self._block_began = 1, 0, 0.0
+        self._block_lengths, self._block_end = BlockLengths(), 0
         self._stop_by: float | None = None
         self._barred: set[str] = set()
         self._on_finish = on_finish
@@ -236,14 +235,14 @@ class Engine:
         source, market, first = self._source, self.market, self.market.n + 1
         if not self._gathering or not isinstance(source, ReplaySource) or source.speed or self.hosts:
             return
-        now = real_time.monotonic()
-        quick = now - self._block_began < _BLOCK_SECONDS
-        self._block_length = min(2 * self._block_length, _LONGEST_BLOCK) if quick else max(self._block_length // 2, 1)
-        self._block_began = now
+        length = self._block_lengths.next(first, real_time.monotonic())
+        if length == 1:
+            self.supervisor.block.begin(first, ())
+            return
         ends = self.season.ends_at
         ticks = [
             BlockTick(time, prices, TickPayload(time, market.symbols, prices, market.version))
-            for time, prices in source.usual_ticks(first, first + self._block_length, market.last_prices)
+            for time, prices in source.usual_ticks(first, first + length, market.last_prices)
             if ends is None or time <= ends
         ]
         self._block_end = first + len(ticks)
@@ -280,11 +279,7 @@ class Engine:
             self.supervisor.launch(seat)
         tick = MarketTick(n, time, prices, last_prices, conditions)
         with garbage.gc_paused():
-            if self.hosts:
-                builder = self.hosts.play(tick, self.roster.seats(), self._journal.recorder)
-            else:
-                builder = self._builder(n, time)
-                play_tick(self.supervisor, market, tick, builder)
+            builder = self._play(tick, last=last)
             self.supervisor.spread(builder)
             builder.entry_updates()
             ranked = self._measure(builder, tick, started, last=last)
@@ -365,6 +360,25 @@ class Engine:
 
     def _builder_of(self, seats: Sequence[Seat], n: int, time: float, numbers: Numbers) -> TickBuilder:
         return TickBuilder(seats, self.season.id, n, time, self.rules, numbers, self._limit, self._log_bytes)
+
+    def _play(self, tick: MarketTick, *, last: bool) -> TickBuilder:
+        """Settle and ask the seats to which a tick does anything; the others are marked at once."""
+        seats = self.roster.seats()
+        if self.hosts:
+            return self.hosts.play(tick, seats, self._journal.recorder)
+        busy = self._busy_seats(seats, tick, last=last)
+        builder = self._builder_of(busy, tick.n, tick.time, self._journal.recorder)
+        play_tick(self.supervisor, self.market, tick, builder)
+        if len(busy) < len(seats):
+            mark_idle(seats, busy, tick.last_prices)
+        return builder
+
+    def _busy_seats(self, seats: Sequence[Seat], tick: MarketTick, *, last: bool) -> Sequence[Seat]:
+        """Return the seats that a tick does more to than mark their accounts: all, where rows of all are written."""
+        if last or tick.n % RANKED_EVERY == 0 or self.scores.clock.would_be_due(tick.time):
+            return seats
+        busy = self.supervisor.block.busy_seats(seats, tick.n)
+        return seats if busy is None else busy
 
     def _part(self, seats: Sequence[Seat], tick: MarketTick, numbers: Numbers) -> TickBuilder:
         return self._builder_of(seats, tick.n, tick.time, numbers)
