@@ -102,7 +102,11 @@ class Arena:
         self._lease = self._on_stop(Lease(self._clock_database), Lease.release)
         upgrade(self._database)
         self.signer = read_key(Path(settings.key_file))
-        pool = Pool(RUNTIME, settings.limits, on_zygote_death=self._zygote_died, tuned=settings.sandbox_tuning)
+        # A recording that nobody waits for is played a block of ticks at a time, over a page shared with each worker.
+        pages = settings.feed.startswith("replay:") and not settings.replay_speed
+        pool = Pool(
+            RUNTIME, settings.limits, on_zygote_death=self._zygote_died, pages=pages, tuned=settings.sandbox_tuning
+        )
         self._pool = self._on_stop(pool, Pool.stop)
         self._pool.start()
         confinement = self._pool.confinement

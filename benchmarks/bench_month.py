@@ -200,7 +200,7 @@ class _Writer:
                 "account": stored_account(play.account), "score": play.score.state(), **metrics.named(), "note": None,
             })  # fmt: skip
         board.sort(key=lambda row: -row["equity"])
-        said, summary = self._scores.columns([(row["bot_id"], row["equity"]) for row in board], last_prices)
+        said, summary = self._scores.columns([(row["bot_id"], row["equity"], None) for row in board], last_prices)
         writes.standings = [
             {**row, **columns, "rank": rank} for rank, (row, columns) in enumerate(zip(board, said, strict=True), 1)
         ]

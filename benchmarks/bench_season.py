@@ -50,7 +50,7 @@ def play(ticks: int) -> dict[str, float]:
     from sandbox.pool import Pool
     from sandbox.process.limits import Limits
 
-    pool = Pool("arena.runtime.bot:BotRuntime", Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0))
+    pool = Pool("arena.runtime.bot:BotRuntime", Limits(tick_cpu_soft=5.0, tick_cpu_hard=20.0), pages=True)
     pool.start()
     with tempfile.TemporaryDirectory() as folder:
         database = open_database(f"sqlite:///{folder}/lab.db")

@@ -2,6 +2,7 @@
 
     python -m benchmarks.soak_crash --kills 200
     python -m benchmarks.soak_crash --kills 100 --readers 40
+    python -m benchmarks.soak_crash --kills 10 --snapshots
 
 A real server plays the synthetic market with all shipped bots and two eager ones. After each kill it is
 started again. Now and then its disk is full for a while, or its database locked by somebody else; readers, if any,
@@ -291,8 +292,11 @@ class Soak:
         self.done["locked database"] += 1
         self.until_ticks(3)
 
-    def run(self, kills: int, say: Callable[[str], None]) -> None:
-        """Let `kills` things go wrong, the server's death mostly; a short run takes the quick ones in turn."""
+    def run(self, kills: int, say: Callable[[str], None], *, snapshots: bool = False) -> None:
+        """Let `kills` things go wrong, the server's death mostly; a short run takes the quick ones in turn.
+
+        With `snapshots`, it is its death at the writing of one each time.
+        """
         acts = (
             [self.kill_server_in_its_start] * 8 + [self.kill_server_in_its_ticks] * 8 + [self.kill_zygote] * 2
             + [self.kill_server_at_a_snapshot] * 6 + [self.kill_worker, self.fill_disk, self.lock_database]
@@ -300,6 +304,7 @@ class Soak:
         self.start()
         for n in range(kills):
             act = acts[(0, 8, 16, 18, 24)[n % 5]] if kills < 20 else self.rng.choice(acts)
+            act = self.kill_server_at_a_snapshot if snapshots else act
             act()
             say(f"{n + 1}/{kills} {act.__name__}, {self.ticks()} ticks")
         self.until_bots()
@@ -349,7 +354,9 @@ def _market_problems(connection: sqlite3.Connection, season: sqlite3.Row, seed: 
     return found
 
 
-def soak(kills: int, seed: int, folder: Path, say: Callable[[str], None], readers: int = 0) -> dict[str, Any]:
+def soak(
+    kills: int, seed: int, folder: Path, say: Callable[[str], None], readers: int = 0, *, snapshots: bool = False
+) -> dict[str, Any]:
     """Run it all and return the report."""
     run = Soak(folder, random.Random(seed))
     run.prepare()
@@ -357,7 +364,7 @@ def soak(kills: int, seed: int, folder: Path, say: Callable[[str], None], reader
     reading = Readers(folder / "serve.log", readers)
     try:
         with reading:
-            run.run(kills, say)
+            run.run(kills, say, snapshots=snapshots)
     finally:
         if run.process is not None and run.process.poll() is None:
             run.process.kill()
@@ -378,9 +385,12 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--readers", type=int, default=0, help="clients that read all the while")
+    parser.add_argument("--snapshots", action="store_true", help="only kills at the writing of a snapshot")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        report = soak(arguments.kills, arguments.seed, Path(folder), _say, arguments.readers)
+        report = soak(
+            arguments.kills, arguments.seed, Path(folder), _say, arguments.readers, snapshots=arguments.snapshots
+        )
     print(json.dumps(report, indent=2))
     sys.exit(1 if report["problems"] else 0)
 

@@ -38,13 +38,16 @@ class ScoreClock:
 
     def due(self, time: float) -> bool:
         """Say whether a tick at `time` is a score point; if so, it is taken as one."""
+        if not self.would_be_due(time):
+            return False
         if self.anchor is None:
             self.anchor = time
-        slot = math.floor((time - self.anchor) / self.interval)
-        if slot <= self.slot:
-            return False
-        self.slot = slot
+        self.slot = math.floor((time - self.anchor) / self.interval)
         return True
+
+    def would_be_due(self, time: float) -> bool:
+        """Say whether a tick at `time` would be a score point, without taking it."""
+        return self.anchor is None or math.floor((time - self.anchor) / self.interval) > self.slot
 
 
 def score_ticks(times: Floats, interval: float) -> npt.NDArray[np.int64]:

@@ -31,6 +31,16 @@ class PageChannel:
         self._last = b""
         self._selector = WorkerSelector[None]()
 
+    def begin(self, request: WorkerRequest) -> WorkerReply:
+        """Send one request by the pipe, from which on the worker looks at the page, and return its reply.
+
+        For a worker that has been asked by the pipe: the page says of a reply only that it is the last one again.
+        """
+        number, asked = next_number(), time.monotonic()
+        self._page.words[WANTED] = 1
+        self.worker.write(encode(request.kind, number, request.payload))
+        return self._reply(request, number, asked, woken=True)
+
     def ask(self, request: WorkerRequest) -> WorkerReply:
         """Send one request and return its reply."""
         worker, page, payload, number = self.worker, self._page, request.payload, next_number()
@@ -39,7 +49,7 @@ class PageChannel:
         if length > ROOM:
             self.stop_polling()
             worker.write(encode(request.kind, number, payload))
-            return self._reply(request, number, asked)
+            return self._reply(request, number, asked, woken=True)
         page.memory[BEGIN : BEGIN + length] = payload
         words[WANTED], words[LENGTH], words[QUESTION] = 1, length, number
         if words[ASLEEP]:
@@ -85,11 +95,11 @@ class PageChannel:
         """Have the worker sleep at its pipe until the next request."""
         self._page.words[WANTED] = 0
 
-    def _reply(self, request: WorkerRequest, number: int, asked: float) -> WorkerReply:
-        """Return the reply to the request that has just been written to the page."""
+    def _reply(self, request: WorkerRequest, number: int, asked: float, *, woken: bool = False) -> WorkerReply:
+        """Return the reply to the request that has just been written to the page, or to the pipe, which has `woken`."""
         worker = self.worker
         worker.expect(number, asked, request.hard)
-        got = self._repeated(number) if self._page.words[ANSWER] == number else self._wait(request, number)
+        got = self._repeated(number) if self._page.words[ANSWER] == number else self._wait(request, number, woken=woken)
         now = time.monotonic()
         if isinstance(got, Frame) and got.payload == request.expected_reply and now - asked <= request.soft:
             return REPLY_AS_EXPECTED
@@ -100,11 +110,10 @@ class PageChannel:
         self.worker.waiting_for = None
         return Frame(Kind.REPLY, number, self._last)
 
-    def _wait(self, request: WorkerRequest, number: int) -> Frame | Ending:
+    def _wait(self, request: WorkerRequest, number: int, *, woken: bool) -> Frame | Ending:
         """Wait for a reply that comes by the pipe, or late."""
         worker, words, selector = self.worker, self._page.words, self._selector
         # Whom the pipe has asked is awake, and one LOOK is enough: each costs the worker a round of polling.
-        woken = len(request.payload) > ROOM
         got = worker.receive()
         while got is None:
             if words[ANSWER] == number:

@@ -43,6 +43,10 @@ class CpuPlacement:
         _pin(0, here)
         _pin(worker.pid, there)
 
+    def free(self, worker: Worker) -> None:
+        """Let a worker run wherever there is room again."""
+        _pin(worker.pid, *self._cpus)
+
     def spread(self, worker: Worker) -> None:
         """Have a worker play beside others, and this thread run where there is room."""
         _pin(0, *self._cpus)

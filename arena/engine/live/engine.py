@@ -21,6 +21,7 @@ from sqlalchemy import Engine as Database
 from arena.core.exchange import Rules
 from arena.core.scoring import RANKED_EVERY
 from arena.engine.live import garbage
+from arena.engine.live.blocks import BlockLengths, BlockTick, mark_idle
 from arena.engine.live.broadcast import Broadcast
 from arena.engine.live.calls import CallQueue
 from arena.engine.live.hosts import Hosts
@@ -32,9 +33,10 @@ from arena.engine.live.revival import Revival
 from arena.engine.live.roster import Roster
 from arena.engine.live.season_scores import SeasonScores
 from arena.engine.live.snapshots import Snapshots
-from arena.engine.live.sources import TickSource
+from arena.engine.live.sources import ReplaySource, TickSource
 from arena.engine.live.supervisor import Supervisor
 from arena.engine.live.tick import LOG_BYTES_A_DAY, Numbers, TickBuilder
+from arena.engine.live.tick_payload import TickPayload
 from arena.engine.seat import Seat
 from arena.engine.state import MarketState, SeasonState
 from arena.log import RateLimit
@@ -49,6 +51,8 @@ T = TypeVar("T")
 # made anew after as many seconds too, since whatever comes between is overwritten before anybody can read it.
 _MOST_UNWRITTEN = 512
 _UNWRITTEN_SECONDS = 0.25
+# Seconds that the rest of a block may take at a stop.
+_LAST_BLOCK_SECONDS = 2.0
 
 WAITING = "No prices available yet, waiting..."
 
@@ -112,6 +116,8 @@ class Engine:
         self._gathering = False
         self._unwritten: list[TickBuilder] = []
         self._written_at = 0.0
+        self._block_lengths, self._block_end = BlockLengths(), 0
+        self._stop_by: float | None = None
         self._barred: set[str] = set()
         self._on_finish = on_finish
         self._came_to_its_end = False
@@ -185,7 +191,7 @@ class Engine:
         if self._source.waits_for_bots:
             self._serve_until(lambda: 0.0 if self._released.is_set() else 0.05)
         self._wait_for_start()
-        while not self._calls.stopping and self.state != "finished":
+        while not self._is_over():
             beat = self.beats.next(self.market)
             if beat is None:
                 self.finish()
@@ -199,11 +205,48 @@ class Engine:
                     self._came_to_its_end = True
                     self.finish()
                 break
-            self._save_memories(time)
-            self._serve_until(partial(self.beats.left, time))
-            if not self._calls.stopping and self.state != "finished":
-                self.on_tick(self.market.n + 1, time, last=last)
+            if not self._in_block:
+                self._save_memories(time)
+                self._serve_until(partial(self.beats.left, time))
+                if self._is_over():
+                    break
+                self._begin_block()
+            self.on_tick(self.market.n + 1, time, last=last)
         self._serve_until(lambda: 1.0)
+
+    def _is_over(self) -> bool:
+        """Say whether no tick follows; of a block that bots have been asked for, the rest comes first."""
+        if self._calls.stopping and self._in_block:
+            if self._stop_by is None:
+                self._stop_by = real_time.monotonic() + _LAST_BLOCK_SECONDS
+            return real_time.monotonic() > self._stop_by
+        return self._calls.stopping or self.state == "finished"
+
+    @property
+    def _in_block(self) -> bool:
+        """Say whether bots may have answered ticks to come: nothing else may change them then."""
+        return self.market.n + 1 < self._block_end
+
+    def _begin_block(self) -> None:
+        """Let bots be asked for the next ticks one after the other, where a recording is played and nobody waits.
+
+        What is handed over waits until the block ends, so that one takes a moment only.
+        """
+        source, market, first = self._source, self.market, self.market.n + 1
+        if not self._gathering or not isinstance(source, ReplaySource) or source.speed or self.hosts:
+            return
+        length = self._block_lengths.next(first, real_time.monotonic())
+        if length == 1:
+            self.supervisor.block.begin(first, ())
+            return
+        ends = self.season.ends_at
+        ticks = [
+            BlockTick(time, prices, TickPayload(time, market.symbols, prices, market.version))
+            for time, prices in source.usual_ticks(first, first + length, market.last_prices)
+            if ends is None or time <= ends
+        ]
+        self._block_end = first + len(ticks)
+        self.supervisor.block.begin(first, ticks)
 
     def _wait_for_start(self) -> None:
         """Let a season with a start of its own begin then; what is handed over is done meanwhile."""
@@ -248,11 +291,7 @@ class Engine:
     def _play(self, tick: MarketTick, started: float, *, last: bool) -> bool:
         """Play, record and publish one tick; False where it could not be recorded before the end."""
         market = self.market
-        if self.hosts:
-            builder = self.hosts.play(tick, self.roster.seats(), self._journal.recorder)
-        else:
-            builder = self._builder(tick.n, tick.time)
-            play_tick(self.supervisor, market, tick, builder)
+        builder = self._settle_and_ask(tick, last=last)
         self.supervisor.spread(builder)
         builder.entry_updates()
         ranked = self._measure(builder, tick, started, last=last)
@@ -268,7 +307,8 @@ class Engine:
             self._ranked_at, self._ranked_time = tick.n, started
         if self._gathering:
             self._unwritten.append(builder)
-            if len(self._unwritten) >= _MOST_UNWRITTEN or started - self._written_at > _UNWRITTEN_SECONDS:
+            overdue = len(self._unwritten) >= _MOST_UNWRITTEN or started - self._written_at > _UNWRITTEN_SECONDS
+            if overdue and not self._in_block:
                 self._flush()
         else:
             self._publish(builder)
@@ -305,7 +345,7 @@ class Engine:
         self.scores.end()
         # A worker that has just come back gets its seat, and is ended with the others.
         self._calls.serve_all()
-        if self.state not in {"failed", "finished", "stopped"} and not self._unrecorded:
+        if self.state not in {"failed", "finished", "stopped"} and not self._unrecorded and not self._in_block:
             self._snapshots.at_stop(self.roster.seats())
         self.hosts.end()
         self.roster.end_all()
@@ -328,6 +368,25 @@ class Engine:
 
     def _builder_of(self, seats: Sequence[Seat], n: int, time: float, numbers: Numbers) -> TickBuilder:
         return TickBuilder(seats, self.season.id, n, time, self.rules, numbers, self._limit, self._log_bytes)
+
+    def _settle_and_ask(self, tick: MarketTick, *, last: bool) -> TickBuilder:
+        """Settle and ask the seats to which a tick does anything; the others are marked at once."""
+        seats = self.roster.seats()
+        if self.hosts:
+            return self.hosts.play(tick, seats, self._journal.recorder)
+        busy = self._busy_seats(seats, tick, last=last)
+        builder = self._builder_of(busy, tick.n, tick.time, self._journal.recorder)
+        play_tick(self.supervisor, self.market, tick, builder)
+        if len(busy) < len(seats):
+            mark_idle(seats, busy, tick.last_prices)
+        return builder
+
+    def _busy_seats(self, seats: Sequence[Seat], tick: MarketTick, *, last: bool) -> Sequence[Seat]:
+        """Return the seats that a tick does more to than mark their accounts: all, where rows of all are written."""
+        if last or tick.n % RANKED_EVERY == 0 or self.scores.clock.would_be_due(tick.time):
+            return seats
+        busy = self.supervisor.block.busy_seats(seats, tick.n)
+        return seats if busy is None else busy
 
     def _part(self, seats: Sequence[Seat], tick: MarketTick, numbers: Numbers) -> TickBuilder:
         return self._builder_of(seats, tick.n, tick.time, numbers)
@@ -432,6 +491,7 @@ class Engine:
         self._revival.stop()
         self._calls.serve_all()
         self._zygote_died.clear()
+        self._block_end = 0
         self._pool.restart_zygote()
         here = [seat for seat in self.roster.seats() if seat.host is None]
         for seat in here:

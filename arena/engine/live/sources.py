@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Protocol
 
 from arena.core.exchange import USUAL, Conditions
@@ -140,6 +140,18 @@ class ReplaySource:
         """Return the recorded prices of tick n."""
         del time, previous
         return self.market.prices(n)
+
+    def usual_ticks(self, first: int, end: int, known: Collection[str]) -> Iterator[tuple[float, dict[str, float]]]:
+        """Yield time and prices of ticks from `first` on, before `end` and before the next one that is not usual.
+
+        One is not that has conditions, no price, or the first price of a symbol that is not `known`.
+        """
+        market = self.market
+        for n in range(first, min(end, len(market))):
+            prices = market.prices(n)
+            if n in market.conditions or not prices or not prices.keys() <= set(known):
+                return
+            yield market.time(n), prices
 
     def conditions(self, time: float, market: MarketState) -> Conditions:
         """Return the recorded ones: a recording is what it is, and nothing in it is stale."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 
 from arena.core.seeds import seed_of
+from arena.engine.backtest.cpu_placement import placement
 from arena.engine.discipline import Action
+from arena.engine.live.blocks import Block
 from arena.engine.live.observer import Observer
 from arena.engine.live.tick import TickBuilder
 from arena.engine.live.tick_payload import TickPayload
@@ -25,6 +28,9 @@ from sandbox.talk.worker import Worker
 
 log = logging.getLogger("arena.engine")
 
+# Seconds that bots may be asked ahead at one tick, all together: the clock says in between that it is alive.
+_AHEAD_SECONDS = 0.25
+
 
 class Supervisor:
     """Owns every conversation with the workers; used by the engine's thread only."""
@@ -39,6 +45,8 @@ class Supervisor:
         self._deadline = deadline
         # Bots whose answer was late: its end, once it comes, is not a strike again.
         self._struck: set[str] = set()
+        # Replies that have come before their tick, in a recording that nobody waits for.
+        self.block = Block(state.rules)
 
     @property
     def zygote_pid(self) -> int | None:
@@ -141,12 +149,42 @@ class Supervisor:
         seats = builder.seats
         free = [seat for seat in seats if self._is_free(seat, builder)]
         builder.end_phase()
-        asks = [self._ask_of(seat, tick, builder) for seat in free]
-        workers = [seat.worker for seat in seats if seat.worker is not None]
-        busy = [worker for worker in workers if worker.waiting_for is not None]
-        for seat, answer in zip(free, gather(asks, self._deadline, busy), strict=True):
+        replies = {seat.id: self.block.answer(seat, builder.n) for seat in free}
+        unasked = [seat for seat in free if replies[seat.id] is None]
+        asks = [self._ask_of(seat, tick, builder) for seat in unasked]
+        if self.block.holds(builder.n):
+            self._play_block(unasked, asks, builder, replies)
+            left = [ask for seat, ask in zip(unasked, asks, strict=True) if replies[seat.id] is None]
+            unasked, asks = [seat for seat in unasked if replies[seat.id] is None], left
+        if asks:
+            workers = [seat.worker for seat in seats if seat.worker is not None]
+            busy = [worker for worker in workers if worker.waiting_for is not None]
+            for seat, reply in zip(unasked, gather(asks, self._deadline, busy), strict=True):
+                replies[seat.id] = reply
+        for seat in free:
+            answer = replies[seat.id]
+            assert answer is not None
             self._take(seat, answer, builder)
         builder.end_phase()
+
+    def _play_block(
+        self,
+        seats: Sequence[Seat],
+        asks: Sequence[WorkerRequest],
+        builder: TickBuilder,
+        replies: dict[str, WorkerReply | None],
+    ) -> None:
+        """Have bots answer this tick and those after it, one bot after the other, as far as that goes."""
+        ends = time.monotonic() + _AHEAD_SECONDS
+        with placement(len(seats)) as places:
+            for seat, ask in zip(seats, asks, strict=True):
+                if ask.worker.page is None or ask.worker.demoted or time.monotonic() >= ends:
+                    continue
+                update = builder.updates[seat.id]
+                waiting = [(each.due, each.order) for each in update.waiting]
+                places.face(ask.worker)
+                replies[seat.id] = self.block.play(seat, ask, builder.n, update.account, waiting, ends)
+                places.free(ask.worker)
 
     def spread(self, builder: TickBuilder) -> None:
         """Quarantine every bot with the source of one that has attacked or crashed natively at this tick."""
@@ -273,6 +311,7 @@ class Supervisor:
         if seat.worker is not None:
             seat.worker.close()
             seat.worker = None
+        self.block.forget(seat)
         self._struck.discard(seat.id)
 
 
