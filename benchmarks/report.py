@@ -56,7 +56,8 @@ What each program does is in [benchmarks/README.md](../benchmarks/README.md).
 
 def page(results: dict[str, Any]) -> str:
     """Return the whole page."""
-    sections = [_section(question, results["benches"].get(question.bench, {})) for question in QUESTIONS]
+    here, benches = results["machine"], results["benches"]
+    sections = [_section(question, benches.get(question.bench, {}), here) for question in QUESTIONS]
     return "\n".join([_head(results), *sections, _TAIL])
 
 
@@ -95,13 +96,19 @@ def _loaded(results: dict[str, Any]) -> str:
     )
 
 
-def _section(question: Question, bench: dict[str, Any]) -> str:
+def _section(question: Question, bench: dict[str, Any], here: dict[str, Any]) -> str:
     figures = bench.get("figures")
     goals = [goal_row(goal, figures, quick=bench.get("quick", False)) for goal in question.goals]
     parts = [
         f"## {question.title}\n", f"{_wrapped(question.meaning)}\n",
         _table(("What", "Goal", "Measured", "Beside it", "Verdict"), goals),
     ]  # fmt: skip
+    elsewhere = bench.get("machine", here)
+    if figures is not None:
+        where = "" if elsewhere == here else f" on {in_words(elsewhere)}"
+        loads = f"{number(bench['load_at_start'])} before and {number(bench['load_at_end'])} after"
+        told = f"Measured on {bench['day']}{where}; the load average was {loads}."
+        parts.append(f"{_wrapped(told)}\n")
     if figures is None:
         parts.append(f"Not measured: {bench.get('failed', 'this benchmark was not run.')}\n")
     parts += [_rows(table, pick(figures, table.place)) for table in question.tables]

@@ -99,24 +99,24 @@ def _run(bench: Bench, *, quick: bool) -> dict[str, Any]:
         return {"figures": json.loads(out.read_text("utf-8") if out.exists() else text)}
 
 
-def _known(out: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """Return what a file already holds of this machine."""
+def _known(out: Path) -> dict[str, Any]:
+    """Return what a file already holds; each benchmark names the machine that it was measured on."""
     if not out.exists():
         return {}
     there = json.loads(out.read_text("utf-8"))
-    return there["benches"] if there["machine"] == facts else {}
+    return {name: {"machine": there["machine"], **bench} for name, bench in there["benches"].items()}
 
 
 def run(names: list[str], out: Path, *, quick: bool) -> dict[str, Any]:
     """Run benchmarks one after another; after each of them the file is written."""
     facts, load = machine.facts(), machine.load()
-    kept = _known(out, facts) if set(names) != set(BENCHES) else {}
+    kept = _known(out) if set(names) != set(BENCHES) else {}
     machine.adopt_orphans()
     out.parent.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {"arena": __version__, "machine": facts, "benches": kept}
     for name in names:
         print(f"-- {name}", file=sys.stderr, flush=True)
-        kept[name] = measure(name, quick=quick, load_at_start=load)
+        kept[name] = {"machine": facts, **measure(name, quick=quick, load_at_start=load)}
         results["benches"] = {known: kept[known] for known in BENCHES if known in kept}
         out.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
     return results
