@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from arena.people.rights import Caller
 from arena.web import schemas_backtests as schemas
 from arena.web.access import Known
-from arena.web.answers import answer
+from arena.web.answers import answer, tagged
 from arena.web.context import AppState, Ctx, Waiting
 from arena.web.jobs import job_answer
 from arena.web.tournaments import (
@@ -65,15 +65,15 @@ def _ask(context: AppState, body: schemas.TournamentRequest, caller: Caller) -> 
 @router.get("/tournaments/{tournament_id}", response_model=schemas.TournamentRun)
 async def tournament(request: Request, tournament_id: str, context: Ctx, lines: Waiting) -> Response:
     """Return a kept tournament, or its job while there is nothing kept yet."""
-    return await lines.reads.run(request, _tournament, context, tournament_id)
+    return await lines.reads.run(request, _tournament, request, context, tournament_id)
 
 
-def _tournament(context: AppState, tournament_id: str) -> Response:
+def _tournament(request: Request, context: AppState, tournament_id: str) -> Response:
     job = last_job(context, tournament_id)
     if job is not None and job["status"] != "done":
         return job_answer(job, 202)
     found = schemas.TournamentRun.model_validate(kept_tournament(context, tournament_id))
-    return Response(found.model_dump_json(), media_type="application/json")
+    return tagged(request, found.model_dump_json().encode())
 
 
 @router.get(
@@ -84,10 +84,11 @@ async def tournament_download(
     request: Request, tournament_id: str, name: str, context: Ctx, lines: Waiting
 ) -> Response:
     """Download one file of a kept tournament: report.html, table.csv or tournament.json."""
-    return await lines.reads.run(request, _file, context, tournament_id, name)
+    return await lines.reads.run(request, _file, request, context, tournament_id, name)
 
 
-def _file(context: AppState, tournament_id: str, name: str) -> Response:
+def _file(request: Request, context: AppState, tournament_id: str, name: str) -> Response:
     text = tournament_file(context, tournament_id, name)
-    headers = {"content-disposition": f'attachment; filename="tournament-{tournament_id}-{name}"'}
-    return Response(text, headers=headers, media_type=_TYPES[name.rpartition(".")[2]])
+    found = tagged(request, text.encode(), _TYPES[name.rpartition(".")[2]])
+    found.headers["content-disposition"] = f'attachment; filename="tournament-{tournament_id}-{name}"'
+    return found

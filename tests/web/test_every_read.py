@@ -23,8 +23,8 @@ WITHOUT_SEASON = {
     "/activity", "/backtests", "/backtests/{run_id}", "/backtests/{run_id}/files/{name}", "/claims-schema", "/contract",
     "/jobs/{job_id}", "/jobs/{job_id}/events", "/key", "/me", "/me/tokens", "/models", "/seasons", "/seasons/{number}",
     "/seasons/{number}/files/{name}", "/seasons/{number}/report", "/status", "/strategies/{submission_id}",
-    "/strategies/{submission_id}/events", "/strategies/{submission_id}/question", "/stream", "/tapes", "/users",
-    "/webhooks",
+    "/strategies/{submission_id}/events", "/strategies/{submission_id}/question", "/stream", "/tapes", "/tournaments",
+    "/tournaments/{tournament_id}", "/tournaments/{tournament_id}/files/{name}", "/users", "/webhooks",
 }  # fmt: skip
 OF_SEASONS = sorted(set(READS) - WITHOUT_SEASON)
 
@@ -110,8 +110,8 @@ def tagged(two: Two, address: str) -> None:
     [
         "/claims-schema", "/contract", "/key", "/me", "/models", "/seasons/1", "/seasons/1/report",
         "/seasons/1/report?format=csv", "/seasons/1/report?format=html", "/seasons/1/files/board.csv",
-        "/seasons/1/files/trades.parquet", "/seasons/1/files/report.json", "/tapes", "/webhooks", "/backtests",
-        "/backtests/{run}", "/backtests/{run}/files/run.json",
+        "/seasons/1/files/trades.parquet", "/seasons/1/files/report.json", "/tapes", "/tournaments", "/webhooks",
+        "/backtests", "/backtests/{run}", "/backtests/{run}/files/run.json",
     ],
 )  # fmt: skip
 def test_what_has_not_changed_is_not_sent_again(two: Two, address: str) -> None:

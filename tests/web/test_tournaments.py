@@ -63,6 +63,8 @@ def test_a_tournament_is_rated_and_has_an_address(live: Running, played: str) ->
 def test_the_same_tournament_is_played_once(live: Running, bots: list[str], played: str) -> None:
     again = live.api("POST", "/tournaments", json=wanted(bots, tiers=["thin", "trend"]))
     assert again.json() == {"id": played, "address": f"/tournaments/{played}", "job_id": None}
+    known = {"if-none-match": live.api("GET", f"/tournaments/{played}").headers["etag"]}
+    assert live.api("GET", f"/tournaments/{played}", headers=known).status_code == 304
 
 
 def test_its_files_can_be_downloaded_and_no_other(live: Running, played: str) -> None:
@@ -71,6 +73,10 @@ def test_its_files_can_be_downloaded_and_no_other(live: Running, played: str) ->
         answer = live.api("GET", f"/tournaments/{played}/files/{name}")
         assert answer.status_code == 200
         assert answer.headers["content-disposition"].startswith("attachment")
+        again = live.api(
+            "GET", f"/tournaments/{played}/files/{name}", headers={"if-none-match": answer.headers["etag"]}
+        )
+        assert again.status_code == 304
         files[name] = answer.text
     assert "<b>Idle" not in files["report.html"]
     assert len([*csv.DictReader(io.StringIO(files["table.csv"]))]) == 2
