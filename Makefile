@@ -27,7 +27,7 @@ test: install-dev
 
 # Whole servers, browsers, clusters and kills: what a change of the engine or the pages wants before it is merged.
 test-system: install-dev
-	$(BIN)/python -m pytest -m 'system and not perf and not long' -n 3 --dist worksteal
+	$(BIN)/python -m pytest -m 'system and not perf and not long' -n 4 --dist worksteal
 
 # The few tests whose cost is their content: soaks, and everything of a kind where `make test` takes a part.
 test-long: install-dev

@@ -251,6 +251,7 @@ def test_money_is_neither_made_nor_lost(asked: list[Request], market: list[dict[
     assert all(position.size > 0.0 for position in account.positions.values())
 
 
+@pytest.mark.system
 @PATIENT
 @given(requests, requests, markets, rules_of)
 def test_a_bots_result_does_not_depend_on_who_else_plays(

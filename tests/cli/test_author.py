@@ -19,6 +19,7 @@ def write(folder: Path, name: str, source: str) -> str:
     return str(path)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("name", "file"),
     [("My Bot", "my_bot.py"), ('It\'s "quoted" \\ {x}', "it_s_quoted_x.py"), ("7 up", "bot_7_up.py"), ("狗", "bot.py")],
@@ -29,6 +30,7 @@ def test_a_new_bot_passes_its_check_whatever_its_name(run: Run, tmp_path: Path, 
     assert f"NAME = {name!r}" in (tmp_path / "bots" / file).read_text("utf-8")
 
 
+@pytest.mark.system
 def test_a_new_bot_does_what_is_expected(run: Run) -> None:
     run("new", "My Bot", "--stub", "--dir", "bots")
     done = run("try", "bots/my_bot.py", "--prompt", "20-tick SMA cross on BTC with 10% of cash", "--json")
@@ -56,6 +58,7 @@ def test_a_file_that_is_there_is_not_written_over(run: Run, tmp_path: Path) -> N
     assert "there already" in done.err
 
 
+@pytest.mark.system
 def test_try_shows_what_is_not_met_and_refuses_nothing(run: Run, tmp_path: Path) -> None:
     done = run("try", write(tmp_path, "idle.py", bot_source("pass")))
     assert done.code == 0

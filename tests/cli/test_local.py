@@ -57,6 +57,7 @@ def test_a_wrong_command_line_exits_2(run: Run, arguments: list[str]) -> None:
     assert done.out == "" or "Usage" in done.out
 
 
+@pytest.mark.system
 def test_help_of_everything_is_there(run: Run) -> None:
     text = run("--help").out
     for command in (
@@ -110,6 +111,7 @@ def test_check_of_a_missing_file_exits_2_and_names_it(run: Run) -> None:
 # -- backtest ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.system
 def test_a_backtest_writes_all_it_is_asked_to(run: Run, tmp_path: Path, market: Path) -> None:
     good = write(tmp_path, "good.py", bot_source(f"{BUYER}\nctx.log('here')", name="Good"))
     bad = write(tmp_path, "bad.py", "import os; os.sep\n" + bot_source(name="Bad"))
@@ -181,6 +183,7 @@ def _check_tables(folder: Path) -> None:
     connection.close()
 
 
+@pytest.mark.system
 def test_the_report_says_what_it_was_played_by_and_holds_the_equity_curve(
     run: Run, tmp_path: Path, market: Path
 ) -> None:
@@ -265,6 +268,7 @@ def test_a_result_beyond_belief_is_played_again_in_lockstep_and_said_so(run: Run
     assert {**first, "note": None} == again
 
 
+@pytest.mark.system
 def test_several_files_after_one_flag_make_one_market(run: Run, tmp_path: Path, market: Path) -> None:
     other = write(tmp_path, "eth.csv", "time,symbol,price\n1700000000,ETHUSDT,10\n1700000050,ETHUSDT,11\n")
     bot = write(tmp_path, "bot.py", bot_source('ctx.submit_order("ETHUSDT", "BUY", 1.0)'))
@@ -299,6 +303,7 @@ def test_a_symbol_that_cannot_be_guessed_exits_2_and_names_the_flag(run: Run, tm
     assert run("backtest", bot, "--data", f"BTCUSDT={data}").code == 0
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("flag", ["--json", "--trades", "--orders", "--logs", "--db"])
 def test_an_output_that_cannot_be_written_is_told_in_words(run: Run, tmp_path: Path, market: Path, flag: str) -> None:
     bot = write(tmp_path, "bot.py", bot_source())
@@ -307,6 +312,7 @@ def test_an_output_that_cannot_be_written_is_told_in_words(run: Run, tmp_path: P
     assert "nowhere" in done.err or "cannot be opened" in done.err
 
 
+@pytest.mark.system
 def test_a_missing_market_exits_2_or_1_and_is_named(run: Run, tmp_path: Path) -> None:
     done = run("backtest", write(tmp_path, "bot.py", bot_source()), "--data", "nowhere.csv")
     assert done.code in {1, 2}

@@ -172,6 +172,7 @@ def test_text_of_several_lines_keeps_its_lines() -> None:
     assert clean_text("a\r\nb\rc\n\td\x1b[0m") == "a\nb\nc\n\td[0m"
 
 
+@pytest.mark.system
 def test_a_hostile_bot_reaches_a_terminal_as_text(live: Running, run: Run, own_name: str) -> None:
     body = f"{BUYER}\nctx.log({CONTROLS!r})\nraise ValueError({CONTROLS!r})"
     seat = live.admitted(bot_source(body, name=own_name))
@@ -197,6 +198,7 @@ def test_a_log_line_is_cleaned() -> None:
 # -- the words of commands
 
 
+@pytest.mark.system
 def test_a_report_on_stdout_has_it_for_itself(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bot.py").write_text(bot_source(BUYER))
     prices = "".join(f"{1_700_000_000 + n},BTCUSDT,{100 + n % 7}\n" for n in range(50))

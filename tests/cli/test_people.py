@@ -69,6 +69,7 @@ def test_there_must_be_a_database(run: Run) -> None:
         assert (done.code, "no database" in done.err) == (4, True)
 
 
+@pytest.mark.system
 def test_a_password_is_read_from_stdin_and_never_an_argument(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

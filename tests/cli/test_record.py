@@ -85,6 +85,7 @@ async def received(fake: FakeBinance) -> None:
         await (await connection.ping())
 
 
+@pytest.mark.system
 def test_ctrl_c_ends_a_recording_with_everything_in_the_file(tmp_path: Path) -> None:
     async def scene() -> None:
         async with FakeBinance() as fake, recorder(fake, tmp_path) as process:
@@ -141,6 +142,7 @@ def test_a_recording_ends_after_its_seconds_and_says_if_nothing_came(tmp_path: P
     play(scene)
 
 
+@pytest.mark.system
 def test_ctrl_c_before_the_seconds_are_over_is_an_interruption(tmp_path: Path) -> None:
     async def scene() -> None:
         async with FakeBinance() as fake, recorder(fake, tmp_path, "--seconds", "600") as process, trading(fake):

@@ -98,6 +98,7 @@ def test_bots_are_uploaded_and_the_refused_are_told(live: Running, run: Run, own
     assert "another author" in taken.err
 
 
+@pytest.mark.system
 def test_every_reading_command_prints_one_document(live: Running, run: Run, own_name: str) -> None:
     seat = live.admitted(bot_source(f"{BUYER}\nctx.log('here')", name=own_name))
     until(lambda: seat.score.trades, "a trade")
@@ -114,6 +115,7 @@ def test_every_reading_command_prints_one_document(live: Running, run: Run, own_
     assert reading(live, run, "season", "list", "--json").json()["items"][0]["number"] == 1
 
 
+@pytest.mark.system
 def test_every_reading_command_has_words_for_people(live: Running, run: Run, own_name: str) -> None:
     seat = live.admitted(bot_source(f"{BUYER}\nctx.log('here')", name=own_name))
     until(lambda: seat.score.trades, "a trade")
@@ -255,6 +257,7 @@ def test_a_file_that_is_not_utf8_is_refused(live: Running, run: Run, tmp_path: P
     assert "line 2 is not UTF-8 text" in done.err
 
 
+@pytest.mark.system
 def test_webhooks_are_added_listed_tried_and_removed(live: Running, run: Run) -> None:
     made = run("webhooks", "add", "http://127.0.0.1:9/hook", "--event", "trade", "--json", "--url", live.url).json()
     assert made["secret"].startswith("whsec_")
@@ -269,6 +272,7 @@ def test_webhooks_are_added_listed_tried_and_removed(live: Running, run: Run) ->
     assert run("webhooks", "add", "nowhere", "--url", live.url).code == 1
 
 
+@pytest.mark.system
 def test_what_a_bot_does_and_why_is_told(live: Running, run: Run, own_name: str) -> None:
     seat = live.admitted(bot_source(BUYER, name=own_name))
     until(lambda: live.get(f"/bots/{seat.id}/trades")["items"], "a trade")

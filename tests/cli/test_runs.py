@@ -71,6 +71,7 @@ def test_a_run_of_many_bots_names_the_first_two_in_the_list(run: Run, market: Pa
     assert run("runs", "list", "--json").json()["items"][0]["bots"] == [f"Bot {n}" for n in range(4)]
 
 
+@pytest.mark.system
 def test_a_comparison_says_what_differs_and_by_how_much(run: Run, kept: list[str]) -> None:
     done = run("runs", "compare", kept[1], kept[0])
     assert "fee in bps: 0 → 10" in done.out

@@ -210,6 +210,7 @@ def test_one_cpu_is_enough(calm: Pool) -> None:
     assert [result.status for result in results] == ["ok", "ok"]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("run", [1, 20])
 def test_a_mirror_that_differs_costs_the_bot_its_place_and_no_other(run: int) -> None:
     market = seeded(400)

@@ -164,6 +164,7 @@ def test_blocks_of_ticks_change_nothing(fresh: Make, facing: Pool, asked: list[i
             hand.engine.stop()
 
 
+@pytest.mark.system
 def test_a_kill_in_the_middle_of_a_block_loses_no_recorded_tick(fresh: Make, facing: Pool, asked: list[int]) -> None:
     hands = [begun(fresh(), facing, 1) for _ in range(2)]
     whole, hand = hands

@@ -132,6 +132,7 @@ def strict(facing: Pool) -> Iterator[Pool]:
     found.stop()
 
 
+@pytest.mark.system
 def test_a_bot_over_its_limit_goes_on_at_the_next_tick(strict: Pool) -> None:
     body = f"{BUY}\nif tick['time'] == 1_700_000_180.0:\n    while True: pass"
     (result,) = in_turn(strict, own(bot_source(body)), seeded(20))
@@ -141,6 +142,7 @@ def test_a_bot_over_its_limit_goes_on_at_the_next_tick(strict: Pool) -> None:
     assert [order.tick for order in result.play.ledger.orders] == [n for n in range(20) if n != 3]
 
 
+@pytest.mark.system
 def test_a_market_may_end_while_a_bot_is_out(strict: Pool) -> None:
     body = "if tick['time'] == 1_700_000_300.0:\n    while True: pass"
     (result,) = in_turn(strict, own(bot_source(body)), seeded(7))
@@ -156,6 +158,7 @@ def test_an_endless_loop_ends_in_quarantine_and_hurts_nobody(strict: Pool) -> No
     assert report.order_rows(alone) == report.order_rows(both[1:])
 
 
+@pytest.mark.system
 def test_a_mirror_that_differs_costs_the_bot_its_place(facing: Pool) -> None:
     del facing
     market = seeded(400)
@@ -171,6 +174,7 @@ def test_a_mirror_that_differs_costs_the_bot_its_place(facing: Pool) -> None:
     assert report.order_rows(alone) == report.order_rows(both[1:])
 
 
+@pytest.mark.system
 def test_no_price_to_come_is_ever_in_a_page(facing: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     del facing
     market, pages, looked = seeded(60), [], []

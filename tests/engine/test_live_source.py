@@ -135,6 +135,7 @@ def test_after_a_stop_longer_than_the_limit_waiting_orders_are_rejected_and_the_
     assert seat.account.sizes() == {BTC: 2.0}
 
 
+@pytest.mark.system
 def test_a_feed_that_stalls_for_an_hour_stops_no_clock_and_fills_nothing(
     deal: Callable[..., Hand], market: LiveMarket
 ) -> None:

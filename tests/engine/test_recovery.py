@@ -116,6 +116,7 @@ def test_a_restart_before_the_first_tick_changes_nothing(deal: Deal) -> None:
     assert hand.events(seat) == [(0, "start")]
 
 
+@pytest.mark.system
 def test_memory_comes_back_with_the_pauses_and_late_ticks_it_had(deal: Deal) -> None:
     hand = deal(Steady())
     body = f"global n\nn += 1\nctx.log(f'call {{n}}')\nif n == 3:\n    {SPIN}"

@@ -124,6 +124,7 @@ def test_a_recovering_bot_can_be_paused_resumed_and_retired(deal: Deal) -> None:
     assert all(words.startswith(REPRODUCED) for words in proofs(hand)), proofs(hand)
 
 
+@pytest.mark.system
 def test_a_restart_begins_at_the_newest_snapshot(deal: Deal, plain: Pool) -> None:
     hand = deal(Steady(*({"BTCUSDT": 100.0 + n} for n in range(40))), pool=plain)
     body = 'global total\ntotal += tick["prices"]["BTCUSDT"]\nctx.log(f"call {total}")'

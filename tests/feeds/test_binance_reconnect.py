@@ -95,6 +95,7 @@ def test_an_announced_shutdown_loses_no_trade() -> None:
     play(scene)
 
 
+@pytest.mark.system
 def test_a_connection_is_replaced_before_the_venue_ends_it() -> None:
     async def scene() -> None:
         async with FakeBinance() as fake:

@@ -210,6 +210,7 @@ def test_an_unknown_symbol_is_named_with_similar_ones() -> None:
     play(scene)
 
 
+@pytest.mark.system
 @needs_ccxt
 def test_a_symbol_without_a_price_is_named_once() -> None:
     async def scene() -> None:

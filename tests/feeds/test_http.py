@@ -108,6 +108,7 @@ def test_a_body_beyond_the_limit_is_refused_also_where_only_decompression_shows_
     assert isinstance(failure_of((response(packed, "Content-Encoding: gzip"),)), ResponseTooLargeError)
 
 
+@pytest.mark.system
 def test_a_small_compressed_body_cannot_take_much_memory() -> None:
     """256 MiB of zeros in a body of 256 KiB are stopped at the limit, not after they have been unpacked."""
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)

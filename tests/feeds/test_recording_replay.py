@@ -205,6 +205,7 @@ print(len(history.times), history.prices[-1, 0])
 """
 
 
+@pytest.mark.system
 def test_a_recording_larger_than_the_memory_is_read(tmp_path: Path) -> None:
     path = tmp_path / "m.arena"
 
@@ -242,6 +243,7 @@ def shared() -> Callable[[str], Path]:
     return find
 
 
+@pytest.mark.system
 def test_real_frames_replay_to_the_last_trade_of_each_second(shared, tmp_path: Path) -> None:
     paths = [shared(f"binance_spot_{name}_20240808.frames.gz") for name in ("btcusdt", "ethusdt")]
     lines = [line.split(b" ", 1) for path in paths for line in gzip.decompress(path.read_bytes()).splitlines()]

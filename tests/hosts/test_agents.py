@@ -106,6 +106,7 @@ def test_a_token_is_of_one_host_until_this_is_removed(database: Database) -> Non
 # -- joining
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("token", ["", "arena_host_" + "x" * 43, "something else"])
 def test_a_connection_without_a_hosts_token_is_refused_before_anything_is_read(agents: Agents, token: str) -> None:
     with pytest.raises(InvalidStatus) as refused:

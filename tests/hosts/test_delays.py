@@ -78,6 +78,7 @@ class Places:
         self.playing.clear()
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("delay", "seed"), [(2, 1), (3, 2)])
 def test_hosts_that_come_and_are_drained_change_nothing(
     begin: Begin, host_pools: list[Pool], delay: int, seed: int
@@ -114,6 +115,7 @@ def told(hand: Hand, seat: Seat) -> dict[str, Any]:
     }
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("delay", "seed"), [(2, 1), (2, 2), (3, 3), (3, 4)])
 def test_nothing_is_lost_or_doubled_where_hosts_break_off(
     begin: Begin, host_pools: list[Pool], delay: int, seed: int

@@ -88,6 +88,7 @@ def takers(database: Database, work: str) -> set[str]:
         return {name for (name,) in found}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("run", [LOCKSTEP, RUN_AHEAD])
 def test_backtests_of_two_machines_equal_those_of_this_one(
     database: Database, head_pool: Pool, host_pools: list[Pool], run: int, monkeypatch: pytest.MonkeyPatch

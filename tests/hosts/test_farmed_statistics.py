@@ -63,6 +63,7 @@ def test_every_bots_figures_are_worked_out_by_another_machine(
     assert "Whether its timing is more than luck" in " ".join(shown.output.split()), shown.output
 
 
+@pytest.mark.system
 @pytest.mark.usefixtures("season_id")
 def test_a_report_is_the_one_that_the_server_would_have_made(database: Database, idle: Pool, tmp_path: Path) -> None:
     pytest.importorskip("arch", reason="the extra 'trust' is not installed")

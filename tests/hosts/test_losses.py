@@ -90,6 +90,7 @@ def test_a_lost_host_costs_only_its_own_bots_the_ticks_until_they_are_back(begin
     prove(hand, seats)
 
 
+@pytest.mark.system
 def test_a_host_that_is_drained_gives_its_bots_away_and_no_bot_notices(begin: Begin, machines: Machines) -> None:
     alone = begin(market())
     for source in BOTS:
@@ -108,6 +109,7 @@ def test_a_host_that_is_drained_gives_its_bots_away_and_no_bot_notices(begin: Be
     assert record(hand) == record(alone)
 
 
+@pytest.mark.system
 def test_a_host_that_joins_while_the_season_runs_takes_bots_over(begin: Begin, machines: Machines) -> None:
     alone = begin(market())
     for source in BOTS:

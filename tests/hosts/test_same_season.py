@@ -19,6 +19,7 @@ def alone() -> dict[int, dict[str, Any]]:
     return {}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("count", "delay"), [(1, 1), (2, 1), (3, 1), (1, 2), (2, 3)])
 def test_a_season_is_the_same_on_several_hosts(
     begin: Begin, machines: Machines, alone: dict[int, dict[str, Any]], count: int, delay: int

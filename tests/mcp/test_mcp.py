@@ -140,6 +140,7 @@ def test_tools_say_what_they_change(live: Running) -> None:
     assert reading == TOOLS - destroying - {"submit_strategy", "upload_bot", "run_backtest", "verify_bot"}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("transport", [over_http, over_stdio], ids=["http", "stdio"])
 def test_what_is_refused_is_said_in_sentences(live: Running, own_name: str, transport: Any) -> None:
     async def play() -> None:

@@ -85,6 +85,7 @@ def test_every_stopped_act_is_credited_to_a_layer(findings: Findings) -> None:
     assert "seccomp" in credits_["run a program"]
 
 
+@pytest.mark.system
 def test_the_findings_are_plain_json_without_secrets(findings: Findings) -> None:
     told = json.dumps(findings.as_dict())
     assert "the-secret-of-this-server" not in told

@@ -185,6 +185,7 @@ def test_a_worker_that_was_too_slow_stands_back_until_it_is_in_time_again(liars:
     assert policies == [os.SCHED_IDLE, os.SCHED_IDLE, os.SCHED_OTHER]
 
 
+@pytest.mark.system
 def test_a_soft_miss_leaves_no_mark_on_the_scheduling() -> None:
     before, after = scheduling_after_a_soft_miss()
     assert before == after

@@ -57,6 +57,7 @@ def test_a_reader_is_locked_as_every_child_is(pool: Pool) -> None:
     assert {"rlimits", "undumpable", "no-new-privs", "seccomp", "proved"} <= set(pool.confinement["layers"])
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("source", [SOURCE, CROOKED, b"(", b"x = 1\n"])
 def test_a_reader_says_what_a_fresh_child_says(pool: Pool, bots: Pool, source: bytes) -> None:
     filled(pool)

@@ -141,6 +141,7 @@ def test_pipes_serve_as_before_once_turns_are_over(turns: PageChannel) -> None:
         assert answer.payload == json.dumps(word).encode()
 
 
+@pytest.mark.system
 def test_limits_of_a_tick_hold(turns: PageChannel) -> None:
     late = say(turns, "burn", 0.2, soft=0.1, hard=5.0)
     assert (late.verdict, late.payload) == (Verdict.TIMEOUT, None)

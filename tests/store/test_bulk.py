@@ -172,6 +172,7 @@ def test_half_a_surrogate_pair_in_a_json_column_is_kept(tmp_path: Path, migrated
     database.dispose()
 
 
+@pytest.mark.system
 def test_many_entries_are_updated_at_once(books: Books) -> None:
     bots = [books.admit(f"Bot {n}", str(n)) for n in range(3)]
     rows = [

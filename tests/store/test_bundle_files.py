@@ -136,6 +136,7 @@ def test_what_cannot_be_right_is_refused_by_name(
     assert said in refused(parts.file(tmp_path / "a.zip"))
 
 
+@pytest.mark.system
 def test_a_member_that_unpacks_to_gigabytes_is_not_unpacked(parts: Parts, tmp_path: Path) -> None:
     path = parts.file(tmp_path / "a.zip")
     with (
@@ -169,6 +170,7 @@ def test_a_manifest_of_another_kind_is_refused(tmp_path: Path, manifest: bytes) 
     refused(tmp_path / "a.zip")
 
 
+@pytest.mark.system
 @settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_no_change_of_any_value_ends_in_anything_but_a_bundle_or_a_sentence(

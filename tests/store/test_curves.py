@@ -43,6 +43,7 @@ def test_a_short_span_is_exact(long: Books) -> None:
     assert show(long, 2000, TIMES[-1] + 1).items == []
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("limit", "level"), [(2, 3600), (20, 3600), (40, 60), (1500, 60), (20_000, 0)])
 def test_a_long_span_is_of_roll_ups_whose_every_item_is_a_row(long: Books, limit: int, level: int) -> None:
     found = show(long, limit)

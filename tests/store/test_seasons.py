@@ -137,6 +137,7 @@ def test_a_new_version_replaces_the_one_before(books: Books, set_status: Callabl
     assert books.enrol("A", "three").replaces is None
 
 
+@pytest.mark.system
 def test_the_name_of_another_author_is_refused(books: Books) -> None:
     books.admit("A", "one", author="Ann")
     with pytest.raises(ConflictError, match="'A'"):

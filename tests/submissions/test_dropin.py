@@ -60,6 +60,7 @@ def test_a_changed_file_is_the_next_version(watched: Running, own_name: str) -> 
     becomes(watched, own_name, "retired")
 
 
+@pytest.mark.system
 def test_a_file_that_goes_back_is_a_change_too(watched: Running, own_name: str) -> None:
     first, second = bot_source(name=own_name), bot_source("x = 1", name=own_name)
     drop(watched, own_name, first)
@@ -82,6 +83,7 @@ def test_a_refused_change_leaves_the_old_version_running(
     assert status(watched, f"{own_name} v2") is None
 
 
+@pytest.mark.system
 def test_a_deleted_file_pauses_its_bot_and_its_return_wakes_it(watched: Running, own_name: str) -> None:
     source = bot_source(name=own_name)
     path = drop(watched, own_name, source)
@@ -107,6 +109,7 @@ def test_a_second_file_with_a_taken_name_is_refused_and_both_are_named(
     assert status(watched, f"{own_name} v2") is None
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"def", b"NAME = 1"])
 def test_a_file_that_fails_hurts_no_other(watched: Running, own_name: str, content: bytes) -> None:
     path_of(watched, f"{own_name} bad").write_bytes(content)

@@ -129,6 +129,7 @@ def test_every_child_is_a_line_with_what_it_did_and_what_it_cost(played: Played)
     assert stored[: len(lines)] == json.loads(json.dumps(lines))
 
 
+@pytest.mark.system
 def test_the_budget_is_kept(played: Played) -> None:
     assert len(played.requests) == 4
     assert played.spent == {"tokens": 1200.0, "usd": pytest.approx(4 * (100 * 1.0 + 200 * 2.0) / 1e6)}

@@ -181,6 +181,7 @@ def test_each_model_is_asked_no_more_at_once_than_it_bears(tmp_path: Path) -> No
 # -- cancelling
 
 
+@pytest.mark.system
 def test_what_is_being_written_is_cancelled_and_its_connection_closed(tmp_path: Path) -> None:
     with FakeModelServer(lambda *_: Scripted("x", hang=60.0)) as model:
         settings = settings_for(tmp_path, openai_base_url=model.base_url, openai_model="m")

@@ -63,6 +63,7 @@ def test_a_fresh_sample_may_be_admitted(studio: Studio, own_name: str) -> None:
     assert (done["status"], done["attempts"][-1]["kind"]) == ("admitted", "fresh")
 
 
+@pytest.mark.system
 def test_the_same_answer_again_ends_the_repairs(studio: Studio, own_name: str) -> None:
     same = bad(1, own_name)
     done = studio.submit(same, same, answer(bot_source(BUYER, name=own_name)))

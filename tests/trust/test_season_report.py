@@ -33,6 +33,7 @@ def test_an_open_season_has_no_report_yet(database: Database) -> None:
         season_report(database, 1)
 
 
+@pytest.mark.system
 def test_planted_skill_is_found_and_luck_is_not(database: Database) -> None:
     pytest.importorskip("arch", reason="the extra 'trust' is not installed")
     returns = np.random.default_rng(1).normal(0, 1e-2, (400, 6))

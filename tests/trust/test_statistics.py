@@ -175,6 +175,7 @@ def test_blocks_of_a_resample_have_their_length_and_wrap() -> None:
     assert follows == pytest.approx(0.9, abs=0.01)
 
 
+@pytest.mark.system
 def test_the_interval_of_a_sharpe_ratio_covers_it_about_as_often_as_it_says() -> None:
     hits = 0
     for seed in range(100):

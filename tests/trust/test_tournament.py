@@ -147,6 +147,7 @@ def test_real_markets_have_the_facts_that_made_ones_are_held_against() -> None:
         assert (facts.fat_tails, facts.uncorrelated, facts.clusters) == (True, True, True), (name, facts)
 
 
+@pytest.mark.system
 def test_the_command_writes_table_csv_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from arena.cli.main import app, spread_data
 

@@ -129,6 +129,7 @@ def test_a_planted_session_is_not_taken_over(arena: Running, user: accounts.Acco
 TLS = {"x-forwarded-proto": "https"}  # as a proxy on this machine says of a request that came to it so
 
 
+@pytest.mark.system
 def test_over_tls_the_cookies_are_this_hosts_alone(
     arena: Running, user: accounts.Account, browser: httpx2.Client
 ) -> None:
@@ -501,6 +502,7 @@ def at(arena: Running, address: str) -> httpx2.Client:
     return httpx2.Client(base_url=arena.url, transport=transport, trust_env=False, timeout=60)
 
 
+@pytest.mark.system
 def test_members_alone_may_read(members: Running) -> None:
     with at(members, "127.8.0.1") as client:
         for path in ("/api/v1/leaderboard", "/api/v1/status", "/openapi.json", "/metrics", "/docs", "/api/v1/stream"):

@@ -89,6 +89,7 @@ def still(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Still
     return Still(arena_app(database, season), database, season, bots)
 
 
+@pytest.mark.system
 def test_the_board_is_exactly_what_its_schema_says(still: Still) -> None:
     answer = still.get("limit=1000")
     document = answer.json()
@@ -244,6 +245,7 @@ def test_the_door_stands_before_what_is_kept(still: Still) -> None:
     assert still.get(host="evil.example").status_code == 421
 
 
+@pytest.mark.system
 def test_a_wrong_question_stays_wrong(still: Still) -> None:
     for _ in range(2):
         assert still.get("limit=0").status_code == 422

@@ -105,6 +105,7 @@ UNFINISHED = {
 }  # fmt: skip
 
 
+@pytest.mark.system
 def test_requests_that_are_not_finished_are_not_waited_for(strict: Running) -> None:
     # All at once: a wait of 2 s for each would be long.
     with contextlib.ExitStack() as stack:

@@ -34,6 +34,7 @@ def kinds(arena: Running, bot: str) -> list[str]:
     return [flag["kind"] for flag in arena.get(f"/bots/{bot}/integrity")["items"]]
 
 
+@pytest.mark.system
 def test_the_same_program_of_one_owner_is_no_matter(arena: Running, people: dict[str, dict[str, str]]) -> None:
     bot = arena.admitted_as(bot_source("x = 0", name="Alone"), people["ada"])
     assert kinds(arena, bot.id) == []

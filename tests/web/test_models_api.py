@@ -139,6 +139,7 @@ def test_models_are_listed_in_the_terminal(two_models: tuple[Running, FakeModelS
     assert "model-of-b" in CliRunner().invoke(app, ["models", "--url", arena.url]).stdout
 
 
+@pytest.mark.system
 def test_a_submission_is_followed_with_the_model_s_words(two_models: tuple[Running, FakeModelServer]) -> None:
     arena, _ = two_models
     shown = CliRunner().invoke(app, ["submit", "a bot", "--follow", "--model", "a", "--url", arena.url])

@@ -216,6 +216,7 @@ def members(data: bytes) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+@pytest.mark.system
 def test_a_bundle_is_the_same_as_one_that_was_made_in_memory(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_bundle, "_BATCH", 7)
     season_id, bot_id = history.season.id, history.bots[0]["id"]
@@ -250,6 +251,7 @@ def test_a_bundle_that_is_too_large_is_told_so(history: History, monkeypatch: py
     assert "arena export" in answer.json()["detail"]
 
 
+@pytest.mark.system
 def test_those_who_ask_for_one_bundle_wait_for_one_writing(history: History) -> None:
     path = f"/api/v1/bots/{history.bots[0]['id']}/bundle"
     history.lines.bundles.per_address = history.lines.bundles.in_line = history.lines.downloads.per_address = 100
@@ -270,6 +272,7 @@ def test_those_who_ask_for_one_bundle_wait_for_one_writing(history: History) -> 
     history.ask(twice)
 
 
+@pytest.mark.system
 def test_the_bundles_that_are_kept_are_bounded(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_bundles, "MAX_KEPT_BYTES", 1)
     for bot in history.bots:

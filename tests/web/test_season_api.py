@@ -159,6 +159,7 @@ def test_seasons_of_a_length_follow_each_other(tmp_path: Path) -> None:
         until(lambda: name in [item["name"] for item in arena.get("/bots")["items"]], "the bot plays on")
 
 
+@pytest.mark.system
 def test_after_the_deadline_nobody_comes_in(tmp_path: Path) -> None:
     with running(settings_for(tmp_path), tmp_path) as arena:
         assert arena.api("POST", "/seasons", json={"ends": "+1h", "entry_deadline": "+0.3s"}).status_code == 200

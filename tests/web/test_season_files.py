@@ -51,6 +51,7 @@ def test_a_season_that_goes_on_has_a_page_and_no_report(closed: Running) -> None
     assert "still open" in answer.json()["detail"]
 
 
+@pytest.mark.system
 def test_the_report_is_what_the_command_writes(closed: Running) -> None:
     report = closed.get("/seasons/1/report")["report"]
     assert report["season"]["number"] == 1

@@ -58,6 +58,7 @@ def test_more_prices_than_memory_has_room_for_are_refused_while_they_are_read(
     assert len(load_history([f"A={path}"], interval=60.0).times) > 6_000
 
 
+@pytest.mark.system
 def test_one_long_text_in_many_rows_of_parquet_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "texts.parquet"
     count = (1 << 30) // 100_000 + 1

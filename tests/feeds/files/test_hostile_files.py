@@ -83,6 +83,7 @@ def is_read_or_refused(path: Path, **told: str) -> None:
     assert all(len(times) == len(prices) > 0 for tape in tapes for times, prices in tape.series.values())
 
 
+@pytest.mark.system
 @settings(max_examples=60, deadline=None)
 @given(content=st.sampled_from(WHOLE), data=st.data())
 def test_files_that_are_cut_or_damaged_are_read_or_refused(tmp_path_factory, content, data):
@@ -94,6 +95,7 @@ def test_files_that_are_cut_or_damaged_are_read_or_refused(tmp_path_factory, con
     is_read_or_refused(path)
 
 
+@pytest.mark.system
 @settings(max_examples=40, deadline=None)
 @given(text=st.sampled_from([NATIVE, BARS, WIDE, COMMA, TICKS]), data=st.data())
 def test_tables_with_odd_cells_are_read_or_refused(tmp_path_factory, text, data):
@@ -111,6 +113,7 @@ def test_tables_with_odd_cells_are_read_or_refused(tmp_path_factory, text, data)
     is_read_or_refused(path)
 
 
+@pytest.mark.system
 @settings(max_examples=100, deadline=None)
 @given(
     names=st.lists(HEADS, min_size=1, max_size=7),
@@ -137,6 +140,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.system
 @settings(max_examples=150, deadline=None)
 @given(body=JSON, lines=st.booleans())
 def test_json_of_any_shape_is_read_or_refused(tmp_path_factory, body, lines):

@@ -173,6 +173,7 @@ def test_few_rows_are_written_where_there_is_no_room_for_many(tmp_path):
     assert out.exists()
 
 
+@pytest.mark.system
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS bounds mappings on Linux only")
 def test_a_parquet_file_that_does_not_fit_is_not_begun(tmp_path):
     path = tmp_path / "xbtusd.parquet"

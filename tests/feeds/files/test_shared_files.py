@@ -130,6 +130,7 @@ def test_frames_give_the_last_trade_price_of_each_second(shared, symbol):
     assert not market.defects
 
 
+@pytest.mark.system
 def test_two_frame_files_make_one_market(shared):
     specs = [shared(f"ws/binance_spot_{s}usdt_20240808.frames.gz") for s in ("btc", "eth")]
     market = load_history(specs, interval=None)

@@ -25,6 +25,7 @@ def cross(name: str, size: str = "0.01", sell: str = "price < mean") -> str:
     return bot_source(body, name=name, top="from collections import deque\nprices = deque(maxlen=20)")
 
 
+@pytest.mark.system
 def test_a_hard_finding_goes_back_with_tape_and_tick_and_the_repair_is_admitted(studio: Studio, own_name: str) -> None:
     done = studio.submit(WORDS, cross(own_name, size="0.1"), cross(own_name))
     assert done["status"] == "admitted", done["reason"]
@@ -42,6 +43,7 @@ def test_a_hard_finding_goes_back_with_tape_and_tick_and_the_repair_is_admitted(
     assert [each for each in report["findings"] if each["outcome"] == "not met"] == []
 
 
+@pytest.mark.system
 def test_a_soft_finding_is_shown_and_admitted(studio: Studio, own_name: str) -> None:
     every = bot_source("ctx.submit_order('BTCUSDT', 'BUY', 1e-9)", name=own_name)
     done = studio.submit("buy a little all the time", every)
@@ -78,6 +80,7 @@ def statuses(studio: Studio, done: list[dict[str, Any]]) -> list[str]:
     return sorted(studio.arena.get(f"/bots/{each['bot_id']}")["status"] == "retired" for each in done)
 
 
+@pytest.mark.system
 def test_samples_that_do_the_same_leave_one(studio: Studio, own_name: str) -> None:
     done = group(studio, "a cross", cross(own_name), cross(own_name) + "# the same\n")
     found = question(studio, done[0])
@@ -85,6 +88,7 @@ def test_samples_that_do_the_same_leave_one(studio: Studio, own_name: str) -> No
     assert statuses(studio, done) == [False, True]
 
 
+@pytest.mark.system
 def test_samples_that_differ_are_told_apart_by_a_question_that_can_be_answered(studio: Studio, own_name: str) -> None:
     slow = cross(own_name, sell="price < mean * 0.99")
     done = group(studio, "a cross", cross(own_name), slow)
@@ -105,6 +109,7 @@ def test_samples_that_differ_are_told_apart_by_a_question_that_can_be_answered(s
     assert studio.arena.api("POST", f"/strategies/{done[0]['id']}/answer", json={"choice": 1}).status_code == 409
 
 
+@pytest.mark.system
 def test_a_question_is_answered_by_the_client(studio: Studio, own_name: str) -> None:
     studio.script(cross(own_name), cross(own_name, sell="price < mean * 0.99"))
     with Arena(studio.arena.url) as arena:
@@ -115,6 +120,7 @@ def test_a_question_is_answered_by_the_client(studio: Studio, own_name: str) -> 
         assert [one.bot()["status"] == "retired" for one in made].count(True) == 1
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("transport", ["over_http", "over_stdio"])
 def test_a_question_is_answered_by_an_agent(studio: Studio, own_name: str, transport: str) -> None:
     agents = pytest.importorskip("tests.mcp.test_mcp", reason="the extra 'mcp' is not installed")
@@ -152,6 +158,7 @@ def test_a_question_that_nobody_answers_is_decided_for_what_most_samples_do(tmp_
             assert late.status_code == 409
 
 
+@pytest.mark.system
 def test_a_question_waits_for_its_time(studio: Studio, own_name: str) -> None:
     done = group(studio, "a cross", cross(own_name), cross(own_name, sell="price < mean * 0.98"))
     asked = question(studio, done[0])
@@ -166,6 +173,7 @@ def test_keep_all_keeps_all(studio: Studio, own_name: str) -> None:
     assert statuses(studio, done) == [False, False]
 
 
+@pytest.mark.system
 def test_a_revision_is_a_new_entrant_with_its_lineage(studio: Studio, own_name: str) -> None:
     first = studio.submit(WORDS, cross(own_name))
     new = cross(own_name, size="0.02")
@@ -187,6 +195,7 @@ def test_a_revision_is_a_new_entrant_with_its_lineage(studio: Studio, own_name: 
     assert studio.arena.get(f"/bots/{done['bot_id']}")["equity"] is not None
 
 
+@pytest.mark.system
 def test_a_revision_that_changes_nothing_is_asked_for_again(studio: Studio, own_name: str) -> None:
     studio.submit(WORDS, cross(own_name))
     studio.script(cross(own_name), cross(own_name, size="0.02"))
@@ -201,6 +210,7 @@ def test_blanks_are_no_words(studio: Studio) -> None:
     assert (blank.status_code, "'prompt' holds nothing but blanks." in blank.text) == (422, True)
 
 
+@pytest.mark.system
 def test_a_bot_of_an_earlier_season_is_revised_with_its_own_results(tmp_path: Path, own_name: str) -> None:
     with (
         FakeModelServer(in_order([Scripted("x")])) as model,

@@ -59,6 +59,7 @@ def test_nothing_is_unmet_in_a_shipped_bot(path: Path, examined: Examine) -> Non
     assert [each.message for each in examined(path.read_text("utf-8")).unmet] == []
 
 
+@pytest.mark.system
 def test_a_sound_bot_meets_its_claims_and_its_words(examined: Examine) -> None:
     report = examined(cross(), CLAIMS, WORDS)
     met = {each.check for each in report.findings if each.outcome is Outcome.MET}
