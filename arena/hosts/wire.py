@@ -19,6 +19,8 @@ T = TypeVar("T")
 MAX_MESSAGE = 64 << 20
 # Bytes that are unpacked in one go: half a second at the worst, where each is a list.
 _PIECE = 1 << 20
+# Rows of a longer one, each of which is checked: a second at the worst. An order takes thirty bytes and more.
+_MOST_ROWS = 2 << 20
 _BINARY = frozenset({0xC4, 0xC5, 0xC6})  # how a value of bytes begins, which holds nothing to unpack
 # Of the first one, which comes from somebody who has not been let in yet; to unpack a large one can take half a minute.
 MAX_HELLO = 4096
@@ -69,10 +71,13 @@ def decode_rows(data: bytes, kind: type[T]) -> T:
         fields = _fields(kind)  # type: ignore[arg-type]
         if unpacker.read_array_header() != len(fields):
             raise ValueError("another number of fields")
-        values = []
+        values, left = [], _MOST_ROWS
         for adapter, is_list in fields:
             if is_list:
                 count = unpacker.read_array_header()
+                left -= count
+                if left < 0:
+                    raise ValueError("more rows than a message may hold")
                 values.append([adapter.validate_python(_row(data, unpacker)) for _ in range(count)])
             else:
                 values.append(adapter.validate_python(_value(data, unpacker)))

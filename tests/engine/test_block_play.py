@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,8 +25,9 @@ from arena.engine.replay.proof import REPRODUCED, verify
 from arena.store.bundle import StoredRecord
 from arena.store.database import open_database
 from sandbox.pool import Pool
+from sandbox.talk.shared_page import can_share
 from tests.arenas import bot_source, until
-from tests.engine.conftest import SYMBOLS, Hand, plan_of
+from tests.engine.conftest import LIMITS, RUNTIME, SYMBOLS, Hand, plan_of
 from tests.engine.test_recovery import BOTS, EVERY_TICK, picture
 
 TICKS = 180
@@ -36,6 +40,12 @@ ODD = (
     ),
     bot_source('if int(tick["time"]) % 70 == 0: 1 / 0', name="Clumsy"),
     bot_source('ctx.log(str(tick["bot"]["equity"]))', name="Talker"),
+)  # fmt: skip
+
+# Orders at every tick, and is killed in the middle of a block.
+ENDLESS = bot_source(
+    'ctx.submit_order("BTCUSDT", "BUY", 0.001)\nstep()\nwhile n > 33: pass',
+    name="Endless", top="n = 0\ndef step():\n    global n\n    n += 1\n",
 )  # fmt: skip
 
 Make = Callable[[], Database]
@@ -136,6 +146,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
+def without_seconds(rows: Any) -> str:
+    """Return rows without how much CPU was used, which is never twice the same."""
+    return re.sub(r"\d+(?:\.\d+)? m?s\b", "…", str(rows))
+
+
 def _proofs(pool: Pool, hand: Hand) -> dict[str, Any]:
     found = {}
     for seat in hand.engine.roster.seats():
@@ -192,6 +207,79 @@ def test_a_kill_in_the_middle_of_a_block_loses_no_recorded_tick(fresh: Make, fac
     finally:
         for each in hands:
             each.engine.stop()
+
+
+@pytest.fixture
+def mortal() -> Iterator[tuple[Pool, list[Hand]]]:
+    """A pool that shares pages, kills who burns CPU, and may lose its zygote; the last arena in the list is told."""
+    if not can_share():
+        pytest.skip("a page is shared on x86 with two CPUs or more only")
+    hands: list[Hand] = []
+    limits = replace(LIMITS, tick_cpu_soft=0.4, uid_base=35_000)
+    pool = Pool(RUNTIME, limits, on_zygote_death=lambda: hands[-1].engine.zygote_died(), pages=True)  # noqa: PLW0108
+    pool.start()
+    yield pool, hands
+    for hand in hands:
+        hand.engine.stop()
+    pool.stop()
+
+
+def played_in_blocks(hand: Hand, before: Callable[[int], None] | None = None) -> None:
+    """Play to the end of the recording as the engine's loop does, with something done before each tick."""
+    hand.engine._gathering = True
+    for n in range(TICKS):
+        if not hand.engine._in_block:
+            hand.engine._begin_block()
+        if before is not None:
+            before(n)
+        hand.engine.on_tick(n, START + 10.0 * n, last=n + 1 == TICKS)
+    hand.engine.finish()
+
+
+@pytest.mark.system
+def test_a_death_in_the_middle_of_a_block_counts_at_its_own_tick(
+    fresh: Make, mortal: tuple[Pool, list[Hand]], asked: list[int]
+) -> None:
+    pool, hands = mortal
+    hands.append(begun(fresh(), pool, 1, ENDLESS))
+    played_by_hand(hands[-1])
+    assert not asked
+    hands.append(begun(fresh(), pool, 1, ENDLESS))
+    played_in_blocks(hands[-1])
+    assert max(asked) > 16
+    expected, found = (whole_picture(hand) for hand in hands)
+    assert len([row for row in expected["numbers"] if row[1] == "Endless"]) > 30
+    assert expected["seats"]["Endless"][5] == "quarantined"
+    for part in ("logs", "events", "numbers", "fills", "lines", "chains"):
+        assert without_seconds(found[part]) == without_seconds(expected[part]), part
+    for name, proof in _proofs(pool, hands[-1]).items():
+        assert proof == (REPRODUCED, []), name
+
+
+@pytest.mark.system
+def test_a_lost_zygote_in_the_middle_of_a_block_shows_no_tick_twice(
+    fresh: Make, mortal: tuple[Pool, list[Hand]]
+) -> None:
+    pool, hands = mortal
+    hands.append(begun(fresh(), pool, 1))
+    played_in_blocks(hands[-1])
+    hands.append(begun(fresh(), pool, 1))
+    hand, killed = hands[-1], []
+
+    def kill(n: int) -> None:
+        if not killed and n > 30 and hand.engine._in_block:
+            killed.append(n)
+            assert pool.zygote_pid is not None
+            os.kill(pool.zygote_pid, signal.SIGKILL)
+            until(hand.engine._zygote_died.is_set, "the death is known")
+
+    played_in_blocks(hand, kill)
+    assert killed
+    expected, found = (picture(each) for each in hands)
+    for part in ("trades", "orders", "equity"):
+        assert found[part] == expected[part], part
+    for name, proof in _proofs(pool, hand).items():
+        assert proof == (REPRODUCED, []), name
 
 
 def test_what_is_handed_over_in_a_block_is_done_when_it_ends(

@@ -311,6 +311,7 @@ LIES = {
     "a row of more than a row": b"\x9e\x01\xc4\x00\x91\x91\xdd" + len(LISTS).to_bytes(4, "big") + LISTS + bytes(11),
     "a row of many such": b"\x9e\x01\xc4\x00\x91\x98"
     + 8 * (b"\xdd" + (1 << 20).to_bytes(4, "big") + LISTS[: 1 << 20]) + bytes(11),
+    "rows of ones": b"\x9e\x01\xc4\x00\x90\x90\x90\xdd" + (3 << 20).to_bytes(4, "big") + (3 << 20) * b"\x01" + bytes(8),
     "an envelope of it": b"\x93\xa6result\xdd" + len(LISTS).to_bytes(4, "big") + LISTS + b"\x00",
 }  # fmt: skip
 

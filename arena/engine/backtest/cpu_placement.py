@@ -39,6 +39,8 @@ class CpuPlacement:
 
     def face(self, worker: Worker) -> None:
         """Give a CPU each to this thread and to workers that take turns with it over a page, one at a time."""
+        if len(self._cpus) < 2:
+            return
         here, there = self._cpus[:2]
         _pin(0, here)
         _pin(worker.pid, there)

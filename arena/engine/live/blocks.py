@@ -25,8 +25,9 @@ from sandbox.talk.page_channel import PageChannel
 from sandbox.talk.request import REPLY_AS_EXPECTED, WorkerReply, WorkerRequest
 from sandbox.talk.worker import Worker
 
-# Ticks of a block at most, and seconds that one may take.
-_LONGEST, _BLOCK_SECONDS = 256, 0.1
+# Ticks of a block at most, and seconds that one may take. A block is not cut short where its bots begin to compute for
+# long in it, and commands wait for its end.
+_LONGEST, _BLOCK_SECONDS = 64, 0.1
 # Seconds for which a way of asking is kept, and for which the other one is tried then.
 _KEPT, _TRIED = 2.0, 0.1
 # Who is not asked; paused bots are, once they are resumed.

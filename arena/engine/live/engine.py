@@ -491,7 +491,9 @@ class Engine:
         self._revival.stop()
         self._calls.serve_all()
         self._zygote_died.clear()
+        # The workers to come have answered nothing of the block, and no more than one tick is asked of them at a time.
         self._block_end = 0
+        self.supervisor.block.begin(self.market.n + 1, ())
         self._pool.restart_zygote()
         here = [seat for seat in self.roster.seats() if seat.host is None]
         for seat in here:

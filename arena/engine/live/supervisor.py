@@ -197,7 +197,8 @@ class Supervisor:
     def _is_free(self, seat: Seat, builder: TickBuilder) -> bool:
         if builder.updates[seat.id].life is not Life.ACTIVE or seat.worker is None:
             return False
-        if seat.worker.waiting_for is None:
+        # The end of a worker that has died in a block counts at its own tick, which the engine still comes to.
+        if seat.worker.waiting_for is None or self.block.answer(seat, builder.n) is not None:
             return True
         limits = self._pool.limits
         state = collect_late_reply(
