@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -27,10 +28,12 @@ def as_json(made: logging.LogRecord, *hide: str) -> dict[str, object]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines of this file are about no request and no season unless a test says so."""
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lines of this file are about no request and no season unless a test says so, and none of another file after."""
     monkeypatch.setattr(log, "_facts", {})
-    log._request.set(None)
+    before = log._request.set(None)
+    yield
+    log._request.reset(before)
 
 
 def test_a_line_for_people_is_as_it_was() -> None:

@@ -46,8 +46,14 @@ def browser() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running = Server(tmp_path_factory.mktemp("page"))
+    # The market runs before the last of the shipped bots is in.
+    running.wait_for(lambda: {"Momentum", "Buy and Hold", "Mean Reversion"} <= _names(running))
     yield running
     running.end()
+
+
+def _names(server: Server) -> set[str]:
+    return {row["name"] for row in server.get("/leaderboard", limit=1000)["items"]}
 
 
 @pytest.fixture
@@ -401,6 +407,23 @@ def test_charts_and_pages_break_no_rule_of_what_may_run(page: Any, server: Serve
         page.wait_for_selector(".chart-plot canvas")
         assert page.evaluate("window.broken") == []
     assert all(url.startswith((server.url, "data:", "blob:")) for url in asked)
+
+
+def test_of_two_proofs_the_page_sends_the_one_that_no_other_site_can_set(page: Any, server: Server) -> None:
+    """A plain cookie stays from the time before TLS, or another site of the domain has planted one."""
+    page.goto(server.url)
+    sent = page.evaluate("""async () => {
+        const sent = [];
+        const { write } = await import(document.querySelector("script[type=module]").src.replace(/[^/]+$/, "api.js"));
+        window.fetch = async (url, { headers }) => { sent.push(headers["X-CSRF-Token"]); return new Response("{}"); };
+        const planted = ["arena_csrf=bad; __Host-arena_csrf=a1", "__Host-arena_csrf=b2; arena_csrf=bad"];
+        for (const jar of [...planted, "arena_csrf=c3", ""]) {
+            Object.defineProperty(document, "cookie", { get: () => jar, configurable: true });
+            await write("POST", "/nothing", {});
+        }
+        return sent;
+    }""")
+    assert sent == ["a1", "b2", "c3", None]
 
 
 # -- everyone can read them
