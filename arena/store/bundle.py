@@ -38,6 +38,7 @@ from arena.store.moved import equity_batches, row_batches, tick_batches
 from arena.store.queries import receipts, tick_span
 from arena.store.receipts import Signer, receipt_problems, seal_problems
 from arena.store.seasons import season_seeds
+from arena.store.zip_member import timeless
 
 FORMAT = 4
 _SEAL = "signature.json"
@@ -179,7 +180,10 @@ def copy_bundle(
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         for name in ("bot.py", *(f"{name}.jsonl" for name in _LISTS)):
             digest = hashlib.sha256()
-            with archive.open(name, "w", force_zip64=True) as member, closing(_pieces(engine, facts, name)) as pieces:
+            with (
+                archive.open(timeless(archive, name), "w", force_zip64=True) as member,
+                closing(_pieces(engine, facts, name)) as pieces,
+            ):
                 for data in pieces:
                     digest.update(data)
                     member.write(data)
@@ -239,7 +243,7 @@ def write_bundle(bundle: Bundle, file: Path | IO[bytes], signer: Signer | None =
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         _write_manifest(archive, manifest, signer)
         for name, data in members.items():
-            archive.writestr(name, data)
+            archive.writestr(timeless(archive, name), data)
 
 
 def _manifest(version: str, facts: tuple[Row, Row, Row], chain: list[Row], hashes: dict[str, str]) -> Row:
@@ -252,9 +256,11 @@ def _manifest(version: str, facts: tuple[Row, Row, Row], chain: list[Row], hashe
 
 def _write_manifest(archive: zipfile.ZipFile, manifest: Row, signer: Signer | None) -> None:
     """Write the manifest, which holds the hashes of all members, and the signature over it."""
-    archive.writestr("manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    archive.writestr(timeless(archive, "manifest.json"), orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
     if signer is not None:
-        archive.writestr(_SEAL, orjson.dumps({"signature": signer.sign(manifest), "key": signer.public}))
+        archive.writestr(
+            timeless(archive, _SEAL), orjson.dumps({"signature": signer.sign(manifest), "key": signer.public})
+        )
 
 
 def open_bundle(path: Path) -> Bundle:

@@ -100,10 +100,12 @@ def tournament(
     seed: int = 0,
     told: Told = lambda _: None,
     pin: bool = False,
+    shown: Sequence[str] | None = None,
 ) -> Row:
     """Play every round in lockstep with all bots; return ratings, differences and regimes, best rating first.
 
-    A bot that trades none of a round's symbols sits it out. RefusedError where a bot is refused.
+    A row is named as `shown` names its bot, or as the bot names itself. A bot that trades none of a round's symbols
+    sits it out. RefusedError where a bot is refused.
     """
     entries = check_candidates(pool, bots)
     for entry in entries:
@@ -126,10 +128,13 @@ def tournament(
             modes.add(result.mode)
             returns[place, n] = (result.play.equity / rules.starting_cash - 1.0) * 100.0
         told((place + 1) / len(rounds))
-    return {**_document(entries, rounds, returns, seed), "mode": ", ".join(sorted(modes))}
+    names = shown or [entry.bot_name for entry in entries]
+    return {**_document(entries, names, rounds, returns, seed), "mode": ", ".join(sorted(modes))}
 
 
-def _document(entries: Sequence[CheckedBot], rounds: Sequence[Round], returns: Floats, seed: int) -> Row:
+def _document(
+    entries: Sequence[CheckedBot], names: Sequence[str], rounds: Sequence[Round], returns: Floats, seed: int
+) -> Row:
     ratings, chance = rated(returns), np.random.default_rng([seed, 7])
     rows: list[Row] = []
     for place, entry in enumerate(entries):
@@ -138,7 +143,7 @@ def _document(entries: Sequence[CheckedBot], rounds: Sequence[Round], returns: F
         mean, low, high = mean_difference(returns, place, chance)
         mu, sigma = ratings[place]
         rows.append({
-            "name": entry.bot_name, "file": entry.candidate.file, "rating": mu, "uncertainty": sigma,
+            "name": names[place], "file": entry.candidate.file, "rating": mu, "uncertainty": sigma,
             "low": mu - 3.0 * sigma, "rounds": int(played.sum()),
             "wins": int(np.sum(own[played] >= np.nanmax(returns[played], axis=1))) if played.any() else 0,
             "mean_return_pct": float(own[played].mean()) if played.any() else None,

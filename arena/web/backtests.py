@@ -190,9 +190,16 @@ def kept_run(context: AppState, name: str) -> Row:
     return head
 
 
-def last_job(context: AppState, name: str) -> Row | None:
-    """Return the newest job of a run, whatever became of it."""
-    return newest_job(context.database, BACKTEST, name, *JobStatus)
+def unkept_job(context: AppState, name: str) -> Row | None:
+    """Return the newest job of a run that is not kept, None where it is kept or nobody has asked for it."""
+    if _is_kept(context, name):
+        return None
+    return open_or_failed(newest_job(context.database, BACKTEST, name, *JobStatus))
+
+
+def open_or_failed(job: Row | None) -> Row | None:
+    """Return the job unless it is done: what it kept was removed since."""
+    return None if job is None or job["status"] == JobStatus.DONE else job
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from arena.people.integrity import flags_of
 from arena.store import queries
 from arena.web.assets import HERE
 from arena.web.backtest_page import template_values
-from arena.web.backtests import kept_run, last_job, runs_of, tapes_of
+from arena.web.backtests import kept_run, runs_of, tapes_of, unkept_job
 from arena.web.context import SEASON_NUMBERS, AppState, Chosen, ChosenSeason, Ctx, Waiting
 from arena.web.formats import FILTERS, bps, code_lines, duration, number
 from arena.web.limits import ConcurrencyLimits
@@ -27,7 +27,7 @@ from arena.web.season_files import FILES as SEASON_FILES
 from arena.web.season_files import report_at_hand
 from arena.web.security import MAX_TAPE_BODY
 from arena.web.tournaments import head_of, kept_tournament, kept_tournaments
-from arena.web.tournaments import last_job as last_tournament_job
+from arena.web.tournaments import unkept_job as unkept_tournament_job
 from arena.web.views import up_to_date, with_life
 
 P = ParamSpec("P")
@@ -334,8 +334,8 @@ async def backtest_run(request: Request, run_id: str, context: Ctx, lines: Waiti
 
 def _backtest_run(context: AppState, run_id: str) -> Values:
     frame = _frame(context)
-    job = last_job(context, run_id)
-    if job is not None and job["status"] != "done":
+    job = unkept_job(context, run_id)
+    if job is not None:
         return {**frame, "job": job, "run_id": run_id}
     head = kept_run(context, run_id)
     # The page's own frame has a version and a season; what the run shows stands beside them.
@@ -369,8 +369,8 @@ async def tournament(request: Request, tournament_id: str, context: Ctx, lines: 
 
 def _tournament(context: AppState, tournament_id: str) -> Values:
     frame = _frame(context)
-    job = last_tournament_job(context, tournament_id)
-    if job is not None and job["status"] != "done":
+    job = unkept_tournament_job(context, tournament_id)
+    if job is not None:
         return {**frame, "job": job}
     found = kept_tournament(context, tournament_id)
     table = found["report"]["table"]

@@ -16,7 +16,7 @@ from arena.people.rights import Caller
 from arena.web import schemas_backtests as schemas
 from arena.web.access import Known
 from arena.web.answers import answer, file_tag, tag_headers, tagged, unchanged
-from arena.web.backtests import TAPE_NAME, Wanted, ask_for_backtest, kept_run, last_job, runs_of, tapes_of
+from arena.web.backtests import TAPE_NAME, Wanted, ask_for_backtest, kept_run, runs_of, tapes_of, unkept_job
 from arena.web.context import AppState, Ctx, Waiting
 from arena.web.jobs import job_answer
 
@@ -112,8 +112,8 @@ async def backtest(request: Request, run_id: str, context: Ctx, lines: Waiting) 
 
 
 def _backtest(request: Request, context: AppState, run_id: str) -> Response:
-    job = last_job(context, run_id)
-    if job is not None and job["status"] != "done":
+    job = unkept_job(context, run_id)
+    if job is not None:
         return job_answer(job, 202)
     found = schemas.BacktestRun.model_validate(kept_run(context, run_id))
     return tagged(request, found.model_dump_json().encode())

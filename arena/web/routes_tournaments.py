@@ -18,8 +18,8 @@ from arena.web.tournaments import (
     head_of,
     kept_tournament,
     kept_tournaments,
-    last_job,
     tournament_file,
+    unkept_job,
 )
 
 router = APIRouter(tags=["tournaments"])
@@ -69,8 +69,8 @@ async def tournament(request: Request, tournament_id: str, context: Ctx, lines: 
 
 
 def _tournament(request: Request, context: AppState, tournament_id: str) -> Response:
-    job = last_job(context, tournament_id)
-    if job is not None and job["status"] != "done":
+    job = unkept_job(context, tournament_id)
+    if job is not None:
         return job_answer(job, 202)
     found = schemas.TournamentRun.model_validate(kept_tournament(context, tournament_id))
     return tagged(request, found.model_dump_json().encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import zipfile
 from pathlib import Path
@@ -12,6 +13,7 @@ import orjson
 from arena.errors import ConflictError, NotFoundError, TooLargeError
 from arena.store import queries
 from arena.store.season_export import BOARD_TEXTS, board_frame, count_rows, export_table, for_spreadsheets
+from arena.store.zip_member import timeless
 from arena.trust.season_report import keep_report, kept_report, report_page
 from arena.web.context import AppState
 
@@ -84,12 +86,13 @@ def _write_bundle(context: AppState, season: dict[str, Any], path: Path) -> None
     if season["status"] == "closed":
         names += ["report.json", "report.html"]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as bundle:
-        bundle.writestr("season.json", orjson.dumps(season, option=orjson.OPT_INDENT_2))
+        bundle.writestr(timeless(bundle, "season.json"), orjson.dumps(season, option=orjson.OPT_INDENT_2))
         for name in names:
             part = path.with_name(name)
             try:
                 _write(context, season, part)
             except ConflictError:  # it was opened anew meanwhile
                 continue
-            bundle.write(part, name)
+            with bundle.open(timeless(bundle, name), "w", force_zip64=True) as member, part.open("rb") as written:
+                shutil.copyfileobj(written, member)
             part.unlink()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from arena.store.bulk import Row
 from arena.store.jobs import JobStatus, newest_job
 from arena.trust.tournament import draw_rounds, tournament
 from arena.trust.tournament_page import page_text, table_csv
-from arena.web.backtests import MAX_CELLS, MAX_STEPS, sources_of, tape_market, tapes_of
+from arena.web.backtests import MAX_CELLS, MAX_STEPS, open_or_failed, sources_of, tape_market, tapes_of
 from arena.web.context import AppState
 from arena.web.jobs import Asker, Told
 
@@ -34,6 +36,8 @@ MAX_ROUNDS = 200
 MAX_TICKS = 5000  # of a round
 MAX_KEPT = 200
 _ID = re.compile(r"[0-9a-f]{12}")
+# A farm lets jobs run beside each other, and tournaments are played on this machine, of which live bots need the rest.
+_ONE = threading.Lock()
 # What is downloaded of one: made of what is kept.
 FILES: dict[str, Callable[[Row], str]] = {
     "report.html": page_text,
@@ -100,9 +104,11 @@ def tournament_file(context: AppState, name: str, file: str) -> str:
     return made(found if file.endswith(".json") else found["report"])
 
 
-def last_job(context: AppState, name: str) -> Row | None:
-    """Return the newest job of a tournament, whatever became of it."""
-    return newest_job(context.database, TOURNAMENT, name, *JobStatus)
+def unkept_job(context: AppState, name: str) -> Row | None:
+    """Return the newest job of a tournament that is not kept, None where it is kept or nobody has asked for it."""
+    if _ID.fullmatch(name) and (_folder(context) / f"{name}.json").is_file():
+        return None
+    return open_or_failed(newest_job(context.database, TOURNAMENT, name, *JobStatus))
 
 
 def ask_for_tournament(context: AppState, wanted: Wanted, asker: Asker) -> tuple[str, Row | None]:
@@ -120,7 +126,8 @@ def ask_for_tournament(context: AppState, wanted: Wanted, asker: Asker) -> tuple
     paths = {tape: str(tapes_of(context).path(tape)) for tape in dict.fromkeys(wanted.tapes)}
     hashes = {tape: kept.file_hashes([path])[path] for tape, path in paths.items()}
     facts = {
-        "rounds": wanted.rounds, "ticks": wanted.ticks, "tiers": _tiers(wanted), "interval": wanted.interval,
+        "bots": [*sources], "rounds": wanted.rounds, "ticks": wanted.ticks, "tiers": _tiers(wanted),
+        "interval": wanted.interval,
         "starting_cash": wanted.rules.starting_cash, "fee_bps": wanted.rules.fee_bps,
         "slippage_bps": wanted.rules.slippage_bps, "delay_ticks": wanted.rules.delay_ticks,
     }  # fmt: skip
@@ -139,6 +146,17 @@ def _tiers(wanted: Wanted) -> list[str]:
     return [tier for tier in TIERS if tier in wanted.tiers]
 
 
+@contextmanager
+def _alone(told: Told) -> Iterator[None]:
+    """Play while no other tournament is played; `told` is asked meanwhile, so that one that waits can be cancelled."""
+    while not _ONE.acquire(timeout=0.5):
+        told(0.0)
+    try:
+        yield
+    finally:
+        _ONE.release()
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
     context: AppState
@@ -150,17 +168,28 @@ class _Work:
 
     def __call__(self, told: Told) -> dict[str, Any]:
         """Play the rounds and keep what came out."""
+        told(0.0)
+        with _alone(told):
+            return self._play(told)
+
+    def _play(self, told: Told) -> dict[str, Any]:
         context, wanted = self.context, self.wanted
         notes: list[str] = []
-        told(0.0)
         most = MAX_CELLS // max(1, len(self.hashes))
         tapes = [(tape, tape_market(context, tape, wanted.interval, notes.append, most)) for tape in self.hashes]
         bots = [BotSource(name, source) for name, source in self.sources.items()]
         symbols = sorted({symbol for entry in check_candidates(context.pool, bots) for symbol in entry.symbols})
+        if wanted.rounds * wanted.ticks * len(symbols) > MAX_CELLS:
+            raise TooLargeError(
+                f"{wanted.rounds} rounds of {wanted.ticks:,} ticks of {len(symbols)} symbols are more than "
+                f"{MAX_CELLS:,} prices: choose fewer or shorter rounds, or bots that trade fewer symbols."
+            )
+        told(0.0)
         rounds = draw_rounds(tapes, symbols, wanted.rounds, wanted.ticks, wanted.seed, _tiers(wanted))
         found = tournament(
-            context.pool, bots, rounds, wanted.rules, seed=wanted.seed, told=lambda share: told(min(0.99, share))
-        )
+            context.pool, bots, rounds, wanted.rules, seed=wanted.seed, shown=[*self.sources],
+            told=lambda share: told(min(0.99, share)),
+        )  # fmt: skip
         programs = {name: hashlib.sha256(source).hexdigest() for name, source in self.sources.items()}
         self._keep({
             "id": self.name, "created_at": time.time(), "version": __version__, "markets": self.hashes,

@@ -79,7 +79,13 @@ async def _exchange(address: str, name: str, headers: dict[str, str], body: byte
 @cache
 def _authorities() -> ssl.SSLContext:
     """Return whose certificates are taken: those of the system, or of SSL_CERT_FILE, which is all that it may say."""
-    return httpx2.create_ssl_context(trust_env=True)
+    try:
+        return httpx2.create_ssl_context(trust_env=True)
+    except OSError as error:  # SSLError among them
+        raise DeliveryError(
+            f"The certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {clean_line(str(error), 200)}. "
+            "This is the arena's fault, not the receiver's."
+        ) from None
 
 
 def _why(error: BaseException) -> str:

@@ -173,6 +173,15 @@ def test_the_page_of_a_season_opens_its_downloads(server: Server) -> None:
         assert complaints == []
 
 
+@pytest.fixture
+def paused(server: Server) -> Iterator[None]:
+    """Its bot trades no more: no row comes to the top of a table while the focus is on its way."""
+    server.post("/bots/Trader/pause")
+    yield
+    server.post("/bots/Trader/resume")
+
+
+@pytest.mark.usefixtures("paused")
 def test_the_way_from_the_board_to_a_submission_needs_no_mouse(server: Server) -> None:
     with browsing(server.url) as (page, complaints):
 

@@ -110,7 +110,8 @@ def tagged(two: Two, address: str) -> None:
     [
         "/claims-schema", "/contract", "/key", "/me", "/models", "/seasons/1", "/seasons/1/report",
         "/seasons/1/report?format=csv", "/seasons/1/report?format=html", "/seasons/1/files/board.csv",
-        "/seasons/1/files/trades.parquet", "/seasons/1/files/report.json", "/tapes", "/tournaments", "/webhooks",
+        "/seasons/1/files/trades.parquet", "/seasons/1/files/report.json",
+        "/seasons/1/files/season.zip", "/tapes", "/tournaments", "/webhooks",
         "/backtests", "/backtests/{run}", "/backtests/{run}/files/run.json",
     ],
 )  # fmt: skip

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
+from arena.store.jobs import JobStatus, add_job, change_job
+from arena.web import tournaments
+from arena.web.jobs import CancelledJobError
+from arena.web.tournaments import TOURNAMENT
 from tests.arenas import BUYER, Running, bot_source
 
 HTML = {"accept": "text/html"}
@@ -114,3 +118,46 @@ def test_one_bot_is_no_tournament(live: Running, bots: list[str]) -> None:
     answer = live.api("POST", "/tournaments", json=wanted([bots[0], "Round Buyer"]))
     assert answer.status_code == 422
     assert "two bots at least" in answer.json()["detail"]
+
+
+def test_rows_are_named_as_the_season_names_its_bots(live: Running) -> None:
+    source = bot_source(name="Twice the same")
+    first, second = (live.upload(text)["bot_id"] for text in (source, f"{source}\n# as before\n"))
+    shown = {live.get(f"/bots/{bot}")["name"] for bot in (first, second)}
+    assert len(shown) == 2
+    asked = live.api("POST", "/tournaments", json=wanted([first, second])).json()
+    assert live.job(f"/jobs/{asked['job_id']}")["status"] == "done"
+    found = live.get(f"/tournaments/{asked['id']}")
+    assert {row["name"] for row in found["report"]["table"]} == shown
+    assert set(found["conduct"]["bots"]) == shown
+
+
+def test_what_takes_too_much_memory_is_refused_with_what_to_change(
+    live: Running, bots: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tournaments, "MAX_CELLS", 359)
+    asked = live.api("POST", "/tournaments", json=wanted(bots, seed=4)).json()
+    job = live.job(f"/jobs/{asked['job_id']}")
+    assert job["status"] == "failed"
+    assert job["reason"].startswith("6 rounds of 60 ticks of 1 symbols are more than 359 prices: choose fewer")
+
+
+def test_what_is_kept_is_shown_whatever_became_of_another_job(live: Running, bots: list[str]) -> None:
+    asked = live.api("POST", "/tournaments", json=wanted(bots, seed=3)).json()
+    assert live.job(f"/jobs/{asked['job_id']}")["status"] == "done"
+    database = live.arena.database
+    later = add_job(database, TOURNAMENT, asked["id"], {"asked_at": 0}, owner_id=None)
+    change_job(database, later["id"], status=JobStatus.FAILED.value, reason="Played twice.")
+    assert live.get(f"/tournaments/{asked['id']}")["id"] == asked["id"]
+    assert "Played twice" not in live.client.get(asked["address"], headers=HTML).text
+
+
+def test_one_is_played_after_the_other_and_one_that_waits_can_be_cancelled() -> None:
+    with tournaments._alone(lambda _: None), pytest.raises(CancelledJobError), tournaments._alone(cancelled):
+        raise AssertionError("it is not alone")
+    with tournaments._alone(cancelled):
+        pass
+
+
+def cancelled(_: float) -> None:
+    raise CancelledJobError

@@ -441,3 +441,19 @@ def test_a_seasons_end_is_for_everybody() -> None:
 @pytest.mark.parametrize("event", [*ASKED, "test"])
 def test_every_event_has_words(event: str) -> None:
     assert in_words(event, {"bot_name": "A"}).endswith((".", "None"))
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_authorities_that_cannot_be_read_are_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver, content: str | None
+) -> None:
+    file = tmp_path / "authorities.pem"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    sending._authorities.cache_clear()
+    with pytest.raises(DeliveryError, match=r"SSL_CERT_FILE.* cannot be read"):
+        send(receiver.url, f"whsec_{'A' * 32}", "msg_1", "test", {}, at=0.0, private=True)
+    assert receiver.got == []
+    monkeypatch.undo()
+    assert send(receiver.url, f"whsec_{'A' * 32}", "msg_1", "test", {}, at=0.0, private=True) == "HTTP 200 ok"

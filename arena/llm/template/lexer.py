@@ -337,7 +337,7 @@ _PATTERNS: list[tuple[str, str, Maker]] = [
     ),
     (
         "session",
-        r"(?:(?:at|on|near|before|after|around|until|till) )?(?:the |each |every )?(?:daily |next )?(?:(?:market|trading|session|day|us|nyse|exchange|wall street)(?:'s)? ?(?:open(?:ing)?s?|clos(?:es?|ing)|hours|session)(?: bell)?(?! prices?)|(?:opening|closing) bell|open of the (?:market|day|session))\b|(?:at|on) (?:the )?open(?:ing)?\b",
+        r"(?:(?:at|on|near|before|after|around|until|till) )?(?:the |each |every )?(?:daily |next )?(?:(?:market|trading|session|day|us|nyse|exchange|wall street)(?:'s)? ?(?:open(?:ing)?s?|clos(?:es?|ing)|hours|session)(?: bell)?(?! prices?| (?:above|below|over|under)\b)|(?:opening|closing) bell|open of the (?:market|day|session))\b|(?:at|on) (?:the )?open(?:ing)?\b",
         _fixed(),
     ),
     (

@@ -22,6 +22,8 @@ _TENS_WORD = "|".join(_TENS)
 _ONES_WORD = "|".join(_ONES)
 # "one" alone is mostly a pronoun; it counts only before something that is counted.
 _COUNTED = r"(?=[ -](?:%|percent|per cent|unit|bitcoin|btc|eth|minute|hour|second|coin|day|std|stand))"
+# A whole number before "k" or "thousand": of "2.5" not the "5", of "1,500" not the "500".
+_NUMBER = r"(?<![\w.,])([0-9]{1,6}(?:\.[0-9]{1,3})?)"
 _SWAPS = (
     (re.compile("[\u2264\u2a7d]"), "<="),
     (re.compile("[\u2265\u2a7e]"), ">="),
@@ -40,7 +42,8 @@ _SWAPS = (
     # A comma behind a lone zero is a decimal one.
     (re.compile(r"(?<![\w.,])0,(?=[0-9]+(?![\w,]))"), "0."),
     (re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))"), ""),
-    # "5000$" is "$5000".
+    # "30 $BTC" are 30 BTC, and "5000$" is "$5000".
+    (re.compile(r"(?<![0-9])\$(?=[a-z])"), ""),
     (re.compile(r"(?<![\w.$])([0-9]+(?:\.[0-9]+)?) ?\$(?! ?[0-9])"), r"$\1"),
     (re.compile(r"[^\w\s.,;:/%$()+=<>&'-]"), " "),
     (re.compile(r"\bas long as\b"), "while"),
@@ -118,8 +121,12 @@ def _numbers(text: str) -> str:
         lambda m: str(_ONES.get(m[1], 1) * (100 if m[2] == "hundred" else 1000)),
         text,
     )
-    text = re.sub(r"\b([0-9]{1,3})[ -]thousand\b", lambda m: f"{int(m[1]) * 1000}", text)
+    text = re.sub(rf"{_NUMBER}[ -]thousand\b", _thousands, text)
     text = re.sub(rf"\bone\b{_COUNTED}", "1", text)
     words = "|".join(word for word in _ONES if word != "one")
     text = re.sub(rf"\b({words})\b", lambda m: str(_ONES[m[1]]), text)
-    return re.sub(r"\b([0-9]{1,6}(?:\.[0-9]{1,3})?)k\b", lambda m: f"{float(m[1]) * 1000:.10g}", text)
+    return re.sub(rf"{_NUMBER}k\b", _thousands, text)
+
+
+def _thousands(found: re.Match[str]) -> str:
+    return f"{float(found[1]) * 1000:.10g}"

@@ -16,7 +16,8 @@ export const path = (...parts) => `/${parts.map((part) => encodeURIComponent(par
 
 /** With accounts a change needs what the arena has given this page to read. */
 function proof() {
-  const found = /(?:^|; )(?:__Host-)?arena_csrf=([0-9a-f]+)/.exec(document.cookie);
+  // Over TLS the server takes the one with the prefix only, which no other site of the domain can set.
+  const found = /(?:^|; )__Host-arena_csrf=([0-9a-f]+)/.exec(document.cookie) ?? /(?:^|; )arena_csrf=([0-9a-f]+)/.exec(document.cookie);
   return found ? { "X-CSRF-Token": found[1] } : {};
 }
 

@@ -510,3 +510,24 @@ def test_the_first_symbol_serves_where_none_is_named_and_bitcoin_is_not_traded()
     answer = write_bot("RSI 30/70", ("EURUSD", "GBPUSD"))
     assert isinstance(answer, Written)
     assert 'SYMBOLS = ["EURUSD"]' in answer.source
+
+
+@pytest.mark.parametrize(
+    ("words", "read"),
+    [
+        ("buy when BTC is above 60.250 thousand, sell below 59.5k", ("60250.", "59500.")),
+        ("buy $1.9 thousand of BTC when RSI < 30, sell when RSI > 70", ("Buys 1900 dollars",)),
+        ("buy 1.5 thousand dollars of BTC when RSI < 30, sell when RSI > 70", ("Buys 1500 dollars",)),
+        ("buy when BTC is over sixty thousand, sell below fifty-nine thousand", ("60000.", "59000.")),
+        ("buy 0.5 $ETH when RSI < 30, sell when RSI > 70", ("Buys 0.5 ETHUSDT",)),
+        ("buy 5000 $ BTC when RSI < 30, sell when RSI > 70", ("Buys 5000 dollars",)),
+        ("buy if the market closes above 60000, sell if it closes below 59000", ("above 60000.", "below 59000.")),
+    ],
+)
+def test_a_number_is_read_whole(words, read):
+    assert [each for each in read if each not in bot(words).summary] == []
+
+
+@pytest.mark.parametrize("number", ["60,5 thousand", "1,500 thousand", "1,500k", "1.2345k", "2 and a half thousand"])
+def test_a_number_that_is_read_in_part_only_is_none(number):
+    assert not isinstance(write_bot(f"buy when BTC is above {number}, sell below 59000", MARKET), Written)
