@@ -372,6 +372,11 @@ def test_a_trade_says_why_it_was_made(page: Any, server: Server) -> None:
     page.click("#bot-trades button:has-text('why?')")
     page.wait_for_selector("#bot-why:has-text('it holds nothing, so it buys')")
     assert "BUY 0.001 BTCUSDT" in page.inner_text("#bot-why")
+    # The page holds the newest lines of the log only.
+    page.route("**/logs?*", lambda route: route.fulfill(json={"items": [], "next_cursor": None}))
+    page.reload()
+    page.click("#bot-trades button:has-text('why?')")
+    page.wait_for_selector("#bot-why .explained:has-text('it holds nothing, so it buys')")
 
 
 def test_a_bot_being_written_has_its_wrong_lines_marked(page: Any, server: Server) -> None:

@@ -113,15 +113,18 @@ async function explain(trade) {
   const said = linesOfTick(order);
   const facts = h("p", null, h("strong", null, `${trade.side} ${size(trade.size)} ${trade.symbol}`), ` at ${price(trade.price)}, `, moment(trade),
     trade.side === "SELL" ? h("span", { "data-tone": tone(trade.realized_pnl) }, `, realised ${signed(trade.realized_pnl)}`) : "");
-  const words = said.length > 0 ? said.map((line) => h("p", { class: "said" }, guest(line)))
-    : [h("p", { class: "hint" }, "The bot logged nothing at the tick of this order. A bot that logs its reasons shows them here.")];
-  await openWhy("Why this trade?", [facts, ...words], `/trades/${trade.id}/explain`);
+  await openWhy("Why this trade?", [facts, ...inItsWords(said)], `/trades/${trade.id}/explain`, said.length > 0);
 }
+
+const inItsWords = (lines) => lines.map((line) => h("p", { class: "said" }, guest(line)));
 
 let asked = 0;
 
-/** Open the box with what is known at once, and add what a second run says; the newest question wins. */
-async function openWhy(title, known, address) {
+/**
+ * Open the box with what is known at once, and add what a second run says; the newest question wins. The page holds the
+ * newest lines of the log only: where none of them is shown (`said`), the second run's are.
+ */
+async function openWhy(title, known, address, said = false) {
   const box = $("bot-why");
   const more = h("div", { class: "explained" });
   const close = h("button", { type: "button", class: "link", click: () => { box.hidden = true; } }, "Close");
@@ -133,7 +136,7 @@ async function openWhy(title, known, address) {
   more.replaceChildren(h("p", { class: "hint" }, "The bot is run again to this tick …"));
   try {
     const found = await get(of(address));
-    if (own === asked) drawExplanation(more, found);
+    if (own === asked) drawExplanation(more, found, said);
   } catch (error) {
     if (own === asked) more.replaceChildren(h("p", { class: "hint" }, error.message));
   }
@@ -161,7 +164,7 @@ function openWhyProblem(words) {
   $("bot-why").hidden = false;
 }
 
-function drawExplanation(host, found) {
+function drawExplanation(host, found, said) {
   const { line, sentence, conditions = [], locals = {}, globals = {}, prices: around = [], without } = found;
   if (typeof line === "number") {
     document.querySelectorAll(".code-line.explained").forEach((element) => element.classList.remove("explained"));
@@ -173,7 +176,10 @@ function drawExplanation(host, found) {
   // A condition of one part says the same as its part: then only the values are told.
   const part = ({ text, held, values }, index, all) => [all.length > 1 ? `${text} ${held === null ? "cannot be told" : held ? "holds" : "does not hold"}` : "",
     Object.entries(values ?? {}).map(([name, one]) => `${name} = ${worth(one)}`).join(", ")].filter(Boolean).join(": ");
+  const logged = found.logs?.length ? inItsWords(found.logs)
+    : [h("p", { class: "hint" }, "The bot logged nothing at this tick. A bot that logs its reasons shows them here.")];
   host.replaceChildren(
+    ...(said ? [] : logged),
     sentence ? h("p", null, guest(sentence)) : "",
     typeof line === "number" ? h("p", null, h("a", { href: `#L${line}`, click: () => show.tab("Source") }, `Line ${line}`), " sent the order.") : "",
     conditions.length ? h("ul", { class: "findings" }, conditions.map((one) => h("li", null,
