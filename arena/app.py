@@ -57,6 +57,7 @@ from arena.web.reverify import Reverification
 from arena.web.server import create_app
 from arena.webhooks.outbox import Outbox
 from sandbox.pool import Pool
+from sandbox.process.launch import ZygoteLaunch
 
 log = logging.getLogger("arena")
 T = TypeVar("T")
@@ -71,14 +72,19 @@ _RESTORE_SECONDS = 60.0  # a database of an older version may take a while, once
 class Arena:
     """A server's parts; `start` on the main thread, which must outlive the pool.
 
-    `proof` is what trying the forbidden acts on this host has shown, for the status page. `on_beat` is called at least
-    once a second while the clock is alive, on its thread.
+    `begun` is a zygote that is starting already. `proof` is what trying the forbidden acts on this host has shown, for
+    the status page. `on_beat` is called at least once a second while the clock is alive, on its thread.
     """
 
     def __init__(
-        self, settings: Settings, proof: dict[str, Any] | None = None, on_beat: Callable[[], None] = lambda: None
+        self,
+        settings: Settings,
+        proof: dict[str, Any] | None = None,
+        on_beat: Callable[[], None] = lambda: None,
+        begun: ZygoteLaunch | None = None,
     ) -> None:
         self.settings = settings
+        self._begun = begun
         self._measures = measures = Measures()
         self._observer = Observer(on_beat, measures.tick.observe, measures.judged)
         self._models: Models = models_of(settings)
@@ -105,7 +111,7 @@ class Arena:
         # A recording that nobody waits for is played a block of ticks at a time, over a page shared with each worker.
         pages = settings.feed.startswith("replay:") and not settings.replay_speed
         pool = Pool(
-            RUNTIME, settings.limits, on_zygote_death=self._zygote_died, pages=pages, tuned=settings.sandbox_tuning
+            RUNTIME, settings.limits, self._zygote_died, self._begun, pages=pages, tuned=settings.sandbox_tuning
         )
         self._pool = self._on_stop(pool, Pool.stop)
         self._pool.start()

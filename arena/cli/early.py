@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from sandbox.process.launch import ZygoteLaunch
 
 RUNTIME = "arena.runtime.bot:BotRuntime"
-_COMMANDS = frozenset({"backtest", "check", "robust", "tournament", "try", "verify"})
+_SERVE = "serve"
+_COMMANDS = frozenset({_SERVE, "backtest", "check", "robust", "tournament", "try", "verify"})
 _HELP = frozenset({"-h", "--help"})
-# Containers made between two looks for garbage. These commands make few cycles and end soon: at Python's own
+# Containers made between two looks for garbage. All but the server make few cycles and end soon: at Python's own
 # 700 the looks would take a tenth of the time of a backtest.
 _SELDOM = 100_000
 _begun: list[ZygoteLaunch] = []
@@ -25,7 +26,8 @@ def begin(arguments: Sequence[str]) -> None:
         from sandbox.process.launch import ZygoteLaunch
 
         _begun.append(ZygoteLaunch(RUNTIME))
-        gc.set_threshold(_SELDOM)
+        if arguments[0] != _SERVE:
+            gc.set_threshold(_SELDOM)
 
 
 def taken() -> ZygoteLaunch | None:

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from arena import config
+from arena.cli import early
 from arena.cli.output import complain, errors, plural
 from arena.cli.service import ServiceManager
 from arena.errors import ArenaError
@@ -90,7 +91,7 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any, say: C
         proof = proving.result()
     say(f"The sandbox holds (level {proof['level']}). The database, the market and the bots come up{_wait(settings)}.")
     manager.tell("STATUS=The database, the market and the bots come up.")
-    arena = Arena(settings, proof, manager.beat)
+    arena = Arena(settings, proof, manager.beat, early.taken())
     begun = False
     try:
         app = arena.start()

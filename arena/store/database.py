@@ -103,15 +103,29 @@ def known_revisions() -> set[str]:
 
 def upgrade(engine: Engine) -> None:
     """Bring the schema to the newest migration, and make the roll-ups that are missing."""
+    try:
+        if not _is_newest(engine):
+            _migrate(engine)
+        fill_missing(engine)
+    except SQLAlchemyError as error:
+        raise StoreError(f"The database cannot be brought up to date: {error}") from error
+
+
+def _is_newest(engine: Engine) -> bool:
+    """Tell whether nothing is to be migrated, without alembic, which takes a tenth of a second to import."""
+    newest = max(path.stem.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+    # A table that is not there yet is an error, and ends its transaction.
+    with contextlib.suppress(SQLAlchemyError), engine.connect() as connection:
+        return [*connection.execute(text("SELECT version_num FROM alembic_version")).scalars()] == [newest]
+    return False
+
+
+def _migrate(engine: Engine) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
-    try:
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-        fill_missing(engine)
-    except SQLAlchemyError as error:
-        raise StoreError(f"The database cannot be brought up to date: {error}") from error
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -14,7 +14,7 @@ from sqlalchemy import inspect, text
 from sqlmodel import SQLModel
 
 from arena.errors import StoreError
-from arena.store.database import open_database, upgrade
+from arena.store.database import _is_newest, known_revisions, open_database, upgrade
 
 TRADES = ["id", "time", "bot_name", "symbol", "side", "size", "price", "cash_after", "position_after"]
 EQUITY = ["id", "time", "bot_name", "equity", "realized_pnl", "unrealized_pnl"]
@@ -42,6 +42,18 @@ def test_an_upgrade_twice_changes_nothing(fresh: Database) -> None:
     assert repr(before) == repr(after)
     with fresh.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
+
+
+def test_a_new_schema_is_known_without_alembic_and_an_old_one_is_migrated(fresh: Database) -> None:
+    assert _is_newest(fresh)
+    with fresh.begin() as connection:
+        assert [*connection.execute(text("SELECT version_num FROM alembic_version")).scalars()] == [
+            max(known_revisions())
+        ]
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    assert not _is_newest(fresh)
+    with pytest.raises(StoreError, match="cannot be brought up to date"):  # what the next one makes is there already
+        upgrade(fresh)
 
 
 @pytest.mark.parametrize(("table", "columns"), [("trades", TRADES), ("equity", EQUITY)])
