@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from sandbox.process.launch import ZygoteLaunch
 
 RUNTIME = "arena.runtime.bot:BotRuntime"
-_SERVE = "serve"
-_COMMANDS = frozenset({_SERVE, "backtest", "check", "robust", "tournament", "try", "verify"})
+_USUAL = gc.get_threshold()
+_COMMANDS = frozenset({"backtest", "check", "robust", "serve", "tournament", "try", "verify"})
 _HELP = frozenset({"-h", "--help"})
-# Containers made between two looks for garbage. All but the server make few cycles and end soon: at Python's own
-# 700 the looks would take a tenth of the time of a backtest.
+# Containers made between two looks for garbage. These commands make few cycles and end soon: at Python's own 700 the
+# looks would take a tenth of the time of a backtest. So would they of a server's start, which ends with `as_usual`.
 _SELDOM = 100_000
 _begun: list[ZygoteLaunch] = []
 
@@ -26,10 +26,14 @@ def begin(arguments: Sequence[str]) -> None:
         from sandbox.process.launch import ZygoteLaunch
 
         _begun.append(ZygoteLaunch(RUNTIME))
-        if arguments[0] != _SERVE:
-            gc.set_threshold(_SELDOM)
+        gc.set_threshold(_SELDOM)
 
 
 def taken() -> ZygoteLaunch | None:
     """Return the zygote that was begun, once."""
     return _begun.pop() if _begun else None
+
+
+def as_usual() -> None:
+    """Look for garbage as often as Python does by itself: for a process that is to run for long."""
+    gc.set_threshold(*_USUAL)

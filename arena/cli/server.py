@@ -97,6 +97,7 @@ def _run(settings: config.Settings, listening: socket.socket, lines: Any, say: C
         app = arena.start()
         begun = True
         keep_for_good()
+        early.as_usual()
         say(f"{address}  (Ctrl-C stops)")
         server = _server(server_config(app), arena, say)
         manager.tell("READY=1", f"STATUS=Season {arena.engine.season.number} on {address}")
