@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arena.client.asynchronous import AsyncArena, AsyncBacktest, AsyncJob, AsyncSubmission
+from arena.client.asynchronous import AsyncArena, AsyncBacktest, AsyncJob, AsyncSubmission, AsyncTournament
 from arena.client.errors import (
     ApiAuthError,
     ApiBusyError,
@@ -12,7 +12,7 @@ from arena.client.errors import (
     ApiRefusedError,
 )
 from arena.client.exchange import Event
-from arena.client.synchronous import Arena, Backtest, Job, Submission
+from arena.client.synchronous import Arena, Backtest, Job, Submission, Tournament
 from arena.client.table import Table
 from arena.errors import ServerUnreachableError
 
@@ -28,10 +28,12 @@ __all__ = [
     "AsyncBacktest",
     "AsyncJob",
     "AsyncSubmission",
+    "AsyncTournament",
     "Backtest",
     "Event",
     "Job",
     "ServerUnreachableError",
     "Submission",
     "Table",
+    "Tournament",
 ]

@@ -263,6 +263,24 @@ class AsyncArena:
         made = await self.write("POST", "/backtests", body)
         return AsyncBacktest(self, made["id"], made["job_id"])
 
+    async def tournament(
+        self, bots: Sequence[str], *, tapes: Sequence[str] = (), tiers: Sequence[str] | None = None,
+        rounds: int | None = None, ticks: int | None = None, seed: int = 0, interval: float | None = None,
+        starting_cash: float | None = None, fee_bps: float | None = None, slippage_bps: float | None = None,
+        delay_ticks: int | None = None,
+    ) -> AsyncTournament:  # fmt: skip
+        """Rate two to eight bots of the season over many short rounds: parts of market files, and made-up windows.
+
+        Tiers are those of `arena tournament`, such as calm or crash: all of them where none are given, none for [].
+        """
+        body = told({
+            "bots": list(bots), "tapes": list(tapes), "tiers": None if tiers is None else list(tiers),
+            "rounds": rounds, "ticks": ticks, "seed": seed, "interval": interval, "starting_cash": starting_cash,
+            "fee_bps": fee_bps, "slippage_bps": slippage_bps, "delay_ticks": delay_ticks,
+        })  # fmt: skip
+        made = await self.write("POST", "/tournaments", body)
+        return AsyncTournament(self, made["id"], made["job_id"])
+
     # -- webhooks
 
     async def webhooks(self) -> Table[dict[str, Any]]:
@@ -512,18 +530,32 @@ class AsyncJob:
         return f"/jobs/{quoted(self.id)}"
 
 
-class AsyncBacktest:
-    """A backtest that was asked for; without a job it was played before."""
+class AsyncKept:
+    """Long work whose result has an address; without a job it was done before."""
 
-    def __init__(self, arena: AsyncArena, run_id: str, job_id: str | None) -> None:
+    _route = ""
+
+    def __init__(self, arena: AsyncArena, kept_id: str, job_id: str | None) -> None:
         self._arena = arena
-        self.id = run_id
+        self.id = kept_id
         self.job_id = job_id
 
     async def wait(self, seconds: float | None = None) -> dict[str, Any]:
-        """Wait for its end and return the run: `report` is what `arena backtest --json` prints."""
+        """Wait for its end and return what is kept: `report` is what the command of the same name prints by --json."""
         if self.job_id is not None:
             job = await self._arena.job(self.job_id)
             await job.wait(seconds)
             assert job.result  # raises where it has failed
-        return cast("dict[str, Any]", await self._arena.read(f"/backtests/{quoted(self.id)}"))
+        return cast("dict[str, Any]", await self._arena.read(f"/{self._route}/{quoted(self.id)}"))
+
+
+class AsyncBacktest(AsyncKept):
+    """A backtest that was asked for."""
+
+    _route = "backtests"
+
+
+class AsyncTournament(AsyncKept):
+    """A tournament that was asked for."""
+
+    _route = "tournaments"

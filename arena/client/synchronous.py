@@ -260,6 +260,24 @@ class Arena:
         made = self.write("POST", "/backtests", body)
         return Backtest(self, made["id"], made["job_id"])
 
+    def tournament(
+        self, bots: Sequence[str], *, tapes: Sequence[str] = (), tiers: Sequence[str] | None = None,
+        rounds: int | None = None, ticks: int | None = None, seed: int = 0, interval: float | None = None,
+        starting_cash: float | None = None, fee_bps: float | None = None, slippage_bps: float | None = None,
+        delay_ticks: int | None = None,
+    ) -> Tournament:  # fmt: skip
+        """Rate two to eight bots of the season over many short rounds: parts of market files, and made-up windows.
+
+        Tiers are those of `arena tournament`, such as calm or crash: all of them where none are given, none for [].
+        """
+        body = told({
+            "bots": list(bots), "tapes": list(tapes), "tiers": None if tiers is None else list(tiers),
+            "rounds": rounds, "ticks": ticks, "seed": seed, "interval": interval, "starting_cash": starting_cash,
+            "fee_bps": fee_bps, "slippage_bps": slippage_bps, "delay_ticks": delay_ticks,
+        })  # fmt: skip
+        made = self.write("POST", "/tournaments", body)
+        return Tournament(self, made["id"], made["job_id"])
+
     # -- webhooks
 
     def webhooks(self) -> Table[dict[str, Any]]:
@@ -509,18 +527,32 @@ class Job:
         return f"/jobs/{quoted(self.id)}"
 
 
-class Backtest:
-    """A backtest that was asked for; without a job it was played before."""
+class Kept:
+    """Long work whose result has an address; without a job it was done before."""
 
-    def __init__(self, arena: Arena, run_id: str, job_id: str | None) -> None:
+    _route = ""
+
+    def __init__(self, arena: Arena, kept_id: str, job_id: str | None) -> None:
         self._arena = arena
-        self.id = run_id
+        self.id = kept_id
         self.job_id = job_id
 
     def wait(self, seconds: float | None = None) -> dict[str, Any]:
-        """Wait for its end and return the run: `report` is what `arena backtest --json` prints."""
+        """Wait for its end and return what is kept: `report` is what the command of the same name prints by --json."""
         if self.job_id is not None:
             job = self._arena.job(self.job_id)
             job.wait(seconds)
             assert job.result  # raises where it has failed
-        return cast("dict[str, Any]", self._arena.read(f"/backtests/{quoted(self.id)}"))
+        return cast("dict[str, Any]", self._arena.read(f"/{self._route}/{quoted(self.id)}"))
+
+
+class Backtest(Kept):
+    """A backtest that was asked for."""
+
+    _route = "backtests"
+
+
+class Tournament(Kept):
+    """A tournament that was asked for."""
+
+    _route = "tournaments"

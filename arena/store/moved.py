@@ -43,8 +43,8 @@ def tick_batches(
         moved = part["last"]
         if (first is None or part["last"] >= first) and (last is None or part["first"] <= last):
             yield from _slices(read_part(engine, part), size, "n", first, last)
-    mine = [_TICKS.c.season_id == season_id, _TICKS.c.n > moved]
-    mine += [] if first is None else [_TICKS.c.n >= first]
+    # One lower bound: of two, SQLite may search by the smaller one, and look at the whole season.
+    mine = [_TICKS.c.season_id == season_id, _TICKS.c.n >= max(moved + 1, first or 0)]
     mine += [] if last is None else [_TICKS.c.n <= last]
     yield from row_batches(engine, select(_TICKS).where(*mine).order_by(_TICKS.c.n), size)
 

@@ -157,6 +157,14 @@ def test_a_bot_is_played_over_a_market_file(arena: Arena, live: Running, own_nam
     assert arena.backtest([own_name], tape).wait(60) == run
 
 
+def test_bots_are_rated_in_a_tournament(arena: Arena, live: Running, own_name: str) -> None:
+    bots = [live.admitted(bot_source(BUYER, name=f"{own_name} {n}")).name for n in range(2)]
+    found = arena.tournament(bots, tiers=["calm"], rounds=2, ticks=60).wait(60)
+    assert [row["name"] for row in found["report"]["table"]] == sorted(bots)
+    with pytest.raises(ApiError, match="at least 2 entries"):
+        arena.tournament(bots[:1])
+
+
 def test_work_is_looked_at_again_and_cancelled(arena: Arena, live: Running, own_name: str) -> None:
     bot = live.admitted(bot_source(BUYER, name=own_name)).id
     done = arena.revise(bot, "please whistle a merry tune").wait(60)

@@ -10,13 +10,14 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine as Database
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from arena.store import queries
 from arena.store.bulk import insert_rows, table_of
 from arena.store.database import open_database, upgrade
 from arena.store.models import EquityRollup, EquityRow, Tick
+from arena.store.moved import tick_batches
 from arena.store.recorder import Recorder, TickWrites
 from arena.store.rollups import fill_missing
 from tests.store.conftest import Books
@@ -142,6 +143,30 @@ def test_rows_read_back_to_the_last_bit_in_the_order_they_went_in(books: Books) 
     assert [(row[2], row[9], row[3]) for row in everything(books.database, "equity")] == [
         (f"Bot {bot}", n, n / 7) for n in range(7) for bot in ("z", "y", "x")
     ]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_last_ticks_cost_the_same_however_many_there_are(books: Books) -> None:
+    database, recorder, asked = books.database, Recorder(books.database), 0
+
+    def count() -> int:
+        nonlocal asked
+        asked += 1
+        return 0
+
+    @event.listens_for(database, "connect")
+    def listen(connection: Any, _: object) -> None:
+        connection.set_progress_handler(count, 100)
+
+    costs = []
+    for begin, end in ((0, 100), (100, 5000)):
+        recorder.record(*(TickWrites(tick=tick(books, n, {"A": 1.0})) for n in range(begin, end)))
+        database.dispose()
+        asked = 0
+        (found,) = tick_batches(database, books.season.id, end - 3)
+        assert [row["n"] for row in found] == [end - 3, end - 2, end - 1]
+        costs.append(asked)
+    assert costs[1] < 2 * costs[0] + 5, costs
 
 
 def test_a_transaction_that_fails_takes_its_numbers_with_it(books: Books) -> None:
