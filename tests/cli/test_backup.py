@@ -180,6 +180,7 @@ def test_a_copy_that_is_no_whole_database_is_no_backup(run: Run, tmp_path: Path)
     assert not (tmp_path / "copy.db.part").exists()
 
 
+@pytest.mark.system
 def test_what_is_no_whole_backup_of_an_arena_is_not_restored(run: Run, played: Path, tmp_path: Path) -> None:
     """The database that is there stays as it was, whatever is wrong with the backup."""
     before = played.read_bytes()

@@ -51,6 +51,7 @@ def test_a_kept_run_is_a_folder_with_all_its_files(kept: list[str], tmp_path: Pa
     assert all(len(digest) == 64 for digest in head["markets"].values())
 
 
+@pytest.mark.system
 def test_runs_are_listed_and_shown_by_the_start_of_an_id(run: Run, kept: list[str]) -> None:
     listed = run("runs", "list")
     assert [line.split()[0] for line in listed.out.splitlines()[1:]] == kept

@@ -230,6 +230,7 @@ _answers = st.dictionaries(
 )
 
 
+@pytest.mark.system
 @given(
     st.binary(max_size=60)
     | _messages.map(lambda m: msgpack.packb([m | {"S": "A", "t": msgpack.Timestamp(9)}, m]))

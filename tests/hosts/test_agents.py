@@ -341,6 +341,7 @@ def test_a_long_answer_is_read_as_a_short_one_is() -> None:
     assert decode_rows(encode(long), HostResult) == decode(encode(long), HostResult) == long
 
 
+@pytest.mark.system
 def test_a_host_that_sends_more_than_it_was_asked_for_is_lost_unread(agents: Agents) -> None:
     with dial(agents, add_host(agents.database, "one")) as connection:
         connection.send(hello())

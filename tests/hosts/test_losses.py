@@ -285,6 +285,7 @@ def test_a_host_that_says_what_it_may_not_is_given_up_and_the_clock_goes_on(
     prove(hand, seats)
 
 
+@pytest.mark.system
 def test_a_bot_that_says_all_it_may_is_not_its_hosts_loss(begin: Begin, host_pools: list[Pool]) -> None:
     loud = bot_source(
         'for n in range(1200): ctx.submit_order("BTCUSDT", "up", 1.0)\n'

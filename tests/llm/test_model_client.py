@@ -251,6 +251,7 @@ def test_what_is_no_http_ends_in_a_sentence(raw: str) -> None:
 # -- size and time
 
 
+@pytest.mark.system
 def test_an_answer_that_unpacks_to_too_much_is_refused_in_little_memory() -> None:
     bomb = faults.bomb(512 << 20)
     assert len(bomb.body) < MAX_ANSWER

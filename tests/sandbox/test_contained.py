@@ -87,6 +87,7 @@ def assert_contained(pool: Pool, source: bytes) -> None:
     assert play(pool, bot("ctx.log('well')"), 1) == ("ok", ["well"], [])
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("what", NESTS)
 def test_a_deep_nest_ends_at_most_its_own_process(bots: Pool, what: str) -> None:
     assert_contained(bots, nested(NESTS[what]))

@@ -70,6 +70,7 @@ def test_what_fails_without_a_wall_too_proves_nothing(findings: Findings) -> Non
             assert row.verdict == "not provable here"
 
 
+@pytest.mark.system
 def test_a_legal_bot_trades(findings: Findings) -> None:
     assert findings.acts[-1].act == "a legal bot trades"
     assert findings.acts[-1].verdict == "works"

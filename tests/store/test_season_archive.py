@@ -151,6 +151,7 @@ class _KilledError(BaseException):
     """Stands for the end of the process."""
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("at", [0, 1, 2, 3, 7, 19])
 def test_a_crash_anywhere_loses_nothing_and_doubles_nothing(
     played: Books, monkeypatch: pytest.MonkeyPatch, at: int

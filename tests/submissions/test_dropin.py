@@ -117,6 +117,7 @@ def test_a_file_that_fails_hurts_no_other(watched: Running, own_name: str, conte
     becomes(watched, own_name, "active")
 
 
+@pytest.mark.system
 def test_a_folder_between_the_files_is_no_bot(watched: Running, own_name: str) -> None:
     path_of(watched, f"{own_name} folder").mkdir()
     drop(watched, own_name, bot_source(name=own_name))

@@ -58,6 +58,7 @@ def test_after_two_repairs_a_fresh_sample_is_the_last(studio: Studio, own_name: 
     assert studio.model.requests[3]["messages"] == studio.model.requests[0]["messages"]
 
 
+@pytest.mark.system
 def test_a_fresh_sample_may_be_admitted(studio: Studio, own_name: str) -> None:
     done = studio.submit(*[bad(n, own_name) for n in range(3)], answer(bot_source(BUYER, name=own_name)))
     assert (done["status"], done["attempts"][-1]["kind"]) == ("admitted", "fresh")

@@ -118,6 +118,7 @@ def test_requests_that_are_not_finished_are_not_waited_for(strict: Running) -> N
             assert answer == b"" or answer.startswith((b"HTTP/1.1 408 ", b"HTTP/1.1 400 ")), name
 
 
+@pytest.mark.system
 def test_a_second_request_that_is_not_finished_is_not_waited_for(strict: Running) -> None:
     with line_to(strict) as line:
         line.sendall(HEAD + b"\r\n")

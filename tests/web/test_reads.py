@@ -184,6 +184,7 @@ def test_together_the_lines_leave_threads_and_connections_free() -> None:
 HEAVY = ("/bots", "/trades", "/bots/{}/trades", "/bots/{}/orders", "/bots/{}/logs", "/bots/{}/equity")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("path", HEAVY)
 def test_a_heavy_read_beyond_the_line_is_told_to_wait(history: History, path: str) -> None:
     history.lines.tables.per_address = 0

@@ -167,6 +167,7 @@ def test_a_question_waits_for_its_time(studio: Studio, own_name: str) -> None:
     assert asked["answer_by"] - submitted == pytest.approx(3600, abs=120)
 
 
+@pytest.mark.system
 def test_keep_all_keeps_all(studio: Studio, own_name: str) -> None:
     done = group(studio, "a cross", cross(own_name), cross(own_name) + "# the same\n", keep="all")
     assert studio.arena.api("GET", f"/strategies/{done[0]['id']}/question").status_code == 404
