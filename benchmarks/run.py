@@ -53,7 +53,7 @@ BENCHES = {
     "start": Bench("bench_start", "", "--bots 10"),
     "season": Bench("bench_season", "", "--ticks 2000 --rounds 1"),
     "month": Bench("bench_month", "", "--ticks 26000 --bots 3 --ages 0.1,1"),
-    "snapshots": Bench("bench_snapshots", "", "10 --ticks 20"),
+    "snapshots": Bench("bench_snapshots", "200 --ticks 1500", "10 --ticks 20"),
     "storage": Bench("bench_storage", "", "--rows 2600"),
     "hosts": Bench("hosts_cost", "1000", "20 --ticks 3"),
     "farm": Bench("bench_farm", "", "--bots 2 --ticks 500 --rounds 1"),

@@ -24,6 +24,7 @@ _STEPS = 4000
 _NAMES, _PARTS, _TEXT = 60, 12, 80
 _COLLECTIONS = frozenset({list, tuple, set, frozenset, deque})
 _MAPPINGS = frozenset({dict, defaultdict, OrderedDict, Counter})
+_FIXED = frozenset({int, float, str, bool, type(None), FunctionType, ModuleType, type})  # they never change
 _SCALARS = (np.bool_, np.integer, np.floating)
 _Tracer = Callable[[FrameType, str, Any], Any]
 
@@ -31,8 +32,8 @@ _Tracer = Callable[[FrameType, str, Any], Any]
 class TickTrace:
     """The record of one tick: steps in the order they happened.
 
-    A step is `["line", line, function, {name: value}]` with the names that have changed in that call,
-    `["ctx", line, method, arguments, result]`, `["return", line, function, value]` or
+    A step is `["line", line, function, {name: value}, {name: value}]` with the names that have changed in that call and
+    in the module, `["ctx", line, method, arguments, result]`, `["return", line, function, value]` or
     `["raise", line, function, type]`.
     """
 
@@ -47,6 +48,8 @@ class TickTrace:
         self._steps: list[list[Any]] = []
         self._known: dict[FrameType, dict[str, Any]] = {}
         self._before = self._module()
+        self._now = dict(self._before)
+        self._fixed: dict[str, Any] = {}
 
     def watch(self, frame: FrameType, event: str, _arg: object) -> _Tracer | None:
         """Take the call of a function; as `sys.settrace` calls it."""
@@ -61,11 +64,11 @@ class TickTrace:
             return None
         line, function = frame.f_lineno, frame.f_code.co_name
         if event == "line":
-            self._steps.append(["line", line, function, self._changes(frame)])
+            self._steps.append(["line", line, function, self._changes(frame), self._module_changes()])
         elif event == "return":
-            changes = self._changes(frame)
-            if changes:
-                self._steps.append(["line", line, function, changes])
+            changes, module = self._changes(frame), self._module_changes()
+            if changes or module:
+                self._steps.append(["line", line, function, changes, module])
             self._steps.append(["return", line, function, shown(arg)])
             self._known.pop(frame, None)
         elif event == "exception":
@@ -86,7 +89,21 @@ class TickTrace:
         now = _named(frame.f_locals.items()) if frame.f_code.co_name != "<module>" else {}
         before = self._known.get(frame, {})
         self._known[frame] = now
-        return {name: value for name, value in now.items() if name not in before or before[name] != value}
+        return _changed(before, now)
+
+    def _module_changes(self) -> dict[str, Any]:
+        """Return the module's names whose values have changed; asked at every line, so most are passed over at once."""
+        found: dict[str, Any] = {}
+        for name, value in self._namespace.items():
+            if type(value) in _FIXED:
+                if self._fixed.get(name, self) is value:
+                    continue
+                self._fixed[name] = value
+            if len(found) < _NAMES and not callable(value) and _is_told(name):
+                now = shown(value)
+                if self._now.get(name[:_TEXT], self) != now:
+                    self._now[name[:_TEXT]] = found[name[:_TEXT]] = now
+        return found
 
     def _module(self) -> dict[str, Any]:
         return _named((name, value) for name, value in self._namespace.items() if not callable(value))
@@ -106,9 +123,33 @@ class TickTrace:
                 if not steps:
                     return b'{"globals": {}, "after": {}, "steps": [], "left_out": 0}'
             third = len(steps) // 3
-            kept = [*steps[:third], *steps[len(steps) - third :]] if third else []
+            kept = _without_middle(steps, third) if third else []
             left_out += len(steps) - len(kept)
             steps = kept
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in now.items() if name not in before or before[name] != value}
+
+
+def _without_middle(steps: list[list[Any]], kept: int) -> list[list[Any]]:
+    """Return so many first and last steps; what changed between them stands in the first lines after the gap."""
+    module: dict[str, Any] = {}
+    calls: dict[str, dict[str, Any]] = {}
+    for step in steps[kept : len(steps) - kept]:
+        if step[0] == "line":
+            calls.setdefault(step[2], {}).update(step[3])
+            module.update(step[4])
+        elif step[0] == "return":
+            calls.pop(step[2], None)
+    found = steps[:kept]
+    for step in steps[len(steps) - kept :]:
+        if step[0] == "line":
+            found.append([*step[:3], {**calls.pop(step[2], {}), **step[3]}, {**module, **step[4]}])
+            module = {}
+        else:
+            found.append(step)
+    return found
 
 
 def _named(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -117,9 +158,13 @@ def _named(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in items:
         if len(found) >= _NAMES:
             break
-        if type(name) is str and name[:1] != "@" and name[:2] != "__" and name not in {"ctx", "tick"}:
+        if _is_told(name):
             found[name[:_TEXT]] = shown(value)
     return found
+
+
+def _is_told(name: Any) -> bool:
+    return type(name) is str and name[:1] != "@" and name[:2] != "__" and name not in {"ctx", "tick"}
 
 
 def shown(value: Any, *, parts: bool = True) -> Any:

@@ -61,21 +61,22 @@ def walk(source: str, trace: Mapping[str, Any]) -> Walk:
     tree = ast.parse(source)
     tests = {test.lineno: (node, test) for node, test in _tests(tree)}
     ordering = _ordering_functions(tree)
-    found, steps = Walk(), trace["steps"]
+    found, steps, module = Walk(), trace["steps"], dict(trace["globals"])
     frames: dict[str, dict[str, Any]] = {}
     for place, step in enumerate(steps):
         kind, line = step[0], step[1]
         if kind == "line":
             known = frames.setdefault(step[2], {})
             known.update(step[3])
+            module.update(step[4])
             if not found.lines or found.lines[-1] != line:
                 found.lines.append(line)
             if line in tests and len(found.conditions) < 100:
-                names = {**trace["globals"], **known}
+                names = {**module, **known}
                 node, test = tests[line]
                 found.conditions.append(_condition(node, test, step, steps[place + 1 :], names, ordering))
         elif kind == "ctx" and step[2] == "submit_order":
-            found.orders.append(_order(step, found, frames))
+            found.orders.append({**_order(step, found, frames), "globals": dict(module)})
         elif kind == "ctx" and step[2] == "log" and len(found.logs) < 50:
             found.logs.append(str((step[3] or [""])[0]))
         elif kind == "raise":

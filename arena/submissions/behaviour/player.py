@@ -158,7 +158,7 @@ def read_trace(record: bytes) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-_STEP_LENGTHS = {"line": 4, "ctx": 5, "return": 4, "raise": 4}
+_STEP_LENGTHS = {"line": 5, "ctx": 5, "return": 4, "raise": 4}
 
 
 def _is_step(step: object) -> bool:
@@ -166,4 +166,4 @@ def _is_step(step: object) -> bool:
         return False
     if type(step[1]) is not int or not isinstance(step[2], str):
         return False
-    return step[0] != "line" or isinstance(step[3], dict)
+    return step[0] != "line" or (isinstance(step[3], dict) and isinstance(step[4], dict))

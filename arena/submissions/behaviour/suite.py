@@ -222,7 +222,8 @@ class _Suite:
                     line = step[1] or None
                     break
                 if step[0] == "line":
-                    values.update({name: value for name, value in step[3].items() if type(value) in {int, float}})
+                    seen = {**step[4], **step[3]}
+                    values.update({name: value for name, value in seen.items() if type(value) in {int, float}})
             self._lines[key] = (line, dict(list(values.items())[-12:]))
         return self._lines[key]
 

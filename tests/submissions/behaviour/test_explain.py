@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from arena.runtime.trace import _without_middle
 from arena.submissions.behaviour.conditions import walk
 from tests.arenas import Running, bot_source, until
 
@@ -94,6 +95,34 @@ def test_a_tick_that_raised_says_so(live: Running, own_name: str) -> None:
     assert "line 6 raised KeyError" in found["sentence"]
 
 
+COUNTER = """NAME = "Counter"
+SYMBOLS = ["BTCUSDT"]
+seen, prices = 0, []
+class Memory:
+    bought = 0
+memory = Memory()
+def remember(price):
+    global seen
+    seen += 1
+    prices.append(price)
+def on_tick(ctx, tick):
+    remember(ctx.get_price("BTCUSDT"))
+    memory.bought = seen * 2
+    if seen == 1 and memory.bought > 1:
+        ctx.submit_order("BTCUSDT", "BUY", 0.001)
+"""
+
+
+def test_what_a_bot_remembers_is_told_as_of_the_line_of_a_condition(live: Running, own_name: str) -> None:
+    seat = live.admitted(COUNTER.replace("Counter", own_name))
+    trade = until(lambda: next(iter(live.get(f"/bots/{seat.id}/trades")["items"]), None), "a trade")
+    found = live.get(f"/bots/{seat.id}/trades/{trade['id']}/explain")
+    parts = [(each["held"], each["values"]) for each in found["conditions"][0]["parts"]]
+    assert parts == [(True, {"seen": 1}), (True, {"memory.bought": 2})]
+    assert (found["globals"]["seen"], found["globals"]["prices"]["len"]) == (1, 1)
+    assert "(seen = 1" in found["sentence"]
+
+
 @pytest.mark.parametrize("address", ["trades/999999999/explain", "ticks/999999999/explain"])
 def test_what_is_not_there_is_not_found(live: Running, own_name: str, address: str) -> None:
     live.admitted(bot_source(name=own_name))
@@ -125,8 +154,18 @@ def test_the_schema_of_claims_is_published(live: Running) -> None:
 def test_a_condition_over_several_lines_and_early_returns_are_told_by_the_next_line() -> None:
     source = "def on_tick(ctx, tick):\n    if (a >\n            b):\n        return\n    if not c:\n        x = 1\n"
     steps = [
-        ["line", 2, "on_tick", {"a": 1, "b": 2, "c": 5}], ["line", 3, "on_tick", {}], ["line", 5, "on_tick", {}],
+        ["line", 2, "on_tick", {"a": 1, "b": 2, "c": 5}, {}], ["line", 3, "on_tick", {}, {}],
+        ["line", 5, "on_tick", {}, {}],
         ["return", 5, "on_tick", None],
     ]  # fmt: skip
     did = walk(source, {"globals": {}, "after": {}, "steps": steps, "left_out": 0})
     assert [(each.line, each.held, each.leaves) for each in did.conditions] == [(2, False, True), (5, False, False)]
+
+
+def test_what_changed_in_a_part_that_is_left_out_counts_behind_it() -> None:
+    steps = [["line", n, "on_tick", {"x": n}, {"y": -n}] for n in range(9)]
+    assert _without_middle(steps, 3)[:4] == [*steps[:3], ["line", 6, "on_tick", {"x": 6}, {"y": -6}]]
+    quiet = [*steps[:6], *(["line", n, "on_tick", {}, {}] for n in range(6, 9))]
+    assert _without_middle(quiet, 3)[3:] == [["line", 6, "on_tick", {"x": 5}, {"y": -5}], *quiet[7:]]
+    gone = [*steps[:5], ["return", 5, "on_tick", None], *quiet[6:]]
+    assert _without_middle(gone, 3)[3] == ["line", 6, "on_tick", {}, {"y": -4}]

@@ -98,7 +98,8 @@ def test_a_forged_trace_is_none(record: bytes) -> None:
 
 def test_forged_steps_are_left_out() -> None:
     found = read_trace(
-        b'{"globals": {}, "after": {}, "steps": [["line", "x", "f", {}], ["line", 1, "f", {}], 3], "left_out": "x"}'
+        b'{"globals": {}, "after": {}, "steps": [["line", "x", "f", {}, {}], ["line", 1, "f", {}], '
+        b'["line", 1, "f", {}, 1], ["line", 1, "f", {}, {}], 3], "left_out": "x"}'
     )
     assert found is not None
-    assert (found["steps"], found["left_out"]) == ([["line", 1, "f", {}]], 0)
+    assert (found["steps"], found["left_out"]) == ([["line", 1, "f", {}, {}]], 0)
