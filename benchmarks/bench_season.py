@@ -1,8 +1,9 @@
 """How quickly is a recording played as a season, with everything recorded?
 
 Eight shipped bots, each in its own locked process and asked one tick at a time, an engine that waits for nothing, and a
-fresh SQLite file: ticks a second, and the CPU time of the engine's thread. With `--before`, the same with another tree
-of Arena, in turn, in the same run.
+fresh SQLite file: ticks a second, and the CPU time of the engine's thread. Beside it, what the bots compute themselves:
+the same ticks in run-ahead, where nothing else is done for each tick. With `--before`, the same with another tree of
+Arena, in turn, in the same run.
 """
 
 from __future__ import annotations
@@ -90,6 +91,27 @@ def sources() -> list[str]:
     return [*shipped, *again][:BOTS]
 
 
+def bots_alone(ticks: int) -> float:
+    """Return the µs that all bots together take for a tick, each in run-ahead."""
+    from arena.core.exchange import Rules
+    from arena.engine.backtest.market import RecordedMarket
+    from arena.engine.backtest.run import BotSource, check_candidates, play_entries
+    from sandbox.pool import Pool
+    from sandbox.process.limits import Limits
+
+    pool = Pool("arena.runtime.bot:BotRuntime", Limits())
+    pool.start()
+    try:
+        market = RecordedMarket(SYMBOLS, prices(ticks))
+        entries = check_candidates(pool, [BotSource(str(n), each.encode()) for n, each in enumerate(sources())])
+        began = time.perf_counter()
+        for entry in entries:
+            play_entries(pool, [entry], market, Rules(), seed=7)
+        return round((time.perf_counter() - began) / ticks * 1e6, 1)
+    finally:
+        pool.stop()
+
+
 def play_by(tree: Path, ticks: int) -> dict[str, float]:
     """Play one season in a process of its own, by the Arena of a tree."""
     told = [sys.executable, str(Path(__file__).resolve()), "--play", "--ticks", str(ticks)]
@@ -112,6 +134,7 @@ def measure(ticks: int, rounds: int, before: Path | None) -> dict[str, Any]:
     }
     return {
         "question": "a recording played as a season", "bots": BOTS, "ticks": ticks, "rounds": rounds, **figures,
+        "bots_us_a_tick": bots_alone(ticks),
         "machine": f"{machine.in_words(machine.facts())}, load average {machine.load():.1f}",
     }  # fmt: skip
 

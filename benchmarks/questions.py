@@ -163,15 +163,20 @@ START = Question(
 
 SEASON = Question(
     "season", "How quickly is a recording played as a season?",
-    "Eight shipped bots over one recording that waits for nothing, all of it recorded in SQLite. What ranks strangers "
-    "is played in lockstep: at each tick the engine asks every bot over its pipe and waits for all of them, which is "
-    "most of its time. Several ticks are one transaction, and the board is made four times a second at most. Where "
-    "`--before` names another tree of Arena, both were played in turn, in the same run.",
+    "Eight shipped bots over one recording that waits for nothing, all of it recorded in SQLite. What ranks "
+    "strangers is played in lockstep: each bot answers a block of ticks in turn, one tick at a time over the page "
+    "that its worker shares with the engine, which settles and records them afterwards. Several ticks are one "
+    "transaction, and the board is made four times a second at most. The engine polls while a bot computes, so the "
+    "time of its thread holds that of the bots, which the last row says; the rest is the way over the page, "
+    "settling and recording. Where `--before` names another tree of Arena, both were played in turn, in the same "
+    "run.",
     (
         Goal("8 bots, everything recorded", "now/ticks_s", " ticks/s", 10_000,
              "{} ticks/s before; {} ticks, measured on {}", ("before/ticks_s", "ticks", "machine")),
         Goal("CPU time of the engine's thread, a tick", "now/engine_us_a_tick", " µs", None,
              "{} µs before", ("before/engine_us_a_tick",)),
+        Goal("what the eight bots compute themselves, a tick", "bots_us_a_tick", " µs", None,
+             "the same ticks in run-ahead"),
     ),
 )  # fmt: skip
 
